@@ -1,0 +1,46 @@
+/** Plain TypeScript backend: no dependency, runs in Node, browsers, Deno and workers; the oracle for all others. */
+import { type Backend, compileEager, type EagerSession, type Executable, PptError, resolveOps } from "@ppt-vit/core";
+import { Arena } from "./arena.js";
+import { cpuOverrides } from "./overrides.js";
+import { cpuPrimitives } from "./primitives.js";
+import { type CpuTensor, cpuTensor } from "./tensor.js";
+
+export interface CpuBackendOptions {
+  /** Run the default decompositions instead of the fused kernels: slower, for comparison. Default false. */
+  readonly decomposed?: boolean;
+}
+
+/** A backend on the calling thread. Sums run in float64; the same input gives the same bits in any batch. */
+export function createCpuBackend({ decomposed = false }: CpuBackendOptions = {}): Backend {
+  let disposed = false;
+  const executables = new Set<Executable>();
+
+  return {
+    specVersion: 1,
+    name: "cpu",
+    capabilities: { precision: "float32", batchInvariant: true, nonFinite: true },
+
+    async compile(program, options) {
+      if (disposed) throw new PptError("DISPOSED", "compile: this CPU backend was disposed; create another");
+      const arena = new Arena();
+      const session: EagerSession<CpuTensor> = {
+        ops: resolveOps(cpuPrimitives(arena), decomposed ? undefined : cpuOverrides(arena)),
+        upload: (host) => cpuTensor(host.shape, host.data),
+        download: async (x) => ({ shape: x.shape, data: x.data.slice() }),
+        endRun: () => arena.endRun(),
+        dispose() {
+          arena.dispose();
+          executables.delete(executable);
+        },
+      };
+      const executable = compileEager(session, program, options);
+      executables.add(executable);
+      return executable;
+    },
+
+    async dispose() {
+      disposed = true;
+      await Promise.all([...executables].map((executable) => executable.dispose()));
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** Loops over broadcast and permuted operands. */
+import { type Shape, stridesOf } from "@ppt-vit/core";
+
+/** Strides of an operand of `shape` that is broadcast to `to`: 0 along the dimensions it repeats. */
+export function broadcastStrides(shape: Shape, to: Shape): number[] {
+  const own = stridesOf(shape);
+  const lead = to.length - shape.length;
+  return to.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : own[i - lead]!));
+}
+
+/** Visits one row: its first output element, the first element of each operand. */
+type RowVisitor = (out: number, offsets: readonly number[]) => void;
+
+export interface RowLoop {
+  /** Length of a row, and the step of each operand along it. */
+  readonly length: number;
+  readonly steps: readonly number[];
+  forEach(visit: RowVisitor): void;
+}
+
+/**
+ * Splits an output shape into rows as long as possible: trailing dimensions that all operands walk evenly become one.
+ */
+export function rowLoop(shape: Shape, strides: readonly (readonly number[])[]): RowLoop {
+  // Dimensions of length 1 say nothing; neighbours merge when the outer stride is the inner one times its length.
+  const lengths: number[] = [];
+  const steps: number[][] = [];
+  shape.forEach((length, axis) => {
+    if (length === 1) return;
+    const own = strides.map((s) => s[axis]!);
+    const outer = steps.at(-1);
+    if (outer?.every((step, operand) => step === own[operand]! * length)) {
+      lengths[lengths.length - 1]! *= length;
+      steps[steps.length - 1] = own;
+    } else {
+      lengths.push(length);
+      steps.push(own);
+    }
+  });
+  const length = lengths.pop() ?? 1;
+  const rowSteps = steps.pop() ?? strides.map(() => 0);
+
+  return {
+    length,
+    steps: rowSteps,
+    forEach(visit) {
+      const counter = new Array<number>(lengths.length).fill(0);
+      const offsets = strides.map(() => 0);
+      const rows = lengths.reduce((product, n) => product * n, 1);
+      for (let row = 0; row < rows; row++) {
+        visit(row * length, offsets);
+        for (let axis = lengths.length - 1; axis >= 0; axis--) {
+          for (let k = 0; k < offsets.length; k++) offsets[k]! += steps[axis]![k]!;
+          if (++counter[axis]! < lengths[axis]!) break;
+          for (let k = 0; k < offsets.length; k++) offsets[k]! -= steps[axis]![k]! * lengths[axis]!;
+          counter[axis] = 0;
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,155 @@
+/** Composites that run as one kernel instead of a chain of primitives. Figures: docs/decisions/0003-cpu-kernels.md. */
+import type { Activation, AttentionOptions, Overrides } from "@ppt-vit/core";
+import type { Arena } from "./arena.js";
+import { erf } from "./kernels/erf.js";
+import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";
+import { type CpuTensor, cpuTensor } from "./tensor.js";
+
+const activations: Readonly<Record<Activation, (x: number) => number>> = {
+  gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
+  gelu_tanh: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
+  quick_gelu: (x) => x / (1 + Math.exp(-1.702 * x)),
+  relu: (x) => Math.max(x, 0),
+};
+
+/** data[start, start + length) becomes its softmax. */
+function softmaxRow(data: Float32Array, start: number, length: number): void {
+  const end = start + length;
+  let max = Number.NEGATIVE_INFINITY;
+  for (let i = start; i < end; i++) if (data[i]! > max) max = data[i]!;
+  let sum = 0;
+  for (let i = start; i < end; i++) {
+    const e = Math.exp(data[i]! - max);
+    data[i] = e;
+    sum += e;
+  }
+  for (let i = start; i < end; i++) data[i]! /= sum;
+}
+
+export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
+  const take = (shape: readonly number[]) => cpuTensor(shape, arena.take(shape.reduce((size, n) => size * n, 1)));
+
+  /** weights [M, N] of one image and head: softmax(scale q k^T + log size). */
+  function attentionWeights(
+    weights: Float32Array,
+    q: CpuTensor,
+    k: CpuTensor,
+    image: number,
+    head: number,
+    { heads, scale, logSize }: AttentionOptions<CpuTensor>,
+  ): void {
+    const [, M, C] = q.shape as [number, number, number];
+    const N = k.shape[1]!;
+    const d = C / heads;
+    multiplyTransposed(
+      { data: q.data, offset: image * M * C + head * d, stride: C },
+      { data: k.data, offset: image * N * C + head * d, stride: C },
+      { data: weights, offset: 0, stride: N },
+      M,
+      N,
+      d,
+    );
+    const bias = logSize?.data.subarray(logSize.shape[0] === 1 ? 0 : image * N);
+    for (let row = 0; row < M * N; row += N) {
+      for (let j = 0; j < N; j++) weights[row + j] = weights[row + j]! * scale + (bias ? bias[j]! : 0);
+      softmaxRow(weights, row, N);
+    }
+  }
+
+  return () => ({
+    linear(x, weight, bias) {
+      const [O, I] = weight.shape as [number, number];
+      const out = take([...x.shape.slice(0, -1), O]);
+      multiplyTransposed(
+        { data: x.data, offset: 0, stride: I },
+        { data: weight.data, offset: 0, stride: I },
+        { data: out.data, offset: 0, stride: O },
+        x.data.length / I,
+        O,
+        I,
+        bias?.data,
+      );
+      return out;
+    },
+
+    softmax(x) {
+      const N = x.shape.at(-1)!;
+      const out = take(x.shape);
+      out.data.set(x.data);
+      for (let row = 0; row < out.data.length; row += N) softmaxRow(out.data, row, N);
+      return out;
+    },
+
+    layerNorm(x, weight, bias, epsilon) {
+      const C = x.shape.at(-1)!;
+      const out = take(x.shape);
+      for (let row = 0; row < x.data.length; row += C) {
+        let mean = 0;
+        for (let c = 0; c < C; c++) mean += x.data[row + c]!;
+        mean /= C;
+        let variance = 0;
+        for (let c = 0; c < C; c++) variance += (x.data[row + c]! - mean) ** 2;
+        const inverse = 1 / Math.sqrt(variance / C + epsilon);
+        for (let c = 0; c < C; c++)
+          out.data[row + c] = (x.data[row + c]! - mean) * inverse * weight.data[c]! + bias.data[c]!;
+      }
+      return out;
+    },
+
+    activation(x, kind) {
+      const f = activations[kind];
+      const out = take(x.shape);
+      for (let i = 0; i < x.data.length; i++) out.data[i] = f(x.data[i]!);
+      return out;
+    },
+
+    attention(q, k, v, options) {
+      const [B, M, C] = q.shape as [number, number, number];
+      const N = k.shape[1]!;
+      const d = C / options.heads;
+      const out = take(q.shape);
+      const weights = arena.take(M * N);
+      const values = { data: arena.take(d * N), offset: 0, stride: N };
+      for (let image = 0; image < B; image++)
+        for (let head = 0; head < options.heads; head++) {
+          attentionWeights(weights, q, k, image, head, options);
+          transposeInto({ data: v.data, offset: image * N * C + head * d, stride: C }, values, N, d);
+          const target = { data: out.data, offset: image * M * C + head * d, stride: C };
+          multiplyTransposed({ data: weights, offset: 0, stride: N }, values, target, M, d, N);
+        }
+      return out;
+    },
+
+    classAttention(q, k, options) {
+      const [B, N] = k.shape as [number, number];
+      const out = take([B, N]);
+      out.data.fill(0);
+      const weights = arena.take(N);
+      for (let image = 0; image < B; image++)
+        for (let head = 0; head < options.heads; head++) {
+          attentionWeights(weights, q, k, image, head, options);
+          for (let j = 0; j < N; j++) out.data[image * N + j]! += weights[j]!;
+        }
+      return out;
+    },
+
+    /** Follows each row to its destination instead of multiplying by the 0/1 matrix. */
+    compressTokens(destination, count, values) {
+      const [B, N] = destination.shape as [number, number];
+      return values.map((x) => {
+        const F = x.shape[2]!;
+        const out = take([B, count, F]);
+        out.data.fill(0);
+        for (let image = 0; image < B; image++)
+          for (let j = 0; j < N; j++) {
+            const row = destination.data[image * N + j]!;
+            if (row >= count) continue;
+            const from = ((x.shape[0] === 1 ? 0 : image * N) + j) * F;
+            const to = (image * count + row) * F;
+            for (let f = 0; f < F; f++) out.data[to + f]! += x.data[from + f]!;
+          }
+        return out;
+      });
+    },
+  });
+}

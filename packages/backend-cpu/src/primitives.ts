@@ -1,0 +1,211 @@
+/** The primitives on Float32Array. Sums run in float64 and in one fixed order. */
+import {
+  broadcastShapes,
+  collectTensors,
+  matMulShape,
+  type Operand,
+  PptError,
+  type Primitives,
+  type Shape,
+  sizeOf,
+  stridesOf,
+  withLength,
+} from "@ppt-vit/core";
+import type { Arena } from "./arena.js";
+import { erf } from "./kernels/erf.js";
+import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";
+import { broadcastStrides, rowLoop } from "./kernels/strided.js";
+import { type CpuTensor, cpuTensor, isCpuTensor } from "./tensor.js";
+
+type Arithmetic = "add" | "sub" | "mul" | "div";
+type Comparison = "greater" | "equal";
+
+export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
+  const take = (shape: Shape, dtype: CpuTensor["dtype"] = "float32") =>
+    cpuTensor(shape, arena.take(sizeOf(shape)), dtype);
+
+  const asTensor = (x: Operand<CpuTensor>): CpuTensor =>
+    typeof x === "number" ? cpuTensor([], Float32Array.of(x)) : x;
+
+  function binary(op: Arithmetic | Comparison, dtype: CpuTensor["dtype"]) {
+    return (left: Operand<CpuTensor>, right: Operand<CpuTensor>): CpuTensor => {
+      const a = asTensor(left);
+      const b = asTensor(right);
+      const out = take(broadcastShapes(op, a.shape, b.shape), dtype);
+      const rows = rowLoop(out.shape, [broadcastStrides(a.shape, out.shape), broadcastStrides(b.shape, out.shape)]);
+      const [stepA, stepB] = rows.steps as [number, number];
+      rows.forEach((o, [offsetA, offsetB]) => {
+        binaryRow(op, a.data, offsetA!, stepA, b.data, offsetB!, stepB, out.data, o, rows.length);
+      });
+      return out;
+    };
+  }
+
+  function unary(f: (x: number) => number) {
+    return (x: CpuTensor): CpuTensor => {
+      const out = take(x.shape);
+      for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i]!);
+      return out;
+    };
+  }
+
+  /** Folds `axis` to length 1. */
+  function reduce(x: CpuTensor, axis: number, start: number, fold: (sum: number, value: number) => number): CpuTensor {
+    const out = take(withLength(x.shape, axis, 1));
+    const length = x.shape[axis]!;
+    const inner = sizeOf(x.shape.slice(axis + 1));
+    for (let i = 0; i < out.data.length; i++) {
+      const first = Math.floor(i / inner) * inner * length + (i % inner);
+      let result = start;
+      for (let k = 0; k < length; k++) result = fold(result, x.data[first + k * inner]!);
+      out.data[i] = result;
+    }
+    return out;
+  }
+
+  /** Copies spans of `length` elements; `from` and `to` step from span to span. */
+  function copySpans(x: CpuTensor, out: CpuTensor, length: number, from: [number, number], to: [number, number]): void {
+    const spans = length === 0 ? 0 : Math.floor((x.data.length - from[0] + from[1] - 1) / from[1]);
+    for (let i = 0; i < spans; i++) {
+      const start = from[0] + i * from[1];
+      out.data.set(x.data.subarray(start, start + length), to[0] + i * to[1]);
+    }
+  }
+
+  return {
+    constant: (host) => cpuTensor(host.shape, host.data),
+    reshape: (x, shape) => cpuTensor(shape, x.data, x.dtype),
+
+    transpose(x, permutation) {
+      const own = stridesOf(x.shape);
+      const out = take(
+        permutation.map((p) => x.shape[p]!),
+        x.dtype,
+      );
+      const rows = rowLoop(out.shape, [permutation.map((p) => own[p]!)]);
+      const step = rows.steps[0]!;
+      rows.forEach((o, [offset]) => {
+        for (let i = 0; i < rows.length; i++) out.data[o + i] = x.data[offset! + i * step]!;
+      });
+      return out;
+    },
+
+    slice(x, axis, start, end) {
+      const inner = sizeOf(x.shape.slice(axis + 1));
+      const out = take(withLength(x.shape, axis, end - start), x.dtype);
+      const span = (end - start) * inner;
+      copySpans(x, out, span, [start * inner, x.shape[axis]! * inner], [0, span]);
+      return out;
+    },
+
+    pad(x, axis, before, after) {
+      const inner = sizeOf(x.shape.slice(axis + 1));
+      const out = take(withLength(x.shape, axis, x.shape[axis]! + before + after));
+      out.data.fill(0);
+      const span = x.shape[axis]! * inner;
+      copySpans(x, out, span, [0, span], [before * inner, span + (before + after) * inner]);
+      return out;
+    },
+
+    cast(x, dtype) {
+      if (dtype === "float16") throw new PptError("INVALID_SHAPE", "cast: the CPU backend computes in float32 only");
+      if (dtype === "float32") return cpuTensor(x.shape, x.data);
+      const out = take(x.shape, "bool");
+      for (let i = 0; i < out.data.length; i++) out.data[i] = x.data[i] === 0 ? 0 : 1;
+      return out;
+    },
+
+    add: binary("add", "float32"),
+    sub: binary("sub", "float32"),
+    mul: binary("mul", "float32"),
+    div: binary("div", "float32"),
+    greater: binary("greater", "bool"),
+    equal: binary("equal", "bool"),
+    exp: unary(Math.exp),
+    log: unary(Math.log),
+    sqrt: unary(Math.sqrt),
+    tanh: unary(Math.tanh),
+    erf: unary(erf),
+
+    where(condition, left, right) {
+      const a = asTensor(left);
+      const b = asTensor(right);
+      const out = take(broadcastShapes("where", broadcastShapes("where", a.shape, b.shape), condition.shape));
+      const operands = [condition, a, b];
+      const rows = rowLoop(
+        out.shape,
+        operands.map((x) => broadcastStrides(x.shape, out.shape)),
+      );
+      const [stepC, stepA, stepB] = rows.steps as [number, number, number];
+      rows.forEach((o, [c, offsetA, offsetB]) => {
+        for (let i = 0; i < rows.length; i++)
+          out.data[o + i] =
+            condition.data[c! + i * stepC] !== 0 ? a.data[offsetA! + i * stepA]! : b.data[offsetB! + i * stepB]!;
+      });
+      return out;
+    },
+
+    sum: (x, axis) => reduce(x, axis, 0, (sum, value) => sum + value),
+    // Math.max returns NaN when either side is NaN, as IEEE 754's maximum does.
+    max: (x, axis) => reduce(x, axis, Number.NEGATIVE_INFINITY, Math.max),
+
+    matMul(a, b) {
+      const out = take(matMulShape(a.shape, b.shape));
+      const [M, K] = a.shape.slice(-2) as [number, number];
+      const N = b.shape.at(-1)!;
+      const leading = out.shape.slice(0, -2);
+      const rows = rowLoop(leading, [
+        broadcastStrides(a.shape.slice(0, -2), leading),
+        broadcastStrides(b.shape.slice(0, -2), leading),
+      ]);
+      const transposed = { data: arena.take(N * K), offset: 0, stride: K };
+      rows.forEach((o, [matrixA, matrixB]) => {
+        for (let i = 0; i < rows.length; i++) {
+          const offsetB = (matrixB! + i * rows.steps[1]!) * K * N;
+          transposeInto({ data: b.data, offset: offsetB, stride: N }, transposed, K, N);
+          const offsetA = (matrixA! + i * rows.steps[0]!) * M * K;
+          const target = { data: out.data, offset: (o + i) * M * N, stride: N };
+          multiplyTransposed({ data: a.data, offset: offsetA, stride: K }, transposed, target, M, N, K);
+        }
+      });
+      return out;
+    },
+
+    scope: (_name, body) => arena.scope(body, (result) => collectTensors(result, isCpuTensor).map((x) => x.data)),
+  };
+}
+
+/** One row of a binary operation. The switch stands outside the loops, so that each of them compiles to plain arithmetic. */
+function binaryRow(
+  op: Arithmetic | Comparison,
+  a: Float32Array,
+  oa: number,
+  sa: number,
+  b: Float32Array,
+  ob: number,
+  sb: number,
+  out: Float32Array,
+  o: number,
+  length: number,
+): void {
+  switch (op) {
+    case "add":
+      for (let i = 0; i < length; i++) out[o + i] = a[oa + i * sa]! + b[ob + i * sb]!;
+      break;
+    case "sub":
+      for (let i = 0; i < length; i++) out[o + i] = a[oa + i * sa]! - b[ob + i * sb]!;
+      break;
+    case "mul":
+      for (let i = 0; i < length; i++) out[o + i] = a[oa + i * sa]! * b[ob + i * sb]!;
+      break;
+    case "div":
+      for (let i = 0; i < length; i++) out[o + i] = a[oa + i * sa]! / b[ob + i * sb]!;
+      break;
+    case "greater":
+      for (let i = 0; i < length; i++) out[o + i] = a[oa + i * sa]! > b[ob + i * sb]! ? 1 : 0;
+      break;
+    case "equal":
+      for (let i = 0; i < length; i++) out[o + i] = a[oa + i * sa]! === b[ob + i * sb]! ? 1 : 0;
+      break;
+  }
+}

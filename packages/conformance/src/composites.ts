@@ -1,0 +1,164 @@
+/** Every composite as the backend runs it against its default decomposition on the same backend. */
+import {
+  type Activation,
+  type Backend,
+  type Composites,
+  defaultComposites,
+  type HostTensor,
+  hostTensor,
+  type Tensor,
+  type Tensors,
+} from "@ppt-vit/core";
+import { type ConformanceCase, type CreateBackend, expectClose, runProgram, uniform, withBackend } from "./harness.js";
+
+interface CompositeCase {
+  readonly name: string;
+  readonly feeds: Tensors<HostTensor>;
+  /** Where the answer is known by hand, it is compared as well. */
+  readonly expected?: HostTensor;
+  readonly needsNonFinite?: boolean;
+  apply<T extends Tensor>(composites: Composites<T>, x: Tensors<T>): T[];
+}
+
+function* cases(): Generator<CompositeCase> {
+  const x = uniform([2, 7, 12], 1);
+  const weight = uniform([5, 12], 2);
+  yield {
+    name: "linear",
+    feeds: { x, weight, bias: uniform([5], 3) },
+    apply: (c, f) => [c.linear(f.x!, f.weight!, f.bias!)],
+  };
+  yield { name: "linear without bias", feeds: { x, weight }, apply: (c, f) => [c.linear(f.x!, f.weight!)] };
+  yield {
+    name: "linear of one row",
+    feeds: { x: uniform([1, 1, 12], 4), weight, bias: uniform([5], 3) },
+    apply: (c, f) => [c.linear(f.x!, f.weight!, f.bias!)],
+  };
+  yield { name: "softmax", feeds: { x }, apply: (c, f) => [c.softmax(f.x!)] };
+  yield {
+    name: "softmax of large logits",
+    feeds: { x: uniform([3, 11], 5, -300, 300) },
+    apply: (c, f) => [c.softmax(f.x!)],
+  };
+  yield {
+    name: "softmax of one column",
+    feeds: { x: uniform([3, 1], 5) },
+    expected: hostTensor([3, 1], () => 1),
+    apply: (c, f) => [c.softmax(f.x!)],
+  };
+  yield {
+    name: "layerNorm",
+    feeds: { x, weight: uniform([12], 6, 0.5, 2), bias: uniform([12], 7) },
+    apply: (c, f) => [c.layerNorm(f.x!, f.weight!, f.bias!, 1e-6)],
+  };
+  yield {
+    name: "layerNorm of an outlier channel",
+    feeds: {
+      x: hostTensor([1, 3, 12], (i) => (i % 12 === 4 ? 900 : Math.sin(i))),
+      weight: hostTensor([12], () => 1),
+      bias: hostTensor([12], () => 0),
+    },
+    apply: (c, f) => [c.layerNorm(f.x!, f.weight!, f.bias!, 1e-12)],
+  };
+  for (const kind of ["gelu", "gelu_tanh", "quick_gelu", "relu"] satisfies Activation[])
+    yield {
+      name: `activation ${kind}`,
+      feeds: { x: uniform([3, 101], 8, -9, 9) },
+      apply: (c, f) => [c.activation(f.x!, kind)],
+    };
+
+  const [B, N, C] = [2, 13, 12];
+  const q = uniform([B, N, C], 9);
+  const k = uniform([B, N, C], 10);
+  const v = uniform([B, N, C], 11);
+  const options = { heads: 3, scale: 0.5 };
+  yield { name: "attention", feeds: { q, k, v }, apply: (c, f) => [c.attention(f.q!, f.k!, f.v!, options)] };
+  yield {
+    name: "attention with sizes per image",
+    feeds: { q, k, v, logSize: uniform([B, N], 12, 0, 3) },
+    apply: (c, f) => [c.attention(f.q!, f.k!, f.v!, { ...options, logSize: f.logSize! })],
+  };
+  yield {
+    name: "attention with sizes common to all images",
+    feeds: { q, k, v, logSize: uniform([1, N], 12, 0, 3) },
+    apply: (c, f) => [c.attention(f.q!, f.k!, f.v!, { ...options, logSize: f.logSize! })],
+  };
+  yield {
+    name: "attention of one query, one head",
+    feeds: { q: uniform([B, 1, C], 13), k, v },
+    apply: (c, f) => [c.attention(f.q!, f.k!, f.v!, { heads: 1, scale: 0.3 })],
+  };
+  yield {
+    name: "classAttention",
+    feeds: { q: uniform([B, 1, C], 13), k },
+    apply: (c, f) => [c.classAttention(f.q!, f.k!, options)],
+  };
+  yield {
+    name: "classAttention with sizes",
+    feeds: { q: uniform([B, 1, C], 13), k, logSize: uniform([B, N], 12, 0, 3) },
+    apply: (c, f) => [c.classAttention(f.q!, f.k!, { ...options, logSize: f.logSize! })],
+  };
+
+  const row = (...values: number[]): HostTensor => ({ shape: [1, values.length], data: Float32Array.from(values) });
+  yield { name: "rankDescending", feeds: { x: uniform([3, 37], 14) }, apply: (c, f) => [c.rankDescending(f.x!)] };
+  yield {
+    name: "rankDescending of ties",
+    feeds: { x: row(1, 3, 3, 2, 3, 1) },
+    expected: row(4, 0, 1, 3, 2, 5),
+    apply: (c, f) => [c.rankDescending(f.x!)],
+  };
+  yield {
+    name: "rankDescending of infinities",
+    feeds: { x: row(-Infinity, 0, Infinity, -Infinity, Infinity) },
+    expected: row(3, 2, 0, 4, 1),
+    needsNonFinite: true,
+    apply: (c, f) => [c.rankDescending(f.x!)],
+  };
+  const index = (...values: number[]): HostTensor => ({ shape: [values.length], data: Float32Array.from(values) });
+  yield {
+    name: "argMax of ties",
+    feeds: { x: { shape: [3, 4], data: Float32Array.of(1, 5, 5, 2, 7, 7, 7, 7, -3, -2, -1, -1) } },
+    expected: index(1, 0, 2),
+    apply: (c, f) => [c.argMax(f.x!)],
+  };
+  yield { name: "argMax of random rows", feeds: { x: uniform([2, 5, 41], 15) }, apply: (c, f) => [c.argMax(f.x!)] };
+
+  // Rows 0, 2 and 5 meet, 1 and 4 stand alone, 3 is dropped; the second image is turned around.
+  const destination: HostTensor = { shape: [2, 6], data: Float32Array.of(0, 1, 0, 3, 2, 0, 2, 2, 9, 1, 0, 0) };
+  yield {
+    name: "compressTokens",
+    feeds: { destination, x: uniform([2, 6, 5], 16), size: uniform([2, 6, 1], 17, 1, 4) },
+    apply: (c, f) => c.compressTokens(f.destination!, 3, [f.x!, f.size!]),
+  };
+  yield {
+    name: "compressTokens of a value common to all images",
+    feeds: { destination, x: hostTensor([1, 6, 1], (i) => 2 ** i) },
+    expected: { shape: [2, 3, 1], data: Float32Array.of(1 + 4 + 32, 2, 16, 16 + 32, 8, 1 + 2) },
+    apply: (c, f) => c.compressTokens(f.destination!, 3, [f.x!]),
+  };
+}
+
+export function compositeCases(create: CreateBackend, { capabilities }: Backend): ConformanceCase[] {
+  const tolerance = capabilities.precision === "float32" ? 1e-5 : 1e-2;
+  return [...cases()].map(({ name, feeds, expected, needsNonFinite, apply }) => ({
+    name: `composite: ${name}`,
+    ...(needsNonFinite && !capabilities.nonFinite ? { skip: "capabilities.nonFinite" } : {}),
+    run: () =>
+      withBackend(create, async (backend) => {
+        const outputs = await runProgram(
+          backend,
+          (ops, _params, x) => {
+            const own = apply(ops, x).map((y, i) => [`own.${i}`, y] as const);
+            const byDefault = apply(defaultComposites(ops), x).map((y, i) => [`default.${i}`, y] as const);
+            return Object.fromEntries([...own, ...byDefault]);
+          },
+          feeds,
+        );
+        const count = Object.keys(outputs).length / 2;
+        for (let i = 0; i < count; i++) {
+          expectClose(`output ${i} against its default`, outputs[`own.${i}`], outputs[`default.${i}`]!, tolerance);
+          if (expected) expectClose(`output ${i}`, outputs[`own.${i}`], expected, tolerance);
+        }
+      }),
+  }));
+}

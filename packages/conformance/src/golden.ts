@@ -1,0 +1,189 @@
+/** The golden cases: what the PPT authors' published code computes in float64 (golden/README.md). */
+import {
+  type Backend,
+  createVisionModel,
+  type HostTensor,
+  parseModelConfig,
+  parseSafetensors,
+  type ReductionConfig,
+  type SafetensorsFile,
+  type VisionModelConfig,
+  type VisionOutput,
+} from "@ppt-vit/core";
+import listed from "../golden/cases.json" with { type: "json" };
+import { type ConformanceCase, type CreateBackend, expectClose, largestError, withBackend } from "./harness.js";
+import { layerNorm } from "./reference.js";
+
+/** Reads one file of the package's `golden` folder. */
+export type ReadGolden = (file: string) => Promise<Uint8Array>;
+
+/** Where the golden files lie, for `fetch` or the file system. */
+export const goldenUrl = new URL("../golden/", import.meta.url);
+
+interface GoldenCase {
+  readonly case: string;
+  readonly model: string;
+  readonly batch: number;
+  readonly r: number;
+  readonly layers: number[];
+  readonly threshold: number;
+  readonly proportional_attention: boolean;
+  readonly tokens: number[];
+}
+
+const goldenList: readonly GoldenCase[] = listed;
+
+interface LoadedCase {
+  readonly config: VisionModelConfig;
+  readonly weights: SafetensorsFile;
+  readonly expected: SafetensorsFile;
+  readonly reduction?: ReductionConfig;
+}
+
+async function load(golden: GoldenCase, read: ReadGolden): Promise<LoadedCase> {
+  const [config, weights, expected] = await Promise.all(
+    [`${golden.model}.model.json`, `${golden.model}.model.safetensors`, `${golden.case}.safetensors`].map(read),
+  );
+  return {
+    config: parseModelConfig(JSON.parse(new TextDecoder().decode(config))),
+    weights: parseSafetensors(weights!, golden.model),
+    expected: parseSafetensors(expected!, golden.case),
+    ...(golden.layers.length > 0 && {
+      reduction: {
+        layers: golden.layers,
+        tokensRemoved: golden.r,
+        threshold: golden.threshold,
+        proportionalAttention: golden.proportional_attention,
+      },
+    }),
+  };
+}
+
+async function run(
+  backend: Backend,
+  { config, weights, reduction }: LoadedCase,
+  pixels: HostTensor,
+): Promise<VisionOutput> {
+  const model = await createVisionModel({
+    config,
+    weights,
+    backend,
+    reduction,
+    outputs: { lastHiddenState: true, source: true, scores: true },
+  });
+  try {
+    return await model.run({ pixelValues: pixels.data, batch: pixels.shape[0]! });
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** The scores of unprotected tokens, summing to 1: the authors' code scores a distillation token too. */
+function withoutProtected(scores: HostTensor, surplus: number): HostTensor {
+  const [B, N] = scores.shape as [number, number];
+  const rows = Array.from({ length: B }, (_, image) => {
+    const kept = Array.from(scores.data.subarray(image * N + surplus, (image + 1) * N));
+    const sum = kept.reduce((a, b) => a + b, 0);
+    return kept.map((score) => (surplus > 0 ? score / sum : score));
+  });
+  return { shape: [B, N - surplus], data: Float32Array.from(rows.flat()) };
+}
+
+function compare(
+  golden: GoldenCase,
+  { config, weights, expected, reduction }: LoadedCase,
+  output: VisionOutput,
+  tolerance: number,
+): void {
+  expectClose("logits", output.logits, expected.read("logits"), tolerance);
+  const hidden = layerNorm(
+    expected.read("last_hidden_state_before_norm"),
+    weights.read("norm.weight"),
+    weights.read("norm.bias"),
+    config.layerNormEpsilon,
+  );
+  expectClose("lastHiddenState", output.lastHiddenState, hidden, tolerance);
+  if (!reduction) {
+    if (output.stages.length > 0) throw new Error("an unreduced model reports stages");
+    return;
+  }
+
+  const tokens = [output.stages[0]!.tokensIn, ...output.stages.map((stage) => stage.tokensOut)];
+  if (tokens.join() !== golden.tokens.join()) throw new Error(`tokens ${tokens}, expected ${golden.tokens}`);
+  const stages = output.stages.length;
+  const prunes = expected.bytes("prunes");
+  const variances = expected.read("score_variance").data;
+  output.stages.forEach((stage, k) => {
+    stage.policies.forEach((policy, image) => {
+      const wanted = prunes[image * stages + k] === 1 ? "prune" : "pool";
+      if (policy !== wanted) throw new Error(`stage ${k}, image ${image}: ${policy}, expected ${wanted}`);
+    });
+    const surplus = config.distillationToken ? 1 : 0;
+    expectClose(
+      `scores of stage ${k}`,
+      stage.scores,
+      withoutProtected(expected.read(`scores.${k}`), surplus),
+      tolerance,
+    );
+    if (surplus > 0) return; // Their variance counts the distillation token.
+    const column = stage.variances.map((_, image) => variances[image * stages + k]!);
+    // Variances are tiny: compare them relative to their own size.
+    const ratios = stage.variances.map((variance, image) => variance / column[image]!);
+    if (
+      largestError(
+        ratios,
+        column.map(() => 1),
+      ).error > tolerance
+    )
+      throw new Error(`variances of stage ${k}: ${stage.variances}, expected ${column}`);
+  });
+  expectClose("size", output.size, expected.read("size"), 0);
+  const source = expected.bytes("source");
+  expectClose("source", output.source, { shape: expected.shape("source"), data: Float32Array.from(source) }, 0);
+}
+
+export function goldenCases(create: CreateBackend, { capabilities }: Backend, read: ReadGolden): ConformanceCase[] {
+  const tolerance = capabilities.precision === "float32" ? 1e-4 : 3e-2;
+  const byCase = goldenList.map((golden) => ({
+    name: `golden: ${golden.case}`,
+    run: () =>
+      withBackend(create, async (backend) => {
+        const loaded = await load(golden, read);
+        compare(golden, loaded, await run(backend, loaded, loaded.expected.read("pixel_values")), tolerance);
+      }),
+  }));
+  return [...byCase, batchInvariance(create, capabilities.batchInvariant ? 0 : tolerance, read)];
+}
+
+/** An image's result must not depend on what else is in the batch. */
+function batchInvariance(create: CreateBackend, tolerance: number, read: ReadGolden): ConformanceCase {
+  return {
+    name: "golden: each image alone as in the batch",
+    run: () =>
+      withBackend(create, async (backend) => {
+        const loaded = await load(goldenList.find((golden) => golden.case === "adaptive")!, read);
+        const pixels = loaded.expected.read("pixel_values");
+        const together = await run(backend, loaded, pixels);
+        const B = pixels.shape[0]!;
+        for (let image = 0; image < B; image++) {
+          const row = (x: HostTensor): HostTensor => {
+            const length = x.data.length / B;
+            return { shape: [1, ...x.shape.slice(1)], data: x.data.slice(image * length, (image + 1) * length) };
+          };
+          const alone = await run(backend, loaded, row(pixels));
+          expectClose(`logits of image ${image}`, alone.logits, row(together.logits), tolerance);
+          expectClose(
+            `hidden state of image ${image}`,
+            alone.lastHiddenState,
+            row(together.lastHiddenState!),
+            tolerance,
+          );
+          expectClose(`source of image ${image}`, alone.source, row(together.source!), 0);
+          alone.stages.forEach((stage, k) => {
+            if (stage.policies[0] !== together.stages[k]!.policies[image])
+              throw new Error(`image ${image} changed its policy in stage ${k}`);
+          });
+        }
+      }),
+  };
+}

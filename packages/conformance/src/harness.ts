@@ -1,0 +1,108 @@
+/** What the cases of the suite are made of: random tensors, one-program runs, comparisons that explain themselves. */
+import {
+  type Backend,
+  type HostTensor,
+  hostTensor,
+  type Program,
+  type Shape,
+  showShape,
+  type Tensors,
+} from "@ppt-vit/core";
+
+/** One check. Register it with any test runner: `it.skipIf(skip)(name, run)`. */
+export interface ConformanceCase {
+  readonly name: string;
+  /** Why the case does not apply: the capability that the backend does not declare. */
+  readonly skip?: string;
+  run(): Promise<void>;
+}
+
+/** Makes a fresh backend. */
+export type CreateBackend = () => Backend | Promise<Backend>;
+
+/** A repeatable source of numbers in [0, 1) (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Values spread evenly over [low, high). */
+export function uniform(shape: Shape, seed: number, low = -2, high = 2): HostTensor {
+  const next = random(seed);
+  return hostTensor(shape, () => low + next() * (high - low));
+}
+
+/** Creates a backend, hands it to `use`, and disposes it. */
+export async function withBackend<R>(create: CreateBackend, use: (backend: Backend) => Promise<R>): Promise<R> {
+  const backend = await create();
+  try {
+    return await use(backend);
+  } finally {
+    await backend.dispose();
+  }
+}
+
+/** Compiles, runs and disposes one program. */
+export async function runProgram(
+  backend: Backend,
+  program: Program,
+  feeds: Tensors<HostTensor>,
+  params: Tensors<HostTensor> = {},
+): Promise<Tensors<HostTensor>> {
+  const inputs = Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, x.shape]));
+  const executable = await backend.compile(program, { params, inputs });
+  try {
+    return await executable.run(feeds);
+  } finally {
+    await executable.dispose();
+  }
+}
+
+/** Largest |actual - expected| relative to 1 + |expected|; equal infinities and NaN in both count as 0. */
+export function largestError(actual: Float32Array, expected: ArrayLike<number>): { error: number; index: number } {
+  let worst = { error: 0, index: 0 };
+  for (let i = 0; i < expected.length; i++) {
+    if (Object.is(actual[i], expected[i]) || actual[i] === expected[i]) continue;
+    const difference = Math.abs(actual[i]! - expected[i]!) / (1 + Math.abs(expected[i]!));
+    const error = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
+    if (error > worst.error) worst = { error, index: i };
+  }
+  return worst;
+}
+
+/** @throws Error naming the first thing that differs. */
+export function expectClose(
+  what: string,
+  actual: HostTensor | undefined,
+  expected: HostTensor,
+  tolerance: number,
+): void {
+  if (!actual) throw new Error(`${what}: missing`);
+  if (showShape(actual.shape) !== showShape(expected.shape))
+    throw new Error(`${what}: shape ${showShape(actual.shape)}, expected ${showShape(expected.shape)}`);
+  if (actual.data.length !== expected.data.length)
+    throw new Error(`${what}: ${actual.data.length} values, expected ${expected.data.length}`);
+  const { error, index } = largestError(actual.data, expected.data);
+  if (error > tolerance)
+    throw new Error(
+      `${what}: element ${index} is ${actual.data[index]}, expected ${expected.data[index]} (error ${error.toExponential(2)}, allowed ${tolerance})`,
+    );
+}
+
+/** @throws Error unless `run` fails with this code. */
+export async function expectError(code: string, run: () => Promise<unknown>): Promise<void> {
+  let result: unknown;
+  try {
+    result = await run();
+  } catch (error) {
+    const actual = error instanceof Error && "code" in error ? error.code : undefined;
+    if (actual !== code) throw new Error(`expected an error with code ${code}, got ${error}`, { cause: error });
+    return;
+  }
+  throw new Error(`expected an error with code ${code}, got the result ${JSON.stringify(result)?.slice(0, 80)}`);
+}

@@ -1,0 +1,33 @@
+/** The suite that every backend passes, ours and third parties'. See the README for how to run it. */
+import { compositeCases } from "./composites.js";
+import { goldenCases, type ReadGolden } from "./golden.js";
+import { type ConformanceCase, type CreateBackend, withBackend } from "./harness.js";
+import { type LifecycleOptions, lifecycleCases } from "./lifecycle.js";
+import { wholeModelCases } from "./models.js";
+import { primitiveCases } from "./primitives.js";
+
+export interface ConformanceOptions extends LifecycleOptions {
+  /** Makes a fresh backend. Called once per case. */
+  readonly create: CreateBackend;
+  /** Makes the backend that whole models are compared with, usually `createCpuBackend` of `@ppt-vit/backend-cpu`. */
+  readonly reference: CreateBackend;
+  /** Reads a file of this package's `golden` folder, which lies at `goldenUrl`. */
+  readonly readGolden: ReadGolden;
+}
+
+/** All cases for one backend. A case is skipped only by what the backend's capabilities declare. */
+export async function conformanceCases(options: ConformanceOptions): Promise<ConformanceCase[]> {
+  const { create, reference, readGolden } = options;
+  return withBackend(create, async (backend) => [
+    ...primitiveCases(create, backend),
+    ...compositeCases(create, backend),
+    ...goldenCases(create, backend, readGolden),
+    ...wholeModelCases(create, backend, reference),
+    ...lifecycleCases(create, options),
+  ]);
+}
+
+export { goldenUrl, type ReadGolden } from "./golden.js";
+export type { ConformanceCase, CreateBackend } from "./harness.js";
+export type { LifecycleOptions } from "./lifecycle.js";
+export { randomWeights, tinyConfig } from "./models.js";

@@ -1,0 +1,177 @@
+/** Whole models with random weights against a reference backend, in the corners that the golden cases leave out. */
+import {
+  type Backend,
+  createVisionModel,
+  type HostTensor,
+  hostTensor,
+  type OutputOptions,
+  patchCount,
+  type ReductionConfig,
+  specialTokens,
+  type VisionModelConfig,
+  type VisionOutput,
+  weightsFrom,
+} from "@ppt-vit/core";
+import { type ConformanceCase, type CreateBackend, expectClose, random, uniform, withBackend } from "./harness.js";
+
+/** A ViT small enough for slow devices: 5 x 3 patches, not square on purpose. */
+export const tinyConfig: VisionModelConfig = {
+  imageSize: [20, 12],
+  patchSize: [4, 4],
+  channels: 3,
+  hiddenSize: 24,
+  layers: 3,
+  heads: 3,
+  intermediateSize: 40,
+  activation: "gelu",
+  layerNormEpsilon: 1e-6,
+  qkvBias: true,
+  distillationToken: false,
+  distillationHead: false,
+  pooling: "class",
+  labels: ["a", "b", "c", "d", "e"],
+};
+
+/** Random weights under timm's names, large enough that attention is far from uniform. */
+export function randomWeights(config: VisionModelConfig, seed: number): Record<string, HostTensor> {
+  const { hiddenSize: C, intermediateSize, layers, channels, patchSize, labels } = config;
+  const next = random(seed);
+  const normal = (shape: number[], deviation: number) =>
+    hostTensor(shape, () => deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
+  const weights: Record<string, HostTensor> = {};
+  const linear = (name: string, O: number, I: number) => {
+    weights[`${name}.weight`] = normal([O, I], 2 / Math.sqrt(I));
+    weights[`${name}.bias`] = normal([O], 0.1);
+  };
+  const norm = (name: string) => {
+    weights[`${name}.weight`] = hostTensor([C], () => 0.8 + 0.4 * next());
+    weights[`${name}.bias`] = normal([C], 0.1);
+  };
+  weights.cls_token = normal([1, 1, C], 1);
+  if (config.distillationToken) weights.dist_token = normal([1, 1, C], 1);
+  weights.pos_embed = normal([1, specialTokens(config) + patchCount(config), C], 0.5);
+  weights["patch_embed.proj.weight"] = normal(
+    [C, channels, ...patchSize],
+    1 / Math.sqrt(channels * patchSize[0] * patchSize[1]),
+  );
+  weights["patch_embed.proj.bias"] = normal([C], 0.1);
+  for (let layer = 0; layer < layers; layer++) {
+    norm(`blocks.${layer}.norm1`);
+    linear(`blocks.${layer}.attn.qkv`, 3 * C, C);
+    if (!config.qkvBias) delete weights[`blocks.${layer}.attn.qkv.bias`];
+    linear(`blocks.${layer}.attn.proj`, C, C);
+    norm(`blocks.${layer}.norm2`);
+    linear(`blocks.${layer}.mlp.fc1`, intermediateSize, C);
+    linear(`blocks.${layer}.mlp.fc2`, C, intermediateSize);
+  }
+  norm(config.pooling === "mean" ? "fc_norm" : "norm");
+  linear("head", labels.length, C);
+  if (config.distillationHead) linear("head_dist", labels.length, C);
+  return weights;
+}
+
+interface ModelCase {
+  readonly name: string;
+  readonly config?: Partial<VisionModelConfig>;
+  readonly reduction?: ReductionConfig;
+  readonly outputs?: OutputOptions;
+}
+
+const everyLayer = { layers: [0, 1, 2], tokensRemoved: 3 } as const;
+const everything: OutputOptions = { lastHiddenState: true, source: true, scores: true };
+
+const modelCases: readonly ModelCase[] = [
+  { name: "unreduced, class token only in the last block" },
+  { name: "unreduced, all outputs", outputs: everything },
+  {
+    name: "pruning in every block, the last one included",
+    reduction: { ...everyLayer, threshold: "prune" },
+    outputs: { source: true, scores: true },
+  },
+  {
+    name: "pooling in every block, the last one included",
+    reduction: { ...everyLayer, threshold: "pool" },
+    outputs: { source: true },
+  },
+  { name: "adaptive in every block", reduction: { ...everyLayer, threshold: { scaleFree: 0.6 } }, outputs: everything },
+  { name: "adaptive, logits alone", reduction: { ...everyLayer, threshold: { scaleFree: 0.6 } } },
+  {
+    name: "one count per layer, clamped",
+    reduction: { layers: [0, 2], tokensRemoved: [2, 50], threshold: "pool" },
+    outputs: everything,
+  },
+  {
+    name: "without proportional attention",
+    reduction: { ...everyLayer, threshold: "pool", proportionalAttention: false },
+    outputs: everything,
+  },
+  { name: "mean pooling", config: { pooling: "mean" }, reduction: { ...everyLayer, threshold: { scaleFree: 0.6 } } },
+  {
+    name: "mean pooling without proportional attention",
+    config: { pooling: "mean" },
+    reduction: { ...everyLayer, threshold: "pool", proportionalAttention: false },
+  },
+  {
+    name: "distillation token, pruning",
+    config: { distillationToken: true, distillationHead: true },
+    reduction: { ...everyLayer, threshold: "prune" },
+    outputs: everything,
+  },
+  {
+    name: "distillation token, one head",
+    config: { distillationToken: true },
+    reduction: { ...everyLayer, threshold: { scaleFree: 0.6 } },
+  },
+  {
+    name: "no qkv bias, tanh GELU",
+    config: { qkvBias: false, activation: "gelu_tanh" },
+    reduction: { ...everyLayer, threshold: "pool" },
+  },
+  {
+    name: "quick GELU, one head, oblong patches",
+    config: { activation: "quick_gelu", heads: 1, patchSize: [5, 3] },
+    reduction: { ...everyLayer, threshold: "prune" },
+  },
+];
+
+async function runModel(backend: Backend, { config, reduction, outputs }: ModelCase): Promise<VisionOutput> {
+  const full = { ...tinyConfig, ...config };
+  const batch = 3;
+  const model = await createVisionModel({
+    config: full,
+    weights: weightsFrom(randomWeights(full, 5)),
+    backend,
+    reduction,
+    ...(outputs && { outputs }),
+  });
+  try {
+    return await model.run({ pixelValues: uniform([batch, full.channels, ...full.imageSize], 6).data, batch });
+  } finally {
+    await model.dispose();
+  }
+}
+
+export function wholeModelCases(
+  create: CreateBackend,
+  { capabilities }: Backend,
+  reference: CreateBackend,
+): ConformanceCase[] {
+  const tolerance = capabilities.precision === "float32" ? 1e-4 : 3e-2;
+  return modelCases.map((modelCase) => ({
+    name: `model: ${modelCase.name}`,
+    async run() {
+      const expected = await withBackend(reference, (backend) => runModel(backend, modelCase));
+      const actual = await withBackend(create, (backend) => runModel(backend, modelCase));
+      expectClose("logits", actual.logits, expected.logits, tolerance);
+      expectClose("size", actual.size, expected.size, 0);
+      if (expected.lastHiddenState)
+        expectClose("lastHiddenState", actual.lastHiddenState, expected.lastHiddenState, tolerance);
+      if (expected.source) expectClose("source", actual.source, expected.source, 0);
+      expected.stages.forEach((stage, k) => {
+        if (stage.policies.join() !== actual.stages[k]!.policies.join())
+          throw new Error(`stage ${k}: policies ${actual.stages[k]!.policies}, expected ${stage.policies}`);
+        if (stage.scores) expectClose(`scores of stage ${k}`, actual.stages[k]!.scores, stage.scores, tolerance);
+      });
+    },
+  }));
+}

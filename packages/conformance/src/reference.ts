@@ -1,0 +1,101 @@
+/** What each primitive means, written as directly as possible: the oracle for the primitives of every backend. */
+import { type HostTensor, type Shape, sizeOf, stridesOf, withLength } from "@ppt-vit/core";
+
+/** Builds a tensor by asking for each element by its coordinates. */
+function build(shape: Shape, element: (at: readonly number[]) => number): HostTensor {
+  const strides = stridesOf(shape);
+  const data = Float32Array.from({ length: sizeOf(shape) }, (_, flat) =>
+    element(shape.map((length, axis) => Math.floor(flat / strides[axis]!) % length)),
+  );
+  return { shape, data };
+}
+
+/** Element of a tensor; coordinates broadcast as in NumPy. */
+function at(x: HostTensor, coordinates: readonly number[]): number {
+  const own = coordinates.slice(coordinates.length - x.shape.length);
+  const strides = stridesOf(x.shape);
+  return x.data[own.reduce((flat, c, axis) => flat + (x.shape[axis] === 1 ? 0 : c) * strides[axis]!, 0)]!;
+}
+
+export const scalar = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
+
+function broadcast(...shapes: Shape[]): Shape {
+  const rank = Math.max(...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, i) =>
+    Math.max(...shapes.map((shape) => shape[shape.length - rank + i] ?? 1)),
+  );
+}
+
+export const elementwise = (f: (...values: number[]) => number, ...operands: HostTensor[]): HostTensor =>
+  build(broadcast(...operands.map((x) => x.shape)), (c) => f(...operands.map((x) => at(x, c))));
+
+export const transpose = (x: HostTensor, permutation: readonly number[]): HostTensor =>
+  build(
+    permutation.map((p) => x.shape[p]!),
+    (c) =>
+      at(
+        x,
+        permutation.map((_, axis) => c[permutation.indexOf(axis)]!),
+      ),
+  );
+
+const shifted = (c: readonly number[], axis: number, by: number) => c.map((n, i) => (i === axis ? n + by : n));
+
+export const slice = (x: HostTensor, axis: number, start: number, end: number): HostTensor =>
+  build(withLength(x.shape, axis, end - start), (c) => at(x, shifted(c, axis, start)));
+
+export const pad = (x: HostTensor, axis: number, before: number, after: number): HostTensor =>
+  build(withLength(x.shape, axis, before + x.shape[axis]! + after), (c) => {
+    const inside = c[axis]! >= before && c[axis]! < before + x.shape[axis]!;
+    return inside ? at(x, shifted(c, axis, -before)) : 0;
+  });
+
+export const reduce = (x: HostTensor, axis: number, fold: (values: number[]) => number): HostTensor =>
+  build(withLength(x.shape, axis, 1), (c) =>
+    fold(Array.from({ length: x.shape[axis]! }, (_, k) => at(x, shifted(c, axis, k)))),
+  );
+
+export function matMul(a: HostTensor, b: HostTensor): HostTensor {
+  const [M, K] = a.shape.slice(-2) as [number, number];
+  const N = b.shape.at(-1)!;
+  return build([...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), M, N], (c) => {
+    const lead = c.slice(0, -2);
+    const [m, n] = c.slice(-2) as [number, number];
+    let sum = 0;
+    for (let k = 0; k < K; k++) sum += at(a, [...lead, m, k]) * at(b, [...lead, k, n]);
+    return sum;
+  });
+}
+
+/** erf by its Maclaurin series for small arguments and by the continued fraction of erfc beyond. */
+export function erf(x: number): number {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? x : Math.sign(x);
+  if (Math.abs(x) < 2) {
+    let term = x;
+    let sum = x;
+    for (let n = 1; n < 60; n++) {
+      term *= (-x * x) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  const ax = Math.abs(x);
+  let fraction = 0;
+  for (let n = 120; n > 0; n--) fraction = n / 2 / (ax + fraction);
+  return Math.sign(x) * (1 - Math.exp(-ax * ax) / Math.sqrt(Math.PI) / (ax + fraction));
+}
+
+/** Layer norm over the last axis. */
+export function layerNorm(x: HostTensor, weight: HostTensor, bias: HostTensor, epsilon: number): HostTensor {
+  const C = x.shape.at(-1)!;
+  const data = new Float32Array(x.data.length);
+  for (let row = 0; row < data.length; row += C) {
+    const values = Array.from(x.data.subarray(row, row + C));
+    const mean = values.reduce((sum, v) => sum + v, 0) / C;
+    const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / C;
+    values.forEach((v, c) => {
+      data[row + c] = ((v - mean) / Math.sqrt(variance + epsilon)) * weight.data[c]! + bias.data[c]!;
+    });
+  }
+  return { shape: x.shape, data };
+}

@@ -1,0 +1,167 @@
+/**
+ * The seam between the algorithm and the runtimes.
+ *
+ * The algorithm is a pure program over `Ops`. An eager backend executes it on every run; a tracing backend executes it
+ * once on symbolic tensors and runs what it recorded. See docs/decisions/0001-the-seam.md.
+ */
+
+/** `bool` comes from comparisons and goes into `where` and `cast`; it never enters arithmetic. */
+export type DType = "float32" | "float16" | "bool";
+
+/** Dimensions, outermost first. `-1` in front is the free batch dimension of a traced program. */
+export type Shape = readonly number[];
+
+/** A handle to a tensor of one backend. Immutable: operations return new tensors. */
+export interface Tensor {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** A tensor in host memory, row-major. `data` is shared, not copied: leave it as it is while a backend uses it. */
+export interface HostTensor {
+  readonly shape: Shape;
+  readonly data: Float32Array;
+}
+
+/** A tensor, or a number that broadcasts to any shape. */
+export type Operand<T extends Tensor> = T | number;
+
+/**
+ * What a backend must provide: synchronous, pure, nothing in place. Elementwise operations broadcast as in NumPy.
+ * `resolveOps` checks shapes before it calls these, so an implementation may rely on them.
+ */
+export interface Primitives<T extends Tensor> {
+  /** A tensor of the program itself (a mask, a table). The same host object may be uploaded once and kept. */
+  constant(host: HostTensor): T;
+  /** Same elements, row-major, in another shape. One dimension may be -1. */
+  reshape(x: T, shape: Shape): T;
+  /** Output dimension `i` is input dimension `permutation[i]`. */
+  transpose(x: T, permutation: readonly number[]): T;
+  /** Elements `start <= i < end` along `axis`. */
+  slice(x: T, axis: number, start: number, end: number): T;
+  /** `before` and `after` zeros along `axis`. */
+  pad(x: T, axis: number, before: number, after: number): T;
+  /** Bool to 0 and 1, or between float precisions. */
+  cast(x: T, dtype: DType): T;
+
+  add(a: Operand<T>, b: Operand<T>): T;
+  sub(a: Operand<T>, b: Operand<T>): T;
+  mul(a: Operand<T>, b: Operand<T>): T;
+  div(a: Operand<T>, b: Operand<T>): T;
+  exp(x: T): T;
+  log(x: T): T;
+  sqrt(x: T): T;
+  tanh(x: T): T;
+  erf(x: T): T;
+  /** a > b, as bool. */
+  greater(a: Operand<T>, b: Operand<T>): T;
+  /** a = b, as bool. */
+  equal(a: Operand<T>, b: Operand<T>): T;
+  /** a where the bool `condition` holds, else b. The side not taken never shows, even when it is not finite. */
+  where(condition: T, a: Operand<T>, b: Operand<T>): T;
+  /** Sum along `axis`, which stays with length 1. */
+  sum(x: T, axis: number): T;
+  /** Maximum along `axis`, which stays with length 1. */
+  max(x: T, axis: number): T;
+  /** a [..., M, K] times b [..., K, N] -> [..., M, N]; the leading dimensions broadcast. */
+  matMul(a: T, b: T): T;
+
+  /**
+   * Runs `body` under a name and returns its result: tensors, or arrays and plain objects of them. Tensors made inside
+   * and not returned may be released when it ends; a tracing backend names its nodes by it. Scopes nest.
+   */
+  scope<R>(name: string, body: () => R): R;
+}
+
+/** Heads and scale of an attention; `logSize` is the proportional-attention bias, log of each key token's size. */
+export interface AttentionOptions<T extends Tensor> {
+  readonly heads: number;
+  /** Multiplies q.k, usually 1 / sqrt(C / heads). */
+  readonly scale: number;
+  /** [B or 1, N], added to every logit of key j (paper, section 3.4). */
+  readonly logSize?: T | undefined;
+}
+
+/** The GELU variants of published checkpoints: exact (erf), the tanh approximation, and x * sigmoid(1.702 x). */
+export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu";
+
+/**
+ * Larger operations with default decompositions into primitives (composites.ts). A backend overrides one where its
+ * runtime is measurably faster; conformance holds each override against its default.
+ */
+export interface Composites<T extends Tensor> {
+  /** x [..., I], weight [O, I] as PyTorch stores it, bias [O] -> [..., O]. */
+  linear(x: T, weight: T, bias?: T): T;
+  /** Softmax along the last axis. */
+  softmax(x: T): T;
+  /** Normalises the last axis; population variance; weight and bias [C]. */
+  layerNorm(x: T, weight: T, bias: T, epsilon: number): T;
+  /** Elementwise activation of the MLP. */
+  activation(x: T, kind: Activation): T;
+  /** q [B, M, C], k [B, N, C], v [B, N, C] -> [B, M, C], heads side by side in C. */
+  attention(q: T, k: T, v: T, options: AttentionOptions<T>): T;
+  /** The class token's attention row summed over heads: q [B, 1, C], k [B, N, C] -> [B, N]. */
+  classAttention(q: T, k: T, options: AttentionOptions<T>): T;
+  /** Position of each element in stable descending order: [B, N] -> [B, N]; ties go to the lower index. */
+  rankDescending(x: T): T;
+  /** Index of the maximum of the last axis, as a float: [..., N] -> [...]; ties go to the lower index. */
+  argMax(x: T): T;
+  /**
+   * Adds up the rows that share a destination: y[b, k] = sum of x[b, j] over all j with destination[b, j] = k.
+   * destination [B, N] holds whole numbers; rows that are sent to `count` or beyond are dropped.
+   * Each values[i] [B or 1, N, F] -> [B, count, F].
+   */
+  compressTokens(destination: T, count: number, values: readonly T[]): T[];
+}
+
+/** Primitives and composites together: what a program is written against. */
+export type Ops<T extends Tensor> = Primitives<T> & Composites<T>;
+
+/** Named tensors. */
+export type Tensors<T> = Readonly<Record<string, T>>;
+
+/**
+ * A computation over named parameters and inputs. Pure and synchronous, and generic in the tensor, so that the same
+ * program runs on every backend.
+ */
+export type Program = <T extends Tensor>(ops: Ops<T>, params: Tensors<T>, inputs: Tensors<T>) => Tensors<T>;
+
+/** What a backend can be held to. The conformance suite skips a case only by what is declared here. */
+export interface Capabilities {
+  /** Precision of arithmetic and storage inside a run; sets the tolerances of the conformance suite. */
+  readonly precision: "float32" | "reduced";
+  /** The result of an image has the same bits alone and in any batch. */
+  readonly batchInvariant: boolean;
+  /** Infinity and NaN pass through comparisons, `where` and `max` as IEEE 754 says. */
+  readonly nonFinite: boolean;
+}
+
+export interface CompileOptions {
+  /** Parameters by name. They go to the device once, here. */
+  readonly params: Tensors<HostTensor>;
+  /** Shapes of the inputs; -1 in front leaves the batch free. */
+  readonly inputs: Readonly<Record<string, Shape>>;
+}
+
+/** A runtime for programs. */
+export interface Backend {
+  readonly specVersion: 1;
+  /** Short and lower-case, for messages and results: `cpu`, `onnx-webgpu`. */
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** @throws PptError INVALID_SHAPE where the program does not fit its parameters and inputs. */
+  compile(program: Program, options: CompileOptions): Promise<Executable>;
+  /** Releases what the backend holds. Its executables stop working. Calling it twice does nothing. */
+  dispose(): Promise<void>;
+}
+
+/** A program ready to run, with its parameters on the device. */
+export interface Executable {
+  /**
+   * Runs once and reads the outputs back. The returned arrays belong to the caller. Concurrent calls are queued.
+   * @throws PptError INVALID_INPUT where a feed is missing or of another shape, DISPOSED after dispose.
+   */
+  run(feeds: Tensors<HostTensor>): Promise<Tensors<HostTensor>>;
+  /** Releases the parameters and buffers. Calling it twice does nothing. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,262 @@
+/** Composites written in primitives, and the merge of primitives, defaults and overrides into the `Ops` of a program. */
+import type { AttentionOptions, Composites, HostTensor, Operand, Ops, Primitives, Shape, Tensor } from "./backend.js";
+import { PptError } from "./errors.js";
+import {
+  broadcastShapes,
+  matMulShape,
+  reshapedShape,
+  resolveAxis,
+  showShape,
+  sizeOf,
+  transposedShape,
+} from "./shape.js";
+
+/** A host tensor of `shape` filled by index. */
+export function hostTensor(shape: Shape, fill: (index: number) => number): HostTensor {
+  return { shape, data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => fill(i)) };
+}
+
+/** 0, 1, 2, ... in the given shape. */
+export const iota = (shape: Shape): HostTensor => hostTensor(shape, (i) => i);
+
+/** [N, N], 1 where the column comes before the row. */
+const strictlyLower = (N: number): HostTensor => hostTensor([N, N], (i) => (i % N < Math.floor(i / N) ? 1 : 0));
+
+/** One host tensor per key, so that a backend that keeps uploaded constants uploads each of them once. */
+function remember(make: (n: number) => HostTensor): (n: number) => HostTensor {
+  const made = new Map<number, HostTensor>();
+  return (n) => {
+    const host = made.get(n) ?? make(n);
+    made.set(n, host);
+    return host;
+  };
+}
+
+/** The default decompositions over the given operations. */
+export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composites<T> {
+  const columns = remember((n) => iota([n]));
+  const rows = remember((n) => iota([n, 1]));
+  const earlier = remember(strictlyLower);
+
+  const lastAxis = (x: T) => x.shape.length - 1;
+
+  /** [B, N, C] -> [B, H, N, d] */
+  function splitHeads(x: T, heads: number): T {
+    const [B, N, C] = x.shape as [number, number, number];
+    return ops.transpose(ops.reshape(x, [B, N, heads, C / heads]), [0, 2, 1, 3]);
+  }
+
+  /** softmax(q k^T scale + log size): q [B, M, C], k [B, N, C] -> [B, H, M, N] */
+  function attentionWeights(q: T, k: T, { heads, scale, logSize }: AttentionOptions<T>): T {
+    const keys = ops.transpose(splitHeads(k, heads), [0, 1, 3, 2]);
+    const logits = ops.matMul(splitHeads(ops.mul(q, scale), heads), keys);
+    if (!logSize) return softmax(logits);
+    const [B, N] = logSize.shape as [number, number];
+    return softmax(ops.add(logits, ops.reshape(logSize, [B, 1, 1, N])));
+  }
+
+  function softmax(x: T): T {
+    const exponentials = ops.exp(ops.sub(x, ops.max(x, lastAxis(x))));
+    return ops.div(exponentials, ops.sum(exponentials, lastAxis(x)));
+  }
+
+  return {
+    softmax,
+
+    linear(x, weight, bias) {
+      const product = ops.matMul(x, ops.transpose(weight, [1, 0]));
+      return bias ? ops.add(product, bias) : product;
+    },
+
+    layerNorm(x, weight, bias, epsilon) {
+      const C = x.shape[lastAxis(x)]!;
+      const centred = ops.sub(x, ops.div(ops.sum(x, lastAxis(x)), C));
+      const variance = ops.div(ops.sum(ops.mul(centred, centred), lastAxis(x)), C);
+      return ops.add(ops.mul(ops.div(centred, ops.sqrt(ops.add(variance, epsilon))), weight), bias);
+    },
+
+    activation(x, kind) {
+      switch (kind) {
+        case "gelu":
+          return ops.mul(ops.mul(x, 0.5), ops.add(ops.erf(ops.mul(x, Math.SQRT1_2)), 1));
+        case "gelu_tanh": {
+          const cube = ops.mul(ops.mul(x, x), x);
+          const inner = ops.mul(ops.add(x, ops.mul(cube, 0.044715)), Math.sqrt(2 / Math.PI));
+          return ops.mul(ops.mul(x, 0.5), ops.add(ops.tanh(inner), 1));
+        }
+        case "quick_gelu":
+          return ops.div(x, ops.add(ops.exp(ops.mul(x, -1.702)), 1));
+        case "relu":
+          return ops.where(ops.greater(x, 0), x, 0);
+      }
+    },
+
+    attention(q, k, v, options) {
+      const heads = ops.matMul(attentionWeights(q, k, options), splitHeads(v, options.heads));
+      return ops.reshape(ops.transpose(heads, [0, 2, 1, 3]), q.shape);
+    },
+
+    classAttention(q, k, options) {
+      const [B, N] = k.shape as [number, number];
+      return ops.reshape(ops.sum(attentionWeights(q, k, options), 1), [B, N]);
+    },
+
+    rankDescending(x) {
+      const [B, N] = x.shape as [number, number];
+      const own = ops.reshape(x, [B, N, 1]);
+      const other = ops.reshape(x, [B, 1, N]);
+      // rank_j = #{i : x_i > x_j} + #{i < j : x_i = x_j}
+      const above = ops.cast(ops.greater(other, own), "float32");
+      const tiedBefore = ops.mul(ops.cast(ops.equal(other, own), "float32"), ops.constant(earlier(N)));
+      return ops.reshape(ops.sum(ops.add(above, tiedBefore), 2), [B, N]);
+    },
+
+    argMax(x) {
+      const axis = lastAxis(x);
+      const N = x.shape[axis]!;
+      const isMaximum = ops.equal(x, ops.max(x, axis));
+      // The smallest index is the negative of the largest negated index; N lies beyond all of them.
+      const negated = ops.where(isMaximum, ops.mul(ops.constant(columns(N)), -1), -N);
+      return ops.reshape(ops.mul(ops.max(negated, axis), -1), x.shape.slice(0, -1));
+    },
+
+    compressTokens(destination, count, values) {
+      const [B, N] = destination.shape as [number, number];
+      // M[k, j] = (destination_j = k), y = M x
+      const hits = ops.equal(ops.reshape(destination, [B, 1, N]), ops.constant(rows(count)));
+      return values.map((x) => ops.matMul(ops.cast(hits, x.dtype), x));
+    },
+  };
+}
+
+const shapeOf = (x: Operand<Tensor>): Shape => (typeof x === "number" ? [] : x.shape);
+
+function requireFloat(op: string, ...operands: Operand<Tensor>[]): void {
+  for (const x of operands)
+    if (typeof x !== "number" && x.dtype === "bool")
+      throw new PptError("INVALID_SHAPE", `${op}: takes numbers, got bool ${showShape(x.shape)}: cast it first`);
+}
+
+/** The same primitives, with shapes and types checked first, so that every backend answers misuse alike. */
+function checked<T extends Tensor>(primitives: Primitives<T>): Primitives<T> {
+  type Binary = "add" | "sub" | "mul" | "div" | "greater" | "equal";
+  const binary =
+    (op: Binary) =>
+    (a: Operand<T>, b: Operand<T>): T => {
+      requireFloat(op, a, b);
+      broadcastShapes(op, shapeOf(a), shapeOf(b));
+      return primitives[op](a, b);
+    };
+  const unary =
+    (op: "exp" | "log" | "sqrt" | "tanh" | "erf") =>
+    (x: T): T => {
+      requireFloat(op, x);
+      return primitives[op](x);
+    };
+  const reduction =
+    (op: "sum" | "max") =>
+    (x: T, axis: number): T => {
+      requireFloat(op, x);
+      return primitives[op](x, resolveAxis(op, x.shape, axis));
+    };
+  return {
+    constant(host) {
+      if (host.data.length !== sizeOf(host.shape))
+        throw new PptError(
+          "INVALID_SHAPE",
+          `constant: ${host.data.length} values do not fill ${showShape(host.shape)}`,
+        );
+      return primitives.constant(host);
+    },
+    reshape: (x, shape) => primitives.reshape(x, reshapedShape(x.shape, shape)),
+    transpose(x, permutation) {
+      transposedShape(x.shape, permutation);
+      return primitives.transpose(x, permutation);
+    },
+    slice(x, axis, start, end) {
+      const along = resolveAxis("slice", x.shape, axis);
+      if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || start >= end || end > x.shape[along]!)
+        throw new PptError(
+          "INVALID_SHAPE",
+          `slice: [${start}, ${end}) of axis ${along} is not inside ${showShape(x.shape)}`,
+        );
+      return primitives.slice(x, along, start, end);
+    },
+    pad(x, axis, before, after) {
+      requireFloat("pad", x);
+      if (!Number.isInteger(before) || !Number.isInteger(after) || before < 0 || after < 0)
+        throw new PptError("INVALID_SHAPE", `pad: ${before} before and ${after} after are not counts`);
+      return primitives.pad(x, resolveAxis("pad", x.shape, axis), before, after);
+    },
+    cast: (x, dtype) => (x.dtype === dtype ? x : primitives.cast(x, dtype)),
+    add: binary("add"),
+    sub: binary("sub"),
+    mul: binary("mul"),
+    div: binary("div"),
+    exp: unary("exp"),
+    log: unary("log"),
+    sqrt: unary("sqrt"),
+    tanh: unary("tanh"),
+    erf: unary("erf"),
+    greater: binary("greater"),
+    equal: binary("equal"),
+    where(condition, a, b) {
+      if (condition.dtype !== "bool")
+        throw new PptError("INVALID_SHAPE", `where: the condition ${showShape(condition.shape)} is not bool`);
+      requireFloat("where", a, b);
+      broadcastShapes("where", broadcastShapes("where", shapeOf(a), shapeOf(b)), condition.shape);
+      return primitives.where(condition, a, b);
+    },
+    sum: reduction("sum"),
+    max: reduction("max"),
+    matMul(a, b) {
+      requireFloat("matMul", a, b);
+      matMulShape(a.shape, b.shape);
+      return primitives.matMul(a, b);
+    },
+    scope: (name, body) => primitives.scope(name, body),
+  };
+}
+
+/** Composites a backend supplies itself. It is handed the defaults, to fall back on for cases it does not cover. */
+export type Overrides<T extends Tensor> = (ops: Primitives<T>, defaults: Composites<T>) => Partial<Composites<T>>;
+
+/** Checked primitives, default composites, and the backend's overrides over those. */
+export function resolveOps<T extends Tensor>(primitives: Primitives<T>, overrides?: Overrides<T>): Ops<T> {
+  const base = checked(primitives);
+  const defaults = defaultComposites(base);
+  return { ...base, ...checkedComposites({ ...defaults, ...overrides?.(base, defaults) }) };
+}
+
+/** Composites with the checks that an override would otherwise have to repeat. */
+function checkedComposites<T extends Tensor>(composites: Composites<T>): Composites<T> {
+  const heads = (op: string, q: T, k: T, count: number) => {
+    const C = q.shape[2];
+    if (q.shape.length !== 3 || k.shape.length !== 3 || C !== k.shape[2] || C! % count !== 0)
+      throw new PptError(
+        "INVALID_SHAPE",
+        `${op}: ${count} heads do not fit q ${showShape(q.shape)}, k ${showShape(k.shape)}`,
+      );
+  };
+  return {
+    ...composites,
+    linear(x, weight, bias) {
+      const [O, I] = weight.shape;
+      if (weight.shape.length !== 2 || x.shape[x.shape.length - 1] !== I || (bias && sizeOf(bias.shape) !== O))
+        throw new PptError(
+          "INVALID_SHAPE",
+          `linear: x ${showShape(x.shape)}, weight ${showShape(weight.shape)}${bias ? `, bias ${showShape(bias.shape)}` : ""} do not fit`,
+        );
+      return composites.linear(x, weight, bias);
+    },
+    attention(q, k, v, options) {
+      heads("attention", q, k, options.heads);
+      heads("attention", q, v, options.heads);
+      return composites.attention(q, k, v, options);
+    },
+    classAttention(q, k, options) {
+      heads("classAttention", q, k, options.heads);
+      return composites.classAttention(q, k, options);
+    },
+  };
+}

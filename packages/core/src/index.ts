@@ -1,0 +1,35 @@
+export type {
+  Activation,
+  AttentionOptions,
+  Backend,
+  Capabilities,
+  CompileOptions,
+  Composites,
+  DType,
+  Executable,
+  HostTensor,
+  Operand,
+  Ops,
+  Primitives,
+  Program,
+  Shape,
+  Tensor,
+  Tensors,
+} from "./backend.js";
+export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from "./composites.js";
+export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
+export { checkFeeds, collectTensors, compileEager, type EagerSession } from "./eager.js";
+export { isPptError, PptError, type PptErrorCode } from "./errors.js";
+export { type Policy, parseReduction, type ReductionConfig, type Threshold } from "./reduction/schedule.js";
+export { broadcastShapes, matMulShape, sameShape, showShape, sizeOf, stridesOf, withLength } from "./shape.js";
+export { parseModelConfig, patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
+export {
+  createVisionModel,
+  type StageReport,
+  type VisionInput,
+  type VisionModel,
+  type VisionModelOptions,
+  type VisionOutput,
+} from "./vit/model.js";
+export type { OutputOptions } from "./vit/program.js";
+export { readParameters, type WeightSource, weightsFrom } from "./vit/weights.js";

@@ -1,0 +1,77 @@
+/** One stage of PPT: decide per image, send every token to its row, and average what meets there. */
+import type { Ops, Tensor } from "../backend.js";
+import { hostTensor } from "../composites.js";
+import { poolDestinations } from "./matching.js";
+import type { ReductionStage } from "./schedule.js";
+import { pruneDestinations, significance } from "./significance.js";
+
+export interface StageInput<T extends Tensor> {
+  /** [B, N, C] tokens after the attention residual. Left out where only sizes and source are wanted. */
+  readonly x?: T | undefined;
+  /** [B, N, 1] patches that each token stands for; all 1 when left out. */
+  readonly size?: T | undefined;
+  /** [B or 1, N, N0], 1 where token i contains input token j. */
+  readonly source?: T | undefined;
+  /** [B, N], the class token's attention row summed over heads. */
+  readonly classAttention: T;
+  /** [B, N, C] keys and values of this block's attention. */
+  readonly keys: T;
+  readonly values: T;
+}
+
+export interface StageOutput<T extends Tensor> {
+  readonly x?: T | undefined;
+  readonly size: T;
+  readonly source?: T | undefined;
+  /** [B, N - protected] */
+  readonly scores: T;
+  /** [B, 1] */
+  readonly variance: T;
+  /** [B, 1], 1 where the image was pooled; left out where all images share one policy. */
+  readonly pooled?: T | undefined;
+}
+
+/**
+ * Both policies are one linear step: a destination row for each token, rows that meet are averaged by size.
+ * size' = M size, x' = M (size x) / size', source' = M source with M[k, j] = (destination_j = k).
+ */
+export function reductionStage(stage: ReductionStage, heads: number) {
+  const { tokensIn: N, tokensOut, protectedTokens, threshold } = stage;
+  const scoresOf = significance(stage);
+  const pruned = pruneDestinations(stage);
+  const pooledRows = poolDestinations(stage, heads);
+  const ones = hostTensor([1, N, 1], () => 1);
+
+  const reduce = <T extends Tensor>(ops: Ops<T>, input: StageInput<T>): StageOutput<T> => {
+    const { scores, variance } = ops.scope("significance", () => scoresOf(ops, input.classAttention, input.values));
+
+    const prune = () => ops.scope("prune", () => pruned(ops, scores));
+    const pool = () => ops.scope("pool", () => pooledRows(ops, input.keys));
+    // variance >= threshold prunes
+    const pools = typeof threshold === "number" ? ops.greater(threshold, variance) : undefined;
+    const destination = pools ? ops.where(pools, pool(), prune()) : threshold === "pool" ? pool() : prune();
+
+    const compressed = ops.scope("compress", () => {
+      const { x, source } = input;
+      const size = input.size ?? ops.constant(ones);
+      const weighted = x && input.size ? ops.mul(x, ops.cast(size, x.dtype)) : x;
+      const [newSize, ...rest] = ops.compressTokens(
+        destination,
+        tokensOut,
+        [size, weighted, source].filter((value) => value !== undefined),
+      );
+      return {
+        size: newSize!,
+        x: x && ops.div(rest[0]!, ops.cast(newSize!, x.dtype)),
+        source: source && rest[x ? 1 : 0],
+      };
+    });
+    return {
+      ...compressed,
+      scores: ops.slice(scores, 1, protectedTokens, N),
+      variance,
+      pooled: pools && ops.cast(pools, "float32"),
+    };
+  };
+  return <T extends Tensor>(ops: Ops<T>, input: StageInput<T>) => ops.scope("ppt", () => reduce(ops, input));
+}

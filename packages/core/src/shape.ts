@@ -1,0 +1,92 @@
+/** Shape arithmetic and its errors, shared by all backends. */
+import type { Shape } from "./backend.js";
+import { PptError } from "./errors.js";
+
+/** `[2,3,4]`, for messages. */
+export const showShape = (shape: Shape): string => `[${shape.join(",")}]`;
+
+/** Number of elements. */
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const dimension of shape) size *= dimension;
+  return size;
+}
+
+/** Elements between two neighbours along each dimension of a row-major tensor. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  for (let i = shape.length - 1, stride = 1; i >= 0; i--) {
+    strides[i] = stride;
+    stride *= shape[i]!;
+  }
+  return strides;
+}
+
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
+
+const fail = (message: string): never => {
+  throw new PptError("INVALID_SHAPE", message);
+};
+
+/** `axis` counted from the end where negative. @throws PptError INVALID_SHAPE */
+export function resolveAxis(op: string, shape: Shape, axis: number): number {
+  const resolved = axis < 0 ? axis + shape.length : axis;
+  if (!Number.isInteger(axis) || resolved < 0 || resolved >= shape.length)
+    fail(`${op}: axis ${axis} does not exist in ${showShape(shape)}`);
+  return resolved;
+}
+
+/** Common shape of two operands under NumPy's rules. @throws PptError INVALID_SHAPE */
+export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  const result = new Array<number>(rank);
+  for (let i = 1; i <= rank; i++) {
+    const m = a[a.length - i] ?? 1;
+    const n = b[b.length - i] ?? 1;
+    if (m !== n && m !== 1 && n !== 1) fail(`${op}: shapes do not broadcast, a ${showShape(a)}, b ${showShape(b)}`);
+    result[rank - i] = m === 1 ? n : m;
+  }
+  return result;
+}
+
+/** a [..., M, K], b [..., K, N] -> [..., M, N]. @throws PptError INVALID_SHAPE */
+export function matMulShape(a: Shape, b: Shape): Shape {
+  if (a.length < 2 || b.length < 2) fail(`matMul: needs two dimensions or more, a ${showShape(a)}, b ${showShape(b)}`);
+  if (a[a.length - 1] !== b[b.length - 2])
+    fail(`matMul: inner dimensions differ, a ${showShape(a)}, b ${showShape(b)}`);
+  const leading = broadcastShapes("matMul", a.slice(0, -2), b.slice(0, -2));
+  return [...leading, a[a.length - 2]!, b[b.length - 1]!];
+}
+
+/**
+ * `to` with its -1 filled in. Where `from` has a free batch (-1 in front), `to` keeps its -1.
+ * @throws PptError INVALID_SHAPE
+ */
+export function reshapedShape(from: Shape, to: Shape): Shape {
+  const free = to.filter((n) => n === -1).length;
+  const known = sizeOf(to.filter((n) => n !== -1));
+  const mismatch = () => fail(`reshape: ${showShape(from)} does not fit ${showShape(to)}`);
+  if (free > 1 || to.some((n) => !Number.isInteger(n) || n < -1)) mismatch();
+  if (from[0] === -1) {
+    if (to[0] !== -1 || known !== sizeOf(from.slice(1))) mismatch();
+    return to;
+  }
+  const size = sizeOf(from);
+  if (free === 0 ? known !== size : known === 0 || size % known !== 0) mismatch();
+  return to.map((n) => (n === -1 ? size / known : n));
+}
+
+/** @throws PptError INVALID_SHAPE unless `permutation` names each dimension once. */
+export function transposedShape(shape: Shape, permutation: readonly number[]): Shape {
+  if (
+    permutation.length !== shape.length ||
+    new Set(permutation).size !== shape.length ||
+    permutation.some((p) => !(p in shape))
+  )
+    fail(`transpose: ${showShape(permutation)} does not permute ${showShape(shape)}`);
+  return permutation.map((p) => shape[p]!);
+}
+
+/** `shape` with `length` elements along `axis`. */
+export const withLength = (shape: Shape, axis: number, length: number): Shape =>
+  shape.map((n, i) => (i === axis ? length : n));

@@ -1,0 +1,134 @@
+/** A Vision Transformer that is ready to run: weights on a backend, tokens reduced as the settings say. */
+import type { Backend, HostTensor, Tensors } from "../backend.js";
+import { hostTensor } from "../composites.js";
+import { PptError } from "../errors.js";
+import { type Policy, planReduction, type ReductionConfig, type ReductionStage } from "../reduction/schedule.js";
+import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import { type OutputOptions, visionProgram } from "./program.js";
+import { readParameters, type WeightSource } from "./weights.js";
+
+export interface VisionModelOptions {
+  readonly config: VisionModelConfig;
+  readonly weights: WeightSource;
+  /** Stays the caller's: disposing the model leaves it open. */
+  readonly backend: Backend;
+  /** Leave out to run the unreduced model. */
+  readonly reduction?: ReductionConfig | undefined;
+  readonly outputs?: OutputOptions;
+}
+
+export interface VisionInput {
+  /** [B, channels, H, W], normalised, row-major. */
+  readonly pixelValues: Float32Array;
+  /** B, at least 1. */
+  readonly batch: number;
+}
+
+/** What one reducing block did to each image of the batch. */
+export interface StageReport {
+  readonly layer: number;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  /** Per image. */
+  readonly policies: readonly Policy[];
+  /** [B], unbiased variance of the significance scores. */
+  readonly variances: Float32Array;
+  /** [B, tokensIn - special tokens], where asked for. */
+  readonly scores?: HostTensor;
+}
+
+export interface VisionOutput {
+  /** [B, labels] */
+  readonly logits: HostTensor;
+  readonly stages: readonly StageReport[];
+  /** [B, N'], patches that each remaining token stands for. */
+  readonly size: HostTensor;
+  /** [B, N', C] after the final norm (before it where the head pools first), where asked for. */
+  readonly lastHiddenState?: HostTensor;
+  /** [B, N', N0], 1 where output token i contains input token j, where asked for. */
+  readonly source?: HostTensor;
+}
+
+export interface VisionModel {
+  readonly config: VisionModelConfig;
+  /** Tokens that enter the first block and that leave each stage: 197, 147, 97, 49. */
+  readonly tokens: readonly number[];
+  /** @throws PptError INVALID_INPUT where the pixels do not fit, DISPOSED after dispose. */
+  run(input: VisionInput): Promise<VisionOutput>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Builds the model's program, checks every weight and puts it on the backend.
+ * @throws PptError INVALID_REDUCTION, INVALID_WEIGHTS
+ */
+export async function createVisionModel(options: VisionModelOptions): Promise<VisionModel> {
+  const { config, backend, outputs = {} } = options;
+  const N0 = tokenCount(config);
+  const plan = planReduction(options.reduction, {
+    layers: config.layers,
+    tokens: N0,
+    protectedTokens: specialTokens(config),
+  });
+  const imageShape = [config.channels, ...config.imageSize];
+  const imageLength = imageShape.reduce((product, n) => product * n);
+  const executable = await backend.compile(visionProgram(config, plan, outputs), {
+    params: readParameters(options.weights, config),
+    inputs: { pixel_values: [-1, ...imageShape] },
+  });
+
+  return {
+    config,
+    tokens: [N0, ...plan.stages.map((stage) => stage.tokensOut)],
+
+    async run({ pixelValues, batch }) {
+      if (!Number.isInteger(batch) || batch < 1)
+        throw new PptError("INVALID_INPUT", `run: batch must be a whole number of at least 1, got ${batch}`);
+      if (pixelValues.length !== batch * imageLength)
+        throw new PptError(
+          "INVALID_INPUT",
+          `run: pixelValues has ${pixelValues.length} values, ${batch} image(s) of [${imageShape}] have ${batch * imageLength}`,
+        );
+      const bad = firstNonFinite(pixelValues);
+      if (bad >= 0) throw new PptError("INVALID_INPUT", `run: pixelValues holds ${pixelValues[bad]} at element ${bad}`);
+
+      const results = await executable.run({ pixel_values: { shape: [batch, ...imageShape], data: pixelValues } });
+      const lastHiddenState = results.last_hidden_state;
+      const source = outputs.source ? (results.source ?? identityMaps(batch, N0)) : undefined;
+      return {
+        logits: results.logits!,
+        stages: plan.stages.map((stage, index) => stageReport(stage, `stages.${index}`, results, batch)),
+        size: results.size ?? hostTensor([batch, N0], () => 1),
+        ...(lastHiddenState && { lastHiddenState }),
+        ...(source && { source }),
+      };
+    },
+
+    dispose: () => executable.dispose(),
+  };
+}
+
+function stageReport(stage: ReductionStage, prefix: string, results: Tensors<HostTensor>, batch: number): StageReport {
+  const { layer, tokensIn, tokensOut, threshold } = stage;
+  const scores = results[`${prefix}.scores`];
+  const pooled = results[`${prefix}.pooled`]?.data;
+  const policyOf = (image: number): Policy =>
+    typeof threshold === "string" ? threshold : pooled![image] === 1 ? "pool" : "prune";
+  return {
+    layer,
+    tokensIn,
+    tokensOut,
+    policies: Array.from({ length: batch }, (_, image) => policyOf(image)),
+    variances: results[`${prefix}.variance`]!.data,
+    ...(scores && { scores }),
+  };
+}
+
+/** [B, N, N], every token its own source. */
+const identityMaps = (B: number, N: number): HostTensor =>
+  hostTensor([B, N, N], (i) => ((i % (N * N)) % (N + 1) === 0 ? 1 : 0));
+
+function firstNonFinite(data: Float32Array): number {
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i]!)) return i;
+  return -1;
+}

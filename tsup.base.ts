@@ -1,0 +1,16 @@
+import { defineConfig, type Options } from "tsup";
+
+/** The one way a package of this repository is built: ESM for Node >= 20.19 and current browsers, with types. */
+export function packageBuild(overrides: Options = {}): ReturnType<typeof defineConfig> {
+  return defineConfig({
+    entry: ["src/index.ts"],
+    format: "esm",
+    target: "es2022",
+    platform: "neutral",
+    dts: true,
+    sourcemap: false,
+    clean: true,
+    treeshake: true,
+    ...overrides,
+  });
+}
