@@ -1,13 +1,22 @@
 /** Plain TypeScript backend: no dependency, runs in Node, browsers, Deno and workers; the oracle for all others. */
-import { type Backend, compileEager, type EagerSession, type Executable, PptError, resolveOps } from "@ppt-vit/core";
+import {
+  type Backend,
+  type Composites,
+  compileEager,
+  type EagerSession,
+  type Executable,
+  type Overrides,
+  PptError,
+  resolveOps,
+} from "@ppt-vit/core";
 import { Arena } from "./arena.js";
 import { cpuOverrides } from "./overrides.js";
 import { cpuPrimitives } from "./primitives.js";
 import { type CpuTensor, cpuTensor } from "./tensor.js";
 
 export interface CpuBackendOptions {
-  /** Run the default decompositions instead of the fused kernels: slower, for comparison. Default false. */
-  readonly decomposed?: boolean;
+  /** Composites to run as their default decompositions instead of fused kernels, for comparison; `true` for all. */
+  readonly decomposed?: boolean | readonly (keyof Composites<CpuTensor>)[];
 }
 
 /** A backend on the calling thread. Sums run in float64; the same input gives the same bits in any batch. */
@@ -24,7 +33,7 @@ export function createCpuBackend({ decomposed = false }: CpuBackendOptions = {})
       if (disposed) throw new PptError("DISPOSED", "compile: this CPU backend was disposed; create another");
       const arena = new Arena();
       const session: EagerSession<CpuTensor> = {
-        ops: resolveOps(cpuPrimitives(arena), decomposed ? undefined : cpuOverrides(arena)),
+        ops: resolveOps(cpuPrimitives(arena), overridesBut(decomposed, cpuOverrides(arena))),
         upload: (host) => cpuTensor(host.shape, host.data),
         download: async (x) => ({ shape: x.shape, data: x.data.slice() }),
         endRun: () => arena.endRun(),
@@ -42,5 +51,18 @@ export function createCpuBackend({ decomposed = false }: CpuBackendOptions = {})
       disposed = true;
       await Promise.all([...executables].map((executable) => executable.dispose()));
     },
+  };
+}
+
+/** The overrides without those that are to be decomposed. */
+function overridesBut(
+  decomposed: NonNullable<CpuBackendOptions["decomposed"]>,
+  overrides: Overrides<CpuTensor>,
+): Overrides<CpuTensor> | undefined {
+  if (decomposed === true) return undefined;
+  if (decomposed === false) return overrides;
+  return (ops, defaults) => {
+    const kept = Object.entries(overrides(ops, defaults)).filter(([name]) => !decomposed.some((one) => one === name));
+    return Object.fromEntries(kept);
   };
 }

@@ -20,7 +20,14 @@ export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from 
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
 export { checkFeeds, collectTensors, compileEager, type EagerSession } from "./eager.js";
 export { isPptError, PptError, type PptErrorCode } from "./errors.js";
-export { type Policy, parseReduction, type ReductionConfig, type Threshold } from "./reduction/schedule.js";
+export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
+export {
+  type Policy,
+  parseReduction,
+  publishedReduction,
+  type ReductionConfig,
+  type Threshold,
+} from "./reduction/schedule.js";
 export { broadcastShapes, matMulShape, sameShape, showShape, sizeOf, stridesOf, withLength } from "./shape.js";
 export { parseModelConfig, patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
 export {

@@ -154,3 +154,6 @@ function stageThreshold(threshold: Threshold, unprotected: number): number | Pol
 /** [N], 1 for tokens that may be scored and removed, 0 for protected ones. */
 export const unprotectedMask = ({ tokensIn, protectedTokens }: ReductionStage): HostTensor =>
   hostTensor([tokensIn], (j) => (j < protectedTokens ? 0 : 1));
+
+/** The paper's off-the-shelf setting for DeiT-Ti, DeiT-S and DeiT-B at 224 px (section 4.1). */
+export const publishedReduction: ReductionConfig = { layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 };

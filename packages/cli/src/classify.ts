@@ -1,0 +1,119 @@
+/** `ppt-vit classify` */
+import type { PptError, ReductionConfig, Threshold } from "@ppt-vit/core";
+import { type Classification, fromPretrained, type ImageClassifier, isFailure } from "@ppt-vit/pipeline";
+import { expandInputs } from "./inputs.js";
+import { progressBar } from "./progress.js";
+
+export interface ClassifyFlags {
+  readonly model: string;
+  readonly backend: string;
+  readonly ppt: boolean;
+  readonly layers?: number[];
+  readonly tokensRemoved?: number | number[];
+  readonly threshold?: Threshold;
+  readonly proportionalAttention: boolean;
+  readonly top: number;
+  readonly batch: number;
+  readonly firstFrame: boolean;
+  readonly maxPixels?: number;
+  readonly json: boolean;
+}
+
+interface Failure {
+  readonly file: string;
+  readonly error: PptError;
+}
+
+/** Results go to stdout, everything else to stderr. -> exit code */
+export async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags): Promise<0 | 1> {
+  const { files, failures: notFound } = await expandInputs(inputs);
+  const failures: Failure[] = [...notFound];
+  for (const failure of notFound) warn(failure.error);
+  const classifier = await fromPretrained(flags.model, {
+    backend: flags.backend,
+    reduction: reductionOf(flags),
+  });
+  const results: Classification[] = [];
+  try {
+    if (!flags.json) process.stdout.write(`${headline(classifier)}\n`);
+    const bar = progressBar(files.length);
+    const options = {
+      topK: flags.top,
+      batch: flags.batch,
+      firstFrame: flags.firstFrame,
+      ...(flags.maxPixels && { maxPixels: flags.maxPixels }),
+    };
+    for await (const result of classifier.classifyAll(files, options)) {
+      if (isFailure(result)) {
+        failures.push({ file: String(result.input), error: result.error });
+        bar.interrupt(() => warn(result.error));
+      } else {
+        results.push(result);
+        if (!flags.json) bar.interrupt(() => void process.stdout.write(`${lines(result, classifier)}\n`));
+      }
+      bar.advance();
+    }
+    bar.stop();
+    if (flags.json) process.stdout.write(`${JSON.stringify(report(classifier, results, failures), null, 2)}\n`);
+    else process.stdout.write(`${summary(classifier, results, failures.length)}\n`);
+  } finally {
+    await classifier.dispose();
+  }
+  return failures.length > 0 ? 1 : 0;
+}
+
+const warn = (error: PptError) => void process.stderr.write(`ppt-vit: ${error.message} [${error.code}]\n`);
+
+/** The settings given as flags; the pipeline fills in the rest. */
+function reductionOf(flags: ClassifyFlags): Partial<ReductionConfig> | false {
+  if (!flags.ppt) return false;
+  return {
+    ...(flags.layers && { layers: flags.layers }),
+    ...(flags.tokensRemoved !== undefined && { tokensRemoved: flags.tokensRemoved }),
+    ...(flags.threshold !== undefined && { threshold: flags.threshold }),
+    ...(!flags.proportionalAttention && { proportionalAttention: false }),
+  };
+}
+
+const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;
+
+function headline({ model, backend, tokens, gmacs, reduction }: ImageClassifier): string {
+  const cost = reduction
+    ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
+    : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
+  return `model ${model} on ${backend}, tokens ${tokens.join(" -> ")}, ${cost}`;
+}
+
+function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string {
+  const named = labels.map(({ label, probability }) => `  ${percent(probability).padStart(7)}  ${label}`);
+  const policies = stages.map(
+    ({ policy, tokensOut, variance }) => `${policy} to ${tokensOut} (variance ${variance.toExponential(2)})`,
+  );
+  const path = policies.length > 0 ? `  ${tokens[0]} tokens, ${policies.join(", ")}` : `  ${tokens[0]} tokens`;
+  return [`${input}  ${latencyMs.toFixed(0)} ms`, ...named, path].join("\n");
+}
+
+function summary({ tokens }: ImageClassifier, results: readonly Classification[], failed: number): string {
+  const times = results.map((result) => result.latencyMs);
+  const mean =
+    times.length > 0 ? `, ${(times.reduce((a, b) => a + b) / times.length).toFixed(0)} ms an image in the model` : "";
+  return `${results.length} classified, ${failed} failed${mean}, ${tokens.at(-1)} tokens at the end`;
+}
+
+/** The document that --json prints. Documented in the README of this package. */
+function report(classifier: ImageClassifier, results: readonly Classification[], failures: readonly Failure[]) {
+  return {
+    model: classifier.model,
+    backend: classifier.backend,
+    reduction: classifier.reduction ?? null,
+    gmacs: classifier.gmacs,
+    images: results.map(({ input, labels, stages, latencyMs }) => ({
+      file: String(input),
+      labels,
+      tokens: classifier.tokens,
+      stages,
+      latencyMs,
+    })),
+    failures: failures.map(({ file, error }) => ({ file, code: error.code, message: error.message })),
+  };
+}

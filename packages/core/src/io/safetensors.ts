@@ -1,0 +1,294 @@
+/** Reads the safetensors format: an 8-byte length, a JSON header, and the tensors' bytes. Trusts nothing in the file. */
+import type { HostTensor, Shape } from "../backend.js";
+import { PptError } from "../errors.js";
+import type { WeightSource } from "../vit/weights.js";
+
+const bytesPerElement = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+} as const;
+
+/** Element types of the format. `read` decodes F32, F16 and BF16. */
+export type SafetensorsDType = keyof typeof bytesPerElement;
+
+/** The named tensors of one file, decoded when they are read. */
+export interface SafetensorsFile extends WeightSource {
+  /** In the order of their bytes. */
+  readonly names: readonly string[];
+  /** The header's `__metadata__`. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /**
+   * The values as float32, exactly. F32 shares the file's memory where its alignment allows.
+   * @throws PptError INVALID_SAFETENSORS where the tensor is missing or of another type than F32, F16, BF16.
+   */
+  read(name: string): HostTensor;
+  /** @throws PptError INVALID_SAFETENSORS where the tensor is missing. */
+  shape(name: string): Shape;
+  /** @throws PptError INVALID_SAFETENSORS where the tensor is missing. */
+  dtype(name: string): SafetensorsDType;
+  /** The tensor's own bytes, little-endian, not copied. @throws PptError INVALID_SAFETENSORS where it is missing. */
+  bytes(name: string): Uint8Array;
+}
+
+interface Entry {
+  readonly dtype: SafetensorsDType;
+  readonly shape: Shape;
+  /** Offsets into the tensors' bytes, behind the header. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+type Fail = (message: string) => never;
+
+const lengthBytes = 8;
+const longestHeader = 100_000_000;
+const metadataName = "__metadata__";
+
+/**
+ * Checks the whole header of `bytes` and gives access to its tensors. `name` starts each error's message.
+ * The file shares the memory of `bytes`: leave it as it is while tensors are in use.
+ * @throws PptError INVALID_SAFETENSORS
+ */
+export function parseSafetensors(bytes: Uint8Array, name = "safetensors"): SafetensorsFile {
+  const fail: Fail = (message) => {
+    throw new PptError("INVALID_SAFETENSORS", `${name}: ${message}`);
+  };
+  const headerBytes = readHeaderLength(bytes, fail);
+  const data = bytes.subarray(lengthBytes + headerBytes);
+  const { entries, metadata } = readHeader(bytes.subarray(lengthBytes, lengthBytes + headerBytes), fail);
+  checkOffsets(entries, data.length, fail);
+
+  const entryOf = (tensor: string): Entry => entries.get(tensor) ?? fail(`holds no tensor ${quote(tensor)}`);
+  const bytesOf = (tensor: string): Uint8Array => {
+    const { begin, end } = entryOf(tensor);
+    return data.subarray(begin, end);
+  };
+  return {
+    names: [...entries.keys()],
+    metadata,
+    has: (tensor) => entries.has(tensor),
+    shape: (tensor) => entryOf(tensor).shape,
+    dtype: (tensor) => entryOf(tensor).dtype,
+    bytes: bytesOf,
+    read(tensor) {
+      const { dtype, shape } = entryOf(tensor);
+      const decode = decoders.get(dtype);
+      if (!decode) {
+        const known = [...decoders.keys()].join(", ");
+        return fail(`tensor ${quote(tensor)} is ${dtype}; ${known} can be read: convert the checkpoint to one of them`);
+      }
+      return { shape, data: decode(bytesOf(tensor)) };
+    },
+  };
+}
+
+function readHeaderLength(bytes: Uint8Array, fail: Fail): number {
+  if (bytes.length < lengthBytes)
+    fail(`has ${bytes.length} bytes, a safetensors file has at least ${lengthBytes}; is the download complete?`);
+  // A BigInt, so that a length beyond 2^53 cannot round to a plausible one.
+  const declared = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes).getBigUint64(0, true);
+  if (declared > BigInt(longestHeader))
+    fail(`declares a header of ${declared} bytes, more than ${longestHeader}; is this a safetensors file?`);
+  if (declared > BigInt(bytes.length - lengthBytes))
+    fail(`declares a header of ${declared} bytes, but only ${bytes.length - lengthBytes} follow; is it cut short?`);
+  return Number(declared);
+}
+
+function readHeader(bytes: Uint8Array, fail: Fail): { entries: Map<string, Entry>; metadata: Map<string, string> } {
+  if (bytes[0] !== "{".charCodeAt(0)) fail("header does not start with '{'; is this a safetensors file?");
+  let text = "";
+  try {
+    // A copy, since decoders refuse shared memory.
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes));
+  } catch {
+    fail("header is not valid UTF-8");
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    fail(`header is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  // JSON.parse keeps the last of two equal names without a word.
+  const repeated = findRepeatedName(text);
+  if (repeated !== undefined) fail(`header has the name ${quote(repeated)} twice in one object`);
+
+  const tensors: [string, Entry][] = [];
+  let metadata = new Map<string, string>();
+  for (const [name, value] of fieldsOf(json) ?? fail("header is not a JSON object")) {
+    if (name === metadataName) metadata = readMetadata(value, fail);
+    else tensors.push([name, readEntry(value, (message) => fail(`tensor ${quote(name)}: ${message}`))]);
+  }
+  tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  return { entries: new Map(tensors), metadata };
+}
+
+function readMetadata(value: unknown, fail: Fail): Map<string, string> {
+  const metadata = new Map<string, string>();
+  for (const [key, text] of fieldsOf(value) ?? fail(`${metadataName} must be an object of strings, got ${show(value)}`))
+    metadata.set(
+      key,
+      typeof text === "string" ? text : fail(`${metadataName} ${quote(key)} is ${show(text)}, no string`),
+    );
+  return metadata;
+}
+
+function readEntry(value: unknown, fail: Fail): Entry {
+  const fields = fieldsOf(value) ?? fail(`expected an object with dtype, shape and data_offsets, got ${show(value)}`);
+  const dtype = fields.get("dtype");
+  if (!isDType(dtype))
+    return fail(`unknown dtype ${show(dtype)}; known are ${Object.keys(bytesPerElement).join(", ")}`);
+  const shape = fields.get("shape");
+  if (!isCounts(shape)) return fail(`shape must be an array of whole numbers of at least 0, got ${show(shape)}`);
+  const offsets = fields.get("data_offsets");
+  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!)
+    return fail(`data_offsets must be two whole numbers, begin and end, got ${show(offsets)}`);
+  const [begin, end] = offsets as [number, number];
+
+  let bytes: number = bytesPerElement[dtype];
+  for (const length of shape) {
+    bytes *= length;
+    if (!Number.isSafeInteger(bytes)) fail(`shape ${show(shape)} is too large`);
+  }
+  if (bytes !== end - begin)
+    fail(`${dtype} ${show(shape)} takes ${bytes} bytes, its data_offsets ${show(offsets)} span ${end - begin}`);
+  return { dtype, shape, begin, end };
+}
+
+/** Tensors must fill the file without holes or overlap, so that no byte has two meanings or none. */
+function checkOffsets(entries: ReadonlyMap<string, Entry>, bytes: number, fail: Fail): void {
+  let expected = 0;
+  for (const [name, { begin, end }] of entries) {
+    if (begin !== expected)
+      fail(
+        `tensor ${quote(name)} begins at byte ${begin}, expected ${expected}: ${begin < expected ? "overlap" : "hole"}`,
+      );
+    expected = end;
+  }
+  if (expected !== bytes)
+    fail(
+      `tensors end at byte ${expected}, but ${bytes} bytes follow the header${expected > bytes ? "; is it cut short?" : ""}`,
+    );
+}
+
+/**
+ * A name that occurs twice in the outermost object, or in one of the objects in it; names are equal when they are so
+ * after unescaping. Deeper objects have no place in a header and are refused elsewhere. `text` is valid JSON.
+ */
+function findRepeatedName(text: string): string | undefined {
+  const outer = new Set<string>();
+  let inner = new Set<string>();
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === "{" || character === "[") {
+      depth++;
+      if (depth === 2) inner = new Set();
+    } else if (character === "}" || character === "]") depth--;
+    else if (character === '"') {
+      const start = at;
+      for (at++; text[at] !== '"'; at++) if (text[at] === "\\") at++;
+      if (depth > 2 || !isFollowedByColon(text, at + 1)) continue;
+      const quoted = text.slice(start, at + 1);
+      const name: string = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
+      const seen = depth === 1 ? outer : inner;
+      if (seen.has(name)) return name;
+      seen.add(name);
+    }
+  }
+  return undefined;
+}
+
+function isFollowedByColon(text: string, at: number): boolean {
+  let next = at;
+  while (text[next] === " " || text[next] === "\n" || text[next] === "\r" || text[next] === "\t") next++;
+  return text[next] === ":";
+}
+
+/** A JSON object's own fields. In a Map `__proto__` and `constructor` are names like any other. */
+function fieldsOf(value: unknown): Map<string, unknown> | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return new Map<string, unknown>(Object.entries(value));
+}
+
+const isDType = (value: unknown): value is SafetensorsDType =>
+  typeof value === "string" && Object.hasOwn(bytesPerElement, value);
+
+const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+
+const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);
+
+const quote = (name: string): string => `'${shorten(name)}'`;
+
+/** A value out of the header, for messages. */
+function show(value: unknown): string {
+  try {
+    return shorten(JSON.stringify(value) ?? "nothing");
+  } catch {
+    // JSON.stringify recurses, and JSON may nest deeper than the stack.
+    return "a deeply nested value";
+  }
+}
+
+const decoders: ReadonlyMap<SafetensorsDType, (bytes: Uint8Array) => Float32Array> = new Map([
+  ["F32", decodeF32],
+  ["F16", decodeF16],
+  ["BF16", decodeBF16],
+]);
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+
+const isLittleEndianHost = (): boolean => new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+function decodeF32(bytes: Uint8Array): Float32Array {
+  const length = bytes.length / 4;
+  if (bytes.byteOffset % 4 === 0 && isLittleEndianHost())
+    return new Float32Array(bytes.buffer, bytes.byteOffset, length);
+  const view = viewOf(bytes);
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) values[i] = view.getFloat32(4 * i, true);
+  return values;
+}
+
+/** bfloat16 is the upper half of a float32. */
+function decodeBF16(bytes: Uint8Array): Float32Array {
+  const view = viewOf(bytes);
+  const bits = new Uint32Array(bytes.length / 2);
+  for (let i = 0; i < bits.length; i++) bits[i] = view.getUint16(2 * i, true) << 16;
+  return new Float32Array(bits.buffer);
+}
+
+function decodeF16(bytes: Uint8Array): Float32Array {
+  const view = viewOf(bytes);
+  const values = new Float32Array(bytes.length / 2);
+  halfPrecision ??= tabulateHalfPrecision();
+  for (let i = 0; i < values.length; i++) values[i] = halfPrecision[view.getUint16(2 * i, true)]!;
+  return values;
+}
+
+/** The value of each of the 65536 float16 patterns; made when the first float16 tensor is read. */
+let halfPrecision: Float32Array | undefined;
+
+function tabulateHalfPrecision(): Float32Array {
+  return Float32Array.from({ length: 0x10000 }, (_, pattern) => {
+    const sign = pattern & 0x8000 ? -1 : 1;
+    const exponent = (pattern >> 10) & 0x1f;
+    const fraction = pattern & 0x3ff;
+    if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (fraction + 0x400) * 2 ** (exponent - 25);
+  });
+}

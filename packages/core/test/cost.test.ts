@@ -1,0 +1,49 @@
+import { modelCost, parseModelConfig, publishedReduction } from "@ppt-vit/core";
+import { describe, expect, it } from "vitest";
+
+const deit = (hidden_size: number, num_attention_heads: number) =>
+  parseModelConfig({
+    model_type: "vit",
+    hidden_size,
+    num_hidden_layers: 12,
+    num_attention_heads,
+    intermediate_size: 4 * hidden_size,
+    image_size: 224,
+    patch_size: 16,
+    num_labels: 1000,
+  });
+
+describe("GMACs reproduce the paper's table", () => {
+  it.each([
+    ["DeiT-Ti", 192, 3, "1.25", "0.80"],
+    ["DeiT-S", 384, 6, "4.60", "2.94"],
+    ["DeiT-B", 768, 12, "17.56", "11.26"],
+  ])("%s", (_name, hidden, heads, unreduced, reduced) => {
+    const config = deit(hidden, heads);
+    expect(modelCost(config).gmacs.toFixed(2)).toBe(unreduced);
+    expect(modelCost(config, publishedReduction).gmacs.toFixed(2)).toBe(reduced);
+  });
+});
+
+describe("cost per block", () => {
+  const { blocks, totalMacs, embeddingMacs, headMacs } = modelCost(deit(384, 6), publishedReduction);
+
+  it("lets attention see the tokens before, and the MLP those after a reduction", () => {
+    expect(blocks.map((block) => block.attentionTokens)).toEqual([
+      197, 197, 197, 197, 147, 147, 147, 97, 97, 97, 49, 49,
+    ]);
+    expect(blocks.map((block) => block.mlpTokens)).toEqual([197, 197, 197, 147, 147, 147, 97, 97, 97, 49, 49, 49]);
+  });
+
+  it("adds up", () => {
+    const sum = blocks.reduce((total, block) => total + block.attentionMacs + block.mlpMacs, embeddingMacs + headMacs);
+    expect(totalMacs).toBe(sum);
+    expect(embeddingMacs).toBe(196 * 768 * 384);
+  });
+
+  it("keeps the overhead of matching below one percent", () => {
+    const overhead = blocks.reduce((total, block) => total + block.reductionMacs, 0);
+    expect(overhead).toBeGreaterThan(0);
+    expect(overhead / totalMacs).toBeLessThan(0.01);
+  });
+});

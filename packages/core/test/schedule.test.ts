@@ -1,0 +1,81 @@
+import { parseReduction } from "@ppt-vit/core";
+import { describe, expect, it } from "vitest";
+import { planReduction } from "../src/reduction/schedule.js";
+
+const deit = { layers: 12, tokens: 197, protectedTokens: 1 };
+const base = { layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 };
+
+describe("planReduction", () => {
+  it("clamps to half of the tokens: 197 -> 147 -> 97 -> 49", () => {
+    const { stages } = planReduction(base, deit);
+    expect(stages.map((stage) => stage.tokensOut)).toEqual([147, 97, 49]);
+    expect(stages.at(-1)!.removed).toBe(48);
+  });
+
+  it("takes one count per layer, and skips a layer that removes nothing", () => {
+    const { stages } = planReduction({ ...base, tokensRemoved: [10, 0, 20] }, deit);
+    expect(stages.map(({ layer, tokensOut }) => [layer, tokensOut])).toEqual([
+      [3, 187],
+      [9, 167],
+    ]);
+  });
+
+  it("turns 0 and Infinity into policies", () => {
+    const thresholdOf = (threshold: number) => planReduction({ ...base, threshold }, deit).stages[0]!.threshold;
+    expect(thresholdOf(0)).toBe("prune");
+    expect(thresholdOf(Number.POSITIVE_INFINITY)).toBe("pool");
+    expect(thresholdOf(7e-5)).toBe(7e-5);
+  });
+
+  it("divides a scale-free threshold by the square of the unprotected tokens of each stage", () => {
+    const { stages } = planReduction({ ...base, threshold: { scaleFree: 2.69 } }, deit);
+    expect(stages[0]!.threshold).toBeCloseTo(7.0e-5, 6);
+    expect(stages.map((stage) => stage.threshold)).toEqual([2.69 / 196 ** 2, 2.69 / 146 ** 2, 2.69 / 96 ** 2]);
+  });
+
+  // As many as set A holds: even positions that are not protected, if set B has anyone to merge into.
+  it.each([
+    { tokens: 197, protectedTokens: 1, most: 98 },
+    { tokens: 26, protectedTokens: 1, most: 12 },
+    { tokens: 66, protectedTokens: 2, most: 32 },
+    { tokens: 3, protectedTokens: 1, most: 1 },
+    { tokens: 2, protectedTokens: 1, most: 0 },
+    { tokens: 3, protectedTokens: 2, most: 0 },
+    { tokens: 1, protectedTokens: 1, most: 0 },
+    { tokens: 9, protectedTokens: 5, most: 2 },
+  ])("removes at most $most of $tokens tokens, $protectedTokens protected", ({ tokens, protectedTokens, most }) => {
+    const { stages } = planReduction(
+      { layers: [0], tokensRemoved: 1000, threshold: "pool" },
+      { layers: 1, tokens, protectedTokens },
+    );
+    expect(stages[0]?.removed ?? 0).toBe(most);
+  });
+
+  it("names a layer that does not exist", () => {
+    expect(() => planReduction({ ...base, layers: [3, 12] }, deit)).toThrow(
+      "layer 12 does not exist: the model has 12 blocks, 0 to 11",
+    );
+  });
+});
+
+describe("parseReduction refuses", () => {
+  it.each([
+    ["no object", null, "expected an object"],
+    ["an array", [], "expected an object"],
+    ["an unknown field", { ...base, tresholds: 1 }, "unknown field 'tresholds'"],
+    ["negative counts", { ...base, tokensRemoved: -1 }, "tokensRemoved must be a count"],
+    ["fractions", { ...base, tokensRemoved: 1.5 }, "tokensRemoved must be a count"],
+    ["a list that does not match", { ...base, tokensRemoved: [1, 2] }, "tokensRemoved has 2 entries for 3 layers"],
+    ["NaN", { ...base, threshold: Number.NaN }, "threshold must be"],
+    ["a negative threshold", { ...base, threshold: -1 }, "threshold must be"],
+    ["a word that is no policy", { ...base, threshold: "both" }, 'got "both"'],
+    ["a scale-free NaN", { ...base, threshold: { scaleFree: Number.NaN } }, "threshold must be"],
+    ["repeated layers", { ...base, layers: [3, 3] }, "layers must ascend"],
+    ["negative layers", { ...base, layers: [-1] }, "layers must be"],
+    ["a missing threshold", { layers: [3], tokensRemoved: 5 }, "got undefined"],
+    ["a flag that is none", { ...base, proportionalAttention: "no" }, "proportionalAttention must be true or false"],
+  ])("%s", (_name, value, message) => {
+    expect(() => parseReduction(value)).toThrow(message);
+    expect(() => parseReduction(value)).toThrow(expect.objectContaining({ code: "INVALID_REDUCTION" }));
+  });
+});

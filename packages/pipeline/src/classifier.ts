@@ -1,0 +1,258 @@
+/** Pictures in, labels out: decoding, preprocessing, the model, and the best labels. */
+import {
+  type Backend,
+  createVisionModel,
+  type HostTensor,
+  isPptError,
+  modelCost,
+  type Policy,
+  PptError,
+  processImageInto,
+  publishedReduction,
+  type ReductionConfig,
+  type VisionModel,
+  type VisionOutput,
+} from "@ppt-vit/core";
+import { createBackend } from "./backends.js";
+import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
+import { type DecodeOptions, decodeImage, type ImageInput } from "./decode.js";
+
+export interface PretrainedOptions {
+  /** A name of `backendNames`, or a backend of your own, which stays yours to dispose. Default `cpu`. */
+  readonly backend?: string | Backend;
+  /**
+   * Token reduction. What is left out comes from the checkpoint's `reduction.json`, else from the published setting.
+   * `false` runs the unreduced model.
+   */
+  readonly reduction?: Partial<ReductionConfig> | false;
+}
+
+export interface ClassifyOptions extends DecodeOptions {
+  /** Labels per picture. Default 5. */
+  readonly topK?: number;
+  /** Pictures per run of the model. Default 1. */
+  readonly batch?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface LabelProbability {
+  readonly label: string;
+  readonly index: number;
+  readonly probability: number;
+}
+
+/** One stage of token reduction on one picture. */
+export interface ImageStage {
+  readonly layer: number;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  readonly policy: Policy;
+  readonly variance: number;
+}
+
+export interface Classification {
+  readonly input: ImageInput;
+  /** Most probable first. */
+  readonly labels: readonly LabelProbability[];
+  /** [labels] */
+  readonly logits: Float32Array;
+  readonly stages: readonly ImageStage[];
+  /** The model's share of the run that this picture was in, in milliseconds; decoding is not counted. */
+  readonly latencyMs: number;
+}
+
+/** A picture that could not be classified. */
+export interface ClassificationFailure {
+  readonly input: ImageInput;
+  readonly error: PptError;
+}
+
+export interface ImageClassifier {
+  /** The checkpoint's name, as given. */
+  readonly model: string;
+  readonly backend: string;
+  readonly labels: readonly string[];
+  /** What is applied; undefined for the unreduced model. */
+  readonly reduction: ReductionConfig | undefined;
+  /** Tokens at the start and after each stage. */
+  readonly tokens: readonly number[];
+  /** Multiply-accumulates of one image, 1e9. */
+  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+  /** @throws PptError INVALID_IMAGE, NOT_FOUND, INVALID_OPTION, DISPOSED */
+  classify(input: ImageInput, options?: ClassifyOptions): Promise<Classification>;
+  /**
+   * Classifies many pictures in batches, decoding ahead while the model runs, in the order of `inputs`. A picture that
+   * cannot be read becomes a failure and the others go on.
+   * @throws PptError INVALID_OPTION, DISPOSED; the signal's reason when aborted
+   */
+  classifyAll(
+    inputs: readonly ImageInput[],
+    options?: ClassifyOptions,
+  ): AsyncGenerator<Classification | ClassificationFailure>;
+  dispose(): Promise<void>;
+}
+
+export const isFailure = (result: Classification | ClassificationFailure): result is ClassificationFailure =>
+  "error" in result;
+
+/**
+ * Loads a checkpoint with token reduction: `demo`, or a folder (`./deit-small`) with `config.json`,
+ * `preprocessor_config.json` and `model.safetensors`.
+ * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION, UNKNOWN_BACKEND
+ */
+export async function fromPretrained(source: string, options: PretrainedOptions = {}): Promise<ImageClassifier> {
+  const { backend: wanted = "cpu" } = options;
+  // Before the checkpoint: a wrong name should not cost the loading of a model.
+  const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
+  const disposeBackend = async () => {
+    if (backend !== wanted) await backend.dispose();
+  };
+  try {
+    const checkpoint = await readCheckpoint(source);
+    const { config, weights } = checkpoint;
+    const reduction =
+      options.reduction === false
+        ? undefined
+        : { ...(checkpoint.reduction ?? publishedReduction), ...options.reduction };
+    checkPreprocessing(checkpoint);
+    const model = await createVisionModel({ config, weights, backend, reduction });
+    return {
+      model: checkpoint.name,
+      backend: backend.name,
+      labels: config.labels,
+      reduction,
+      tokens: model.tokens,
+      gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
+      classifyAll: (inputs, classifyOptions) => classifyAll(model, checkpoint, inputs, classifyOptions),
+      async classify(input, classifyOptions) {
+        for await (const result of classifyAll(model, checkpoint, [input], { ...classifyOptions, batch: 1 })) {
+          if (isFailure(result)) throw result.error;
+          return result;
+        }
+        throw new Error("unreachable: one input has one result");
+      },
+      async dispose() {
+        await model.dispose();
+        await disposeBackend();
+      },
+    };
+  } catch (error) {
+    await disposeBackend();
+    throw error;
+  }
+}
+
+/** @throws PptError INVALID_CONFIG where the processor's output is not what the model reads. */
+function checkPreprocessing({ name, config, preprocessing }: Checkpoint): void {
+  const { width, height } = preprocessing.outputSize;
+  const [H, W] = config.imageSize;
+  if (height !== H || width !== W)
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${name}: preprocessor_config.json makes ${height} x ${width} pixels, config.json asks for ${H} x ${W}`,
+    );
+  if (config.channels !== 3)
+    throw new PptError("INVALID_CONFIG", `${name}: pictures have 3 channels, config.json asks for ${config.channels}`);
+}
+
+async function* classifyAll(
+  model: VisionModel,
+  { preprocessing }: Checkpoint,
+  inputs: readonly ImageInput[],
+  options: ClassifyOptions = {},
+): AsyncGenerator<Classification | ClassificationFailure> {
+  const { topK = 5, batch = 1, signal } = options;
+  requireCount("topK", topK);
+  requireCount("batch", batch);
+  const { config } = model;
+  const imageLength = config.channels * config.imageSize[0] * config.imageSize[1];
+
+  /** Decodes and preprocesses one picture into its place. */
+  async function prepare(input: ImageInput): Promise<Float32Array | ClassificationFailure> {
+    try {
+      const pixels = new Float32Array(imageLength);
+      processImageInto(await decodeImage(input, options), preprocessing, pixels);
+      return pixels;
+    } catch (error) {
+      if (!isPptError(error)) throw error;
+      return { input, error };
+    }
+  }
+  const prepareBatch = (start: number) => Promise.all(inputs.slice(start, start + batch).map(prepare));
+
+  let next = prepareBatch(0);
+  for (let start = 0; start < inputs.length; start += batch) {
+    signal?.throwIfAborted();
+    const prepared = await next;
+    // Decoding runs on other threads while the model computes here.
+    next = prepareBatch(start + batch);
+    // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
+    next.catch(() => {});
+
+    const good = prepared.filter((pixels) => pixels instanceof Float32Array);
+    const classified = good.length > 0 ? await runBatch(model, good) : undefined;
+    let row = 0;
+    for (const [offset, pixels] of prepared.entries()) {
+      if (!(pixels instanceof Float32Array)) yield pixels;
+      else yield describe(inputs[start + offset]!, config.labels, classified!, row++, topK);
+    }
+  }
+}
+
+interface RunResult {
+  readonly output: VisionOutput;
+  readonly latencyMs: number;
+}
+
+async function runBatch(model: VisionModel, images: readonly Float32Array[]): Promise<RunResult> {
+  const length = images[0]!.length;
+  const pixelValues = new Float32Array(images.length * length);
+  images.forEach((pixels, i) => void pixelValues.set(pixels, i * length));
+  const start = performance.now();
+  const output = await model.run({ pixelValues, batch: images.length });
+  return { output, latencyMs: (performance.now() - start) / images.length };
+}
+
+function describe(
+  input: ImageInput,
+  labels: readonly string[],
+  { output, latencyMs }: RunResult,
+  row: number,
+  topK: number,
+): Classification {
+  const logits = rowOf(output.logits, row);
+  return {
+    input,
+    labels: topLabels(logits, labels, topK),
+    logits,
+    stages: output.stages.map(({ layer, tokensIn, tokensOut, policies, variances }) => ({
+      layer,
+      tokensIn,
+      tokensOut,
+      policy: policies[row]!,
+      variance: variances[row]!,
+    })),
+    latencyMs,
+  };
+}
+
+function rowOf({ shape, data }: HostTensor, row: number): Float32Array {
+  const length = shape[1]!;
+  return data.slice(row * length, (row + 1) * length);
+}
+
+/** Softmax over all classes, the `count` most probable first; ties keep the order of the classes. */
+export function topLabels(logits: Float32Array, labels: readonly string[], count: number): LabelProbability[] {
+  const highest = logits.reduce((a, b) => Math.max(a, b));
+  const exponentials = Array.from(logits, (logit) => Math.exp(logit - highest));
+  const sum = exponentials.reduce((a, b) => a + b);
+  return exponentials
+    .map((e, index) => ({ label: labels[index]!, index, probability: e / sum }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, count);
+}
+
+function requireCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw new PptError("INVALID_OPTION", `${name} must be a whole number of at least 1, got ${value}`);
+}

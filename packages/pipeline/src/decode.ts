@@ -1,0 +1,96 @@
+/** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
+import { readFile, stat } from "node:fs/promises";
+import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
+
+/** A file's path, or the bytes of an encoded picture. */
+export type ImageInput = string | URL | Uint8Array;
+
+export interface DecodeOptions {
+  /** Largest file or buffer that is read. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Largest picture that is decoded, width times height. Default 64 million. */
+  readonly maxPixels?: number;
+  /** Take the first frame of an animated picture instead of refusing it. Default false. */
+  readonly firstFrame?: boolean;
+}
+
+const defaults = { maxBytes: 64 * 2 ** 20, maxPixels: 64e6, firstFrame: false };
+
+/** What sharp calls the formats that are read here, and what people call them. HEIF is read where it holds AVIF. */
+const formats: Readonly<Record<string, string>> = {
+  jpeg: "JPEG",
+  png: "PNG",
+  webp: "WebP",
+  gif: "GIF",
+  heif: "AVIF",
+  avif: "AVIF",
+};
+
+/** File name endings of the formats that are read. */
+export const imageExtensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"] as const;
+
+const invalid = (what: string, problem: string, cause?: unknown): never => {
+  throw new PptError("INVALID_IMAGE", `${what}: ${problem}`, { cause });
+};
+
+/**
+ * Decodes JPEG, PNG, WebP, GIF or AVIF to 8-bit RGB. EXIF orientation is applied; transparency and colour profiles are
+ * dropped, as Pillow does, so that a model sees the pixels it was trained on.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures
+ */
+export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
+  const { maxBytes, maxPixels, firstFrame } = { ...defaults, ...options };
+  const what = input instanceof Uint8Array ? "image" : String(input);
+  const bytes = input instanceof Uint8Array ? input : await readLimited(input, what, maxBytes);
+  if (bytes.length === 0) invalid(what, "the file is empty");
+  if (bytes.length > maxBytes) invalid(what, `${bytes.length} bytes are more than the limit of ${maxBytes}`);
+
+  const { default: sharp } = await import("sharp");
+  try {
+    // The limit is checked below, where the message can say more; sharp's own guards what the header does not tell.
+    const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ignoreIcc: true });
+    const { format, width, height, pages = 1 } = await image.metadata();
+    if (!format || !(format in formats))
+      invalid(
+        what,
+        `format ${format ?? "unknown"} is not read: use ${[...new Set(Object.values(formats))].join(", ")}`,
+      );
+    if (width * height > maxPixels)
+      invalid(
+        what,
+        `${width} x ${height} pixels are more than the limit of ${maxPixels}: scale it down, or raise maxPixels`,
+      );
+    if (pages > 1 && !firstFrame)
+      invalid(what, `an animation of ${pages} frames: extract one, or allow the first to be taken (firstFrame)`);
+    const { data, info } = await image
+      .autoOrient()
+      .toColourspace("srgb")
+      .removeAlpha()
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data: info.channels === 1 ? repeatChannel(data) : data };
+  } catch (error) {
+    if (isPptError(error)) throw error;
+    const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+    return invalid(what, `not a readable picture (${reason})`, error);
+  }
+}
+
+async function readLimited(path: string | URL, what: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(path);
+    if (size > maxBytes) invalid(what, `${size} bytes are more than the limit of ${maxBytes}`);
+    return await readFile(path);
+  } catch (error) {
+    if (isPptError(error)) throw error;
+    const reason = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    throw new PptError("NOT_FOUND", `${what}: cannot be read (${reason})`, { cause: error });
+  }
+}
+
+/** Grey pixels as RGB. */
+function repeatChannel(grey: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array(grey.length * 3);
+  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, 3 * i, 3 * i + 3);
+  return rgb;
+}
