@@ -49,16 +49,24 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
     };
   }
 
-  /** Folds `axis` to length 1. */
-  function reduce(x: CpuTensor, axis: number, start: number, fold: (sum: number, value: number) => number): CpuTensor {
+  /** Folds `axis` to length 1. The operation is chosen outside the loops, as in `binaryRow`. */
+  function reduce(op: "sum" | "max", x: CpuTensor, axis: number): CpuTensor {
     const out = take(withLength(x.shape, axis, 1));
-    const length = x.shape[axis]!;
     const inner = sizeOf(x.shape.slice(axis + 1));
+    const span = x.shape[axis]! * inner;
     for (let i = 0; i < out.data.length; i++) {
-      const first = Math.floor(i / inner) * inner * length + (i % inner);
-      let result = start;
-      for (let k = 0; k < length; k++) result = fold(result, x.data[first + k * inner]!);
-      out.data[i] = result;
+      const first = Math.floor(i / inner) * span + (i % inner);
+      const end = first + span;
+      if (op === "sum") {
+        let sum = 0;
+        for (let k = first; k < end; k += inner) sum += x.data[k]!;
+        out.data[i] = sum;
+      } else {
+        // Math.max returns NaN when either side is NaN, as IEEE 754's maximum does.
+        let max = Number.NEGATIVE_INFINITY;
+        for (let k = first; k < end; k += inner) max = Math.max(max, x.data[k]!);
+        out.data[i] = max;
+      }
     }
     return out;
   }
@@ -145,9 +153,8 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
       return out;
     },
 
-    sum: (x, axis) => reduce(x, axis, 0, (sum, value) => sum + value),
-    // Math.max returns NaN when either side is NaN, as IEEE 754's maximum does.
-    max: (x, axis) => reduce(x, axis, Number.NEGATIVE_INFINITY, Math.max),
+    sum: (x, axis) => reduce("sum", x, axis),
+    max: (x, axis) => reduce("max", x, axis),
 
     matMul(a, b) {
       const out = take(matMulShape(a.shape, b.shape));

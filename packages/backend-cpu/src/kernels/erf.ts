@@ -30,8 +30,8 @@ export function erf(x: number): number {
   const ax = Math.abs(x);
   if (!(ax < limit)) return Number.isNaN(x) ? x : Math.sign(x);
   table ??= makeTable();
-  const i = Math.round(ax * stepsPerUnit);
-  const a = i / stepsPerUnit;
+  const i = (ax * stepsPerUnit + 0.5) | 0;
+  const a = i * (1 / stepsPerUnit);
   const h = ax - a;
   const a2 = a * a;
   const series =
