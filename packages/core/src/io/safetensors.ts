@@ -56,6 +56,22 @@ type Fail = (message: string) => never;
 const lengthBytes = 8;
 const longestHeader = 100_000_000;
 const metadataName = "__metadata__";
+/** The header, a tensor's entry, its shape. */
+const deepestHeader = 3;
+/** Far above any published model, and low enough that a hostile header cannot ask for gigabytes. */
+const mostCommas = 1_000_000;
+
+const code = {
+  space: 0x20,
+  quote: 0x22,
+  comma: 0x2c,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+};
 
 /**
  * Checks the whole header of `bytes` and gives access to its tensors. `name` starts each error's message.
@@ -108,7 +124,7 @@ function readHeaderLength(bytes: Uint8Array, fail: Fail): number {
 }
 
 function readHeader(bytes: Uint8Array, fail: Fail): { entries: Map<string, Entry>; metadata: Map<string, string> } {
-  if (bytes[0] !== "{".charCodeAt(0)) fail("header does not start with '{'; is this a safetensors file?");
+  if (bytes[0] !== code.openBrace) fail("header does not start with '{'; is this a safetensors file?");
   let text = "";
   try {
     // A copy, since decoders refuse shared memory.
@@ -118,13 +134,12 @@ function readHeader(bytes: Uint8Array, fail: Fail): { entries: Map<string, Entry
   }
   let json: unknown;
   try {
+    checkStructure(text, fail);
     json = JSON.parse(text);
   } catch (error) {
+    if (error instanceof PptError) throw error;
     fail(`header is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  // JSON.parse keeps the last of two equal names without a word.
-  const repeated = findRepeatedName(text);
-  if (repeated !== undefined) fail(`header has the name ${quote(repeated)} twice in one object`);
 
   const tensors: [string, Entry][] = [];
   let metadata = new Map<string, string>();
@@ -185,37 +200,52 @@ function checkOffsets(entries: ReadonlyMap<string, Entry>, bytes: number, fail: 
 }
 
 /**
- * A name that occurs twice in the outermost object, or in one of the objects in it; names are equal when they are so
- * after unescaping. Deeper objects have no place in a header and are refused elsewhere. `text` is valid JSON.
+ * Refuses what JSON.parse would take without a word (the last of two equal names) or choke on (endless values, deep
+ * nesting). Looks at brackets, commas and names only: whether `text` is JSON is for JSON.parse to say.
  */
-function findRepeatedName(text: string): string | undefined {
+function checkStructure(text: string, fail: Fail): void {
+  // Names of the outermost object, and of the object inside it that is open.
   const outer = new Set<string>();
   let inner = new Set<string>();
   let depth = 0;
+  let commas = 0;
   for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (character === "{" || character === "[") {
-      depth++;
+    const character = text.charCodeAt(at);
+    if (character === code.openBrace || character === code.openBracket) {
+      if (++depth > deepestHeader) fail(`header nests deeper than ${deepestHeader} levels`);
       if (depth === 2) inner = new Set();
-    } else if (character === "}" || character === "]") depth--;
-    else if (character === '"') {
-      const start = at;
-      for (at++; text[at] !== '"'; at++) if (text[at] === "\\") at++;
-      if (depth > 2 || !isFollowedByColon(text, at + 1)) continue;
-      const quoted = text.slice(start, at + 1);
-      const name: string = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
-      const seen = depth === 1 ? outer : inner;
-      if (seen.has(name)) return name;
-      seen.add(name);
+    } else if (character === code.closeBrace || character === code.closeBracket) depth--;
+    else if (character === code.comma) {
+      if (++commas > mostCommas) fail(`header lists more than ${mostCommas} values`);
+    } else if (character === code.quote) {
+      const end = endOfString(text, at);
+      if (depth <= 2 && isFollowedByColon(text, end)) {
+        const quoted = text.slice(at, end);
+        // Names are equal when they are so after unescaping.
+        const name: string = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
+        const names = depth === 1 ? outer : inner;
+        if (names.has(name)) fail(`header has the name ${quote(name)} twice in one object`);
+        names.add(name);
+      }
+      at = end - 1;
     }
   }
-  return undefined;
 }
 
-function isFollowedByColon(text: string, at: number): boolean {
-  let next = at;
-  while (text[next] === " " || text[next] === "\n" || text[next] === "\r" || text[next] === "\t") next++;
-  return text[next] === ":";
+/** The index behind the closing quote of the string that starts at `start`, or the end of an unfinished text. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === code.quote) return at + 1;
+    if (character === code.backslash) at++;
+  }
+  return text.length;
+}
+
+function isFollowedByColon(text: string, start: number): boolean {
+  let at = start;
+  while (at < text.length && text.charCodeAt(at) <= code.space) at++;
+  return text.charCodeAt(at) === code.colon;
 }
 
 /** A JSON object's own fields. In a Map `__proto__` and `constructor` are names like any other. */
@@ -232,17 +262,11 @@ const isCounts = (value: unknown): value is number[] =>
 
 const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);
 
-const quote = (name: string): string => `'${shorten(name)}'`;
+/** A name as a message may print it: control characters escaped. */
+const quote = (name: string): string => `'${JSON.stringify(shorten(name)).slice(1, -1)}'`;
 
 /** A value out of the header, for messages. */
-function show(value: unknown): string {
-  try {
-    return shorten(JSON.stringify(value) ?? "nothing");
-  } catch {
-    // JSON.stringify recurses, and JSON may nest deeper than the stack.
-    return "a deeply nested value";
-  }
-}
+const show = (value: unknown): string => shorten(JSON.stringify(value) ?? "nothing");
 
 const decoders: ReadonlyMap<SafetensorsDType, (bytes: Uint8Array) => Float32Array> = new Map([
   ["F32", decodeF32],

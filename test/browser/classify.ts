@@ -1,0 +1,20 @@
+/** Runs in a page and in a worker: the demo model on pixels that the test computed. */
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { createVisionModel, parseModelConfig, parseReduction, parseSafetensors } from "@ppt-vit/core";
+
+const fetchBytes = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+const fetchJson = async (path: string): Promise<unknown> => (await fetch(path)).json();
+
+/** Logits of one picture with PPT, and the policy of each stage. */
+export async function classify(): Promise<{ logits: number[]; policies: string[] }> {
+  const model = await createVisionModel({
+    config: parseModelConfig(await fetchJson("/model/config.json")),
+    weights: parseSafetensors(await fetchBytes("/model/model.safetensors")),
+    backend: createCpuBackend(),
+    reduction: parseReduction(await fetchJson("/model/reduction.json")),
+  });
+  const pixels = await fetchBytes("/pixels");
+  const { logits, stages } = await model.run({ pixelValues: new Float32Array(pixels.buffer), batch: 1 });
+  await model.dispose();
+  return { logits: Array.from(logits.data), policies: stages.map((stage) => stage.policies[0]!) };
+}

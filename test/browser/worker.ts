@@ -1,0 +1,3 @@
+import { classify } from "./classify.js";
+
+classify().then((result) => postMessage(result));

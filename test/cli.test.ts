@@ -1,0 +1,201 @@
+/** The command line as its users call it: a real process of the built package. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root, run } from "../scripts/workspace.mjs";
+
+const main = join(root, "packages/cli/dist/main.js");
+const samples = join(root, "packages/demo-model/samples");
+const model = join(root, "packages/demo-model/model");
+const dog = join(samples, "000_dog.png");
+const cat = join(samples, "001_cat.png");
+
+let home: string;
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), "ppt-vit-cli-"));
+});
+afterAll(() => rmSync(home, { recursive: true }));
+
+async function pptVit(...args: string[]) {
+  const { code, stdout, output } = await run(process.execPath, [main, ...args], { cwd: home, env: { NO_COLOR: "1" } });
+  // A bare stack trace is never an answer.
+  expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+  return { code, stdout, stderr: output.replace(stdout, "") };
+}
+
+/** A copy of the demo model with some files changed. */
+function modelWith(name: string, change: (folder: string) => void): string {
+  const folder = join(home, name);
+  cpSync(model, folder, { recursive: true });
+  change(folder);
+  return folder;
+}
+
+const editJson = (path: string, change: object) =>
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), ...change }));
+
+describe("classify", () => {
+  test("prints one JSON document", async () => {
+    const { code, stdout, stderr } = await pptVit("classify", "--json", "--top", "2", dog, cat);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({
+      model: "demo",
+      backend: "cpu",
+      reduction: { layers: [3, 6, 9], tokensRemoved: 50, threshold: 0.001 },
+      failures: [],
+    });
+    expect(report.gmacs.unreduced).toBeCloseTo(1.254, 3);
+    expect(report.gmacs.reduced).toBeCloseTo(0.798, 3);
+    expect(report.images).toHaveLength(2);
+    const [first] = report.images;
+    expect(first).toMatchObject({ file: dog, tokens: [197, 147, 97, 49] });
+    expect(first.labels).toHaveLength(2);
+    // As recorded in the model's expected.json: 0.918536, pool, prune, pool.
+    expect(first.labels[0]).toMatchObject({ label: "dog", index: 0 });
+    expect(first.labels[0].probability).toBeCloseTo(0.918536, 3);
+    expect(first.stages.map((stage: { policy: string }) => stage.policy)).toEqual(["pool", "prune", "pool"]);
+    expect(first.stages[0].variance).toBeCloseTo(0.0003611, 6);
+    expect(first.latencyMs).toBeGreaterThan(0);
+  });
+
+  test("prints labels for people", async () => {
+    const { code, stdout } = await pptVit("classify", "--top", "1", dog);
+    expect(code).toBe(0);
+    expect(stdout).toContain("tokens 197 -> 147 -> 97 -> 49, 1.25 -> 0.80 GMACs");
+    expect(stdout).toMatch(/9\d\.\d % {2}dog/);
+    expect(stdout).toContain("1 classified, 0 failed");
+  });
+
+  test("runs unreduced, and with settings of the caller's", async () => {
+    const unreduced = JSON.parse((await pptVit("classify", "--json", "--no-ppt", dog)).stdout);
+    expect(unreduced).toMatchObject({ reduction: null, images: [{ tokens: [197], stages: [] }] });
+    const args = [
+      "--layers",
+      "2,4",
+      "--tokens-removed",
+      "20,30",
+      "--threshold",
+      "prune",
+      "--no-proportional-attention",
+    ];
+    const set = JSON.parse((await pptVit("classify", "--json", ...args, "--batch", "2", dog, cat)).stdout);
+    expect(set.reduction).toEqual({
+      layers: [2, 4],
+      tokensRemoved: [20, 30],
+      threshold: "prune",
+      proportionalAttention: false,
+    });
+    expect(set.images[1].tokens).toEqual([197, 177, 147]);
+    const scaleFree = JSON.parse((await pptVit("classify", "--json", "--threshold", "scale-free:2.69", dog)).stdout);
+    expect(scaleFree.reduction.threshold).toEqual({ scaleFree: 2.69 });
+  });
+
+  test("classifies the good pictures of a folder and lists the bad ones", async () => {
+    const folder = join(home, "mixed");
+    mkdirSync(join(folder, "below"), { recursive: true });
+    cpSync(dog, join(folder, "b.png"));
+    cpSync(cat, join(folder, "below", "c.PNG"));
+    writeFileSync(join(folder, "a.png"), "no picture");
+    writeFileSync(join(folder, "empty.jpg"), "");
+    writeFileSync(join(folder, "notes.txt"), "not looked at");
+    const { code, stdout, stderr } = await pptVit("classify", "--json", folder);
+    expect(code).toBe(1);
+    const report = JSON.parse(stdout);
+    expect(report.images.map(({ file }: { file: string }) => file)).toEqual([
+      join(folder, "b.png"),
+      join(folder, "below", "c.PNG"),
+    ]);
+    expect(report.failures.map(({ file, code }: { file: string; code: string }) => [file, code])).toEqual([
+      [join(folder, "a.png"), "INVALID_IMAGE"],
+      [join(folder, "empty.jpg"), "INVALID_IMAGE"],
+    ]);
+    expect(stderr).toContain("empty.jpg: the file is empty");
+  });
+
+  test("reports an empty folder and a missing file, and goes on", async () => {
+    const empty = join(home, "empty");
+    mkdirSync(empty);
+    const { code, stdout } = await pptVit("classify", "--json", empty, join(home, "missing.png"), dog);
+    expect(code).toBe(1);
+    const report = JSON.parse(stdout);
+    expect(report.images).toHaveLength(1);
+    expect(report.failures.map((failure: { code: string }) => failure.code)).toEqual(["NOT_FOUND", "NOT_FOUND"]);
+  });
+});
+
+describe("a wrong call ends with code 2 and says what to do", () => {
+  test.each([
+    { args: ["--backend", "gpu"], says: "unknown backend 'gpu'; available: cpu" },
+    { args: ["--model", "demos"], says: "write ./demos for a folder" },
+    { args: ["--model", "./no-such-folder"], says: "cannot be read (ENOENT)" },
+    { args: ["--layers", "3,12"], says: "layer 12 does not exist: the model has 12 blocks" },
+    { args: ["--layers", "6,3"], says: "layers must ascend" },
+    { args: ["--layers", "x"], says: "expected a whole number" },
+    { args: ["--tokens-removed", "-5"], says: "expected a whole number of at least 0" },
+    { args: ["--tokens-removed", "5,5"], says: "tokensRemoved has 2 entries for 3 layers" },
+    { args: ["--threshold", "NaN"], says: "expected a number of at least 0" },
+    { args: ["--threshold", ""], says: "expected a number of at least 0" },
+    { args: ["--top", "0"], says: "expected a whole number of at least 1" },
+    { args: ["--no-ppt", "--threshold", "pool"], says: "--no-ppt contradicts the reduction options (threshold)" },
+    { args: ["--nonsense"], says: "unknown option '--nonsense'" },
+  ])("$args", async ({ args, says }) => {
+    const { code, stdout, stderr } = await pptVit("classify", ...args, dog);
+    expect(stderr).toContain(says);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  test("no pictures, no command, an unknown command", async () => {
+    expect((await pptVit("classify")).code).toBe(2);
+    expect((await pptVit()).code).toBe(2);
+    expect((await pptVit("clasify")).code).toBe(2);
+  });
+
+  test("broken models", async () => {
+    const heads = modelWith("heads", (folder) => editJson(join(folder, "config.json"), { num_attention_heads: 5 }));
+    const cut = modelWith("cut", (folder) => {
+      const path = join(folder, "model.safetensors");
+      writeFileSync(path, readFileSync(path).subarray(0, 5000));
+    });
+    for (const [folder, says] of [
+      [heads, "num_attention_heads 5 does not divide hidden_size 192 [INVALID_CONFIG]"],
+      [cut, "[INVALID_SAFETENSORS]"],
+    ]) {
+      const { code, stderr } = await pptVit("classify", "--model", folder!, dog);
+      expect(stderr).toContain(says);
+      expect(code).toBe(2);
+    }
+  });
+});
+
+test("demo shows both runs side by side", async () => {
+  const { code, stdout } = await pptVit("demo");
+  expect(code).toBe(0);
+  expect(stdout).toContain("tokens 197 -> 147 -> 97 -> 49, GMACs 1.254 -> 0.798 (-36 %)");
+  expect(stdout).toMatch(/000_dog\.png +dog \d+\.\d % +dog \d+\.\d % +pool, prune, pool/);
+  expect(stdout).toContain("same label on 12 of 12 pictures");
+  expect(stdout).toMatch(/median time an image: \d+ ms unreduced, \d+ ms with PPT: \d\.\d\d times as fast/);
+});
+
+test("--version and --help", async () => {
+  const { version } = JSON.parse(
+    readFileSync(fileURLToPath(new URL("../packages/cli/package.json", import.meta.url)), "utf8"),
+  );
+  expect((await pptVit("--version")).stdout.trim()).toBe(version);
+  const help = await pptVit("classify", "--help");
+  expect(help.code).toBe(0);
+  for (const option of [
+    "--model",
+    "--backend",
+    "--no-ppt",
+    "--layers",
+    "--tokens-removed",
+    "--threshold",
+    "--top",
+    "--batch",
+    "--json",
+  ])
+    expect(help.stdout).toContain(option);
+});

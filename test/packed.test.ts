@@ -1,0 +1,128 @@
+/** What users get: the packed tarballs, installed by npm outside this repository, imported, type-checked and run. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { localBin, packAll, publishedPackages, run } from "../scripts/workspace.mjs";
+
+const home = mkdtempSync(join(tmpdir(), "ppt-vit-packed-"));
+const installed = join(home, "node_modules", "@ppt-vit");
+const cli = publishedPackages().find(({ manifest }) => manifest.bin)!.manifest;
+
+beforeAll(async () => {
+  for (const { dir, folder } of publishedPackages()) {
+    if (!existsSync(join(dir, "dist"))) throw new Error(`${folder}/dist is missing: run pnpm build first`);
+  }
+  const tarballs = join(home, "tarballs");
+  mkdirSync(tarballs);
+  const packed = await packAll(tarballs);
+  write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  await succeed("npm", [
+    "install",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--prefer-offline",
+    ...packed.map(({ tarball }) => tarball),
+  ]);
+}, 300_000);
+
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+test("every package is installed once", () => {
+  const names = publishedPackages().map(({ manifest }) => manifest.name.replace("@ppt-vit/", ""));
+  expect(readdirSync(installed).sort()).toEqual(names.sort());
+  const nested = readdirSync(installed).filter((name) => existsSync(join(installed, name, "node_modules", "@ppt-vit")));
+  expect(nested).toEqual([]);
+});
+
+test("an ES module imports the core and the CPU backend", async () => {
+  write(
+    "use.mjs",
+    `import { createVisionModel, isPptError, parseModelConfig, parseReduction, parseSafetensors, PptError } from "@ppt-vit/core";
+     import { createCpuBackend } from "@ppt-vit/backend-cpu";
+     const functions = { createVisionModel, isPptError, parseModelConfig, parseReduction, parseSafetensors, PptError };
+     const backend = createCpuBackend();
+     let error;
+     try { parseModelConfig({}); } catch (caught) { error = caught; }
+     console.log(JSON.stringify({
+       types: [...new Set(Object.values(functions).map((value) => typeof value))],
+       backend: [backend.name, backend.specVersion],
+       error: [isPptError(error), error instanceof PptError, typeof error?.code],
+     }));
+     await backend.dispose();`,
+  );
+  expect(JSON.parse((await succeed("node", ["use.mjs"])).stdout)).toEqual({
+    types: ["function"],
+    backend: ["cpu", 1],
+    error: [true, true, "string"],
+  });
+});
+
+describe("a TypeScript consumer type-checks", () => {
+  const consumer = `
+    import { createVisionModel, isPptError, parseModelConfig, type VisionModel } from "@ppt-vit/core";
+    import { createCpuBackend } from "@ppt-vit/backend-cpu";
+
+    export async function load(config: unknown, weights: Parameters<typeof createVisionModel>[0]["weights"]): Promise<VisionModel> {
+      const backend = createCpuBackend();
+      return createVisionModel({ config: parseModelConfig(config), weights, backend });
+    }
+    export async function logits(model: VisionModel, pixelValues: Float32Array): Promise<Float32Array> {
+      const { logits } = await model.run({ pixelValues, batch: 1 });
+      return logits.data;
+    }
+    export const codeOf = (error: unknown): string | undefined => (isPptError(error) ? error.code : undefined);
+    // @ts-expect-error a model needs its weights: proves that the types are there, and not any
+    createVisionModel({ backend: createCpuBackend() });
+  `;
+  for (const [module, moduleResolution] of [
+    ["nodenext", "nodenext"],
+    ["esnext", "bundler"],
+  ]) {
+    test(`with moduleResolution ${moduleResolution}`, async () => {
+      write(`${moduleResolution}/consumer.ts`, consumer);
+      const compilerOptions = { target: "es2022", module, moduleResolution, strict: true, noEmit: true, types: [] };
+      // the libraries of a browser page, nothing of Node: the two packages promise to run everywhere
+      const config = { compilerOptions: { ...compilerOptions, lib: ["es2022", "dom"] }, files: ["consumer.ts"] };
+      write(`${moduleResolution}/tsconfig.json`, JSON.stringify(config));
+      await succeed("node", [localBin("typescript", "tsc"), "--project", `${moduleResolution}/tsconfig.json`]);
+    });
+  }
+});
+
+describe("the installed ppt-vit", () => {
+  const command = join(home, "node_modules", ".bin", "ppt-vit");
+
+  test("prints its version", async () => {
+    expect((await succeed(command, ["--version"])).stdout.trim()).toBe(cli.version);
+  });
+
+  test("prints its help", async () => {
+    expect((await succeed(command, ["--help"])).stdout).toMatch(/usage: ppt-vit[\s\S]*classify/i);
+  });
+
+  test("classifies a sample picture, stdout is one JSON document", async () => {
+    // samples are named NNN_label.png
+    const picture = join(installed, "demo-model", "samples", "000_dog.png");
+    const args = ["classify", "--model", "demo", "--top", "1", "--json", picture];
+    const document = JSON.parse((await succeed(command, args)).stdout);
+    expect(document).toMatchObject({
+      images: [{ file: picture, labels: [{ label: "dog" }], tokens: [197, 147, 97, 49] }],
+      failures: [],
+    });
+  });
+});
+
+/** Writes a file of the consumer. */
+function write(path: string, text: string): void {
+  mkdirSync(join(home, path, ".."), { recursive: true });
+  writeFileSync(join(home, path), text);
+}
+
+/** Runs a command as the consumer and fails with its whole output when it fails. */
+async function succeed(command: string, args: string[]): Promise<{ stdout: string }> {
+  const { code, output, stdout } = await run(command, args, { cwd: home });
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with code ${code}:\n${output}`);
+  return { stdout };
+}
