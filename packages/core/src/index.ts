@@ -20,6 +20,17 @@ export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from 
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
 export { checkFeeds, collectTensors, compileEager, type EagerSession } from "./eager.js";
 export { isPptError, PptError, type PptErrorCode } from "./errors.js";
+export {
+  type ImageProcessorConfig,
+  type ImageSize,
+  parseImageProcessorConfig,
+  processImage,
+  processImageInto,
+  type ResampleFilter,
+  type RgbImage,
+  resizeAndCrop,
+  resizeImage,
+} from "./io/image-processor.js";
 export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
 export {
   type Policy,

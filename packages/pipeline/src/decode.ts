@@ -47,9 +47,8 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
 
   const { default: sharp } = await import("sharp");
   try {
-    // The limit is checked below, where the message can say more; sharp's own guards what the header does not tell.
-    const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ignoreIcc: true });
-    const { format, width, height, pages = 1 } = await image.metadata();
+    // Only the header is read here; the limit is checked below, where the message can say more.
+    const { format, width, height, pages = 1 } = await sharp(bytes, { limitInputPixels: false }).metadata();
     if (!format || !(format in formats))
       invalid(
         what,
@@ -62,7 +61,7 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
       );
     if (pages > 1 && !firstFrame)
       invalid(what, `an animation of ${pages} frames: extract one, or allow the first to be taken (firstFrame)`);
-    const { data, info } = await image
+    const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ignoreIcc: true })
       .autoOrient()
       .toColourspace("srgb")
       .removeAlpha()

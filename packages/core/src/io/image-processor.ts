@@ -1,0 +1,454 @@
+/** From 8-bit pixels to a model's input: the steps of Hugging Face's image processors, with Pillow's very numbers. */
+import { PptError } from "../errors.js";
+
+/** Three bytes a pixel, row-major: `data [height, width, 3]`. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+
+/** In pixels. */
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+export type ResampleFilter = "nearest" | "bilinear" | "bicubic" | "lanczos";
+
+/** A size to stretch to; or the length of the shorter edge, with the most that the other edge may become. */
+export type ResizeTarget = ImageSize | { readonly shortestEdge: number; readonly longestEdge?: number };
+
+type Rgb = readonly [red: number, green: number, blue: number];
+
+/** A `preprocessor_config.json`, checked and with defaults filled in. The steps run in the order of the fields. */
+export interface ImageProcessorConfig {
+  readonly doResize: boolean;
+  readonly size: ResizeTarget;
+  readonly resample: ResampleFilter;
+  readonly doCenterCrop: boolean;
+  readonly cropSize: ImageSize;
+  readonly doRescale: boolean;
+  /** Multiplies the 8-bit values, usually 1 / 255. */
+  readonly rescaleFactor: number;
+  readonly doNormalize: boolean;
+  /** In units of the rescaled values, as is `imageStd`. */
+  readonly imageMean: Rgb;
+  readonly imageStd: Rgb;
+}
+
+/** Longest edge in pixels that a config or a resize may ask for. */
+const maxEdge = 8192;
+/** Factors, means and deviations stay between these, so that every result is a finite float32. */
+const minScale = 1e-6;
+const maxScale = 1e6;
+
+const square = (edge: number): ImageSize => ({ width: edge, height: edge });
+
+const vitDefaults: ImageProcessorConfig = {
+  doResize: true,
+  size: square(224),
+  resample: "bilinear",
+  doCenterCrop: false,
+  cropSize: square(224),
+  doRescale: true,
+  rescaleFactor: 1 / 255,
+  doNormalize: true,
+  imageMean: [0.5, 0.5, 0.5],
+  imageStd: [0.5, 0.5, 0.5],
+};
+
+const clipDefaults: ImageProcessorConfig = {
+  ...vitDefaults,
+  size: { shortestEdge: 224 },
+  resample: "bicubic",
+  doCenterCrop: true,
+  imageMean: [0.48145466, 0.4578275, 0.40821073],
+  imageStd: [0.26862954, 0.26130258, 0.27577711],
+};
+
+/** By a processor's name without its ending. Every other processor is taken for a ViT's. */
+const defaultsByProcessor: ReadonlyMap<string, ImageProcessorConfig> = new Map([
+  ["DeiT", { ...vitDefaults, size: square(256), resample: "bicubic", doCenterCrop: true }],
+  ["CLIP", clipDefaults],
+  ["ChineseCLIP", clipDefaults],
+  // DINOv2 uses this one.
+  ["Bit", clipDefaults],
+]);
+
+/** By Pillow's numbers. */
+const filtersByNumber: ReadonlyMap<unknown, ResampleFilter> = new Map([
+  [0, "nearest"],
+  [1, "lanczos"],
+  [2, "bilinear"],
+  [3, "bicubic"],
+]);
+
+const invalidConfig = (message: string): never => {
+  throw new PptError("INVALID_CONFIG", `preprocessor_config: ${message}`);
+};
+
+/**
+ * Reads a `preprocessor_config.json`. Fields that are missing or null have the defaults of the processor it names;
+ * fields that are not known are ignored.
+ * @throws PptError INVALID_CONFIG
+ */
+export function parseImageProcessorConfig(json: unknown): ImageProcessorConfig {
+  if (!isObject(json)) return invalidConfig("expected a JSON object");
+  const fields = new Map<string, unknown>(Object.entries(json));
+  const defaults = defaultsOf(fields.get("image_processor_type") ?? fields.get("feature_extractor_type"));
+
+  /** The field as `read` understands it, which is undefined where it cannot be what is `expected`. */
+  function field<R>(name: string, fallback: R, expected: string, read: (value: unknown) => R | undefined): R {
+    const value = fields.get(name) ?? undefined;
+    if (value === undefined) return fallback;
+    return read(value) ?? invalidConfig(`${name} must be ${expected}, got ${show(value)}`);
+  }
+  const flag = (name: string, fallback: boolean) =>
+    field(name, fallback, "true or false", (value) => (typeof value === "boolean" ? value : undefined));
+  const edges = `whole numbers from 1 to ${maxEdge}`;
+  const scales = `from ${minScale} to ${maxScale}`;
+
+  return {
+    doResize: flag("do_resize", defaults.doResize),
+    size: field(
+      "size",
+      defaults.size,
+      `{height, width}, {shortest_edge}, {shortest_edge, longest_edge} or one number, of ${edges}`,
+      (value) => readResizeTarget(value, "shortestEdge" in defaults.size),
+    ),
+    resample: field(
+      "resample",
+      defaults.resample,
+      [...filtersByNumber].map(([number, name]) => `${number} (${name})`).join(", "),
+      (value) => filtersByNumber.get(value),
+    ),
+    doCenterCrop: flag("do_center_crop", defaults.doCenterCrop),
+    cropSize: field("crop_size", defaults.cropSize, `{height, width} or one number, of ${edges}`, readSize),
+    doRescale: flag("do_rescale", defaults.doRescale),
+    rescaleFactor: field("rescale_factor", defaults.rescaleFactor, `a number ${scales}`, (value) =>
+      isScale(value) ? value : undefined,
+    ),
+    doNormalize: flag("do_normalize", defaults.doNormalize),
+    imageMean: field(
+      "image_mean",
+      defaults.imageMean,
+      `one or three numbers from -${maxScale} to ${maxScale}`,
+      (value) => readRgb(value, isMean),
+    ),
+    imageStd: field("image_std", defaults.imageStd, `one or three numbers ${scales}`, (value) =>
+      readRgb(value, isScale),
+    ),
+  };
+}
+
+function defaultsOf(processor: unknown): ImageProcessorConfig {
+  if (typeof processor !== "string") return vitDefaults;
+  const family = processor.replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, "");
+  return defaultsByProcessor.get(family) ?? vitDefaults;
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isEdge = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxEdge;
+
+const isScale = (value: unknown): value is number =>
+  typeof value === "number" && value >= minScale && value <= maxScale;
+
+const isMean = (value: unknown): value is number => typeof value === "number" && Math.abs(value) <= maxScale;
+
+function readResizeTarget(value: unknown, numberIsShortestEdge: boolean): ResizeTarget | undefined {
+  if (isEdge(value) && numberIsShortestEdge) return { shortestEdge: value };
+  const shortestEdge = isObject(value) ? (value.shortest_edge ?? undefined) : undefined;
+  if (!isObject(value) || shortestEdge === undefined) return readSize(value);
+  const longestEdge = value.longest_edge ?? undefined;
+  if (!isEdge(shortestEdge)) return undefined;
+  if (longestEdge === undefined) return { shortestEdge };
+  return isEdge(longestEdge) ? { shortestEdge, longestEdge } : undefined;
+}
+
+/** {height, width}, [height, width], or one number for both. */
+function readSize(value: unknown): ImageSize | undefined {
+  let [height, width] = [value, value];
+  if (isObject(value)) [height, width] = [value.height, value.width];
+  if (Array.isArray(value) && value.length === 2) [height, width] = value;
+  return isEdge(height) && isEdge(width) ? { height, width } : undefined;
+}
+
+function readRgb(value: unknown, isValid: (value: unknown) => value is number): Rgb | undefined {
+  const [red, green, blue, ...others]: unknown[] = Array.isArray(value) ? value : [value, value, value];
+  return isValid(red) && isValid(green) && isValid(blue) && others.length === 0 ? [red, green, blue] : undefined;
+}
+
+/** A value as a message shows it; never throws, never long. */
+function show(value: unknown): string {
+  let text: string;
+  try {
+    text = (typeof value === "number" ? undefined : JSON.stringify(value)) ?? String(value);
+  } catch {
+    text = "a value that is no JSON";
+  }
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+const invalidImage = (message: string): never => {
+  throw new PptError("INVALID_IMAGE", `image: ${message}`);
+};
+
+const showSize = ({ width, height }: ImageSize): string => `${width}x${height}`;
+
+/** @throws PptError INVALID_IMAGE */
+function checkImage({ width, height, data }: RgbImage): void {
+  const isCount = (n: number) => Number.isSafeInteger(n) && n >= 1;
+  if (!isCount(width) || !isCount(height)) invalidImage(`width and height must be at least 1, got ${width}x${height}`);
+  if (data.length !== 3 * width * height)
+    invalidImage(`${width}x${height} pixels in RGB take ${3 * width * height} bytes, got ${data.length}`);
+}
+
+/**
+ * Size of an image of `size` when it has been resized and cropped, which is the model's input.
+ * @throws PptError INVALID_IMAGE where an edge would become longer than 8192 pixels or vanish.
+ */
+export function processedSize(size: ImageSize, config: ImageProcessorConfig): ImageSize {
+  const resized = resizedSize(size, config);
+  return config.doCenterCrop ? config.cropSize : resized;
+}
+
+/** Truncates and rounds where transformers does. */
+function resizedSize(size: ImageSize, { doResize, size: target }: ImageProcessorConfig): ImageSize {
+  if (!doResize) return size;
+  if (!("shortestEdge" in target)) return target;
+  const short = Math.min(size.width, size.height);
+  const long = Math.max(size.width, size.height);
+  const { shortestEdge, longestEdge = Number.POSITIVE_INFINITY } = target;
+  // Where the long edge is limited, the short one is fractional, and the long one is derived before that is rounded.
+  const exactShort = (long / short) * shortestEdge > longestEdge ? (longestEdge * short) / long : shortestEdge;
+  const newShort = roundHalfToEven(exactShort);
+  if (newShort === short) return size;
+  const newLong = Math.trunc((exactShort * long) / short);
+  const resized =
+    size.width < size.height ? { width: newShort, height: newLong } : { width: newLong, height: newShort };
+  if (newShort < 1 || newLong > maxEdge)
+    invalidImage(
+      `${showSize(size)} would become ${showSize(resized)}; edges must be from 1 to ${maxEdge}: crop it first`,
+    );
+  return resized;
+}
+
+/** As Python rounds. */
+function roundHalfToEven(x: number): number {
+  const rounded = Math.round(x);
+  return rounded - x === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
+}
+
+/**
+ * The image at another size: Pillow's `resize`, bit for bit.
+ * @throws PptError INVALID_IMAGE
+ */
+export function resizeImage(image: RgbImage, { width, height }: ImageSize, filter: ResampleFilter): RgbImage {
+  checkImage(image);
+  if (!isEdge(width) || !isEdge(height))
+    invalidImage(`cannot be resized to ${width}x${height}; edges must be whole numbers from 1 to ${maxEdge}`);
+  return resample(
+    image,
+    windowsOf(filter, image.width, width, 0, width),
+    windowsOf(filter, image.height, height, 0, height),
+  );
+}
+
+/**
+ * The 8-bit pixels that the model sees, before they are rescaled and normalised. Where the crop is larger than the
+ * image, black surrounds it.
+ * @throws PptError INVALID_IMAGE
+ */
+export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): RgbImage {
+  checkImage(image);
+  const resized = resizedSize(image, config);
+  const { width, height } = processedSize(image, config);
+  const left = Math.floor((resized.width - width) / 2);
+  const top = Math.floor((resized.height - height) / 2);
+  // Only what the crop keeps is computed.
+  const kept = resample(
+    image,
+    windowsOf(config.resample, image.width, resized.width, Math.max(left, 0), Math.min(left + width, resized.width)),
+    windowsOf(config.resample, image.height, resized.height, Math.max(top, 0), Math.min(top + height, resized.height)),
+  );
+  if (kept.width === width && kept.height === height) return kept;
+  const data = new Uint8ClampedArray(3 * width * height);
+  for (let y = 0; y < kept.height; y++) {
+    const row = kept.data.subarray(3 * y * kept.width, 3 * (y + 1) * kept.width);
+    data.set(row, 3 * ((y + Math.max(-top, 0)) * width + Math.max(-left, 0)));
+  }
+  return { width, height, data };
+}
+
+/**
+ * The model's input for one image: resized, cropped, rescaled and normalised, in planes of red, green and blue.
+ * @throws PptError INVALID_IMAGE
+ */
+export function processImage(
+  image: RgbImage,
+  config: ImageProcessorConfig,
+): { shape: [1, 3, number, number]; data: Float32Array } {
+  const { width, height } = processedSize(image, config);
+  const data = new Float32Array(3 * width * height);
+  processImageInto(image, config, data);
+  return { shape: [1, 3, height, width], data };
+}
+
+/**
+ * `processImage` into `target`, from element `offset` on: one image of a batch.
+ * @throws PptError INVALID_IMAGE, INVALID_INPUT where `target` is too short.
+ */
+export function processImageInto(
+  image: RgbImage,
+  config: ImageProcessorConfig,
+  target: Float32Array,
+  offset = 0,
+): void {
+  const { data } = resizeAndCrop(image, config);
+  if (!(offset >= 0 && offset + data.length <= target.length))
+    throw new PptError(
+      "INVALID_INPUT",
+      `processImageInto: ${data.length} values do not fit into ${target.length} from element ${offset} on`,
+    );
+  const area = data.length / 3;
+  const values = valuesOf(config);
+  for (let channel = 0; channel < 3; channel++) {
+    const plane = target.subarray(offset + channel * area, offset + (channel + 1) * area);
+    const table = values.subarray(256 * channel, 256 * (channel + 1));
+    for (let i = 0, from = channel; i < area; i++, from += 3) plane[i] = table[data[from]!]!;
+  }
+}
+
+/** (v * factor - mean) / std of each byte v and channel, [3, 256], rounded to float32 after each step as NumPy does. */
+function valuesOf(config: ImageProcessorConfig): Float32Array {
+  const { doRescale, rescaleFactor, doNormalize, imageMean, imageStd } = config;
+  return Float32Array.from({ length: 3 * 256 }, (_, i) => {
+    const channel = i >> 8;
+    const byte = i & 255;
+    const value = doRescale ? Math.fround(byte * rescaleFactor) : byte;
+    if (!doNormalize) return value;
+    return Math.fround(value - Math.fround(imageMean[channel]!)) / Math.fround(imageStd[channel]!);
+  });
+}
+
+/** Which input positions make up each output position along one axis, and with which weights. Both bounds ascend. */
+interface Windows {
+  /** First input position. */
+  readonly starts: readonly number[];
+  /** Weights from the first position on, in units of 2^-22. */
+  readonly weights: readonly Int32Array[];
+}
+
+/** Fixed point: 8 bits of pixel, 2 bits of headroom for the filters' overshoot, the rest of 32 for the fraction. */
+const fractionBits = 32 - 8 - 2;
+const one = 1 << fractionBits;
+const half = 1 << (fractionBits - 1);
+
+const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+
+/** Weight at distance `x` in output pixels (input pixels when enlarging), 0 from `support` on. */
+const filters = {
+  bilinear: { support: 1, weight: (x: number) => Math.max(0, 1 - Math.abs(x)) },
+  bicubic: {
+    support: 2,
+    weight(x: number) {
+      const a = -0.5;
+      const d = Math.abs(x);
+      if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+      return d < 2 ? (((d - 5) * d + 8) * d - 4) * a : 0;
+    },
+  },
+  lanczos: { support: 3, weight: (x: number) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
+};
+
+/** Windows of the output positions `begin <= x < end` when `from` positions become `to`. */
+function windowsOf(filter: ResampleFilter, from: number, to: number, begin: number, end: number): Windows {
+  const starts: number[] = [];
+  const weights: Int32Array[] = [];
+  const whole = Int32Array.of(one);
+  const scale = from / to;
+  if (from === to || filter === "nearest") {
+    // Adding up is not the same as (x + 0.5) * scale in the last bit, and the last bit may decide on a neighbour.
+    for (let x = 0, center = scale / 2; x < end; x++, center += scale) {
+      if (x < begin) continue;
+      starts.push(Math.min(Math.floor(center), from - 1));
+      weights.push(whole);
+    }
+    return { starts, weights };
+  }
+  const { support, weight } = filters[filter];
+  // A picture that shrinks is averaged over a window that grows with it.
+  const stretch = Math.max(scale, 1);
+  for (let x = begin; x < end; x++) {
+    const center = (x + 0.5) * scale;
+    const start = Math.max(Math.trunc(center - support * stretch + 0.5), 0);
+    const stop = Math.min(Math.trunc(center + support * stretch + 0.5), from);
+    const exact = Float64Array.from({ length: stop - start }, (_, i) =>
+      weight((start + i - center + 0.5) * (1 / stretch)),
+    );
+    const sum = exact.reduce((total, w) => total + w, 0);
+    starts.push(start);
+    weights.push(Int32Array.from(exact, (w) => roundHalfAwayFromZero((w / sum) * one)));
+  }
+  return { starts, weights };
+}
+
+const roundHalfAwayFromZero = (x: number): number => Math.trunc(x < 0 ? x - 0.5 : x + 0.5);
+
+/**
+ * Rows first, rounded to bytes, then columns, as Pillow does. The input is read once from top to bottom, and only the
+ * output rows that the current input row belongs to are in work, so that a tall picture needs no tall intermediate.
+ */
+function resample({ width, data }: RgbImage, columns: Windows, rows: Windows): RgbImage {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const outputWidth = columns.starts.length;
+  const outputHeight = rows.starts.length;
+  const output = new Uint8ClampedArray(3 * outputWidth * outputHeight);
+  const row = new Uint8ClampedArray(3 * outputWidth);
+  // Sums of output rows `finished`, `finished + 1`, ...
+  const open: Int32Array[] = [];
+  const spare: Int32Array[] = [];
+  let finished = 0;
+  for (let y = rows.starts[0]!; finished < outputHeight; y++) {
+    while (rows.starts[finished + open.length] === y)
+      open.push((spare.pop() ?? new Int32Array(3 * outputWidth)).fill(half));
+    if (open.length === 0) continue;
+    resampleRow(bytes.subarray(3 * y * width, 3 * (y + 1) * width), columns, row);
+    for (let i = 0; i < open.length; i++) {
+      const sums = open[i]!;
+      const weight = rows.weights[finished + i]![y - rows.starts[finished + i]!]!;
+      for (let j = 0; j < sums.length; j++) sums[j]! += Math.imul(row[j]!, weight);
+    }
+    while (open.length > 0 && rows.starts[finished]! + rows.weights[finished]!.length === y + 1) {
+      const sums = open.shift()!;
+      const at = 3 * outputWidth * finished;
+      for (let j = 0; j < sums.length; j++) output[at + j] = sums[j]! >> fractionBits;
+      spare.push(sums);
+      finished++;
+    }
+  }
+  return { width: outputWidth, height: outputHeight, data: output };
+}
+
+/** One row of pixels, [W, 3] -> [columns, 3]. The clamped array does the clamping. */
+function resampleRow(input: Uint8Array, { starts, weights }: Windows, output: Uint8ClampedArray): void {
+  for (let x = 0; x < starts.length; x++) {
+    const window = weights[x]!;
+    let red = half;
+    let green = half;
+    let blue = half;
+    for (let i = 0, from = 3 * starts[x]!; i < window.length; i++, from += 3) {
+      const weight = window[i]!;
+      red = (red + Math.imul(input[from]!, weight)) | 0;
+      green = (green + Math.imul(input[from + 1]!, weight)) | 0;
+      blue = (blue + Math.imul(input[from + 2]!, weight)) | 0;
+    }
+    output[3 * x] = red >> fractionBits;
+    output[3 * x + 1] = green >> fractionBits;
+    output[3 * x + 2] = blue >> fractionBits;
+  }
+}
