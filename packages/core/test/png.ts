@@ -16,7 +16,8 @@ export function decodePng(file: Uint8Array): RgbImage {
   const height = view.getUint32(20);
   const [depth, colorType, , , interlace] = file.subarray(24, 29);
   const channels = channelsByColorType[colorType!];
-  if (depth !== 8 || interlace !== 0 || !channels) throw new Error(`unsupported PNG: depth ${depth}, type ${colorType}`);
+  if (depth !== 8 || interlace !== 0 || !channels)
+    throw new Error(`unsupported PNG: depth ${depth}, type ${colorType}`);
 
   const filtered = inflateSync(Buffer.concat(compressed));
   const stride = width * channels;
