@@ -1,5 +1,6 @@
 /** From 8-bit pixels to a model's input: the steps of Hugging Face's image processors, with Pillow's very numbers. */
 import { PptError } from "../errors.js";
+import { show } from "../show.js";
 
 /** Three bytes a pixel, row-major: `data [height, width, 3]`. */
 export interface RgbImage {
@@ -180,17 +181,6 @@ function readSize(value: unknown): ImageSize | undefined {
 function readRgb(value: unknown, isValid: (value: unknown) => value is number): Rgb | undefined {
   const [red, green, blue, ...others]: unknown[] = Array.isArray(value) ? value : [value, value, value];
   return isValid(red) && isValid(green) && isValid(blue) && others.length === 0 ? [red, green, blue] : undefined;
-}
-
-/** A value as a message shows it; never throws, never long. */
-function show(value: unknown): string {
-  let text: string;
-  try {
-    text = (typeof value === "number" ? undefined : JSON.stringify(value)) ?? String(value);
-  } catch {
-    text = "a value that is no JSON";
-  }
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
 const invalidImage = (message: string): never => {

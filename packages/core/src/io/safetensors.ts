@@ -1,6 +1,7 @@
 /** Reads the safetensors format: an 8-byte length, a JSON header, and the tensors' bytes. Trusts nothing in the file. */
 import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
+import { show } from "../show.js";
 import type { WeightSource } from "../vit/weights.js";
 
 const bytesPerElement = {
@@ -56,8 +57,8 @@ type Fail = (message: string) => never;
 const lengthBytes = 8;
 const longestHeader = 100_000_000;
 const metadataName = "__metadata__";
-/** The header, a tensor's entry, its shape. */
-const deepestHeader = 3;
+/** Three levels are in use: the header, a tensor's entry, its shape. */
+const deepestHeader = 16;
 /** Far above any published model, and low enough that a hostile header cannot ask for gigabytes. */
 const mostCommas = 1_000_000;
 
@@ -264,9 +265,6 @@ const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 7
 
 /** A name as a message may print it: control characters escaped. */
 const quote = (name: string): string => `'${JSON.stringify(shorten(name)).slice(1, -1)}'`;
-
-/** A value out of the header, for messages. */
-const show = (value: unknown): string => shorten(JSON.stringify(value) ?? "nothing");
 
 const decoders: ReadonlyMap<SafetensorsDType, (bytes: Uint8Array) => Float32Array> = new Map([
   ["F32", decodeF32],

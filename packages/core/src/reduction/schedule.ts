@@ -2,6 +2,7 @@
 import type { HostTensor } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { PptError } from "../errors.js";
+import { show } from "../show.js";
 
 /**
  * The variance of the scores at or above which an image is pruned instead of pooled (paper, section 3.3):
@@ -50,27 +51,27 @@ const keys = new Set(["layers", "tokensRemoved", "threshold", "proportionalAtten
 /** Reads settings of unknown origin, such as a `reduction.json`. @throws PptError INVALID_REDUCTION */
 export function parseReduction(value: unknown): ReductionConfig {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    return invalid(`expected an object with layers, tokensRemoved and threshold, got ${describe(value)}`);
+    return invalid(`expected an object with layers, tokensRemoved and threshold, got ${show(value)}`);
   const fields = value as Record<string, unknown>;
   for (const key of Object.keys(fields))
     if (!keys.has(key)) invalid(`unknown field '${key}'; known are ${[...keys].join(", ")}`);
   const { layers, tokensRemoved, threshold, proportionalAttention } = fields;
   const isCount = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0;
-  if (!Array.isArray(layers) || !layers.every(isCount))
-    invalid(`layers must be an array of block numbers, got ${describe(layers)}`);
+  // Array.from: `every` passes over the holes of a sparse list.
+  const isCounts = (list: unknown): list is number[] => Array.isArray(list) && Array.from(list).every(isCount);
+  if (!isCounts(layers)) invalid(`layers must be an array of block numbers, got ${show(layers)}`);
   const blocks = layers as number[];
   blocks.forEach((layer, i) => {
-    if (i > 0 && layer <= blocks[i - 1]!) invalid(`layers must ascend without repetition, got ${describe(layers)}`);
+    if (i > 0 && layer <= blocks[i - 1]!) invalid(`layers must ascend without repetition, got ${show(layers)}`);
   });
   if (Array.isArray(tokensRemoved)) {
-    if (!tokensRemoved.every(isCount))
-      invalid(`tokensRemoved must hold counts of at least 0, got ${describe(tokensRemoved)}`);
+    if (!isCounts(tokensRemoved)) invalid(`tokensRemoved must hold counts of at least 0, got ${show(tokensRemoved)}`);
     if (tokensRemoved.length !== blocks.length)
       invalid(`tokensRemoved has ${tokensRemoved.length} entries for ${blocks.length} layers`);
   } else if (!isCount(tokensRemoved))
-    invalid(`tokensRemoved must be a count of at least 0, got ${describe(tokensRemoved)}`);
+    invalid(`tokensRemoved must be a count of at least 0, got ${show(tokensRemoved)}`);
   if (proportionalAttention !== undefined && typeof proportionalAttention !== "boolean")
-    invalid(`proportionalAttention must be true or false, got ${describe(proportionalAttention)}`);
+    invalid(`proportionalAttention must be true or false, got ${show(proportionalAttention)}`);
   return {
     layers: [...blocks],
     tokensRemoved: tokensRemoved as number | number[],
@@ -87,22 +88,8 @@ function parseThreshold(value: unknown): Threshold {
     if (typeof scaleFree === "number" && scaleFree >= 0) return { scaleFree };
   }
   return invalid(
-    `threshold must be a number of at least 0, { scaleFree: number }, 'prune' or 'pool', got ${describe(value)}`,
+    `threshold must be a number of at least 0, { scaleFree: number }, 'prune' or 'pool', got ${show(value)}`,
   );
-}
-
-/** A value as a message shows it; never throws, never long. */
-function describe(value: unknown): string {
-  if (typeof value === "number" || value === undefined || typeof value === "bigint" || typeof value === "symbol")
-    return String(value);
-  if (typeof value === "function") return "a function";
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? String(value);
-  } catch {
-    text = "an object that is no JSON";
-  }
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
 /** Most tokens that one stage can remove: every unprotected token of set A merged away, if set B offers a partner. */

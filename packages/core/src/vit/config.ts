@@ -1,6 +1,7 @@
 /** The geometry of a plain Vision Transformer, read from a Hugging Face `config.json`. */
 import type { Activation } from "../backend.js";
 import { PptError } from "../errors.js";
+import { show } from "../show.js";
 
 export interface VisionModelConfig {
   /** Pixels, height and width. */
@@ -98,14 +99,10 @@ export function parseModelConfig(json: unknown): VisionModelConfig {
   const heads = count("num_attention_heads", limits.hidden);
   if (hiddenSize % heads !== 0) invalid(`num_attention_heads ${heads} does not divide hidden_size ${hiddenSize}`);
 
-  const activationName = fields.get("hidden_act") ?? "gelu";
-  const activation = Object.hasOwn(activations, String(activationName))
-    ? activations[String(activationName)]
-    : undefined;
-  if (!activation || typeof activationName !== "string")
-    return invalid(
-      `hidden_act ${show(activationName)} is not supported; known are ${Object.keys(activations).join(", ")}`,
-    );
+  const name = fields.get("hidden_act") ?? "gelu";
+  const activation = typeof name === "string" && Object.hasOwn(activations, name) ? activations[name] : undefined;
+  if (!activation)
+    return invalid(`hidden_act ${show(name)} is not supported; known are ${Object.keys(activations).join(", ")}`);
 
   const epsilon = fields.get("layer_norm_eps") ?? 1e-12;
   if (typeof epsilon !== "number" || !(epsilon > 0 && epsilon < 1))
@@ -144,14 +141,10 @@ function readLabels(fields: ReadonlyMap<string, unknown>): string[] {
   }
   if (typeof id2label !== "object" || Array.isArray(id2label)) return invalid("id2label must be an object of names");
   const names = new Map<string, unknown>(Object.entries(id2label as object));
-  if (names.size === 0) return invalid("id2label is empty");
+  if (names.size === 0 || names.size > limits.labels)
+    return invalid(`id2label must name from 1 to ${limits.labels} classes, got ${names.size}`);
   return Array.from({ length: names.size }, (_, i) => {
     const name = names.get(String(i));
     return typeof name === "string" ? name : invalid(`id2label has ${names.size} entries, but none for class ${i}`);
   });
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
