@@ -275,7 +275,7 @@ describe("malformed files are refused with the reason", () => {
     // An own field named __proto__ lends its fields to no one.
     expectRefused(
       fileOf('{"a":{"__proto__":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}}'),
-      /unknown dtype nothing/,
+      /unknown dtype undefined/,
     );
   });
 
