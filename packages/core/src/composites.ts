@@ -52,7 +52,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
     const logits = ops.matMul(splitHeads(ops.mul(q, scale), heads), keys);
     if (!logSize) return softmax(logits);
     const [B, N] = logSize.shape as [number, number];
-    return softmax(ops.add(logits, ops.reshape(logSize, [B, 1, 1, N])));
+    return softmax(ops.add(logits, ops.cast(ops.reshape(logSize, [B, 1, 1, N]), logits.dtype)));
   }
 
   function softmax(x: T): T {

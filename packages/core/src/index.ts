@@ -18,8 +18,9 @@ export type {
 } from "./backend.js";
 export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from "./composites.js";
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
-export { checkFeeds, collectTensors, compileEager, type EagerSession } from "./eager.js";
+export { collectTensors, compileEager, type EagerSession } from "./eager.js";
 export { isPptError, PptError, type PptErrorCode } from "./errors.js";
+export { type ExecutableParts, makeExecutable } from "./executable.js";
 export {
   type ImageProcessorConfig,
   type ImageSize,

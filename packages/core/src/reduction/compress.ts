@@ -52,9 +52,11 @@ export function reductionStage(stage: ReductionStage, heads: number) {
     const destination = pools ? ops.where(pools, pool(), prune()) : threshold === "pool" ? pool() : prune();
 
     const compressed = ops.scope("compress", () => {
-      const { x, source } = input;
+      const { source } = input;
       const size = input.size ?? ops.constant(ones);
-      const weighted = x && input.size ? ops.mul(x, ops.cast(size, x.dtype)) : x;
+      // The sum of many tokens overflows half precision.
+      const x = input.x && ops.cast(input.x, "float32");
+      const weighted = x && input.size ? ops.mul(x, size) : x;
       const [newSize, ...rest] = ops.compressTokens(
         destination,
         tokensOut,
@@ -62,7 +64,7 @@ export function reductionStage(stage: ReductionStage, heads: number) {
       );
       return {
         size: newSize!,
-        x: x && ops.div(rest[0]!, ops.cast(newSize!, x.dtype)),
+        x: input.x && ops.cast(ops.div(rest[0]!, newSize!), input.x.dtype),
         source: source && rest[x ? 1 : 0],
       };
     });

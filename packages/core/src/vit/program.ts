@@ -86,7 +86,11 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       x: rows === undefined ? x : undefined,
       size: plan.proportionalAttention ? state.size : undefined,
       source: state.source,
-      classAttention: ops.classAttention(ops.slice(q, 1, 0, 1), keys, { heads, scale, logSize }),
+      classAttention: ops.classAttention(ops.cast(ops.slice(q, 1, 0, 1), "float32"), ops.cast(keys, "float32"), {
+        heads,
+        scale,
+        logSize,
+      }),
       keys,
       values,
     });

@@ -1,0 +1,25 @@
+/** Float32 to the bits of float16, rounding to the nearest, ties to even; too large becomes Infinity. */
+export function toFloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from({ length: values.length }, (_, i) => halfOf(bits[i]!));
+}
+
+function halfOf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = (bits >>> 23) & 0xff;
+  const fraction = bits & 0x7fffff;
+  if (exponent === 0xff) return sign | 0x7c00 | (fraction ? 0x200 : 0);
+  const scale = exponent - 112; // the exponent of a half, whose bias is 15 instead of 127
+  if (scale >= 31) return sign | 0x7c00;
+  if (scale > 0) return sign + roundShift((scale << 23) | fraction, 13);
+  // Subnormal: the leading 1 becomes explicit and moves right.
+  return scale < -10 ? sign : sign + roundShift(fraction | 0x800000, 14 - scale);
+}
+
+/** value / 2^shift, to the nearest, ties to even. A carry runs into the exponent, as it should. */
+function roundShift(value: number, shift: number): number {
+  const half = 1 << (shift - 1);
+  const rest = value & ((1 << shift) - 1);
+  const down = value >>> shift;
+  return rest > half || (rest === half && down & 1) ? down + 1 : down;
+}

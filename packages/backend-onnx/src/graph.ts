@@ -1,0 +1,106 @@
+/** The ONNX graph while it is being recorded: nodes and constants, each of them once. */
+import type { DType, Shape } from "@ppt-vit/core";
+import { toFloat16 } from "./float16.js";
+import { type AttributeProto, attributeTypes, elementTypes, type NodeProto, type TensorProto } from "./proto.js";
+
+export type Attributes = Readonly<Record<string, number | readonly number[]>>;
+
+/** Domain of the operators that only ONNX Runtime has. */
+export const contrib = "com.microsoft";
+
+/** Attributes that are floats; all other numbers are integers. */
+const floatAttributes = new Set(["epsilon", "scale", "alpha"]);
+
+/** Constants up to this size are compared by content; larger ones are weights, each of them an object of its own. */
+const comparedBytes = 2 ** 20;
+
+export class Graph {
+  readonly nodes: NodeProto[] = [];
+  readonly initializers: TensorProto[] = [];
+  /** Whether an operator outside the standard was used. */
+  usesContrib = false;
+
+  /** Output of a node by what it computes. */
+  readonly #computed = new Map<string, string>();
+  readonly #constants = new Map<string, string>();
+  readonly #weights = new WeakMap<Float32Array, Map<string, string>>();
+  readonly #names = new Map<string, number>();
+  readonly #scopes: string[] = [];
+
+  /** Names what `body` records: `blocks.3/attention/MatMul`. */
+  scope<R>(name: string, body: () => R): R {
+    this.#scopes.push(name);
+    try {
+      return body();
+    } finally {
+      this.#scopes.pop();
+    }
+  }
+
+  /** The output of an operator. The same operator on the same inputs is recorded once. */
+  node(opType: string, inputs: readonly string[], attributes: Attributes = {}, domain = ""): string {
+    const key = JSON.stringify([domain, opType, inputs, attributes]);
+    const known = this.#computed.get(key);
+    if (known !== undefined) return known;
+    const name = this.#freshName(opType);
+    this.nodes.push({
+      name,
+      opType,
+      domain,
+      input: [...inputs],
+      output: [name],
+      attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+    });
+    if (domain === contrib) this.usesContrib = true;
+    this.#computed.set(key, name);
+    return name;
+  }
+
+  /** A float or bool constant, converted to `dtype`. */
+  constant(data: Float32Array, shape: Shape, dtype: DType): string {
+    const made = this.#weights.get(data) ?? new Map<string, string>();
+    this.#weights.set(data, made);
+    const key = `${dtype} ${shape}`;
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const name = this.#initializer(rawBytes(data, dtype), shape, elementTypes[dtype]);
+    made.set(key, name);
+    return name;
+  }
+
+  /** A list of whole numbers, as shapes and axes are given. */
+  integers(values: readonly number[]): string {
+    const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    return this.#initializer(bytes, [values.length], elementTypes.int64);
+  }
+
+  #initializer(rawData: Uint8Array, dims: Shape, dataType: number): string {
+    const key = rawData.length <= comparedBytes ? `${dataType} [${dims}] ${Array.from(rawData).join()}` : undefined;
+    const known = key === undefined ? undefined : this.#constants.get(key);
+    if (known !== undefined) return known;
+    const name = `constant_${this.initializers.length}`;
+    this.initializers.push({ name, dims: [...dims], dataType, rawData });
+    if (key !== undefined) this.#constants.set(key, name);
+    return name;
+  }
+
+  #freshName(opType: string): string {
+    const base = [...this.#scopes, opType].join("/");
+    const count = this.#names.get(base) ?? 0;
+    this.#names.set(base, count + 1);
+    return count === 0 ? base : `${base}_${count}`;
+  }
+}
+
+function attribute(name: string, value: number | readonly number[]): AttributeProto {
+  if (typeof value !== "number") return { name, type: attributeTypes.ints, ints: [...value] };
+  return floatAttributes.has(name)
+    ? { name, type: attributeTypes.float, f: value }
+    : { name, type: attributeTypes.int, i: value };
+}
+
+function rawBytes(data: Float32Array, dtype: DType): Uint8Array {
+  if (dtype === "bool") return Uint8Array.from(data);
+  const values = dtype === "float16" ? toFloat16(data) : data;
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}

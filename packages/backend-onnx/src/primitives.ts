@@ -1,0 +1,177 @@
+/** Primitives that record ONNX nodes. What depends on constants alone is computed at once. */
+import {
+  broadcastShapes,
+  type DType,
+  matMulShape,
+  type Operand,
+  PptError,
+  type Primitives,
+  type Shape,
+  sameShape,
+  sizeOf,
+  stridesOf,
+  withLength,
+} from "@ppt-vit/core";
+import type { Graph } from "./graph.js";
+import { constantOf, type OnnxTensor, recorded } from "./tensor.js";
+
+const binaryOperators = {
+  add: { opType: "Add", fold: (a: number, b: number) => a + b },
+  sub: { opType: "Sub", fold: (a: number, b: number) => a - b },
+  mul: { opType: "Mul", fold: (a: number, b: number) => a * b },
+  div: { opType: "Div", fold: (a: number, b: number) => a / b },
+  greater: { opType: "Greater", fold: (a: number, b: number) => (a > b ? 1 : 0) },
+  equal: { opType: "Equal", fold: (a: number, b: number) => (a === b ? 1 : 0) },
+} as const;
+
+type Binary = keyof typeof binaryOperators;
+
+const castTargets: Readonly<Record<DType, number>> = { float32: 1, float16: 10, bool: 9 };
+
+/** Name of a tensor as the input of a node; a constant becomes an initializer here. */
+export function inputName(graph: Graph, x: OnnxTensor, dtype: DType = x.dtype): string {
+  return x.name ?? graph.constant(x.host!, x.shape, dtype);
+}
+
+export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
+  /** Element type of an operation. Numbers and constants follow the other operand; two computed types must agree. */
+  function commonType(op: string, operands: readonly Operand<OnnxTensor>[]): DType {
+    const tensors = operands.filter((x) => typeof x !== "number");
+    const computed = new Set(tensors.filter((x) => x.name !== undefined).map((x) => x.dtype));
+    if (computed.size > 1)
+      throw new PptError("INVALID_SHAPE", `${op}: operands are ${[...computed].join(" and ")}: cast one of them`);
+    return [...computed][0] ?? tensors[0]?.dtype ?? "float32";
+  }
+
+  const asTensor = (x: Operand<OnnxTensor>): OnnxTensor =>
+    typeof x === "number" ? constantOf(Float32Array.of(x), [], "float32") : x;
+
+  function binary(op: Binary) {
+    const { opType, fold } = binaryOperators[op];
+    return (left: Operand<OnnxTensor>, right: Operand<OnnxTensor>): OnnxTensor => {
+      const dtype = commonType(op, [left, right]);
+      const [a, b] = [asTensor(left), asTensor(right)];
+      const shape = broadcastShapes(op, a.shape, b.shape);
+      const outType = op === "greater" || op === "equal" ? "bool" : dtype;
+      if (a.host && b.host) return constantOf(foldBinary(a, b, shape, fold), shape, outType);
+      const inputs = [inputName(graph, a, dtype), inputName(graph, b, dtype)];
+      return recorded(graph.node(opType, inputs), shape, outType);
+    };
+  }
+
+  const unary =
+    (opType: string) =>
+    (x: OnnxTensor): OnnxTensor =>
+      recorded(graph.node(opType, [inputName(graph, x)]), x.shape, x.dtype);
+
+  const reduction =
+    (opType: string) =>
+    (x: OnnxTensor, axis: number): OnnxTensor =>
+      recorded(
+        graph.node(opType, [inputName(graph, x), graph.integers([axis])], { keepdims: 1 }),
+        withLength(x.shape, axis, 1),
+        x.dtype,
+      );
+
+  return {
+    constant: (host) => constantOf(host.data, host.shape, "float32"),
+
+    reshape(x, shape) {
+      if (x.host) return constantOf(x.host, shape, x.dtype);
+      if (sameShape(x.shape, shape)) return x;
+      return recorded(graph.node("Reshape", [inputName(graph, x), graph.integers(shape)]), shape, x.dtype);
+    },
+
+    transpose(x, permutation) {
+      const shape = permutation.map((p) => x.shape[p]!);
+      if (x.host) return constantOf(foldTranspose(x.host, x.shape, permutation), shape, x.dtype);
+      return recorded(graph.node("Transpose", [inputName(graph, x)], { perm: permutation }), shape, x.dtype);
+    },
+
+    slice(x, axis, start, end) {
+      const bounds = [[start], [end], [axis]].map((list) => graph.integers(list));
+      return recorded(
+        graph.node("Slice", [inputName(graph, x), ...bounds]),
+        withLength(x.shape, axis, end - start),
+        x.dtype,
+      );
+    },
+
+    pad(x, axis, before, after) {
+      const counts = (count: number) => x.shape.map((_, i) => (i === axis ? count : 0));
+      const pads = graph.integers([...counts(before), ...counts(after)]);
+      const shape = withLength(x.shape, axis, x.shape[axis]! + before + after);
+      return recorded(graph.node("Pad", [inputName(graph, x), pads]), shape, x.dtype);
+    },
+
+    cast(x, dtype) {
+      if (x.host) return constantOf(dtype === "bool" ? x.host.map((v) => (v === 0 ? 0 : 1)) : x.host, x.shape, dtype);
+      return recorded(graph.node("Cast", [inputName(graph, x)], { to: castTargets[dtype] }), x.shape, dtype);
+    },
+
+    add: binary("add"),
+    sub: binary("sub"),
+    mul: binary("mul"),
+    div: binary("div"),
+    greater: binary("greater"),
+    equal: binary("equal"),
+    exp: unary("Exp"),
+    log: unary("Log"),
+    sqrt: unary("Sqrt"),
+    tanh: unary("Tanh"),
+    erf: unary("Erf"),
+
+    where(condition, left, right) {
+      const dtype = commonType("where", [left, right]);
+      const [a, b] = [asTensor(left), asTensor(right)];
+      const shape = broadcastShapes("where", broadcastShapes("where", a.shape, b.shape), condition.shape);
+      const inputs = [inputName(graph, condition), inputName(graph, a, dtype), inputName(graph, b, dtype)];
+      return recorded(graph.node("Where", inputs), shape, dtype);
+    },
+
+    sum: reduction("ReduceSum"),
+    max: reduction("ReduceMax"),
+
+    matMul(a, b) {
+      const dtype = commonType("matMul", [a, b]);
+      const inputs = [inputName(graph, a, dtype), inputName(graph, b, dtype)];
+      return recorded(graph.node("MatMul", inputs), matMulShape(a.shape, b.shape), dtype);
+    },
+
+    scope: (name, body) => graph.scope(name, body),
+  };
+}
+
+function foldBinary(a: OnnxTensor, b: OnnxTensor, shape: Shape, fold: (a: number, b: number) => number): Float32Array {
+  const strides = stridesOf(shape);
+  const indexer = (x: OnnxTensor) => {
+    const lead = shape.length - x.shape.length;
+    const own = stridesOf(x.shape);
+    return (flat: number) =>
+      x.shape.reduce((at, n, i) => {
+        const coordinate = Math.floor(flat / strides[lead + i]!) % shape[lead + i]!;
+        return at + (n === 1 ? 0 : coordinate) * own[i]!;
+      }, 0);
+  };
+  const [atA, atB] = [indexer(a), indexer(b)];
+  return Float32Array.from({ length: sizeOf(shape) }, (_, i) => fold(a.host![atA(i)]!, b.host![atB(i)]!));
+}
+
+function foldTranspose(data: Float32Array, shape: Shape, permutation: readonly number[]): Float32Array {
+  const strides = stridesOf(shape);
+  const outShape = permutation.map((p) => shape[p]!);
+  const steps = permutation.map((p) => strides[p]!);
+  const out = new Float32Array(data.length);
+  const counter = outShape.map(() => 0);
+  let from = 0;
+  for (let i = 0; i < out.length; i++) {
+    out[i] = data[from]!;
+    for (let axis = outShape.length - 1; axis >= 0; axis--) {
+      from += steps[axis]!;
+      if (++counter[axis]! < outShape[axis]!) break;
+      from -= steps[axis]! * outShape[axis]!;
+      counter[axis] = 0;
+    }
+  }
+  return out;
+}

@@ -1,0 +1,133 @@
+/** The part of ONNX's protobuf schema that is written and read here (onnx/onnx.proto, IR version 8). */
+import protobuf from "protobufjs/light.js";
+
+export interface AttributeProto {
+  name: string;
+  type: number;
+  f?: number;
+  i?: number;
+  ints?: number[];
+}
+
+export interface NodeProto {
+  name: string;
+  opType: string;
+  domain: string;
+  input: string[];
+  output: string[];
+  attribute: AttributeProto[];
+}
+
+export interface TensorProto {
+  name: string;
+  dims: number[];
+  dataType: number;
+  rawData: Uint8Array;
+}
+
+export interface ValueInfoProto {
+  name: string;
+  type: { tensorType: { elemType: number; shape: { dim: ({ dimValue: number } | { dimParam: string })[] } } };
+}
+
+export interface ModelProto {
+  irVersion: number;
+  producerName: string;
+  opsetImport: { domain: string; version: number }[];
+  graph: {
+    name: string;
+    node: NodeProto[];
+    initializer: TensorProto[];
+    input: ValueInfoProto[];
+    output: ValueInfoProto[];
+  };
+  metadataProps: { key: string; value: string }[];
+}
+
+/** TensorProto.DataType */
+export const elementTypes = { float32: 1, int64: 7, bool: 9, float16: 10 } as const;
+
+/** AttributeProto.AttributeType */
+export const attributeTypes = { float: 1, int: 2, ints: 7 } as const;
+
+const field = (type: string, id: number) => ({ type, id });
+const repeated = (type: string, id: number) => ({ rule: "repeated" as const, type, id });
+
+let modelType: protobuf.Type | undefined;
+
+/** Built when first used: importing this module does no work. */
+function modelProto(): protobuf.Type {
+  modelType ??= protobuf.Root.fromJSON({
+    nested: {
+      ModelProto: {
+        fields: {
+          irVersion: field("int64", 1),
+          opsetImport: repeated("OperatorSetIdProto", 8),
+          producerName: field("string", 2),
+          graph: field("GraphProto", 7),
+          metadataProps: repeated("StringStringEntryProto", 14),
+        },
+      },
+      OperatorSetIdProto: { fields: { domain: field("string", 1), version: field("int64", 2) } },
+      StringStringEntryProto: { fields: { key: field("string", 1), value: field("string", 2) } },
+      GraphProto: {
+        fields: {
+          node: repeated("NodeProto", 1),
+          name: field("string", 2),
+          initializer: repeated("TensorProto", 5),
+          input: repeated("ValueInfoProto", 11),
+          output: repeated("ValueInfoProto", 12),
+        },
+      },
+      NodeProto: {
+        fields: {
+          input: repeated("string", 1),
+          output: repeated("string", 2),
+          name: field("string", 3),
+          opType: field("string", 4),
+          attribute: repeated("AttributeProto", 5),
+          domain: field("string", 7),
+        },
+      },
+      AttributeProto: {
+        fields: {
+          name: field("string", 1),
+          f: field("float", 2),
+          i: field("int64", 3),
+          ints: repeated("int64", 8),
+          type: field("int32", 20),
+        },
+      },
+      TensorProto: {
+        fields: {
+          dims: repeated("int64", 1),
+          dataType: field("int32", 2),
+          name: field("string", 8),
+          rawData: field("bytes", 9),
+        },
+      },
+      ValueInfoProto: { fields: { name: field("string", 1), type: field("TypeProto", 2) } },
+      TypeProto: { fields: { tensorType: field("TypeProtoTensor", 1) } },
+      TypeProtoTensor: { fields: { elemType: field("int32", 1), shape: field("TensorShapeProto", 2) } },
+      TensorShapeProto: { fields: { dim: repeated("Dimension", 1) } },
+      Dimension: {
+        oneofs: { value: { oneof: ["dimValue", "dimParam"] } },
+        fields: { dimValue: field("int64", 1), dimParam: field("string", 2) },
+      },
+    },
+  }).lookupType("ModelProto");
+  return modelType;
+}
+
+/** A model as the bytes of an `.onnx` file. */
+export function encodeModel(model: ModelProto): Uint8Array {
+  const type = modelProto();
+  return type.encode(type.fromObject(model)).finish();
+}
+
+/** The key-value pairs that a model file carries beside its graph. @throws Error where the bytes are no ONNX model. */
+export function readMetadata(bytes: Uint8Array): ReadonlyMap<string, string> {
+  const type = modelProto();
+  const model = type.toObject(type.decode(bytes), { arrays: true }) as Pick<ModelProto, "metadataProps">;
+  return new Map(model.metadataProps.map(({ key, value }) => [key, value]));
+}

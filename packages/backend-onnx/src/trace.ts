@@ -1,0 +1,92 @@
+/** Runs a program once on symbolic tensors and writes what it recorded as an ONNX model. */
+import { type CompileOptions, type DType, type Program, resolveOps, type Shape } from "@ppt-vit/core";
+import { contrib, Graph } from "./graph.js";
+import { type Fusion, onnxOverrides } from "./overrides.js";
+import { inputName, onnxPrimitives } from "./primitives.js";
+import { elementTypes, encodeModel, type ValueInfoProto } from "./proto.js";
+import { constantOf, type OnnxTensor, recorded } from "./tensor.js";
+
+export interface TraceOptions extends CompileOptions {
+  /** Precision of parameters and activations. Inputs and outputs are float32 in any case. Default `float32`. */
+  readonly dtype?: "float32" | "float16";
+  readonly fusion: Fusion;
+  /** Outputs to keep, in this order; all when left out. */
+  readonly outputs?: readonly string[];
+  /** Key-value pairs that the file carries. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** ReduceMax takes its axes as an input from here on; LayerNormalization is one operator since 17. */
+const opset = 18;
+
+export interface TracedModel {
+  /** An `.onnx` file with a free batch where the inputs have one. */
+  readonly bytes: Uint8Array;
+  readonly outputs: readonly string[];
+  readonly nodes: number;
+}
+
+/** @throws PptError INVALID_SHAPE where the program does not fit its parameters and inputs. */
+export function traceProgram(program: Program, options: TraceOptions): TracedModel {
+  const { params, inputs, dtype = "float32", fusion, metadata = {} } = options;
+  const graph = new Graph();
+  const ops = resolveOps(onnxPrimitives(graph), onnxOverrides(graph, fusion));
+  const parameters = Object.fromEntries(
+    Object.entries(params).map(([name, { data, shape }]) => [name, constantOf(data, shape, dtype)]),
+  );
+  const symbols = Object.fromEntries(
+    Object.entries(inputs).map(([name, shape]) => [name, ops.cast(recorded(name, shape, "float32"), dtype)]),
+  );
+  const results = program(ops, parameters, symbols);
+
+  const outputs = options.outputs ?? Object.keys(results);
+  for (const name of outputs) nameOutput(graph, name, results[name]!);
+  removeUnused(graph, outputs);
+  const bytes = encodeModel({
+    irVersion: 8,
+    producerName: "ppt-vit",
+    opsetImport: [{ domain: "", version: opset }, ...(graph.usesContrib ? [{ domain: contrib, version: 1 }] : [])],
+    graph: {
+      name: "ppt-vit",
+      node: graph.nodes,
+      initializer: graph.initializers,
+      input: Object.entries(inputs).map(([name, shape]) => valueInfo(name, shape, "float32")),
+      output: outputs.map((name) => valueInfo(name, results[name]!.shape, "float32")),
+    },
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+  });
+  return { bytes, outputs, nodes: graph.nodes.length };
+}
+
+/** A node that carries the output's name; a cast, so that outputs are float32 whatever the model computes in. */
+function nameOutput(graph: Graph, name: string, x: OnnxTensor): void {
+  const opType = x.dtype === "float32" ? "Identity" : "Cast";
+  const attribute = opType === "Cast" ? [{ name: "to", type: 2, i: elementTypes.float32 }] : [];
+  graph.nodes.push({
+    name: `output/${name}`,
+    opType,
+    domain: "",
+    input: [inputName(graph, x)],
+    output: [name],
+    attribute,
+  });
+}
+
+/** Drops nodes and constants that no output depends on: a program may compute more than is asked for. */
+function removeUnused(graph: Graph, outputs: readonly string[]): void {
+  const needed = new Set(outputs);
+  // Nodes stand in the order of their computation, so one pass from the end sees every use before its source.
+  const kept = graph.nodes.toReversed().filter((node) => {
+    if (!node.output.some((name) => needed.has(name))) return false;
+    for (const name of node.input) needed.add(name);
+    return true;
+  });
+  graph.nodes.splice(0, graph.nodes.length, ...kept.reverse());
+  const initializers = graph.initializers.filter(({ name }) => needed.has(name));
+  graph.initializers.splice(0, graph.initializers.length, ...initializers);
+}
+
+function valueInfo(name: string, shape: Shape, dtype: DType): ValueInfoProto {
+  const dim = shape.map((n) => (n === -1 ? { dimParam: "batch_size" } : { dimValue: n }));
+  return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
+}

@@ -1,0 +1,17 @@
+import { readFile } from "node:fs/promises";
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { createOnnxBackend, type OnnxBackendOptions } from "@ppt-vit/backend-onnx";
+import { conformanceCases, goldenUrl } from "@ppt-vit/conformance";
+import { describe, it } from "vitest";
+
+/** Registers the whole suite for one configuration of the backend. */
+export function describeConformance(name: string, options: OnnxBackendOptions): void {
+  describe(name, async () => {
+    const cases = await conformanceCases({
+      create: () => createOnnxBackend(options),
+      reference: () => createCpuBackend(),
+      readGolden: (file) => readFile(new URL(file, goldenUrl)),
+    });
+    for (const { name, skip, run } of cases) it.skipIf(skip)(skip ? `${name} (needs ${skip})` : name, run);
+  });
+}

@@ -1,0 +1,54 @@
+/** What every executable does alike: check its feeds, take one run at a time, dispose once. */
+import type { CompileOptions, Executable, HostTensor, Tensors } from "./backend.js";
+import { PptError } from "./errors.js";
+import { showShape, sizeOf } from "./shape.js";
+
+export interface ExecutableParts {
+  readonly inputs: CompileOptions["inputs"];
+  /** One run, with feeds that fit. Never called while another is under way, nor after `dispose`. */
+  run(feeds: Tensors<HostTensor>): Promise<Tensors<HostTensor>>;
+  /** Frees what the program holds. Called once, when no run is under way. */
+  dispose(): void | Promise<void>;
+}
+
+/** An executable from its two essential parts. */
+export function makeExecutable(parts: ExecutableParts): Executable {
+  let disposal: Promise<void> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    run(feeds) {
+      const result = last.then(() => {
+        if (disposal) throw new PptError("DISPOSED", "run: this executable was disposed; compile the program again");
+        checkFeeds(parts.inputs, feeds);
+        return parts.run(feeds);
+      });
+      last = result.catch(() => {});
+      return result;
+    },
+    dispose() {
+      disposal ??= last.then(() => parts.dispose());
+      return disposal;
+    },
+  };
+}
+
+/** @throws PptError INVALID_INPUT unless every input is fed with its shape; -1 stands for any batch of at least 1. */
+function checkFeeds(inputs: CompileOptions["inputs"], feeds: Tensors<HostTensor>): void {
+  for (const [name, shape] of Object.entries(inputs)) {
+    const feed = feeds[name];
+    if (!feed) throw new PptError("INVALID_INPUT", `run: input '${name}' ${showShape(shape)} is missing`);
+    const fits =
+      feed.shape.length === shape.length &&
+      shape.every((n, i) => n === feed.shape[i] || (n === -1 && feed.shape[i]! > 0));
+    if (!fits)
+      throw new PptError(
+        "INVALID_INPUT",
+        `run: input '${name}' is ${showShape(feed.shape)}, expected ${showShape(shape)}`,
+      );
+    if (feed.data.length !== sizeOf(feed.shape))
+      throw new PptError(
+        "INVALID_INPUT",
+        `run: input '${name}' has ${feed.data.length} values for shape ${showShape(feed.shape)}`,
+      );
+  }
+}
