@@ -19,24 +19,29 @@ export function hostTensor(shape: Shape, fill: (index: number) => number): HostT
 /** 0, 1, 2, ... in the given shape. */
 export const iota = (shape: Shape): HostTensor => hostTensor(shape, (i) => i);
 
-/** [N, N], 1 where the column comes before the row. */
-const strictlyLower = (N: number): HostTensor => hostTensor([N, N], (i) => (i % N < Math.floor(i / N) ? 1 : 0));
+/** [N, N], 1 where the column comes after the row. */
+const strictlyUpper = (N: number): HostTensor => hostTensor([N, N], (i) => (i % N > Math.floor(i / N) ? 1 : 0));
+
+/** [C, H], 1 where the channel belongs to the head. */
+const headMask = (C: number, H: number): HostTensor =>
+  hostTensor([C, H], (i) => (Math.floor((Math.floor(i / H) * H) / C) === i % H ? 1 : 0));
 
 /** One host tensor per key, so that a backend that keeps uploaded constants uploads each of them once. */
-function remember(make: (n: number) => HostTensor): (n: number) => HostTensor {
-  const made = new Map<number, HostTensor>();
-  return (n) => {
-    const host = made.get(n) ?? make(n);
-    made.set(n, host);
+function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...key: Key) => HostTensor {
+  const made = new Map<string, HostTensor>();
+  return (...key) => {
+    const host = made.get(key.join()) ?? make(...key);
+    made.set(key.join(), host);
     return host;
   };
 }
 
 /** The default decompositions over the given operations. */
 export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composites<T> {
-  const columns = remember((n) => iota([n]));
-  const rows = remember((n) => iota([n, 1]));
-  const earlier = remember(strictlyLower);
+  const columns = remember((n: number) => iota([n]));
+  const rows = remember((n: number) => iota([n, 1]));
+  const later = remember(strictlyUpper);
+  const headColumns = remember(headMask);
 
   const lastAxis = (x: T) => x.shape.length - 1;
 
@@ -96,19 +101,26 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
       return ops.reshape(ops.transpose(heads, [0, 2, 1, 3]), q.shape);
     },
 
-    classAttention(q, k, options) {
-      const [B, N] = k.shape as [number, number];
-      return ops.reshape(ops.sum(attentionWeights(q, k, options), 1), [B, N]);
+    classAttention(q, k, { heads, scale, logSize }) {
+      const [B, N, C] = k.shape as [number, number, number];
+      // Each head's part of q in a column of its own, so that one product serves all heads and the keys stay as they lie.
+      const mask = ops.cast(ops.constant(headColumns(C, heads)), q.dtype);
+      const logits = ops.matMul(k, ops.mul(ops.reshape(ops.mul(q, scale), [B, C, 1]), mask));
+      const biased = logSize
+        ? ops.add(logits, ops.cast(ops.reshape(logSize, [logSize.shape[0]!, N, 1]), q.dtype))
+        : logits;
+      return ops.reshape(ops.sum(softmax(ops.transpose(biased, [0, 2, 1])), 1), [B, N]);
     },
 
     rankDescending(x) {
       const [B, N] = x.shape as [number, number];
-      const own = ops.reshape(x, [B, N, 1]);
-      const other = ops.reshape(x, [B, 1, N]);
-      // rank_j = #{i : x_i > x_j} + #{i < j : x_i = x_j}
-      const above = ops.cast(ops.greater(other, own), "float32");
-      const tiedBefore = ops.mul(ops.cast(ops.equal(other, own), "float32"), ops.constant(earlier(N)));
-      return ops.reshape(ops.sum(ops.add(above, tiedBefore), 2), [B, N]);
+      // rank_j = #{i : x_i > x_j} + #{i < j : x_i = x_j}. With g_ji = (x_i > x_j), an earlier i ranks before j unless
+      // x_j > x_i, so rank_j = j + sum over i > j of g_ji - sum over i < j of g_ij: one comparison of each pair.
+      const greater = ops.greater(ops.reshape(x, [B, 1, N]), ops.reshape(x, [B, N, 1]));
+      const laterWins = ops.where(greater, ops.constant(later(N)), 0);
+      const overtaken = ops.reshape(ops.sum(laterWins, 2), [B, N]);
+      const overtakes = ops.reshape(ops.sum(laterWins, 1), [B, N]);
+      return ops.add(ops.sub(overtaken, overtakes), ops.constant(columns(N)));
     },
 
     argMax(x) {
