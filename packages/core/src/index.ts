@@ -38,17 +38,21 @@ export {
   parseReduction,
   publishedReduction,
   type ReductionConfig,
+  type ReductionPlan,
+  type ReductionStage,
   type Threshold,
 } from "./reduction/schedule.js";
 export { broadcastShapes, matMulShape, sameShape, showShape, sizeOf, stridesOf, withLength } from "./shape.js";
 export { parseModelConfig, patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
 export {
   createVisionModel,
+  prepareVisionProgram,
   type StageReport,
   type VisionInput,
   type VisionModel,
   type VisionModelOptions,
   type VisionOutput,
+  type VisionProgram,
 } from "./vit/model.js";
 export type { OutputOptions } from "./vit/program.js";
 export { readParameters, type WeightSource, weightsFrom } from "./vit/weights.js";

@@ -1,8 +1,14 @@
 /** A Vision Transformer that is ready to run: weights on a backend, tokens reduced as the settings say. */
-import type { Backend, HostTensor, Tensors } from "../backend.js";
+import type { Backend, CompileOptions, HostTensor, Program, Tensors } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { PptError } from "../errors.js";
-import { type Policy, planReduction, type ReductionConfig, type ReductionStage } from "../reduction/schedule.js";
+import {
+  type Policy,
+  planReduction,
+  type ReductionConfig,
+  type ReductionPlan,
+  type ReductionStage,
+} from "../reduction/schedule.js";
 import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { type OutputOptions, visionProgram } from "./program.js";
 import { readParameters, type WeightSource } from "./weights.js";
@@ -58,24 +64,43 @@ export interface VisionModel {
   dispose(): Promise<void>;
 }
 
+/** A model's program with its parameters, for backends that compile it and for tools that export it. */
+export interface VisionProgram extends CompileOptions {
+  /** pixel_values [B, channels, H, W] -> logits, and what else `visionProgram` lists. */
+  readonly program: Program;
+  readonly plan: ReductionPlan;
+}
+
+/**
+ * Checks settings and every weight, and builds the program.
+ * @throws PptError INVALID_REDUCTION, INVALID_WEIGHTS
+ */
+export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend">): VisionProgram {
+  const { config, weights, reduction, outputs = {} } = options;
+  const plan = planReduction(reduction, {
+    layers: config.layers,
+    tokens: tokenCount(config),
+    protectedTokens: specialTokens(config),
+  });
+  return {
+    program: visionProgram(config, plan, outputs),
+    plan,
+    params: readParameters(weights, config),
+    inputs: { pixel_values: [-1, config.channels, ...config.imageSize] },
+  };
+}
+
 /**
  * Builds the model's program, checks every weight and puts it on the backend.
  * @throws PptError INVALID_REDUCTION, INVALID_WEIGHTS
  */
 export async function createVisionModel(options: VisionModelOptions): Promise<VisionModel> {
   const { config, backend, outputs = {} } = options;
+  const { program, plan, ...compileOptions } = prepareVisionProgram(options);
+  const executable = await backend.compile(program, compileOptions);
   const N0 = tokenCount(config);
-  const plan = planReduction(options.reduction, {
-    layers: config.layers,
-    tokens: N0,
-    protectedTokens: specialTokens(config),
-  });
   const imageShape = [config.channels, ...config.imageSize];
   const imageLength = imageShape.reduce((product, n) => product * n);
-  const executable = await backend.compile(visionProgram(config, plan, outputs), {
-    params: readParameters(options.weights, config),
-    inputs: { pixel_values: [-1, ...imageShape] },
-  });
 
   return {
     config,
