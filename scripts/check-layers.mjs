@@ -21,7 +21,7 @@ const rules = [
   { folder: /^packages\/conformance$/, imports: [/^core$/], tests: [/^backend-/], node: false },
   { folder: /^packages\/demo-model$/, imports: [/^core$/] },
   { folder: /^packages\/backend-cpu$/, imports: [/^core$/], tests: [/^conformance$/], bare: false, node: false },
-  { folder: /^packages\/backend-/, imports: [/^core$/], tests: [/^conformance$/] },
+  { folder: /^packages\/backend-/, imports: [/^core$/], tests: [/^conformance$/, /^backend-cpu$/] },
   { folder: /^packages\/pipeline$/, imports: [/^core$/], optional: [/^backend-/, /^demo-model$/], tests: [/./] },
   { folder: /^packages\/cli$/, imports: [/./], tests: [/./] },
   { folder: /^(apps\/|benchmarks$)/, imports: [/./], tests: [/./] },

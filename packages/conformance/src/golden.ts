@@ -11,7 +11,14 @@ import {
   type VisionOutput,
 } from "@ppt-vit/core";
 import listed from "../golden/cases.json" with { type: "json" };
-import { type ConformanceCase, type CreateBackend, expectClose, largestError, withBackend } from "./harness.js";
+import {
+  type ConformanceCase,
+  type CreateBackend,
+  expectClose,
+  largestError,
+  reducedTolerance,
+  withBackend,
+} from "./harness.js";
 import { layerNorm } from "./reference.js";
 
 /** Reads one file of the package's `golden` folder. */
@@ -89,13 +96,14 @@ function withoutProtected(scores: HostTensor, surplus: number): HostTensor {
   return { shape: [B, N - surplus], data: Float32Array.from(rows.flat()) };
 }
 
-function compare(
-  golden: GoldenCase,
-  { config, weights, expected, reduction }: LoadedCase,
-  output: VisionOutput,
-  tolerance: number,
-): void {
+function compare(golden: GoldenCase, loaded: LoadedCase, output: VisionOutput, exact: boolean): void {
+  const { config, weights, expected, reduction } = loaded;
+  const tolerance = exact ? 1e-4 : reducedTolerance;
   expectClose("logits", output.logits, expected.read("logits"), tolerance);
+  if (!reduction && output.stages.length > 0) throw new Error("an unreduced model reports stages");
+  if (reduction) compareStages(golden, loaded, output, exact);
+  // Close scores may change places in reduced precision, and the tokens with them.
+  if (!exact) return;
   const hidden = layerNorm(
     expected.read("last_hidden_state_before_norm"),
     weights.read("norm.weight"),
@@ -103,56 +111,55 @@ function compare(
     config.layerNormEpsilon,
   );
   expectClose("lastHiddenState", output.lastHiddenState, hidden, tolerance);
-  if (!reduction) {
-    if (output.stages.length > 0) throw new Error("an unreduced model reports stages");
-    return;
-  }
-
-  const tokens = [output.stages[0]!.tokensIn, ...output.stages.map((stage) => stage.tokensOut)];
-  if (tokens.join() !== golden.tokens.join()) throw new Error(`tokens ${tokens}, expected ${golden.tokens}`);
-  const stages = output.stages.length;
-  const prunes = expected.bytes("prunes");
-  const variances = expected.read("score_variance").data;
-  output.stages.forEach((stage, k) => {
-    stage.policies.forEach((policy, image) => {
-      const wanted = prunes[image * stages + k] === 1 ? "prune" : "pool";
-      if (policy !== wanted) throw new Error(`stage ${k}, image ${image}: ${policy}, expected ${wanted}`);
-    });
-    const surplus = config.distillationToken ? 1 : 0;
-    expectClose(
-      `scores of stage ${k}`,
-      stage.scores,
-      withoutProtected(expected.read(`scores.${k}`), surplus),
-      tolerance,
-    );
-    if (surplus > 0) return; // Their variance counts the distillation token.
-    const column = stage.variances.map((_, image) => variances[image * stages + k]!);
-    // Variances are tiny: compare them relative to their own size.
-    const ratios = stage.variances.map((variance, image) => variance / column[image]!);
-    if (
-      largestError(
-        ratios,
-        column.map(() => 1),
-      ).error > tolerance
-    )
-      throw new Error(`variances of stage ${k}: ${stage.variances}, expected ${column}`);
-  });
+  if (!reduction) return;
   expectClose("size", output.size, expected.read("size"), 0);
   const source = expected.bytes("source");
   expectClose("source", output.source, { shape: expected.shape("source"), data: Float32Array.from(source) }, 0);
 }
 
+function compareStages(
+  golden: GoldenCase,
+  { config, expected }: LoadedCase,
+  output: VisionOutput,
+  exact: boolean,
+): void {
+  const tokens = [output.stages[0]!.tokensIn, ...output.stages.map((stage) => stage.tokensOut)];
+  if (tokens.join() !== golden.tokens.join()) throw new Error(`tokens ${tokens}, expected ${golden.tokens}`);
+  const stages = output.stages.length;
+  const prunes = expected.bytes("prunes");
+  const variances = expected.read("score_variance").data;
+  const surplus = config.distillationToken ? 1 : 0;
+  output.stages.forEach((stage, k) => {
+    stage.policies.forEach((policy, image) => {
+      const wanted = prunes[image * stages + k] === 1 ? "prune" : "pool";
+      if (policy !== wanted) throw new Error(`stage ${k}, image ${image}: ${policy}, expected ${wanted}`);
+    });
+    if (!exact) return;
+    const scores = withoutProtected(expected.read(`scores.${k}`), surplus);
+    expectClose(`scores of stage ${k}`, stage.scores, scores, 1e-4);
+    if (surplus > 0) return; // Their variance counts the distillation token.
+    // Variances are tiny: compare them relative to their own size.
+    const ratios = stage.variances.map((variance, image) => variance / variances[image * stages + k]!);
+    const { error } = largestError(
+      ratios,
+      ratios.map(() => 1),
+    );
+    if (error > 1e-4) throw new Error(`variances of stage ${k}: ${stage.variances}, off by a factor of ${1 + error}`);
+  });
+}
+
 export function goldenCases(create: CreateBackend, { capabilities }: Backend, read: ReadGolden): ConformanceCase[] {
-  const tolerance = capabilities.precision === "float32" ? 1e-4 : 3e-2;
+  const exact = capabilities.precision === "float32";
   const byCase = goldenList.map((golden) => ({
     name: `golden: ${golden.case}`,
     run: () =>
       withBackend(create, async (backend) => {
         const loaded = await load(golden, read);
-        compare(golden, loaded, await run(backend, loaded, loaded.expected.read("pixel_values")), tolerance);
+        compare(golden, loaded, await run(backend, loaded, loaded.expected.read("pixel_values")), exact);
       }),
   }));
-  return [...byCase, batchInvariance(create, capabilities.batchInvariant ? 0 : tolerance, read)];
+  // Without a fixed order of tokens there is nothing to compare image by image.
+  return exact ? [...byCase, batchInvariance(create, capabilities.batchInvariant ? 0 : 1e-4, read)] : byCase;
 }
 
 /** An image's result must not depend on what else is in the batch. */

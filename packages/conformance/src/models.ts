@@ -12,7 +12,15 @@ import {
   type VisionOutput,
   weightsFrom,
 } from "@ppt-vit/core";
-import { type ConformanceCase, type CreateBackend, expectClose, random, uniform, withBackend } from "./harness.js";
+import {
+  type ConformanceCase,
+  type CreateBackend,
+  expectClose,
+  random,
+  reducedTolerance,
+  uniform,
+  withBackend,
+} from "./harness.js";
 
 /** A ViT small enough for slow devices: 5 x 3 patches, not square on purpose. */
 export const tinyConfig: VisionModelConfig = {
@@ -156,22 +164,26 @@ export function wholeModelCases(
   { capabilities }: Backend,
   reference: CreateBackend,
 ): ConformanceCase[] {
-  const tolerance = capabilities.precision === "float32" ? 1e-4 : 3e-2;
+  const exact = capabilities.precision === "float32";
+  const tolerance = exact ? 1e-4 : reducedTolerance;
   return modelCases.map((modelCase) => ({
     name: `model: ${modelCase.name}`,
     async run() {
       const expected = await withBackend(reference, (backend) => runModel(backend, modelCase));
       const actual = await withBackend(create, (backend) => runModel(backend, modelCase));
       expectClose("logits", actual.logits, expected.logits, tolerance);
+      expected.stages.forEach((stage, k) => {
+        if (stage.policies.join() !== actual.stages[k]!.policies.join())
+          throw new Error(`stage ${k}: policies ${actual.stages[k]!.policies}, expected ${stage.policies}`);
+        if (exact && stage.scores)
+          expectClose(`scores of stage ${k}`, actual.stages[k]!.scores, stage.scores, tolerance);
+      });
+      // Close scores may change places in reduced precision, and the tokens with them.
+      if (!exact) return;
       expectClose("size", actual.size, expected.size, 0);
       if (expected.lastHiddenState)
         expectClose("lastHiddenState", actual.lastHiddenState, expected.lastHiddenState, tolerance);
       if (expected.source) expectClose("source", actual.source, expected.source, 0);
-      expected.stages.forEach((stage, k) => {
-        if (stage.policies.join() !== actual.stages[k]!.policies.join())
-          throw new Error(`stage ${k}: policies ${actual.stages[k]!.policies}, expected ${stage.policies}`);
-        if (stage.scores) expectClose(`scores of stage ${k}`, actual.stages[k]!.scores, stage.scores, tolerance);
-      });
     },
   }));
 }

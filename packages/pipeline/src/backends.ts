@@ -1,11 +1,25 @@
 /** The backends that can be asked for by name. Each is an optional peer, loaded when it is first used. */
 import { type Backend, PptError } from "@ppt-vit/core";
 
-const loaders: Readonly<Record<string, { package: string; create: () => Promise<Backend> }>> = {
+interface Loader {
+  /** What has to be installed. */
+  readonly packages: readonly string[];
+  readonly create: () => Promise<Backend>;
+}
+
+const onnx = (device: "cpu" | "webgpu" | "wasm", runtime: string): Loader => ({
+  packages: ["@ppt-vit/backend-onnx", runtime],
+  create: async () => (await import("@ppt-vit/backend-onnx")).createOnnxBackend({ device }),
+});
+
+const loaders: Readonly<Record<string, Loader>> = {
   cpu: {
-    package: "@ppt-vit/backend-cpu",
+    packages: ["@ppt-vit/backend-cpu"],
     create: async () => (await import("@ppt-vit/backend-cpu")).createCpuBackend(),
   },
+  "onnx-cpu": onnx("cpu", "onnxruntime-node"),
+  "onnx-webgpu": onnx("webgpu", "onnxruntime-node"),
+  "onnx-wasm": onnx("wasm", "onnxruntime-web"),
 };
 
 /** Names that `createBackend` knows. */
@@ -20,10 +34,9 @@ export async function createBackend(name: string): Promise<Backend> {
     return await loader.create();
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND")) throw error;
-    throw new PptError(
-      "BACKEND_UNAVAILABLE",
-      `backend '${name}' cannot be loaded: install ${loader.package} (npm install ${loader.package})`,
-      { cause: error },
-    );
+    const packages = loader.packages.join(" ");
+    throw new PptError("BACKEND_UNAVAILABLE", `backend '${name}' is not installed: npm install ${packages}`, {
+      cause: error,
+    });
   }
 }
