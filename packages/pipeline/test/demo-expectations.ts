@@ -1,5 +1,5 @@
-import { parseReduction, parseSafetensors, type ReductionConfig } from "@ppt-vit/core";
-import { type Classification, fromPretrained, isFailure } from "@ppt-vit/pipeline";
+import { parseReduction, parseSafetensors } from "@ppt-vit/core";
+import { type Classification, fromPretrained, isFailure, type PretrainedOptions } from "@ppt-vit/pipeline";
 import { expect, it } from "vitest";
 
 export interface DemoExpectations {
@@ -8,6 +8,8 @@ export interface DemoExpectations {
   /** `expected.json` */
   readonly listing: string;
   pictureOf(file: string): string;
+  /** A name of `backendNames`. */
+  readonly backend: string;
 }
 
 interface Listing {
@@ -19,8 +21,8 @@ interface Listing {
   }[];
 }
 
-async function classifyAll(paths: readonly string[], reduction: ReductionConfig | false): Promise<Classification[]> {
-  const classifier = await fromPretrained("demo", { reduction });
+export async function classifyAll(paths: readonly string[], options: PretrainedOptions): Promise<Classification[]> {
+  const classifier = await fromPretrained("demo", options);
   try {
     const results: Classification[] = [];
     for await (const result of classifier.classifyAll(paths, { topK: 1, batch: 4 })) {
@@ -34,7 +36,7 @@ async function classifyAll(paths: readonly string[], reduction: ReductionConfig 
 }
 
 /** Registers the tests: logits within 1e-3, the same label on every picture, the same policy in every stage. */
-export function checkDemoModel({ expected, listing, pictureOf }: DemoExpectations): void {
+export function checkDemoModel({ expected, listing, pictureOf, backend }: DemoExpectations): void {
   const tensors = parseSafetensors(expected);
   const { reduction, images }: Listing = JSON.parse(listing);
   const paths = images.map(({ file }) => pictureOf(file));
@@ -43,7 +45,7 @@ export function checkDemoModel({ expected, listing, pictureOf }: DemoExpectation
   it.each(["unreduced", "ppt"] as const)(
     "%s: logits, labels and policies",
     async (which) => {
-      const results = await classifyAll(paths, which === "ppt" && parseReduction(reduction));
+      const results = await classifyAll(paths, { backend, reduction: which === "ppt" && parseReduction(reduction) });
       const logits = tensors.read(`${which}.logits`).data;
       const prunes = tensors.bytes("ppt.prunes");
       let worst = 0;
