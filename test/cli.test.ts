@@ -1,4 +1,5 @@
 /** The command line as its users call it: a real process of the built package. */
+import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -124,6 +125,19 @@ describe("classify", () => {
     expect(report.images).toHaveLength(1);
     expect(report.failures.map((failure: { code: string }) => failure.code)).toEqual(["NOT_FOUND", "NOT_FOUND"]);
   });
+});
+
+test("a reader that closes the pipe is no failure", async () => {
+  const { stderr, code } = await new Promise<{ stderr: string; code: number | null }>((resolve) => {
+    const child = spawn(process.execPath, [main, "classify", "--top", "1", dog, cat, dog, cat]);
+    let stderr = "";
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    child.stdout.once("data", () => child.stdout.destroy());
+    child.on("close", (code) => resolve({ stderr, code }));
+  });
+  expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
 });
 
 describe("a wrong call ends with code 2 and says what to do", () => {

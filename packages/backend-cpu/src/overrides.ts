@@ -72,14 +72,6 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
       return out;
     },
 
-    softmax(x) {
-      const N = x.shape.at(-1)!;
-      const out = take(x.shape);
-      out.data.set(x.data);
-      for (let row = 0; row < out.data.length; row += N) softmaxRow(out.data, row, N);
-      return out;
-    },
-
     layerNorm(x, weight, bias, epsilon) {
       const C = x.shape.at(-1)!;
       const out = take(x.shape);

@@ -4,6 +4,12 @@ import { isPptError } from "@ppt-vit/core";
 import { CommanderError } from "commander";
 import { createProgram } from "./program.js";
 
+// A reader that has seen enough, such as `head`, closes the pipe: that is no failure of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 try {
   await createProgram().parseAsync();
 } catch (error) {

@@ -3,6 +3,7 @@ import {
   type Backend,
   createVisionModel,
   type HostTensor,
+  type OutputOptions,
   parseModelConfig,
   parseSafetensors,
   type ReductionConfig,
@@ -66,17 +67,20 @@ async function load(golden: GoldenCase, read: ReadGolden): Promise<LoadedCase> {
   };
 }
 
+const everything: OutputOptions = { lastHiddenState: true, source: true, scores: true };
+
 async function run(
   backend: Backend,
   { config, weights, reduction }: LoadedCase,
   pixels: HostTensor,
+  outputs: OutputOptions = everything,
 ): Promise<VisionOutput> {
   const model = await createVisionModel({
     config,
     weights,
     backend,
     reduction,
-    outputs: { lastHiddenState: true, source: true, scores: true },
+    outputs,
   });
   try {
     return await model.run({ pixelValues: pixels.data, batch: pixels.shape[0]! });
@@ -155,7 +159,11 @@ export function goldenCases(create: CreateBackend, { capabilities }: Backend, re
     run: () =>
       withBackend(create, async (backend) => {
         const loaded = await load(golden, read);
-        compare(golden, loaded, await run(backend, loaded, loaded.expected.read("pixel_values")), exact);
+        const pixels = loaded.expected.read("pixel_values");
+        compare(golden, loaded, await run(backend, loaded, pixels), exact);
+        // Logits alone: now the last block computes only the rows that the head reads.
+        const { logits } = await run(backend, loaded, pixels, {});
+        expectClose("logits alone", logits, loaded.expected.read("logits"), exact ? 1e-4 : reducedTolerance);
       }),
   }));
   // Without a fixed order of tokens there is nothing to compare image by image.

@@ -21,6 +21,7 @@ import {
   uniform,
   withBackend,
 } from "./harness.js";
+import { elementwise, layerNorm, matMul, transpose } from "./reference.js";
 
 /** A ViT small enough for slow devices: 5 x 3 patches, not square on purpose. */
 export const tinyConfig: VisionModelConfig = {
@@ -142,12 +143,14 @@ const modelCases: readonly ModelCase[] = [
   },
 ];
 
+const modelSeed = 5;
+
 async function runModel(backend: Backend, { config, reduction, outputs }: ModelCase): Promise<VisionOutput> {
   const full = { ...tinyConfig, ...config };
   const batch = 3;
   const model = await createVisionModel({
     config: full,
-    weights: weightsFrom(randomWeights(full, 5)),
+    weights: weightsFrom(randomWeights(full, modelSeed)),
     backend,
     reduction,
     ...(outputs && { outputs }),
@@ -159,14 +162,48 @@ async function runModel(backend: Backend, { config, reduction, outputs }: ModelC
   }
 }
 
-export function wholeModelCases(
-  create: CreateBackend,
-  { capabilities }: Backend,
-  reference: CreateBackend,
-): ConformanceCase[] {
-  const exact = capabilities.precision === "float32";
+/** The head of a mean-pooling model by hand: patch tokens weighted by size, or evenly without proportional attention. */
+function meanPoolingLogits({ lastHiddenState, size }: VisionOutput, weighted: boolean): HostTensor {
+  const weights = randomWeights({ ...tinyConfig, pooling: "mean" }, modelSeed);
+  const [B, N, C] = lastHiddenState!.shape as [number, number, number];
+  const special = specialTokens(tinyConfig);
+  const mean = hostTensor([B, C], (i) => {
+    const [image, c] = [Math.floor(i / C), i % C];
+    let sum = 0;
+    let total = 0;
+    for (let j = special; j < N; j++) {
+      const weight = weighted ? size.data[image * N + j]! : 1;
+      sum += weight * lastHiddenState!.data[(image * N + j) * C + c]!;
+      total += weight;
+    }
+    return sum / total;
+  });
+  const normed = layerNorm(mean, weights["fc_norm.weight"]!, weights["fc_norm.bias"]!, tinyConfig.layerNormEpsilon);
+  const products = matMul(normed, transpose(weights["head.weight"]!, [1, 0]));
+  return elementwise((product, bias) => product + bias, products, weights["head.bias"]!);
+}
+
+function meanPoolingCases(create: CreateBackend, { capabilities }: Backend): ConformanceCase[] {
+  return [true, false].map((proportionalAttention) => ({
+    name: `model: mean pooling by hand, ${proportionalAttention ? "weighted by size" : "without proportional attention"}`,
+    run: () =>
+      withBackend(create, async (backend) => {
+        const output = await runModel(backend, {
+          name: "",
+          config: { pooling: "mean" },
+          reduction: { layers: [0, 1], tokensRemoved: 4, threshold: "pool", proportionalAttention },
+          outputs: { lastHiddenState: true },
+        });
+        const expected = meanPoolingLogits(output, proportionalAttention);
+        expectClose("logits", output.logits, expected, capabilities.precision === "float32" ? 1e-4 : 3e-2);
+      }),
+  }));
+}
+
+export function wholeModelCases(create: CreateBackend, backend: Backend, reference: CreateBackend): ConformanceCase[] {
+  const exact = backend.capabilities.precision === "float32";
   const tolerance = exact ? 1e-4 : reducedTolerance;
-  return modelCases.map((modelCase) => ({
+  const compared = modelCases.map((modelCase) => ({
     name: `model: ${modelCase.name}`,
     async run() {
       const expected = await withBackend(reference, (backend) => runModel(backend, modelCase));
@@ -186,4 +223,5 @@ export function wholeModelCases(
       if (expected.source) expectClose("source", actual.source, expected.source, 0);
     },
   }));
+  return [...compared, ...meanPoolingCases(create, backend)];
 }

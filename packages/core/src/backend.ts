@@ -149,7 +149,10 @@ export interface Backend {
   /** Short and lower-case, for messages and results: `cpu`, `onnx-webgpu`. */
   readonly name: string;
   readonly capabilities: Capabilities;
-  /** @throws PptError INVALID_SHAPE where the program does not fit its parameters and inputs. */
+  /**
+   * @throws PptError INVALID_SHAPE where the program does not fit its parameters and inputs; an eager backend finds that
+   * out in `run`.
+   */
   compile(program: Program, options: CompileOptions): Promise<Executable>;
   /** Releases what the backend holds. Its executables stop working. Calling it twice does nothing. */
   dispose(): Promise<void>;
@@ -162,6 +165,6 @@ export interface Executable {
    * @throws PptError INVALID_INPUT where a feed is missing or of another shape, DISPOSED after dispose.
    */
   run(feeds: Tensors<HostTensor>): Promise<Tensors<HostTensor>>;
-  /** Releases the parameters and buffers. Calling it twice does nothing. */
+  /** Releases the parameters and buffers when the run under way has ended; queued runs fail. Twice does nothing. */
   dispose(): Promise<void>;
 }

@@ -8,6 +8,7 @@ export type PptErrorCode =
   | "INVALID_INPUT"
   | "INVALID_IMAGE"
   | "INVALID_OPTION"
+  | "NOT_FINITE"
   | "NOT_FOUND"
   | "UNKNOWN_BACKEND"
   | "BACKEND_UNAVAILABLE"

@@ -3,6 +3,7 @@ import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import type { HostTensor, Program } from "@ppt-vit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { reductionStage } from "../src/reduction/compress.js";
 import { poolDestinations } from "../src/reduction/matching.js";
 import { planReduction } from "../src/reduction/schedule.js";
 import { pruneDestinations, significance } from "../src/reduction/significance.js";
@@ -137,5 +138,48 @@ describe("significance", () => {
     raw.forEach((s, j) => void expect(scores!.data[j]).toBeCloseTo(s / sum, 6));
     const expected = raw.slice(2).reduce((total, s) => total + (s / sum - 1 / 4) ** 2, 0) / 3;
     expect(variance!.data[0]).toBeCloseTo(expected, 7);
+  });
+});
+
+describe("the policy", () => {
+  /** Whether an image is pooled at this threshold, and the variance of its scores. */
+  async function decide(threshold: number) {
+    const stage = { ...stageOf(6, 1, 2)!, threshold };
+    const tokens = Float32Array.from({ length: 18 }, (_, i) => Math.sin(i * i));
+    const { pooled, variance } = await run(
+      (ops, _params, { a, k, x }) => {
+        const { pooled, variance } = reductionStage(stage, 1)(ops, { classAttention: a!, keys: k!, values: k!, x: x! });
+        return { pooled: pooled!, variance };
+      },
+      {
+        a: { shape: [1, 6], data: Float32Array.of(0.1, 0.3, 0.1, 0.2, 0.2, 0.1) },
+        k: { shape: [1, 6, 3], data: tokens },
+        x: { shape: [1, 6, 3], data: tokens },
+      },
+    );
+    return { pools: pooled!.data[0] === 1, variance: variance!.data[0]! };
+  }
+
+  it("is to prune from a variance equal to the threshold on", async () => {
+    const { variance } = await decide(1);
+    expect((await decide(variance)).pools).toBe(false);
+    expect((await decide(variance * (1 + 1e-6))).pools).toBe(true);
+    expect((await decide(variance * (1 - 1e-6))).pools).toBe(false);
+  });
+});
+
+describe("significance of values of length zero", () => {
+  it("is zero, not NaN, and every token finds a row", async () => {
+    const stage = stageOf(6, 1, 2)!;
+    const zeros = { shape: [1, 6, 3], data: new Float32Array(18) };
+    const { scores, rows } = await run(
+      (ops, _params, { a, v }) => {
+        const { scores } = significance(stage)(ops, a!, v!);
+        return { scores, rows: pruneDestinations(stage)(ops, scores) };
+      },
+      { a: { shape: [1, 6], data: new Float32Array(6).fill(1 / 6) }, v: zeros },
+    );
+    expect(Array.from(scores!.data)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(Array.from(rows!.data)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });

@@ -58,6 +58,20 @@ describe("planReduction", () => {
   });
 });
 
+describe("parseReduction", () => {
+  it.each([
+    [0, "prune"],
+    [Number.POSITIVE_INFINITY, "pool"],
+    [{ scaleFree: 0 }, "prune"],
+    [{ scaleFree: Number.POSITIVE_INFINITY }, "pool"],
+    [{ scaleFree: 2 }, { scaleFree: 2 }],
+  ])("reads the threshold %o as %o, which JSON can hold", (threshold, expected) => {
+    const parsed = parseReduction({ ...base, threshold });
+    expect(parsed.threshold).toEqual(expected);
+    expect(parseReduction(JSON.parse(JSON.stringify(parsed)))).toEqual(parsed);
+  });
+});
+
 describe("parseReduction refuses", () => {
   it.each([
     ["no object", null, "expected an object"],

@@ -1,5 +1,6 @@
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { randomWeights, tinyConfig } from "@ppt-vit/conformance";
-import { type HostTensor, readParameters, weightsFrom } from "@ppt-vit/core";
+import { createVisionModel, type HostTensor, readParameters, weightsFrom } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 
 /** The same weights under Hugging Face's names. */
@@ -74,6 +75,11 @@ describe("readParameters", () => {
       { cls_token: { shape: [1, 1, 24], data: new Float32Array(24).fill(-Infinity) } },
       "tensor 'cls_token' holds -Infinity",
     ],
+    [
+      "a block beyond the config's",
+      { "blocks.3.norm1.weight": { shape: [24], data: new Float32Array(24) } },
+      "tensor 'blocks.3.norm1.weight' belongs to a block beyond the config's 3",
+    ],
     ["another kind of model", { cls_token: undefined }, "not a ViT checkpoint"],
   ])("names %s", (_name, change: Record<string, HostTensor | undefined>, message) => {
     const entries = Object.entries({ ...timm, ...change }).filter(
@@ -82,5 +88,15 @@ describe("readParameters", () => {
     const read = () => readParameters(weightsFrom(Object.fromEntries(entries)), tinyConfig);
     expect(read).toThrow(message);
     expect(read).toThrow(expect.objectContaining({ code: "INVALID_WEIGHTS" }));
+  });
+});
+
+it("looks at the weights before it makes tables as large as a config claims", async () => {
+  const config = { ...tinyConfig, imageSize: [400, 400] as const };
+  const reduction = { layers: [0], tokensRemoved: 10, threshold: 1 };
+  const attempt = createVisionModel({ config, weights: weightsFrom(timm), backend: createCpuBackend(), reduction });
+  await expect(attempt).rejects.toMatchObject({
+    code: "INVALID_WEIGHTS",
+    message: expect.stringContaining("pos_embed"),
   });
 });

@@ -7,6 +7,7 @@ import {
   modelCost,
   type Policy,
   PptError,
+  parseReduction,
   processImageInto,
   publishedReduction,
   type ReductionConfig,
@@ -15,7 +16,7 @@ import {
 } from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
-import { type DecodeOptions, decodeImage, type ImageInput } from "./decode.js";
+import { type DecodeOptions, decodeImage, type ImageInput, nameOf } from "./decode.js";
 
 export interface PretrainedOptions {
   /** A name of `backendNames`, or a backend of your own, which stays yours to dispose. Default `cpu`. */
@@ -113,7 +114,7 @@ export async function fromPretrained(source: string, options: PretrainedOptions 
     const reduction =
       options.reduction === false
         ? undefined
-        : { ...(checkpoint.reduction ?? publishedReduction), ...options.reduction };
+        : parseReduction({ ...(checkpoint.reduction ?? publishedReduction), ...options.reduction });
     checkPreprocessing(checkpoint);
     const model = await createVisionModel({ config, weights, backend, reduction });
     return {
@@ -220,8 +221,12 @@ function describe(
   { output, latencyMs }: RunResult,
   row: number,
   topK: number,
-): Classification {
+): Classification | ClassificationFailure {
   const logits = rowOf(output.logits, row);
+  if (!logits.every(Number.isFinite)) {
+    const message = "the model's logits are not finite: its activations overflow with these weights in this precision";
+    return { input, error: new PptError("NOT_FINITE", `${nameOf(input)}: ${message}`) };
+  }
   return {
     input,
     labels: topLabels(logits, labels, topK),

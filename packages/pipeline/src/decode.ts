@@ -33,6 +33,10 @@ const invalid = (what: string, problem: string, cause?: unknown): never => {
   throw new PptError("INVALID_IMAGE", `${what}: ${problem}`, { cause });
 };
 
+/** What messages call an input: its path, with control characters escaped. */
+export const nameOf = (input: ImageInput): string =>
+  input instanceof Uint8Array ? "image" : JSON.stringify(String(input)).slice(1, -1);
+
 /**
  * Decodes JPEG, PNG, WebP, GIF or AVIF to 8-bit RGB. EXIF orientation is applied; transparency and colour profiles are
  * dropped, as Pillow does, so that a model sees the pixels it was trained on.
@@ -40,7 +44,7 @@ const invalid = (what: string, problem: string, cause?: unknown): never => {
  */
 export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
   const { maxBytes, maxPixels, firstFrame } = { ...defaults, ...options };
-  const what = input instanceof Uint8Array ? "image" : String(input);
+  const what = nameOf(input);
   const bytes = input instanceof Uint8Array ? input : await readLimited(input, what, maxBytes);
   if (bytes.length === 0) invalid(what, "the file is empty");
   if (bytes.length > maxBytes) invalid(what, `${bytes.length} bytes are more than the limit of ${maxBytes}`);
@@ -57,10 +61,10 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
     if (width * height > maxPixels)
       invalid(
         what,
-        `${width} x ${height} pixels are more than the limit of ${maxPixels}: scale it down, or raise maxPixels`,
+        `${width} x ${height} pixels are more than the limit of ${maxPixels}: scale it down, or raise the limit (maxPixels, --max-pixels)`,
       );
     if (pages > 1 && !firstFrame)
-      invalid(what, `an animation of ${pages} frames: extract one, or allow the first to be taken (firstFrame)`);
+      invalid(what, `an animation of ${pages} frames: extract one, or take its first (firstFrame, --first-frame)`);
     const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ignoreIcc: true })
       .autoOrient()
       .toColourspace("srgb")

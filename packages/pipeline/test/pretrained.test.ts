@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { demoModelUrl } from "@ppt-vit/demo-model";
+import type { Backend } from "@ppt-vit/core";
+import { demoModelUrl, demoSamplesUrl } from "@ppt-vit/demo-model";
 import { fromPretrained } from "@ppt-vit/pipeline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
@@ -52,6 +53,30 @@ describe("fromPretrained", () => {
     await again.dispose();
     await backend.dispose();
     await expect(fromPretrained(folder, { backend })).rejects.toMatchObject({ code: "DISPOSED" });
+  });
+
+  it("reports logits that are not finite as a failure, not as NaN %", async () => {
+    const cpu = createCpuBackend();
+    const overflowing: Backend = {
+      ...cpu,
+      async compile(program, options) {
+        const executable = await cpu.compile(program, options);
+        return {
+          ...executable,
+          async run(feeds) {
+            const outputs = await executable.run(feeds);
+            outputs.logits!.data[7] = Number.NaN;
+            return outputs;
+          },
+        };
+      },
+    };
+    const classifier = await fromPretrained(folder, { backend: overflowing });
+    const sample = fileURLToPath(new URL("000_dog.png", demoSamplesUrl));
+    await expect(classifier.classify(sample)).rejects.toMatchObject({
+      code: "NOT_FINITE",
+      message: expect.stringContaining("000_dog.png"),
+    });
   });
 
   it.each([

@@ -38,18 +38,19 @@ export interface StageOutput<T extends Tensor> {
 export function reductionStage(stage: ReductionStage, heads: number) {
   const { tokensIn: N, tokensOut, protectedTokens, threshold } = stage;
   const scoresOf = significance(stage);
-  const pruned = pruneDestinations(stage);
-  const pooledRows = poolDestinations(stage, heads);
+  // Tables of N x N, so only for policies that may come up.
+  const pruneRows = threshold === "pool" ? undefined : pruneDestinations(stage);
+  const poolRows = threshold === "prune" ? undefined : poolDestinations(stage, heads);
   const ones = hostTensor([1, N, 1], () => 1);
 
   const reduce = <T extends Tensor>(ops: Ops<T>, input: StageInput<T>): StageOutput<T> => {
     const { scores, variance } = ops.scope("significance", () => scoresOf(ops, input.classAttention, input.values));
 
-    const prune = () => ops.scope("prune", () => pruned(ops, scores));
-    const pool = () => ops.scope("pool", () => pooledRows(ops, input.keys));
+    const pruned = pruneRows && ops.scope("prune", () => pruneRows(ops, scores));
+    const pooled = poolRows && ops.scope("pool", () => poolRows(ops, input.keys));
     // variance >= threshold prunes
     const pools = typeof threshold === "number" ? ops.greater(threshold, variance) : undefined;
-    const destination = pools ? ops.where(pools, pool(), prune()) : threshold === "pool" ? pool() : prune();
+    const destination = pools && pruned && pooled ? ops.where(pools, pooled, pruned) : (pruned ?? pooled)!;
 
     const compressed = ops.scope("compress", () => {
       const { source } = input;

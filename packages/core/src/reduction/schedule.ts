@@ -80,16 +80,21 @@ export function parseReduction(value: unknown): ReductionConfig {
   };
 }
 
+/** 0 and Infinity decide without looking: they become the policies they mean, which JSON can hold too. */
 function parseThreshold(value: unknown): Threshold {
   if (value === "prune" || value === "pool") return value;
-  if (typeof value === "number" && value >= 0) return value;
-  if (typeof value === "object" && value !== null && Object.keys(value).join() === "scaleFree") {
-    const { scaleFree } = value as { scaleFree: unknown };
-    if (typeof scaleFree === "number" && scaleFree >= 0) return { scaleFree };
-  }
-  return invalid(
-    `threshold must be a number of at least 0, { scaleFree: number }, 'prune' or 'pool', got ${show(value)}`,
-  );
+  const scaleFree =
+    typeof value === "object" && value !== null && Object.keys(value).join() === "scaleFree"
+      ? (value as { scaleFree: unknown }).scaleFree
+      : undefined;
+  const number = scaleFree ?? value;
+  if (typeof number !== "number" || !(number >= 0))
+    return invalid(
+      `threshold must be a number of at least 0, { scaleFree: number }, 'prune' or 'pool', got ${show(value)}`,
+    );
+  if (number === 0) return "prune";
+  if (number === Number.POSITIVE_INFINITY) return "pool";
+  return scaleFree === undefined ? number : { scaleFree: number };
 }
 
 /** Most tokens that one stage can remove: every unprotected token of set A merged away, if set B offers a partner. */
@@ -130,12 +135,10 @@ export function planReduction(
   return { stages, proportionalAttention };
 }
 
-/** 0 and Infinity decide without looking, so they become policies and the other branch is never computed. */
 function stageThreshold(threshold: Threshold, unprotected: number): number | Policy {
-  if (typeof threshold === "string") return threshold;
-  const absolute = typeof threshold === "number" ? threshold : threshold.scaleFree / unprotected ** 2;
-  if (absolute === 0) return "prune";
-  return absolute === Number.POSITIVE_INFINITY ? "pool" : absolute;
+  if (typeof threshold !== "object") return threshold;
+  // What is too small for a float is no threshold at all.
+  return threshold.scaleFree / unprotected ** 2 || "prune";
 }
 
 /** [N], 1 for tokens that may be scored and removed, 0 for protected ones. */

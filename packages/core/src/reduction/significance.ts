@@ -25,7 +25,9 @@ export function significance(stage: ReductionStage) {
     const norm = ops.reshape(ops.sqrt(ops.sum(ops.mul(v, v), 2)), [v.shape[0]!, N]);
     const keep = ops.constant(mask);
     const raw = ops.mul(ops.mul(ops.cast(classAttention, "float32"), norm), keep);
-    const scores = ops.div(raw, ops.sum(raw, 1));
+    const sum = ops.sum(raw, 1);
+    // Values of length 0 make no token significant; without this every score would be NaN.
+    const scores = ops.div(raw, ops.where(ops.greater(sum, 0), sum, 1));
     // The scores sum to 1, so their mean is 1 / unprotected.
     const deviation = ops.mul(ops.sub(scores, 1 / unprotected), keep);
     const variance = ops.div(ops.sum(ops.mul(deviation, deviation), 1), unprotected - 1);

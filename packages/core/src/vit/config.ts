@@ -44,7 +44,7 @@ const invalid = (message: string): never => {
 };
 
 /** Far above any published model, and low enough that a hostile file cannot ask for the machine's whole memory. */
-const limits = { pixels: 8192, hidden: 16384, layers: 512, labels: 1_000_000, tokens: 65536 };
+const limits = { pixels: 8192, hidden: 16384, layers: 512, labels: 1_000_000, tokens: 10_000 };
 
 const activations: Readonly<Record<string, Activation>> = {
   gelu: "gelu",

@@ -47,7 +47,10 @@ export interface VisionOutput {
   /** [B, labels] */
   readonly logits: HostTensor;
   readonly stages: readonly StageReport[];
-  /** [B, N'], patches that each remaining token stands for. */
+  /**
+   * [B, N'], input tokens that each remaining token stands for. Without proportional attention sizes start again at 1 in
+   * every stage, so they count the last stage alone.
+   */
   readonly size: HostTensor;
   /** [B, N', C] after the final norm (before it where the head pools first), where asked for. */
   readonly lastHiddenState?: HostTensor;
@@ -82,10 +85,12 @@ export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend"
     tokens: tokenCount(config),
     protectedTokens: specialTokens(config),
   });
+  // Weights first: the program's tables grow with the square of what a config claims.
+  const params = readParameters(weights, config);
   return {
     program: visionProgram(config, plan, outputs),
     plan,
-    params: readParameters(weights, config),
+    params,
     inputs: { pixel_values: [-1, config.channels, ...config.imageSize] },
   };
 }

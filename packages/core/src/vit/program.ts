@@ -36,8 +36,14 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
   const scale = 1 / Math.sqrt(hiddenSize / heads);
   const special = specialTokens(config);
   const N0 = tokenCount(config);
-  const reductions = plan.stages.map((stage, index) => ({ stage, index, reduce: reductionStage(stage, heads) }));
-  const identity = hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0));
+  const reductions = new Map(
+    plan.stages.map((stage, index) => [
+      stage.layer,
+      { prefix: `stages.${index}`, reduce: reductionStage(stage, heads) },
+    ]),
+  );
+  const identity =
+    wanted.source && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
   // A classifier reads only the first rows after the last block: compute no others there. Exact, not an approximation.
   const headRows = config.distillationHead ? 2 : 1;
@@ -80,7 +86,7 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       return { x, q, keys, values, logSize };
     });
 
-    const reduction = reductions.find(({ stage }) => stage.layer === layer);
+    const reduction = reductions.get(layer);
     const reduced = reduction?.reduce(ops, {
       // Protected rows are the same before and after, so a block limited to them has no row to reduce.
       x: rows === undefined ? x : undefined,
@@ -99,10 +105,10 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       x: ops.scope("mlp", () => mlp(ops, p, reduced?.x ?? x)),
       size: reduced ? reduced.size : state.size,
       source: reduced ? reduced.source : state.source,
-      report: reduced && {
-        [`stages.${reduction!.index}.variance`]: reduced.variance,
-        [`stages.${reduction!.index}.pooled`]: reduced.pooled,
-        [`stages.${reduction!.index}.scores`]: wanted.scores ? reduced.scores : undefined,
+      report: reduction && {
+        [`${reduction.prefix}.variance`]: reduced?.variance,
+        [`${reduction.prefix}.pooled`]: reduced?.pooled,
+        [`${reduction.prefix}.scores`]: wanted.scores ? reduced?.scores : undefined,
       },
     };
   }
@@ -143,7 +149,7 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     };
     let state: State<T> = {
       x: ops.scope("embeddings", () => embed(ops, params, inputs.pixel_values!)),
-      source: wanted.source && plan.stages.length > 0 ? ops.constant(identity) : undefined,
+      source: identity && ops.constant(identity),
     };
     for (let layer = 0; layer < layers; layer++) {
       const rows = layer === layers - 1 && !headReadsAll ? headRows : undefined;

@@ -110,6 +110,12 @@ function namingOf(weights: WeightSource, config: VisionModelConfig): Naming {
 export function readParameters(weights: WeightSource, config: VisionModelConfig): Record<string, HostTensor> {
   const naming = namingOf(weights, config);
   const { hiddenSize: C, intermediateSize: hidden, channels, patchSize } = config;
+  const surplus = `${naming.block(config.layers, "norm1").name}.weight`;
+  if (weights.has(surplus))
+    throw new PptError(
+      "INVALID_WEIGHTS",
+      `weights: tensor '${surplus}' belongs to a block beyond the config's ${config.layers}`,
+    );
   const labels = config.labels.length;
   const parameters: Record<string, HostTensor> = {};
 
