@@ -45,15 +45,15 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
 
   const lastAxis = (x: T) => x.shape.length - 1;
 
-  /** [B, N, C] -> [B, H, N, d] */
-  function splitHeads(x: T, heads: number): T {
+  /** [B, N, C] -> [B, H, N, d], or [B, H, d, N] for keys. */
+  function splitHeads(x: T, heads: number, permutation = [0, 2, 1, 3]): T {
     const [B, N, C] = x.shape as [number, number, number];
-    return ops.transpose(ops.reshape(x, [B, N, heads, C / heads]), [0, 2, 1, 3]);
+    return ops.transpose(ops.reshape(x, [B, N, heads, C / heads]), permutation);
   }
 
   /** softmax(q k^T scale + log size): q [B, M, C], k [B, N, C] -> [B, H, M, N] */
   function attentionWeights(q: T, k: T, { heads, scale, logSize }: AttentionOptions<T>): T {
-    const keys = ops.transpose(splitHeads(k, heads), [0, 1, 3, 2]);
+    const keys = splitHeads(k, heads, [0, 2, 3, 1]);
     const logits = ops.matMul(splitHeads(ops.mul(q, scale), heads), keys);
     if (!logSize) return softmax(logits);
     const [B, N] = logSize.shape as [number, number];
@@ -83,7 +83,8 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
     activation(x, kind) {
       switch (kind) {
         case "gelu":
-          return ops.mul(ops.mul(x, 0.5), ops.add(ops.erf(ops.mul(x, Math.SQRT1_2)), 1));
+          // In PyTorch's order of operations, which graph optimisers know and fuse.
+          return ops.mul(ops.mul(x, ops.add(ops.erf(ops.div(x, Math.SQRT2)), 1)), 0.5);
         case "gelu_tanh": {
           const cube = ops.mul(ops.mul(x, x), x);
           const inner = ops.mul(ops.add(x, ops.mul(cube, 0.044715)), Math.sqrt(2 / Math.PI));
