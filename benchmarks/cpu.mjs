@@ -5,16 +5,15 @@
  * All contenders live in one process and take turns image by image, so that a busy machine slows all of them alike: read
  * the ratios. Nothing here uses a second thread, so one process is fair to every contender.
  */
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createVisionModel, modelCost, processImageInto } from "@ppt-vit/core";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
 import { decodeImage, readCheckpoint } from "@ppt-vit/pipeline";
+import { environment, median, quantile } from "./environment.mjs";
 
 const { values: flags } = parseArgs({ options: { runs: { type: "string", default: "30" }, out: { type: "string" } } });
 const runs = Number(flags.runs);
@@ -65,9 +64,6 @@ for (let run = -warmUp; run < runs; run++) {
 }
 process.stderr.write("\n");
 
-const quantile = (values, q) =>
-  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))];
-const median = (values) => quantile(values, 0.5);
 /** Ratios and differences are taken round by round, between neighbours in time, and their median reported. */
 const paired = (reference, times, compare) => median(times.map((time, round) => compare(reference.times[round], time)));
 const [unreduced, ppt] = cells;
@@ -99,19 +95,10 @@ for (let run = 0; run < 200; run++) {
   }
 }
 
-const git = (...args) => execFileSync("git", args, { encoding: "utf8" }).trim();
 const document = {
   benchmark: "cpu",
-  date: new Date().toISOString(),
-  commit: git("rev-parse", "HEAD") + (git("status", "--porcelain", "-uno") ? " with local changes" : ""),
-  runtime: { node: process.version, v8: process.versions.v8, collected: globalThis.gc !== undefined },
-  hardware: {
-    cpu: cpus()[0].model,
-    cores: availableParallelism(),
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    platform: platform(),
-    arch: arch(),
-  },
+  ...environment(),
+  collected: globalThis.gc !== undefined,
   settings: { model: "demo", reduction, runs, warmUp },
   results,
   memory,

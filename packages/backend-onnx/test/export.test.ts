@@ -1,0 +1,105 @@
+/** Exported files: what they record, and that they compute what the program computes. */
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
+import { randomWeights, tinyConfig } from "@ppt-vit/conformance";
+import { createVisionModel, type ReductionConfig, weightsFrom } from "@ppt-vit/core";
+import * as ort from "onnxruntime-node";
+import { describe, expect, it } from "vitest";
+
+const config = tinyConfig;
+const weights = weightsFrom(randomWeights(config, 1));
+const reduction: ReductionConfig = { layers: [0, 1], tokensRemoved: 3, threshold: { scaleFree: 0.6 } };
+const imageLength = config.channels * config.imageSize[0] * config.imageSize[1];
+const pixelsOf = (batch: number) => Float32Array.from({ length: batch * imageLength }, (_, i) => Math.sin(i * i));
+
+async function runFile(bytes: Uint8Array, batch: number): Promise<ort.InferenceSession.OnnxValueMapType> {
+  const session = await ort.InferenceSession.create(bytes);
+  const shape = [batch, config.channels, ...config.imageSize];
+  const outputs = await session.run({ pixel_values: new ort.Tensor("float32", pixelsOf(batch), shape) });
+  await session.release();
+  return outputs;
+}
+
+async function onCpuBackend(batch: number, withReduction: boolean) {
+  const backend = createCpuBackend();
+  const model = await createVisionModel({
+    config,
+    weights,
+    backend,
+    reduction: withReduction ? reduction : undefined,
+    outputs: { source: true },
+  });
+  const output = await model.run({ pixelValues: pixelsOf(batch), batch });
+  await model.dispose();
+  await backend.dispose();
+  return { output, tokens: model.tokens };
+}
+
+function expectClose(actual: ort.Tensor, expected: { shape: readonly number[]; data: Float32Array }, within: number) {
+  expect(actual.dims).toEqual(expected.shape);
+  const largest = expected.data.reduce((a, b) => Math.max(a, Math.abs(b)), 1);
+  const data = actual.data as Float32Array;
+  const difference = data.reduce((most, value, i) => Math.max(most, Math.abs(value - expected.data[i]!)), 0);
+  expect(difference / largest).toBeLessThan(within);
+}
+
+describe("exportOnnx", () => {
+  it.each([1, 3])("computes logits and source of %i image(s) as the CPU backend does", async (batch) => {
+    const { output, tokens } = await onCpuBackend(batch, true);
+    for (const portable of [false, true]) {
+      const { bytes, outputs } = exportOnnx({ config, weights, reduction, portable, withSourceMap: true });
+      expect(outputs).toEqual(["logits", "source"]);
+      const { logits, source } = await runFile(bytes, batch);
+      expectClose(logits as ort.Tensor, output.logits, 1e-4);
+      expectClose(source as ort.Tensor, output.source!, 1e-6);
+      expect((source as ort.Tensor).dims).toEqual([batch, tokens.at(-1), tokens[0]]);
+    }
+  });
+
+  it("exports the unreduced model", async () => {
+    const { output } = await onCpuBackend(2, false);
+    const { bytes, metadata } = exportOnnx({ config, weights });
+    expect(metadata).toMatchObject({ version: 1, reduction: null, tokens: [expect.any(Number)] });
+    expect(metadata.gmacs.reduced).toBe(metadata.gmacs.unreduced);
+    expectClose((await runFile(bytes, 2)).logits as ort.Tensor, output.logits, 1e-4);
+  });
+
+  it("half precision has float32 inputs and outputs", async () => {
+    const { bytes } = exportOnnx({ config, weights, dtype: "float16" });
+    const { logits } = await runFile(bytes, 2);
+    expect((logits as ort.Tensor).type).toBe("float32");
+    expectClose(logits as ort.Tensor, (await onCpuBackend(2, false)).output.logits, 2e-2);
+  });
+
+  it("refuses a source map without a reduction", () => {
+    for (const reduction of [undefined, { layers: [0], tokensRemoved: 0, threshold: "prune" } as const])
+      expect(() => exportOnnx({ config, weights, reduction, withSourceMap: true })).toThrow(
+        /a source map needs a reduction/,
+      );
+  });
+});
+
+describe("inspectOnnx", () => {
+  it("tells dtype, operators and what was done to the model", () => {
+    const inspect = (options: object) => inspectOnnx(exportOnnx({ config, weights, reduction, ...options }).bytes);
+    const plain = inspect({});
+    expect(plain).toMatchObject({
+      dtype: "float32",
+      inputs: ["pixel_values"],
+      outputs: ["logits"],
+      operatorSets: { "ai.onnx": 18, "com.microsoft": 1 },
+      export: { version: 1, reduction },
+    });
+    expect(plain.nonStandard).toEqual(["com.microsoft.Gelu"]);
+    expect(plain.nodes).toBeGreaterThan(50);
+    expect(inspect({ portable: true })).toMatchObject({ operatorSets: { "ai.onnx": 18 }, nonStandard: [] });
+    expect(inspect({ dtype: "float16" }).dtype).toBe("float16");
+  });
+
+  it.each([new Uint8Array(), Uint8Array.of(1, 2, 3), new TextEncoder().encode("no model at all")])(
+    "refuses what is no model",
+    (bytes) => {
+      expect(() => inspectOnnx(bytes)).toThrow(expect.objectContaining({ code: "INVALID_INPUT" }));
+    },
+  );
+});
