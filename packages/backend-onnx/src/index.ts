@@ -13,9 +13,8 @@ export interface OnnxBackendOptions {
   /** Precision of parameters and activations; scores and variances stay float32. Default `fp32`. */
   readonly dtype?: "fp32" | "fp16";
   /**
-   * `MultiHeadAttention` as one operator, or written out, which ONNX Runtime fuses by itself where it can. Default
-   * `decomposed`: as fast on the CPU, and on WebGPU some devices compute the operator wrongly without a word
-   * (docs/decisions/0005-onnx.md).
+   * `MultiHeadAttention` as one operator, or written out. Default: fused on `cpu` and `wasm`, written out on `webgpu`,
+   * where some devices compute it wrongly without a word (docs/decisions/0005-onnx.md).
    */
   readonly attention?: "fused" | "decomposed";
   /** Passed to ONNX Runtime as they are. */
@@ -29,7 +28,8 @@ const defaultDevice = (): OnnxDevice => (typeof process === "object" && process.
  * @throws PptError BACKEND_UNAVAILABLE where the runtime is not installed or the device does not exist here.
  */
 export async function createOnnxBackend(options: OnnxBackendOptions = {}): Promise<Backend> {
-  const { device = defaultDevice(), dtype = "fp32", attention = "decomposed", sessionOptions = {} } = options;
+  const { device = defaultDevice(), dtype = "fp32", sessionOptions = {} } = options;
+  const { attention = device === "webgpu" ? "decomposed" : "fused" } = options;
   const runtime = options.ort ?? (await loadRuntime(device));
   const fusion: Fusion = { contrib: true, attention: attention === "fused" };
   const executables = new Set<Executable>();
