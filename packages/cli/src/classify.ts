@@ -1,17 +1,13 @@
 /** `ppt-vit classify` */
-import type { PptError, ReductionConfig, Threshold } from "@ppt-vit/core";
+import type { PptError } from "@ppt-vit/core";
 import { type Classification, fromPretrained, type ImageClassifier, isFailure } from "@ppt-vit/pipeline";
 import { expandInputs } from "./inputs.js";
 import { progressBar } from "./progress.js";
+import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
 
-export interface ClassifyFlags {
+export interface ClassifyFlags extends ReductionFlags {
   readonly model: string;
   readonly backend: string;
-  readonly ppt: boolean;
-  readonly layers?: number[];
-  readonly tokensRemoved?: number | number[];
-  readonly threshold?: Threshold;
-  readonly proportionalAttention: boolean;
   readonly top: number;
   readonly batch: number;
   readonly firstFrame: boolean;
@@ -63,17 +59,6 @@ export async function classifyCommand(inputs: readonly string[], flags: Classify
 }
 
 const warn = (error: PptError) => void process.stderr.write(`ppt-vit: ${error.message} [${error.code}]\n`);
-
-/** The settings given as flags; the pipeline fills in the rest. */
-function reductionOf(flags: ClassifyFlags): Partial<ReductionConfig> | false {
-  if (!flags.ppt) return false;
-  return {
-    ...(flags.layers && { layers: flags.layers }),
-    ...(flags.tokensRemoved !== undefined && { tokensRemoved: flags.tokensRemoved }),
-    ...(flags.threshold !== undefined && { threshold: flags.threshold }),
-    ...(!flags.proportionalAttention && { proportionalAttention: false }),
-  };
-}
 
 const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;
 

@@ -1,36 +1,24 @@
 /** The commands and their options. */
 import { createRequire } from "node:module";
-import { PptError } from "@ppt-vit/core";
 import { backendNames } from "@ppt-vit/pipeline";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { type ClassifyFlags, classifyCommand } from "./classify.js";
 import { demoCommand } from "./demo.js";
+import { type Device, devices, doctorCommand, probeCommand } from "./doctor.js";
+import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
+import { infoCommand } from "./info.js";
+import { addReductionOptions, count, refuseContradiction } from "./reduction-flags.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
-function count(least: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < least)
-      throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
-    return value;
-  };
-}
+const modelDescription = "a folder with config.json, preprocessor_config.json and model.safetensors";
 
-const counts = (text: string): number[] => text.split(",").map(count(0));
-
-/** `50`, or one number per layer: `40,50,50`. */
-const oneOrMore = (text: string): number | number[] => (text.includes(",") ? counts(text) : count(0)(text));
-
-/** `7e-5`, `prune`, `pool`, or `scale-free:2.69`. */
-function threshold(text: string): ClassifyFlags["threshold"] {
-  if (text === "prune" || text === "pool") return text;
-  const scaleFree = text.startsWith("scale-free:");
-  const digits = scaleFree ? text.slice("scale-free:".length) : text;
-  const value = Number(digits);
-  if (digits.trim() === "" || Number.isNaN(value) || value < 0)
-    throw new InvalidArgumentError("expected a number of at least 0, scale-free:NUMBER, prune or pool.");
-  return scaleFree ? { scaleFree: value } : value;
+/** `fp32`, or `fp32,fp16`. */
+function dtypes(text: string): ExportDtype[] {
+  const names = text.split(",");
+  if (!names.every((name) => (exportDtypes as readonly string[]).includes(name)))
+    throw new InvalidArgumentError(`expected one or more of ${exportDtypes.join(",")}.`);
+  return [...new Set(names)] as ExportDtype[];
 }
 
 export function createProgram(): Command {
@@ -40,32 +28,20 @@ export function createProgram(): Command {
     .exitOverride()
     .showHelpAfterError("(ppt-vit --help lists the commands, ppt-vit COMMAND --help their options)");
 
-  program
+  const classify = program
     .command("classify")
     .description("name what is in pictures (JPEG, PNG, WebP, GIF, AVIF)")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
-    .option(
-      "-m, --model <dir|demo>",
-      "a folder with config.json, preprocessor_config.json and model.safetensors",
-      "demo",
-    )
-    .option("-b, --backend <name>", `where to compute: ${backendNames.join(", ")}`, "cpu")
-    .option("--no-ppt", "run the unreduced model")
-    .option("--layers <list>", "blocks that reduce, counted from 0, as in 3,6,9", counts)
-    .option("--tokens-removed <n>", "tokens to remove in each, one number or one per layer", oneOrMore)
-    .option(
-      "--threshold <t>",
-      "score variance from which an image is pruned: 7e-5, scale-free:2.69, prune or pool",
-      threshold,
-    )
-    .option("--no-proportional-attention", "do not weight merged tokens by their size")
+    .option("-m, --model <dir|demo>", modelDescription, "demo")
+    .option("-b, --backend <name>", `where to compute: ${backendNames.join(", ")}`, "cpu");
+  addReductionOptions(classify)
     .option("-k, --top <k>", "labels per picture", count(1), 5)
     .option("--batch <b>", "pictures per run of the model", count(1), 1)
     .option("--first-frame", "take the first frame of animations instead of refusing them", false)
     .option("--max-pixels <n>", "largest picture that is decoded", count(1))
     .option("--json", "print one JSON document on stdout", false)
     .action(async (inputs: string[], flags: ClassifyFlags, command: Command) => {
-      if (!flags.ppt) refuseReductionFlags(command);
+      refuseContradiction(flags, command);
       process.exitCode = await classifyCommand(inputs, flags);
     });
 
@@ -75,17 +51,41 @@ export function createProgram(): Command {
     .option("-b, --backend <name>", `where to compute: ${backendNames.join(", ")}`, "cpu")
     .action(async ({ backend }: { backend: string }) => demoCommand(backend));
 
-  return program;
-}
+  const exportOptions = program
+    .command("export")
+    .description("write a model with its token reduction as ONNX files, for transformers.js and other engines")
+    .requiredOption("-m, --model <dir|demo>", modelDescription)
+    .requiredOption("-o, --out <dir>", "the folder to write; must not exist, or be empty")
+    .option("--dtype <list>", "precisions to write: fp32,fp16", dtypes, [...exportDtypes]);
+  addReductionOptions(exportOptions)
+    .option("--with-source-map", "add the output source: which patches each remaining token contains", false)
+    .option("--portable", "standard ONNX operators only, for engines other than ONNX Runtime", false)
+    .addOption(
+      new Option("--format <format>", "Hugging Face folder, or model repository for NVIDIA Triton")
+        .choices(["onnx", "triton"])
+        .default("onnx"),
+    )
+    .option("--force", "replace what an earlier export left in the folder", false)
+    .action(async (flags: ExportFlags, command: Command) => {
+      refuseContradiction(flags, command);
+      await exportCommand(flags);
+    });
 
-/** --no-ppt together with reduction settings is a mistake, not a preference. */
-function refuseReductionFlags(command: Command): void {
-  const given = ["layers", "tokensRemoved", "threshold", "proportionalAttention"].filter(
-    (name) => command.getOptionValueSource(name) === "cli",
-  );
-  if (given.length > 0)
-    throw new PptError(
-      "INVALID_OPTION",
-      `--no-ppt contradicts the reduction options (${given.join(", ")}): leave one out`,
+  program
+    .command("info")
+    .description("show what a model folder holds: geometry, cost, reduction, exported files")
+    .argument("<dir|demo>", "a checkpoint or an exported folder")
+    .option("--json", "print one JSON document on stdout", false)
+    .action(async (folder: string, flags: { json: boolean }) => infoCommand(folder, flags));
+
+  program
+    .command("doctor")
+    .description("check this machine: runtimes, devices, whether they compute rightly, and what to use")
+    .option("--json", "print one JSON document on stdout", false)
+    .addOption(new Option("--probe <device>", "check one device in this process").choices(devices).hideHelp())
+    .action(async ({ json, probe }: { json: boolean; probe?: Device }) =>
+      probe ? probeCommand(probe) : doctorCommand({ json }),
     );
+
+  return program;
 }

@@ -1,0 +1,172 @@
+/** Model files for others: a traced model with what was done to it, and what a model file says about itself. */
+import {
+  modelCost,
+  PptError,
+  prepareVisionProgram,
+  type ReductionConfig,
+  type VisionModelConfig,
+  type WeightSource,
+} from "@ppt-vit/core";
+import protobuf from "protobufjs/light.js";
+import { elementTypes, readMetadata } from "./proto.js";
+import { traceProgram } from "./trace.js";
+
+export interface OnnxExportOptions {
+  readonly config: VisionModelConfig;
+  readonly weights: WeightSource;
+  /** Leave out to export the unreduced model. */
+  readonly reduction?: ReductionConfig | undefined;
+  /** Precision inside; input and outputs are float32 in any case, as transformers.js expects. Default `float32`. */
+  readonly dtype?: "float32" | "float16";
+  /** Standard ONNX operators only, for engines other than ONNX Runtime. Default false. */
+  readonly portable?: boolean;
+  /** Adds the output `source`, which needs a reduction. Default false. */
+  readonly withSourceMap?: boolean;
+}
+
+export interface OnnxExport {
+  /** An `.onnx` file: pixel_values [B, channels, H, W] -> logits [B, labels], and source [B, N', N0] where asked for. */
+  readonly bytes: Uint8Array;
+  readonly outputs: readonly string[];
+  readonly nodes: number;
+  readonly metadata: ExportMetadata;
+}
+
+/** What an exported file records about itself, as JSON under `metadataKey`. */
+export interface ExportMetadata {
+  readonly version: 1;
+  /** null for the unreduced model. */
+  readonly reduction: ReductionConfig | null;
+  /** Tokens that enter the first block and that leave each stage. */
+  readonly tokens: readonly number[];
+  /** Multiply-accumulates of one image, 1e9. */
+  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+}
+
+const metadataKey = "ppt_vit";
+
+/** Protocol buffers end at 2 GiB; what is left of it holds the nodes. */
+const mostWeightBytes = 2 ** 31 - 2 ** 24;
+
+/**
+ * A model as one `.onnx` file with a free batch.
+ * @throws PptError INVALID_REDUCTION, INVALID_WEIGHTS; INVALID_OPTION where the source map or the size is impossible
+ */
+export function exportOnnx(options: OnnxExportOptions): OnnxExport {
+  const { config, weights, reduction, dtype = "float32", portable = false, withSourceMap = false } = options;
+  const { program, params, inputs, plan } = prepareVisionProgram({
+    config,
+    weights,
+    reduction,
+    outputs: { source: withSourceMap },
+  });
+  if (withSourceMap && plan.stages.length === 0)
+    throw new PptError("INVALID_OPTION", "export: a source map needs a reduction that removes tokens");
+  const weightBytes = Object.values(params).reduce((sum, { data }) => sum + data.length, 0) * bytesOf[dtype];
+  if (weightBytes > mostWeightBytes)
+    throw new PptError(
+      "INVALID_OPTION",
+      `export: ${(weightBytes / 2 ** 30).toFixed(1)} GiB of ${dtype} weights exceed the 2 GiB of an ONNX file${dtype === "float32" ? ": export float16" : ""}`,
+    );
+  const metadata: ExportMetadata = {
+    version: 1,
+    reduction: reduction ?? null,
+    tokens: [modelCost(config).blocks[0]!.attentionTokens, ...plan.stages.map((stage) => stage.tokensOut)],
+    gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
+  };
+  const traced = traceProgram(program, {
+    params,
+    inputs,
+    dtype,
+    // Fused attention is right only on some WebGPU devices, and nobody knows where a file will run; the operators below
+    // are right on all of them.
+    fusion: { contrib: !portable, attention: false },
+    outputs: withSourceMap ? ["logits", "source"] : ["logits"],
+    metadata: { [metadataKey]: JSON.stringify(metadata) },
+  });
+  return { ...traced, metadata };
+}
+
+const bytesOf = { float32: 4, float16: 2 } as const;
+
+/** What a model file says about itself. */
+export interface OnnxSummary {
+  /** Of the weights. */
+  readonly dtype: "float32" | "float16";
+  readonly nodes: number;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Versions of the operator sets, by domain; the standard's is `ai.onnx`. */
+  readonly operatorSets: Readonly<Record<string, number>>;
+  /** Operators outside the standard: `com.microsoft.Gelu`. */
+  readonly nonStandard: readonly string[];
+  /** Left out where ppt-vit did not make the file. */
+  readonly export?: ExportMetadata;
+}
+
+const isStandard = (domain: string) => domain === "" || domain === "ai.onnx";
+
+/** @throws PptError INVALID_INPUT where the bytes are no ONNX model. */
+export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
+  try {
+    const model = readModel(bytes);
+    const { node: nodes = [], initializer: weights = [], input: inputs = [], output: outputs = [] } = model.graph;
+    const recorded = readMetadata(bytes).get(metadataKey);
+    return {
+      dtype: weights.some(({ dataType }) => dataType === elementTypes.float16) ? "float16" : "float32",
+      nodes: nodes.length,
+      inputs: inputs.map(({ name }) => name),
+      outputs: outputs.map(({ name }) => name),
+      operatorSets: Object.fromEntries(
+        model.opsetImport.map(({ domain, version }) => [isStandard(domain) ? "ai.onnx" : domain, version]),
+      ),
+      nonStandard: [
+        ...new Set(
+          nodes.filter(({ domain }) => !isStandard(domain)).map(({ domain, opType }) => `${domain}.${opType}`),
+        ),
+      ].sort(),
+      ...(recorded !== undefined && { export: JSON.parse(recorded) as ExportMetadata }),
+    };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PptError("INVALID_INPUT", `not an ONNX model (${reason})`, { cause });
+  }
+}
+
+interface ModelOutline {
+  readonly opsetImport: readonly { readonly domain: string; readonly version: number }[];
+  readonly graph: {
+    readonly node?: readonly { readonly opType: string; readonly domain: string }[];
+    readonly initializer?: readonly { readonly dataType: number }[];
+    readonly input?: readonly { readonly name: string }[];
+    readonly output?: readonly { readonly name: string }[];
+  };
+}
+
+let outlineType: protobuf.Type | undefined;
+
+/** The fields that a summary needs; the weights themselves are skipped, not decoded. */
+function readModel(bytes: Uint8Array): ModelOutline {
+  const field = (type: string, id: number) => ({ type, id });
+  const repeated = (type: string, id: number) => ({ rule: "repeated" as const, type, id });
+  outlineType ??= protobuf.Root.fromJSON({
+    nested: {
+      Model: { fields: { graph: field("Graph", 7), opsetImport: repeated("OperatorSet", 8) } },
+      OperatorSet: { fields: { domain: field("string", 1), version: field("int64", 2) } },
+      Graph: {
+        fields: {
+          node: repeated("Node", 1),
+          initializer: repeated("Weight", 5),
+          input: repeated("Value", 11),
+          output: repeated("Value", 12),
+        },
+      },
+      Node: { fields: { opType: field("string", 4), domain: field("string", 7) } },
+      Weight: { fields: { dataType: field("int32", 2) } },
+      Value: { fields: { name: field("string", 1) } },
+    },
+  }).lookupType("Model");
+  const model = outlineType.toObject(outlineType.decode(bytes), { longs: Number, defaults: true, arrays: true });
+  if (!model.graph || model.opsetImport.length === 0) throw new Error("it has no graph or no operator set");
+  return model as ModelOutline;
+}

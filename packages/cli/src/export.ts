@@ -1,0 +1,123 @@
+/** `ppt-vit export`: a checkpoint with its token reduction as ONNX files that need nothing of this project. */
+import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import type { OnnxExport } from "@ppt-vit/backend-onnx";
+import { PptError, publishedReduction, type VisionModelConfig } from "@ppt-vit/core";
+import { readCheckpoint } from "@ppt-vit/pipeline";
+import { fillFolder, modelFolder, showBytes } from "./model-folder.js";
+import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
+
+export const exportDtypes = ["fp32", "fp16"] as const;
+export type ExportDtype = (typeof exportDtypes)[number];
+
+export interface ExportFlags extends ReductionFlags {
+  readonly model: string;
+  readonly out: string;
+  readonly dtype: readonly ExportDtype[];
+  readonly withSourceMap: boolean;
+  readonly portable: boolean;
+  readonly format: "onnx" | "triton";
+  readonly force: boolean;
+}
+
+interface Written {
+  readonly file: string;
+  readonly bytes: number;
+  readonly model?: OnnxExport;
+}
+
+export async function exportCommand(flags: ExportFlags): Promise<void> {
+  if (flags.withSourceMap && !flags.ppt)
+    throw new PptError("INVALID_OPTION", "--with-source-map shows what the reduction did: leave out --no-ppt");
+  const source = modelFolder(flags.model);
+  const written = await fillFolder(flags.out, flags, async (folder) => {
+    const { config, weights, reduction: own } = await readCheckpoint(flags.model);
+    const { exportOnnx } = await import("@ppt-vit/backend-onnx");
+    const given = reductionOf(flags);
+    const reduction = given === false ? undefined : { ...(own ?? publishedReduction), ...given };
+    const files: Written[] = [];
+    const write = async (file: string, content: string | Uint8Array, model?: OnnxExport) => {
+      const path = join(folder, file);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, content);
+      files.push({ file, bytes: (await stat(path)).size, ...(model && { model }) });
+    };
+    const copy = async (file: string) => {
+      await copyFile(join(source, file), join(folder, file));
+      files.push({ file, bytes: (await stat(join(folder, file))).size });
+    };
+
+    if (flags.format === "onnx") for (const file of ["config.json", "preprocessor_config.json"]) await copy(file);
+    for (const dtype of flags.dtype) {
+      const model = exportOnnx({
+        config,
+        weights,
+        reduction,
+        dtype: dtype === "fp32" ? "float32" : "float16",
+        portable: flags.portable,
+        withSourceMap: flags.withSourceMap,
+      });
+      const suffix = dtype === "fp32" ? "" : `_${dtype}`;
+      if (flags.format === "onnx") {
+        await write(`onnx/model${suffix}.onnx`, model.bytes, model);
+      } else {
+        const name = `${tritonName(flags.model)}${suffix}`;
+        await write(`${name}/config.pbtxt`, tritonConfig(name, config, model));
+        await write(`${name}/labels.txt`, config.labels.map((label) => `${label.replaceAll(/\s+/g, " ")}\n`).join(""));
+        await write(`${name}/1/model.onnx`, model.bytes, model);
+      }
+    }
+    return files;
+  });
+  process.stdout.write(`${summary(flags.out, written)}\n`);
+}
+
+const tritonName = (model: string) => basename(resolve(model)).replaceAll(/[^\w.-]/g, "_");
+
+/**
+ * A model's `config.pbtxt` (Triton, "Model Configuration"). With a `max_batch_size` the dimensions are given without the
+ * batch; `dynamic_batching` with its defaults joins the requests that wait.
+ */
+function tritonConfig(name: string, config: VisionModelConfig, { outputs, metadata }: OnnxExport): string {
+  const { tokens } = metadata;
+  const dims: Readonly<Record<string, readonly (number | undefined)[]>> = {
+    logits: [config.labels.length],
+    source: [tokens.at(-1), tokens[0]],
+  };
+  const output = outputs.map(
+    (output) => `  {
+    name: "${output}"
+    data_type: TYPE_FP32
+    dims: [ ${dims[output]!.join(", ")} ]${output === "logits" ? '\n    label_filename: "labels.txt"' : ""}
+  }`,
+  );
+  return `name: "${name}"
+platform: "onnxruntime_onnx"
+backend: "onnxruntime"
+max_batch_size: 64
+input [
+  {
+    name: "pixel_values"
+    data_type: TYPE_FP32
+    dims: [ ${[config.channels, ...config.imageSize].join(", ")} ]
+  }
+]
+output [
+${output.join(",\n")}
+]
+dynamic_batching { }
+`;
+}
+
+function summary(out: string, files: readonly Written[]): string {
+  const width = Math.max(...files.map(({ file }) => file.length));
+  const lines = files.map(({ file, bytes, model }) => {
+    const nodes = model ? `  ${model.nodes} nodes, ${model.outputs.join(" and ")}` : "";
+    return `  ${file.padEnd(width)}  ${showBytes(bytes).padStart(9)}${nodes}`;
+  });
+  const { tokens, gmacs, reduction } = files.find(({ model }) => model)!.model!.metadata;
+  const cost = reduction
+    ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
+    : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
+  return [`wrote ${out}: tokens ${tokens.join(" -> ")}, ${cost}`, ...lines].join("\n");
+}

@@ -1,0 +1,214 @@
+/** `ppt-vit info`: what a model folder holds, a checkpoint's or an export's. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { OnnxSummary } from "@ppt-vit/backend-onnx";
+import {
+  isPptError,
+  modelCost,
+  PptError,
+  parseModelConfig,
+  parseReduction,
+  publishedReduction,
+  type ReductionConfig,
+  specialTokens,
+  tokenCount,
+  type VisionModelConfig,
+} from "@ppt-vit/core";
+import { modelFolder, showBytes } from "./model-folder.js";
+
+interface OnnxFile extends OnnxSummary {
+  readonly file: string;
+  readonly bytes: number;
+}
+
+type ReductionSource = "reduction.json" | "onnx" | "published" | "none";
+
+/** The document that --json prints. Documented in the README of this package. */
+interface Report {
+  readonly folder: string;
+  readonly kind: "checkpoint" | "export";
+  /** Left out where the folder has no config.json, as in a Triton model repository. */
+  readonly model?: ModelReport;
+  readonly onnx: readonly OnnxFile[];
+}
+
+interface ModelReport {
+  readonly family: string;
+  readonly geometry: Omit<VisionModelConfig, "labels"> & { readonly tokens: number };
+  readonly parameters: number;
+  readonly reduction: ReductionConfig | null;
+  readonly reductionFrom: ReductionSource;
+  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+  readonly blocks: readonly BlockReport[];
+  readonly labels: readonly string[];
+}
+
+interface BlockReport {
+  readonly layer: number;
+  readonly attentionTokens: number;
+  readonly mlpTokens: number;
+  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+}
+
+export async function infoCommand(source: string, { json }: { readonly json: boolean }): Promise<void> {
+  const report = await inspect(source, modelFolder(source));
+  process.stdout.write(`${json ? JSON.stringify(report, null, 2) : text(report)}\n`);
+}
+
+async function inspect(source: string, folder: string): Promise<Report> {
+  const files = await filesIn(folder);
+  const onnx = await Promise.all(
+    files.filter((file) => file.endsWith(".onnx")).map((file) => inspectFile(folder, file)),
+  );
+  const config = files.includes("config.json") ? await readJson(folder, "config.json") : undefined;
+  if (config === undefined && onnx.length === 0)
+    throw new PptError("NOT_FOUND", `${folder}: neither a config.json nor an .onnx file: this is no model folder`);
+  const model = config === undefined ? undefined : await modelReport(folder, files, config, onnx);
+  const kind = files.includes("model.safetensors") ? "checkpoint" : "export";
+  return { folder: source, kind, ...(model && { model }), onnx };
+}
+
+/** Files of the folder and of two levels below it, which is where exports keep theirs. */
+async function filesIn(folder: string, levels = 2): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${cause.code})`, { cause });
+  });
+  const lists = entries.map(async (entry) => {
+    if (!entry.isDirectory()) return [entry.name];
+    if (levels === 0 || entry.name.startsWith(".") || entry.name === "node_modules") return [];
+    return (await filesIn(join(folder, entry.name), levels - 1)).map((file) => `${entry.name}/${file}`);
+  });
+  return (await Promise.all(lists)).flat().sort();
+}
+
+async function inspectFile(folder: string, file: string): Promise<OnnxFile> {
+  const path = join(folder, file);
+  const { inspectOnnx } = await import("@ppt-vit/backend-onnx");
+  const { size: bytes } = await stat(path);
+  try {
+    return { file, bytes, ...inspectOnnx(await readFile(path)) };
+  } catch (error) {
+    throw isPptError(error) ? new PptError(error.code, `${path}: ${error.message}`, { cause: error }) : error;
+  }
+}
+
+async function modelReport(
+  folder: string,
+  files: readonly string[],
+  json: unknown,
+  onnx: readonly OnnxFile[],
+): Promise<ModelReport> {
+  const { labels, ...geometry } = parseModelConfig(json);
+  const config = { labels, ...geometry };
+  const { reduction, from } = await reductionOf(folder, files, config, onnx);
+  const [before, after] = [modelCost(config), modelCost(config, reduction)];
+  const gmacsOf = ({ attentionMacs, mlpMacs }: (typeof before.blocks)[number]) => (attentionMacs + mlpMacs) / 1e9;
+  return {
+    family: String((json as { model_type?: unknown }).model_type),
+    geometry: { ...geometry, tokens: tokenCount(config) },
+    parameters: parameterCount(config),
+    reduction: reduction ?? null,
+    reductionFrom: from,
+    gmacs: { unreduced: before.gmacs, reduced: after.gmacs },
+    blocks: after.blocks.map((block, i) => ({
+      layer: block.layer,
+      attentionTokens: block.attentionTokens,
+      mlpTokens: block.mlpTokens,
+      gmacs: { unreduced: gmacsOf(before.blocks[i]!), reduced: gmacsOf(block) },
+    })),
+    labels,
+  };
+}
+
+/** What the exported files record, else the folder's `reduction.json`, else the published setting where it fits. */
+async function reductionOf(
+  folder: string,
+  files: readonly string[],
+  config: VisionModelConfig,
+  onnx: readonly OnnxFile[],
+): Promise<{ reduction?: ReductionConfig; from: ReductionSource }> {
+  const exported = onnx.find((file) => file.export)?.export;
+  if (exported) return { ...(exported.reduction && { reduction: exported.reduction }), from: "onnx" };
+  if (files.includes("reduction.json"))
+    return { reduction: parseReduction(await readJson(folder, "reduction.json")), from: "reduction.json" };
+  // Other people's ONNX files are what they are; only weights can still be reduced.
+  if (!files.includes("model.safetensors")) return { from: "none" };
+  try {
+    modelCost(config, publishedReduction);
+    return { reduction: publishedReduction, from: "published" };
+  } catch (error) {
+    if (isPptError(error)) return { from: "none" };
+    throw error;
+  }
+}
+
+/** Weights and biases of the classifier. */
+function parameterCount(config: VisionModelConfig): number {
+  const { hiddenSize: C, intermediateSize: I, layers, channels, patchSize, qkvBias, labels, distillationHead } = config;
+  const embedding = C * channels * patchSize[0] * patchSize[1] + C;
+  const positions = tokenCount(config) * C + specialTokens(config) * C;
+  const attention = 4 * C * C + (qkvBias ? 4 : 1) * C;
+  const mlp = 2 * C * I + I + C;
+  const norms = 4 * C;
+  const heads = (distillationHead ? 2 : 1) * (C * labels.length + labels.length);
+  return embedding + positions + layers * (attention + mlp + norms) + 2 * C + heads;
+}
+
+async function readJson(folder: string, file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(join(folder, file), "utf8"));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PptError("INVALID_CONFIG", `${join(folder, file)}: ${reason}`, { cause });
+  }
+}
+
+function text({ folder, kind, model, onnx }: Report): string {
+  const lines = [`${folder}: ${kind}`];
+  if (model) lines.push(...modelLines(model));
+  for (const { file, bytes, dtype, nodes, inputs, outputs, operatorSets, nonStandard, export: made } of onnx) {
+    const sets = Object.entries(operatorSets).map(([domain, version]) => `${domain} ${version}`);
+    lines.push(
+      "",
+      `${file}  ${showBytes(bytes)}, ${dtype}, ${nodes} nodes, ${inputs.join(", ")} -> ${outputs.join(", ")}`,
+      `  operator sets    ${sets.join(", ")}`,
+      `  not standard     ${nonStandard.length > 0 ? nonStandard.join(", ") : "none, runs on any ONNX engine"}`,
+      `  reduction        ${made ? showReduction(made.reduction ?? undefined) : "not recorded: not made by ppt-vit"}`,
+    );
+    if (made) lines.push(`  tokens           ${made.tokens.join(" -> ")}`);
+  }
+  return lines.join("\n");
+}
+
+function modelLines({ family, geometry, parameters, reduction, reductionFrom, gmacs, blocks, labels }: ModelReport) {
+  const { imageSize, patchSize, hiddenSize, layers, heads, intermediateSize, tokens, pooling } = geometry;
+  const origin: Readonly<Record<ReductionSource, string>> = {
+    "reduction.json": " (reduction.json)",
+    onnx: " (recorded in the exported files)",
+    published: " (the published setting; there is no reduction.json)",
+    none: "",
+  };
+  const cells = (...columns: (string | number)[]) => columns.map((cell) => String(cell).padStart(12)).join("");
+  return [
+    `  family           ${family}`,
+    `  image            ${imageSize.join(" x ")}, patches of ${patchSize.join(" x ")}, ${tokens} tokens`,
+    `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${pooling === "mean" ? "the mean of the patches" : "the class token"}`,
+    `  parameters       ${(parameters / 1e6).toFixed(2)} million`,
+    `  labels           ${labels.length}: ${labels.slice(0, 5).join(", ")}${labels.length > 5 ? ", ..." : ""}`,
+    `  reduction        ${showReduction(reduction ?? undefined)}${origin[reductionFrom]}`,
+    `  GMACs            ${gmacs.unreduced.toFixed(3)} unreduced, ${gmacs.reduced.toFixed(3)} with this reduction`,
+    "",
+    cells("block", "attention", "MLP", "GMACs", "unreduced"),
+    ...blocks.map(({ layer, attentionTokens, mlpTokens, gmacs: block }) =>
+      cells(layer, attentionTokens, mlpTokens, block.reduced.toFixed(4), block.unreduced.toFixed(4)),
+    ),
+  ];
+}
+
+function showReduction(reduction: ReductionConfig | undefined): string {
+  if (!reduction) return "none";
+  const { layers, tokensRemoved, threshold, proportionalAttention = true } = reduction;
+  const removed = typeof tokensRemoved === "number" ? `${tokensRemoved} tokens each` : `${tokensRemoved} tokens`;
+  const limit = typeof threshold === "object" ? `scale-free ${threshold.scaleFree}` : threshold;
+  return `blocks ${layers.join(", ")}, ${removed}, threshold ${limit}${proportionalAttention ? "" : ", without proportional attention"}`;
+}
