@@ -26,7 +26,7 @@ const exportedFile =
 /**
  * Fills the folder `out`: `write` gets a temporary folder on the same file system, whose content is moved to `out` when
  * all is written, in one step. On failure, and when the process is interrupted, the temporary folder is removed.
- * @throws PptError INVALID_OPTION where `out` is in use, cannot be written, or the disk is full
+ * @throws PptError INVALID_OPTION where `out` is in use, WRITE_FAILED where it cannot be written or the disk is full
  */
 export async function fillFolder<R>(
   out: string,
@@ -133,5 +133,5 @@ const advice: Readonly<Record<string, string>> = {
 function writeError(out: string, cause: unknown): unknown {
   if (isPptError(cause) || !(cause instanceof Error) || !("code" in cause)) return cause;
   const message = advice[String(cause.code)] ?? "cannot be written";
-  return new PptError("INVALID_OPTION", `${out}: ${message} (${cause.code})`, { cause });
+  return new PptError("WRITE_FAILED", `${out}: ${message} (${cause.code})`, { cause });
 }

@@ -9,6 +9,7 @@ export type PptErrorCode =
   | "INVALID_IMAGE"
   | "INVALID_OPTION"
   | "NOT_FINITE"
+  | "WRITE_FAILED"
   | "NOT_FOUND"
   | "UNKNOWN_BACKEND"
   | "BACKEND_UNAVAILABLE"

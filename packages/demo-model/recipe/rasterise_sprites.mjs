@@ -67,7 +67,7 @@ for (const vendor of VENDORS) {
   const chars = JSON.parse(fs.readFileSync(path.join(dir, "chars.json")));
   fs.mkdirSync(path.join(out, vendor), { recursive: true });
   for (const [label, code] of Object.entries(CLASSES)) {
-    const icon = set.icons[chars[code] ?? chars[code + "-fe0f"]];
+    const icon = set.icons[chars[code] ?? chars[`${code}-fe0f`]];
     const w = icon.width ?? set.width,
       h = icon.height ?? set.height;
     const svg =

@@ -1,0 +1,36 @@
+/** Runs in a page: the conformance suite over ONNX Runtime Web, as the bundled application of a user would use it. */
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { createOnnxBackend, type OnnxRuntime } from "@ppt-vit/backend-onnx";
+import { conformanceCases } from "@ppt-vit/conformance";
+
+declare global {
+  interface Window {
+    runConformance: typeof runConformance;
+  }
+}
+
+/** Failures of the cases whose names start with `prefix`, and how many ran and were skipped. */
+async function runConformance(device: "wasm" | "webgpu", prefixes: string[]) {
+  // Not bundled: the runtime finds its WebAssembly beside itself.
+  const url = `/ort/ort.${device === "webgpu" ? "webgpu" : "wasm"}.min.mjs`;
+  const ort: OnnxRuntime = await import(/* @vite-ignore */ url);
+  const cases = await conformanceCases({
+    create: () => createOnnxBackend({ device, ort }),
+    reference: () => createCpuBackend(),
+    readGolden: async (file) => new Uint8Array(await (await fetch(`/golden/${file}`)).arrayBuffer()),
+  });
+  const failures: string[] = [];
+  let passed = 0;
+  let skipped = 0;
+  for (const { name, skip, run } of cases.filter((one) => prefixes.some((prefix) => one.name.startsWith(prefix)))) {
+    if (skip) skipped++;
+    else
+      await run().then(
+        () => passed++,
+        (error: unknown) => failures.push(`${name}: ${error instanceof Error ? error.message : error}`),
+      );
+  }
+  return { passed, skipped, failures };
+}
+
+window.runConformance = runConformance;

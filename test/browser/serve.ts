@@ -1,0 +1,87 @@
+/** A local server for the browser tests: bundles of `test/browser/`, and folders of files. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { extname, join } from "node:path";
+import { build } from "esbuild";
+import { type Browser, chromium } from "playwright-core";
+import { findBrowser } from "../../scripts/browser.mjs";
+import { root } from "../../scripts/workspace.mjs";
+
+export const browserPath = findBrowser();
+
+/** Chromium with WebGPU over SwiftShader, so that no GPU is needed. */
+export const launchBrowser = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: browserPath!,
+    args: [
+      "--no-sandbox",
+      "--enable-unsafe-webgpu",
+      "--use-webgpu-adapter=swiftshader",
+      "--enable-features=Vulkan",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+    ],
+  });
+
+/** Bundled from dist, as a bundler of any application would take the packages. */
+async function bundle(entry: string): Promise<string> {
+  const dist = (name: string) => join(root, "packages", name, "dist/index.js");
+  const names = ["core", "backend-cpu", "backend-onnx", "conformance"];
+  for (const name of names)
+    if (!existsSync(dist(name))) throw new Error(`${name}/dist is missing: run pnpm build first`);
+  const { outputFiles } = await build({
+    entryPoints: [join(root, "test/browser", entry)],
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    write: false,
+    external: ["onnxruntime-node", "onnxruntime-web"],
+    alias: Object.fromEntries(names.map((name) => [`@ppt-vit/${name}`, dist(name)])),
+  });
+  return outputFiles[0]!.text;
+}
+
+const contentTypes: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+export interface ServeOptions {
+  /** Address of a script, and the file of `test/browser/` it is bundled from. The first is the page's own. */
+  readonly scripts: Readonly<Record<string, string>>;
+  /** First part of an address, and the folder it stands for. */
+  readonly folders: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Cross-origin isolated, so that WebAssembly may use threads. */
+export async function serve({ scripts, folders, files = {} }: ServeOptions): Promise<{ server: Server; url: string }> {
+  const [first] = Object.keys(scripts);
+  const page = `<!doctype html><link rel="icon" href="data:,"><script type="module" src="${first}"></script>`;
+  const fixed = new Map<string, string | Uint8Array>([["/", page], ...Object.entries(files)]);
+  for (const [path, entry] of Object.entries(scripts)) fixed.set(path, await bundle(entry));
+
+  const server = createServer(async (request, response) => {
+    const path = request.url ?? "/";
+    const [, folder = "", file = ""] = /^\/([a-z]+)\/([\w.-]+)$/.exec(path) ?? [];
+    const body =
+      fixed.get(path) ?? (folders[folder] && (await readFile(join(folders[folder], file)).catch(() => undefined)));
+    response.setHeader("cross-origin-opener-policy", "same-origin");
+    response.setHeader("cross-origin-embedder-policy", "require-corp");
+    response.setHeader(
+      "content-type",
+      contentTypes[path === "/" ? ".html" : extname(path)] ?? "application/octet-stream",
+    );
+    response.writeHead(body === undefined ? 404 : 200).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || !address) throw new Error("the server has no port");
+  return { server, url: `http://127.0.0.1:${address.port}/` };
+}
