@@ -227,13 +227,13 @@ describe("nothing half-written is left behind", () => {
 
   test("a file in the way, or in the path", async () => {
     writeFileSync(join(home, "file"), "mine");
-    for (const [out, says] of [
-      ["file", "is a file: choose another --out"],
-      ["file/below", "a part of this path is a file: choose another --out"],
+    for (const [out, says, problem] of [
+      ["file", "is a file: choose another --out", "INVALID_OPTION"],
+      ["file/below", "a part of this path is a file: choose another --out", "WRITE_FAILED"],
     ] as const) {
       const { code, stderr } = await pptVit("export", "--model", "demo", "--out", out);
       expect(stderr).toContain(says);
-      expect(stderr).toContain("[INVALID_OPTION]");
+      expect(stderr).toContain(`[${problem}]`);
       expect(code).toBe(2);
     }
     expect(readFileSync(join(home, "file"), "utf8")).toBe("mine");
@@ -245,7 +245,7 @@ describe("nothing half-written is left behind", () => {
       // The size limit of a file stands for the full disk: the write fails half-way.
       const script = `ulimit -f 8192; exec "${process.execPath}" "${main}" export --model demo --out ${out}`;
       const { code, output } = await run("bash", ["-c", script], { cwd: home });
-      expect(output).toContain("[INVALID_OPTION]");
+      expect(output).toContain("[WRITE_FAILED]");
       expect(output).toContain("choose another --out (EFBIG)");
       expect(code).toBe(2);
     }
@@ -264,7 +264,7 @@ describe("nothing half-written is left behind", () => {
 
   test.skipIf(!existsSync("/proc/self"))("a file system that takes no files at all", async () => {
     const { code, stderr } = await pptVit("export", "--model", "demo", "--out", "/proc/ppt-vit");
-    expect(stderr).toMatch(/\/proc\/ppt-vit: .*\[INVALID_OPTION\]/);
+    expect(stderr).toMatch(/\/proc\/ppt-vit: .*\[WRITE_FAILED\]/);
     expect(code).toBe(2);
   });
 
