@@ -47,9 +47,15 @@ export async function loadRuntime(device: OnnxDevice): Promise<OnnxRuntime> {
   }
 }
 
+/** The first line of what ONNX Runtime says, without the place in its own source that it begins with. */
+function shortReason(cause: unknown): string {
+  const [first] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+  return first!.replace(/^\/\S+:\d+ .* was false\. /, "");
+}
+
 /** Names a failure to create a session by what can be done about it. */
 function sessionError(device: OnnxDevice, cause: unknown): PptError {
-  const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;
+  const reason = shortReason(cause);
   const advice =
     device === "webgpu"
       ? "no usable WebGPU adapter, or it refused the model: pass device 'wasm' or 'cpu'"
@@ -86,7 +92,7 @@ export async function openSession(request: SessionRequest): Promise<Executable> 
         return await readOutputs(outputs);
       } catch (cause) {
         if (isPptError(cause)) throw cause;
-        const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;
+        const reason = shortReason(cause);
         throw new PptError("BACKEND_UNAVAILABLE", `run on device '${device}' failed: ${reason}`, { cause });
       } finally {
         for (const tensor of Object.values(fed)) tensor.dispose();
