@@ -39,7 +39,6 @@ const contenders = {
   "ppt, attention decomposed": { reduction, decomposed: ["attention"] },
   "ppt, layerNorm decomposed": { reduction, decomposed: ["layerNorm"] },
   "ppt, activation decomposed": { reduction, decomposed: ["activation"] },
-  "ppt, classAttention decomposed": { reduction, decomposed: ["classAttention"] },
   "ppt, linear decomposed": { reduction, decomposed: ["linear"] },
 };
 

@@ -112,19 +112,6 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
       return out;
     },
 
-    classAttention(q, k, options) {
-      const [B, N] = k.shape as [number, number];
-      const out = take([B, N]);
-      out.data.fill(0);
-      const weights = arena.take(N);
-      for (let image = 0; image < B; image++)
-        for (let head = 0; head < options.heads; head++) {
-          attentionWeights(weights, q, k, image, head, options);
-          for (let j = 0; j < N; j++) out.data[image * N + j]! += weights[j]!;
-        }
-      return out;
-    },
-
     /** Follows each row to its destination instead of multiplying by the 0/1 matrix. */
     compressTokens(destination, count, values) {
       const [B, N] = destination.shape as [number, number];
