@@ -1,8 +1,8 @@
 export interface WorkspacePackage {
   dir: string;
   folder: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a package.json is what its author wrote
-  manifest: any;
+  /** The fields of its package.json that the tests look at. */
+  manifest: { name: string; version: string; bin?: Record<string, string> };
 }
 
 export interface PackedPackage {

@@ -7,8 +7,7 @@ import {
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
-import protobuf from "protobufjs/light.js";
-import { elementTypes, readMetadata } from "./proto.js";
+import { decodeModel, elementTypes } from "./proto.js";
 import { traceProgram } from "./trace.js";
 
 export interface OnnxExportOptions {
@@ -109,16 +108,16 @@ const isStandard = (domain: string) => domain === "" || domain === "ai.onnx";
 /** @throws PptError INVALID_INPUT where the bytes are no ONNX model. */
 export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
   try {
-    const model = readModel(bytes);
-    const { node: nodes = [], initializer: weights = [], input: inputs = [], output: outputs = [] } = model.graph;
-    const recorded = readMetadata(bytes).get(metadataKey);
+    const { graph, opsetImport, metadataProps } = decodeModel(bytes);
+    const { node: nodes, initializer: weights, input: inputs, output: outputs } = graph;
+    const recorded = metadataProps.find(({ key }) => key === metadataKey)?.value;
     return {
       dtype: weights.some(({ dataType }) => dataType === elementTypes.float16) ? "float16" : "float32",
       nodes: nodes.length,
       inputs: inputs.map(({ name }) => name),
       outputs: outputs.map(({ name }) => name),
       operatorSets: Object.fromEntries(
-        model.opsetImport.map(({ domain, version }) => [isStandard(domain) ? "ai.onnx" : domain, version]),
+        opsetImport.map(({ domain, version }) => [isStandard(domain) ? "ai.onnx" : domain, version]),
       ),
       nonStandard: [
         ...new Set(
@@ -131,42 +130,4 @@ export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PptError("INVALID_INPUT", `not an ONNX model (${reason})`, { cause });
   }
-}
-
-interface ModelOutline {
-  readonly opsetImport: readonly { readonly domain: string; readonly version: number }[];
-  readonly graph: {
-    readonly node?: readonly { readonly opType: string; readonly domain: string }[];
-    readonly initializer?: readonly { readonly dataType: number }[];
-    readonly input?: readonly { readonly name: string }[];
-    readonly output?: readonly { readonly name: string }[];
-  };
-}
-
-let outlineType: protobuf.Type | undefined;
-
-/** The fields that a summary needs; the weights themselves are skipped, not decoded. */
-function readModel(bytes: Uint8Array): ModelOutline {
-  const field = (type: string, id: number) => ({ type, id });
-  const repeated = (type: string, id: number) => ({ rule: "repeated" as const, type, id });
-  outlineType ??= protobuf.Root.fromJSON({
-    nested: {
-      Model: { fields: { graph: field("Graph", 7), opsetImport: repeated("OperatorSet", 8) } },
-      OperatorSet: { fields: { domain: field("string", 1), version: field("int64", 2) } },
-      Graph: {
-        fields: {
-          node: repeated("Node", 1),
-          initializer: repeated("Weight", 5),
-          input: repeated("Value", 11),
-          output: repeated("Value", 12),
-        },
-      },
-      Node: { fields: { opType: field("string", 4), domain: field("string", 7) } },
-      Weight: { fields: { dataType: field("int32", 2) } },
-      Value: { fields: { name: field("string", 1) } },
-    },
-  }).lookupType("Model");
-  const model = outlineType.toObject(outlineType.decode(bytes), { longs: Number, defaults: true, arrays: true });
-  if (!model.graph || model.opsetImport.length === 0) throw new Error("it has no graph or no operator set");
-  return model as ModelOutline;
 }

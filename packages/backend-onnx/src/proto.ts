@@ -125,9 +125,14 @@ export function encodeModel(model: ModelProto): Uint8Array {
   return type.encode(type.fromObject(model)).finish();
 }
 
-/** The key-value pairs that a model file carries beside its graph. @throws Error where the bytes are no ONNX model. */
-export function readMetadata(bytes: Uint8Array): ReadonlyMap<string, string> {
+/** The messages of a model file; weights are views of `bytes`. @throws Error where it is no ONNX model. */
+export function decodeModel(bytes: Uint8Array): ModelProto {
   const type = modelProto();
-  const model = type.toObject(type.decode(bytes), { arrays: true }) as Pick<ModelProto, "metadataProps">;
-  return new Map(model.metadataProps.map(({ key, value }) => [key, value]));
+  const model = type.toObject(type.decode(bytes), { longs: Number, defaults: true, arrays: true });
+  if (!model.graph || model.opsetImport.length === 0) throw new Error("it has no graph or no operator set");
+  return model as ModelProto;
 }
+
+/** The key-value pairs that a model file carries beside its graph. @throws Error where the bytes are no ONNX model. */
+export const readMetadata = (bytes: Uint8Array): ReadonlyMap<string, string> =>
+  new Map(decodeModel(bytes).metadataProps.map(({ key, value }) => [key, value]));
