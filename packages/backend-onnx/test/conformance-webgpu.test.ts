@@ -10,4 +10,5 @@ describe("WebGPU in Node", () => {
   });
 });
 
-if (found) describeConformance("ONNX Runtime, WebGPU", { device: "webgpu" });
+// Slow on a software driver, so in two files that run side by side: the other cases are in operations-webgpu.test.ts.
+if (found) describeConformance("ONNX Runtime, WebGPU", { device: "webgpu" }, ["golden:", "model:", "lifecycle:"]);
