@@ -19,7 +19,8 @@ export interface ConformanceCase {
 
 /**
  * How far the logits of a whole model may be off in reduced precision, relative to 1 + |logit|: tokens with close scores
- * change places there, so another token may be the last one kept. Policies must be the same all the same.
+ * change places there, so another token may be the last one kept. Policies must be the same all the same. The number is an
+ * observation, not a bound: half precision on the golden cases was off by up to 0.10.
  */
 export const reducedTolerance = 0.15;
 
