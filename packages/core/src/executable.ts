@@ -1,5 +1,5 @@
 /** What every executable does alike: check its feeds, take one run at a time, dispose once. */
-import type { CompileOptions, Executable, HostTensor, Tensors } from "./backend.js";
+import type { CompileOptions, Executable, HostTensor, Shape, Tensors } from "./backend.js";
 import { PptError } from "./errors.js";
 import { showShape, sizeOf } from "./shape.js";
 
@@ -33,7 +33,10 @@ export function makeExecutable(parts: ExecutableParts): Executable {
 }
 
 /** @throws PptError INVALID_INPUT unless every input is fed with its shape; -1 stands for any batch of at least 1. */
-function checkFeeds(inputs: CompileOptions["inputs"], feeds: Tensors<HostTensor>): void {
+export function checkFeedShapes(
+  inputs: CompileOptions["inputs"],
+  feeds: Readonly<Record<string, { shape: Shape }>>,
+): void {
   for (const [name, shape] of Object.entries(inputs)) {
     const feed = feeds[name];
     if (!feed) throw new PptError("INVALID_INPUT", `run: input '${name}' ${showShape(shape)} is missing`);
@@ -45,10 +48,18 @@ function checkFeeds(inputs: CompileOptions["inputs"], feeds: Tensors<HostTensor>
         "INVALID_INPUT",
         `run: input '${name}' is ${showShape(feed.shape)}, expected ${showShape(shape)}`,
       );
-    if (feed.data.length !== sizeOf(feed.shape))
+  }
+}
+
+/** @throws PptError INVALID_INPUT unless the feeds have the inputs' shapes and the values to fill them. */
+function checkFeeds(inputs: CompileOptions["inputs"], feeds: Tensors<HostTensor>): void {
+  checkFeedShapes(inputs, feeds);
+  for (const name of Object.keys(inputs)) {
+    const { shape, data } = feeds[name]!;
+    if (data.length !== sizeOf(shape))
       throw new PptError(
         "INVALID_INPUT",
-        `run: input '${name}' has ${feed.data.length} values for shape ${showShape(feed.shape)}`,
+        `run: input '${name}' has ${data.length} values for shape ${showShape(shape)}`,
       );
   }
 }

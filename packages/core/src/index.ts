@@ -20,7 +20,7 @@ export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from 
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";
 export { isPptError, PptError, type PptErrorCode } from "./errors.js";
-export { type ExecutableParts, makeExecutable } from "./executable.js";
+export { checkFeedShapes, type ExecutableParts, makeExecutable } from "./executable.js";
 export {
   type ImageProcessorConfig,
   type ImageSize,

@@ -1,0 +1,90 @@
+/** One engine of TensorFlow.js (`wasm`, `webgpu`, `tensorflow`, ...), whatever engine is the active one. */
+import { PptError } from "@ppt-vit/core";
+import type { Tfjs, TfTensor } from "./tfjs.js";
+
+export interface Engine {
+  readonly tf: Tfjs;
+  /** The name it is registered by. */
+  readonly name: string;
+  /** Runs `body` with this engine active, and makes the one before active again. `body` must be synchronous. */
+  active<R>(body: () => R): R;
+  /** Whether the tensor's values are on this engine. */
+  holds(x: TfTensor): boolean;
+  /** Why the device can no longer be used; undefined while it can. */
+  lost(): string | undefined;
+}
+
+/**
+ * Starts the engine registered as `name`, or takes the active one. An engine that was active before stays active.
+ * @throws PptError BACKEND_UNAVAILABLE where it is not registered or does not start.
+ */
+export async function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
+  const before = tf.getBackend();
+  // An engine that is being started must not be disturbed: TensorFlow.js would start it twice.
+  if (name === undefined || before) await tf.ready();
+  const chosen = name ?? tf.getBackend();
+  const state = tf.engine();
+  if (!(chosen in state.registryFactory)) {
+    const registered = Object.keys(state.registryFactory).join(", ") || "none";
+    throw new PptError(
+      "BACKEND_UNAVAILABLE",
+      `TensorFlow.js has no engine '${chosen}' here; registered: ${registered}. ${howToRegister(chosen)}`,
+    );
+  }
+  if (!(await tf.setBackend(chosen)))
+    throw new PptError("BACKEND_UNAVAILABLE", `the TensorFlow.js engine '${chosen}' did not start. ${advice(chosen)}`);
+  const backend = state.findBackend(chosen);
+  if (before && before !== chosen) await tf.setBackend(before);
+
+  /** Both engines are started, so TensorFlow.js changes between them at once, before its promise resolves. */
+  function activate(engine: string): void {
+    void tf.setBackend(engine);
+  }
+
+  return {
+    tf,
+    name: chosen,
+    active(body) {
+      if (state.findBackend(chosen) !== backend)
+        throw new PptError(
+          "BACKEND_UNAVAILABLE",
+          `the TensorFlow.js engine '${chosen}' was removed since this backend was created: create another`,
+        );
+      const other = tf.getBackend();
+      if (other === chosen) return body();
+      activate(chosen);
+      try {
+        return body();
+      } finally {
+        // One that is still being started becomes active by itself when it is ready.
+        if (other && state.findBackend(other)) activate(other);
+      }
+    },
+    holds: (x) => state.state.tensorInfo.get(x.dataId)?.backend === backend,
+    lost: () => lostContext(backend),
+  };
+}
+
+/** WebGL answers with zeros when its context is lost, without an error. */
+function lostContext(backend: object): string | undefined {
+  const { getGPGPUContext } = backend as { getGPGPUContext?: () => { gl: WebGLRenderingContext } };
+  return getGPGPUContext?.call(backend).gl.isContextLost() ? "the WebGL context was lost" : undefined;
+}
+
+function howToRegister(engine: string): string {
+  if (engine === "tensorflow") return "Pass @tensorflow/tfjs-node or @tensorflow/tfjs-node-gpu as tf";
+  return `Import @tensorflow/tfjs-backend-${engine} before${engine === "webgpu" ? "; it registers only where navigator.gpu exists" : ""}`;
+}
+
+function advice(engine: string): string {
+  switch (engine) {
+    case "webgpu":
+      return "No usable WebGPU adapter: take device 'webgl' or 'wasm', or see chrome://gpu";
+    case "webgl":
+      return "No WebGL here: take device 'wasm'";
+    case "wasm":
+      return "Its .wasm files must be found: call setWasmPaths of @tensorflow/tfjs-backend-wasm first";
+    default:
+      return "TensorFlow.js says why in the console";
+  }
+}

@@ -1,0 +1,170 @@
+/** The primitives as operations of TensorFlow.js. They are differentiable where TensorFlow.js knows the gradient. */
+import {
+  broadcastShapes,
+  type HostTensor,
+  type Operand,
+  type Primitives,
+  type Shape,
+  sameShape,
+  sizeOf,
+} from "@ppt-vit/core";
+import type { Habits } from "./habits.js";
+import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
+
+/** Tensors that outlive a run: parameters, the program's constants, and what is derived from them once. */
+export interface Held {
+  /** The tensor that `make` made for `key`, made at the first call. */
+  once(key: unknown, make: () => TfTensor): TfjsTensor;
+  dispose(): void;
+}
+
+export function holdTensors(tf: Tfjs): Held {
+  const tensors = new Map<unknown, TfTensor>();
+  return {
+    once(key, make) {
+      const tensor = tensors.get(key) ?? tf.keep(make());
+      tensors.set(key, tensor);
+      return asOurs(tensor);
+    },
+    dispose() {
+      for (const tensor of tensors.values()) tensor.dispose();
+      tensors.clear();
+    },
+  };
+}
+
+/** A tensor of these values. They are shared, not copied, where the engine works on host memory. */
+export const upload = (tf: Tfjs, { data, shape }: HostTensor): TfTensor => tf.tensor(data, [...shape], "float32");
+
+export function tfjsPrimitives(tf: Tfjs, held: Held, habits: Habits): Primitives<TfjsTensor> {
+  /** Numbers become tensors of the device, each of them once. */
+  const tensorOf = (x: Operand<TfjsTensor>): TfTensor =>
+    typeof x === "number" ? held.once(x, () => tf.scalar(x, "float32")) : x;
+  const shapeOf = (x: Operand<TfjsTensor>): Shape => (typeof x === "number" ? [] : x.shape);
+
+  const arithmetic =
+    (op: "add" | "sub" | "mul" | "div") =>
+    (a: Operand<TfjsTensor>, b: Operand<TfjsTensor>): TfjsTensor =>
+      asOurs(tf[op](tensorOf(a), tensorOf(b)));
+  const unary =
+    (op: "exp" | "log" | "sqrt" | "tanh" | "erf") =>
+    (x: TfjsTensor): TfjsTensor =>
+      asOurs(tf[op](x));
+
+  /** x broadcast to `shape`, for operations that do not broadcast by themselves, or slowly. */
+  function spread(x: Operand<TfjsTensor>, shape: Shape): TfTensor {
+    if (typeof x === "number") return tf.fill([...shape], x, "float32");
+    if (sameShape(x.shape, shape)) return x;
+    if (!habits.slowSpread) return tf.broadcastTo(x, [...shape]);
+    return x.dtype === "bool"
+      ? tf.notEqual(tf.add(tf.cast(x, "float32"), tf.zeros([...shape])), tf.zeros([...shape]))
+      : tf.add(x, tf.zeros([...shape]));
+  }
+
+  const comparison =
+    (op: "greater" | "equal") =>
+    (a: Operand<TfjsTensor>, b: Operand<TfjsTensor>): TfjsTensor => {
+      if (!habits.slowSpread || typeof a === "number" || typeof b === "number")
+        return asOurs(tf[op](tensorOf(a), tensorOf(b)));
+      const shape = broadcastShapes(op, a.shape, b.shape);
+      return asOurs(tf[op](spread(a, shape), spread(b, shape)));
+    };
+
+  /** x [n, rows, columns] -> n matrices, without a copy of the whole for each of them. */
+  function matrices(x: TfTensor, n: number): TfTensor[] {
+    const [rows, columns] = x.shape.slice(-2) as [number, number];
+    const flat = tf.reshape(x, [n, rows * columns]);
+    return Array.from({ length: n }, (_, i) => {
+      const index = held.once(`row ${i}`, () => tf.tensor(Int32Array.of(i), [1, 1], "int32"));
+      return tf.reshape(tf.gatherND(flat, index), [rows, columns]);
+    });
+  }
+
+  function matMul(a: TfTensor, b: TfTensor): TfTensor {
+    const [left, right] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+    const [M, K, N] = [a.shape.at(-2)!, a.shape.at(-1)!, b.shape.at(-1)!];
+    const leading = broadcastShapes("matMul", left, right);
+    // One matrix for all of a: the rows of all its matrices in one product.
+    if (sizeOf(right) === 1)
+      return tf.reshape(tf.matMul(tf.reshape(a, [-1, K]), tf.reshape(b, [K, N])), [...leading, M, N]);
+    // TensorFlow.js takes the smaller batch in turns instead of broadcasting each dimension.
+    const x = sizeOf(left) === 1 || sameShape(left, leading) ? a : spread(asOurs(a), [...leading, M, K]);
+    const y = sameShape(right, leading) ? b : spread(asOurs(b), [...leading, K, N]);
+    // A gradient cannot pass through gatherND.
+    if (!habits.slowBatches || tf.engine().isTapeOn()) return tf.matMul(x, y);
+    const n = sizeOf(leading);
+    const xs = sizeOf(left) === 1 ? new Array<TfTensor>(n).fill(tf.reshape(a, [M, K])) : matrices(x, n);
+    const products = matrices(y, n).map((matrix, i) => tf.matMul(xs[i]!, matrix));
+    return tf.reshape(tf.concat(products, 0), [...leading, M, N]);
+  }
+
+  return {
+    constant: (host) => held.once(host, () => upload(tf, host)),
+    reshape: (x, shape) => asOurs(tf.reshape(x, [...shape])),
+    transpose: (x, permutation) => asOurs(transpose(tf, x, permutation)),
+    slice(x, axis, start, end, step = 1) {
+      const begin = x.shape.map((_, i) => (i === axis ? start : 0));
+      const along = (value: number) => x.shape.map((n, i) => (i === axis ? value : n));
+      if (step === 1) return asOurs(tf.slice(x, begin, along(end - start)));
+      const steps = x.shape.map((_, i) => (i === axis ? step : 1));
+      return asOurs(tf.stridedSlice(x, begin, along(end), steps));
+    },
+    pad: (x, axis, before, after) =>
+      asOurs(
+        tf.pad(
+          x,
+          x.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
+        ),
+      ),
+    // TensorFlow.js stores no half precision; what is asked to be half stays float32.
+    // Its own cast to bool keeps other numbers than 0 and 1 on some engines.
+    cast: (x, dtype) => asOurs(dtype === "bool" ? tf.notEqual(x, tensorOf(0)) : tf.cast(x, "float32")),
+    add: arithmetic("add"),
+    sub: arithmetic("sub"),
+    mul: arithmetic("mul"),
+    div: arithmetic("div"),
+    exp: unary("exp"),
+    log: unary("log"),
+    sqrt: unary("sqrt"),
+    tanh: unary("tanh"),
+    erf: unary("erf"),
+    greater: comparison("greater"),
+    equal: comparison("equal"),
+    where(condition, a, b) {
+      const shape = broadcastShapes("where", broadcastShapes("where", shapeOf(a), shapeOf(b)), condition.shape);
+      return asOurs(tf.where(spread(condition, shape), spread(a, shape), spread(b, shape)));
+    },
+    sum: (x, axis) => asOurs(tf.sum(x, axis, true)),
+    max: (x, axis) => asOurs(tf.max(x, axis, true)),
+    matMul: (a, b) => asOurs(matMul(a, b)),
+    scope: <R>(name: string, body: () => R) => tf.tidy(name, body as () => TfTensor) as R,
+  };
+}
+
+/**
+ * Any permutation, as transpositions of at most four dimensions: with six, as the patches need, WebAssembly takes 60 ms
+ * for eight pictures, and WebGL cannot do more. Each step brings one run of dimensions that stay together to its place.
+ */
+function transpose(tf: Tfjs, x: TfTensor, permutation: readonly number[]): TfTensor {
+  if (permutation.length <= 4) return tf.transpose(x, [...permutation]);
+  let order = x.shape.map((_, i) => i);
+  let result = x;
+  const size = (axes: readonly number[]) => sizeOf(axes.map((axis) => x.shape[axis]!));
+  for (let place = 0; place < order.length; place++) {
+    const from = order.indexOf(permutation[place]!);
+    if (from === place) continue;
+    const [before, passed, moved, rest] = [
+      order.slice(0, place),
+      order.slice(place, from),
+      order.slice(from, from + 1),
+      order.slice(from + 1),
+    ];
+    const grouped = tf.reshape(result, [size(before), size(passed), size(moved), size(rest)]);
+    result = tf.transpose(grouped, [0, 2, 1, 3]);
+    order = [...before, ...moved, ...passed, ...rest];
+  }
+  return tf.reshape(
+    result,
+    permutation.map((axis) => x.shape[axis]!),
+  );
+}

@@ -1,0 +1,61 @@
+/** What is used of TensorFlow.js, and its tensors as the programs of `@ppt-vit/core` see them. */
+import type { Tensor } from "@ppt-vit/core";
+import type * as core from "@tensorflow/tfjs-core";
+
+/**
+ * A TensorFlow.js namespace: `@tensorflow/tfjs-core` with an engine registered, or a package that exports all of it, as
+ * `@tensorflow/tfjs`, `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu` do.
+ */
+export type Tfjs = Pick<
+  typeof core,
+  | "add"
+  | "broadcastTo"
+  | "cast"
+  | "clipByValue"
+  | "concat"
+  | "div"
+  | "engine"
+  | "equal"
+  | "erf"
+  | "exp"
+  | "fill"
+  | "fused"
+  | "gatherND"
+  | "getBackend"
+  | "greater"
+  | "keep"
+  | "log"
+  | "matMul"
+  | "max"
+  | "mul"
+  | "notEqual"
+  | "pad"
+  | "ready"
+  | "relu"
+  | "reshape"
+  | "scalar"
+  | "setBackend"
+  | "sigmoid"
+  | "slice"
+  | "softmax"
+  | "sqrt"
+  | "square"
+  | "stridedSlice"
+  | "sub"
+  | "sum"
+  | "tanh"
+  | "tensor"
+  | "tidy"
+  | "transpose"
+  | "where"
+  | "zeros"
+>;
+
+/** A tensor of TensorFlow.js. */
+export type TfTensor = core.Tensor;
+
+/** The same tensor, with the types that programs use. */
+export type TfjsTensor = TfTensor & Tensor;
+
+/** The program's view of a tensor that is known to hold floats or bools. */
+export const asOurs = (x: TfTensor): TfjsTensor => x as TfjsTensor;
