@@ -98,11 +98,14 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
       return out;
     },
 
-    slice(x, axis, start, end) {
+    slice(x, axis, start, end, step = 1) {
+      const count = Math.ceil((end - start) / step);
       const inner = sizeOf(x.shape.slice(axis + 1));
-      const out = take(withLength(x.shape, axis, end - start), x.dtype);
-      const span = (end - start) * inner;
-      copySpans(x, out, span, [start * inner, x.shape[axis]! * inner], [0, span]);
+      const out = take(withLength(x.shape, axis, count), x.dtype);
+      // Neighbours along the axis are copied together.
+      const span = (step === 1 ? count : 1) * inner;
+      for (let to = 0; to < count * inner; to += span)
+        copySpans(x, out, span, [start * inner + to * step, x.shape[axis]! * inner], [to, count * inner]);
       return out;
     },
 

@@ -35,6 +35,7 @@ function* cases(): Generator<CompositeCase> {
     apply: (c, f) => [c.linear(f.x!, f.weight!, f.bias!)],
   };
   yield { name: "softmax", feeds: { x }, apply: (c, f) => [c.softmax(f.x!)] };
+  yield { name: "softmax along the middle axis", feeds: { x }, apply: (c, f) => [c.softmax(f.x!, 1)] };
   yield {
     name: "softmax of large logits",
     feeds: { x: uniform([3, 11], 5, -300, 300) },
@@ -59,6 +60,12 @@ function* cases(): Generator<CompositeCase> {
       bias: hostTensor([12], () => 0),
     },
     apply: (c, f) => [c.layerNorm(f.x!, f.weight!, f.bias!, 1e-12)],
+  };
+  yield {
+    name: "l2Norm",
+    feeds: { x: hostTensor([2, 2, 3], (i) => (i < 6 ? 0 : i % 3)) },
+    expected: hostTensor([2, 2, 1], (i) => (i < 2 ? 0 : Math.sqrt(5))),
+    apply: (c, f) => [c.l2Norm(f.x!)],
   };
   for (const kind of ["gelu", "gelu_tanh", "quick_gelu", "relu"] satisfies Activation[])
     yield {

@@ -167,6 +167,7 @@ function* cases(): Generator<PrimitiveCase> {
   }
 
   const cube = uniform([3, 5, 7], 11);
+  const long = uniform([6, 7, 8], 11);
   for (const axis of [0, 1, 2]) {
     yield {
       name: `sum along axis ${axis}`,
@@ -184,9 +185,16 @@ function* cases(): Generator<PrimitiveCase> {
     yield {
       name: `slice of axis ${axis}`,
       feeds: { x: cube },
-      expected: reference.slice(cube, axis, 1, 3),
+      expected: reference.slice(cube, axis, 1, 3, 1),
       exact: true,
       apply: (ops, { x }) => ops.slice(x!, axis, 1, 3),
+    };
+    yield {
+      name: `slice of axis ${axis} in steps`,
+      feeds: { x: long },
+      expected: reference.slice(long, axis, 1, 6, 2),
+      exact: true,
+      apply: (ops, { x }) => ops.slice(x!, axis, 1, 6, 2),
     };
     yield {
       name: `pad of axis ${axis}`,

@@ -41,8 +41,13 @@ export const transpose = (x: HostTensor, permutation: readonly number[]): HostTe
 
 const shifted = (c: readonly number[], axis: number, by: number) => c.map((n, i) => (i === axis ? n + by : n));
 
-export const slice = (x: HostTensor, axis: number, start: number, end: number): HostTensor =>
-  build(withLength(x.shape, axis, end - start), (c) => at(x, shifted(c, axis, start)));
+export const slice = (x: HostTensor, axis: number, start: number, end: number, step: number): HostTensor =>
+  build(withLength(x.shape, axis, Math.ceil((end - start) / step)), (c) =>
+    at(
+      x,
+      c.map((n, i) => (i === axis ? start + n * step : n)),
+    ),
+  );
 
 export const pad = (x: HostTensor, axis: number, before: number, after: number): HostTensor =>
   build(withLength(x.shape, axis, before + x.shape[axis]! + after), (c) => {

@@ -37,8 +37,8 @@ export interface Primitives<T extends Tensor> {
   reshape(x: T, shape: Shape): T;
   /** Output dimension `i` is input dimension `permutation[i]`. */
   transpose(x: T, permutation: readonly number[]): T;
-  /** Elements `start <= i < end` along `axis`. */
-  slice(x: T, axis: number, start: number, end: number): T;
+  /** Elements `start`, `start + step`, ... below `end` along `axis`; `step` is 1 when left out. */
+  slice(x: T, axis: number, start: number, end: number, step?: number): T;
   /** `before` and `after` zeros along `axis`. */
   pad(x: T, axis: number, before: number, after: number): T;
   /** Bool to 0 and 1, or between float precisions. */
@@ -92,10 +92,12 @@ export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu";
 export interface Composites<T extends Tensor> {
   /** x [..., I], weight [O, I] as PyTorch stores it, bias [O] -> [..., O]. */
   linear(x: T, weight: T, bias?: T): T;
-  /** Softmax along the last axis. */
-  softmax(x: T): T;
+  /** Softmax along `axis`, the last one when left out. */
+  softmax(x: T, axis?: number): T;
   /** Normalises the last axis; population variance; weight and bias [C]. */
   layerNorm(x: T, weight: T, bias: T, epsilon: number): T;
+  /** Euclidean length of the last axis, which stays with length 1. */
+  l2Norm(x: T): T;
   /** Elementwise activation of the MLP. */
   activation(x: T, kind: Activation): T;
   /** q [B, M, C], k [B, N, C], v [B, N, C] -> [B, M, C], heads side by side in C. */

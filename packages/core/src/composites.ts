@@ -22,9 +22,9 @@ export const iota = (shape: Shape): HostTensor => hostTensor(shape, (i) => i);
 /** [N, N], 1 where the column comes after the row. */
 const strictlyUpper = (N: number): HostTensor => hostTensor([N, N], (i) => (i % N > Math.floor(i / N) ? 1 : 0));
 
-/** [C, H], 1 where the channel belongs to the head. */
-const headMask = (C: number, H: number): HostTensor =>
-  hostTensor([C, H], (i) => (Math.floor((Math.floor(i / H) * H) / C) === i % H ? 1 : 0));
+/** [C, H], `scale` where the channel belongs to the head, else 0. */
+const headMask = (C: number, H: number, scale: number): HostTensor =>
+  hostTensor([C, H], (i) => (Math.floor((Math.floor(i / H) * H) / C) === i % H ? scale : 0));
 
 /** One host tensor per key, so that a backend that keeps uploaded constants uploads each of them once. */
 function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...key: Key) => HostTensor {
@@ -36,14 +36,18 @@ function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...
   };
 }
 
-/** The default decompositions over the given operations. */
-export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composites<T> {
+/**
+ * The default decompositions over the given operations. Those that contain another composite take it from `resolved`,
+ * so that an override of softmax serves attention too; by default from the decompositions themselves.
+ */
+export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved?: () => Composites<T>): Composites<T> {
   const columns = remember((n: number) => iota([n]));
   const rows = remember((n: number) => iota([n, 1]));
   const later = remember(strictlyUpper);
   const headColumns = remember(headMask);
 
   const lastAxis = (x: T) => x.shape.length - 1;
+  const softmax = (x: T, axis?: number) => (resolved?.() ?? composites).softmax(x, axis);
 
   /** [B, N, C] -> [B, H, N, d], or [B, H, d, N] for keys. */
   function splitHeads(x: T, heads: number, permutation = [0, 2, 1, 3]): T {
@@ -60,13 +64,11 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
     return softmax(ops.add(logits, ops.cast(ops.reshape(logSize, [B, 1, 1, N]), logits.dtype)));
   }
 
-  function softmax(x: T): T {
-    const exponentials = ops.exp(ops.sub(x, ops.max(x, lastAxis(x))));
-    return ops.div(exponentials, ops.sum(exponentials, lastAxis(x)));
-  }
-
-  return {
-    softmax,
+  const composites: Composites<T> = {
+    softmax(x, axis = -1) {
+      const exponentials = ops.exp(ops.sub(x, ops.max(x, axis)));
+      return ops.div(exponentials, ops.sum(exponentials, axis));
+    },
 
     linear(x, weight, bias) {
       const product = ops.matMul(x, ops.transpose(weight, [1, 0]));
@@ -79,6 +81,8 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
       const variance = ops.div(ops.sum(ops.mul(centred, centred), lastAxis(x)), C);
       return ops.add(ops.mul(ops.div(centred, ops.sqrt(ops.add(variance, epsilon))), weight), bias);
     },
+
+    l2Norm: (x) => ops.sqrt(ops.sum(ops.mul(x, x), lastAxis(x))),
 
     activation(x, kind) {
       switch (kind) {
@@ -105,12 +109,12 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
     classAttention(q, k, { heads, scale, logSize }) {
       const [B, N, C] = k.shape as [number, number, number];
       // Each head's part of q in a column of its own, so that one product serves all heads and the keys stay as they lie.
-      const mask = ops.cast(ops.constant(headColumns(C, heads)), q.dtype);
-      const logits = ops.matMul(k, ops.mul(ops.reshape(ops.mul(q, scale), [B, C, 1]), mask));
+      const mask = ops.cast(ops.constant(headColumns(C, heads, scale)), q.dtype);
+      const logits = ops.matMul(k, ops.mul(ops.reshape(q, [B, C, 1]), mask));
       const biased = logSize
         ? ops.add(logits, ops.cast(ops.reshape(logSize, [logSize.shape[0]!, N, 1]), q.dtype))
         : logits;
-      return ops.reshape(ops.sum(softmax(ops.transpose(biased, [0, 2, 1])), 1), [B, N]);
+      return ops.reshape(ops.sum(softmax(biased, 1), 2), [B, N]);
     },
 
     rankDescending(x) {
@@ -130,7 +134,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
       const isMaximum = ops.equal(x, ops.max(x, axis));
       // The smallest index is the negative of the largest negated index; N lies beyond all of them.
       const negated = ops.where(isMaximum, ops.mul(ops.constant(columns(N)), -1), -N);
-      return ops.reshape(ops.mul(ops.max(negated, axis), -1), x.shape.slice(0, -1));
+      return ops.mul(ops.reshape(ops.max(negated, axis), x.shape.slice(0, -1)), -1);
     },
 
     compressTokens(destination, count, values) {
@@ -140,6 +144,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>): Composi
       return values.map((x) => ops.matMul(ops.cast(hits, x.dtype), x));
     },
   };
+  return composites;
 }
 
 const shapeOf = (x: Operand<Tensor>): Shape => (typeof x === "number" ? [] : x.shape);
@@ -186,14 +191,15 @@ function checked<T extends Tensor>(primitives: Primitives<T>): Primitives<T> {
       transposedShape(x.shape, permutation);
       return primitives.transpose(x, permutation);
     },
-    slice(x, axis, start, end) {
+    slice(x, axis, start, end, step = 1) {
       const along = resolveAxis("slice", x.shape, axis);
-      if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || start >= end || end > x.shape[along]!)
+      const whole = [start, end, step].every(Number.isInteger);
+      if (!whole || start < 0 || start >= end || end > x.shape[along]! || step < 1)
         throw new PptError(
           "INVALID_SHAPE",
-          `slice: [${start}, ${end}) of axis ${along} is not inside ${showShape(x.shape)}`,
+          `slice: [${start}, ${end}) of axis ${along} in steps of ${step} is not inside ${showShape(x.shape)}`,
         );
-      return primitives.slice(x, along, start, end);
+      return primitives.slice(x, along, start, end, step);
     },
     pad(x, axis, before, after) {
       requireFloat("pad", x);
@@ -237,8 +243,9 @@ export type Overrides<T extends Tensor> = (ops: Primitives<T>, defaults: Composi
 /** Checked primitives, default composites, and the backend's overrides over those. */
 export function resolveOps<T extends Tensor>(primitives: Primitives<T>, overrides?: Overrides<T>): Ops<T> {
   const base = checked(primitives);
-  const defaults = defaultComposites(base);
-  return { ...base, ...checkedComposites({ ...defaults, ...overrides?.(base, defaults) }) };
+  const defaults: Composites<T> = defaultComposites(base, () => resolved);
+  const resolved: Composites<T> = { ...defaults, ...overrides?.(base, defaults) };
+  return { ...base, ...checkedComposites(resolved) };
 }
 
 /** Composites with the checks that an override would otherwise have to repeat. */

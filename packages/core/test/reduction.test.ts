@@ -3,10 +3,9 @@ import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import type { HostTensor, Program } from "@ppt-vit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { reductionStage } from "../src/reduction/compress.js";
-import { poolDestinations } from "../src/reduction/matching.js";
-import { planReduction } from "../src/reduction/schedule.js";
-import { pruneDestinations, significance } from "../src/reduction/significance.js";
+import { destinationRows, reductionStage } from "../src/reduction/compress.js";
+import { planReduction, type ReductionStage } from "../src/reduction/schedule.js";
+import { significance } from "../src/reduction/significance.js";
 
 const stageOf = (tokens: number, protectedTokens: number, removed: number) =>
   planReduction({ layers: [0], tokensRemoved: removed, threshold: 1 }, { layers: 1, tokens, protectedTokens })
@@ -15,6 +14,24 @@ const stageOf = (tokens: number, protectedTokens: number, removed: number) =>
 async function run(program: Program, feeds: Record<string, HostTensor>): Promise<Record<string, HostTensor>> {
   const inputs = Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, x.shape]));
   return (await createCpuBackend().compile(program, { params: {}, inputs })).run(feeds);
+}
+
+/** The row that each token of one image goes to under a policy. */
+async function destinations(stage: ReductionStage, input: { scores?: number[]; keys?: number[][] }) {
+  const threshold = input.scores ? "prune" : "pool";
+  const keys = input.keys ?? input.scores!.map(() => [0]);
+  const { destination } = await run(
+    (ops, _params, { scores, keys }) => {
+      const variance = ops.sum(scores!, 1);
+      const rows = destinationRows({ ...stage, threshold }, 1)(ops, { scores: scores!, variance, keys: keys! });
+      return { destination: rows.destination };
+    },
+    {
+      scores: { shape: [1, keys.length], data: Float32Array.from(input.scores ?? keys.map(() => 0)) },
+      keys: { shape: [1, keys.length, keys[0]!.length], data: Float32Array.from(keys.flat()) },
+    },
+  );
+  return Array.from(destination!.data);
 }
 
 /** Indices of `values`, highest first, ties in order. */
@@ -74,10 +91,8 @@ describe("pruning", () => {
           const stage = stageOf(N, protectedTokens, removed);
           if (!stage) return;
           const scores = Array.from({ length: N }, (_, j) => (j < protectedTokens ? 0 : values.next().value! / 8));
-          const { rows } = await run((ops, _params, { x }) => ({ rows: pruneDestinations(stage)(ops, x!) }), {
-            x: { shape: [1, N], data: Float32Array.from(scores) },
-          });
-          const order = Array.from({ length: stage.tokensOut }, (_, row) => rows!.data.indexOf(row));
+          const rows = await destinations(stage, { scores });
+          const order = Array.from({ length: stage.tokensOut }, (_, row) => rows.indexOf(row));
           expect(order).toEqual(prunedOrder(scores, protectedTokens, stage.removed));
         },
       ),
@@ -97,11 +112,9 @@ describe("pooling", () => {
           if (!stage) return;
           // Few distinct keys, so that many similarities tie; a constant keeps lengths above 0.
           const keys = Array.from({ length: N }, () => [values.next().value!, values.next().value!, 3]);
-          const { rows } = await run((ops, _params, { k }) => ({ rows: poolDestinations(stage, 1)(ops, k!) }), {
-            k: { shape: [1, N, 3], data: Float32Array.from(keys.flat()) },
-          });
+          const rows = await destinations(stage, { keys });
           const groups = Array.from({ length: stage.tokensOut }, (_, row) =>
-            Array.from(rows!.data, (to, j) => (to === row ? j : -1)).filter((j) => j >= 0),
+            rows.map((to, j) => (to === row ? j : -1)).filter((j) => j >= 0),
           );
           const expected = pooledGroups(keys, protectedTokens, stage.removed).map((group) =>
             group.sort((a, b) => a - b),
@@ -115,11 +128,9 @@ describe("pooling", () => {
 
   it("survives keys of length zero", async () => {
     const stage = stageOf(9, 1, 3)!;
-    const { rows } = await run((ops, _params, { k }) => ({ rows: poolDestinations(stage, 2)(ops, k!) }), {
-      k: { shape: [1, 9, 4], data: new Float32Array(36) },
-    });
-    expect([...rows!.data].filter((row) => row < 6).length).toBe(9);
-    expect(new Set(rows!.data).size).toBe(6);
+    const rows = await destinations(stage, { keys: Array.from({ length: 9 }, () => [0, 0, 0, 0]) });
+    expect(rows.filter((row) => row < 6).length).toBe(9);
+    expect(new Set(rows).size).toBe(6);
   });
 });
 
@@ -172,14 +183,11 @@ describe("significance of values of length zero", () => {
   it("is zero, not NaN, and every token finds a row", async () => {
     const stage = stageOf(6, 1, 2)!;
     const zeros = { shape: [1, 6, 3], data: new Float32Array(18) };
-    const { scores, rows } = await run(
-      (ops, _params, { a, v }) => {
-        const { scores } = significance(stage)(ops, a!, v!);
-        return { scores, rows: pruneDestinations(stage)(ops, scores) };
-      },
-      { a: { shape: [1, 6], data: new Float32Array(6).fill(1 / 6) }, v: zeros },
-    );
+    const { scores } = await run((ops, _params, { a, v }) => ({ scores: significance(stage)(ops, a!, v!).scores }), {
+      a: { shape: [1, 6], data: new Float32Array(6).fill(1 / 6) },
+      v: zeros,
+    });
     expect(Array.from(scores!.data)).toEqual([0, 0, 0, 0, 0, 0]);
-    expect(Array.from(rows!.data)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await destinations(stage, { scores: Array.from(scores!.data) })).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });

@@ -3,14 +3,19 @@ import type { Ops, Tensor } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import type { ReductionStage } from "./schedule.js";
 
+export interface Matching<T extends Tensor> {
+  /** [B, N], cosine between a candidate and its pick; -2, below any cosine, for tokens that never merge away. */
+  readonly similarity: T;
+  /** [B, N], the output row of the token that a candidate would merge into. */
+  readonly rowOfPick: T;
+}
+
 /**
- * keys [B, N, C] -> destination [B, N]: the output row that each token is averaged into.
- *
- * Even positions form set A, odd ones set B. Each unprotected A token picks the B token whose head-averaged key is most
- * similar by cosine; the `removed` A tokens with the best matches merge into their pick. Output order: protected tokens,
- * the other unmerged A tokens, the other B tokens, each in their own order.
+ * Even positions form set A, odd ones set B. Each unprotected A token is a candidate and picks the unprotected B token
+ * whose head-averaged key is most similar by cosine; the `removed` candidates with the best matches merge into their
+ * picks. Output order: protected tokens, the other unmerged A tokens, the other B tokens, each in their own order.
  */
-export function poolDestinations(stage: ReductionStage, heads: number) {
+export function bipartiteMatching(stage: ReductionStage, heads: number) {
   const { tokensIn: N, protectedTokens: P, removed: r } = stage;
   const isA = (j: number) => j >= P && j % 2 === 0;
   const isB = (j: number) => j >= P && j % 2 === 1;
@@ -19,35 +24,38 @@ export function poolDestinations(stage: ReductionStage, heads: number) {
   const firstB = P + 1 - (P % 2);
   const firstRowOfB = P + candidates - r;
 
-  const mayMerge = hostTensor([N, N], (i) => (isA(Math.floor(i / N)) && isB(i % N) ? 1 : 0));
   const inA = hostTensor([N], (j) => (isA(j) ? 1 : 0));
-  // Column j holds 1 for every earlier token: merged . before = merged tokens before j.
-  const before = hostTensor([N, N], (i) => (Math.floor(i / N) < i % N ? 1 : 0));
+  // Column j of an A token holds 1 for every earlier token: merged . earlier = merged tokens before j.
+  const earlier = hostTensor([N, N], (i) => (isA(i % N) && Math.floor(i / N) < i % N ? 1 : 0));
   // The row of each token if nothing of A before it were merged.
   const unmergedRow = hostTensor([N], (j) => {
     if (isB(j)) return firstRowOfB + (j - firstB) / 2;
     return isA(j) ? P + (j - firstA) / 2 : j;
   });
 
-  return <T extends Tensor>(ops: Ops<T>, keys: T): T => {
-    const [B, , C] = keys.shape as [number, number, number];
-    const perHead = ops.reshape(ops.cast(keys, "float32"), [B, N, heads, C / heads]);
-    const mean = ops.reshape(ops.div(ops.sum(perHead, 2), heads), [B, N, C / heads]);
-    const norm = ops.sqrt(ops.sum(ops.mul(mean, mean), 2));
-    // A key of length 0 is like no other; without this it would be NaN and spoil every rank.
-    const metric = ops.div(mean, ops.where(ops.greater(norm, 0), norm, 1));
-    const cosine = ops.matMul(metric, ops.transpose(metric, [0, 2, 1]));
-    // -2 is below any cosine and, unlike -Infinity, safe on every GPU.
-    const similarity = ops.where(ops.greater(ops.constant(mayMerge), 0), cosine, -2);
+  return {
+    /** keys [B, N, C] */
+    match<T extends Tensor>(ops: Ops<T>, keys: T): Matching<T> {
+      const [B, , C] = keys.shape as [number, number, number];
+      const perHead = ops.reshape(ops.cast(keys, "float32"), [B, N, heads, C / heads]);
+      // The sum over heads is as good as their mean: a cosine has no scale.
+      const sum = ops.reshape(ops.sum(perHead, 2), [B, N, C / heads]);
+      // A key of length 0 is like no other; without the tiny number it would be NaN and spoil every rank.
+      const metric = ops.div(sum, ops.add(ops.l2Norm(sum), 1e-30));
+      const cosine = ops.matMul(metric, ops.transpose(ops.slice(metric, 1, firstB, N, 2), [0, 2, 1]));
+      const best = ops.reshape(ops.max(cosine, 2), [B, N]);
+      return {
+        // -2 is below any cosine and, unlike -Infinity, safe on every GPU.
+        similarity: ops.where(ops.greater(ops.constant(inA), 0), best, -2),
+        rowOfPick: ops.add(ops.argMax(cosine), firstRowOfB),
+      };
+    },
 
-    const best = ops.reshape(ops.max(similarity, 2), [B, N]);
-    const merged = ops.greater(r, ops.rankDescending(best));
-    // B token j lies in row firstRowOfB + (j - firstB) / 2
-    const rowOfPick = ops.add(ops.mul(ops.argMax(similarity), 0.5), firstRowOfB - firstB / 2);
-
-    const mergedOnes = ops.reshape(ops.cast(merged, "float32"), [B, 1, N]);
-    const mergedBefore = ops.reshape(ops.matMul(mergedOnes, ops.constant(before)), [B, N]);
-    const row = ops.sub(ops.constant(unmergedRow), ops.mul(mergedBefore, ops.constant(inA)));
-    return ops.where(merged, rowOfPick, row);
+    /** Row that each token is averaged into; `rank` [B, N] is the place of its similarity in descending order. */
+    destinations<T extends Tensor>(ops: Ops<T>, rank: T, rowOfPick: T): T {
+      const merged = ops.greater(r, rank);
+      const mergedBefore = ops.matMul(ops.cast(merged, "float32"), ops.constant(earlier));
+      return ops.where(merged, rowOfPick, ops.sub(ops.constant(unmergedRow), mergedBefore));
+    },
   };
 }

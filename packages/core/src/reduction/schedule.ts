@@ -1,6 +1,4 @@
 /** Where tokens are reduced, by how many, and by which policy: the user's settings and the plan made from them. */
-import type { HostTensor } from "../backend.js";
-import { hostTensor } from "../composites.js";
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
 
@@ -140,10 +138,6 @@ function stageThreshold(threshold: Threshold, unprotected: number): number | Pol
   // What is too small for a float is no threshold at all.
   return threshold.scaleFree / unprotected ** 2 || "prune";
 }
-
-/** [N], 1 for tokens that may be scored and removed, 0 for protected ones. */
-export const unprotectedMask = ({ tokensIn, protectedTokens }: ReductionStage): HostTensor =>
-  hostTensor([tokensIn], (j) => (j < protectedTokens ? 0 : 1));
 
 /** The paper's off-the-shelf setting for DeiT-Ti, DeiT-S and DeiT-B at 224 px (section 4.1). */
 export const publishedReduction: ReductionConfig = { layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 };

@@ -80,7 +80,7 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       const q = ops.linear(first(normed), p["query.weight"]!, p["query.bias"]);
       const keys = ops.linear(normed, p["key.weight"]!, p["key.bias"]);
       const values = ops.linear(normed, p["value.weight"]!, p["value.bias"]);
-      const logSize = plan.proportionalAttention && state.size ? ops.log(withoutLast(ops, state.size)) : undefined;
+      const logSize = plan.proportionalAttention && state.size ? withoutLast(ops, ops.log(state.size)) : undefined;
       const mixed = ops.attention(q, keys, values, { heads, scale, logSize });
       const x = ops.add(first(state.x), ops.linear(mixed, p["output.weight"]!, p["output.bias"]));
       return { x, q, keys, values, logSize };
