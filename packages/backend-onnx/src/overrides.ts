@@ -1,8 +1,8 @@
 /** Composites as single operators, where the execution provider has them and they are right. */
-import type { Overrides, Primitives, Shape } from "@ppt-vit/core";
+import { type Overrides, type Primitives, sizeOf } from "@ppt-vit/core";
 import { contrib, type Graph } from "./graph.js";
-import { inputName } from "./primitives.js";
-import { type OnnxTensor, recorded } from "./tensor.js";
+import { elementwise, reduced } from "./primitives.js";
+import { inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 export interface Fusion {
   /** Operators of ONNX Runtime that are not in the standard. */
@@ -18,28 +18,33 @@ export function onnxOverrides(graph: Graph, fusion: Fusion): Overrides<OnnxTenso
     /** One Gemm over all tokens of all images: its bias costs nothing, and the CPU provider packs its weight once. */
     linear(x, weight, bias) {
       const [O, I] = weight.shape as [number, number];
-      const reshape = (from: string, shape: Shape) => graph.node("Reshape", [from, graph.integers(shape)]);
-      const rows = x.shape.length === 2 ? name(x) : reshape(name(x), [-1, I]);
-      const inputs = [rows, name(ops.transpose(weight, [1, 0]), x.dtype)];
+      const leading = x.shape.slice(0, -1);
+      const rows = leading.includes(-1) ? -1 : sizeOf(leading);
+      const inputs = [name({ ...x, shape: [rows, I] }), name(ops.transpose(weight, [1, 0]), x.dtype)];
       if (bias) inputs.push(name(bias, x.dtype));
-      const shape = [...x.shape.slice(0, -1), O];
-      const product = graph.node("Gemm", inputs);
-      return recorded(x.shape.length === 2 ? product : reshape(product, shape), shape, x.dtype);
+      return { ...recorded(graph.node("Gemm", inputs), [rows, O], x.dtype), shape: [...leading, O] };
     },
 
-    softmax: (x) => recorded(graph.node("Softmax", [name(x)], { axis: -1 }), x.shape, x.dtype),
+    softmax(x, axis = -1) {
+      const along = axis < 0 ? axis + x.shape.length : axis;
+      return recorded(graph.node("Softmax", [name(x)], { axis: along }), x.shape, x.dtype);
+    },
 
     // One node also because written out in half precision the squares overflow (onnxruntime issue 31626).
     layerNorm(x, weight, bias, epsilon) {
-      const inputs = [name(x), name(weight, x.dtype), name(bias, x.dtype)];
-      return recorded(graph.node("LayerNormalization", inputs, { axis: -1, epsilon }), x.shape, x.dtype);
+      // As the rows lie, if they lie whole.
+      const shape = x.stored.at(-1) === x.shape.at(-1) ? x.stored : x.shape;
+      const inputs = [name({ ...x, shape }), name(weight, x.dtype), name(bias, x.dtype)];
+      const normed = graph.node("LayerNormalization", inputs, { axis: -1, epsilon });
+      return { ...recorded(normed, shape, x.dtype), shape: x.shape };
     },
+
+    l2Norm: (x) => reduced(graph, x, x.shape.length - 1, "ReduceL2"),
 
     ...(fusion.contrib && {
       activation(x, kind) {
-        if (kind === "gelu") return recorded(graph.node("Gelu", [name(x)], {}, contrib), x.shape, x.dtype);
-        if (kind === "quick_gelu")
-          return recorded(graph.node("QuickGelu", [name(x)], { alpha: 1.702 }, contrib), x.shape, x.dtype);
+        if (kind === "gelu") return elementwise(graph, x, "Gelu", {}, contrib);
+        if (kind === "quick_gelu") return elementwise(graph, x, "QuickGelu", { alpha: 1.702 }, contrib);
         return defaults.activation(x, kind);
       },
     }),

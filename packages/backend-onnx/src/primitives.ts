@@ -12,8 +12,8 @@ import {
   stridesOf,
   withLength,
 } from "@ppt-vit/core";
-import type { Graph } from "./graph.js";
-import { constantOf, type OnnxTensor, recorded } from "./tensor.js";
+import type { Attributes, Graph } from "./graph.js";
+import { constantOf, inputName, needsReshape, type OnnxTensor, recorded } from "./tensor.js";
 
 const binaryOperators = {
   add: { opType: "Add", fold: (a: number, b: number) => a + b },
@@ -28,9 +28,34 @@ type Binary = keyof typeof binaryOperators;
 
 const castTargets: Readonly<Record<DType, number>> = { float32: 1, float16: 10, bool: 9 };
 
-/** Name of a tensor as the input of a node; a constant becomes an initializer here. */
-export function inputName(graph: Graph, x: OnnxTensor, dtype: DType = x.dtype): string {
-  return x.name ?? graph.constant(x.host!, x.shape, dtype);
+/** The shape other than their own in which two tensors of one shape can be combined, if that saves a reshape. */
+function commonStorage(a: OnnxTensor, b: OnnxTensor): Shape | undefined {
+  if (!a.name || !b.name || !sameShape(a.shape, b.shape)) return undefined;
+  return [a, b].find(needsReshape)?.stored;
+}
+
+/** A node that maps each element by itself, so that it takes them as they lie. */
+export function elementwise(
+  graph: Graph,
+  x: OnnxTensor,
+  opType: string,
+  attributes: Attributes = {},
+  domain = "",
+): OnnxTensor {
+  const input = inputName(graph, { ...x, shape: x.stored });
+  return { ...recorded(graph.node(opType, [input], attributes, domain), x.stored, x.dtype), shape: x.shape };
+}
+
+/** A node that reduces along `axis`. It can leave the axis out by itself, so no reshape needs to. */
+export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: string): OnnxTensor {
+  const inputs = [inputName(graph, x), graph.integers([axis])];
+  return {
+    ...recorded(graph.node(opType, inputs, { keepdims: 1 }), withLength(x.shape, axis, 1), x.dtype),
+    alternative: {
+      shape: x.shape.filter((_, i) => i !== axis),
+      record: () => graph.node(opType, inputs, { keepdims: 0 }),
+    },
+  };
 }
 
 export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
@@ -54,32 +79,21 @@ export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
       const shape = broadcastShapes(op, a.shape, b.shape);
       const outType = op === "greater" || op === "equal" ? "bool" : dtype;
       if (a.host && b.host) return constantOf(foldBinary(a, b, shape, fold), shape, outType);
-      const inputs = [inputName(graph, a, dtype), inputName(graph, b, dtype)];
-      return recorded(graph.node(opType, inputs), shape, outType);
+      const stored = commonStorage(a, b);
+      const inputs = [a, b].map((x) => inputName(graph, stored ? { ...x, shape: stored } : x, dtype));
+      return { ...recorded(graph.node(opType, inputs), stored ?? shape, outType), shape };
     };
   }
 
-  const unary =
-    (opType: string) =>
-    (x: OnnxTensor): OnnxTensor =>
-      recorded(graph.node(opType, [inputName(graph, x)]), x.shape, x.dtype);
+  const unary = (opType: string) => (x: OnnxTensor) => elementwise(graph, x, opType);
 
-  const reduction =
-    (opType: string) =>
-    (x: OnnxTensor, axis: number): OnnxTensor =>
-      recorded(
-        graph.node(opType, [inputName(graph, x), graph.integers([axis])], { keepdims: 1 }),
-        withLength(x.shape, axis, 1),
-        x.dtype,
-      );
+  const reduction = (opType: string) => (x: OnnxTensor, axis: number) => reduced(graph, x, axis, opType);
 
   return {
     constant: (host) => constantOf(host.data, host.shape, "float32"),
 
     reshape(x, shape) {
-      if (x.host) return constantOf(x.host, shape, x.dtype);
-      if (sameShape(x.shape, shape)) return x;
-      return recorded(graph.node("Reshape", [inputName(graph, x), graph.integers(shape)]), shape, x.dtype);
+      return x.host ? constantOf(x.host, shape, x.dtype) : { ...x, shape };
     },
 
     transpose(x, permutation) {
@@ -88,13 +102,10 @@ export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
       return recorded(graph.node("Transpose", [inputName(graph, x)], { perm: permutation }), shape, x.dtype);
     },
 
-    slice(x, axis, start, end) {
-      const bounds = [[start], [end], [axis]].map((list) => graph.integers(list));
-      return recorded(
-        graph.node("Slice", [inputName(graph, x), ...bounds]),
-        withLength(x.shape, axis, end - start),
-        x.dtype,
-      );
+    slice(x, axis, start, end, step = 1) {
+      const range = [[start], [end], [axis], ...(step === 1 ? [] : [[step]])].map((list) => graph.integers(list));
+      const shape = withLength(x.shape, axis, Math.ceil((end - start) / step));
+      return recorded(graph.node("Slice", [inputName(graph, x), ...range]), shape, x.dtype);
     },
 
     pad(x, axis, before, after) {
@@ -106,7 +117,7 @@ export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
 
     cast(x, dtype) {
       if (x.host) return constantOf(dtype === "bool" ? x.host.map((v) => (v === 0 ? 0 : 1)) : x.host, x.shape, dtype);
-      return recorded(graph.node("Cast", [inputName(graph, x)], { to: castTargets[dtype] }), x.shape, dtype);
+      return { ...elementwise(graph, x, "Cast", { to: castTargets[dtype] }), dtype };
     },
 
     add: binary("add"),

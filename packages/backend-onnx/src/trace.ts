@@ -2,9 +2,9 @@
 import { type CompileOptions, type DType, type Program, resolveOps, type Shape } from "@ppt-vit/core";
 import { contrib, Graph } from "./graph.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
-import { inputName, onnxPrimitives } from "./primitives.js";
+import { onnxPrimitives } from "./primitives.js";
 import { elementTypes, encodeModel, type ValueInfoProto } from "./proto.js";
-import { constantOf, type OnnxTensor, recorded } from "./tensor.js";
+import { constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 export interface TraceOptions extends CompileOptions {
   /** Precision of parameters and activations. Inputs and outputs are float32 in any case. Default `float32`. */
