@@ -5,7 +5,8 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Backend, hostTensor, type Program, prepareVisionProgram } from "@ppt-vit/core";
+import type { SelfCheck } from "@ppt-vit/backend-onnx";
+import { type Backend, prepareVisionProgram } from "@ppt-vit/core";
 import { readCheckpoint } from "@ppt-vit/pipeline";
 
 export const devices = ["cpu", "webgpu", "wasm"] as const;
@@ -18,7 +19,7 @@ interface Probe {
   readonly reason?: string;
   readonly halfPrecision?: { readonly works: boolean; readonly reason?: string };
   /** Fused against decomposed attention on this device; the difference is relative to the largest value. */
-  readonly fusedAttention?: { readonly agrees: boolean; readonly difference?: number; readonly reason?: string };
+  readonly fusedAttention?: SelfCheck;
 }
 
 interface DeviceReport extends Probe {
@@ -136,49 +137,23 @@ export async function probeCommand(device: Device): Promise<void> {
 
 const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 
-/** The geometry of DeiT-Ti's attention, with sizes of merged tokens. */
-const [N, C, heads] = [147, 192, 3];
-
-const attention: Program = (ops, _params, { q, k, v, logSize }) => ({
-  mixed: ops.attention(q!, k!, v!, { heads, scale: 1 / Math.sqrt(C / heads), logSize: logSize! }),
-});
+/** How far half precision may lie from single, relative to the largest value. */
+const halfTolerance = 2e-2;
 
 async function probeDevice(device: Device): Promise<Probe> {
-  const { createOnnxBackend } = await import("@ppt-vit/backend-onnx");
-  const runAttention = async (options: Parameters<typeof createOnnxBackend>[0]): Promise<Float32Array> =>
-    withBackend(await createOnnxBackend({ device, ...options }), async (backend) => {
-      const inputs = { q: [-1, N, C], k: [-1, N, C], v: [-1, N, C], logSize: [-1, N] };
-      const executable = await backend.compile(attention, { params: {}, inputs });
-      // Waves of different lengths: logits from about -10 to 10, so that attention is far from uniform.
-      const wave = (step: number) => hostTensor([1, N, C], (i) => 1.5 * Math.sin(step * i + (i % C)));
-      const { mixed } = await executable.run({
-        q: wave(0.37),
-        k: wave(0.41),
-        v: wave(0.73),
-        logSize: hostTensor([1, N], (i) => Math.log(1 + (i % 4))),
-      });
-      return mixed!.data;
-    });
-
-  const decomposed = await runAttention({ attention: "decomposed" });
-  const fusedAttention = await runAttention({ attention: "fused" }).then(
-    (fused) => {
-      const difference = relativeDifference(fused, decomposed);
-      if (Number.isFinite(difference)) return { agrees: difference < 1e-4, difference };
-      return { agrees: false, reason: "it gives NaN" };
-    },
-    (error: unknown) => ({ agrees: false, reason: reasonOf(error) }),
-  );
-  const halfPrecision = await runAttention({ attention: "decomposed", dtype: "fp16" }).then(
-    (half) => {
-      const difference = relativeDifference(half, decomposed);
-      const works = difference < 2e-2;
-      return { works, ...(!works && { reason: `wrong by ${difference.toExponential(1)} of the largest value` }) };
-    },
-    (error: unknown) => ({ works: false, reason: reasonOf(error) }),
-  );
-  await logPlacement(device);
-  return { works: true, halfPrecision, fusedAttention };
+  const { compareAttention, createOnnxBackend } = await import("@ppt-vit/backend-onnx");
+  const single = await createOnnxBackend({ device, attention: "fused" });
+  return withBackend(single, async () => {
+    const half = await createOnnxBackend({ device, attention: "decomposed", dtype: "fp16" });
+    const { agrees, difference, reason } = await withBackend(half, () => compareAttention(half, single, halfTolerance));
+    await logPlacement(device);
+    const wrong = difference === undefined ? reason : `wrong by ${difference.toExponential(1)} of the largest value`;
+    return {
+      works: true,
+      halfPrecision: { works: agrees, ...(!agrees && { reason: wrong! }) },
+      fusedAttention: single.info.attentionCheck!,
+    };
+  });
 }
 
 /** Opens the demo model with its token reduction, so that ONNX Runtime logs where it puts the nodes. */
@@ -197,18 +172,6 @@ async function withBackend<R>(backend: Backend, use: (backend: Backend) => Promi
   } finally {
     await backend.dispose();
   }
-}
-
-/** Largest difference over the largest value; NaN counts as infinitely far. */
-function relativeDifference(a: Float32Array, b: Float32Array): number {
-  let [difference, largest] = [0, 0];
-  for (const [i, value] of b.entries()) {
-    const distance = Math.abs(a[i]! - value);
-    if (Number.isNaN(distance)) return Number.POSITIVE_INFINITY;
-    difference = Math.max(difference, distance);
-    largest = Math.max(largest, Math.abs(value));
-  }
-  return difference / largest;
 }
 
 /** A GPU first, then native code, then WebAssembly, then what always works. */
