@@ -11,9 +11,6 @@ export const contrib = "com.microsoft";
 /** Attributes that are floats; all other numbers are integers. */
 const floatAttributes = new Set(["epsilon", "scale", "alpha"]);
 
-/** Constants up to this size are compared by content; larger ones are weights, each of them an object of its own. */
-const comparedBytes = 2 ** 20;
-
 export class Graph {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
@@ -22,7 +19,8 @@ export class Graph {
 
   /** Output of a node by what it computes. */
   readonly #computed = new Map<string, string>();
-  readonly #constants = new Map<string, string>();
+  /** Initializers of one type, shape and sum of bytes. */
+  readonly #constants = new Map<string, TensorProto[]>();
   readonly #weights = new WeakMap<Float32Array, Map<string, string>>();
   readonly #names = new Map<string, number>();
   readonly #scopes: string[] = [];
@@ -75,13 +73,14 @@ export class Graph {
   }
 
   #initializer(rawData: Uint8Array, dims: Shape, dataType: number): string {
-    const key = rawData.length <= comparedBytes ? `${dataType} [${dims}] ${Array.from(rawData).join()}` : undefined;
-    const known = key === undefined ? undefined : this.#constants.get(key);
-    if (known !== undefined) return known;
-    const name = `constant_${this.initializers.length}`;
-    this.initializers.push({ name, dims: [...dims], dataType, rawData });
-    if (key !== undefined) this.#constants.set(key, name);
-    return name;
+    const key = `${dataType} [${dims}] ${checksum(rawData)}`;
+    const alike = this.#constants.get(key) ?? [];
+    const known = alike.find((one) => sameBytes(one.rawData, rawData));
+    if (known) return known.name;
+    const made = { name: `constant_${this.initializers.length}`, dims: [...dims], dataType, rawData };
+    this.initializers.push(made);
+    this.#constants.set(key, [...alike, made]);
+    return made.name;
   }
 
   #freshName(opType: string): string {
@@ -91,6 +90,15 @@ export class Graph {
     return count === 0 ? base : `${base}_${count}`;
   }
 }
+
+/** A number that equal bytes have in common. */
+function checksum(bytes: Uint8Array): number {
+  let sum = bytes.length;
+  for (let i = 0; i < bytes.length; i++) sum = (Math.imul(sum, 31) + bytes[i]!) | 0;
+  return sum;
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((v, i) => v === b[i]);
 
 function attribute(name: string, value: number | readonly number[]): AttributeProto {
   if (typeof value !== "number") return { name, type: attributeTypes.ints, ints: [...value] };

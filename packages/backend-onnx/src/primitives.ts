@@ -169,6 +169,7 @@ function foldBinary(a: OnnxTensor, b: OnnxTensor, shape: Shape, fold: (a: number
 }
 
 function foldTranspose(data: Float32Array, shape: Shape, permutation: readonly number[]): Float32Array {
+  if (permutation.length === 2 && permutation[0] === 1) return transposedMatrix(data, shape[0]!, shape[1]!);
   const strides = stridesOf(shape);
   const outShape = permutation.map((p) => shape[p]!);
   const steps = permutation.map((p) => strides[p]!);
@@ -184,5 +185,17 @@ function foldTranspose(data: Float32Array, shape: Shape, permutation: readonly n
       counter[axis] = 0;
     }
   }
+  return out;
+}
+
+/** Weights are large: in tiles, so that the cache lines of both sides are used while they are there. */
+function transposedMatrix(data: Float32Array, rows: number, columns: number): Float32Array {
+  const tile = 32;
+  const out = new Float32Array(data.length);
+  for (let top = 0; top < rows; top += tile)
+    for (let left = 0; left < columns; left += tile)
+      for (let row = top; row < Math.min(top + tile, rows); row++)
+        for (let column = left; column < Math.min(left + tile, columns); column++)
+          out[column * rows + row] = data[row * columns + column]!;
   return out;
 }
