@@ -16,7 +16,7 @@ import {
 } from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
-import { type DecodeOptions, decodeImage, type ImageInput, nameOf } from "./decode.js";
+import { type DecodeOptions, type ImageInput, loadDecoder, nameOf, readImage } from "./decode.js";
 
 export interface PretrainedOptions {
   /** A name of `backendNames`, or a backend of your own, which stays yours to dispose. Default `cpu`. */
@@ -169,27 +169,48 @@ async function* classifyAll(
   const { config } = model;
   const imageLength = config.channels * config.imageSize[0] * config.imageSize[1];
 
-  /** Decodes and preprocesses one picture into its place. */
-  async function prepare(input: ImageInput): Promise<Float32Array | ClassificationFailure> {
+  /** What `step` gives, or the failure of this picture alone. */
+  async function attempt<R>(input: ImageInput, step: () => Promise<R>): Promise<R | ClassificationFailure> {
     try {
-      const pixels = new Float32Array(imageLength);
-      processImageInto(await decodeImage(input, options), preprocessing, pixels);
-      return pixels;
+      return await step();
     } catch (error) {
       if (!isPptError(error)) throw error;
       return { input, error };
     }
   }
-  const prepareBatch = (start: number) => Promise.all(inputs.slice(start, start + batch).map(prepare));
+  const inBatch = (start: number) => inputs.slice(start, start + batch);
+  const read = (start: number) =>
+    Promise.all(inBatch(start).map((input) => attempt(input, () => readImage(input, options))));
 
-  let next = prepareBatch(0);
+  const decode = await loadDecoder();
+  /** Hands a batch's pictures to the decoder's threads. What it gives becomes the model's input on this one. */
+  async function startDecoding(start: number, encoded: Awaited<ReturnType<typeof read>>) {
+    const decoding = inBatch(start).map((input, i) =>
+      attempt(input, async () => {
+        const bytes = encoded[i]!;
+        if (!(bytes instanceof Uint8Array)) return bytes;
+        const image = await decode(bytes, nameOf(input), options);
+        const pixels = new Float32Array(imageLength);
+        processImageInto(image, preprocessing, pixels);
+        return pixels;
+      }),
+    );
+    const ready = Promise.all(decoding);
+    // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
+    ready.catch(() => {});
+    return { ready };
+  }
+
+  // While the model computes one batch, the next is decoded on other threads. It was read from files before that: a
+  // runtime may keep this thread for the whole run, and then nothing that has to come back to it moves.
+  let decoding = await startDecoding(0, await read(0));
+  let reading = read(batch);
   for (let start = 0; start < inputs.length; start += batch) {
     signal?.throwIfAborted();
-    const prepared = await next;
-    // Decoding runs on other threads while the model computes here.
-    next = prepareBatch(start + batch);
-    // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
-    next.catch(() => {});
+    const prepared = await decoding.ready;
+    decoding = await startDecoding(start + batch, await reading);
+    reading = read(start + 2 * batch);
+    reading.catch(() => {});
 
     const good = prepared.filter((pixels) => pixels instanceof Float32Array);
     const classified = good.length > 0 ? await runBatch(model, good) : undefined;

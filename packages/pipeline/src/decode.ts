@@ -43,40 +43,76 @@ export const nameOf = (input: ImageInput): string =>
  * @throws PptError NOT_FOUND; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures
  */
 export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
-  const { maxBytes, maxPixels, firstFrame } = { ...defaults, ...options };
+  const decode = await loadDecoder();
+  return decode(await readImage(input, options), nameOf(input), options);
+}
+
+/**
+ * The bytes of an encoded picture.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE where they are none or too many
+ */
+export async function readImage(
+  input: ImageInput,
+  { maxBytes = defaults.maxBytes }: DecodeOptions,
+): Promise<Uint8Array> {
   const what = nameOf(input);
   const bytes = input instanceof Uint8Array ? input : await readLimited(input, what, maxBytes);
   if (bytes.length === 0) invalid(what, "the file is empty");
   if (bytes.length > maxBytes) invalid(what, `${bytes.length} bytes are more than the limit of ${maxBytes}`);
+  return bytes;
+}
 
+/** Decodes encoded bytes, called `what` in errors. @throws PptError INVALID_IMAGE */
+export type Decoder = (bytes: Uint8Array, what: string, options: DecodeOptions) => Promise<RgbImage>;
+
+/** A decoder that hands its work to other threads before it returns, so that it goes on while a model keeps this one. */
+export async function loadDecoder(): Promise<Decoder> {
   const { default: sharp } = await import("sharp");
-  try {
-    // Only the header is read here; the limit is checked below, where the message can say more.
-    const { format, width, height, pages = 1 } = await sharp(bytes, { limitInputPixels: false }).metadata();
-    if (!format || !(format in formats))
-      invalid(
-        what,
-        `format ${format ?? "unknown"} is not read: use ${[...new Set(Object.values(formats))].join(", ")}`,
-      );
-    if (width * height > maxPixels)
-      invalid(
-        what,
-        `${width} x ${height} pixels are more than the limit of ${maxPixels}: scale it down, or raise the limit (maxPixels, --max-pixels)`,
-      );
-    if (pages > 1 && !firstFrame)
-      invalid(what, `an animation of ${pages} frames: extract one, or take its first (firstFrame, --first-frame)`);
-    const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ignoreIcc: true })
-      .autoOrient()
-      .toColourspace("srgb")
-      .removeAlpha()
-      .raw({ depth: "uchar" })
-      .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data: info.channels === 1 ? repeatChannel(data) : data };
-  } catch (error) {
-    if (isPptError(error)) throw error;
-    const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
-    return invalid(what, `not a readable picture (${reason})`, error);
-  }
+
+  return async (bytes, what, options) => {
+    const { maxPixels, firstFrame } = { ...defaults, ...options };
+    // The header has no limit of its own, so that the message below can say more.
+    const header = sharp(bytes, { limitInputPixels: false }).metadata();
+    const pixels = looksReadable(bytes)
+      ? sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ignoreIcc: true })
+          .autoOrient()
+          .toColourspace("srgb")
+          .removeAlpha()
+          .raw({ depth: "uchar" })
+          .toBuffer({ resolveWithObject: true })
+      : undefined;
+    // A rejection is seen when it is awaited, if the header is right.
+    pixels?.catch(() => {});
+    try {
+      const { format, width, height, pages = 1 } = await header;
+      if (!pixels || !format || !(format in formats))
+        return invalid(
+          what,
+          `format ${format ?? "unknown"} is not read: use ${[...new Set(Object.values(formats))].join(", ")}`,
+        );
+      if (width * height > maxPixels)
+        invalid(
+          what,
+          `${width} x ${height} pixels are more than the limit of ${maxPixels}: scale it down, or raise the limit (maxPixels, --max-pixels)`,
+        );
+      if (pages > 1 && !firstFrame)
+        invalid(what, `an animation of ${pages} frames: extract one, or take its first (firstFrame, --first-frame)`);
+      const { data, info } = await pixels;
+      return { width: info.width, height: info.height, data: info.channels === 1 ? repeatChannel(data) : data };
+    } catch (error) {
+      if (isPptError(error)) throw error;
+      const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+      return invalid(what, `not a readable picture (${reason})`, error);
+    }
+  };
+}
+
+/** What the formats that are read begin with, `.` for any byte. Nothing else reaches a decoder. */
+const signatures = [/^\xff\xd8/, /^\x89PNG/, /^GIF8/, /^RIFF....WEBP/s, /^....ftyp/s];
+
+function looksReadable(bytes: Uint8Array): boolean {
+  const start = String.fromCharCode(...bytes.subarray(0, 12));
+  return signatures.some((signature) => signature.test(start));
 }
 
 async function readLimited(path: string | URL, what: string, maxBytes: number): Promise<Uint8Array> {

@@ -327,10 +327,13 @@ function valuesOf(config: ImageProcessorConfig): Float32Array {
 
 /** Which input positions make up each output position along one axis, and with which weights. Both bounds ascend. */
 interface Windows {
-  /** First input position. */
-  readonly starts: readonly number[];
-  /** Weights from the first position on, in units of 2^-22. */
-  readonly weights: readonly Int32Array[];
+  /** First input position of each output position. */
+  readonly starts: Int32Array;
+  /** Number of input positions. */
+  readonly lengths: Int32Array;
+  /** Weights in units of 2^-22: output position x has its own from `x * stride` on. */
+  readonly weights: Int32Array;
+  readonly stride: number;
 }
 
 /** Fixed point: 8 bits of pixel, 2 bits of headroom for the filters' overshoot, the rest of 32 for the fraction. */
@@ -357,34 +360,37 @@ const filters = {
 
 /** Windows of the output positions `begin <= x < end` when `from` positions become `to`. */
 function windowsOf(filter: ResampleFilter, from: number, to: number, begin: number, end: number): Windows {
-  const starts: number[] = [];
-  const weights: Int32Array[] = [];
-  const whole = Int32Array.of(one);
   const scale = from / to;
+  const count = end - begin;
   if (from === to || filter === "nearest") {
+    const starts = new Int32Array(count);
     // Adding up is not the same as (x + 0.5) * scale in the last bit, and the last bit may decide on a neighbour.
-    for (let x = 0, center = scale / 2; x < end; x++, center += scale) {
-      if (x < begin) continue;
-      starts.push(Math.min(Math.floor(center), from - 1));
-      weights.push(whole);
-    }
-    return { starts, weights };
+    for (let x = 0, center = scale / 2; x < end; x++, center += scale)
+      if (x >= begin) starts[x - begin] = Math.min(Math.floor(center), from - 1);
+    return { starts, lengths: new Int32Array(count).fill(1), weights: new Int32Array(count).fill(one), stride: 1 };
   }
   const { support, weight } = filters[filter];
   // A picture that shrinks is averaged over a window that grows with it.
   const stretch = Math.max(scale, 1);
-  for (let x = begin; x < end; x++) {
-    const center = (x + 0.5) * scale;
+  const stride = Math.ceil(2 * support * stretch) + 1;
+  const windows = {
+    starts: new Int32Array(count),
+    lengths: new Int32Array(count),
+    weights: new Int32Array(count * stride),
+    stride,
+  };
+  const exact = new Float64Array(stride);
+  for (let x = 0; x < count; x++) {
+    const center = (begin + x + 0.5) * scale;
     const start = Math.max(Math.trunc(center - support * stretch + 0.5), 0);
-    const stop = Math.min(Math.trunc(center + support * stretch + 0.5), from);
-    const exact = Float64Array.from({ length: stop - start }, (_, i) =>
-      weight((start + i - center + 0.5) * (1 / stretch)),
-    );
-    const sum = exact.reduce((total, w) => total + w, 0);
-    starts.push(start);
-    weights.push(Int32Array.from(exact, (w) => roundHalfAwayFromZero((w / sum) * one)));
+    const length = Math.min(Math.trunc(center + support * stretch + 0.5), from) - start;
+    let sum = 0;
+    for (let i = 0; i < length; i++) sum += exact[i] = weight((start + i - center + 0.5) * (1 / stretch));
+    for (let i = 0; i < length; i++) windows.weights[x * stride + i] = roundHalfAwayFromZero((exact[i]! / sum) * one);
+    windows.starts[x] = start;
+    windows.lengths[x] = length;
   }
-  return { starts, weights };
+  return windows;
 }
 
 const roundHalfAwayFromZero = (x: number): number => Math.trunc(x < 0 ? x - 0.5 : x + 0.5);
@@ -407,13 +413,13 @@ function resample({ width, data }: RgbImage, columns: Windows, rows: Windows): R
     while (rows.starts[finished + open.length] === y)
       open.push((spare.pop() ?? new Int32Array(3 * outputWidth)).fill(half));
     if (open.length === 0) continue;
-    resampleRow(bytes.subarray(3 * y * width, 3 * (y + 1) * width), columns, row);
+    resampleRow(bytes, 3 * y * width, columns, row);
     for (let i = 0; i < open.length; i++) {
       const sums = open[i]!;
-      const weight = rows.weights[finished + i]![y - rows.starts[finished + i]!]!;
+      const weight = rows.weights[(finished + i) * rows.stride + y - rows.starts[finished + i]!]!;
       for (let j = 0; j < sums.length; j++) sums[j]! += Math.imul(row[j]!, weight);
     }
-    while (open.length > 0 && rows.starts[finished]! + rows.weights[finished]!.length === y + 1) {
+    while (open.length > 0 && rows.starts[finished]! + rows.lengths[finished]! === y + 1) {
       const sums = open.shift()!;
       const at = 3 * outputWidth * finished;
       for (let j = 0; j < sums.length; j++) output[at + j] = sums[j]! >> fractionBits;
@@ -424,21 +430,22 @@ function resample({ width, data }: RgbImage, columns: Windows, rows: Windows): R
   return { width: outputWidth, height: outputHeight, data: output };
 }
 
-/** One row of pixels, [W, 3] -> [columns, 3]. The clamped array does the clamping. */
-function resampleRow(input: Uint8Array, { starts, weights }: Windows, output: Uint8ClampedArray): void {
-  for (let x = 0; x < starts.length; x++) {
-    const window = weights[x]!;
+/** One row of pixels, from byte `offset` on: [W, 3] -> [columns, 3]. The clamped array does the clamping. */
+function resampleRow(input: Uint8Array, offset: number, columns: Windows, output: Uint8ClampedArray): void {
+  const { starts, lengths, weights, stride } = columns;
+  for (let x = 0, to = 0; x < starts.length; x++, to += 3) {
+    const end = x * stride + lengths[x]!;
     let red = half;
     let green = half;
     let blue = half;
-    for (let i = 0, from = 3 * starts[x]!; i < window.length; i++, from += 3) {
-      const weight = window[i]!;
+    for (let i = x * stride, from = offset + 3 * starts[x]!; i < end; i++, from += 3) {
+      const weight = weights[i]!;
       red = (red + Math.imul(input[from]!, weight)) | 0;
       green = (green + Math.imul(input[from + 1]!, weight)) | 0;
       blue = (blue + Math.imul(input[from + 2]!, weight)) | 0;
     }
-    output[3 * x] = red >> fractionBits;
-    output[3 * x + 1] = green >> fractionBits;
-    output[3 * x + 2] = blue >> fractionBits;
+    output[to] = red >> fractionBits;
+    output[to + 1] = green >> fractionBits;
+    output[to + 2] = blue >> fractionBits;
   }
 }
