@@ -18,9 +18,30 @@ const geometries = { "deit-ti": deit(192, 3), "deit-s": deit(384, 6), "deit-b": 
 
 export const geometryNames = Object.keys(geometries);
 
-export function randomModel(name) {
+/** `config.json` of a geometry, with names for its labels. */
+export const huggingFaceConfig = (name) => {
   if (!Object.hasOwn(geometries, name))
     throw new Error(`unknown geometry '${name}'; known are ${geometryNames.join(", ")}`);
-  const config = parseModelConfig(geometries[name]);
+  const id2label = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [i, `class ${i}`]));
+  return { ...geometries[name], architectures: ["ViTForImageClassification"], id2label };
+};
+
+export function randomModel(name) {
+  const config = parseModelConfig(huggingFaceConfig(name));
   return { config, weights: weightsFrom(randomWeights(config, 1)) };
+}
+
+/** The weights of `randomModel` as a safetensors file. */
+export function randomCheckpoint(name) {
+  const tensors = Object.entries(randomWeights(parseModelConfig(huggingFaceConfig(name)), 1));
+  let offset = 0;
+  const header = {};
+  for (const [key, { shape, data }] of tensors) {
+    header[key] = { dtype: "F32", shape, data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, ...tensors.map(([, { data }]) => new Uint8Array(data.buffer))]);
 }
