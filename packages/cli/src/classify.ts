@@ -12,6 +12,7 @@ export interface ClassifyFlags extends ReductionFlags {
   readonly batch: number;
   readonly firstFrame: boolean;
   readonly maxPixels?: number;
+  readonly verify: boolean;
   readonly json: boolean;
 }
 
@@ -28,6 +29,7 @@ export async function classifyCommand(inputs: readonly string[], flags: Classify
   const classifier = await fromPretrained(flags.model, {
     backend: flags.backend,
     reduction: reductionOf(flags),
+    verify: flags.verify,
   });
   const results: Classification[] = [];
   try {
@@ -62,11 +64,12 @@ const warn = (error: PptError) => void process.stderr.write(`ppt-vit: ${error.me
 
 const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;
 
-function headline({ model, backend, tokens, gmacs, reduction }: ImageClassifier): string {
+function headline({ model, backend, tokens, gmacs, reduction, verification }: ImageClassifier): string {
   const cost = reduction
     ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
     : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
-  return `model ${model} on ${backend}, tokens ${tokens.join(" -> ")}, ${cost}`;
+  const verified = verification ? `, verified (logits ${verification.difference.toExponential(1)} apart)` : "";
+  return `model ${model} on ${backend}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
 }
 
 function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string {
@@ -92,6 +95,7 @@ function report(classifier: ImageClassifier, results: readonly Classification[],
     backend: classifier.backend,
     reduction: classifier.reduction ?? null,
     gmacs: classifier.gmacs,
+    verification: classifier.verification ?? null,
     images: results.map(({ input, labels, stages, latencyMs }) => ({
       file: String(input),
       labels,

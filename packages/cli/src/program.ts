@@ -39,6 +39,7 @@ export function createProgram(): Command {
     .option("--batch <b>", "pictures per run of the model", count(1), 1)
     .option("--first-frame", "take the first frame of animations instead of refusing them", false)
     .option("--max-pixels <n>", "largest picture that is decoded", count(1))
+    .option("--verify", "compare the logits of a known input first: does this device compute rightly?", false)
     .option("--json", "print one JSON document on stdout", false)
     .action(async (inputs: string[], flags: ClassifyFlags, command: Command) => {
       refuseContradiction(flags, command);

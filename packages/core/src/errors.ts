@@ -9,6 +9,7 @@ export type PptErrorCode =
   | "INVALID_IMAGE"
   | "INVALID_OPTION"
   | "NOT_FINITE"
+  | "VERIFICATION_FAILED"
   | "WRITE_FAILED"
   | "NOT_FOUND"
   | "UNKNOWN_BACKEND"

@@ -55,4 +55,12 @@ export {
   type VisionProgram,
 } from "./vit/model.js";
 export type { OutputOptions } from "./vit/program.js";
+export {
+  parseVerificationRecords,
+  recordVerification,
+  type Verification,
+  type VerificationRecord,
+  verificationInput,
+  verifyModel,
+} from "./vit/verification.js";
 export { readParameters, type WeightSource, weightsFrom } from "./vit/weights.js";

@@ -3,7 +3,7 @@
  * vendors only; on photographs its answers mean nothing.
  */
 
-/** Folder with `config.json`, `preprocessor_config.json`, `model.safetensors` and `reduction.json`. */
+/** Folder with `config.json`, `preprocessor_config.json`, `model.safetensors`, `reduction.json`, `verification.json`. */
 export const demoModelUrl = new URL("../model/", import.meta.url);
 
 /** Folder with twelve sample pictures, named `NNN_label.png`. */

@@ -11,7 +11,9 @@ import {
   parseModelConfig,
   parseReduction,
   parseSafetensors,
+  parseVerificationRecords,
   type ReductionConfig,
+  type VerificationRecord,
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
@@ -24,24 +26,35 @@ export interface Checkpoint {
   readonly weights: WeightSource;
   /** The folder's own `reduction.json`, where it has one. */
   readonly reduction?: ReductionConfig;
+  /** The folder's own `verification.json`, where it has one. */
+  readonly verification?: readonly VerificationRecord[];
 }
 
 /**
- * Reads `config.json`, `preprocessor_config.json`, `model.safetensors` and, where present, `reduction.json`.
+ * Reads `config.json`, `preprocessor_config.json`, `model.safetensors` and, where present, `reduction.json` and
+ * `verification.json`.
  * `source` is `demo`, or a folder: `./name`, `../name` or an absolute path. A name and a path are told apart by form.
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS
  */
 export async function readCheckpoint(source: string): Promise<Checkpoint> {
   const folder = await folderOf(source);
-  const [config, preprocessing, weights, reduction] = await Promise.all([
+  const [config, preprocessing, weights, reduction, verification] = await Promise.all([
     readJson(folder, "config.json", "INVALID_CONFIG", parseModelConfig),
     readJson(folder, "preprocessor_config.json", "INVALID_CONFIG", parseImageProcessorConfig),
     readRequired(folder, "model.safetensors").then((bytes) =>
       parseSafetensors(bytes, join(source, "model.safetensors")),
     ),
     readJson(folder, "reduction.json", "INVALID_REDUCTION", parseReduction).catch(unlessMissing),
+    readJson(folder, "verification.json", "INVALID_CONFIG", parseVerificationRecords).catch(unlessMissing),
   ]);
-  return { name: source, config, preprocessing, weights, ...(reduction && { reduction }) };
+  return {
+    name: source,
+    config,
+    preprocessing,
+    weights,
+    ...(reduction && { reduction }),
+    ...(verification && { verification }),
+  };
 }
 
 async function folderOf(source: string): Promise<string> {

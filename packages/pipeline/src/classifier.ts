@@ -17,6 +17,7 @@ import {
 import { createBackend } from "./backends.js";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
 import { type DecodeOptions, type ImageInput, loadDecoder, nameOf, readImage } from "./decode.js";
+import { type ModelVerification, verifyCheckpoint } from "./verify.js";
 
 export interface PretrainedOptions {
   /** A name of `backendNames`, or a backend of your own, which stays yours to dispose. Default `cpu`. */
@@ -26,6 +27,11 @@ export interface PretrainedOptions {
    * `false` runs the unreduced model.
    */
   readonly reduction?: Partial<ReductionConfig> | false;
+  /**
+   * Compare the logits of a known input before anything else is computed: some GPU drivers give wrong numbers without a
+   * word. Takes one run of the model; for a checkpoint without `verification.json` also one on the plain CPU backend.
+   */
+  readonly verify?: boolean;
 }
 
 export interface ClassifyOptions extends DecodeOptions {
@@ -75,6 +81,8 @@ export interface ImageClassifier {
   readonly labels: readonly string[];
   /** What is applied; undefined for the unreduced model. */
   readonly reduction: ReductionConfig | undefined;
+  /** What `verify` found. */
+  readonly verification?: ModelVerification;
   /** Tokens at the start and after each stage. */
   readonly tokens: readonly number[];
   /** Multiply-accumulates of one image, 1e9. */
@@ -99,7 +107,8 @@ export const isFailure = (result: Classification | ClassificationFailure): resul
 /**
  * Loads a checkpoint with token reduction: `demo`, or a folder (`./deit-small`) with `config.json`,
  * `preprocessor_config.json` and `model.safetensors`.
- * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION, UNKNOWN_BACKEND
+ * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION, UNKNOWN_BACKEND,
+ * VERIFICATION_FAILED
  */
 export async function fromPretrained(source: string, options: PretrainedOptions = {}): Promise<ImageClassifier> {
   const { backend: wanted = "cpu" } = options;
@@ -117,11 +126,13 @@ export async function fromPretrained(source: string, options: PretrainedOptions 
         : parseReduction({ ...(checkpoint.reduction ?? publishedReduction), ...options.reduction });
     checkPreprocessing(checkpoint);
     const model = await createVisionModel({ config, weights, backend, reduction });
+    const verification = options.verify ? await verifyCheckpoint(model, backend, checkpoint, reduction) : undefined;
     return {
       model: checkpoint.name,
       backend: backend.name,
       labels: config.labels,
       reduction,
+      ...(verification && { verification }),
       tokens: model.tokens,
       gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
       classifyAll: (inputs, classifyOptions) => classifyAll(model, checkpoint, inputs, classifyOptions),

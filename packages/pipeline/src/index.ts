@@ -13,3 +13,4 @@ export {
   topLabels,
 } from "./classifier.js";
 export { type DecodeOptions, decodeImage, type ImageInput, imageExtensions } from "./decode.js";
+export type { ModelVerification } from "./verify.js";

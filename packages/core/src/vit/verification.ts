@@ -1,0 +1,108 @@
+/** Whether a model computes on one backend what it computed on another: a fixed input and the logits it gave. */
+import { PptError } from "../errors.js";
+import { parseReduction, planReduction, type ReductionConfig } from "../reduction/schedule.js";
+import { show } from "../show.js";
+import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import type { VisionModel } from "./model.js";
+
+/** What a model is verified against. */
+export interface VerificationRecord {
+  /** Chooses the input: see `verificationInput`. */
+  readonly seed: number;
+  /** `null` for the unreduced model. */
+  readonly reduction: ReductionConfig | null;
+  readonly logits: readonly number[];
+}
+
+export interface Verification {
+  /** Largest difference between logits, relative to the largest recorded one. */
+  readonly difference: number;
+  readonly tolerance: number;
+}
+
+/** [1, channels, H, W], noise between -2 and 2, the same on every machine. */
+export function verificationInput({ channels, imageSize }: VisionModelConfig, seed: number): Float32Array {
+  return Float32Array.from({ length: channels * imageSize[0] * imageSize[1] }, (_, i) => {
+    // Integer mixing, so that no floating-point function can differ between machines.
+    let hash = Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(seed, 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+    hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
+    return ((hash ^ (hash >>> 15)) >>> 0) / 2 ** 30 - 2;
+  });
+}
+
+/** Nearer to its threshold than this, relative to it, a variance may decide otherwise on another backend. */
+const decisionMargin = 0.01;
+const seedsTried = 32;
+
+/**
+ * Records what a model gives for the first input whose policies are clear.
+ * @throws PptError INVALID_INPUT where all inputs lie at the edge of a threshold.
+ */
+export async function recordVerification(
+  model: VisionModel,
+  reduction: ReductionConfig | undefined,
+): Promise<VerificationRecord> {
+  const { config } = model;
+  const plan = planReduction(reduction, {
+    layers: config.layers,
+    tokens: tokenCount(config),
+    protectedTokens: specialTokens(config),
+  });
+  for (let seed = 1; seed <= seedsTried; seed++) {
+    const { logits, stages } = await model.run({ pixelValues: verificationInput(config, seed), batch: 1 });
+    const clear = plan.stages.every(({ threshold }, i) => {
+      if (typeof threshold === "string") return true;
+      return Math.abs(stages[i]!.variances[0]! - threshold) > decisionMargin * threshold;
+    });
+    if (clear) return { seed, reduction: reduction ?? null, logits: Array.from(logits.data) };
+  }
+  throw new PptError(
+    "INVALID_INPUT",
+    `verification: ${seedsTried} noise inputs all lie within ${decisionMargin} of a threshold of ${show(reduction)}`,
+  );
+}
+
+/**
+ * Compares a model with a record. `tolerance` is relative to the largest recorded logit.
+ * @throws PptError VERIFICATION_FAILED where they differ by more.
+ */
+export async function verifyModel(
+  model: VisionModel,
+  { seed, logits: recorded }: VerificationRecord,
+  tolerance: number,
+): Promise<Verification> {
+  const { logits } = await model.run({ pixelValues: verificationInput(model.config, seed), batch: 1 });
+  if (recorded.length !== logits.data.length)
+    throw new PptError("VERIFICATION_FAILED", `${logits.data.length} logits, ${recorded.length} were recorded`);
+  const largest = recorded.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const distances = recorded.map((value, i) => Math.abs(logits.data[i]! - value));
+  const difference = distances.reduce((most, distance) => Math.max(most, distance), 0) / largest;
+  // Negated, so that NaN fails too.
+  if (distances.some(Number.isNaN) || !(difference <= tolerance))
+    throw new PptError(
+      "VERIFICATION_FAILED",
+      `the logits of a known input are ${difference.toExponential(1)} of the largest away from the recorded ones, at most ${tolerance} is right: this device or its driver computes wrongly, choose another backend`,
+    );
+  return { difference, tolerance };
+}
+
+/** `verification.json` of a checkpoint: one record for each setting. @throws PptError INVALID_CONFIG */
+export function parseVerificationRecords(json: unknown): readonly VerificationRecord[] {
+  const fail = (what: string): never => {
+    throw new PptError("INVALID_CONFIG", `verification records: ${what}`);
+  };
+  if (!Array.isArray(json)) return fail(`expected a list, got ${show(json)}`);
+  return json.map((entry: unknown) => {
+    if (typeof entry !== "object" || entry === null) return fail(`expected an object, got ${show(entry)}`);
+    const { seed, reduction, logits } = entry as Record<string, unknown>;
+    if (typeof seed !== "number" || !Number.isInteger(seed)) return fail(`seed is ${show(seed)}`);
+    if (!Array.isArray(logits) || logits.length === 0 || !logits.every(Number.isFinite))
+      return fail(`logits are ${show(logits)}`);
+    return {
+      seed,
+      logits: logits as number[],
+      reduction: reduction === null ? null : parseReduction(reduction),
+    };
+  });
+}
