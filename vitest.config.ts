@@ -13,5 +13,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    // TensorFlow.js's gradients come only as modules that name each other without file endings, which Node does not load.
+    server: { deps: { inline: [/tfjs-core\/dist\/(?!tf-core\.node)/] } },
   },
 });

@@ -13,12 +13,12 @@ import {
   type Tensors,
 } from "@ppt-vit/core";
 import { type Engine, openEngine } from "./engine.js";
-import { habitsOf } from "./habits.js";
 import { tfjsOverrides } from "./overrides.js";
 import { type Held, holdTensors, tfjsPrimitives, upload } from "./primitives.js";
 import { probe } from "./probe.js";
 import { engineOf, loadTfjs, type TfjsDevice } from "./runtime.js";
 import type { Tfjs, TfjsTensor, TfTensor } from "./tfjs.js";
+import { traitsOf } from "./traits.js";
 
 export interface TfjsBackendOptions {
   /** TensorFlow.js, as your application uses it. Loaded by device when left out. */
@@ -76,10 +76,18 @@ export async function createTfjsBackend({ tf, device }: TfjsBackendOptions = {})
 /** wasm runs everywhere, and starts without a native package or a GPU. */
 const defaultDevice = "wasm";
 
-/** Primitives and composites on the active engine; what `held` keeps is made once. */
-export function heldOps({ tf, name }: Engine, held: Held): Ops<TfjsTensor> {
-  const habits = habitsOf(name);
-  return resolveOps(tfjsPrimitives(tf, held, habits), tfjsOverrides(tf, held, habits));
+function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held): Ops<TfjsTensor> {
+  const traits = traitsOf(name);
+  return resolveOps(tfjsPrimitives(tf, held, traits), tfjsOverrides(tf, held, traits));
+}
+
+/**
+ * The operations on the engine that is active now, to run a program as part of your own code: under a gradient tape, with
+ * variables for parameters. Call them inside `tf.tidy`; `dispose` frees the constants that they keep.
+ */
+export function createTfjsOps(tf: Tfjs): { readonly ops: Ops<TfjsTensor>; dispose(): void } {
+  const held = holdTensors(tf);
+  return { ops: heldOps({ tf, name: tf.getBackend() }, held), dispose: () => held.dispose() };
 }
 
 function compile(

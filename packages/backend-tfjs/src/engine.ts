@@ -31,10 +31,11 @@ export async function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
       `TensorFlow.js has no engine '${chosen}' here; registered: ${registered}. ${howToRegister(chosen)}`,
     );
   }
-  if (!(await tf.setBackend(chosen)))
-    throw new PptError("BACKEND_UNAVAILABLE", `the TensorFlow.js engine '${chosen}' did not start. ${advice(chosen)}`);
+  const started = await tf.setBackend(chosen);
   const backend = state.findBackend(chosen);
   if (before && before !== chosen) await tf.setBackend(before);
+  if (!started)
+    throw new PptError("BACKEND_UNAVAILABLE", `the TensorFlow.js engine '${chosen}' did not start. ${advice(chosen)}`);
 
   /** Both engines are started, so TensorFlow.js changes between them at once, before its promise resolves. */
   function activate(engine: string): void {

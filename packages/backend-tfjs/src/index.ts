@@ -1,3 +1,10 @@
-export { createTfjsBackend, type TfjsBackend, type TfjsBackendOptions, type TfjsExecutable } from "./backend.js";
+export {
+  createTfjsBackend,
+  createTfjsOps,
+  type TfjsBackend,
+  type TfjsBackendOptions,
+  type TfjsExecutable,
+} from "./backend.js";
+export { pixelsToInput } from "./pixels.js";
 export type { TfjsDevice } from "./runtime.js";
-export type { Tfjs } from "./tfjs.js";
+export type { Tfjs, TfjsTensor } from "./tfjs.js";

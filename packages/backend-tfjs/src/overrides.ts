@@ -1,29 +1,26 @@
 /** Composites that TensorFlow.js runs faster than their default decompositions. */
 import type { Overrides } from "@ppt-vit/core";
-import type { Habits } from "./habits.js";
-import type { Held } from "./primitives.js";
+import { type Held, multiply } from "./primitives.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
+import type { Traits } from "./traits.js";
 
-export function tfjsOverrides(tf: Tfjs, held: Held, habits: Habits): Overrides<TfjsTensor> {
+export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<TfjsTensor> {
   return (ops, defaults) => ({
     linear(x, weight, bias) {
       const [O, I] = weight.shape as [number, number];
-      const transposed = weight.kept ? held.once(weight, () => tf.transpose(weight)) : tf.transpose(weight);
-      const product = tf.fused.matMul({
-        a: tf.reshape(x, [-1, I]) as TfTensor,
-        b: transposed as TfTensor,
-        ...(bias && { bias }),
-      });
+      // Once for a parameter; a variable changes, and its gradient has to pass.
+      const transposed = held.has(weight) ? held.once(weight, () => tf.transpose(weight)) : tf.transpose(weight);
+      const product = multiply(tf, traits, tf.reshape(x, [-1, I]), transposed, bias);
       return asOurs(tf.reshape(product, [...x.shape.slice(0, -1), O]));
     },
 
     softmax: (x, axis = -1) =>
-      axis === -1 || axis === x.shape.length - 1 ? asOurs(tf.softmax(x)) : defaults.softmax(x),
+      axis === -1 || axis === x.shape.length - 1 ? asOurs(tf.softmax(x)) : defaults.softmax(x, axis),
 
     activation(x, kind) {
       switch (kind) {
         case "gelu":
-          return habits.slowErf ? asOurs(geluBySigmoid(tf, held, x)) : defaults.activation(x, kind);
+          return traits.slowErf ? asOurs(geluBySigmoid(tf, held, x)) : defaults.activation(x, kind);
         case "gelu_tanh": {
           // (1 + tanh z) / 2 = sigmoid(2 z)
           const cube = ops.mul(ops.mul(x, x), x);
@@ -35,17 +32,6 @@ export function tfjsOverrides(tf: Tfjs, held: Held, habits: Habits): Overrides<T
         case "relu":
           return asOurs(tf.relu(x));
       }
-    },
-
-    attention(q, k, v, { heads, scale, logSize }) {
-      const [B, M, C] = q.shape as [number, number, number];
-      const N = k.shape[1]!;
-      const split = (x: TfjsTensor, permutation: number[]) =>
-        ops.transpose(ops.reshape(x, [B, x.shape[1]!, heads, C / heads]), permutation);
-      const logits = ops.matMul(split(ops.mul(q, scale), [0, 2, 1, 3]), split(k, [0, 2, 3, 1]));
-      const biased = logSize ? ops.add(logits, ops.reshape(logSize, [logSize.shape[0]!, 1, 1, N])) : logits;
-      const mixed = ops.matMul(asOurs(tf.softmax(biased)), split(v, [0, 2, 1, 3]));
-      return ops.reshape(ops.transpose(mixed, [0, 2, 1, 3]), [B, M, C]);
     },
   });
 }

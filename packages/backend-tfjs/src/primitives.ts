@@ -7,27 +7,36 @@ import {
   type Shape,
   sameShape,
   sizeOf,
+  withLength,
 } from "@ppt-vit/core";
-import type { Habits } from "./habits.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
+import type { Traits } from "./traits.js";
 
 /** Tensors that outlive a run: parameters, the program's constants, and what is derived from them once. */
 export interface Held {
   /** The tensor that `make` made for `key`, made at the first call. */
   once(key: unknown, make: () => TfTensor): TfjsTensor;
+  /** Whether the tensor is one of them. */
+  has(x: TfTensor): boolean;
   dispose(): void;
 }
 
 export function holdTensors(tf: Tfjs): Held {
   const tensors = new Map<unknown, TfTensor>();
+  const own = new Set<TfTensor>();
   return {
     once(key, make) {
-      const tensor = tensors.get(key) ?? tf.keep(make());
+      const known = tensors.get(key);
+      if (known) return asOurs(known);
+      const tensor = tf.keep(make());
       tensors.set(key, tensor);
+      own.add(tensor);
       return asOurs(tensor);
     },
+    has: (x) => own.has(x),
     dispose() {
-      for (const tensor of tensors.values()) tensor.dispose();
+      for (const tensor of own) tensor.dispose();
+      own.clear();
       tensors.clear();
     },
   };
@@ -36,7 +45,7 @@ export function holdTensors(tf: Tfjs): Held {
 /** A tensor of these values. They are shared, not copied, where the engine works on host memory. */
 export const upload = (tf: Tfjs, { data, shape }: HostTensor): TfTensor => tf.tensor(data, [...shape], "float32");
 
-export function tfjsPrimitives(tf: Tfjs, held: Held, habits: Habits): Primitives<TfjsTensor> {
+export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives<TfjsTensor> {
   /** Numbers become tensors of the device, each of them once. */
   const tensorOf = (x: Operand<TfjsTensor>): TfTensor =>
     typeof x === "number" ? held.once(x, () => tf.scalar(x, "float32")) : x;
@@ -55,19 +64,20 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, habits: Habits): Primitives
   function spread(x: Operand<TfjsTensor>, shape: Shape): TfTensor {
     if (typeof x === "number") return tf.fill([...shape], x, "float32");
     if (sameShape(x.shape, shape)) return x;
-    if (!habits.slowSpread) return tf.broadcastTo(x, [...shape]);
+    if (!traits.slowSpread) return tf.broadcastTo(x, [...shape]);
     return x.dtype === "bool"
       ? tf.notEqual(tf.add(tf.cast(x, "float32"), tf.zeros([...shape])), tf.zeros([...shape]))
       : tf.add(x, tf.zeros([...shape]));
   }
 
   const comparison =
-    (op: "greater" | "equal") =>
+    (op: "greater" | "equal" | "notEqual") =>
     (a: Operand<TfjsTensor>, b: Operand<TfjsTensor>): TfjsTensor => {
-      if (!habits.slowSpread || typeof a === "number" || typeof b === "number")
-        return asOurs(tf[op](tensorOf(a), tensorOf(b)));
+      const compare = tf.engine().isTapeOn() ? constantToGradients(tf, tf[op]) : tf[op];
+      if (!traits.slowSpread || typeof a === "number" || typeof b === "number")
+        return asOurs(compare(tensorOf(a), tensorOf(b)));
       const shape = broadcastShapes(op, a.shape, b.shape);
-      return asOurs(tf[op](spread(a, shape), spread(b, shape)));
+      return asOurs(compare(spread(a, shape), spread(b, shape)));
     };
 
   /** x [n, rows, columns] -> n matrices, without a copy of the whole for each of them. */
@@ -85,40 +95,51 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, habits: Habits): Primitives
     const [M, K, N] = [a.shape.at(-2)!, a.shape.at(-1)!, b.shape.at(-1)!];
     const leading = broadcastShapes("matMul", left, right);
     // One matrix for all of a: the rows of all its matrices in one product.
-    if (sizeOf(right) === 1)
-      return tf.reshape(tf.matMul(tf.reshape(a, [-1, K]), tf.reshape(b, [K, N])), [...leading, M, N]);
+    if (sizeOf(right) === 1) {
+      const rows = multiply(tf, traits, tf.reshape(a, [-1, K]), tf.reshape(b, [K, N]));
+      return tf.reshape(rows, [...leading, M, N]);
+    }
     // TensorFlow.js takes the smaller batch in turns instead of broadcasting each dimension.
     const x = sizeOf(left) === 1 || sameShape(left, leading) ? a : spread(asOurs(a), [...leading, M, K]);
     const y = sameShape(right, leading) ? b : spread(asOurs(b), [...leading, K, N]);
     // A gradient cannot pass through gatherND.
-    if (!habits.slowBatches || tf.engine().isTapeOn()) return tf.matMul(x, y);
+    if (!traits.slowBatches || tf.engine().isTapeOn()) return multiply(tf, traits, x, y);
     const n = sizeOf(leading);
     const xs = sizeOf(left) === 1 ? new Array<TfTensor>(n).fill(tf.reshape(a, [M, K])) : matrices(x, n);
     const products = matrices(y, n).map((matrix, i) => tf.matMul(xs[i]!, matrix));
     return tf.reshape(tf.concat(products, 0), [...leading, M, N]);
   }
 
+  const slice = (x: TfTensor, axis: number, start: number, length: number): TfTensor =>
+    tf.slice(
+      x,
+      x.shape.map((_, i) => (i === axis ? start : 0)),
+      [...withLength(x.shape, axis, length)],
+    );
+
+  const pad = (x: TfTensor, axis: number, before: number, after: number): TfTensor =>
+    tf.pad(
+      x,
+      x.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
+    );
+
   return {
     constant: (host) => held.once(host, () => upload(tf, host)),
     reshape: (x, shape) => asOurs(tf.reshape(x, [...shape])),
     transpose: (x, permutation) => asOurs(transpose(tf, x, permutation)),
     slice(x, axis, start, end, step = 1) {
-      const begin = x.shape.map((_, i) => (i === axis ? start : 0));
-      const along = (value: number) => x.shape.map((n, i) => (i === axis ? value : n));
-      if (step === 1) return asOurs(tf.slice(x, begin, along(end - start)));
-      const steps = x.shape.map((_, i) => (i === axis ? step : 1));
-      return asOurs(tf.stridedSlice(x, begin, along(end), steps));
+      if (step === 1) return asOurs(slice(x, axis, start, end - start));
+      // As the first of every `step` elements: TensorFlow.js has no gradient for its strided slice.
+      const count = Math.ceil((end - start) / step);
+      const missing = Math.max(0, start + count * step - x.shape[axis]!);
+      const groups = slice(missing > 0 ? pad(x, axis, 0, missing) : x, axis, start, count * step);
+      const apart = tf.reshape(groups, [...x.shape.slice(0, axis), count, step, ...x.shape.slice(axis + 1)]);
+      return asOurs(tf.reshape(slice(apart, axis + 1, 0, 1), [...withLength(x.shape, axis, count)]));
     },
-    pad: (x, axis, before, after) =>
-      asOurs(
-        tf.pad(
-          x,
-          x.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
-        ),
-      ),
+    pad: (x, axis, before, after) => asOurs(pad(x, axis, before, after)),
     // TensorFlow.js stores no half precision; what is asked to be half stays float32.
     // Its own cast to bool keeps other numbers than 0 and 1 on some engines.
-    cast: (x, dtype) => asOurs(dtype === "bool" ? tf.notEqual(x, tensorOf(0)) : tf.cast(x, "float32")),
+    cast: (x, dtype) => (dtype === "bool" ? comparison("notEqual")(x, 0) : asOurs(tf.cast(x, "float32"))),
     add: arithmetic("add"),
     sub: arithmetic("sub"),
     mul: arithmetic("mul"),
@@ -139,6 +160,19 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, habits: Habits): Primitives
     matMul: (a, b) => asOurs(matMul(a, b)),
     scope: <R>(name: string, body: () => R) => tf.tidy(name, body as () => TfTensor) as R,
   };
+}
+
+/** The comparison with a gradient of 0, which TensorFlow.js does not know by itself. */
+const constantToGradients = (tf: Tfjs, compare: (a: TfTensor, b: TfTensor) => TfTensor) =>
+  tf.customGrad((a, b) => ({
+    value: compare(a as TfTensor, b as TfTensor),
+    gradFunc: () => [tf.zerosLike(a as TfTensor), tf.zerosLike(b as TfTensor)],
+  }));
+
+/** a [..., M, K] times b [..., K, N], plus bias [N]. */
+export function multiply(tf: Tfjs, { dirtyPadding }: Traits, a: TfTensor, b: TfTensor, bias?: TfTensor): TfTensor {
+  const clean = (x: TfTensor) => (dirtyPadding && a.shape.at(-1)! % 2 === 1 ? tf.div(x, 1) : x);
+  return bias ? tf.fused.matMul({ a: clean(a), b: clean(b), bias }) : tf.matMul(clean(a), clean(b));
 }
 
 /**

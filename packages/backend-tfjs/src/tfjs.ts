@@ -13,6 +13,7 @@ export type Tfjs = Pick<
   | "cast"
   | "clipByValue"
   | "concat"
+  | "customGrad"
   | "div"
   | "engine"
   | "equal"
@@ -40,7 +41,6 @@ export type Tfjs = Pick<
   | "softmax"
   | "sqrt"
   | "square"
-  | "stridedSlice"
   | "sub"
   | "sum"
   | "tanh"
@@ -49,6 +49,7 @@ export type Tfjs = Pick<
   | "transpose"
   | "where"
   | "zeros"
+  | "zerosLike"
 >;
 
 /** A tensor of TensorFlow.js. */

@@ -1,0 +1,27 @@
+/** From pixels that are tensors already, as `tf.browser.fromPixels` gives them, to a model's input. */
+import { type ImageProcessorConfig, PptError, showShape } from "@ppt-vit/core";
+import type { Tfjs, TfTensor } from "./tfjs.js";
+
+/**
+ * pixels [H, W, 3] or [B, H, W, 3], 0 to 255 -> pixel_values [B, 3, H, W], rescaled and normalised on the device that
+ * holds them, with the values of `processImage` to rounding. It does not resize: give it pixels of the model's size.
+ * `tf.image.resizeBilinear` and a canvas can resize before, but not to the same pixels as Pillow, whose filters widen when
+ * a picture shrinks; `resizeAndCrop` of `@ppt-vit/core` does, on the host.
+ * @throws PptError INVALID_IMAGE where the shape is another one
+ */
+export function pixelsToInput(tf: Tfjs, pixels: TfTensor, config: ImageProcessorConfig): TfTensor {
+  const { shape } = pixels;
+  if ((shape.length !== 3 && shape.length !== 4) || shape.at(-1) !== 3)
+    throw new PptError(
+      "INVALID_IMAGE",
+      `pixelsToInput: expected pixels [H,W,3] or [B,H,W,3], got ${showShape(shape)}: tf.browser.fromPixels(image, 3) makes such`,
+    );
+  return tf.tidy(() => {
+    const images = tf.reshape(tf.cast(pixels, "float32"), [-1, ...shape.slice(-3)]);
+    const rescaled = config.doRescale ? tf.mul(images, config.rescaleFactor) : images;
+    const normalised = config.doNormalize
+      ? tf.div(tf.sub(rescaled, [...config.imageMean]), [...config.imageStd])
+      : rescaled;
+    return tf.transpose(normalised, [0, 3, 1, 2]);
+  });
+}

@@ -1,0 +1,16 @@
+import { memory } from "@tensorflow/tfjs-core";
+import { describe, expect, it } from "vitest";
+import { describeConformance } from "./describe-conformance.js";
+import { useWebGpu } from "./webgpu.js";
+
+const found = await useWebGpu();
+
+describe("WebGPU in Node", () => {
+  it.skipIf(!process.env.CI && !found)("has a Vulkan driver to test with (Debian's chromium and libvulkan1)", () => {
+    expect(found).toBe(true);
+  });
+});
+
+// A whole model takes half a second on a software driver: what runs it dozens of times is left to the other engines.
+const cases = ["primitive:", "composite:", "golden:", "model:", "lifecycle: c", "lifecycle: m", "lifecycle: t"];
+if (found) describeConformance("TensorFlow.js, WebGPU in Node", { device: "webgpu" }, () => memory().numTensors, cases);
