@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
 import { findBrowser } from "../../scripts/browser.mjs";
@@ -29,11 +29,11 @@ export const launchBrowser = (): Promise<Browser> =>
 /** Bundled from dist, as a bundler of any application would take the packages. */
 async function bundle(entry: string): Promise<string> {
   const dist = (name: string) => join(root, "packages", name, "dist/index.js");
-  const names = ["core", "backend-cpu", "backend-onnx", "conformance"];
+  const names = ["core", "backend-cpu", "backend-onnx", "backend-tfjs", "conformance"];
   for (const name of names)
     if (!existsSync(dist(name))) throw new Error(`${name}/dist is missing: run pnpm build first`);
   const { outputFiles } = await build({
-    entryPoints: [join(root, "test/browser", entry)],
+    entryPoints: [resolve(root, "test/browser", entry)],
     bundle: true,
     format: "esm",
     platform: "browser",
@@ -53,7 +53,7 @@ const contentTypes: Readonly<Record<string, string>> = {
 };
 
 export interface ServeOptions {
-  /** Address of a script, and the file of `test/browser/` it is bundled from. The first is the page's own. */
+  /** Address of a script, and the file it is bundled from, relative to `test/browser/`. The first is the page's own. */
   readonly scripts: Readonly<Record<string, string>>;
   /** First part of an address, and the folder it stands for. */
   readonly folders: Readonly<Record<string, string>>;

@@ -1,0 +1,81 @@
+/** TensorFlow.js in a real browser: wasm with threads, WebGL and WebGPU over SwiftShader. */
+import type { Server } from "node:http";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { root } from "../scripts/workspace.mjs";
+import { browserPath, launchBrowser, serve } from "./browser/serve.js";
+
+const backend = join(root, "packages/backend-tfjs");
+const wasmPackage = createRequire(join(backend, "package.json")).resolve("@tensorflow/tfjs-backend-wasm/package.json");
+
+describe.skipIf(!browserPath)("the TensorFlow.js backend in a browser", () => {
+  let server: Server;
+  let url: string;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    ({ server, url } = await serve({
+      scripts: { "/page.js": join(backend, "test/page.ts") },
+      folders: { wasm: join(dirname(wasmPackage), "dist"), golden: join(root, "packages/conformance/golden") },
+    }));
+    browser = await launchBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  });
+  // A page for each test: flags of TensorFlow.js hold for a page.
+  beforeEach(async () => {
+    page = await browser.newPage();
+    await page.goto(url);
+    await page.waitForFunction(() => "runTfjsConformance" in window);
+  });
+  afterEach(() => page.close());
+
+  // Every shader is compiled for a CPU here, so whole models beyond the golden cases are left to Node.
+  const cases = ["primitive:", "composite:", "golden:"];
+
+  test("wasm passes the whole suite", { timeout: 300_000 }, async () => {
+    const report = await page.evaluate(() => window.runTfjsConformance("wasm", [""]));
+    expect(report).toMatchObject({ name: "tfjs-wasm", precision: "float32", nonFinite: true, failures: [] });
+    expect(report.passed).toBeGreaterThan(160);
+  });
+
+  test("WebGPU passes operations and golden cases", { timeout: 600_000 }, async () => {
+    const report = await page.evaluate((cases) => window.runTfjsConformance("webgpu", cases), cases);
+    expect(report).toMatchObject({ name: "tfjs-webgpu", precision: "float32", nonFinite: true, failures: [] });
+    expect(report.passed).toBeGreaterThan(130);
+  });
+
+  test("WebGL passes operations and golden cases", { timeout: 600_000 }, async () => {
+    const report = await page.evaluate((cases) => window.runTfjsConformance("webgl", cases), cases);
+    expect(report).toMatchObject({ name: "tfjs-webgl", precision: "float32", nonFinite: false, failures: [] });
+    expect(report.passed).toBeGreaterThan(130);
+  });
+
+  test("WebGL without float32 textures says so, and passes products, sums and slices", {
+    timeout: 300_000,
+  }, async () => {
+    const report = await page.evaluate(() =>
+      window.runTfjsConformance("webgl", ["primitive: m", "primitive: s"], { WEBGL_FORCE_F16_TEXTURES: true }),
+    );
+    expect(report).toMatchObject({ precision: "reduced", nonFinite: false, failures: [] });
+    expect(report.passed).toBeGreaterThan(20);
+  });
+
+  test.each(["webgl", "webgpu"] as const)("%s: a picture goes in and logits come out on the GPU", async (device) => {
+    const { reads, sameAsRun, tensorsLeft } = await page.evaluate((device) => window.classifyOnGpu(device), device);
+    expect(reads).toBe(0);
+    expect(sameAsRun).toBe(true);
+    expect(tensorsLeft).toBe(0);
+  });
+
+  test("a lost WebGL context is an error, not zeros", async () => {
+    expect(await page.evaluate(() => window.runAfterContextLoss())).toBe(
+      "BACKEND_UNAVAILABLE the TensorFlow.js engine 'webgl' failed: the WebGL context was lost",
+    );
+  });
+});
