@@ -12,6 +12,16 @@ const onnx = (device: "cpu" | "webgpu" | "wasm", runtime: string): Loader => ({
   create: async () => (await import("@ppt-vit/backend-onnx")).createOnnxBackend({ device }),
 });
 
+const tfjs = (device: "cpu" | "wasm" | "webgpu" | "node" | "node-gpu"): Loader => ({
+  packages: [
+    "@ppt-vit/backend-tfjs",
+    ...(device.startsWith("node")
+      ? [`@tensorflow/tfjs-${device}`]
+      : ["@tensorflow/tfjs-core", `@tensorflow/tfjs-backend-${device}`]),
+  ],
+  create: async () => (await import("@ppt-vit/backend-tfjs")).createTfjsBackend({ device }),
+});
+
 const loaders: Readonly<Record<string, Loader>> = {
   cpu: {
     packages: ["@ppt-vit/backend-cpu"],
@@ -20,6 +30,11 @@ const loaders: Readonly<Record<string, Loader>> = {
   "onnx-cpu": onnx("cpu", "onnxruntime-node"),
   "onnx-webgpu": onnx("webgpu", "onnxruntime-node"),
   "onnx-wasm": onnx("wasm", "onnxruntime-web"),
+  "tfjs-cpu": tfjs("cpu"),
+  "tfjs-wasm": tfjs("wasm"),
+  "tfjs-webgpu": tfjs("webgpu"),
+  "tfjs-node": tfjs("node"),
+  "tfjs-node-gpu": tfjs("node-gpu"),
 };
 
 /** Names that `createBackend` knows. */
