@@ -1,6 +1,5 @@
 /** Models to measure: published geometries with seeded random weights. Speed does not depend on the weights' values. */
-import { randomWeights } from "@ppt-vit/conformance";
-import { parseModelConfig, weightsFrom } from "@ppt-vit/core";
+import { parseModelConfig, randomWeights, weightsFrom } from "@ppt-vit/core";
 
 const deit = (hidden_size, num_attention_heads) => ({
   model_type: "vit",

@@ -1,6 +1,6 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { randomWeights, tinyConfig } from "@ppt-vit/conformance";
-import { createVisionModel, weightsFrom } from "@ppt-vit/core";
+import { tinyConfig } from "@ppt-vit/conformance";
+import { createVisionModel, randomWeights, weightsFrom } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 import { Arena } from "../src/arena.js";
 import { heldBytes } from "./held-bytes.js";

@@ -1,8 +1,8 @@
 /** Exported files: what they record, and that they compute what the program computes. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
-import { randomWeights, tinyConfig } from "@ppt-vit/conformance";
-import { createVisionModel, type ReductionConfig, weightsFrom } from "@ppt-vit/core";
+import { tinyConfig } from "@ppt-vit/conformance";
+import { createVisionModel, type ReductionConfig, randomWeights, weightsFrom } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 

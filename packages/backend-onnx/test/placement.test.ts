@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { traceProgram } from "@ppt-vit/backend-onnx";
-import { randomWeights, tinyConfig } from "@ppt-vit/conformance";
-import { prepareVisionProgram, weightsFrom } from "@ppt-vit/core";
+import { tinyConfig } from "@ppt-vit/conformance";
+import { prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
 import { afterAll, describe, expect, it } from "vitest";
 import { useSoftwareVulkan } from "./webgpu.js";
 

@@ -1,6 +1,13 @@
 /** The suite's tiny model as a compiled program, for tests of what surrounds a run. */
-import { randomWeights, tinyConfig } from "@ppt-vit/conformance";
-import { type HostTensor, hostTensor, prepareVisionProgram, type ReductionConfig, weightsFrom } from "@ppt-vit/core";
+import { tinyConfig } from "@ppt-vit/conformance";
+import {
+  type HostTensor,
+  hostTensor,
+  prepareVisionProgram,
+  type ReductionConfig,
+  randomWeights,
+  weightsFrom,
+} from "@ppt-vit/core";
 
 export const reduction: ReductionConfig = { layers: [0, 1], tokensRemoved: 3, threshold: { scaleFree: 0.6 } };
 

@@ -4,6 +4,7 @@ import {
   type HostTensor,
   hostTensor,
   type Program,
+  random,
   type Shape,
   showShape,
   type Tensors,
@@ -26,17 +27,6 @@ export const reducedTolerance = 0.15;
 
 /** Makes a fresh backend. */
 export type CreateBackend = () => Backend | Promise<Backend>;
-
-/** A repeatable source of numbers in [0, 1) (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Values spread evenly over [low, high). */
 export function uniform(shape: Shape, seed: number, low = -2, high = 2): HostTensor {

@@ -1,7 +1,14 @@
 /** Creating, running, disposing: nothing leaks, nothing is shared by accident, misuse gets a typed error. */
-import { type Backend, createVisionModel, type HostTensor, type Program, weightsFrom } from "@ppt-vit/core";
+import {
+  type Backend,
+  createVisionModel,
+  type HostTensor,
+  type Program,
+  randomWeights,
+  weightsFrom,
+} from "@ppt-vit/core";
 import { type ConformanceCase, type CreateBackend, expectClose, expectError, uniform, withBackend } from "./harness.js";
-import { randomWeights, tinyConfig } from "./models.js";
+import { tinyConfig } from "./models.js";
 
 const double: Program = (ops, params, { x }) => ({ y: ops.mul(ops.add(x!, params.shift!), 2) });
 

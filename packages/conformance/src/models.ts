@@ -5,8 +5,8 @@ import {
   type HostTensor,
   hostTensor,
   type OutputOptions,
-  patchCount,
   type ReductionConfig,
+  randomWeights,
   specialTokens,
   type VisionModelConfig,
   type VisionOutput,
@@ -16,7 +16,6 @@ import {
   type ConformanceCase,
   type CreateBackend,
   expectClose,
-  random,
   reducedTolerance,
   uniform,
   withBackend,
@@ -40,44 +39,6 @@ export const tinyConfig: VisionModelConfig = {
   pooling: "class",
   labels: ["a", "b", "c", "d", "e"],
 };
-
-/** Random weights under timm's names, large enough that attention is far from uniform. */
-export function randomWeights(config: VisionModelConfig, seed: number): Record<string, HostTensor> {
-  const { hiddenSize: C, intermediateSize, layers, channels, patchSize, labels } = config;
-  const next = random(seed);
-  const normal = (shape: number[], deviation: number) =>
-    hostTensor(shape, () => deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
-  const weights: Record<string, HostTensor> = {};
-  const linear = (name: string, O: number, I: number) => {
-    weights[`${name}.weight`] = normal([O, I], 2 / Math.sqrt(I));
-    weights[`${name}.bias`] = normal([O], 0.1);
-  };
-  const norm = (name: string) => {
-    weights[`${name}.weight`] = hostTensor([C], () => 0.8 + 0.4 * next());
-    weights[`${name}.bias`] = normal([C], 0.1);
-  };
-  weights.cls_token = normal([1, 1, C], 1);
-  if (config.distillationToken) weights.dist_token = normal([1, 1, C], 1);
-  weights.pos_embed = normal([1, specialTokens(config) + patchCount(config), C], 0.5);
-  weights["patch_embed.proj.weight"] = normal(
-    [C, channels, ...patchSize],
-    1 / Math.sqrt(channels * patchSize[0] * patchSize[1]),
-  );
-  weights["patch_embed.proj.bias"] = normal([C], 0.1);
-  for (let layer = 0; layer < layers; layer++) {
-    norm(`blocks.${layer}.norm1`);
-    linear(`blocks.${layer}.attn.qkv`, 3 * C, C);
-    if (!config.qkvBias) delete weights[`blocks.${layer}.attn.qkv.bias`];
-    linear(`blocks.${layer}.attn.proj`, C, C);
-    norm(`blocks.${layer}.norm2`);
-    linear(`blocks.${layer}.mlp.fc1`, intermediateSize, C);
-    linear(`blocks.${layer}.mlp.fc2`, C, intermediateSize);
-  }
-  norm(config.pooling === "mean" ? "fc_norm" : "norm");
-  linear("head", labels.length, C);
-  if (config.distillationHead) linear("head_dist", labels.length, C);
-  return weights;
-}
 
 interface ModelCase {
   readonly name: string;

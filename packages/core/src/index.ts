@@ -55,6 +55,7 @@ export {
   type VisionProgram,
 } from "./vit/model.js";
 export type { OutputOptions } from "./vit/program.js";
+export { random, randomWeights } from "./vit/random-weights.js";
 export {
   parseVerificationRecords,
   recordVerification,

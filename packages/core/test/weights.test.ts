@@ -1,6 +1,6 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { randomWeights, tinyConfig } from "@ppt-vit/conformance";
-import { createVisionModel, type HostTensor, readParameters, weightsFrom } from "@ppt-vit/core";
+import { tinyConfig } from "@ppt-vit/conformance";
+import { createVisionModel, type HostTensor, randomWeights, readParameters, weightsFrom } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 
 /** The same weights under Hugging Face's names. */
