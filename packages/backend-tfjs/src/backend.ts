@@ -18,13 +18,15 @@ import { type Held, holdTensors, tfjsPrimitives, upload } from "./primitives.js"
 import { probe } from "./probe.js";
 import { engineOf, loadTfjs, type TfjsDevice } from "./runtime.js";
 import type { Tfjs, TfjsTensor, TfTensor } from "./tfjs.js";
-import { traitsOf } from "./traits.js";
+import { traitsOf, withoutSpeed } from "./traits.js";
 
 export interface TfjsBackendOptions {
   /** TensorFlow.js, as your application uses it. Loaded by device when left out. */
   readonly tf?: Tfjs;
   /** Default: the engine that is active in `tf`; without `tf`, `wasm`. */
   readonly device?: TfjsDevice;
+  /** Runs default decompositions as TensorFlow.js comes, for comparison: nothing that is there for speed. */
+  readonly decomposed?: boolean | undefined;
 }
 
 export interface TfjsBackend extends Backend {
@@ -45,7 +47,7 @@ export interface TfjsExecutable extends Executable {
  * own active while a program runs, which is synchronous, and then the one before active again.
  * @throws PptError BACKEND_UNAVAILABLE where a package is missing or the engine does not start, INVALID_OPTION
  */
-export async function createTfjsBackend({ tf, device }: TfjsBackendOptions = {}): Promise<TfjsBackend> {
+export async function createTfjsBackend({ tf, device, decomposed }: TfjsBackendOptions = {}): Promise<TfjsBackend> {
   const wanted = device ?? (tf ? undefined : defaultDevice);
   const engineName = wanted && engineOf(wanted);
   const engine = await openEngine(tf ?? (await loadTfjs(wanted!)), engineName);
@@ -61,7 +63,7 @@ export async function createTfjsBackend({ tf, device }: TfjsBackendOptions = {})
 
     async compile(program, options) {
       if (disposed) throw new PptError("DISPOSED", "compile: this TensorFlow.js backend was disposed; create another");
-      const executable = compile(engine, program, options, () => executables.delete(executable));
+      const executable = compile(engine, program, { ...options, decomposed }, () => executables.delete(executable));
       executables.add(executable);
       return executable;
     },
@@ -76,9 +78,9 @@ export async function createTfjsBackend({ tf, device }: TfjsBackendOptions = {})
 /** wasm runs everywhere, and starts without a native package or a GPU. */
 const defaultDevice = "wasm";
 
-function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held): Ops<TfjsTensor> {
-  const traits = traitsOf(name);
-  return resolveOps(tfjsPrimitives(tf, held, traits), tfjsOverrides(tf, held, traits));
+function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held, decomposed = false): Ops<TfjsTensor> {
+  const traits = decomposed ? withoutSpeed(traitsOf(name)) : traitsOf(name);
+  return resolveOps(tfjsPrimitives(tf, held, traits), decomposed ? undefined : tfjsOverrides(tf, held, traits));
 }
 
 /**
@@ -93,12 +95,12 @@ export function createTfjsOps(tf: Tfjs): { readonly ops: Ops<TfjsTensor>; dispos
 function compile(
   engine: Engine,
   program: Program,
-  { params, inputs }: CompileOptions,
+  { params, inputs, decomposed }: CompileOptions & Pick<TfjsBackendOptions, "decomposed">,
   onDispose: () => void,
 ): TfjsExecutable {
   const { tf } = engine;
   const held = holdTensors(tf);
-  const ops = heldOps(engine, held);
+  const ops = heldOps(engine, held, decomposed);
   const uploaded = engine.active(() =>
     Object.fromEntries(
       Object.entries(params).map(([name, host]) => [name, held.once({ name }, () => upload(tf, host))]),

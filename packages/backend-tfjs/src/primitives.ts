@@ -80,14 +80,15 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
       return asOurs(compare(spread(a, shape), spread(b, shape)));
     };
 
-  /** x [n, rows, columns] -> n matrices, without a copy of the whole for each of them. */
+  /** x [..., rows, columns] -> n matrices [1, rows, columns]; a slice would copy the whole for each of them. */
   function matrices(x: TfTensor, n: number): TfTensor[] {
-    const [rows, columns] = x.shape.slice(-2) as [number, number];
-    const flat = tf.reshape(x, [n, rows * columns]);
-    return Array.from({ length: n }, (_, i) => {
-      const index = held.once(`row ${i}`, () => tf.tensor(Int32Array.of(i), [1, 1], "int32"));
-      return tf.reshape(tf.gatherND(flat, index), [rows, columns]);
-    });
+    const list = tf.reshape(x, [n, ...x.shape.slice(-2)]);
+    return Array.from({ length: n }, (_, i) =>
+      tf.gatherND(
+        list,
+        held.once(`matrix ${i}`, () => tf.tensor(Int32Array.of(i), [1, 1], "int32")),
+      ),
+    );
   }
 
   function matMul(a: TfTensor, b: TfTensor): TfTensor {
@@ -102,10 +103,10 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
     // TensorFlow.js takes the smaller batch in turns instead of broadcasting each dimension.
     const x = sizeOf(left) === 1 || sameShape(left, leading) ? a : spread(asOurs(a), [...leading, M, K]);
     const y = sameShape(right, leading) ? b : spread(asOurs(b), [...leading, K, N]);
-    // A gradient cannot pass through gatherND.
-    if (!traits.slowBatches || tf.engine().isTapeOn()) return multiply(tf, traits, x, y);
+    // For a few rows, laying out b for the library takes longer than the product. A gradient cannot pass through gatherND.
+    if (!traits.slowBatches || M < 8 || tf.engine().isTapeOn()) return multiply(tf, traits, x, y);
     const n = sizeOf(leading);
-    const xs = sizeOf(left) === 1 ? new Array<TfTensor>(n).fill(tf.reshape(a, [M, K])) : matrices(x, n);
+    const xs = sizeOf(left) === 1 ? new Array<TfTensor>(n).fill(tf.reshape(a, [1, M, K])) : matrices(x, n);
     const products = matrices(y, n).map((matrix, i) => tf.matMul(xs[i]!, matrix));
     return tf.reshape(tf.concat(products, 0), [...leading, M, N]);
   }

@@ -22,3 +22,6 @@ const traits: Readonly<Record<string, Partial<Traits>>> = {
 };
 
 export const traitsOf = (engine: string): Traits => ({ ...none, ...traits[engine] });
+
+/** What is left where speed does not matter: what the results depend on. */
+export const withoutSpeed = ({ dirtyPadding }: Traits): Traits => ({ ...none, dirtyPadding });
