@@ -1,0 +1,50 @@
+/**
+ * One contender of tfjs.mjs, in a process of its own: compiles one model, then takes a turn whenever the parent asks.
+ * In: `{ model, batch, device, contender }` as the first message, then `{ runs }` for a turn, or "finish".
+ */
+import { createTfjsBackend } from "@ppt-vit/backend-tfjs";
+import { hostTensor, modelCost, prepareVisionProgram, publishedReduction } from "@ppt-vit/core";
+import { engine, memory } from "@tensorflow/tfjs-core";
+import { randomModel } from "./geometries.mjs";
+
+/** Published settings; with random weights the variances lie near the threshold, so both policies are computed. */
+const contenders = {
+  unreduced: {},
+  ppt: { reduction: publishedReduction },
+  "unreduced, default decompositions": { decomposed: true },
+  "ppt, default decompositions": { reduction: publishedReduction, decomposed: true },
+};
+
+let executable;
+let feeds;
+
+async function open({ model, batch, device, contender }) {
+  const start = performance.now();
+  const { config, weights } = randomModel(model);
+  const { reduction, decomposed } = contenders[contender];
+  const { program, ...options } = prepareVisionProgram({ config, weights, reduction });
+  const backend = await createTfjsBackend({ device, decomposed });
+  executable = await backend.compile(program, options);
+  const pixels = hostTensor([batch, 3, 224, 224], (i) => Math.sin(i * 0.01) + 0.3 * Math.sin(i * 0.37));
+  feeds = { pixel_values: pixels };
+  return { loadMs: performance.now() - start, gmacs: modelCost(config, reduction).gmacs };
+}
+
+/** Values go up and logits come down inside the clock. */
+async function run() {
+  const start = performance.now();
+  await executable.run(feeds);
+  return performance.now() - start;
+}
+
+process.on("message", async (message) => {
+  if (message === "finish") {
+    const { numTensors, numBytes } = memory();
+    const facts = { engine: engine().backendName, numTensors, tensorBytes: numBytes };
+    process.send({ ...facts, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 }, () => process.exit(0));
+  } else if (executable) {
+    const times = [];
+    for (let i = 0; i < message.runs; i++) times.push(await run());
+    process.send({ times });
+  } else process.send(await open(message));
+});
