@@ -1,37 +1,66 @@
-/** Pictures in, labels out: decoding, preprocessing, the model, and the best labels. */
+/** Pictures in, labels out: decoding, preprocessing, the model, and the best labels. The same in Node and browsers. */
 import {
   type Backend,
   createVisionModel,
-  type HostTensor,
   isPptError,
   modelCost,
-  type Policy,
   PptError,
   parseReduction,
   processImageInto,
   publishedReduction,
   type ReductionConfig,
+  type RgbImage,
+  resizeAndCrop,
   type VisionModel,
-  type VisionOutput,
 } from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
-import { type Checkpoint, readCheckpoint } from "./checkpoint.js";
-import { type DecodeOptions, type ImageInput, loadDecoder, nameOf, readImage } from "./decode.js";
+import type { Checkpoint, LoadOptions } from "./checkpoint.js";
+import { describeImage, type ImageResult } from "./result.js";
 import { type ModelVerification, verifyCheckpoint } from "./verify.js";
 
-export interface PretrainedOptions {
+/** Limits on the pictures that are read. */
+export interface DecodeOptions {
+  /** Largest file or buffer that is read. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Largest picture that is decoded, width times height. Default 64 million. */
+  readonly maxPixels?: number;
+  /** Take the first frame of an animated picture instead of refusing it. Default false. */
+  readonly firstFrame?: boolean;
+}
+
+export const decodeDefaults = { maxBytes: 64 * 2 ** 20, maxPixels: 64e6, firstFrame: false };
+
+/** How a platform gets from an input to pixels. */
+export interface Pictures<Input, Fetched> {
+  /** What messages call an input. */
+  nameOf(input: Input): string;
+  /** Brings into memory what an input names. @throws PptError NOT_FOUND, INVALID_IMAGE */
+  fetch(input: Input, options: DecodeOptions): Promise<Fetched>;
+  /**
+   * Hands decoding to other threads before it returns, so that it goes on while a model keeps this one.
+   * @throws PptError INVALID_IMAGE
+   */
+  decode(fetched: Fetched, what: string, options: DecodeOptions): Promise<RgbImage>;
+}
+
+export interface PretrainedOptions extends LoadOptions {
   /** A name of `backendNames`, or a backend of your own, which stays yours to dispose. Default `cpu`. */
   readonly backend?: string | Backend;
   /**
    * Token reduction. What is left out comes from the checkpoint's `reduction.json`, else from the published setting.
    * `false` runs the unreduced model.
    */
-  readonly reduction?: Partial<ReductionConfig> | false;
+  readonly reduction?: Partial<ReductionConfig> | false | undefined;
   /**
    * Compare the logits of a known input before anything else is computed: some GPU drivers give wrong numbers without a
    * word. Takes one run of the model; for a checkpoint without `verification.json` also one on the plain CPU backend.
    */
   readonly verify?: boolean;
+  /**
+   * Follow every token: results say which patches each token holds after each stage, with its scores, and hold the pixels
+   * that the model saw. Costs a readback for each stage.
+   */
+  readonly trace?: boolean;
 }
 
 export interface ClassifyOptions extends DecodeOptions {
@@ -42,39 +71,17 @@ export interface ClassifyOptions extends DecodeOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface LabelProbability {
-  readonly label: string;
-  readonly index: number;
-  readonly probability: number;
-}
-
-/** One stage of token reduction on one picture. */
-export interface ImageStage {
-  readonly layer: number;
-  readonly tokensIn: number;
-  readonly tokensOut: number;
-  readonly policy: Policy;
-  readonly variance: number;
-}
-
-export interface Classification {
-  readonly input: ImageInput;
-  /** Most probable first. */
-  readonly labels: readonly LabelProbability[];
-  /** [labels] */
-  readonly logits: Float32Array;
-  readonly stages: readonly ImageStage[];
-  /** The model's share of the run that this picture was in, in milliseconds; decoding is not counted. */
-  readonly latencyMs: number;
+export interface Classification<Input> extends ImageResult {
+  readonly input: Input;
 }
 
 /** A picture that could not be classified. */
-export interface ClassificationFailure {
-  readonly input: ImageInput;
+export interface ClassificationFailure<Input> {
+  readonly input: Input;
   readonly error: PptError;
 }
 
-export interface ImageClassifier {
+export interface ImageClassifier<Input> {
   /** The checkpoint's name, as given. */
   readonly model: string;
   readonly backend: string;
@@ -85,48 +92,58 @@ export interface ImageClassifier {
   readonly verification?: ModelVerification;
   /** Tokens at the start and after each stage. */
   readonly tokens: readonly number[];
+  /** Rows and columns of patches in a picture. */
+  readonly patches: readonly [rows: number, columns: number];
   /** Multiply-accumulates of one image, 1e9. */
   readonly gmacs: { readonly unreduced: number; readonly reduced: number };
   /** @throws PptError INVALID_IMAGE, NOT_FOUND, INVALID_OPTION, DISPOSED */
-  classify(input: ImageInput, options?: ClassifyOptions): Promise<Classification>;
+  classify(input: Input, options?: ClassifyOptions): Promise<Classification<Input>>;
   /**
    * Classifies many pictures in batches, decoding ahead while the model runs, in the order of `inputs`. A picture that
    * cannot be read becomes a failure and the others go on.
    * @throws PptError INVALID_OPTION, DISPOSED; the signal's reason when aborted
    */
   classifyAll(
-    inputs: readonly ImageInput[],
+    inputs: readonly Input[],
     options?: ClassifyOptions,
-  ): AsyncGenerator<Classification | ClassificationFailure>;
+  ): AsyncGenerator<Classification<Input> | ClassificationFailure<Input>>;
   dispose(): Promise<void>;
 }
 
-export const isFailure = (result: Classification | ClassificationFailure): result is ClassificationFailure =>
-  "error" in result;
+export const isFailure = <Input>(
+  result: Classification<Input> | ClassificationFailure<Input>,
+): result is ClassificationFailure<Input> => "error" in result;
 
 /**
- * Loads a checkpoint with token reduction: `demo`, or a folder (`./deit-small`) with `config.json`,
- * `preprocessor_config.json` and `model.safetensors`.
- * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION, UNKNOWN_BACKEND,
+ * A classifier from a checkpoint that `read` brings.
+ * @throws PptError what `read` throws, INVALID_WEIGHTS, INVALID_REDUCTION, UNKNOWN_BACKEND, BACKEND_UNAVAILABLE,
  * VERIFICATION_FAILED
  */
-export async function fromPretrained(source: string, options: PretrainedOptions = {}): Promise<ImageClassifier> {
-  const { backend: wanted = "cpu" } = options;
+export async function createClassifier<Input, Fetched>(
+  read: (options: LoadOptions) => Promise<Checkpoint>,
+  options: PretrainedOptions,
+  loadPictures: () => Promise<Pictures<Input, Fetched>>,
+): Promise<ImageClassifier<Input>> {
+  const { backend: wanted = "cpu", trace = false } = options;
   // Before the checkpoint: a wrong name should not cost the loading of a model.
   const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
   const disposeBackend = async () => {
     if (backend !== wanted) await backend.dispose();
   };
   try {
-    const checkpoint = await readCheckpoint(source);
+    const checkpoint = await read(options);
     const { config, weights } = checkpoint;
     const reduction =
       options.reduction === false
         ? undefined
         : parseReduction({ ...(checkpoint.reduction ?? publishedReduction), ...options.reduction });
     checkPreprocessing(checkpoint);
-    const model = await createVisionModel({ config, weights, backend, reduction });
+    options.signal?.throwIfAborted();
+    const outputs = trace ? ({ source: "stages", scores: true } as const) : {};
+    const model = await createVisionModel({ config, weights, backend, reduction, outputs });
     const verification = options.verify ? await verifyCheckpoint(model, backend, checkpoint, reduction) : undefined;
+    options.progress_callback?.({ status: "ready", task: "image-classification", model: checkpoint.name });
+    const loaded: Loaded<Input, Fetched> = { model, checkpoint, trace, loadPictures };
     return {
       model: checkpoint.name,
       backend: backend.name,
@@ -134,10 +151,11 @@ export async function fromPretrained(source: string, options: PretrainedOptions 
       reduction,
       ...(verification && { verification }),
       tokens: model.tokens,
+      patches: [config.imageSize[0] / config.patchSize[0], config.imageSize[1] / config.patchSize[1]],
       gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
-      classifyAll: (inputs, classifyOptions) => classifyAll(model, checkpoint, inputs, classifyOptions),
+      classifyAll: (inputs, classifyOptions) => classifyAll(loaded, inputs, classifyOptions),
       async classify(input, classifyOptions) {
-        for await (const result of classifyAll(model, checkpoint, [input], { ...classifyOptions, batch: 1 })) {
+        for await (const result of classifyAll(loaded, [input], { ...classifyOptions, batch: 1 })) {
           if (isFailure(result)) throw result.error;
           return result;
         }
@@ -154,6 +172,13 @@ export async function fromPretrained(source: string, options: PretrainedOptions 
   }
 }
 
+interface Loaded<Input, Fetched> {
+  readonly model: VisionModel;
+  readonly checkpoint: Checkpoint;
+  readonly trace: boolean;
+  readonly loadPictures: () => Promise<Pictures<Input, Fetched>>;
+}
+
 /** @throws PptError INVALID_CONFIG where the processor's output is not what the model reads. */
 function checkPreprocessing({ name, config, preprocessing }: Checkpoint): void {
   const fail = (message: string): never => {
@@ -168,44 +193,50 @@ function checkPreprocessing({ name, config, preprocessing }: Checkpoint): void {
   if (config.channels !== 3) fail(`pictures have 3 channels, config.json asks for ${config.channels}`);
 }
 
-async function* classifyAll(
-  model: VisionModel,
-  { preprocessing }: Checkpoint,
-  inputs: readonly ImageInput[],
+/** A picture as the model takes it. */
+interface Prepared {
+  readonly pixels: Float32Array;
+  /** What the model sees, where it is asked for. */
+  readonly image?: RgbImage;
+}
+
+async function* classifyAll<Input, Fetched>(
+  { model, checkpoint: { preprocessing }, trace, loadPictures }: Loaded<Input, Fetched>,
+  inputs: readonly Input[],
   options: ClassifyOptions = {},
-): AsyncGenerator<Classification | ClassificationFailure> {
+): AsyncGenerator<Classification<Input> | ClassificationFailure<Input>> {
   const { topK = 5, batch = 1, signal } = options;
   requireCount("topK", topK);
   requireCount("batch", batch);
   const { config } = model;
   const imageLength = config.channels * config.imageSize[0] * config.imageSize[1];
+  const pictures = await loadPictures();
 
   /** What `step` gives, or the failure of this picture alone. */
-  async function attempt<R>(input: ImageInput, step: () => Promise<R>): Promise<R | ClassificationFailure> {
+  async function attempt<R>(input: Input, step: () => Promise<R>): Promise<Attempt<R, Input>> {
     try {
-      return await step();
+      return { done: await step() };
     } catch (error) {
       if (!isPptError(error)) throw error;
-      return { input, error };
+      return { failure: { input, error } };
     }
   }
   const inBatch = (start: number) => inputs.slice(start, start + batch);
   const read = (start: number) =>
-    Promise.all(inBatch(start).map((input) => attempt(input, () => readImage(input, options))));
+    Promise.all(inBatch(start).map((input) => attempt(input, () => pictures.fetch(input, options))));
 
-  const decode = await loadDecoder();
   /** Hands a batch's pictures to the decoder's threads. What it gives becomes the model's input on this one. */
-  async function startDecoding(start: number, encoded: Awaited<ReturnType<typeof read>>) {
-    const decoding = inBatch(start).map((input, i) =>
-      attempt(input, async () => {
-        const bytes = encoded[i]!;
-        if (!(bytes instanceof Uint8Array)) return bytes;
-        const image = await decode(bytes, nameOf(input), options);
+  async function startDecoding(start: number, fetched: Awaited<ReturnType<typeof read>>) {
+    const decoding = inBatch(start).map(async (input, i): Promise<Attempt<Prepared, Input>> => {
+      const one = fetched[i]!;
+      if (one.failure) return one;
+      return attempt(input, async () => {
+        const image = await pictures.decode(one.done, pictures.nameOf(input), options);
         const pixels = new Float32Array(imageLength);
         processImageInto(image, preprocessing, pixels);
-        return pixels;
-      }),
-    );
+        return trace ? { pixels, image: resizeAndCrop(image, preprocessing) } : { pixels };
+      });
+    });
     const ready = Promise.all(decoding);
     // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
     ready.catch(() => {});
@@ -223,71 +254,38 @@ async function* classifyAll(
     reading = read(start + 2 * batch);
     reading.catch(() => {});
 
-    const good = prepared.filter((pixels) => pixels instanceof Float32Array);
-    const classified = good.length > 0 ? await runBatch(model, good) : undefined;
+    const good = prepared.flatMap(({ done }) => (done ? [done] : []));
+    const run = good.length > 0 ? await runBatch(model, good) : undefined;
     let row = 0;
-    for (const [offset, pixels] of prepared.entries()) {
-      if (!(pixels instanceof Float32Array)) yield pixels;
-      else yield describe(inputs[start + offset]!, config.labels, classified!, row++, topK);
+    for (const [offset, { failure }] of prepared.entries()) {
+      if (failure) {
+        yield failure;
+        continue;
+      }
+      const input = inputs[start + offset]!;
+      const { image } = good[row]!;
+      const result = describeImage(run!.output, row++, config, topK);
+      if (result) yield { input, ...result, latencyMs: run!.latencyMs, ...(image && { image }) };
+      else {
+        const message =
+          "the model's logits are not finite: its activations overflow with these weights in this precision";
+        yield { input, error: new PptError("NOT_FINITE", `${pictures.nameOf(input)}: ${message}`) };
+      }
     }
   }
 }
 
-interface RunResult {
-  readonly output: VisionOutput;
-  readonly latencyMs: number;
-}
+type Attempt<R, Input> =
+  | { readonly done: R; readonly failure?: undefined }
+  | { readonly failure: ClassificationFailure<Input>; readonly done?: undefined };
 
-async function runBatch(model: VisionModel, images: readonly Float32Array[]): Promise<RunResult> {
-  const length = images[0]!.length;
+async function runBatch(model: VisionModel, images: readonly Prepared[]) {
+  const length = images[0]!.pixels.length;
   const pixelValues = new Float32Array(images.length * length);
-  images.forEach((pixels, i) => void pixelValues.set(pixels, i * length));
+  images.forEach(({ pixels }, i) => void pixelValues.set(pixels, i * length));
   const start = performance.now();
   const output = await model.run({ pixelValues, batch: images.length });
   return { output, latencyMs: (performance.now() - start) / images.length };
-}
-
-function describe(
-  input: ImageInput,
-  labels: readonly string[],
-  { output, latencyMs }: RunResult,
-  row: number,
-  topK: number,
-): Classification | ClassificationFailure {
-  const logits = rowOf(output.logits, row);
-  if (!logits.every(Number.isFinite)) {
-    const message = "the model's logits are not finite: its activations overflow with these weights in this precision";
-    return { input, error: new PptError("NOT_FINITE", `${nameOf(input)}: ${message}`) };
-  }
-  return {
-    input,
-    labels: topLabels(logits, labels, topK),
-    logits,
-    stages: output.stages.map(({ layer, tokensIn, tokensOut, policies, variances }) => ({
-      layer,
-      tokensIn,
-      tokensOut,
-      policy: policies[row]!,
-      variance: variances[row]!,
-    })),
-    latencyMs,
-  };
-}
-
-function rowOf({ shape, data }: HostTensor, row: number): Float32Array {
-  const length = shape[1]!;
-  return data.slice(row * length, (row + 1) * length);
-}
-
-/** Softmax over all classes, the `count` most probable first; ties keep the order of the classes. */
-export function topLabels(logits: Float32Array, labels: readonly string[], count: number): LabelProbability[] {
-  const highest = logits.reduce((a, b) => Math.max(a, b));
-  const exponentials = Array.from(logits, (logit) => Math.exp(logit - highest));
-  const sum = exponentials.reduce((a, b) => a + b);
-  return exponentials
-    .map((e, index) => ({ label: labels[index]!, index, probability: e / sum }))
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, count);
 }
 
 function requireCount(name: string, value: number): void {

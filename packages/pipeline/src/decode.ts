@@ -1,20 +1,10 @@
 /** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
 import { readFile, stat } from "node:fs/promises";
 import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
+import { type DecodeOptions, decodeDefaults as defaults } from "./classifier.js";
 
 /** A file's path, or the bytes of an encoded picture. */
 export type ImageInput = string | URL | Uint8Array;
-
-export interface DecodeOptions {
-  /** Largest file or buffer that is read. Default 64 MiB. */
-  readonly maxBytes?: number;
-  /** Largest picture that is decoded, width times height. Default 64 million. */
-  readonly maxPixels?: number;
-  /** Take the first frame of an animated picture instead of refusing it. Default false. */
-  readonly firstFrame?: boolean;
-}
-
-const defaults = { maxBytes: 64 * 2 ** 20, maxPixels: 64e6, firstFrame: false };
 
 /** What sharp calls the formats that are read here, and what people call them. HEIF is read where it holds AVIF. */
 const formats: Readonly<Record<string, string>> = {

@@ -1,16 +1,8 @@
 export { backendNames, createBackend } from "./backends.js";
-export { type Checkpoint, readCheckpoint } from "./checkpoint.js";
-export {
-  type Classification,
-  type ClassificationFailure,
-  type ClassifyOptions,
-  fromPretrained,
-  type ImageClassifier,
-  type ImageStage,
-  isFailure,
-  type LabelProbability,
-  type PretrainedOptions,
-  topLabels,
-} from "./classifier.js";
-export { type DecodeOptions, decodeImage, type ImageInput, imageExtensions } from "./decode.js";
+export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
+export { type ClassifyOptions, type DecodeOptions, isFailure, type PretrainedOptions } from "./classifier.js";
+export { decodeImage, type ImageInput, imageExtensions } from "./decode.js";
+export { type CheckpointSource, readCheckpoint } from "./folder.js";
+export { type Classification, type ClassificationFailure, fromPretrained, type ImageClassifier } from "./node.js";
+export { type ImageStage, type LabelProbability, topLabels } from "./result.js";
 export type { ModelVerification } from "./verify.js";

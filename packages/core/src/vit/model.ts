@@ -41,6 +41,8 @@ export interface StageReport {
   readonly variances: Float32Array;
   /** [B, tokensIn - special tokens], where asked for. */
   readonly scores?: HostTensor;
+  /** [B, tokensOut, N0], 1 where token i contains input token j after this stage, where asked for. */
+  readonly source?: HostTensor;
 }
 
 export interface VisionOutput {
@@ -124,10 +126,11 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
 
       const results = await executable.run({ pixel_values: { shape: [batch, ...imageShape], data: pixelValues } });
       const lastHiddenState = results.last_hidden_state;
-      const source = outputs.source ? (results.source ?? identityMaps(batch, N0)) : undefined;
+      const stages = plan.stages.map((stage, index) => stageReport(stage, `stages.${index}`, results, batch));
+      const source = outputs.source ? (results.source ?? stages.at(-1)?.source ?? identityMaps(batch, N0)) : undefined;
       return {
         logits: results.logits!,
-        stages: plan.stages.map((stage, index) => stageReport(stage, `stages.${index}`, results, batch)),
+        stages,
         size: results.size ?? hostTensor([batch, N0], () => 1),
         ...(lastHiddenState && { lastHiddenState }),
         ...(source && { source }),
@@ -141,6 +144,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
 function stageReport(stage: ReductionStage, prefix: string, results: Tensors<HostTensor>, batch: number): StageReport {
   const { layer, tokensIn, tokensOut, threshold } = stage;
   const scores = results[`${prefix}.scores`];
+  const source = results[`${prefix}.source`];
   const pooled = results[`${prefix}.pooled`]?.data;
   const policyOf = (image: number): Policy =>
     typeof threshold === "string" ? threshold : pooled![image] === 1 ? "pool" : "prune";
@@ -151,6 +155,7 @@ function stageReport(stage: ReductionStage, prefix: string, results: Tensors<Hos
     policies: Array.from({ length: batch }, (_, image) => policyOf(image)),
     variances: results[`${prefix}.variance`]!.data,
     ...(scores && { scores }),
+    ...(source && { source }),
   };
 }
 

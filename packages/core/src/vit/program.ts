@@ -9,8 +9,8 @@ import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 export interface OutputOptions {
   /** Tokens after the last block and the final norm. */
   readonly lastHiddenState?: boolean;
-  /** Which input tokens each output token contains. */
-  readonly source?: boolean;
+  /** Which input tokens each output token contains; `"stages"` after every stage, not only at the end. */
+  readonly source?: boolean | "stages";
   /** Significance scores of each stage. */
   readonly scores?: boolean;
 }
@@ -28,8 +28,8 @@ interface State<T extends Tensor> {
 }
 
 /**
- * pixel_values [B, 3, H, W] -> logits [B, labels]; size [B, N'] and `stages.i.{variance,pooled,scores}` where tokens
- * are reduced; last_hidden_state [B, N', C] and source [B, N', N0] where asked for.
+ * pixel_values [B, 3, H, W] -> logits [B, labels]; size [B, N'] and `stages.i.{variance,pooled,scores,source}` where
+ * tokens are reduced; last_hidden_state [B, N', C] and source [B, N', N0] where asked for.
  */
 export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wanted: OutputOptions): Program {
   const { heads, hiddenSize, layers, layerNormEpsilon: epsilon } = config;
@@ -109,6 +109,7 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
         [`${reduction.prefix}.variance`]: reduced?.variance,
         [`${reduction.prefix}.pooled`]: reduced?.pooled,
         [`${reduction.prefix}.scores`]: wanted.scores ? reduced?.scores : undefined,
+        [`${reduction.prefix}.source`]: wanted.source === "stages" ? reduced?.source : undefined,
       },
     };
   }
@@ -163,7 +164,8 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     add("logits", logits);
     add("last_hidden_state", lastHiddenState);
     add("size", state.size && withoutLast(ops, state.size));
-    add("source", state.source);
+    // With a source map after every stage, the last of them is this one.
+    add("source", wanted.source === "stages" ? undefined : state.source);
     return outputs;
   };
 }

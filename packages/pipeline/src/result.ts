@@ -1,0 +1,95 @@
+/** What a run of the model says about one of its pictures. */
+import {
+  type HostTensor,
+  type Policy,
+  type RgbImage,
+  type StageReport,
+  specialTokens,
+  type VisionModelConfig,
+  type VisionOutput,
+} from "@ppt-vit/core";
+
+export interface LabelProbability {
+  readonly label: string;
+  readonly index: number;
+  readonly probability: number;
+}
+
+/** One stage of token reduction on one picture. */
+export interface ImageStage {
+  readonly layer: number;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  readonly policy: Policy;
+  readonly variance: number;
+  /** With `trace`: the token that holds each patch after this stage, row by row; -1 where the patch was pruned. */
+  readonly tokenOfPatch?: Int32Array;
+  /** With `trace`: significance of the tokens that entered, special tokens left out; they sum to 1. */
+  readonly scores?: Float32Array;
+}
+
+export interface ImageResult {
+  /** Most probable first. */
+  readonly labels: readonly LabelProbability[];
+  /** [labels] */
+  readonly logits: Float32Array;
+  readonly stages: readonly ImageStage[];
+  /** The model's share of the run that this picture was in, in milliseconds; decoding is not counted. */
+  readonly latencyMs: number;
+  /** With `trace`: the picture as the model saw it, resized and cropped. */
+  readonly image?: RgbImage;
+}
+
+/** Result of picture `row` of a run, or undefined where its logits are not finite. */
+export function describeImage(
+  output: VisionOutput,
+  row: number,
+  config: VisionModelConfig,
+  topK: number,
+): Pick<ImageResult, "labels" | "logits" | "stages"> | undefined {
+  const logits = rowOf(output.logits, row);
+  if (!logits.every(Number.isFinite)) return undefined;
+  const stages = output.stages.map((stage) => describeStage(stage, row, specialTokens(config)));
+  return { labels: topLabels(logits, config.labels, topK), logits, stages };
+}
+
+function describeStage(stage: StageReport, row: number, special: number): ImageStage {
+  const { layer, tokensIn, tokensOut, policies, variances, source, scores } = stage;
+  return {
+    layer,
+    tokensIn,
+    tokensOut,
+    policy: policies[row]!,
+    variance: variances[row]!,
+    ...(source && { tokenOfPatch: tokensOfPatches(rowOf(source, row), source.shape[2]!, special) }),
+    ...(scores && { scores: rowOf(scores, row) }),
+  };
+}
+
+/** The row of source [N', N0] that holds a 1 in each patch's column, -1 where none does. */
+function tokensOfPatches(source: Float32Array, N0: number, special: number): Int32Array {
+  const tokenOf = new Int32Array(N0 - special).fill(-1);
+  for (const [at, value] of source.entries()) {
+    const patch = (at % N0) - special;
+    // Backends that multiply by a 0/1 matrix in reduced precision still give what is nearer to 1 than to 0.
+    if (patch >= 0 && value > 0.5) tokenOf[patch] = Math.floor(at / N0);
+  }
+  return tokenOf;
+}
+
+/** One image of a batch: [B, ...] -> [...] */
+function rowOf({ shape, data }: HostTensor, row: number): Float32Array {
+  const length = data.length / shape[0]!;
+  return data.slice(row * length, (row + 1) * length);
+}
+
+/** Softmax over all classes, the `count` most probable first; ties keep the order of the classes. */
+export function topLabels(logits: Float32Array, labels: readonly string[], count: number): LabelProbability[] {
+  const highest = logits.reduce((a, b) => Math.max(a, b));
+  const exponentials = Array.from(logits, (logit) => Math.exp(logit - highest));
+  const sum = exponentials.reduce((a, b) => a + b);
+  return exponentials
+    .map((e, index) => ({ label: labels[index]!, index, probability: e / sum }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, count);
+}
