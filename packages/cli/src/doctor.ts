@@ -60,7 +60,8 @@ export async function doctorCommand({ json }: { readonly json: boolean }): Promi
 
 const ours = ["cli", "core", "pipeline", "backend-cpu", "backend-onnx", "demo-model"].map((name) => `@ppt-vit/${name}`);
 
-function packageVersions(): Record<string, string | null> {
+/** Versions of ours and of the runtimes, null where a package is not installed. */
+export function packageVersions(): Record<string, string | null> {
   // The runtimes are looked for where the backend will look for them.
   const backend = createRequire(createRequire(import.meta.url).resolve("@ppt-vit/backend-onnx/package.json"));
   return Object.fromEntries([

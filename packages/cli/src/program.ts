@@ -1,7 +1,14 @@
 /** The commands and their options. */
+import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { PptError } from "@ppt-vit/core";
 import { backendNames } from "@ppt-vit/pipeline";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type BenchFlags, benchCommand } from "./bench/bench.js";
+import { benchCellCommand } from "./bench/cell.js";
+import { compareCommand, readDocument } from "./bench/compare.js";
+import { type BenchPolicy, policies } from "./bench/model.js";
+import { renderReport } from "./bench/report.js";
 import { type ClassifyFlags, classifyCommand } from "./classify.js";
 import { demoCommand } from "./demo.js";
 import { type Device, devices, doctorCommand, probeCommand } from "./doctor.js";
@@ -20,6 +27,17 @@ function dtypes(text: string): ExportDtype[] {
     throw new InvalidArgumentError(`expected one or more of ${exportDtypes.join(",")}.`);
   return [...new Set(names)] as ExportDtype[];
 }
+
+const names = (text: string) => text.split(",").filter((name) => name !== "");
+
+function benchPolicies(text: string): BenchPolicy[] {
+  const wanted = names(text);
+  if (wanted.length === 0 || !wanted.every((name) => (policies as readonly string[]).includes(name)))
+    throw new InvalidArgumentError(`expected one or more of ${policies.join(",")}.`);
+  return wanted as BenchPolicy[];
+}
+
+const batches = (text: string): number[] => names(text).map((batch) => count(1)(batch));
 
 export function createProgram(): Command {
   const program = new Command("ppt-vit")
@@ -87,6 +105,35 @@ export function createProgram(): Command {
     .action(async ({ json, probe }: { json: boolean; probe?: Device }) =>
       probe ? probeCommand(probe) : doctorCommand({ json }),
     );
+
+  program
+    .command("bench")
+    .description("measure backends, models and policies against each other on this machine")
+    .option("-b, --backends <list>", `of ${backendNames.join(",")}; onnx ones also as NAME:fp16`, names)
+    .option("-m, --models <list>", "deit-ti, deit-s, deit-b (random weights), demo, or ./folders", names, [
+      "demo",
+      "deit-s",
+    ])
+    .option("--policies <list>", `of ${policies.join(",")}`, benchPolicies, ["unreduced", "ppt"])
+    .option("--batches <list>", "images per run", batches, [1, 8])
+    .option("--seconds <n>", "time for each pair of model and batch", count(1), 90)
+    .option("--quick", "the demo model and DeiT-S, one image, within two minutes", false)
+    .option("-o, --out <file>", "write the results as JSON")
+    .option("--report <file>", "write an HTML page with plots")
+    .option("--from <files...>", "make the report from recorded results instead of measuring")
+    .option("--compare <files...>", "two recorded results: what changed beyond noise")
+    .option("--json", "print one JSON document on stdout", false)
+    .action(async (flags: BenchFlags & { from?: string[]; compare?: string[] }) => {
+      if (flags.compare) {
+        if (flags.compare.length !== 2)
+          throw new PptError("INVALID_OPTION", "--compare takes two files: A.json B.json");
+        compareCommand(flags.compare as [string, string]);
+      } else if (flags.from) {
+        if (!flags.report) throw new PptError("INVALID_OPTION", "--from needs --report FILE.html");
+        writeFileSync(flags.report, renderReport(flags.from.map(readDocument)));
+      } else await benchCommand(flags);
+    });
+  program.command("bench-cell", { hidden: true }).action(benchCellCommand);
 
   return program;
 }

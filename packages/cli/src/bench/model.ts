@@ -1,0 +1,67 @@
+/** Models to measure: published geometries with seeded random weights, or a checkpoint. */
+import {
+  PptError,
+  parseModelConfig,
+  publishedReduction,
+  type ReductionConfig,
+  randomWeights,
+  type VisionModelConfig,
+  type WeightSource,
+  weightsFrom,
+} from "@ppt-vit/core";
+import { readCheckpoint } from "@ppt-vit/pipeline";
+
+/** The policies that are compared; `unreduced` is what the speedups refer to. */
+export const policies = ["unreduced", "ppt", "prune", "pool"] as const;
+export type BenchPolicy = (typeof policies)[number];
+
+const deit = (hidden_size: number, num_attention_heads: number) => ({
+  model_type: "vit",
+  hidden_size,
+  num_hidden_layers: 12,
+  num_attention_heads,
+  intermediate_size: 4 * hidden_size,
+  image_size: 224,
+  patch_size: 16,
+  num_labels: 1000,
+  layer_norm_eps: 1e-6,
+});
+
+/** `config.json` of DeiT at 224 px (Touvron et al., arXiv 2012.12877). */
+const geometries = new Map([
+  ["deit-ti", deit(192, 3)],
+  ["deit-s", deit(384, 6)],
+  ["deit-b", deit(768, 12)],
+]);
+
+export const geometryNames: readonly string[] = [...geometries.keys()];
+
+export interface BenchModel {
+  readonly config: VisionModelConfig;
+  readonly weights: WeightSource;
+  readonly reduction: ReductionConfig | undefined;
+}
+
+/**
+ * A geometry by name, `demo`, or a checkpoint folder, with the reduction of one policy.
+ * @throws PptError INVALID_OPTION, and what reading a checkpoint throws
+ */
+export async function openModel(name: string, policy: BenchPolicy): Promise<BenchModel> {
+  const geometry = geometries.get(name);
+  if (geometry) {
+    const config = parseModelConfig(geometry);
+    return { config, weights: weightsFrom(randomWeights(config, 1)), reduction: reductionFor(policy) };
+  }
+  if (name !== "demo" && !/^(\.{0,2}[/\\]|\.{1,2}$)/.test(name))
+    throw new PptError(
+      "INVALID_OPTION",
+      `model '${name}' is neither a geometry (${geometryNames.join(", ")}), nor 'demo', nor a path: write ./${name} for a folder`,
+    );
+  const { config, weights, reduction } = await readCheckpoint(name);
+  return { config, weights, reduction: reductionFor(policy, reduction) };
+}
+
+function reductionFor(policy: BenchPolicy, own: ReductionConfig = publishedReduction): ReductionConfig | undefined {
+  if (policy === "unreduced") return undefined;
+  return policy === "ppt" ? own : { ...own, threshold: policy };
+}
