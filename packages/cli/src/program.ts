@@ -131,7 +131,7 @@ export function createProgram(): Command {
       } else if (flags.from) {
         if (!flags.report) throw new PptError("INVALID_OPTION", "--from needs --report FILE.html");
         writeFileSync(flags.report, renderReport(flags.from.map(readDocument)));
-      } else await benchCommand(flags);
+      } else process.exitCode = await benchCommand(flags);
     });
   program.command("bench-cell", { hidden: true }).action(benchCellCommand);
 

@@ -7,7 +7,7 @@ import { PptError } from "@ppt-vit/core";
 import { backendNames } from "@ppt-vit/pipeline";
 import { packageVersions } from "../doctor.js";
 import type { CellAnswer, CellRequest, Turn } from "./cell.js";
-import type { BenchPolicy } from "./model.js";
+import { type BenchPolicy, requireModelName } from "./model.js";
 import { measurePeakMatmul } from "./peak.js";
 import { renderReport } from "./report.js";
 import { median, medianRatio, quantile } from "./statistics.js";
@@ -41,13 +41,18 @@ const openTimeoutMs = 300_000;
 
 const quick = { models: ["demo", "deit-s"], policies: ["unreduced", "ppt"], batches: [1], seconds: 40 } as const;
 
-/** Measures group by group: what shares a model and a batch takes turns, so that a busy machine slows all alike. */
-export async function benchCommand(flags: BenchFlags): Promise<void> {
+/**
+ * Measures group by group: what shares a model and a batch takes turns, so that a busy machine slows all alike.
+ * -> exit code, 1 where nothing could be measured
+ */
+export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
   const { models, policies, batches, seconds } = flags.quick ? quick : flags;
   const backends = flags.backends ?? defaultBackends;
   for (const backend of backends)
     if (!backendNames.includes(backend.replace(/^(onnx-.*):fp16$/, "$1")))
       throw new PptError("UNKNOWN_BACKEND", `unknown backend '${backend}'; available: ${backendNames.join(", ")}`);
+
+  for (const model of models) requireModelName(model);
 
   const results: CellResult[] = [];
   const failures: CellFailure[] = [];
@@ -79,6 +84,7 @@ export async function benchCommand(flags: BenchFlags): Promise<void> {
   if (flags.out) writeFileSync(flags.out, `${JSON.stringify(document, null, 1)}\n`);
   if (flags.report) writeFileSync(flags.report, renderReport([document]));
   process.stdout.write(flags.json ? `${JSON.stringify(document, null, 1)}\n` : resultTable(document));
+  return results.length > 0 ? 0 : 1;
 }
 
 interface Cell {

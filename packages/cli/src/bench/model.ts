@@ -42,6 +42,15 @@ export interface BenchModel {
   readonly reduction: ReductionConfig | undefined;
 }
 
+/** @throws PptError INVALID_OPTION unless `name` is a geometry, `demo` or a path. */
+export function requireModelName(name: string): void {
+  if (geometries.has(name) || name === "demo" || /^(\.{0,2}[/\\]|\.{1,2}$)/.test(name)) return;
+  throw new PptError(
+    "INVALID_OPTION",
+    `model '${name}' is neither a geometry (${geometryNames.join(", ")}), nor 'demo', nor a path: write ./${name} for a folder`,
+  );
+}
+
 /**
  * A geometry by name, `demo`, or a checkpoint folder, with the reduction of one policy.
  * @throws PptError INVALID_OPTION, and what reading a checkpoint throws
@@ -52,11 +61,7 @@ export async function openModel(name: string, policy: BenchPolicy): Promise<Benc
     const config = parseModelConfig(geometry);
     return { config, weights: weightsFrom(randomWeights(config, 1)), reduction: reductionFor(policy) };
   }
-  if (name !== "demo" && !/^(\.{0,2}[/\\]|\.{1,2}$)/.test(name))
-    throw new PptError(
-      "INVALID_OPTION",
-      `model '${name}' is neither a geometry (${geometryNames.join(", ")}), nor 'demo', nor a path: write ./${name} for a folder`,
-    );
+  requireModelName(name);
   const { config, weights, reduction } = await readCheckpoint(name);
   return { config, weights, reduction: reductionFor(policy, reduction) };
 }

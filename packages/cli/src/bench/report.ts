@@ -33,7 +33,10 @@ export function renderReport(documents: readonly BenchDocument[]): string {
 <title>ppt-vit benchmark</title>
 <style>${style}</style>
 <h1>ppt-vit benchmark</h1>
-<p class="legend">${policies.map((policy) => `<span><i style="background:${colours[policy]}"></i>${names[policy]}</span>`).join(" ")}</p>
+<p class="legend">${policies
+    .filter((policy) => documents.some(({ results }) => results.some((result) => result.policy === policy)))
+    .map((policy) => `<span><i style="background:${colours[policy]}"></i>${names[policy]}</span>`)
+    .join(" ")}</p>
 ${documents.map(section).join("\n")}
 </html>
 `;
@@ -88,7 +91,7 @@ function latencies(group: readonly CellResult[]): string {
     const middle = y + barHeight / 2 - 1;
     return `<line x1="${at(medianMs).toFixed(1)}" x2="${at(p90Ms).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="${colours[policy]}" stroke-width="3"/>
 <circle cx="${at(medianMs).toFixed(1)}" cy="${middle}" r="4.5" fill="${colours[policy]}"/>
-<text x="${(at(p90Ms) + 8).toFixed(1)}" y="${y + barHeight - 5}">${medianMs.toPrecision(3)} to ${p90Ms.toPrecision(3)}</text>`;
+<text x="${(at(p90Ms) + 8).toFixed(1)}" y="${y + barHeight - 5}">${milliseconds(medianMs)} to ${milliseconds(p90Ms)}</text>`;
   });
 }
 
@@ -109,8 +112,11 @@ function plot(group: readonly CellResult[], mark: (result: CellResult, y: number
   return `<svg viewBox="0 0 ${width} ${y + 4}" role="img" aria-label="${html(group.map(describe).join("; "))}">${parts.join("\n")}</svg>`;
 }
 
+/** Three digits or all before the point. */
+const milliseconds = (value: number) => (value < 100 ? value.toPrecision(3) : value.toFixed(0));
+
 const describe = ({ backend, policy, imagesPerSecond, medianMs, p90Ms }: CellResult) =>
-  `${backend}, ${names[policy]}: ${imagesPerSecond.toPrecision(3)} images/s, median ${medianMs.toPrecision(3)} ms, p90 ${p90Ms.toPrecision(3)} ms`;
+  `${backend}, ${names[policy]}: ${imagesPerSecond.toPrecision(3)} images/s, median ${milliseconds(medianMs)} ms, p90 ${milliseconds(p90Ms)} ms`;
 
 /** On the dashed line a model is faster by just what it saves. */
 function scatter(results: readonly CellResult[]): string {
