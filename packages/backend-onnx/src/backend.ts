@@ -1,8 +1,20 @@
 /** ONNX Runtime as a backend: the program is traced once into a static graph, which runs on CPU, WebGPU or wasm. */
-import { type Backend, type CompileOptions, type Executable, PptError, type Program } from "@ppt-vit/core";
+import {
+  type Backend,
+  type CompileOptions,
+  type Executable,
+  type HostTensor,
+  hostTensor,
+  PptError,
+  type Program,
+  type Tensors,
+} from "@ppt-vit/core";
 import type { InferenceSession } from "onnxruntime-common";
+import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
+import { checkAdapter } from "./gpu.js";
 import { compareAttention, type SelfCheck } from "./self-check.js";
-import { loadRuntime, type OnnxDevice, type OnnxRuntime, openSession } from "./session.js";
+import { isNode, loadRuntime, type OnnxDevice, type OnnxRuntime, openSession } from "./session.js";
+import { settleThreads } from "./threads.js";
 import { traceProgram } from "./trace.js";
 
 export interface OnnxBackendOptions {
@@ -18,6 +30,16 @@ export interface OnnxBackendOptions {
    * for, both are compared on the device first, and what disagrees is not used: see `info.attentionCheck`.
    */
   readonly attention?: "fused" | "decomposed";
+  /**
+   * Threads of `cpu` and `wasm`; the runtime decides when left out. All wasm sessions of a page share them: the first
+   * one settles their number. More than one wants a cross-origin isolated page.
+   */
+  readonly threads?: number;
+  /**
+   * WebGPU in browsers: records the GPU's commands once and replays them, for this batch alone. Each program is checked
+   * while it is compiled, and runs without capture where a replay is wrong: see `info.graphCapture`.
+   */
+  readonly graphCapture?: { readonly batch: number };
   /** Passed to ONNX Runtime as they are. */
   readonly sessionOptions?: InferenceSession.SessionOptions;
 }
@@ -30,39 +52,89 @@ export interface OnnxInfo {
   readonly attention: "fused" | "decomposed";
   /** Fused against decomposed attention on this device, where fused attention was asked for. */
   readonly attentionCheck?: SelfCheck;
+  /** Threads of `cpu` where they were asked for, of `wasm` once the first program is compiled. */
+  readonly threads?: number;
+  /** With `graphCapture`, one for each program compiled so far: whether its runs are replayed, or why not. */
+  readonly graphCapture?: readonly CaptureCheck[];
 }
 
 export interface OnnxBackend extends Backend {
+  /** As of now: compiling adds to it. */
   readonly info: OnnxInfo;
 }
 
-const defaultDevice = (): OnnxDevice => (typeof process === "object" && process.versions?.node ? "cpu" : "wasm");
+const defaultDevice = (): OnnxDevice => (isNode ? "cpu" : "wasm");
 
 /** How far fused attention may lie from the decomposed one, relative to the largest value. */
 const attentionTolerance = { fp32: 1e-4, fp16: 1e-2 };
 
+/** How far a replay may lie from an ordinary run: fixed shapes let the runtime choose other kernels. */
+const captureTolerance = attentionTolerance;
+
+/** A tiny program, which fails where the device lacks something that every program needs. */
+async function runProbe(backend: Pick<Backend, "compile">): Promise<void> {
+  const square: Program = (ops, _params, { x }) => ({ y: ops.mul(x!, x!) });
+  const executable = await backend.compile(square, { params: {}, inputs: { x: [-1, 4] } });
+  try {
+    await executable.run({ x: hostTensor([1, 4], (i) => i) });
+  } finally {
+    await executable.dispose();
+  }
+}
+
+function checkCapture(batch: number, device: OnnxDevice): void {
+  if (device !== "webgpu" || isNode)
+    throw new PptError(
+      "INVALID_OPTION",
+      `graphCapture needs device 'webgpu' in a browser (onnxruntime-node binds no GPU buffers); here it is '${device}'${isNode ? " in Node" : ""}: leave graphCapture out`,
+    );
+  if (!(Number.isInteger(batch) && batch > 0))
+    throw new PptError("INVALID_OPTION", `graphCapture.batch is ${batch}: pass the number of images of every run`);
+}
+
 /**
  * A backend on ONNX Runtime.
- * @throws PptError BACKEND_UNAVAILABLE where the runtime is not installed or the device does not exist here.
+ * @throws PptError BACKEND_UNAVAILABLE where the runtime is not installed or the device does not exist here,
+ * UNSUPPORTED_DTYPE where the device cannot compute in `dtype`, INVALID_OPTION for threads or graph capture that cannot
+ * be had here.
  */
 export async function createOnnxBackend(options: OnnxBackendOptions = {}): Promise<OnnxBackend> {
-  const { device = defaultDevice(), dtype = "fp32", sessionOptions = {} } = options;
+  const { device = defaultDevice(), dtype = "fp32", graphCapture } = options;
+  if (graphCapture) checkCapture(graphCapture.batch, device);
   const runtime = options.ort ?? (await loadRuntime(device));
+  const threads = settleThreads(runtime, device, options);
+  const sessionOptions = { ...threads.sessionOptions, ...options.sessionOptions };
+  if (device === "webgpu" && !isNode) await checkAdapter(dtype);
+  const captures: CaptureCheck[] = [];
   const executables = new Set<Executable>();
   let disposed = false;
 
-  async function compile(program: Program, { params, inputs }: CompileOptions, fused: boolean): Promise<Executable> {
+  const assertLive = () => {
     if (disposed) throw new PptError("DISPOSED", "compile: this ONNX backend was disposed; create another");
-    const { bytes } = traceProgram(program, {
-      params,
-      inputs,
-      dtype: dtype === "fp32" ? "float32" : "float16",
-      fusion: { contrib: true, attention: fused },
-    });
-    const executable = await openSession({ runtime, device, model: bytes, inputs, sessionOptions });
+  };
+  async function compile(program: Program, { params, inputs }: CompileOptions, fused: boolean, batch?: number) {
+    assertLive();
+    const trace = (program: Program) =>
+      traceProgram(program, {
+        params,
+        inputs,
+        dtype: dtype === "fp32" ? "float32" : "float16",
+        fusion: { contrib: true, attention: fused },
+      }).bytes;
+    const request = { runtime, device, model: trace(program), inputs, sessionOptions };
+    let executable: Executable;
+    if (batch === undefined) executable = await openSession(request);
+    else {
+      const { packed, unpack } = packOutputs(program);
+      const captured = await openCaptured(request, { model: trace(packed), unpack }, batch, captureTolerance[dtype]);
+      captures.push(captured.check);
+      executable = captured.executable;
+    }
+    if (disposed) await executable.dispose();
+    assertLive();
     executables.add(executable);
     return {
-      run: (feeds) => executable.run(feeds),
+      run: (feeds: Tensors<HostTensor>) => executable.run(feeds),
       async dispose() {
         executables.delete(executable);
         await executable.dispose();
@@ -73,6 +145,8 @@ export async function createOnnxBackend(options: OnnxBackendOptions = {}): Promi
     compile: (program, options) => compile(program, options, fused),
   });
 
+  // Node shows no adapter to ask.
+  if (device === "webgpu" && dtype === "fp16" && isNode) await runProbe(compiling(false));
   const attentionCheck =
     options.attention === "fused"
       ? await compareAttention(compiling(true), compiling(false), attentionTolerance[dtype])
@@ -89,8 +163,18 @@ export async function createOnnxBackend(options: OnnxBackendOptions = {}): Promi
       // Shader compilers may assume that infinities and NaN do not occur.
       nonFinite: device !== "webgpu",
     },
-    info: { device, dtype, attention: fused ? "fused" : "decomposed", ...(attentionCheck && { attentionCheck }) },
-    ...compiling(fused),
+    get info() {
+      const count = threads.count();
+      return {
+        device,
+        dtype,
+        attention: fused ? "fused" : "decomposed",
+        ...(attentionCheck && { attentionCheck }),
+        ...(count && { threads: count }),
+        ...(graphCapture && { graphCapture: [...captures] }),
+      } satisfies OnnxInfo;
+    },
+    compile: (program, options) => compile(program, options, fused, graphCapture?.batch),
 
     async dispose() {
       disposed = true;

@@ -1,5 +1,6 @@
 /** ONNX Runtime backend: programs traced into static ONNX graphs, run on native CPU, WebGPU or wasm, or written to files. */
 export { createOnnxBackend, type OnnxBackend, type OnnxBackendOptions, type OnnxInfo } from "./backend.js";
+export type { CaptureCheck } from "./capture.js";
 export {
   type ExportMetadata,
   exportOnnx,

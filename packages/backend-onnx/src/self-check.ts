@@ -55,8 +55,8 @@ export async function compareAttention(
   }
 }
 
-/** Largest difference over the largest value of `b`; NaN counts as infinitely far. */
-function relativeDifference(a: Float32Array, b: Float32Array): number {
+/** Largest difference over the largest value of `b`; NaN, and a value where all should be zero, are infinitely far. */
+export function relativeDifference(a: Float32Array, b: Float32Array): number {
   let [difference, largest] = [0, 0];
   for (const [i, value] of b.entries()) {
     const distance = Math.abs(a[i]! - value);
@@ -64,5 +64,5 @@ function relativeDifference(a: Float32Array, b: Float32Array): number {
     difference = Math.max(difference, distance);
     largest = Math.max(largest, Math.abs(value));
   }
-  return difference / largest;
+  return difference === 0 ? 0 : difference / largest;
 }

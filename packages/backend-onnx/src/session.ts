@@ -1,14 +1,8 @@
 /** ONNX Runtime sessions: which runtime and provider serve a device, and programs that run in them. */
-import {
-  type Executable,
-  type HostTensor,
-  isPptError,
-  makeExecutable,
-  PptError,
-  type Shape,
-  type Tensors,
-} from "@ppt-vit/core";
+import { type Executable, type HostTensor, makeExecutable, PptError, type Shape, type Tensors } from "@ppt-vit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
+import { type GpuBuffer, gpuDevice } from "./gpu.js";
+import { runtimeError } from "./reasons.js";
 
 /**
  * `cpu`: native, Node only. `webgpu`: Node (onnxruntime-node) and browsers (onnxruntime-web). `wasm`: anywhere.
@@ -20,10 +14,17 @@ export interface OnnxRuntime {
   readonly InferenceSession: {
     create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>;
   };
-  readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => Tensor;
+  readonly Tensor: {
+    new (type: "float32", data: Float32Array, dims: readonly number[]): Tensor;
+    fromGpuBuffer?(buffer: GpuBuffer, options: { dataType: "float32"; dims: readonly number[] }): Tensor;
+  };
+  readonly env?: {
+    readonly wasm?: { numThreads?: number };
+    readonly webgpu?: { readonly device?: unknown };
+  };
 }
 
-const isNode = typeof process === "object" && process.versions?.node !== undefined;
+export const isNode = typeof process === "object" && process.versions?.node !== undefined;
 
 /** The package that serves a device here. */
 const packageFor = (device: OnnxDevice): string => {
@@ -47,22 +48,6 @@ export async function loadRuntime(device: OnnxDevice): Promise<OnnxRuntime> {
   }
 }
 
-/** The first line of what ONNX Runtime says, without the place in its own source that it begins with. */
-function shortReason(cause: unknown): string {
-  const [first] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
-  return first!.replace(/^\/\S+:\d+ .* was false\. /, "");
-}
-
-/** Names a failure to create a session by what can be done about it. */
-function sessionError(device: OnnxDevice, cause: unknown): PptError {
-  const reason = shortReason(cause);
-  const advice =
-    device === "webgpu"
-      ? "no usable WebGPU adapter, or it refused the model: pass device 'wasm' or 'cpu'"
-      : "ONNX Runtime refused the model";
-  return new PptError("BACKEND_UNAVAILABLE", `device '${device}': ${advice} (${reason})`, { cause });
-}
-
 export interface SessionRequest {
   readonly runtime: OnnxRuntime;
   readonly device: OnnxDevice;
@@ -71,38 +56,76 @@ export interface SessionRequest {
   readonly sessionOptions: InferenceSession.SessionOptions;
 }
 
-/** An executable over one session. Outputs are read back in `run`, and their device memory is released there. */
-export async function openSession(request: SessionRequest): Promise<Executable> {
-  const { runtime, device, model, inputs, sessionOptions } = request;
-  const session = await runtime.InferenceSession.create(model, {
-    executionProviders: [device],
-    ...sessionOptions,
-  }).catch((cause: unknown) => {
-    throw sessionError(device, cause);
-  });
+/** @throws PptError BACKEND_UNAVAILABLE, OUT_OF_MEMORY or DEVICE_LOST, by what the runtime says. */
+export async function createSession(request: SessionRequest): Promise<InferenceSession> {
+  const { runtime, device, model, sessionOptions } = request;
+  const advice =
+    device === "webgpu"
+      ? "no usable WebGPU adapter, or it refused the model: pass device 'wasm' or 'cpu'"
+      : "ONNX Runtime refused the model";
+  return runtime.InferenceSession.create(model, { executionProviders: [device], ...sessionOptions }).catch(
+    (cause: unknown) => {
+      throw runtimeError("opening the model", device, cause, advice);
+    },
+  );
+}
 
+/**
+ * An executable over one session. Outputs are read back in `run`, and their device memory is released there.
+ * Its runs throw PptError OUT_OF_MEMORY, after which smaller ones work, and DEVICE_LOST, after which none does.
+ */
+export async function openSession(request: SessionRequest): Promise<Executable> {
+  const { runtime, inputs } = request;
+  const session = await createSession(request);
+  const guarded = await guardRuns(request);
   return makeExecutable({
     inputs,
-    async run(feeds) {
-      const fed = Object.fromEntries(
-        session.inputNames.map((name) => [name, new runtime.Tensor("float32", feeds[name]!.data, feeds[name]!.shape)]),
-      );
-      try {
-        const outputs = await session.run(fed);
-        return await readOutputs(outputs);
-      } catch (cause) {
-        if (isPptError(cause)) throw cause;
-        const reason = shortReason(cause);
-        throw new PptError("BACKEND_UNAVAILABLE", `run on device '${device}' failed: ${reason}`, { cause });
-      } finally {
-        for (const tensor of Object.values(fed)) tensor.dispose();
-      }
-    },
+    run: (feeds) =>
+      guarded(async () => {
+        const fed = Object.fromEntries(
+          session.inputNames.map((name) => [
+            name,
+            new runtime.Tensor("float32", feeds[name]!.data, feeds[name]!.shape),
+          ]),
+        );
+        try {
+          return await readOutputs(await session.run(fed));
+        } finally {
+          for (const tensor of Object.values(fed)) tensor.dispose();
+        }
+      }),
     dispose: () => session.release(),
   });
 }
 
-async function readOutputs(outputs: InferenceSession.OnnxValueMapType): Promise<Tensors<HostTensor>> {
+/**
+ * Names what fails in a run, and runs nothing once the device of a session just created is lost: ONNX Runtime Web would
+ * block the page for good.
+ */
+export async function guardRuns({
+  runtime,
+  device,
+  sessionOptions,
+}: SessionRequest): Promise<<R>(run: () => Promise<R>) => Promise<R>> {
+  let lost: PptError | undefined;
+  const gpu = device === "webgpu" ? await gpuDevice(runtime, sessionOptions) : undefined;
+  void gpu?.lost.then(({ message }) => {
+    lost ??= runtimeError("run", device, `device was lost: ${message}`, "");
+  });
+  return async (run) => {
+    if (lost) throw lost;
+    try {
+      return await run();
+    } catch (cause) {
+      const error = runtimeError("run", device, cause, "see the cause");
+      if (error.code === "DEVICE_LOST") lost ??= error;
+      throw error;
+    }
+  };
+}
+
+/** Outputs in host memory. */
+export async function readOutputs(outputs: InferenceSession.OnnxValueMapType): Promise<Tensors<HostTensor>> {
   const read = Object.entries(outputs).map(async ([name, value]): Promise<[string, HostTensor]> => {
     const tensor = value as Tensor;
     const data = await tensor.getData(true);

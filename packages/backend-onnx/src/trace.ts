@@ -19,6 +19,9 @@ export interface TraceOptions extends CompileOptions {
 /** ReduceMax takes its axes as an input from here on; LayerNormalization is one operator since 17. */
 const opset = 18;
 
+/** Name of the free leading dimension. */
+export const batchDimension = "batch_size";
+
 export interface TracedModel {
   /** An `.onnx` file with a free batch where the inputs have one. */
   readonly bytes: Uint8Array;
@@ -87,6 +90,6 @@ function removeUnused(graph: Graph, outputs: readonly string[]): void {
 }
 
 function valueInfo(name: string, shape: Shape, dtype: DType): ValueInfoProto {
-  const dim = shape.map((n) => (n === -1 ? { dimParam: "batch_size" } : { dimValue: n }));
+  const dim = shape.map((n) => (n === -1 ? { dimParam: batchDimension } : { dimValue: n }));
   return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
 }

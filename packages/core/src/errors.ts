@@ -14,6 +14,9 @@ export type PptErrorCode =
   | "NOT_FOUND"
   | "UNKNOWN_BACKEND"
   | "BACKEND_UNAVAILABLE"
+  | "UNSUPPORTED_DTYPE"
+  | "OUT_OF_MEMORY"
+  | "DEVICE_LOST"
   | "DISPOSED";
 
 // A registered symbol: two installed copies of this package still recognise each other's errors.

@@ -1,0 +1,189 @@
+/** Graph capture: the GPU's commands of a run are recorded once and replayed, for one fixed batch. Browsers only. */
+import {
+  type Executable,
+  type HostTensor,
+  hostTensor,
+  makeExecutable,
+  PptError,
+  type Program,
+  type Shape,
+  sizeOf,
+  type Tensors,
+} from "@ppt-vit/core";
+import type { InferenceSession } from "onnxruntime-common";
+import { gpuDevice } from "./gpu.js";
+import { relativeDifference, type SelfCheck } from "./self-check.js";
+import { createSession, guardRuns, openSession, readOutputs, type SessionRequest } from "./session.js";
+import { batchDimension } from "./trace.js";
+
+/**
+ * How a program compiled with capture runs: replayed where `agrees`, else without capture and why. `difference` is the
+ * largest one between replayed and ordinary runs, over the largest value of that output.
+ */
+export type CaptureCheck = SelfCheck;
+
+/** GPUBufferUsage.STORAGE and COPY_DST, and COPY_SRC for runtimes that copy their inputs. */
+const storageToWrite = 128 | 8 | 4;
+
+/**
+ * An executable for `batch` images. The first run is recorded, later ones are replayed; replays of two inputs are held
+ * against a session without capture, because wrong ones have been seen (onnxruntime issue 29594). What differs by more
+ * than `tolerance`, or cannot be captured, is not used: then the executable is that other session.
+ */
+export async function openCaptured(
+  request: SessionRequest,
+  { model, unpack }: { readonly model: Uint8Array; unpack(flat: HostTensor): Tensors<HostTensor> },
+  batch: number,
+  tolerance: number,
+): Promise<{ executable: Executable; check: CaptureCheck }> {
+  const plain = await openSession(request);
+  let captured: Executable | undefined;
+  let check: CaptureCheck;
+  try {
+    const [first, second] = [feedsOf(request, batch, 0.37), feedsOf(request, batch, 0.73)];
+    const expected = [await plain.run(first), await plain.run(second)] as const;
+    try {
+      captured = await captureSession({ ...request, model }, batch, unpack);
+      let difference = 0;
+      // Recorded; replayed with other values; replayed with the recorded ones.
+      for (const [feeds, wanted] of [
+        [first, expected[0]],
+        [second, expected[1]],
+        [first, expected[0]],
+      ] as const)
+        difference = Math.max(difference, largestDifference(await captured.run(feeds), wanted));
+      check = Number.isFinite(difference)
+        ? { agrees: difference < tolerance, difference }
+        : { agrees: false, reason: "a replay gives NaN, or values where zeros belong" };
+    } catch (error) {
+      check = { agrees: false, reason: (error as Error).message };
+    }
+  } catch (error) {
+    await plain.dispose();
+    throw error;
+  }
+  const used = check.agrees ? captured! : plain;
+  await (check.agrees ? plain : captured)?.dispose();
+  return { executable: ofBatch(request, batch, used), check };
+}
+
+/** Waves of one length, for every input. */
+const feedsOf = ({ inputs }: SessionRequest, batch: number, step: number): Tensors<HostTensor> =>
+  Object.fromEntries(
+    Object.entries(fixed(inputs, batch)).map(([name, shape]) => [name, hostTensor(shape, (i) => Math.sin(step * i))]),
+  );
+
+const fixed = (inputs: SessionRequest["inputs"], batch: number): SessionRequest["inputs"] =>
+  Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, shape.map((n) => (n === -1 ? batch : n))]));
+
+const largestDifference = (actual: Tensors<HostTensor>, expected: Tensors<HostTensor>): number =>
+  Math.max(...Object.entries(expected).map(([name, { data }]) => relativeDifference(actual[name]!.data, data)));
+
+/** The executable takes this batch only, whether it came to be captured or not. */
+function ofBatch({ inputs }: SessionRequest, batch: number, executable: Executable): Executable {
+  return {
+    run(feeds) {
+      for (const [name, shape] of Object.entries(inputs))
+        if (shape[0] === -1 && feeds[name] && feeds[name].shape[0] !== batch)
+          return Promise.reject(
+            new PptError(
+              "INVALID_INPUT",
+              `run: input '${name}' holds ${feeds[name].shape[0]} images, but graphCapture fixed the batch at ${batch}: fill it up, or use a backend without graphCapture`,
+            ),
+          );
+      return executable.run(feeds);
+    },
+    dispose: () => executable.dispose(),
+  };
+}
+
+/**
+ * The program with one output `packed` [B, F], in which all its outputs lie side by side: where a program has several,
+ * ONNX Runtime 1.30 reuses the memory of all but the last one computed while it records.
+ */
+export function packOutputs(program: Program): {
+  readonly packed: Program;
+  /** Takes them apart again, once the packed program has been traced. */
+  unpack(flat: HostTensor): Tensors<HostTensor>;
+} {
+  const layout: { name: string; shape: Shape; start: number; length: number }[] = [];
+  return {
+    packed(ops, params, inputs) {
+      const results = Object.entries(program(ops, params, inputs));
+      let start = 0;
+      for (const [name, { shape }] of results) {
+        const length = Math.abs(sizeOf(shape));
+        layout.push({ name, shape, start, length });
+        start += length;
+      }
+      const total = start;
+      const spread = results.map(([, x], i) => {
+        const { start, length, shape } = layout[i]!;
+        const row = ops.reshape(ops.cast(x, "float32"), [shape[0] === -1 ? -1 : 1, length]);
+        return ops.pad(row, 1, start, total - start - length);
+      });
+      return { packed: spread.reduce((sum, row) => ops.add(sum, row)) };
+    },
+    unpack({ shape: [batch = 0, total = 0], data }) {
+      const outputs = layout.map(({ name, shape, start, length }): [string, HostTensor] => {
+        const rows = shape[0] === -1 ? batch : 1;
+        const values = new Float32Array(rows * length);
+        for (let row = 0; row < rows; row++)
+          values.set(data.subarray(row * total + start, row * total + start + length), row * length);
+        return [name, { shape: shape.map((n) => (n === -1 ? batch : n)), data: values }];
+      });
+      return Object.fromEntries(outputs);
+    },
+  };
+}
+
+/** A session that records its first run. */
+async function captureSession(
+  request: SessionRequest,
+  batch: number,
+  unpack: (flat: HostTensor) => Tensors<HostTensor>,
+): Promise<Executable> {
+  const { runtime, sessionOptions } = request;
+  const inputs = fixed(request.inputs, batch);
+  const session = await createSession({ ...request, sessionOptions: captureOptions(sessionOptions, batch) });
+  const guarded = await guardRuns(request);
+  const gpu = await gpuDevice(runtime, sessionOptions);
+  if (!gpu || !runtime.Tensor.fromGpuBuffer) {
+    await session.release();
+    throw new PptError("BACKEND_UNAVAILABLE", "the runtime shows no WebGPU device to bind buffers of");
+  }
+  const bound = session.inputNames.map((name) => {
+    const dims = inputs[name]!;
+    // Kernels read four values at a time.
+    const buffer = gpu.createBuffer({ size: Math.ceil(sizeOf(dims) / 4) * 16, usage: storageToWrite });
+    return { name, buffer, tensor: runtime.Tensor.fromGpuBuffer!(buffer, { dataType: "float32", dims }) };
+  });
+  const fed = Object.fromEntries(bound.map(({ name, tensor }) => [name, tensor]));
+
+  return makeExecutable({
+    inputs,
+    run: (feeds) =>
+      guarded(async () => {
+        for (const { name, buffer } of bound) gpu.queue.writeBuffer(buffer, 0, feeds[name]!.data);
+        // The runtime allocates the output, once: a buffer of ours would be bound for the first run alone.
+        return unpack((await readOutputs(await session.run(fed))).packed!);
+      }),
+    async dispose() {
+      // What was recorded refers to the buffers.
+      await session.release();
+      for (const { buffer } of bound) buffer.destroy();
+    },
+  });
+}
+
+/** The runtime takes graph capture only where the provider is given as an object. */
+const captureOptions = (
+  { executionProviders = ["webgpu"], ...options }: InferenceSession.SessionOptions,
+  batch: number,
+): InferenceSession.SessionOptions => ({
+  ...options,
+  executionProviders: executionProviders.map((one) => (typeof one === "string" ? { name: one } : one)),
+  enableGraphCapture: true,
+  preferredOutputLocation: "gpu-buffer",
+  freeDimensionOverrides: { ...options.freeDimensionOverrides, [batchDimension]: batch },
+});

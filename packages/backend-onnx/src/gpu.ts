@@ -1,0 +1,45 @@
+/** What is used of WebGPU itself, in browsers. TypeScript's DOM library has no types for it. */
+import { PptError } from "@ppt-vit/core";
+import type { InferenceSession } from "onnxruntime-common";
+import type { OnnxRuntime } from "./session.js";
+
+export interface GpuBuffer {
+  readonly size: number;
+  readonly mapState: "unmapped" | "pending" | "mapped";
+  destroy(): void;
+}
+
+export interface GpuDevice {
+  /** Settles when the device is gone. */
+  readonly lost: Promise<{ readonly message: string }>;
+  readonly queue: { writeBuffer(buffer: GpuBuffer, offset: number, data: Float32Array): void };
+  createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer;
+}
+
+interface GpuAdapter {
+  readonly features: { has(name: string): boolean };
+}
+
+/** @throws PptError BACKEND_UNAVAILABLE without an adapter, UNSUPPORTED_DTYPE where it cannot compute in `dtype`. */
+export async function checkAdapter(dtype: "fp32" | "fp16"): Promise<void> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<GpuAdapter | null> } };
+  const adapter = await gpu?.requestAdapter();
+  if (!adapter)
+    throw new PptError(
+      "BACKEND_UNAVAILABLE",
+      `device 'webgpu': ${gpu ? "the browser has no adapter for this machine's GPU" : "this page has no WebGPU (it needs https or localhost)"}: pass device 'wasm'`,
+    );
+  if (dtype === "fp16" && !adapter.features.has("shader-f16"))
+    throw new PptError("UNSUPPORTED_DTYPE", "device 'webgpu': the adapter has no 'shader-f16': pass dtype 'fp32'");
+}
+
+/** The device that sessions run on: the caller's, or the runtime's own. Undefined where a runtime does not show it. */
+export async function gpuDevice(
+  runtime: OnnxRuntime,
+  { executionProviders = [] }: InferenceSession.SessionOptions,
+): Promise<GpuDevice | undefined> {
+  const given = executionProviders.find((one) => typeof one === "object" && "device" in one && one.device);
+  return ((given as { device?: unknown } | undefined)?.device ?? (await runtime.env?.webgpu?.device)) as
+    | GpuDevice
+    | undefined;
+}

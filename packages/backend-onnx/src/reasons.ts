@@ -1,0 +1,48 @@
+/** What ONNX Runtime says when something fails, named by what can be done about it. */
+import { isPptError, PptError, type PptErrorCode } from "@ppt-vit/core";
+import type { OnnxDevice } from "./session.js";
+
+/**
+ * The first line of what ONNX Runtime says, without error numbers and without the file and function of its own source
+ * that say it.
+ */
+export function shortReason(cause: unknown): string {
+  const [first] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+  return first!
+    .replace(/^failed to call OrtRun\(\)\. ERROR_CODE: \d+, ERROR_MESSAGE: /, "")
+    .replace(/\/\S+:\d+ (?:.* was false\. |[^()]*\([^()]*\)(?: const)? )/, "");
+}
+
+/** In this order: a lost device makes allocations fail too. Wordings of ONNX Runtime 1.30, Dawn, Chromium and V8. */
+const known: readonly { code: PptErrorCode; said: RegExp; what: string; advice: string }[] = [
+  {
+    code: "DEVICE_LOST",
+    said: /device (was|is) lost|device was destroyed|DEVICE_LOST|DEVICE_(REMOVED|HUNG)/i,
+    what: "the GPU device was lost",
+    advice: "dispose this backend and every other one on that device, then create another",
+  },
+  {
+    code: "UNSUPPORTED_DTYPE",
+    said: /requires f16 but the device does not support it/,
+    what: "the GPU cannot compute in half precision",
+    advice: "pass dtype 'fp32'",
+  },
+  {
+    code: "OUT_OF_MEMORY",
+    // A tensor beyond the largest binding is bound in pieces, until there are too many; a buffer is invalid when it
+    // could not be allocated; wasm counts bytes in 32 bits.
+    said: /failed to allocate|bad_alloc|out.?of.?memory|allocation (size too large|failed)|tensor shape is too large|integer overflow|exceeds the max buffer size|Too many storage buffers|\[Invalid Buffer|Invalid typed array length/i,
+    what: "out of memory",
+    advice: "run fewer images at once, or pass dtype 'fp16' where the device has it",
+  },
+];
+
+/** An error of `doing` ("run", "opening the model") on a device, named by what is known of the reason. */
+export function runtimeError(doing: string, device: OnnxDevice, cause: unknown, otherwise: string): PptError {
+  if (isPptError(cause)) return cause;
+  const reason = shortReason(cause);
+  // The shortened reason may have lost the word that tells.
+  const found = known.find(({ said }) => said.test(cause instanceof Error ? cause.message : String(cause)));
+  const { code, what, advice } = found ?? { code: "BACKEND_UNAVAILABLE", what: "failed", advice: otherwise };
+  return new PptError(code, `${doing} on device '${device}': ${what} (${reason}): ${advice}`, { cause });
+}

@@ -1,0 +1,52 @@
+/** How many threads a runtime computes with. */
+import { PptError } from "@ppt-vit/core";
+import type { InferenceSession } from "onnxruntime-common";
+import type { OnnxDevice, OnnxRuntime } from "./session.js";
+
+export interface Threads {
+  readonly sessionOptions: InferenceSession.SessionOptions;
+  /** As of now, where it is known: a wasm runtime decides with its first session. */
+  count(): number | undefined;
+}
+
+/** @throws PptError INVALID_OPTION where that many threads cannot be had. */
+export function settleThreads(
+  runtime: OnnxRuntime,
+  device: OnnxDevice,
+  { threads, sessionOptions }: { readonly threads?: number; readonly sessionOptions?: InferenceSession.SessionOptions },
+): Threads {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))
+    throw new PptError("INVALID_OPTION", `threads is ${threads}: pass a whole number of at least 1`);
+  if (device === "webgpu") {
+    if (threads !== undefined)
+      throw new PptError("INVALID_OPTION", "threads are for devices 'cpu' and 'wasm': device 'webgpu' has none");
+    return { sessionOptions: {}, count: () => undefined };
+  }
+  if (device === "cpu") {
+    // 0 leaves it to the runtime.
+    const count = sessionOptions?.intraOpNumThreads || threads;
+    return { sessionOptions: count ? { intraOpNumThreads: count } : {}, count: () => count };
+  }
+  if (threads !== undefined) setWasmThreads(runtime, threads);
+  return { sessionOptions: {}, count: () => runtime.env?.wasm?.numThreads };
+}
+
+/** The runtime itself would go on with one thread and a line in the console. */
+function setWasmThreads({ env }: OnnxRuntime, threads: number): void {
+  if (threads > 1 && globalThis.crossOriginIsolated === false)
+    throw new PptError(
+      "INVALID_OPTION",
+      `threads is ${threads}, but this page is not cross-origin isolated: send it with the headers 'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp', or pass threads: 1`,
+    );
+  const wasm = env?.wasm;
+  if (!wasm)
+    throw new PptError("INVALID_OPTION", "threads: the runtime that was handed in has no env.wasm to set them");
+  const settled = wasm.numThreads;
+  // The number stands from the first session on; setting it later would do nothing.
+  if (settled && settled !== threads)
+    throw new PptError(
+      "INVALID_OPTION",
+      `threads is ${threads}, but this runtime already has ${settled}: all its sessions share them. Ask for ${settled} or for none in particular, or ask before the first session`,
+    );
+  wasm.numThreads = threads;
+}
