@@ -51,7 +51,7 @@ export function createProgram(): Command {
     .description("name what is in pictures (JPEG, PNG, WebP, GIF, AVIF)")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option("-m, --model <dir|demo>", modelDescription, "demo")
-    .option("-b, --backend <name>", `where to compute: ${backendNames.join(", ")}`, "cpu");
+    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu");
   addReductionOptions(classify)
     .option("-k, --top <k>", "labels per picture", count(1), 5)
     .option("--batch <b>", "pictures per run of the model", count(1), 1)
@@ -67,7 +67,7 @@ export function createProgram(): Command {
   program
     .command("demo")
     .description("classify the bundled sample pictures with the demo model, unreduced and with PPT side by side")
-    .option("-b, --backend <name>", `where to compute: ${backendNames.join(", ")}`, "cpu")
+    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu")
     .action(async ({ backend }: { backend: string }) => demoCommand(backend));
 
   const exportOptions = program

@@ -16,6 +16,7 @@ import {
 import { createBackend } from "./backends.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { describeImage, type ImageResult } from "./result.js";
+import { selectBackend } from "./select-backend.js";
 import { type ModelVerification, verifyCheckpoint } from "./verify.js";
 
 /** Limits on the pictures that are read. */
@@ -44,7 +45,10 @@ export interface Pictures<Input, Fetched> {
 }
 
 export interface PretrainedOptions extends LoadOptions {
-  /** A name of `backendNames`, or a backend of your own, which stays yours to dispose. Default `cpu`. */
+  /**
+   * A name of `backendNames`; `auto` for the best that works here (`selectBackend` says which and why); or a backend of
+   * your own, which stays yours to dispose. Default `cpu`.
+   */
   readonly backend?: string | Backend;
   /**
    * Token reduction. What is left out comes from the checkpoint's `reduction.json`, else from the published setting.
@@ -126,7 +130,7 @@ export async function createClassifier<Input, Fetched>(
 ): Promise<ImageClassifier<Input>> {
   const { backend: wanted = "cpu", trace = false } = options;
   // Before the checkpoint: a wrong name should not cost the loading of a model.
-  const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
+  const backend = typeof wanted === "string" ? await createBackend(await nameOfBackend(wanted)) : wanted;
   const disposeBackend = async () => {
     if (backend !== wanted) await backend.dispose();
   };
@@ -178,6 +182,8 @@ interface Loaded<Input, Fetched> {
   readonly trace: boolean;
   readonly loadPictures: () => Promise<Pictures<Input, Fetched>>;
 }
+
+const nameOfBackend = async (wanted: string) => (wanted === "auto" ? (await selectBackend()).backend : wanted);
 
 /** @throws PptError INVALID_CONFIG where the processor's output is not what the model reads. */
 function checkPreprocessing({ name, config, preprocessing }: Checkpoint): void {

@@ -1,0 +1,83 @@
+/** What the surroundings offer to compute on, as far as they tell without loading a runtime. */
+
+export interface Platform {
+  readonly kind: "node" | "browser";
+  /** Pages only: whether WebAssembly may use threads (COOP and COEP headers). */
+  readonly crossOriginIsolated: boolean;
+  readonly webgpu: GpuSupport;
+  readonly webgl: GpuSupport;
+}
+
+/** `software` is a driver that emulates a GPU on the CPU; `name` is what it calls itself. */
+export type GpuSupport =
+  | { readonly kind: "none"; readonly reason: string }
+  | { readonly kind: "software" | "hardware"; readonly name: string };
+
+/** Names under which emulated GPUs are known: Chrome's and Mesa's own, and Windows' fallback. */
+const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
+
+export const gpuNamed = (name: string, fallback = false): GpuSupport => ({
+  kind: fallback || softwareNames.test(name) ? "software" : "hardware",
+  name,
+});
+
+/** What is used of WebGPU's adapter. */
+interface Adapter {
+  readonly isFallbackAdapter?: boolean;
+  readonly info?: {
+    readonly vendor?: string;
+    readonly architecture?: string;
+    readonly device?: string;
+    readonly description?: string;
+    readonly isFallbackAdapter?: boolean;
+  };
+}
+
+/** What is used of a page or worker. */
+interface BrowserGlobals {
+  readonly crossOriginIsolated?: boolean;
+  readonly navigator?: { readonly gpu?: { requestAdapter(): Promise<Adapter | null> } };
+  readonly OffscreenCanvas?: new (
+    width: number,
+    height: number,
+  ) => {
+    getContext(kind: "webgl2"): {
+      getExtension(name: string): { readonly UNMASKED_RENDERER_WEBGL: number } | null;
+      getParameter(name: number): unknown;
+    } | null;
+  };
+}
+
+const nodeGpu: GpuSupport = { kind: "none", reason: "not looked for in Node: name the backend to use it" };
+
+/** Looks around in Node, a page or a worker. */
+export async function currentPlatform(globals: object = globalThis): Promise<Platform> {
+  const { process } = globals as { process?: { versions?: { node?: string } } };
+  if (process?.versions?.node !== undefined)
+    return { kind: "node", crossOriginIsolated: true, webgpu: nodeGpu, webgl: nodeGpu };
+  const browser = globals as BrowserGlobals;
+  return {
+    kind: "browser",
+    crossOriginIsolated: browser.crossOriginIsolated === true,
+    webgpu: await webgpuOf(browser),
+    webgl: webglOf(browser),
+  };
+}
+
+async function webgpuOf({ navigator }: BrowserGlobals): Promise<GpuSupport> {
+  if (!navigator?.gpu)
+    return { kind: "none", reason: "this browser has no WebGPU, or the page is not served securely" };
+  const adapter = await navigator.gpu.requestAdapter();
+  if (!adapter) return { kind: "none", reason: "WebGPU has no adapter here" };
+  const { info } = adapter;
+  const name = [info?.vendor, info?.architecture, info?.device, info?.description].filter(Boolean).join(" ");
+  return gpuNamed(name || "an unnamed adapter", adapter.isFallbackAdapter ?? info?.isFallbackAdapter);
+}
+
+function webglOf({ OffscreenCanvas }: BrowserGlobals): GpuSupport {
+  const context = OffscreenCanvas && new OffscreenCanvas(1, 1).getContext("webgl2");
+  if (!context) return { kind: "none", reason: "this browser has no WebGL 2" };
+  const names = context.getExtension("WEBGL_debug_renderer_info");
+  const name = names ? context.getParameter(names.UNMASKED_RENDERER_WEBGL) : undefined;
+  return gpuNamed(typeof name === "string" ? name : "an unnamed renderer");
+}

@@ -1,0 +1,182 @@
+/** Which backend to use here: by platform, by what is installed, by whether it computes rightly, and by measurement. */
+import { type Backend, createVisionModel, PptError, type ReductionConfig, verificationInput } from "@ppt-vit/core";
+import { createBackend } from "./backends.js";
+import type { Checkpoint } from "./checkpoint.js";
+import { currentPlatform, type GpuSupport, type Platform } from "./platform.js";
+import { checkBackend } from "./self-check.js";
+
+export interface SelectOptions {
+  /** Names of `backendNames`, best first. Default: what the platform offers. */
+  readonly candidates?: readonly string[];
+  /** Measure what works on this model, and take the fastest instead of the first. */
+  readonly measure?: { readonly checkpoint: Checkpoint; readonly reduction?: ReductionConfig | undefined };
+  /** Keeps the answer of a measurement, as `localStorage` does. Default: for the life of this process or page. */
+  readonly cache?: SelectionCache;
+}
+
+export interface SelectionCache {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+}
+
+/** What became of one candidate. */
+export interface CandidateReport {
+  readonly name: string;
+  readonly outcome: "chosen" | "works" | "failed" | "passed over" | "not tried";
+  readonly reason: string;
+  /** One image, where it was measured. */
+  readonly imageMs?: number;
+}
+
+export interface BackendChoice {
+  /** A name for `createBackend` and `fromPretrained`. */
+  readonly backend: string;
+  /** One sentence for people. */
+  readonly reason: string;
+  readonly candidates: readonly CandidateReport[];
+}
+
+/** What selection needs from its surroundings; tests simulate platforms through it. */
+export interface SelectionHost {
+  readonly platform: Platform;
+  create(name: string): Promise<Backend>;
+}
+
+const memory = new Map<string, string>();
+const memoryCache: SelectionCache = {
+  getItem: (key) => memory.get(key) ?? null,
+  setItem: (key, value) => void memory.set(key, value),
+};
+
+/**
+ * Tries the candidates in their order; each must load and compute a small known model rightly. Without `measure` the
+ * first that does is chosen. A GPU that is only emulated is passed over: the CPU itself is faster.
+ * The plain CPU backend is the last candidate and needs nothing, so a choice is always found where it is installed.
+ * @throws PptError BACKEND_UNAVAILABLE where no candidate works, with the reason of each.
+ */
+export async function selectBackend(options: SelectOptions = {}): Promise<BackendChoice> {
+  return selectOn({ platform: await currentPlatform(), create: createBackend }, options);
+}
+
+/** Best first: what is nearest to the hardware. */
+function candidatesOf({ kind }: Platform): readonly string[] {
+  return kind === "browser"
+    ? ["onnx-webgpu", "tfjs-webgl", "onnx-wasm", "cpu"]
+    : ["onnx-cpu", "tfjs-node-gpu", "tfjs-node", "onnx-wasm", "cpu"];
+}
+
+/** Why a candidate is not worth trying on this platform. */
+function obstacle(name: string, platform: Platform): string | undefined {
+  // In Node the caller names a GPU, and the self-check decides.
+  if (platform.kind === "node") return undefined;
+  const gpu: GpuSupport | undefined = name.endsWith("webgpu")
+    ? platform.webgpu
+    : name.endsWith("webgl")
+      ? platform.webgl
+      : undefined;
+  if (gpu?.kind === "none") return gpu.reason;
+  if (gpu?.kind === "software") return `only a software GPU (${gpu.name}), which is slower than the CPU itself`;
+  return undefined;
+}
+
+/** `selectBackend` in given surroundings. */
+export async function selectOn(host: SelectionHost, options: SelectOptions): Promise<BackendChoice> {
+  const { measure, cache = memoryCache } = options;
+  const names = options.candidates ?? candidatesOf(host.platform);
+  const key = measure && cacheKey(host.platform, names, measure.checkpoint, measure.reduction);
+  const remembered = key === undefined ? null : cache.getItem(key);
+  if (remembered !== null && names.includes(remembered))
+    return {
+      backend: remembered,
+      reason: `${remembered} was the fastest when this model was measured here before`,
+      candidates: [],
+    };
+
+  const reports: CandidateReport[] = [];
+  for (const name of names) {
+    if (!measure && reports.some(({ outcome }) => outcome === "works")) {
+      reports.push({ name, outcome: "not tried", reason: "a better candidate works" });
+      continue;
+    }
+    const why = obstacle(name, host.platform);
+    reports.push(
+      why === undefined ? await tryCandidate(host, name, measure) : { name, outcome: "passed over", reason: why },
+    );
+  }
+  const best = reports
+    .filter(({ outcome }) => outcome === "works")
+    .reduce<CandidateReport | undefined>((a, b) => (a && (a.imageMs ?? 0) <= (b.imageMs ?? 0) ? a : b), undefined);
+  if (!best) {
+    const reasons = reports.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
+    throw new PptError("BACKEND_UNAVAILABLE", `no backend works here: ${reasons}`);
+  }
+  if (key !== undefined) cache.setItem(key, best.name);
+  return {
+    backend: best.name,
+    reason: explain(best, reports, host.platform),
+    candidates: reports.map((report) => (report === best ? { ...report, outcome: "chosen" } : report)),
+  };
+}
+
+/** Versions of neither runtime nor driver are known everywhere, so an answer holds for a model on a kind of platform. */
+function cacheKey(
+  { kind, crossOriginIsolated, webgpu, webgl }: Platform,
+  names: readonly string[],
+  { name, config }: Checkpoint,
+  reduction: ReductionConfig | undefined,
+): string {
+  const { hiddenSize, layers, imageSize } = config;
+  return `ppt-vit.backend:${JSON.stringify([kind, crossOriginIsolated, webgpu, webgl, names, name, hiddenSize, layers, imageSize, reduction])}`;
+}
+
+async function tryCandidate(
+  { create }: SelectionHost,
+  name: string,
+  measure: SelectOptions["measure"],
+): Promise<CandidateReport> {
+  let backend: Backend | undefined;
+  try {
+    backend = await create(name);
+    const { difference } = await checkBackend(backend);
+    const checked = `computes rightly (${difference.toExponential(1)} from the recorded logits)`;
+    if (!measure) return { name, outcome: "works", reason: checked };
+    const imageMs = await timeImage(backend, measure);
+    return { name, outcome: "works", reason: `${checked}, ${imageMs.toFixed(0)} ms an image`, imageMs };
+  } catch (error) {
+    return { name, outcome: "failed", reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await backend?.dispose();
+  }
+}
+
+const measuredRuns = 3;
+
+/** The fastest of a few runs of one image, after one that warms up. */
+async function timeImage(
+  backend: Backend,
+  { checkpoint: { config, weights }, reduction }: NonNullable<SelectOptions["measure"]>,
+): Promise<number> {
+  const model = await createVisionModel({ config, weights, backend, reduction });
+  const pixelValues = verificationInput(config, 1);
+  await model.run({ pixelValues, batch: 1 });
+  let fastest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < measuredRuns; i++) {
+    const start = performance.now();
+    await model.run({ pixelValues, batch: 1 });
+    fastest = Math.min(fastest, performance.now() - start);
+  }
+  return fastest;
+}
+
+function explain(best: CandidateReport, reports: readonly CandidateReport[], platform: Platform): string {
+  const how = best.imageMs === undefined ? "is the best that works here" : "is the fastest that works here";
+  const before = reports.slice(0, reports.indexOf(best)).filter(({ outcome }) => outcome !== "works");
+  const others = before.map(({ name, reason }) => `${name}: ${reason}`);
+  const threads =
+    best.name.endsWith("wasm") && !platform.crossOriginIsolated
+      ? [
+          "WebAssembly has one thread only: send the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp for more",
+        ]
+      : [];
+  return [`${best.name} ${how}`, ...others, ...threads].join("; ");
+}

@@ -1,0 +1,56 @@
+/** A small known model that every backend must compute rightly before it is chosen. */
+import {
+  type Backend,
+  createVisionModel,
+  parseModelConfig,
+  type ReductionConfig,
+  randomWeights,
+  type Verification,
+  verifyModel,
+  weightsFrom,
+} from "@ppt-vit/core";
+
+/** 48 x 48 pixels, 37 tokens; small enough for a shader compiler, with every step of a reduction in it. */
+const config = parseModelConfig({
+  model_type: "vit",
+  hidden_size: 48,
+  num_hidden_layers: 3,
+  num_attention_heads: 3,
+  intermediate_size: 96,
+  image_size: 48,
+  patch_size: 8,
+  num_labels: 6,
+  layer_norm_eps: 1e-6,
+});
+
+/** The first stage prunes the input and the second pools it, both by a wide margin. */
+const reduction: ReductionConfig = { layers: [0, 1], tokensRemoved: 8, threshold: { scaleFree: 3 } };
+
+const weightSeed = 1;
+/** Seed of the input. */
+const seed = 7;
+
+/** The logits of the plain CPU backend. */
+const recorded: readonly number[] = [2.474756, 2.080417, -0.214853, -0.624456, 3.693042, -0.717081];
+
+const tolerances = { float32: 1e-3, reduced: 5e-2 };
+
+/** The model of the check. */
+export const openSelfCheck = (backend: Backend) =>
+  createVisionModel({
+    config,
+    weights: weightsFrom(randomWeights(config, weightSeed)),
+    backend,
+    reduction,
+  });
+
+/** @throws PptError VERIFICATION_FAILED where the logits are not the recorded ones. */
+export async function checkBackend(backend: Backend): Promise<Verification> {
+  const model = await openSelfCheck(backend);
+  try {
+    const record = { seed, reduction, logits: recorded };
+    return await verifyModel(model, record, tolerances[backend.capabilities.precision]);
+  } finally {
+    await model.dispose();
+  }
+}

@@ -1,0 +1,178 @@
+/** Which backend is chosen on each platform. Platforms are simulated; backends are real, or fail as real ones do. */
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { type Backend, PptError, verificationInput } from "@ppt-vit/core";
+import { describe, expect, it } from "vitest";
+import { readCheckpoint } from "../src/index.js";
+import { currentPlatform, gpuNamed, type Platform } from "../src/platform.js";
+import { selectBackend, selectOn } from "../src/select-backend.js";
+import { checkBackend, openSelfCheck } from "../src/self-check.js";
+
+const node: Platform = await currentPlatform();
+const browser = (webgpu: string | undefined, webgl: string | undefined, crossOriginIsolated = true): Platform => ({
+  kind: "browser",
+  crossOriginIsolated,
+  webgpu: webgpu === undefined ? { kind: "none", reason: "no WebGPU" } : gpuNamed(webgpu),
+  webgl: webgl === undefined ? { kind: "none", reason: "no WebGL 2" } : gpuNamed(webgl),
+});
+const geforce = "nvidia turing NVIDIA GeForce RTX 2060";
+const swiftshader = "google swiftshader";
+
+const missing = (name: string) => new PptError("BACKEND_UNAVAILABLE", `backend '${name}' is not installed`);
+
+/** A runtime that computes something else, without a word. */
+function wrong(): Backend {
+  const backend = createCpuBackend();
+  return {
+    ...backend,
+    async compile(program, options) {
+      const executable = await backend.compile(program, options);
+      return {
+        ...executable,
+        async run(feeds) {
+          const { logits, ...others } = await executable.run(feeds);
+          return { ...others, logits: { ...logits!, data: logits!.data.map((value) => value * 1.05) } };
+        },
+      };
+    },
+  };
+}
+
+/** Only `installed` backends exist; those in `broken` compute wrongly. */
+const create =
+  (installed: readonly string[], broken: readonly string[] = []) =>
+  async (name: string): Promise<Backend> => {
+    if (!installed.includes(name)) throw missing(name);
+    return broken.includes(name) ? wrong() : createCpuBackend();
+  };
+const everything = ["onnx-webgpu", "tfjs-webgl", "onnx-wasm", "onnx-cpu", "tfjs-node-gpu", "tfjs-node", "cpu"];
+
+describe("the choice", () => {
+  it.each([
+    ["a browser with a GPU", browser(geforce, geforce), everything, [], "onnx-webgpu"],
+    ["a browser without WebGPU", browser(undefined, geforce), everything, [], "tfjs-webgl"],
+    [
+      "a browser whose GPU is software",
+      browser(swiftshader, "ANGLE (Google, SwiftShader)"),
+      everything,
+      [],
+      "onnx-wasm",
+    ],
+    ["a browser without any GPU, not isolated", browser(undefined, undefined, false), everything, [], "onnx-wasm"],
+    ["a browser whose WebGPU computes wrongly", browser(geforce, geforce), everything, ["onnx-webgpu"], "tfjs-webgl"],
+    ["a browser with nothing but this project", browser(geforce, geforce), ["cpu"], [], "cpu"],
+    ["Node with everything", node, everything, [], "onnx-cpu"],
+    ["Node without onnxruntime-node", node, ["tfjs-node", "onnx-wasm", "cpu"], [], "tfjs-node"],
+    ["Node with WebAssembly only", node, ["onnx-wasm", "cpu"], [], "onnx-wasm"],
+    ["Node with nothing installed", node, ["cpu"], [], "cpu"],
+  ])("in %s", async (_name, platform, installed, broken, expected) => {
+    const choice = await selectOn({ platform, create: create(installed, broken) }, {});
+    expect(choice.backend).toBe(expected);
+    expect(choice.candidates.filter(({ outcome }) => outcome === "chosen").map(({ name }) => name)).toEqual([expected]);
+    // Every better candidate says why it was not taken.
+    const before = choice.candidates.slice(
+      0,
+      choice.candidates.findIndex(({ name }) => name === expected),
+    );
+    for (const { outcome, reason } of before) {
+      expect(["failed", "passed over"]).toContain(outcome);
+      expect(choice.reason).toContain(reason);
+    }
+  });
+
+  it("says which driver is software, and which headers bring threads", async () => {
+    const platform = browser(swiftshader, undefined, false);
+    const { reason } = await selectOn({ platform, create: create(everything) }, {});
+    expect(reason).toContain("only a software GPU (google swiftshader)");
+    expect(reason).toContain("Cross-Origin-Embedder-Policy");
+  });
+
+  it("is an error with every reason where nothing works", async () => {
+    const choosing = selectOn({ platform: node, create: create(["onnx-cpu"], ["onnx-cpu"]) }, {});
+    await expect(choosing).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
+    await expect(choosing).rejects.toThrow(/onnx-cpu: the logits .* away .*; cpu: backend 'cpu' is not installed/);
+  });
+});
+
+describe("measuring", () => {
+  it("takes the fastest on this model, and remembers it", async () => {
+    const checkpoint = await readCheckpoint("demo");
+    const created: string[] = [];
+    // The first candidate takes its time.
+    const host = {
+      platform: node,
+      async create(name: string): Promise<Backend> {
+        created.push(name);
+        const backend = createCpuBackend();
+        if (name !== "onnx-cpu") return backend;
+        return {
+          ...backend,
+          async compile(program, options) {
+            const executable = await backend.compile(program, options);
+            return {
+              ...executable,
+              async run(feeds) {
+                const first = await executable.run(feeds);
+                await executable.run(feeds);
+                await executable.run(feeds);
+                return first;
+              },
+            };
+          },
+        };
+      },
+    };
+    const kept = new Map<string, string>();
+    const cache = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (k: string, v: string) => void kept.set(k, v),
+    };
+    const options = {
+      candidates: ["onnx-cpu", "cpu"],
+      measure: { checkpoint, reduction: checkpoint.reduction },
+      cache,
+    };
+    const first = await selectOn(host, options);
+    expect(first.backend).toBe("cpu");
+    expect(first.candidates.map(({ outcome }) => outcome)).toEqual(["works", "chosen"]);
+    expect(first.candidates[0]!.imageMs).toBeGreaterThan(first.candidates[1]!.imageMs!);
+
+    created.length = 0;
+    const second = await selectOn(host, options);
+    expect(second.backend).toBe("cpu");
+    expect(created).toEqual([]);
+    expect(second.reason).toContain("measured here before");
+  });
+});
+
+describe("the check of a backend", () => {
+  it("covers both policies, and its record is what the CPU backend gives", async () => {
+    const model = await openSelfCheck(createCpuBackend());
+    const { stages } = await model.run({ pixelValues: verificationInput(model.config, 7), batch: 1 });
+    expect(stages.map(({ policies }) => policies[0])).toEqual(["prune", "pool"]);
+    expect((await checkBackend(createCpuBackend())).difference).toBeLessThan(1e-5);
+  });
+
+  it("refuses a backend that is off by 5 %", async () => {
+    await expect(checkBackend(wrong())).rejects.toMatchObject({ code: "VERIFICATION_FAILED" });
+  });
+});
+
+describe("looking around", () => {
+  it("tells an emulated GPU from a real one by its name or its flag", async () => {
+    const page = (adapter: object | null) =>
+      currentPlatform({ navigator: { gpu: { requestAdapter: async () => adapter } } });
+    const info = { vendor: "google", architecture: "swiftshader" };
+    expect((await page({ info })).webgpu).toEqual({ kind: "software", name: "google swiftshader" });
+    expect((await page({ isFallbackAdapter: true, info: {} })).webgpu).toMatchObject({ kind: "software" });
+    expect((await page({ info: { vendor: "apple", architecture: "metal-3" } })).webgpu).toMatchObject({
+      kind: "hardware",
+    });
+    expect((await page(null)).webgpu).toEqual({ kind: "none", reason: "WebGPU has no adapter here" });
+    expect((await currentPlatform({})).webgpu).toMatchObject({ kind: "none" });
+  });
+
+  it("finds a working backend on this machine", async () => {
+    const choice = await selectBackend();
+    expect(choice.backend).toBe("onnx-cpu");
+  });
+});
