@@ -16,9 +16,6 @@ const formats: Readonly<Record<string, string>> = {
   avif: "AVIF",
 };
 
-/** File name endings of the formats that are read. */
-export const imageExtensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"] as const;
-
 const invalid = (what: string, problem: string, cause?: unknown): never => {
   throw new PptError("INVALID_IMAGE", `${what}: ${problem}`, { cause });
 };

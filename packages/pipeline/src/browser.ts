@@ -1,0 +1,29 @@
+/** The pipeline in browsers: the same interface as in Node, with the pictures and folders that a page has. */
+export { backendNames, createBackend } from "./backends.js";
+export type {
+  BrowserImageInput as ImageInput,
+  Drawable,
+} from "./browser/decode.js";
+export type { BrowserCheckpointSource as CheckpointSource, NamedBlobs } from "./browser/files.js";
+export {
+  type Classification,
+  type ClassificationFailure,
+  decodeImage,
+  fromPretrained,
+  type ImageClassifier,
+  readCheckpoint,
+} from "./browser/from-pretrained.js";
+export { type ServeOptions, serveClassifiers } from "./browser/serve.js";
+export { type ClassifierWorker, createClassifierWorker, type WorkerClassifierOptions } from "./browser/worker.js";
+export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
+export { type ClassifyOptions, type DecodeOptions, isFailure, type PretrainedOptions } from "./classifier.js";
+export { imageExtensions } from "./formats.js";
+export { type ImageStage, type LabelProbability, topLabels } from "./result.js";
+export {
+  type BackendChoice,
+  type CandidateReport,
+  type SelectionCache,
+  type SelectOptions,
+  selectBackend,
+} from "./select-backend.js";
+export type { ModelVerification } from "./verify.js";

@@ -1,0 +1,49 @@
+/** The pipeline in pages and workers. */
+import type { RgbImage } from "@ppt-vit/core";
+import { type Checkpoint, type LoadOptions, parseCheckpoint } from "../checkpoint.js";
+import {
+  createClassifier,
+  type DecodeOptions,
+  type ClassificationFailure as Failure,
+  type ImageClassifier as OfInput,
+  type PretrainedOptions,
+  type Classification as Result,
+} from "../classifier.js";
+import { type BrowserImageInput, decodePicture, fetchPicture, type LocalPicture, nameOf } from "./decode.js";
+import { type BrowserCheckpointSource, checkpointFiles, type PortableSource } from "./files.js";
+
+export type Classification = Result<BrowserImageInput>;
+export type ClassificationFailure = Failure<BrowserImageInput>;
+export type ImageClassifier = OfInput<BrowserImageInput>;
+
+/**
+ * Loads a checkpoint with token reduction from an address, a dropped folder or a directory handle.
+ * @throws PptError NOT_FOUND, INVALID_OPTION, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION,
+ * UNKNOWN_BACKEND, BACKEND_UNAVAILABLE, VERIFICATION_FAILED
+ */
+export function fromPretrained(
+  source: BrowserCheckpointSource | PortableSource,
+  options: PretrainedOptions = {},
+): Promise<ImageClassifier> {
+  return createClassifier<BrowserImageInput, LocalPicture>(
+    (loading) => readCheckpoint(source, loading),
+    options,
+    async () => ({ nameOf, fetch: fetchPicture, decode: decodePicture }),
+  );
+}
+
+/** @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION */
+export async function readCheckpoint(
+  source: BrowserCheckpointSource | PortableSource,
+  options?: LoadOptions,
+): Promise<Checkpoint> {
+  return parseCheckpoint(checkpointFiles(source), options);
+}
+
+/**
+ * A picture as 8-bit RGB. EXIF orientation is applied; transparency and colour profiles are dropped.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures
+ */
+export async function decodeImage(input: BrowserImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
+  return decodePicture(await fetchPicture(input, options), nameOf(input), options);
+}

@@ -1,0 +1,118 @@
+/** The worker's side: classifiers that a page asks for. */
+import type { Backend } from "@ppt-vit/core";
+import { createBackend } from "../backends.js";
+import { isFailure } from "../classifier.js";
+import type { ImageResult } from "../result.js";
+import { fromPretrained, type ImageClassifier } from "./from-pretrained.js";
+import { type PortableOptions, packError, type Reply, type Request } from "./protocol.js";
+
+export interface ServeOptions {
+  /** Backends by name, before those of `createBackend`: where a runtime's files lie elsewhere, or one of your own. */
+  readonly backends?: Readonly<Record<string, () => Promise<Backend>>>;
+}
+
+/** The part of a worker's global scope that is used here. */
+interface Scope {
+  postMessage(message: Reply, transfer?: Transferable[]): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
+}
+
+interface Served {
+  readonly classifier: ImageClassifier;
+  /** Disposed with the classifier. */
+  readonly backend: Backend;
+}
+
+/**
+ * Answers `createClassifierWorker`. Call it once, first thing in a module worker:
+ * `import { serveClassifiers } from "@ppt-vit/pipeline"; serveClassifiers();`
+ */
+export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
+  // The types of a page and of a worker cannot be had together; in a worker the global object is one of these.
+  const scope = globalThis as unknown as Scope;
+  const served = new Map<number, Served>();
+  const running = new Map<number, AbortController>();
+
+  async function load(id: number, source: Parameters<typeof fromPretrained>[0], options: PortableOptions) {
+    const { backend: name = "cpu", ...rest } = options;
+    const backend = await (Object.hasOwn(backends, name) ? backends[name]!() : createBackend(name));
+    const { signal } = running.get(id)!;
+    try {
+      const classifier = await fromPretrained(source, {
+        ...rest,
+        backend,
+        signal,
+        progress_callback: (info) => scope.postMessage({ id, kind: "progress", info }),
+      });
+      // Nobody waits for a model whose loading was aborted at the last moment.
+      if (signal.aborted) await classifier.dispose();
+      signal.throwIfAborted();
+      served.set(id, { classifier, backend });
+      const { classify: _, classifyAll: __, dispose: ___, ...description } = classifier;
+      return description;
+    } catch (error) {
+      await backend.dispose();
+      throw error;
+    }
+  }
+
+  async function classify({ id, classifier, inputs, options }: Extract<Request, { kind: "classify" }>) {
+    const { signal } = running.get(id)!;
+    try {
+      let index = 0;
+      for await (const result of served.get(classifier)!.classifier.classifyAll(inputs, { ...options, signal })) {
+        if (isFailure(result)) {
+          const error = packError(result.error);
+          scope.postMessage({ id, kind: "picture", index: index++, result: { error } });
+        } else {
+          const { input: _, ...rest } = result;
+          scope.postMessage({ id, kind: "picture", index: index++, result: rest }, buffersOf(rest));
+        }
+      }
+    } finally {
+      // Bitmaps and frames that were sent are this side's, and hold memory that is not the collector's.
+      for (const input of inputs) if (typeof input === "object" && "close" in input) input.close();
+    }
+  }
+
+  async function dispose(classifier: number): Promise<void> {
+    const { classifier: model, backend } = served.get(classifier)!;
+    served.delete(classifier);
+    await model.dispose();
+    await backend.dispose();
+  }
+
+  async function answer(request: Request): Promise<Reply> {
+    const { id } = request;
+    switch (request.kind) {
+      case "load":
+        return { id, kind: "done", description: await load(id, request.source, request.options) };
+      case "classify":
+        await classify(request);
+        break;
+      case "dispose":
+        await dispose(request.classifier);
+        break;
+      case "abort":
+        running.get(id)?.abort();
+    }
+    return { id, kind: "done" };
+  }
+
+  scope.addEventListener("message", async ({ data: request }) => {
+    // An abort has no answer of its own: the request that it ends has.
+    if (request.kind === "abort") return void answer(request);
+    running.set(request.id, new AbortController());
+    const reply = await answer(request).catch(
+      (error: unknown): Reply => ({ id: request.id, kind: "failed", error: packError(error) }),
+    );
+    running.delete(request.id);
+    scope.postMessage(reply);
+  });
+}
+
+/** The memory of a result's arrays, which moves to the page. */
+function buffersOf({ logits, stages, image }: ImageResult): Transferable[] {
+  const arrays = [logits, image?.data, ...stages.flatMap(({ tokenOfPatch, scores }) => [tokenOfPatch, scores])];
+  return [...new Set(arrays.flatMap((array) => (array ? [array.buffer as ArrayBuffer] : [])))];
+}

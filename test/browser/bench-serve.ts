@@ -1,0 +1,74 @@
+/** A static host for the tests of the pipeline and of the benchmark app: folders as they are, cross-origin isolated. */
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { build } from "esbuild";
+import { root } from "../../scripts/workspace.mjs";
+
+const contentTypes: Readonly<Record<string, string>> = {
+  ".css": "text/css",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".mjs": "text/javascript",
+  ".png": "image/png",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+};
+
+export interface Host {
+  readonly server: Server;
+  readonly url: string;
+  /** Addresses that had no file. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Serves `folders` by the first part of the address, "" for all others, and `files` by their whole address.
+ */
+export async function host(
+  folders: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Uint8Array>> = {},
+): Promise<Host> {
+  const missing: string[] = [];
+  const read = (path: string): Promise<Uint8Array | string | undefined> | string | Uint8Array => {
+    if (files[path] !== undefined) return files[path];
+    const [, first = "", rest = ""] = /^\/([^/]*)\/?(.*)$/.exec(path) ?? [];
+    const file = folders[first] ? join(folders[first], rest) : folders[""] && join(folders[""], normalize(path));
+    return file ? readFile(file).catch(() => undefined) : Promise.resolve(undefined);
+  };
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    const path = pathname === "/" ? "/index.html" : pathname;
+    const body = await read(path);
+    if (body === undefined) missing.push(path);
+    response.setHeader("cross-origin-opener-policy", "same-origin");
+    response.setHeader("cross-origin-embedder-policy", "require-corp");
+    response.setHeader("content-type", contentTypes[extname(path)] ?? "application/octet-stream");
+    response.writeHead(body === undefined ? 404 : 200).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || !address) throw new Error("the server has no port");
+  return { server, url: `http://127.0.0.1:${address.port}/`, missing };
+}
+
+/** A script of `test/browser/`, bundled as the bench app's dependencies resolve: by their `exports`. */
+export async function bundle(entry: string): Promise<{ script: string; inputs: string[] }> {
+  const { outputFiles, metafile } = await build({
+    stdin: {
+      contents: await readFile(join(root, "test/browser", entry), "utf8"),
+      loader: "ts",
+      resolveDir: join(root, "apps/bench"),
+    },
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    write: false,
+    metafile: true,
+    // Not the paths of this repository's tsconfig, which lead to sources.
+    tsconfigRaw: {},
+    external: ["onnxruntime-*", "@tensorflow/*", "@ppt-vit/backend-onnx", "@ppt-vit/backend-tfjs"],
+  });
+  return { script: outputFiles[0]!.text, inputs: Object.keys(metafile.inputs) };
+}

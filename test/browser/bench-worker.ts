@@ -1,0 +1,4 @@
+/** Runs in a worker: all that an application writes there. */
+import { serveClassifiers } from "@ppt-vit/pipeline/browser";
+
+serveClassifiers();
