@@ -32,22 +32,30 @@ const alike = {
 };
 
 const cells = await startCells("tfjs-cell.mjs", Object.keys(alike), settings);
-for (const cell of cells) [cell.firstRunMs] = (await cell.ask({ runs: 1 })).times;
-await takeTurns(cells, { rounds, warmUpRounds }, async (cell) => (await cell.ask({ runs })).times);
+for (const cell of cells) cell.firstRunMs = (await cell.ask({ runs: 1 }))[0].ms;
+await takeTurns(cells, { rounds, warmUpRounds }, (cell) => cell.ask({ runs }));
 
-const turnMedians = (name) => cells.find(({ contender }) => contender === name).turns.map(median);
+const turnMedians = (name, field) =>
+  cells
+    .find(({ contender }) => contender === name)
+    .turns.map((turn) => median(turn.map((measured) => measured[field])));
+const speedupOverAlike = (contender, field) =>
+  speedup(turnMedians(alike[contender], field), turnMedians(contender, field));
 const results = [];
 for (const { contender, ask, loaded, firstRunMs, turns } of cells) {
   const facts = await ask("finish");
-  const medianMs = median(turns.flat());
+  const times = turns.flat().map(({ ms }) => ms);
+  const medianMs = median(times);
   results.push({
     contender,
     ...loaded,
     firstRunMs,
     medianMs,
-    p90Ms: quantile(turns.flat(), 0.9),
+    p90Ms: quantile(times, 0.9),
+    medianCpuMs: median(turns.flat().map(({ cpuMs }) => cpuMs)),
     imagesPerSecond: (1000 * settings.batch) / medianMs,
-    speedupOverUnreducedAlike: speedup(turnMedians(alike[contender]), turnMedians(contender)),
+    speedupOverUnreducedAlike: speedupOverAlike(contender, "ms"),
+    speedupByCpuTime: speedupOverAlike(contender, "cpuMs"),
     effectiveGflops: (2 * loaded.gmacs * settings.batch * 1000) / medianMs,
     ...facts,
   });
@@ -74,8 +82,10 @@ console.table(
     contender: result.contender,
     "median ms": result.medianMs.toFixed(1),
     "p90 ms": result.p90Ms.toFixed(1),
+    "CPU ms": result.medianCpuMs.toFixed(1),
     "images/s": result.imagesPerSecond.toFixed(2),
     "x unreduced alike": result.speedupOverUnreducedAlike.toFixed(2),
+    "by CPU time": result.speedupByCpuTime.toFixed(2),
     "GFLOP/s": result.effectiveGflops.toFixed(1),
     "load ms": result.loadMs.toFixed(0),
     "peak MB": (result.peakMemoryBytes / 1e6).toFixed(0),
