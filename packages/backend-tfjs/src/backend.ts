@@ -63,9 +63,11 @@ export async function createTfjsBackend({ tf, device, decomposed }: TfjsBackendO
 
     async compile(program, options) {
       if (disposed) throw new PptError("DISPOSED", "compile: this TensorFlow.js backend was disposed; create another");
-      const executable = compile(engine, program, { ...options, decomposed }, () => executables.delete(executable));
-      executables.add(executable);
-      return executable;
+      return guarded(engine, async () => {
+        const executable = compile(engine, program, { ...options, decomposed }, () => executables.delete(executable));
+        executables.add(executable);
+        return executable;
+      });
     },
 
     async dispose() {
@@ -168,6 +170,8 @@ function compile(
 async function guarded<R>(engine: Engine, body: () => Promise<R>): Promise<R> {
   let result: R;
   try {
+    // Where the application is starting another engine just now, TensorFlow.js must not be given a third.
+    await engine.tf.ready();
     result = await body();
   } catch (cause) {
     if (isPptError(cause)) throw cause;

@@ -14,15 +14,28 @@ export interface Engine {
   lost(): string | undefined;
 }
 
+/** Engines start one after the other: TensorFlow.js mixes up two that start at the same time. */
+const lastStart = new WeakMap<object, Promise<unknown>>();
+
 /**
  * Starts the engine registered as `name`, or takes the active one. An engine that was active before stays active.
  * @throws PptError BACKEND_UNAVAILABLE where it is not registered or does not start.
  */
-export async function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
+export function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
+  const state = tf.engine();
+  const opened = Promise.resolve(lastStart.get(state)).then(() => startEngine(tf, name));
+  lastStart.set(
+    state,
+    opened.catch(() => {}),
+  );
+  return opened;
+}
+
+async function startEngine(tf: Tfjs, name?: string): Promise<Engine> {
+  // Also where somebody else is starting one just now.
+  if (name === undefined || tf.getBackend()) await tf.ready();
   const before = tf.getBackend();
-  // An engine that is being started must not be disturbed: TensorFlow.js would start it twice.
-  if (name === undefined || before) await tf.ready();
-  const chosen = name ?? tf.getBackend();
+  const chosen = name ?? before;
   const state = tf.engine();
   if (!(chosen in state.registryFactory)) {
     const registered = Object.keys(state.registryFactory).join(", ") || "none";
@@ -32,7 +45,7 @@ export async function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
     );
   }
   const started = await tf.setBackend(chosen);
-  const backend = state.findBackend(chosen);
+  const backend = state.registry[chosen]!;
   if (before && before !== chosen) await tf.setBackend(before);
   if (!started)
     throw new PptError("BACKEND_UNAVAILABLE", `the TensorFlow.js engine '${chosen}' did not start. ${advice(chosen)}`);
@@ -46,7 +59,7 @@ export async function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
     tf,
     name: chosen,
     active(body) {
-      if (state.findBackend(chosen) !== backend)
+      if (state.registry[chosen] !== backend)
         throw new PptError(
           "BACKEND_UNAVAILABLE",
           `the TensorFlow.js engine '${chosen}' was removed since this backend was created: create another`,
@@ -57,8 +70,7 @@ export async function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
       try {
         return body();
       } finally {
-        // One that is still being started becomes active by itself when it is ready.
-        if (other && state.findBackend(other)) activate(other);
+        if (other && state.registry[other]) activate(other);
       }
     },
     holds: (x) => state.state.tensorInfo.get(x.dataId)?.backend === backend,

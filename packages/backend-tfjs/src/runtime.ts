@@ -12,7 +12,15 @@ interface Runtime {
   readonly load: () => Promise<Tfjs>;
 }
 
-const core = () => import("@tensorflow/tfjs-core");
+/** An engine that registers itself in `@tensorflow/tfjs-core` when its package is loaded. */
+const registered = (engine: string, register: () => Promise<unknown>): Runtime => ({
+  engine,
+  packages: ["@tensorflow/tfjs-core", `@tensorflow/tfjs-backend-${engine}`],
+  load: async () => {
+    await register();
+    return import("@tensorflow/tfjs-core");
+  },
+});
 
 /** Native packages are found at run time only: they are nobody's dependency, because their install script downloads. */
 async function native(name: string): Promise<Tfjs> {
@@ -21,38 +29,10 @@ async function native(name: string): Promise<Tfjs> {
 }
 
 const runtimes: Readonly<Record<TfjsDevice, Runtime>> = {
-  cpu: {
-    engine: "cpu",
-    packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-cpu"],
-    load: async () => {
-      await import("@tensorflow/tfjs-backend-cpu");
-      return core();
-    },
-  },
-  wasm: {
-    engine: "wasm",
-    packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-wasm"],
-    load: async () => {
-      await import("@tensorflow/tfjs-backend-wasm");
-      return core();
-    },
-  },
-  webgl: {
-    engine: "webgl",
-    packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-webgl"],
-    load: async () => {
-      await import("@tensorflow/tfjs-backend-webgl");
-      return core();
-    },
-  },
-  webgpu: {
-    engine: "webgpu",
-    packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-webgpu"],
-    load: async () => {
-      await import("@tensorflow/tfjs-backend-webgpu");
-      return core();
-    },
-  },
+  cpu: registered("cpu", () => import("@tensorflow/tfjs-backend-cpu")),
+  wasm: registered("wasm", () => import("@tensorflow/tfjs-backend-wasm")),
+  webgl: registered("webgl", () => import("@tensorflow/tfjs-backend-webgl")),
+  webgpu: registered("webgpu", () => import("@tensorflow/tfjs-backend-webgpu")),
   node: { engine: "tensorflow", packages: ["@tensorflow/tfjs-node"], load: () => native("@tensorflow/tfjs-node") },
   "node-gpu": {
     engine: "tensorflow",

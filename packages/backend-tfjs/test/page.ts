@@ -9,6 +9,7 @@ import type { MathBackendWebGL } from "@tensorflow/tfjs-backend-webgl";
 import "@tensorflow/tfjs-backend-webgl";
 import "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
+import { runCases } from "../../../test/browser/run-cases.js";
 import { tinyProgram } from "./tiny-model.js";
 
 interface Report {
@@ -48,18 +49,7 @@ async function runTfjsConformance(
     readGolden: async (file) => new Uint8Array(await (await fetch(`/golden/${file}`)).arrayBuffer()),
     footprint: () => tf.memory().numTensors,
   });
-  const failures: string[] = [];
-  let passed = 0;
-  let skipped = 0;
-  for (const { name, skip, run } of cases.filter((one) => prefixes.some((prefix) => one.name.startsWith(prefix)))) {
-    if (skip) skipped++;
-    else
-      await run().then(
-        () => passed++,
-        (error: unknown) => failures.push(`${name}: ${error instanceof Error ? error.message : error}`),
-      );
-  }
-  return { name, ...capabilities, passed, skipped, failures };
+  return { name, ...capabilities, ...(await runCases(cases, prefixes)) };
 }
 
 /** A picture drawn on a canvas, through `fromPixels`, as far as the logits: nothing may be read back on the way. */

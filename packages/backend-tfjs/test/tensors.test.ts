@@ -126,6 +126,30 @@ describe("several engines in one process", () => {
     await Promise.all([onWasm.backend.dispose(), onCpu.backend.dispose()]);
   });
 
+  it("start one after the other, and wait for one that the application starts", async () => {
+    await tf.setBackend("cpu");
+    const { backend, executable } = await tinyExecutable("wasm");
+    let start = () => {};
+    tf.registerBackend("webgl", async () => {
+      await new Promise<void>((resolve) => {
+        start = resolve;
+      });
+      return tf.findBackend("cpu");
+    });
+    const starting = tf.setBackend("webgl");
+    const run = executable.run({ pixel_values: tinyPixels(1) });
+    const others = [createTfjsBackend({ tf, device: "cpu" }), createTfjsBackend({ tf, device: "wasm" })];
+    start();
+    expect(await starting).toBe(true);
+    expect((await run).logits!.data.every(Number.isFinite)).toBe(true);
+    for (const other of await Promise.all(others)) await other.dispose();
+    expect(tf.getBackend()).toBe("webgl");
+    await tf.setBackend("cpu");
+    vi.spyOn(tf.findBackend("cpu"), "dispose").mockImplementation(() => {});
+    tf.removeBackend("webgl");
+    await backend.dispose();
+  });
+
   it("takes the active engine where none is named", async () => {
     for (const engine of ["cpu", "wasm"]) {
       await tf.setBackend(engine);
