@@ -2,28 +2,43 @@
 import type { Server } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../scripts/workspace.mjs";
 import { browserPath, launchBrowser, serve } from "./browser/serve.js";
 
 const ortFolder = dirname(createRequire(join(root, "packages/backend-onnx/package.json")).resolve("onnxruntime-web"));
 
-describe.skipIf(!browserPath)("conformance of the ONNX backend in a browser", () => {
+describe.skipIf(!browserPath)("the ONNX backend in a browser", () => {
   let server: Server;
+  let url: string;
   let browser: Browser;
   let page: Page;
 
+  async function open(inBrowser: Browser, prepare?: (page: Page) => Promise<unknown>): Promise<Page> {
+    const page = await inBrowser.newPage();
+    await prepare?.(page);
+    await page.goto(url);
+    await page.waitForFunction(() => "onnx" in window);
+    return page;
+  }
+  /** A page of its own, closed afterwards. */
+  async function onNewPage<R>(use: (page: Page) => Promise<R>, prepare?: (page: Page) => Promise<unknown>): Promise<R> {
+    const page = await open(browser, prepare);
+    try {
+      return await use(page);
+    } finally {
+      await page.close();
+    }
+  }
+
   beforeAll(async () => {
-    const served = await serve({
-      scripts: { "/conformance.js": "conformance.ts" },
+    ({ server, url } = await serve({
+      scripts: { "/onnx.js": "onnx.ts" },
       folders: { ort: ortFolder, golden: join(root, "packages/conformance/golden") },
-    });
-    server = served.server;
+    }));
     browser = await launchBrowser();
-    page = await browser.newPage();
-    await page.goto(served.url);
-    await page.waitForFunction(() => "runConformance" in window);
+    page = await open(browser);
   });
   afterAll(async () => {
     await browser?.close();
@@ -47,10 +62,87 @@ describe.skipIf(!browserPath)("conformance of the ONNX backend in a browser", ()
     expect(passed).toBeGreaterThan(150);
   });
 
-  // Every shader is compiled for a CPU here, so the primitives are left to Node, where the same provider runs them all.
-  test("WebGPU passes the golden cases", { timeout: 600_000 }, async () => {
-    const { passed, failures } = await page.evaluate(() => window.runConformance("webgpu", ["golden:"]));
+  test("WebGPU passes the whole suite", { timeout: 600_000 }, async () => {
+    const { passed, failures } = await page.evaluate(() => window.runConformance("webgpu", [""]));
     expect(failures).toEqual([]);
-    expect(passed).toBeGreaterThan(8);
+    expect(passed).toBeGreaterThan(150);
+  });
+
+  // After the suite and on its page, whose device has compiled these shaders.
+  describe("graph capture", () => {
+    test("replays give what ordinary runs give, and buffers are released", { timeout: 300_000 }, async () => {
+      const report = await page.evaluate(() => window.onnx.capture(false));
+      expect(report.info.graphCapture).toEqual([{ agrees: true, difference: expect.any(Number) }]);
+      expect(report.info.graphCapture![0]!.difference).toBeLessThan(1e-4);
+      expect(Math.max(...report.differences)).toBeLessThan(1e-4);
+      // Both policies within one batch.
+      expect(report.policies.join()).toMatch(/prune,pool|pool,prune/);
+      expect(report.otherBatch).toMatch(/^INVALID_INPUT .* holds 3 images, but graphCapture fixed the batch at 2/);
+      expect(report.bound).toBe(1);
+      expect(report.destroyed).toBe(1);
+    });
+
+    test("a runtime that replays wrongly is found out and not used", { timeout: 300_000 }, async () => {
+      const report = await page.evaluate(() => window.onnx.capture(true));
+      expect(report.info.graphCapture).toEqual([{ agrees: false, difference: expect.any(Number) }]);
+      expect(Math.max(...report.differences)).toBe(0);
+      expect(report.otherBatch).toMatch(/^INVALID_INPUT .* graphCapture fixed the batch at 2/);
+      expect(report.destroyed).toBe(report.bound);
+    });
+  });
+
+  test("a device lost in mid-run fails this and later runs, and another backend gets a new one", async () => {
+    const report = await onNewPage((page) => page.evaluate(() => window.onnx.loseDevice()));
+    expect(report.failures).toHaveLength(4);
+    for (const failure of report.failures)
+      expect(failure).toMatch(
+        /^DEVICE_LOST run on device 'webgpu': the GPU device was lost \(.*\): dispose this backend/,
+      );
+    expect(report.disposed).toMatch(/^DISPOSED /);
+    expect(report.after).toBe(report.before);
+  });
+
+  test("half precision is refused while the backend is created", async () => {
+    expect(await page.evaluate(() => window.onnx.halfPrecision())).toBe(
+      "UNSUPPORTED_DTYPE device 'webgpu': the adapter has no 'shader-f16': pass dtype 'fp32'",
+    );
+  });
+
+  test("without an adapter it says what to do", async () => {
+    const bare = await chromium.launch({ executablePath: browserPath!, args: ["--no-sandbox"] });
+    try {
+      const page = await open(bare);
+      expect(await page.evaluate(() => window.onnx.withoutAdapter())).toBe(
+        "BACKEND_UNAVAILABLE device 'webgpu': the browser has no adapter for this machine's GPU: pass device 'wasm'",
+      );
+    } finally {
+      await bare.close();
+    }
+  });
+
+  describe("threads of wasm", () => {
+    test("are as many as asked for", async () => {
+      expect(await onNewPage((page) => page.evaluate(() => window.onnx.threads(2)))).toBe(2);
+    });
+
+    test("are refused by name in a page that is not isolated, which runs with one", async () => {
+      const asked = await onNewPage(
+        async (page) => [
+          await page.evaluate(() => window.onnx.threads(2)),
+          await page.evaluate(() => window.onnx.threads()),
+          await page.evaluate(() => window.onnx.threads(1)),
+        ],
+        (page) =>
+          page.route(url, async (route) => {
+            const response = await route.fetch();
+            await route.fulfill({ response, headers: { "content-type": "text/html" } });
+          }),
+      );
+      expect(asked).toEqual([
+        expect.stringMatching(/^INVALID_OPTION .*'Cross-Origin-Opener-Policy: same-origin'.*or pass threads: 1$/),
+        1,
+        1,
+      ]);
+    });
   });
 });

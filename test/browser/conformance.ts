@@ -2,6 +2,7 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend, type OnnxRuntime } from "@ppt-vit/backend-onnx";
 import { conformanceCases } from "@ppt-vit/conformance";
+import { keepDevice } from "../../packages/backend-onnx/test/keep-device.js";
 
 declare global {
   interface Window {
@@ -9,11 +10,16 @@ declare global {
   }
 }
 
+/** Not bundled: the runtime finds its WebAssembly beside itself. */
+export function loadOrt(device: "wasm" | "webgpu"): Promise<OnnxRuntime> {
+  const url = `/ort/ort.${device === "webgpu" ? "webgpu" : "wasm"}.min.mjs`;
+  return import(/* @vite-ignore */ url);
+}
+
 /** Failures of the cases whose names start with `prefix`, and how many ran and were skipped. */
 async function runConformance(device: "wasm" | "webgpu", prefixes: string[]) {
-  // Not bundled: the runtime finds its WebAssembly beside itself.
-  const url = `/ort/ort.${device === "webgpu" ? "webgpu" : "wasm"}.min.mjs`;
-  const ort: OnnxRuntime = await import(/* @vite-ignore */ url);
+  const ort = await loadOrt(device);
+  if (device === "webgpu") await keepDevice(ort);
   const cases = await conformanceCases({
     create: () => createOnnxBackend({ device, ort }),
     reference: () => createCpuBackend(),

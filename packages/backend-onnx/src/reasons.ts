@@ -17,7 +17,7 @@ export function shortReason(cause: unknown): string {
 const known: readonly { code: PptErrorCode; said: RegExp; what: string; advice: string }[] = [
   {
     code: "DEVICE_LOST",
-    said: /device (was|is) lost|device was destroyed|DEVICE_LOST|DEVICE_(REMOVED|HUNG)/i,
+    said: /device (was|is) lost|GPUDevice\.lost|device was destroyed|DEVICE_LOST|DEVICE_(REMOVED|HUNG)/i,
     what: "the GPU device was lost",
     advice: "dispose this backend and every other one on that device, then create another",
   },

@@ -110,7 +110,7 @@ export async function guardRuns({
   let lost: PptError | undefined;
   const gpu = device === "webgpu" ? await gpuDevice(runtime, sessionOptions) : undefined;
   void gpu?.lost.then(({ message }) => {
-    lost ??= runtimeError("run", device, `device was lost: ${message}`, "");
+    lost ??= runtimeError("run", device, `GPUDevice.lost: ${message}`, "");
   });
   return async (run) => {
     if (lost) throw lost;

@@ -10,5 +10,4 @@ describe("WebGPU in Node", () => {
   });
 });
 
-// Slow on a software driver, so in two files that run side by side: the other cases are in operations-webgpu.test.ts.
-if (found) describeConformance("ONNX Runtime, WebGPU", { device: "webgpu" }, ["golden:", "model:", "lifecycle:"]);
+if (found) describeConformance("ONNX Runtime, WebGPU", { device: "webgpu" });

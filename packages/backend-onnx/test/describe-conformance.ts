@@ -1,18 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { createOnnxBackend, type OnnxBackendOptions } from "@ppt-vit/backend-onnx";
+import { createOnnxBackend, type OnnxBackend, type OnnxBackendOptions } from "@ppt-vit/backend-onnx";
 import { conformanceCases, goldenUrl } from "@ppt-vit/conformance";
-import { describe, it } from "vitest";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { keepDevice } from "./keep-device.js";
 
-/** Registers the suite for one configuration of the backend: all cases, or those whose names start in one of these ways. */
-export function describeConformance(name: string, options: OnnxBackendOptions, startingWith = [""]): void {
+/** Registers the suite for one configuration of the backend. */
+export function describeConformance(name: string, options: OnnxBackendOptions): void {
   describe(name, async () => {
+    if (options.device === "webgpu") {
+      let kept: OnnxBackend;
+      beforeAll(async () => {
+        kept = await keepDevice();
+      });
+      afterAll(() => kept.dispose());
+    }
     const cases = await conformanceCases({
       create: () => createOnnxBackend(options),
       reference: () => createCpuBackend(),
       readGolden: (file) => readFile(new URL(file, goldenUrl)),
     });
-    const chosen = cases.filter((one) => startingWith.some((start) => one.name.startsWith(start)));
-    for (const { name, skip, run } of chosen) it.skipIf(skip)(skip ? `${name} (needs ${skip})` : name, run);
+    for (const { name, skip, run } of cases) it.skipIf(skip)(skip ? `${name} (needs ${skip})` : name, run);
   });
 }
