@@ -1,3 +1,4 @@
 import { packageBuild } from "../../tsup.base.js";
 
-export default packageBuild({ entry: ["src/index.ts", "src/browser.ts"] });
+// The page's side of a worker is a file of its own, so that a bundle of it alone leaves the model's code out.
+export default packageBuild({ entry: ["src/index.ts", "src/browser.ts", "src/browser/worker.ts"] });

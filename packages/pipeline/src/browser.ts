@@ -16,9 +16,9 @@ export {
 export { type ServeOptions, serveClassifiers } from "./browser/serve.js";
 export { type ClassifierWorker, createClassifierWorker, type WorkerClassifierOptions } from "./browser/worker.js";
 export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
-export { type ClassifyOptions, type DecodeOptions, isFailure, type PretrainedOptions } from "./classifier.js";
-export { imageExtensions } from "./formats.js";
-export { type ImageStage, type LabelProbability, topLabels } from "./result.js";
+export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
+export { type DecodeOptions, imageExtensions } from "./formats.js";
+export { type ImageStage, isFailure, type LabelProbability, topLabels } from "./result.js";
 export {
   type BackendChoice,
   type CandidateReport,

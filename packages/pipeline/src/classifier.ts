@@ -15,21 +15,10 @@ import {
 } from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
-import { describeImage, type ImageResult } from "./result.js";
+import type { DecodeOptions } from "./formats.js";
+import { type Classification, type ClassificationFailure, describeImage, isFailure } from "./result.js";
 import { selectBackend } from "./select-backend.js";
 import { type ModelVerification, verifyCheckpoint } from "./verify.js";
-
-/** Limits on the pictures that are read. */
-export interface DecodeOptions {
-  /** Largest file or buffer that is read. Default 64 MiB. */
-  readonly maxBytes?: number;
-  /** Largest picture that is decoded, width times height. Default 64 million. */
-  readonly maxPixels?: number;
-  /** Take the first frame of an animated picture instead of refusing it. Default false. */
-  readonly firstFrame?: boolean;
-}
-
-export const decodeDefaults = { maxBytes: 64 * 2 ** 20, maxPixels: 64e6, firstFrame: false };
 
 /** How a platform gets from an input to pixels. */
 export interface Pictures<Input, Fetched> {
@@ -75,16 +64,6 @@ export interface ClassifyOptions extends DecodeOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface Classification<Input> extends ImageResult {
-  readonly input: Input;
-}
-
-/** A picture that could not be classified. */
-export interface ClassificationFailure<Input> {
-  readonly input: Input;
-  readonly error: PptError;
-}
-
 export interface ImageClassifier<Input> {
   /** The checkpoint's name, as given. */
   readonly model: string;
@@ -113,10 +92,6 @@ export interface ImageClassifier<Input> {
   ): AsyncGenerator<Classification<Input> | ClassificationFailure<Input>>;
   dispose(): Promise<void>;
 }
-
-export const isFailure = <Input>(
-  result: Classification<Input> | ClassificationFailure<Input>,
-): result is ClassificationFailure<Input> => "error" in result;
 
 /**
  * A classifier from a checkpoint that `read` brings.

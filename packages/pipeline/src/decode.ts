@@ -1,7 +1,7 @@
 /** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
 import { readFile, stat } from "node:fs/promises";
 import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
-import { type DecodeOptions, decodeDefaults as defaults } from "./classifier.js";
+import { type DecodeOptions, decodeDefaults as defaults } from "./formats.js";
 
 /** A file's path, or the bytes of an encoded picture. */
 export type ImageInput = string | URL | Uint8Array;

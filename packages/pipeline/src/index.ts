@@ -1,11 +1,11 @@
 export { backendNames, createBackend } from "./backends.js";
 export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
-export { type ClassifyOptions, type DecodeOptions, isFailure, type PretrainedOptions } from "./classifier.js";
+export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
 export { decodeImage, type ImageInput } from "./decode.js";
 export { type CheckpointSource, readCheckpoint } from "./folder.js";
-export { imageExtensions } from "./formats.js";
+export { type DecodeOptions, imageExtensions } from "./formats.js";
 export { type Classification, type ClassificationFailure, fromPretrained, type ImageClassifier } from "./node.js";
-export { type ImageStage, type LabelProbability, topLabels } from "./result.js";
+export { type ImageStage, isFailure, type LabelProbability, topLabels } from "./result.js";
 export {
   type BackendChoice,
   type CandidateReport,

@@ -1,13 +1,8 @@
 /** The pipeline in Node: checkpoints in folders, picture files decoded by sharp. */
-import {
-  createClassifier,
-  type ClassificationFailure as Failure,
-  type ImageClassifier as OfInput,
-  type PretrainedOptions,
-  type Classification as Result,
-} from "./classifier.js";
+import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "./classifier.js";
 import { type ImageInput, loadDecoder, nameOf, readImage } from "./decode.js";
 import { type CheckpointSource, readCheckpoint } from "./folder.js";
+import type { ClassificationFailure as Failure, Classification as Result } from "./result.js";
 
 export type Classification = Result<ImageInput>;
 export type ClassificationFailure = Failure<ImageInput>;

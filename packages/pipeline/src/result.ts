@@ -2,6 +2,7 @@
 import {
   type HostTensor,
   type Policy,
+  type PptError,
   type RgbImage,
   type StageReport,
   specialTokens,
@@ -39,6 +40,20 @@ export interface ImageResult {
   /** With `trace`: the picture as the model saw it, resized and cropped. */
   readonly image?: RgbImage;
 }
+
+export interface Classification<Input> extends ImageResult {
+  readonly input: Input;
+}
+
+/** A picture that could not be classified. */
+export interface ClassificationFailure<Input> {
+  readonly input: Input;
+  readonly error: PptError;
+}
+
+export const isFailure = <Input>(
+  result: Classification<Input> | ClassificationFailure<Input>,
+): result is ClassificationFailure<Input> => "error" in result;
 
 /** Result of picture `row` of a run, or undefined where its logits are not finite. */
 export function describeImage(

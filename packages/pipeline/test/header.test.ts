@@ -1,6 +1,6 @@
 /** Picture headers, as the browser entry reads them before it decodes. */
 import fc from "fast-check";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { describe, expect, it } from "vitest";
 import { readHeader } from "../src/browser/header.js";
 
@@ -17,15 +17,15 @@ const frames = (count: number) =>
 
 describe("readHeader", () => {
   it.each([
-    ["JPEG", (s: sharp.Sharp) => s.jpeg()],
-    ["JPEG", (s: sharp.Sharp) => s.jpeg({ progressive: true }).withMetadata({ orientation: 3 })],
-    ["PNG", (s: sharp.Sharp) => s.png()],
-    ["PNG", (s: sharp.Sharp) => s.png({ palette: true })],
-    ["WebP", (s: sharp.Sharp) => s.webp()],
-    ["WebP", (s: sharp.Sharp) => s.webp({ lossless: true })],
-    ["WebP", (s: sharp.Sharp) => s.webp().withMetadata()],
-    ["GIF", (s: sharp.Sharp) => s.gif()],
-    ["AVIF", (s: sharp.Sharp) => s.avif({ effort: 0 })],
+    ["JPEG", (s: Sharp) => s.jpeg()],
+    ["JPEG", (s: Sharp) => s.jpeg({ progressive: true }).withMetadata({ orientation: 3 })],
+    ["PNG", (s: Sharp) => s.png()],
+    ["PNG", (s: Sharp) => s.png({ palette: true })],
+    ["WebP", (s: Sharp) => s.webp()],
+    ["WebP", (s: Sharp) => s.webp({ lossless: true })],
+    ["WebP", (s: Sharp) => s.webp().withMetadata()],
+    ["GIF", (s: Sharp) => s.gif()],
+    ["AVIF", (s: Sharp) => s.avif({ effort: 0 })],
   ] as const)("%s", async (format, encode) => {
     for (const [width, height] of [
       [300, 70],

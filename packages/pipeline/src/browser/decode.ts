@@ -1,6 +1,7 @@
 /** Pictures of a page to RGB pixels, as Pillow's `convert("RGB")` gives them. Works in pages and in workers. */
 import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
-import { type DecodeOptions, decodeDefaults } from "../classifier.js";
+import { type DecodeOptions, decodeDefaults } from "../formats.js";
+import { baseAddress } from "./address.js";
 import { formatNames, readHeader } from "./header.js";
 
 /** What can be drawn as it is. */
@@ -29,9 +30,6 @@ export function nameOf(input: BrowserImageInput): string {
   // The whole of a data: address would bury the message.
   return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}...` : name).slice(1, -1);
 }
-
-/** Where relative addresses start: the page's base, or the worker's own address. */
-export const baseAddress = (): string => (typeof document === "object" ? document.baseURI : location.href);
 
 /** Fetches what is given by its address. @throws PptError NOT_FOUND; INVALID_IMAGE for empty and too large files */
 export async function fetchPicture(

@@ -1,7 +1,7 @@
 /** Checkpoints in the browser: at an address, in a folder that was picked or dropped, or in a store of your own. */
 import { PptError } from "@ppt-vit/core";
 import type { CheckpointFiles, ReadFileOptions } from "../checkpoint.js";
-import { baseAddress } from "./decode.js";
+import { baseAddress } from "./address.js";
 
 /**
  * The address of a folder (`./model/`, `/model/`, `https://...`, a URL); the files of a folder from

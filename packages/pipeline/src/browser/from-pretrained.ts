@@ -1,14 +1,9 @@
 /** The pipeline in pages and workers. */
 import type { RgbImage } from "@ppt-vit/core";
 import { type Checkpoint, type LoadOptions, parseCheckpoint } from "../checkpoint.js";
-import {
-  createClassifier,
-  type DecodeOptions,
-  type ClassificationFailure as Failure,
-  type ImageClassifier as OfInput,
-  type PretrainedOptions,
-  type Classification as Result,
-} from "../classifier.js";
+import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "../classifier.js";
+import type { DecodeOptions } from "../formats.js";
+import type { ClassificationFailure as Failure, Classification as Result } from "../result.js";
 import { type BrowserImageInput, decodePicture, fetchPicture, type LocalPicture, nameOf } from "./decode.js";
 import { type BrowserCheckpointSource, checkpointFiles, type PortableSource } from "./files.js";
 

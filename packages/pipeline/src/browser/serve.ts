@@ -1,8 +1,6 @@
 /** The worker's side: classifiers that a page asks for. */
 import type { Backend } from "@ppt-vit/core";
-import { createBackend } from "../backends.js";
-import { isFailure } from "../classifier.js";
-import type { ImageResult } from "../result.js";
+import { type ImageResult, isFailure } from "../result.js";
 import { fromPretrained, type ImageClassifier } from "./from-pretrained.js";
 import { type PortableOptions, packError, type Reply, type Request } from "./protocol.js";
 
@@ -19,8 +17,8 @@ interface Scope {
 
 interface Served {
   readonly classifier: ImageClassifier;
-  /** Disposed with the classifier. */
-  readonly backend: Backend;
+  /** One that this worker added, disposed with the classifier. */
+  readonly added?: Backend | undefined;
 }
 
 /**
@@ -34,24 +32,24 @@ export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
   const running = new Map<number, AbortController>();
 
   async function load(id: number, source: Parameters<typeof fromPretrained>[0], options: PortableOptions) {
-    const { backend: name = "cpu", ...rest } = options;
-    const backend = await (Object.hasOwn(backends, name) ? backends[name]!() : createBackend(name));
+    const { backend: name = "cpu" } = options;
+    const added = Object.hasOwn(backends, name) ? await backends[name]!() : undefined;
     const { signal } = running.get(id)!;
     try {
       const classifier = await fromPretrained(source, {
-        ...rest,
-        backend,
+        ...options,
+        backend: added ?? name,
         signal,
         progress_callback: (info) => scope.postMessage({ id, kind: "progress", info }),
       });
       // Nobody waits for a model whose loading was aborted at the last moment.
       if (signal.aborted) await classifier.dispose();
       signal.throwIfAborted();
-      served.set(id, { classifier, backend });
+      served.set(id, { classifier, added });
       const { classify: _, classifyAll: __, dispose: ___, ...description } = classifier;
       return description;
     } catch (error) {
-      await backend.dispose();
+      await added?.dispose();
       throw error;
     }
   }
@@ -76,10 +74,10 @@ export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
   }
 
   async function dispose(classifier: number): Promise<void> {
-    const { classifier: model, backend } = served.get(classifier)!;
+    const { classifier: model, added } = served.get(classifier)!;
     served.delete(classifier);
     await model.dispose();
-    await backend.dispose();
+    await added?.dispose();
   }
 
   async function answer(request: Request): Promise<Reply> {

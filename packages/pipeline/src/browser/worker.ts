@@ -1,8 +1,10 @@
 /** The page's side of a classifier worker: the same classifier, computed elsewhere. */
 import { PptError } from "@ppt-vit/core";
 import type { LoadOptions } from "../checkpoint.js";
-import { type ClassifyOptions, isFailure } from "../classifier.js";
-import { type BrowserImageInput, baseAddress } from "./decode.js";
+import type { ClassifyOptions } from "../classifier.js";
+import { isFailure } from "../result.js";
+import { baseAddress } from "./address.js";
+import type { BrowserImageInput } from "./decode.js";
 import { type BrowserCheckpointSource, portableSource } from "./files.js";
 import type { Classification, ClassificationFailure, ImageClassifier } from "./from-pretrained.js";
 import { type PortableOptions, type Reply, type Request, unpackError } from "./protocol.js";
