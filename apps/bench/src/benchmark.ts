@@ -1,0 +1,184 @@
+/** Compares policies on backends: each backend in a worker of its own, the policies taking turns in it. */
+import type { Classification, ImageClassifier } from "@ppt-vit/pipeline/browser";
+import { type ModelChoice, startWorker } from "./models.js";
+import { type PolicyChoice, reductionOf, type Settings } from "./settings.js";
+
+/** Times of one policy on one backend. Latencies are of one picture: a run's time over its pictures. */
+export interface Cell {
+  readonly backend: string;
+  readonly policy: PolicyChoice;
+  readonly tokens: readonly number[];
+  readonly gmacs: number;
+  /** Reading the checkpoint, starting the runtime, and putting the weights on the device. */
+  readonly loadMs: number;
+  /** Also compiles shaders and the like. */
+  readonly firstRunMs: number;
+  /** Steady state, in the order of the runs. */
+  readonly latenciesMs: readonly number[];
+  readonly medianMs: number;
+  readonly p90Ms: number;
+  readonly imagesPerSecond: number;
+  /** Against unreduced on the same backend; left out where that was not measured. */
+  readonly speedup?: number;
+  readonly label: string;
+  readonly probability: number;
+}
+
+export interface FailedCell {
+  readonly backend: string;
+  readonly policy: PolicyChoice;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface BenchmarkResult {
+  readonly cells: readonly Cell[];
+  readonly failures: readonly FailedCell[];
+  /** Runs during which the tab was not visible: browsers slow those down. */
+  readonly hiddenRuns: number;
+}
+
+export interface BenchmarkOptions {
+  readonly model: ModelChoice;
+  readonly pictures: readonly Blob[];
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+  /** Steps done of all, and what is under way. */
+  readonly onProgress: (
+    done: number,
+    total: number,
+    now: { backend: string; policy: PolicyChoice; step: string },
+  ) => void;
+}
+
+/** Value below which `share` of the values lie, the nearest one that was measured. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
+}
+
+/** Middle value, of an even number the mean of both. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+interface Contender {
+  readonly policy: PolicyChoice;
+  readonly classifier: ImageClassifier;
+  readonly loadMs: number;
+  readonly firstRunMs: number;
+  readonly latenciesMs: number[];
+  readonly top: { label: string; probability: number };
+}
+
+/** @throws the signal's reason when cancelled */
+export async function runBenchmark(options: BenchmarkOptions): Promise<BenchmarkResult> {
+  const { settings, signal } = options;
+  const cells: Cell[] = [];
+  const failures: FailedCell[] = [];
+  const stepsPerCell = 2 + settings.warmup + settings.runs;
+  const total = settings.backends.length * settings.policies.length * stepsPerCell;
+  let done = 0;
+  let hiddenRuns = 0;
+
+  for (const [at, backend] of settings.backends.entries()) {
+    const measured = await measureBackend(backend, options, (policy, step) => {
+      options.onProgress(done++, total, { backend, policy, step });
+      if (document.visibilityState === "hidden") hiddenRuns++;
+    });
+    signal.throwIfAborted();
+    cells.push(...measured.cells);
+    failures.push(...measured.failures);
+    // Where a contender failed, its steps are over, too.
+    done = (at + 1) * settings.policies.length * stepsPerCell;
+  }
+  return { cells, failures, hiddenRuns };
+}
+
+async function measureBackend(
+  backend: string,
+  { model, pictures, settings, signal }: BenchmarkOptions,
+  onStep: (policy: PolicyChoice, step: string) => void,
+): Promise<{ cells: Cell[]; failures: FailedCell[] }> {
+  const { warmup, runs, batch } = settings;
+  const worker = startWorker();
+  const cancel = () => void worker.dispose();
+  signal.addEventListener("abort", cancel);
+  const contenders = new Map<PolicyChoice, Contender>();
+  const failures: FailedCell[] = [];
+  const inputs = Array.from({ length: batch }, (_, i) => pictures[i % pictures.length]!);
+
+  /** A policy that fails is out; the others go on. */
+  async function attempt(policy: PolicyChoice, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      signal.throwIfAborted();
+      contenders.delete(policy);
+      const message = error instanceof Error ? error.message : String(error);
+      const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+      failures.push({ backend, policy, code, message });
+    }
+  }
+
+  try {
+    for (const policy of settings.policies)
+      await attempt(policy, async () => {
+        onStep(policy, "loading");
+        const start = performance.now();
+        const classifier = await worker.fromPretrained(model.source, {
+          backend,
+          reduction: reductionOf(policy, settings),
+        });
+        const loadMs = performance.now() - start;
+        onStep(policy, "first run");
+        const { latencyMs: firstRunMs, labels } = await runOnce(classifier, inputs);
+        contenders.set(policy, { policy, classifier, loadMs, firstRunMs, latenciesMs: [], top: labels[0]! });
+      });
+    for (let run = 0; run < warmup + runs; run++)
+      for (const { policy, classifier, latenciesMs } of contenders.values())
+        await attempt(policy, async () => {
+          onStep(policy, run < warmup ? `warm-up ${run + 1} of ${warmup}` : `run ${run - warmup + 1} of ${runs}`);
+          const { latencyMs } = await runOnce(classifier, inputs);
+          if (run >= warmup) latenciesMs.push(latencyMs);
+        });
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    await worker.dispose();
+  }
+  const unreduced = contenders.get("unreduced");
+  const cells = [...contenders.values()].map((contender) => cellOf(backend, contender, unreduced));
+  return { cells, failures };
+}
+
+/** One run of the model over all inputs. */
+async function runOnce(classifier: ImageClassifier, inputs: readonly Blob[]): Promise<Classification> {
+  let first: Classification | undefined;
+  for await (const result of classifier.classifyAll(inputs, { batch: inputs.length, topK: 1 })) {
+    if ("error" in result) throw result.error;
+    first ??= result;
+  }
+  return first!;
+}
+
+function cellOf(backend: string, contender: Contender, unreduced: Contender | undefined): Cell {
+  const { policy, classifier, loadMs, firstRunMs, latenciesMs, top } = contender;
+  const medianMs = median(latenciesMs);
+  return {
+    backend,
+    policy,
+    tokens: classifier.tokens,
+    gmacs: policy === "unreduced" ? classifier.gmacs.unreduced : classifier.gmacs.reduced,
+    loadMs,
+    firstRunMs,
+    latenciesMs,
+    medianMs,
+    p90Ms: percentile(latenciesMs, 0.9),
+    imagesPerSecond: 1000 / medianMs,
+    ...(unreduced && { speedup: median(unreduced.latenciesMs) / medianMs }),
+    label: top.label,
+    probability: top.probability,
+  };
+}

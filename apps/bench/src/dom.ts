@@ -1,0 +1,67 @@
+/** The little that is needed to build a page from code. */
+
+/** The element of the page with this id. */
+export function byId<K extends keyof HTMLElementTagNameMap>(id: string, tag: K): HTMLElementTagNameMap[K] {
+  const element = document.getElementById(id);
+  if (element?.tagName.toLowerCase() !== tag) throw new Error(`index.html has no <${tag} id="${id}">`);
+  return element as HTMLElementTagNameMap[K];
+}
+
+type Child = Node | string | undefined | false;
+
+/** A new element with attributes and children; text is never read as HTML. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string | number | boolean | undefined>> = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  setAttributes(made, attributes);
+  made.append(...children.filter((child): child is Node | string => child !== undefined && child !== false));
+  return made;
+}
+
+export function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string | number | boolean | undefined>> = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  setAttributes(made, attributes);
+  made.append(...children.filter((child): child is Node | string => child !== undefined && child !== false));
+  return made;
+}
+
+function setAttributes(made: Element, attributes: Readonly<Record<string, string | number | boolean | undefined>>) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false) continue;
+    made.setAttribute(name, value === true ? "" : String(value));
+  }
+}
+
+const messages = () => byId("messages", "div");
+
+/** Says something that went wrong, until it is dismissed. The same message is not said twice at once. */
+export function complain(text: string): void {
+  const said = [...messages().children].some((child) => child.querySelector("p")?.textContent === text);
+  if (said) return;
+  const close = element("button", { type: "button", class: "quiet", "aria-label": "Dismiss this message" }, "×");
+  const message = element("div", { class: "message" }, element("p", {}, text), close);
+  close.addEventListener("click", () => message.remove());
+  messages().append(message);
+}
+
+/** The words of an error, for people. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
+
+/** A number with the digits that count: 1234 -> 1234, 12.34 -> 12.3, 0.001234 -> 1.2e−3. */
+export function threeDigits(value: number): string {
+  if (value === 0) return "0";
+  if (Math.abs(value) < 1e-2) return value.toExponential(1).replace("e-", "e−");
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+/** Milliseconds for people: 92.9 ms, 11.5 s. */
+export const duration = (ms: number): string => (ms < 10_000 ? `${threeDigits(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);

@@ -1,0 +1,194 @@
+/** The page: puts its parts together and keeps the settings in the address. */
+import type { ImageClassifier } from "@ppt-vit/pipeline/browser";
+import { setUpBench } from "./bench-view.js";
+import { byId, complain, element, reasonOf } from "./dom.js";
+import { type BackendChoice, backendChoices, describeMachine, machineLine } from "./machine.js";
+import { demoModel, type ModelChoice } from "./models.js";
+import { type Picture, type Pictures, setUpPictures } from "./pictures.js";
+import {
+  formatSettings,
+  type PolicyChoice,
+  parseSettings,
+  policies,
+  policyTitles,
+  readers,
+  type Settings,
+} from "./settings.js";
+import { createView } from "./view.js";
+
+let { settings, problems } = parseSettings(location.search);
+let model: ModelChoice = demoModel();
+let picture: Picture | undefined;
+let pictures: Pictures | undefined;
+let measuring = false;
+const view = createView(showOwnReduction);
+
+function change(changes: Partial<Settings>, { affectsView }: { affectsView: boolean }): void {
+  settings = { ...settings, ...changes };
+  history.replaceState(null, "", `${location.pathname}${formatSettings(settings)}`);
+  if (affectsView) look();
+}
+
+/** Shows the picture under the settings, unless a benchmark has the machine. */
+function look(): void {
+  if (picture && !measuring) view.show({ model, picture, settings });
+}
+
+function choose(next: ModelChoice): void {
+  model = next;
+  byId("model-title", "p").textContent = model.title;
+  look();
+}
+
+/** The reduction that fields left empty stand for. */
+function showOwnReduction(reduced: ImageClassifier | undefined): void {
+  const reduction = reduced?.reduction;
+  if (!reduction) return;
+  const { layers, tokensRemoved, threshold } = reduction;
+  byId("layers", "input").placeholder = layers.join(", ");
+  byId("removed", "input").placeholder = String(tokensRemoved);
+  if (typeof threshold === "number") byId("threshold", "input").placeholder = String(threshold);
+}
+
+/** A text field that sets one setting, with its complaint below it. */
+function field<K extends keyof typeof readers>(id: string, key: K, affectsView: boolean): void {
+  const input = byId(id, "input");
+  const complaint = element("span", { class: "complaint", id: `${id}-complaint` });
+  input.after(complaint);
+  input.value = String(settings[key] ?? "").replaceAll(",", ", ");
+  input.addEventListener("change", () => {
+    try {
+      const value = readers[key](input.value);
+      complaint.textContent = "";
+      input.removeAttribute("aria-invalid");
+      input.removeAttribute("aria-describedby");
+      const { [key]: _, ...rest } = settings;
+      settings = rest as Settings;
+      change(value === undefined ? {} : { [key]: value }, { affectsView });
+    } catch (error) {
+      complaint.textContent = reasonOf(error);
+      input.setAttribute("aria-invalid", "true");
+      input.setAttribute("aria-describedby", complaint.id);
+    }
+  });
+}
+
+function select<V extends string>(id: string, options: readonly (readonly [V, string, boolean])[], value: string) {
+  const made = byId(id, "select");
+  made.replaceChildren(
+    ...options.map(([name, title, disabled]) =>
+      element("option", { value: name, disabled, selected: name === value }, title),
+    ),
+  );
+  return made;
+}
+
+/** A box for each of several, of which any number may be chosen. */
+function boxes<V extends string>(
+  id: string,
+  options: readonly { value: V; title: string; detail?: string | undefined; unavailable?: string | undefined }[],
+  chosen: readonly string[],
+  onChange: (chosen: V[]) => void,
+): void {
+  const inputs = options.map(({ value, unavailable }) =>
+    element("input", {
+      type: "checkbox",
+      id: `${id}-${value}`,
+      checked: chosen.includes(value) && !unavailable,
+      disabled: unavailable !== undefined,
+    }),
+  );
+  const report = () => onChange(options.flatMap(({ value }, i) => (inputs[i]!.checked ? [value] : [])));
+  byId(id, "div").replaceChildren(
+    ...options.map(({ title, detail, unavailable }, i) => {
+      inputs[i]!.addEventListener("change", report);
+      const fine = unavailable ?? detail;
+      const text = element("span", {}, title, fine ? element("span", { class: "fine" }, fine) : undefined);
+      return element("label", { class: unavailable ? "box unavailable" : "box" }, inputs[i]!, text);
+    }),
+  );
+}
+
+function setUpControls(choices: readonly BackendChoice[]): void {
+  const backend = select(
+    "backend",
+    choices.map(({ name, title, unavailable }) => [name, title, unavailable !== undefined]),
+    settings.backend,
+  );
+  backend.addEventListener("change", () => change({ backend: backend.value }, { affectsView: true }));
+  const policy = select(
+    "policy",
+    policies.map((name) => [name, policyTitles[name], false]),
+    settings.policy,
+  );
+  policy.addEventListener("change", () => change({ policy: policy.value as PolicyChoice }, { affectsView: true }));
+  field("layers", "layers", true);
+  field("removed", "tokensRemoved", true);
+  field("threshold", "threshold", true);
+  field("runs", "runs", false);
+  field("warmup", "warmup", false);
+  field("batch", "batch", false);
+  boxes(
+    "bench-backends",
+    choices.map(({ name, ...choice }) => ({ value: name, ...choice })),
+    settings.backends,
+    (backends) => change({ backends }, { affectsView: false }),
+  );
+  boxes(
+    "bench-policies",
+    policies.map((value) => ({ value, title: policyTitles[value] })),
+    settings.policies,
+    (chosen) => change({ policies: chosen }, { affectsView: false }),
+  );
+
+  const folder = byId("folder", "input");
+  folder.addEventListener("change", () => {
+    const files = [...(folder.files ?? [])];
+    const [name = "folder"] = files[0]?.webkitRelativePath.split("/") ?? [];
+    if (files.length > 0) choose({ title: name, source: files });
+    folder.value = "";
+  });
+  byId("model-demo", "button").addEventListener("click", () => choose(demoModel()));
+}
+
+async function start(): Promise<void> {
+  for (const problem of problems) complain(problem);
+  const machine = await describeMachine();
+  const choices = backendChoices(machine);
+  byId("machine", "p").textContent = machineLine(machine);
+  const chosen = choices.find(({ name }) => name === settings.backend);
+  if (!chosen || chosen.unavailable) {
+    complain(`Backend ${settings.backend} is not used here: ${chosen?.unavailable ?? "there is none of that name"}.`);
+    settings = { ...settings, backend: "onnx-wasm" };
+  }
+  setUpControls(choices);
+  setUpBench({
+    machine,
+    choices,
+    current: () => ({ model, pictures: picturesToMeasure(), settings }),
+    onStart() {
+      measuring = true;
+      view.pause();
+    },
+    onEnd() {
+      measuring = false;
+      look();
+    },
+  });
+  choose(model);
+  pictures = await setUpPictures({
+    onSelect(selected) {
+      picture = selected;
+      look();
+    },
+    onModelFiles: (folder, blobs) => choose({ title: folder, source: { folder, blobs } }),
+  });
+}
+
+/** The picture that is looked at first, then the others. */
+function picturesToMeasure(): Picture[] {
+  const all = pictures?.all() ?? [];
+  return picture ? [picture, ...all.filter((one) => one !== picture)] : [...all];
+}
+
+start().catch((error: unknown) => complain(`The page could not start: ${reasonOf(error)}`));

@@ -1,0 +1,162 @@
+/** The pictures to look at: samples, files that are picked, dropped or pasted, and the camera. */
+import { byId, complain, element, reasonOf } from "./dom.js";
+
+export interface Picture {
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+export interface PicturesOptions {
+  readonly onSelect: (picture: Picture) => void;
+  /** A dropped folder, or files that belong to a model. */
+  readonly onModelFiles: (folder: string, files: ReadonlyMap<string, File>) => void;
+}
+
+export interface Pictures {
+  /** All pictures that the user brought, else the samples; for the benchmark. */
+  all(): readonly Picture[];
+}
+
+/** More in the list would only make it long. */
+const mostOwn = 24;
+
+export async function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Promise<Pictures> {
+  const own: Picture[] = [];
+  const samples: Picture[] = [];
+  const ownList = byId("own", "ul");
+  const fileInput = byId("files", "input");
+
+  function show(list: HTMLUListElement, picture: Picture): HTMLButtonElement {
+    const address = URL.createObjectURL(picture.blob);
+    const image = element("img", { src: address, alt: "", width: 56, height: 56 });
+    const button = element("button", { type: "button", class: "thumb", "aria-pressed": "false" }, image);
+    button.setAttribute("aria-label", picture.name);
+    button.title = picture.name;
+    image.addEventListener("load", () => URL.revokeObjectURL(address));
+    // No picture: the message says why, and a broken image says nothing more.
+    image.addEventListener("error", () => button.parentElement?.remove());
+    button.addEventListener("click", () => select(picture, button));
+    list.append(element("li", {}, button));
+    return button;
+  }
+
+  function select(picture: Picture, button: HTMLButtonElement): void {
+    for (const thumb of document.querySelectorAll(".thumb"))
+      thumb.setAttribute("aria-pressed", String(thumb === button));
+    onSelect(picture);
+  }
+
+  function add(blobs: readonly Picture[]): void {
+    const taken = blobs.slice(0, mostOwn - own.length);
+    if (taken.length < blobs.length) complain(`Only ${mostOwn} pictures are kept: reload the page for others.`);
+    own.push(...taken);
+    const [first] = taken.map((picture) => [picture, show(ownList, picture)] as const);
+    ownList.hidden = own.length === 0;
+    if (first) select(...first);
+  }
+
+  fileInput.addEventListener("change", () => {
+    add([...(fileInput.files ?? [])].map((blob) => ({ name: blob.name, blob })));
+    fileInput.value = "";
+  });
+  setUpDropping((files, folder) => {
+    const isModel = folder !== undefined || files.some(({ name }) => /\.(json|safetensors)$/.test(name));
+    if (isModel) onModelFiles(folder ?? "dropped files", new Map(files.map((file) => [file.name, file])));
+    else add(files.map((blob) => ({ name: blob.name, blob })));
+  });
+  window.addEventListener("paste", ({ clipboardData }) => {
+    const files = [...(clipboardData?.files ?? [])];
+    add(files.map((blob) => ({ name: blob.name || "pasted picture", blob })));
+  });
+  setUpCamera((blob) => add([{ name: `camera ${own.length + 1}`, blob }]));
+
+  const sampleList = byId("samples", "ul");
+  try {
+    const names: string[] = await (await fetch("samples/index.json")).json();
+    const fetched = names.map(async (file) => {
+      const blob = await (await fetch(`samples/${file}`)).blob();
+      return { name: file.replace(/^\d+_(.*)\.png$/, "$1"), blob };
+    });
+    for (const picture of await Promise.all(fetched)) {
+      samples.push(picture);
+      const button = show(sampleList, picture);
+      if (samples.length === 1 && own.length === 0) select(picture, button);
+    }
+  } catch (error) {
+    complain(`The sample pictures could not be loaded (${reasonOf(error)}): choose a picture of your own.`);
+  }
+  return { all: () => (own.length > 0 ? own : samples) };
+}
+
+/** Files dropped anywhere on the page; of a folder, those directly in it. */
+function setUpDropping(onFiles: (files: readonly File[], folder?: string) => void): void {
+  const { body } = document;
+  let depth = 0;
+  const settle = (change: number) => {
+    depth = change === 0 ? 0 : depth + change;
+    body.classList.toggle("dropping", depth > 0);
+  };
+  body.addEventListener("dragenter", () => settle(1));
+  body.addEventListener("dragleave", () => settle(-1));
+  body.addEventListener("dragover", (event) => event.preventDefault());
+  body.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    settle(0);
+    // Entries must be taken before the first await: the drop's data is gone afterwards.
+    const entries = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry());
+    const files = [...(event.dataTransfer?.files ?? [])];
+    const folder = entries.find((entry) => entry?.isDirectory) as FileSystemDirectoryEntry | undefined;
+    try {
+      if (folder) onFiles(await filesIn(folder), folder.name);
+      else if (files.length > 0) onFiles(files);
+    } catch (error) {
+      complain(`The folder could not be read (${reasonOf(error)}).`);
+    }
+  });
+}
+
+async function filesIn(folder: FileSystemDirectoryEntry): Promise<File[]> {
+  const reader = folder.createReader();
+  const entries: FileSystemEntry[] = [];
+  // A reader gives a part at a time, and nothing at the end.
+  for (;;) {
+    const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (part.length === 0) break;
+    entries.push(...part);
+  }
+  const files = entries.filter((entry): entry is FileSystemFileEntry => entry.isFile);
+  return Promise.all(files.map((entry) => new Promise<File>((resolve, reject) => entry.file(resolve, reject))));
+}
+
+function setUpCamera(onPicture: (blob: Blob) => void): void {
+  const dialog = byId("camera", "dialog");
+  const video = byId("camera-video", "video");
+  let stream: MediaStream | undefined;
+
+  byId("camera-open", "button").addEventListener("click", async () => {
+    try {
+      if (!navigator.mediaDevices) throw new Error("this page is not served over HTTPS");
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      video.srcObject = stream;
+      dialog.showModal();
+      await video.play();
+    } catch (error) {
+      dialog.close();
+      complain(`No camera: ${reasonOf(error)}.`);
+    }
+  });
+  byId("camera-take", "button").addEventListener("click", () => {
+    const canvas = element("canvas", { width: video.videoWidth, height: video.videoHeight });
+    canvas.getContext("2d")?.drawImage(video, 0, 0);
+    canvas.toBlob((blob) => {
+      if (blob) onPicture(blob);
+      else complain("The camera has given no picture yet.");
+    });
+    dialog.close();
+  });
+  byId("camera-close", "button").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    video.srcObject = null;
+  });
+}

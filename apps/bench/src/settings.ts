@@ -1,0 +1,142 @@
+/** What the user chose, as it stands in the page's address. */
+
+export const policies = ["unreduced", "ppt", "prune", "pool"] as const;
+export type PolicyChoice = (typeof policies)[number];
+
+export const policyTitles: Readonly<Record<PolicyChoice, string>> = {
+  unreduced: "Unreduced",
+  ppt: "PPT",
+  prune: "Prune only",
+  pool: "Pool only",
+};
+
+export interface Settings {
+  /** The backend that the token view computes on. */
+  readonly backend: string;
+  readonly policy: PolicyChoice;
+  /** Left out: the model's own. */
+  readonly layers?: readonly number[];
+  readonly tokensRemoved?: number;
+  readonly threshold?: number;
+  /** What the benchmark compares. */
+  readonly backends: readonly string[];
+  readonly policies: readonly PolicyChoice[];
+  readonly runs: number;
+  readonly warmup: number;
+  readonly batch: number;
+}
+
+export const defaultSettings: Settings = {
+  backend: "onnx-wasm",
+  policy: "ppt",
+  backends: ["cpu", "onnx-wasm", "onnx-webgpu"],
+  policies: ["unreduced", "ppt"],
+  runs: 10,
+  warmup: 2,
+  batch: 1,
+};
+
+export const limits = { runs: [1, 1000], warmup: [0, 100], batch: [1, 64] } as const;
+
+const isPolicy = (text: string): text is PolicyChoice => policies.some((policy) => policy === text);
+
+/** A field of the form or of the address: undefined where it is empty. @throws Error saying what is wrong with it */
+export const readers = {
+  layers(text: string): readonly number[] | undefined {
+    if (!text.trim()) return undefined;
+    const layers = text
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map(Number);
+    if (!layers.every((layer) => Number.isInteger(layer) && layer >= 0))
+      throw new Error(`“${text}” are no block numbers: write them like 3, 6, 9`);
+    if (layers.some((layer, i) => i > 0 && layer <= layers[i - 1]!))
+      throw new Error(`“${text}”: block numbers must ascend`);
+    return layers;
+  },
+  tokensRemoved: (text: string) => (text.trim() ? wholeNumber(text, "tokens per stage", 0, 10_000) : undefined),
+  threshold(text: string): number | undefined {
+    if (!text.trim()) return undefined;
+    const value = Number(text);
+    if (!(value >= 0)) throw new Error(`“${text}” is no threshold: write a number such as 7e-5`);
+    return value;
+  },
+  runs: (text: string) => wholeNumber(text, "runs", ...limits.runs),
+  warmup: (text: string) => wholeNumber(text, "warm-up runs", ...limits.warmup),
+  batch: (text: string) => wholeNumber(text, "pictures per run", ...limits.batch),
+};
+
+function wholeNumber(text: string, what: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!text.trim() || !Number.isInteger(value) || value < least || value > most)
+    throw new Error(`“${text}” ${what}: write a whole number from ${least} to ${most}`);
+  return value;
+}
+
+/** Reads an address. What cannot be read is left at its default and named in `problems`. */
+export function parseSettings(search: string): { settings: Settings; problems: string[] } {
+  const query = new URLSearchParams(search);
+  const problems: string[] = [];
+  const read = <R>(name: string, reader: (text: string) => R): R | undefined => {
+    const text = query.get(name);
+    if (text === null) return undefined;
+    try {
+      return reader(text);
+    } catch (error) {
+      problems.push(`${name} in the address: ${error instanceof Error ? error.message : error}`);
+      return undefined;
+    }
+  };
+  const list = (text: string) => text.split(",").filter(Boolean);
+  const policyOf = (text: string): PolicyChoice => {
+    if (!isPolicy(text)) throw new Error(`“${text}” is none of ${policies.join(", ")}`);
+    return text;
+  };
+  const given = {
+    backend: read("backend", (text) => text),
+    policy: read("policy", policyOf),
+    layers: read("layers", readers.layers),
+    tokensRemoved: read("removed", readers.tokensRemoved),
+    threshold: read("threshold", readers.threshold),
+    backends: read("backends", list),
+    policies: read("policies", (text) => list(text).map(policyOf)),
+    runs: read("runs", readers.runs),
+    warmup: read("warmup", readers.warmup),
+    batch: read("batch", readers.batch),
+  };
+  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { settings: { ...defaultSettings, ...present }, problems };
+}
+
+/** The address's query for these settings; empty where all are defaults. */
+export function formatSettings(settings: Settings): string {
+  const names: readonly [string, keyof Settings][] = [
+    ["backend", "backend"],
+    ["policy", "policy"],
+    ["layers", "layers"],
+    ["removed", "tokensRemoved"],
+    ["threshold", "threshold"],
+    ["backends", "backends"],
+    ["policies", "policies"],
+    ["runs", "runs"],
+    ["warmup", "warmup"],
+    ["batch", "batch"],
+  ];
+  const query = names.flatMap(([name, key]) => {
+    const value = settings[key];
+    if (value === undefined || String(value) === String(defaultSettings[key])) return [];
+    return [`${name}=${encodeURIComponent(String(value)).replaceAll("%2C", ",")}`];
+  });
+  return query.length > 0 ? `?${query.join("&")}` : "";
+}
+
+/** What `fromPretrained` takes for a policy under these settings. */
+export function reductionOf(policy: PolicyChoice, { layers, tokensRemoved, threshold }: Settings) {
+  if (policy === "unreduced") return false;
+  const limit = policy === "ppt" ? threshold : policy;
+  return {
+    ...(layers && { layers }),
+    ...(tokensRemoved !== undefined && { tokensRemoved }),
+    ...(limit !== undefined && { threshold: limit }),
+  };
+}

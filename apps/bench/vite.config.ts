@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { defineConfig, type Plugin } from "vite";
+
+const require = createRequire(import.meta.url);
+const folderOf = (module: string) => dirname(require.resolve(module));
+
+const demo = folderOf("@ppt-vit/demo-model/package.json");
+const ort = folderOf("onnxruntime-web");
+const tfjsWasm = folderOf("@tensorflow/tfjs-backend-wasm");
+
+const samples = readdirSync(join(demo, "samples")).sort();
+
+/** What the app serves as it is: the demo model, its pictures, and the runtimes' WebAssembly with its loaders. */
+const files: Readonly<Record<string, string | (() => string)>> = {
+  "samples/index.json": () => JSON.stringify(samples),
+  ...under("samples", join(demo, "samples"), samples),
+  ...under("demo", join(demo, "model"), readdirSync(join(demo, "model"))),
+  // Each entry looks for its WebAssembly beside itself.
+  ...under("ort", ort, [
+    "ort.wasm.min.mjs",
+    "ort-wasm-simd-threaded.mjs",
+    "ort-wasm-simd-threaded.wasm",
+    "ort.webgpu.min.mjs",
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+  ]),
+  ...under("tfjs", tfjsWasm, [
+    "tfjs-backend-wasm.wasm",
+    "tfjs-backend-wasm-simd.wasm",
+    "tfjs-backend-wasm-threaded-simd.wasm",
+  ]),
+};
+
+function under(address: string, folder: string, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [`${address}/${name}`, join(folder, name)]));
+}
+
+const contentTypes: Readonly<Record<string, string>> = {
+  ".json": "application/json",
+  ".mjs": "text/javascript",
+  ".png": "image/png",
+  ".wasm": "application/wasm",
+};
+
+/** Emits `files` in a build and serves them in development, from where they are installed. */
+function servedAsTheyAre(): Plugin {
+  const read = (source: string | (() => string)) => (typeof source === "string" ? readFileSync(source) : source());
+  return {
+    name: "served-as-they-are",
+    generateBundle() {
+      for (const [fileName, source] of Object.entries(files))
+        this.emitFile({ type: "asset", fileName, source: read(source) });
+    },
+    configureServer({ middlewares }) {
+      middlewares.use((request, response, next) => {
+        const path = (request.url ?? "/").slice(1).replace(/\?.*/, "");
+        if (!Object.hasOwn(files, path)) return next();
+        response.setHeader("content-type", contentTypes[extname(basename(path))] ?? "application/octet-stream");
+        response.end(read(files[path]!));
+      });
+    },
+  };
+}
+
+/** A page with these headers may share memory between threads, which WebAssembly's threads need. */
+const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+export default defineConfig({
+  // Relative addresses: the built folder works at any place of any host.
+  base: "./",
+  plugins: [servedAsTheyAre()],
+  resolve: {
+    // ONNX Runtime is loaded from `ort/` when a backend is first used, and not bundled a second time.
+    alias: [
+      {
+        find: /^onnxruntime-(node|web)(\/.*)?$/,
+        replacement: fileURLToPath(new URL("src/not-bundled.ts", import.meta.url)),
+      },
+    ],
+  },
+  build: { target: "es2022", chunkSizeWarningLimit: 1500 },
+  worker: { format: "es" },
+  server: { headers: isolation },
+  preview: { headers: isolation },
+});
