@@ -373,6 +373,14 @@ describe("doctor", () => {
     expect(report.choice.reason).toContain("WebGPU does not work; native code works");
   });
 
+  // A software driver has no half precision, which is found while a backend is created.
+  test.skipIf(!useSoftwareVulkan())("WebGPU works, with half precision or without", async () => {
+    const { stdout } = await pptVit("doctor", "--json");
+    const webgpu = JSON.parse(stdout).devices[1];
+    expect(webgpu).toMatchObject({ device: "webgpu", works: true, halfPrecision: { works: expect.any(Boolean) } });
+    if (!webgpu.halfPrecision.works) expect(webgpu.halfPrecision.reason).toContain("pass dtype 'fp32'");
+  });
+
   test.skipIf(process.platform !== "linux")("for people", async () => {
     const { code, stdout } = await pptVitWith(env, "doctor");
     expect(code).toBe(0);

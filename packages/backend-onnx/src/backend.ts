@@ -82,6 +82,7 @@ async function runProbe(backend: Pick<Backend, "compile">): Promise<void> {
   }
 }
 
+/** In Node there are no GPU buffers to bind: onnxruntime-node 1.30 ends the process when it captures. */
 function checkCapture(batch: number, device: OnnxDevice): void {
   if (device !== "webgpu" || isNode)
     throw new PptError(

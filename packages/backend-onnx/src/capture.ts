@@ -112,7 +112,7 @@ export function packOutputs(program: Program): {
       const results = Object.entries(program(ops, params, inputs));
       let start = 0;
       for (const [name, { shape }] of results) {
-        const length = Math.abs(sizeOf(shape));
+        const length = Math.abs(sizeOf(shape)); // the free batch is -1
         layout.push({ name, shape, start, length });
         start += length;
       }

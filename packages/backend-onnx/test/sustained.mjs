@@ -32,9 +32,9 @@ const held = async () => {
 };
 const report = [];
 // The first ones are for the compilers of JavaScript and WebAssembly, which take memory of their own.
-for (let run = 1; run <= 4000; run++) {
+for (let run = 1; run <= 3000; run++) {
   await model.run({ pixelValues, batch: 2 });
-  if (run === 2000 || run === 4000) report.push(await held());
+  if (run === 1000 || run === 3000) report.push(await held());
 }
 await model.dispose();
 await backend.dispose();

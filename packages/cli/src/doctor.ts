@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SelfCheck } from "@ppt-vit/backend-onnx";
-import { type Backend, prepareVisionProgram } from "@ppt-vit/core";
+import { type Backend, isPptError, prepareVisionProgram } from "@ppt-vit/core";
 import { readCheckpoint } from "@ppt-vit/pipeline";
 
 export const devices = ["cpu", "webgpu", "wasm"] as const;
@@ -144,9 +144,17 @@ const halfTolerance = 2e-2;
 async function probeDevice(device: Device): Promise<Probe> {
   const { compareAttention, createOnnxBackend } = await import("@ppt-vit/backend-onnx");
   const single = await createOnnxBackend({ device, attention: "fused" });
+  const compareHalf = async (): Promise<SelfCheck> => {
+    try {
+      const half = await createOnnxBackend({ device, attention: "decomposed", dtype: "fp16" });
+      return await withBackend(half, () => compareAttention(half, single, halfTolerance));
+    } catch (error) {
+      if (!isPptError(error) || error.code !== "UNSUPPORTED_DTYPE") throw error;
+      return { agrees: false, reason: reasonOf(error) };
+    }
+  };
   return withBackend(single, async () => {
-    const half = await createOnnxBackend({ device, attention: "decomposed", dtype: "fp16" });
-    const { agrees, difference, reason } = await withBackend(half, () => compareAttention(half, single, halfTolerance));
+    const { agrees, difference, reason } = await compareHalf();
     await logPlacement(device);
     const wrong = difference === undefined ? reason : `wrong by ${difference.toExponential(1)} of the largest value`;
     return {
