@@ -19,6 +19,7 @@ import type { OnnxRuntime } from "@ppt-vit/backend-onnx";
 import { parseImageProcessorConfig, processImageInto } from "@ppt-vit/core";
 import { decodeImage, fromPretrained } from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { useSoftwareVulkan } from "../packages/backend-onnx/test/webgpu.js";
 import { root, run } from "../scripts/workspace.mjs";
 
 const ort: OnnxRuntime = createRequire(join(root, "packages/backend-onnx/package.json"))("onnxruntime-node");
