@@ -1,7 +1,7 @@
 /** The benchmark's part of the page: what to compare, how far it is, and what came out. */
 import { type BenchmarkResult, type Cell, runBenchmark } from "./benchmark.js";
 import { plotsOf } from "./chart.js";
-import { byId, complain, duration, element, isAbort, reasonOf, threeDigits } from "./dom.js";
+import { byId, complain, duration, element, giga, isAbort, reasonOf, threeDigits } from "./dom.js";
 import { type BackendChoice, type Machine, machineLine } from "./machine.js";
 import type { ModelChoice } from "./models.js";
 import type { Picture } from "./pictures.js";
@@ -148,7 +148,7 @@ function tableRow(cell: Cell, titleOf: (backend: string) => string): HTMLTableRo
     ["90 %", duration(p90Ms)],
     ["first run", duration(firstRunMs)],
     ["load", duration(loadMs)],
-    ["GMACs", gmacs.toFixed(2)],
+    ["GMACs", giga(gmacs)],
     ["says", label],
   ];
   return element(

@@ -63,5 +63,8 @@ export function threeDigits(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
+/** Multiply-accumulates of a picture in 1e9, as tables give them. */
+export const giga = (macs: number): string => (macs < 0.01 ? threeDigits(macs) : macs.toFixed(2));
+
 /** Milliseconds for people: 92.9 ms, 11.5 s. */
 export const duration = (ms: number): string => (ms < 10_000 ? `${threeDigits(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);

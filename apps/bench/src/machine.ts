@@ -43,7 +43,7 @@ type Navigator2026 = Navigator & {
   readonly userAgentData?: ClientHints;
   readonly deviceMemory?: number;
 };
-const here = navigator as Navigator2026;
+const here = () => navigator as Navigator2026;
 
 export async function describeMachine(): Promise<Machine> {
   const [{ browser, system }, adapter] = await Promise.all([browserAndSystem(), webgpuAdapter()]);
@@ -52,7 +52,7 @@ export async function describeMachine(): Promise<Machine> {
     browser,
     system,
     cores: navigator.hardwareConcurrency,
-    ...(here.deviceMemory !== undefined && { memoryGiB: here.deviceMemory }),
+    ...(here().deviceMemory !== undefined && { memoryGiB: here().deviceMemory }),
     threads: crossOriginIsolated,
     ...(adapter && { adapter: adapter.name, softwareAdapter: adapter.software }),
     ...(renderer && { renderer }),
@@ -80,7 +80,7 @@ export function backendChoices(machine: Machine): BackendChoice[] {
     ? { detail: `${adapter}${softwareAdapter ? ": software, slower than the CPU" : ""}` }
     : {
         detail: "",
-        unavailable: here.gpu ? "WebGPU is there, but offers no adapter" : "this browser has no WebGPU",
+        unavailable: here().gpu ? "WebGPU is there, but offers no adapter" : "this browser has no WebGPU",
       };
   const gl = renderer
     ? { detail: `${renderer}${isSoftware(renderer) ? ": software, slower than the CPU" : ""}` }
@@ -96,7 +96,9 @@ export function backendChoices(machine: Machine): BackendChoice[] {
 }
 
 async function webgpuAdapter(): Promise<{ name: string; software: boolean } | undefined> {
-  const adapter = await here.gpu?.requestAdapter().catch(() => null);
+  const adapter = await here()
+    .gpu?.requestAdapter()
+    .catch(() => null);
   if (!adapter) return undefined;
   const { vendor = "", architecture = "", description = "", isFallbackAdapter = false } = adapter.info ?? {};
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
@@ -123,7 +125,7 @@ export function shortRenderer(renderer: string): string {
 }
 
 async function browserAndSystem(): Promise<{ browser: string; system: string }> {
-  const hints = await here.userAgentData?.getHighEntropyValues([
+  const hints = await here().userAgentData?.getHighEntropyValues([
     "architecture",
     "fullVersionList",
     "model",

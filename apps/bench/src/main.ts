@@ -47,7 +47,7 @@ function showOwnReduction(reduced: ImageClassifier | undefined): void {
   const { layers, tokensRemoved, threshold } = reduction;
   byId("layers", "input").placeholder = layers.join(", ");
   byId("removed", "input").placeholder = String(tokensRemoved);
-  if (typeof threshold === "number") byId("threshold", "input").placeholder = String(threshold);
+  if (typeof threshold !== "object") byId("threshold", "input").placeholder = String(threshold);
 }
 
 /** A text field that sets one setting, with its complaint below it. */

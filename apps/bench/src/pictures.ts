@@ -33,8 +33,11 @@ export async function setUpPictures({ onSelect, onModelFiles }: PicturesOptions)
     button.setAttribute("aria-label", picture.name);
     button.title = picture.name;
     image.addEventListener("load", () => URL.revokeObjectURL(address));
-    // No picture: the message says why, and a broken image says nothing more.
-    image.addEventListener("error", () => button.parentElement?.remove());
+    // No picture: the message says why, and neither a broken image nor a measurement has a use for it.
+    image.addEventListener("error", () => {
+      button.parentElement?.remove();
+      if (own.includes(picture)) own.splice(own.indexOf(picture), 1);
+    });
     button.addEventListener("click", () => select(picture, button));
     list.append(element("li", {}, button));
     return button;

@@ -1,6 +1,6 @@
 /** The token view: one picture, unreduced beside reduced, stage by stage. */
 import type { Classification, ClassifierWorker, ImageClassifier, ImageStage } from "@ppt-vit/pipeline/browser";
-import { byId, complain, element, reasonOf, threeDigits } from "./dom.js";
+import { byId, complain, element, giga, reasonOf, threeDigits } from "./dom.js";
 import { loadingShare, type ModelChoice, startWorker } from "./models.js";
 import type { Picture } from "./pictures.js";
 import { type PolicyChoice, policyTitles, reductionOf, type Settings } from "./settings.js";
@@ -205,7 +205,7 @@ function labelCard(policy: PolicyChoice, classifier: ImageClassifier, result: Cl
       element("span", { class: "percent" }, `${(100 * probability).toFixed(1)} %`),
     ),
   );
-  const cost = (policy === "unreduced" ? gmacs.unreduced : gmacs.reduced).toFixed(2);
+  const cost = giga(policy === "unreduced" ? gmacs.unreduced : gmacs.reduced);
   return element(
     "article",
     { class: `labels policy-${policy}` },

@@ -1,0 +1,359 @@
+/** The built benchmark app in a real browser, driven as a person would. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { median, percentile } from "../apps/bench/src/benchmark.js";
+import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";
+import { defaultSettings, formatSettings, parseSettings, reductionOf } from "../apps/bench/src/settings.js";
+import { edgesOf, groupsOf } from "../apps/bench/src/tokens.js";
+import { root } from "../scripts/workspace.mjs";
+import { contrastProblems, unlabelledControls } from "./browser/bench-access.js";
+import { writeTinyModel } from "./browser/bench-model.js";
+import { type Host, host } from "./browser/bench-serve.js";
+import { browserPath, launchBrowser } from "./browser/serve.js";
+
+/** What is read of Chrome's traces; times in microseconds. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly args: { readonly name?: string };
+  /** Processor time. */
+  readonly tdur?: number;
+}
+
+const dist = join(root, "apps/bench/dist");
+const samples = join(root, "packages/demo-model/samples");
+/** Looked at by people; git ignores it. */
+const shots = join(root, "test-artifacts/bench");
+
+describe("the app's own arithmetic", () => {
+  test("settings survive the address, and what is wrong in it is named", () => {
+    const settings = {
+      ...defaultSettings,
+      policy: "pool" as const,
+      layers: [2, 5],
+      tokensRemoved: 20,
+      threshold: 7e-5,
+      backends: ["cpu"],
+      runs: 3,
+    };
+    expect(formatSettings(settings)).toBe("?policy=pool&layers=2,5&removed=20&threshold=0.00007&backends=cpu&runs=3");
+    expect(parseSettings(formatSettings(settings))).toEqual({ settings, problems: [] });
+    expect(formatSettings(defaultSettings)).toBe("");
+    const { settings: fallen, problems } = parseSettings("?runs=0&policy=magic&layers=5,2&threshold=-1&batch=2");
+    expect(fallen).toEqual({ ...defaultSettings, batch: 2 });
+    expect(problems.map((problem) => problem.split(" ")[0])).toEqual(["policy", "layers", "threshold", "runs"]);
+  });
+
+  test("a policy becomes a reduction; what is not set is left to the model", () => {
+    expect(reductionOf("unreduced", defaultSettings)).toBe(false);
+    expect(reductionOf("ppt", defaultSettings)).toEqual({});
+    expect(reductionOf("prune", { ...defaultSettings, layers: [3], threshold: 1 })).toEqual({
+      layers: [3],
+      threshold: "prune",
+    });
+  });
+
+  test("median and percentiles", () => {
+    expect([median([3, 1, 2]), median([4, 1, 3, 2]), percentile([5, 1, 4, 2, 3], 0.9)]).toEqual([2, 2.5, 5]);
+    expect(percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], 0.9)).toBe(9);
+  });
+
+  test("groups are outlined where they meet others", () => {
+    // 2 x 3 patches: 0 and 1 and 4 are one token, 5 was pruned.
+    const grid = { rows: 2, columns: 3 };
+    const groups = groupsOf(Int32Array.of(1, 1, 2, 3, 1, -1));
+    expect(groups).toEqual([{ patches: [0, 1, 4] }, { patches: [2] }, { patches: [3] }]);
+    const members = new Set([0, 1, 4]);
+    expect(edgesOf(0, members, grid)).toEqual([true, false, true, true]);
+    expect(edgesOf(1, members, grid)).toEqual([true, true, false, false]);
+    expect(edgesOf(4, members, grid)).toEqual([false, true, true, true]);
+  });
+
+  test("machines have short names", () => {
+    expect(shortRenderer("ANGLE (Intel, Mesa Intel(R) UHD 620 (KBL GT2), OpenGL 4.6)")).toBe(
+      "Mesa Intel(R) UHD 620 (KBL GT2)",
+    );
+    expect(fromUserAgent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")).toEqual({
+      browser: "Firefox 140.0",
+      system: "X11, Linux x86_64",
+    });
+  });
+});
+
+// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+describe.skipIf(!browserPath)("the benchmark app", () => {
+  let served: Host;
+  let browser: Browser;
+  let tiny: string;
+  const problems: string[] = [];
+
+  beforeAll(async () => {
+    if (!existsSync(join(dist, "index.html"))) throw new Error("apps/bench/dist is missing: run pnpm build first");
+    mkdirSync(shots, { recursive: true });
+    tiny = mkdtempSync(join(tmpdir(), "ppt-vit-tiny-"));
+    writeTinyModel(tiny);
+    served = await host({ "": dist });
+    browser = await launchBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    served?.server.close();
+    rmSync(tiny, { recursive: true, force: true });
+  });
+
+  /** A page that notes what must not happen: errors in the console, and requests to other hosts. */
+  async function open(query = "", options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width: 1360, height: 900 }, ...options });
+    page.on("console", (message) => {
+      if (message.type() === "error") problems.push(message.text());
+    });
+    page.on("pageerror", (error) => problems.push(String(error)));
+    page.context().on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(served.url) && !/^(blob|data):/.test(url)) problems.push(`asked ${url}`);
+    });
+    await page.goto(`${served.url}${query}`);
+    return page;
+  }
+
+  const statusOf = (page: Page, id: string, pattern: RegExp, timeout = 60_000) =>
+    page.waitForFunction(
+      ([id, source]) => new RegExp(source!).test(document.getElementById(id!)?.textContent ?? ""),
+      [id, pattern.source],
+      { timeout },
+    );
+
+  const messages = (page: Page) => page.locator("#messages .message p").allTextContents();
+
+  /** Puts files on the page as a drop of the mouse does. */
+  async function drop(page: Page, files: { name: string; type: string; bytes: Uint8Array }[]): Promise<void> {
+    const transfer = await page.evaluateHandle(
+      (all) => {
+        const data = new DataTransfer();
+        for (const { name, type, base64 } of all) {
+          const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+          data.items.add(new File([bytes], name, { type }));
+        }
+        return data;
+      },
+      files.map(({ name, type, bytes }) => ({ name, type, base64: Buffer.from(bytes).toString("base64") })),
+    );
+    for (const event of ["dragenter", "dragover", "drop"])
+      await page.dispatchEvent("body", event, { dataTransfer: transfer });
+  }
+  const picture = (file: string) => ({
+    name: file.replace(/^\d+_/, "my-"),
+    type: "image/png",
+    bytes: readFileSync(join(samples, file)),
+  });
+
+  test("a dropped picture gets its labels, and its tokens are drawn", async () => {
+    const page = await open("?policy=prune");
+    await statusOf(page, "view-status", /^dog: dog, \d/);
+    await drop(page, [picture("023_pizza.png")]);
+    await statusOf(page, "view-status", /^my-pizza\.png: pizza, [\d.]+ % unreduced, pizza, [\d.]+ % with Prune only/);
+    expect(await page.locator("#stages figure").count()).toBe(4);
+    expect(await page.locator("#labels li:first-child .label").allTextContents()).toEqual(["pizza", "pizza"]);
+
+    // Pruned patches are dark, the others are the picture's own.
+    const dark = await page.evaluate(() => {
+      const grids = [...document.querySelectorAll<HTMLCanvasElement>("#stages canvas")].map((canvas) => {
+        const side = canvas.width / 14;
+        const context = canvas.getContext("2d", { willReadFrequently: true })!;
+        return Array.from({ length: 196 }, (_, patch) => {
+          const x = Math.floor(((patch % 14) + 0.5) * side);
+          const y = Math.floor((Math.floor(patch / 14) + 0.5) * side);
+          return Array.from(context.getImageData(x, y, 1, 1).data.slice(0, 3));
+        });
+      });
+      const [original, ...stages] = grids;
+      return stages.map((stage) => ({
+        veiled: stage.filter((rgb, i) => rgb.every((v, c) => Math.abs(v - (0.14 * original![i]![c]! + 9)) < 6)).length,
+        untouched: stage.filter((rgb, i) => String(rgb) === String(original![i])).length,
+      }));
+    });
+    expect(dark.map(({ untouched }) => untouched)).toEqual([146, 96, 48]);
+    expect(dark.map(({ veiled }) => veiled)).toEqual([50, 100, 148]);
+
+    await page.selectOption("#policy", "pool");
+    await statusOf(page, "view-status", /^my-pizza\.png: pizza, .* with Pool only/);
+    expect(page.url()).toContain("policy=pool");
+    // Merged patches are outlined: strong colours where the picture has none of them.
+    const outlined = await page.evaluate(() => {
+      const [original, first] = [...document.querySelectorAll<HTMLCanvasElement>("#stages canvas")].map((canvas) =>
+        canvas
+          .getContext("2d")!
+          .getImageData(0, 0, canvas.width, canvas.height)
+          .data.filter((_, i) => i % 4 < 3),
+      );
+      return first!.filter((value, i) => Math.abs(value - original![i]!) > 40).length / first!.length;
+    });
+    expect(outlined).toBeGreaterThan(0.04);
+    expect(outlined).toBeLessThan(0.5);
+    await page.close();
+  });
+
+  /** Milliseconds of processor time that the longest task of a page's thread took; waiting for a core is not counted. */
+  function longestTask(trace: Buffer): number {
+    const { traceEvents: events }: { traceEvents: TraceEvent[] } = JSON.parse(trace.toString("utf8"));
+    const pages = events.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
+    const tasks = events.filter(
+      ({ name, pid, tid, tdur }) =>
+        tdur !== undefined && name.endsWith("RunTask") && pages.some((page) => page.pid === pid && page.tid === tid),
+    );
+    expect(tasks.length).toBeGreaterThan(100);
+    return Math.max(...tasks.map(({ tdur }) => tdur! / 1000));
+  }
+
+  test("a benchmark over CPU, WebAssembly, WebGPU and WebGL completes, is cancelled, and runs again", async () => {
+    const page = await open("?backend=cpu&backends=cpu,onnx-wasm,onnx-webgpu,tfjs-webgl&runs=2&warmup=1");
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    await browser.startTracing(page, { categories: ["toplevel", "__metadata"] });
+    await page.click("#bench-start");
+    await statusOf(page, "bench-status", /^Done: 8 measured, 0 failed\.$/, 120_000);
+    const rows = await page.locator("#bench-rows tr").allTextContents();
+    expect(rows).toHaveLength(8);
+    expect(rows[0]).toMatch(/^Plain TypeScript Unreduced[\d.]+1\.00×/);
+    expect(await page.locator("#bench-plots svg").count()).toBe(3);
+    expect(longestTask(await browser.stopTracing())).toBeLessThan(100);
+
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#bench-download")]);
+    const report = JSON.parse(readFileSync(await download.path(), "utf8"));
+    expect(report).toMatchObject({
+      format: "ppt-vit-bench/1",
+      settings: { runs: 2, warmup: 1, batch: 1 },
+      failures: [],
+    });
+    expect(report.machine.adapter).toMatch(/swiftshader/i);
+    expect(report.cells.map((cell: { backend: string; policy: string }) => `${cell.backend} ${cell.policy}`)).toEqual(
+      ["cpu", "onnx-wasm", "onnx-webgpu", "tfjs-webgl"].flatMap((name) => [`${name} unreduced`, `${name} ppt`]),
+    );
+    for (const cell of report.cells) {
+      expect(cell.latenciesMs).toHaveLength(2);
+      expect(cell.medianMs).toBeGreaterThan(0);
+      // All backends agree on what they see.
+      expect(cell.label).toBe(report.cells[0].label);
+    }
+
+    await page.fill("#runs", "1000");
+    await page.locator("#runs").blur();
+    await page.click("#bench-start");
+    await page.waitForFunction(() => /: run /.test(document.getElementById("bench-now")!.textContent!));
+    await page.click("#bench-cancel");
+    await statusOf(page, "bench-status", /^Cancelled\.$/);
+    expect(await page.locator("#bench-cancel").isVisible()).toBe(false);
+
+    await page.fill("#runs", "1");
+    await page.locator("#runs").blur();
+    for (const name of ["onnx-webgpu", "tfjs-webgl"]) await page.uncheck(`#bench-backends-${name}`);
+    await page.click("#bench-start");
+    await statusOf(page, "bench-status", /^Done: 4 measured, 0 failed\.$/);
+    expect(page.url()).toContain("backends=cpu,onnx-wasm&runs=1");
+    expect(await messages(page)).toEqual([]);
+    await page.close();
+  });
+
+  test("bad input is a message, and the app goes on", async () => {
+    const page = await open("?backend=cpu&runs=many");
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    expect(await messages(page)).toEqual([expect.stringContaining("runs in the address: “many”")]);
+    const dismiss = async () => {
+      for (const button of await page.locator("#messages button").all()) await button.click();
+    };
+    const said = async (pattern: RegExp) => {
+      await page.locator("#messages .message p", { hasText: pattern }).waitFor();
+      await dismiss();
+    };
+    await dismiss();
+
+    await drop(page, [{ name: "note.png", type: "image/png", bytes: Buffer.from("no picture") }]);
+    await said(/^note\.png: not a readable picture/);
+    const huge = Uint8Array.from(readFileSync(join(samples, "000_dog.png")))
+      .fill(1, 17, 20)
+      .fill(1, 21, 24);
+    await drop(page, [{ name: "huge.png", type: "image/png", bytes: huge }]);
+    await said(/^huge\.png: 65793 x 65793 pixels are more than the limit/);
+    await drop(page, [{ name: "config.json", type: "application/json", bytes: Buffer.from("{}") }]);
+    await said(/^dropped files on cpu: dropped files\/\w+\.\w+: is not among the 1 files/);
+    await page.locator("#folder").setInputFiles(tiny);
+    await said(/^huge\.png: /);
+    await page.click("#camera-open");
+    await said(/^No camera: /);
+    await page.fill("#layers", "3, two");
+    await page.locator("#layers").blur();
+    expect(await page.locator("#layers-complaint").textContent()).toMatch(/“3, two” are no block numbers/);
+    expect(await page.locator("#layers").getAttribute("aria-invalid")).toBe("true");
+    await page.fill("#layers", "99");
+    await page.locator("#layers").blur();
+    await said(/layer 99 does not exist: the model has 4 blocks/);
+
+    await page.fill("#layers", "");
+    await page.locator("#layers").blur();
+    await page.getByRole("button", { name: "cat" }).click();
+    await statusOf(page, "view-status", /^cat: \w+, [\d.]+ % unreduced/);
+    await page.close();
+  });
+
+  test.each([
+    ["phone", 360, 740],
+    ["wide", 1360, 900],
+  ] as const)("looks finished and reads well: %s", async (name, width, height) => {
+    const page = await open("?backends=onnx-wasm,tfjs-wasm&runs=3", { viewport: { width, height } });
+    await statusOf(page, "view-status", /^dog: dog, .* unreduced/);
+    await page.click("#bench-start");
+    await statusOf(page, "bench-status", /^Done: 4/);
+    await statusOf(page, "view-status", /^dog: dog, .* unreduced/);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      expect(await page.evaluate(contrastProblems)).toEqual([]);
+    }
+    expect(await page.evaluate(unlabelledControls)).toEqual([]);
+
+    // The checks see what is wrong.
+    await page.evaluate(() => {
+      const wrong = "<p style='color: var(--line)'>pale</p><button></button>";
+      document.querySelector("main")!.insertAdjacentHTML("beforeend", wrong);
+    });
+    expect(await page.evaluate(contrastProblems)).toEqual([expect.stringMatching(/: pale$/)]);
+    expect(await page.evaluate(unlabelledControls)).toContainEqual(expect.stringMatching(/^no name: <button>/));
+    await page.close();
+  });
+
+  test("the keyboard reaches every control, and shows where it is", async () => {
+    const page = await open("?backend=cpu");
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    const wanted = await page.evaluate(
+      () => document.querySelectorAll("main :is(button, input, select):enabled:not([hidden], [hidden] *)").length,
+    );
+    const reached = new Set<string>();
+    for (let i = 0; i < wanted; i++) {
+      await page.keyboard.press("Tab");
+      const focus = await page.evaluate(() => {
+        const here = document.activeElement!;
+        const shown = here.matches(".covered") ? document.querySelector(`label[for="${here.id}"]`)! : here;
+        return {
+          place: here.id || here.getAttribute("aria-label") || here.tagName,
+          outline: getComputedStyle(shown).outlineStyle,
+        };
+      });
+      reached.add(focus.place);
+      expect(focus, focus.place).toMatchObject({ outline: "solid" });
+    }
+    expect(reached.size).toBe(wanted);
+    await page.close();
+  });
+
+  test("nothing was missing, nothing complained, and nothing asked another host", () => {
+    expect(served.missing).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
