@@ -45,6 +45,12 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
+/** A page with these headers may share memory between threads, which WebAssembly's threads need. */
+const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 /** Emits `files` in a build and serves them in development, from where they are installed. */
 function servedAsTheyAre(): Plugin {
   const read = (source: string | (() => string)) => (typeof source === "string" ? readFileSync(source) : source());
@@ -58,18 +64,14 @@ function servedAsTheyAre(): Plugin {
       middlewares.use((request, response, next) => {
         const path = (request.url ?? "/").slice(1).replace(/\?.*/, "");
         if (!Object.hasOwn(files, path)) return next();
+        // Threads start from these files, and must be isolated as the page is.
+        for (const [name, value] of Object.entries(isolation)) response.setHeader(name, value);
         response.setHeader("content-type", contentTypes[extname(basename(path))] ?? "application/octet-stream");
         response.end(read(files[path]!));
       });
     },
   };
 }
-
-/** A page with these headers may share memory between threads, which WebAssembly's threads need. */
-const isolation = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};
 
 export default defineConfig({
   // Relative addresses: the built folder works at any place of any host.
