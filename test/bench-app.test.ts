@@ -24,6 +24,14 @@ interface TraceEvent {
   readonly tdur?: number;
 }
 
+/** What is used of WebGPU's objects. */
+interface DeviceLike {
+  destroy(): void;
+}
+interface AdapterLike {
+  requestDevice(...options: unknown[]): Promise<DeviceLike>;
+}
+
 const dist = join(root, "apps/bench/dist");
 const samples = join(root, "packages/demo-model/samples");
 /** Looked at by people; git ignores it. */
@@ -255,6 +263,33 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     await statusOf(page, "bench-status", /^Done: 4 measured, 0 failed\.$/);
     expect(page.url()).toContain("backends=cpu,onnx-wasm&runs=1");
     expect(await messages(page)).toEqual([]);
+    await page.close();
+  });
+
+  test("a GPU lost in the middle and a hidden tab are noted beside the results of the others", async () => {
+    const page = await open("?backend=cpu&backends=onnx-webgpu,cpu&policies=unreduced&runs=40");
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    const [worker] = await Promise.all([page.waitForEvent("worker"), page.click("#bench-start")]);
+    await worker.evaluate(() => {
+      const { prototype } = (globalThis as never as { GPUAdapter: { prototype: AdapterLike } }).GPUAdapter;
+      const { requestDevice } = prototype;
+      prototype.requestDevice = async function (...options: unknown[]) {
+        const device = await requestDevice.apply(this, options);
+        Object.assign(globalThis, { device });
+        return device;
+      };
+    });
+    await statusOf(page, "bench-now", /WebGPU, Unreduced: run \d/);
+    await page.evaluate(() => Object.defineProperty(document, "visibilityState", { value: "hidden" }));
+    await worker.evaluate(() => (globalThis as never as { device: DeviceLike }).device.destroy());
+    await statusOf(page, "bench-status", /^Done: 1 measured, 1 failed\.$/);
+    const notes = await page.locator("#bench-notes li").allTextContents();
+    expect(notes).toEqual([
+      expect.stringMatching(/^ONNX Runtime · WebGPU, Unreduced: .*device/),
+      expect.stringMatching(/^The tab was hidden during \d+ runs/),
+    ]);
+    expect(await page.locator("#bench-rows tr").count()).toBe(1);
     await page.close();
   });
 
