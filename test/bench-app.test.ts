@@ -205,6 +205,41 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     await page.close();
   });
 
+  test("pictures come from the clipboard and the camera, too", async () => {
+    const page = await open("?backend=cpu");
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    // Emulated GPUs are not among what is measured unless they are asked for.
+    expect(await page.locator("#bench-backends input:checked").count()).toBe(2);
+    await page.evaluate(async () => {
+      const blob = await (await fetch("samples/029_car.png")).blob();
+      const clipboardData = new DataTransfer();
+      clipboardData.items.add(new File([blob], "pasted.png", { type: "image/png" }));
+      window.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+    });
+    await statusOf(page, "view-status", /^pasted\.png: \w+, [\d.]+ % unreduced/);
+    // A camera that shows a canvas.
+    await page.evaluate(() => {
+      const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 240 });
+      const context = canvas.getContext("2d")!;
+      const draw = () => {
+        context.fillStyle = "teal";
+        context.fillRect(0, 0, 320, 240);
+        requestAnimationFrame(draw);
+      };
+      draw();
+      navigator.mediaDevices.getUserMedia = async () => canvas.captureStream();
+    });
+    await page.click("#camera-open");
+    await page.waitForFunction(() => document.querySelector("video")!.videoWidth === 320);
+    await page.click("#camera-take");
+    await statusOf(page, "view-status", /^camera 2: \w+, [\d.]+ % unreduced/);
+    expect(await page.locator("#camera").isVisible()).toBe(false);
+    expect(await page.locator("#own li").count()).toBe(2);
+    expect(await messages(page)).toEqual([]);
+    await page.close();
+  });
+
   /** Milliseconds of processor time that the longest task of a page's thread took; waiting for a core is not counted. */
   function longestTask(trace: Buffer): number {
     const { traceEvents: events }: { traceEvents: TraceEvent[] } = JSON.parse(trace.toString("utf8"));
@@ -247,6 +282,11 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
       // All backends agree on what they see.
       expect(cell.label).toBe(report.cells[0].label);
     }
+
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.click("#bench-copy");
+    await statusOf(page, "bench-status", /in the clipboard/);
+    expect(JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))).toEqual(report);
 
     await page.fill("#runs", "1000");
     await page.locator("#runs").blur();

@@ -19,6 +19,8 @@ export interface BackendChoice {
   readonly name: string;
   readonly title: string;
   readonly detail: string;
+  /** Runs on an emulated GPU: not chosen unless asked for. */
+  readonly emulated?: boolean;
   /** Why this browser cannot run it. */
   readonly unavailable?: string;
 }
@@ -76,15 +78,15 @@ export function machineLine({ browser, system, cores, memoryGiB, threads, adapte
 export function backendChoices(machine: Machine): BackendChoice[] {
   const { adapter, softwareAdapter, renderer, threads } = machine;
   const wasm = threads ? "SIMD, threads" : "one thread: the page is not cross-origin isolated";
+  const on = (name: string, emulated: boolean) => ({
+    detail: emulated ? `${name}: software, slower than the CPU` : name,
+    emulated,
+  });
+  const without = (reason: string) => ({ detail: "", unavailable: reason });
   const gpu = adapter
-    ? { detail: `${adapter}${softwareAdapter ? ": software, slower than the CPU" : ""}` }
-    : {
-        detail: "",
-        unavailable: here().gpu ? "WebGPU is there, but offers no adapter" : "this browser has no WebGPU",
-      };
-  const gl = renderer
-    ? { detail: `${renderer}${isSoftware(renderer) ? ": software, slower than the CPU" : ""}` }
-    : { detail: "", unavailable: "this browser has no WebGL 2 in workers" };
+    ? on(adapter, softwareAdapter === true)
+    : without(here().gpu ? "WebGPU is there, but offers no adapter" : "this browser has no WebGPU");
+  const gl = renderer ? on(renderer, isSoftware(renderer)) : without("this browser has no WebGL 2 in workers");
   return [
     { name: "cpu", title: "Plain TypeScript", detail: "one core, no dependency" },
     { name: "onnx-wasm", title: "ONNX Runtime · WebAssembly", detail: wasm },

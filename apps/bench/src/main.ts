@@ -161,6 +161,11 @@ async function start(): Promise<void> {
     complain(`Backend ${settings.backend} is not used here: ${chosen?.unavailable ?? "there is none of that name"}.`);
     settings = { ...settings, backend: "onnx-wasm" };
   }
+  // An emulated GPU takes seconds a picture: only who asks for it gets it.
+  if (!new URLSearchParams(location.search).has("backends")) {
+    const emulated = choices.filter((choice) => choice.emulated).map(({ name }) => name);
+    settings = { ...settings, backends: settings.backends.filter((name) => !emulated.includes(name)) };
+  }
   setUpControls(choices);
   setUpBench({
     machine,

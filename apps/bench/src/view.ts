@@ -34,6 +34,11 @@ export function createView(onLoaded: (reduced: ImageClassifier | undefined) => v
   let wanted: ViewRequest | undefined;
   let busy = false;
 
+  /** The status is read out: the same words only once. */
+  function say(text: string): void {
+    if (status.textContent !== text) status.textContent = text;
+  }
+
   function end(): void {
     void worker?.dispose();
     worker = undefined;
@@ -57,7 +62,7 @@ export function createView(onLoaded: (reduced: ImageClassifier | undefined) => v
       trace: true,
       progress_callback: loadingShare((share) => {
         progress.value = share;
-        status.textContent = share < 1 ? `Loading the model (${title})` : `Preparing the model (${title})`;
+        say(share < 1 ? `Loading the model (${title})` : `Preparing the model (${title})`);
       }),
     });
     held[place] = { key, classifier };
@@ -68,12 +73,12 @@ export function createView(onLoaded: (reduced: ImageClassifier | undefined) => v
     const { settings, picture } = request;
     progress.hidden = false;
     progress.removeAttribute("value");
-    status.textContent = "Starting";
+    say("Starting");
     const unreduced = await classifierFor("unreduced", "unreduced", request);
     const reduced =
       settings.policy === "unreduced" ? undefined : await classifierFor("reduced", settings.policy, request);
     onLoaded(reduced);
-    status.textContent = `Looking at ${picture.name}`;
+    say(`Looking at ${picture.name}`);
     progress.removeAttribute("value");
     const whole = await unreduced.classify(picture.blob);
     const part = reduced && (await reduced.classify(picture.blob));
@@ -83,9 +88,11 @@ export function createView(onLoaded: (reduced: ImageClassifier | undefined) => v
       const { label, probability } = result.labels[0]!;
       return `${label}, ${(100 * probability).toFixed(1)} %`;
     };
-    status.textContent = part
-      ? `${picture.name}: ${top(whole)} unreduced, ${top(part)} with ${policyTitles[settings.policy]}`
-      : `${picture.name}: ${top(whole)}`;
+    say(
+      part
+        ? `${picture.name}: ${top(whole)} unreduced, ${top(part)} with ${policyTitles[settings.policy]}`
+        : `${picture.name}: ${top(whole)}`,
+    );
   }
 
   async function work(): Promise<void> {
@@ -97,7 +104,7 @@ export function createView(onLoaded: (reduced: ImageClassifier | undefined) => v
       } catch (error) {
         // What was given up for another request fails, and nobody waits for it.
         if (wanted === request) {
-          status.textContent = "Nothing to show.";
+          say("Nothing to show.");
           byId("view-result", "div").hidden = true;
           complain(messageFor(error, request));
           if (codeOf(error) !== "INVALID_IMAGE") end();
