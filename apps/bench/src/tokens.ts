@@ -34,8 +34,8 @@ export function edgesOf(patch: number, members: ReadonlySet<number>, { rows, col
   ] as const;
 }
 
-/** Neighbours in number are far apart in hue. Light enough to stand out on the dark stroke below it. */
-const colourOf = (patch: number): string => `hsl(${(patch * 137.508) % 360} 95% 62%)`;
+/** Neighbours in number are far apart in hue, and those near in hue differ in lightness. The dark stroke below sets all off. */
+const colourOf = (patch: number): string => `hsl(${(patch * 137.508) % 360} 95% ${[56, 68, 80][patch % 3]}%)`;
 
 const prunedVeil = "rgb(8 10 14 / 0.86)";
 
