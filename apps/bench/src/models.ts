@@ -3,7 +3,6 @@ import {
   type CheckpointSource,
   type ClassifierWorker,
   createClassifierWorker,
-  type ImageClassifier,
   type ProgressInfo,
 } from "@ppt-vit/pipeline/browser";
 
@@ -20,8 +19,6 @@ export const demoModel = (): ModelChoice => ({
 
 export const startWorker = (): ClassifierWorker =>
   createClassifierWorker(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "classifier" }));
-
-export type Classifier = ImageClassifier;
 
 /** Progress over all files of a checkpoint, from 0 to 1, where the sizes are known. */
 export function loadingShare(onShare: (share: number) => void): (info: ProgressInfo) => void {

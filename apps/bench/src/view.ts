@@ -55,8 +55,9 @@ export function createView(onLoaded: (reduced: ImageClassifier | undefined) => v
     delete held[place];
     await known?.classifier.dispose();
     worker ??= startWorker();
+    const current = worker;
     const title = policyTitles[policy];
-    const classifier = await worker.fromPretrained(model.source, {
+    const classifier = await current.fromPretrained(model.source, {
       backend: settings.backend,
       reduction,
       trace: true,
@@ -65,7 +66,8 @@ export function createView(onLoaded: (reduced: ImageClassifier | undefined) => v
         say(share < 1 ? `Loading the model (${title})` : `Preparing the model (${title})`);
       }),
     });
-    held[place] = { key, classifier };
+    // Ended while it was loading, the worker's last answer may still arrive.
+    if (worker === current) held[place] = { key, classifier };
     return classifier;
   }
 
