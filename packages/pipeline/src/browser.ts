@@ -7,10 +7,10 @@ export type {
 export type { BrowserCheckpointSource as CheckpointSource, NamedBlobs } from "./browser/files.js";
 export {
   type Classification,
-  type ClassificationFailure,
   decodeImage,
   fromPretrained,
   type ImageClassifier,
+  type PictureFailure,
   readCheckpoint,
 } from "./browser/from-pretrained.js";
 export { type ServeOptions, serveClassifiers } from "./browser/serve.js";

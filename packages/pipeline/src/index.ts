@@ -4,7 +4,7 @@ export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
 export { decodeImage, type ImageInput } from "./decode.js";
 export { type CheckpointSource, readCheckpoint } from "./folder.js";
 export { type DecodeOptions, imageExtensions } from "./formats.js";
-export { type Classification, type ClassificationFailure, fromPretrained, type ImageClassifier } from "./node.js";
+export { type Classification, fromPretrained, type ImageClassifier, type PictureFailure } from "./node.js";
 export { type ImageStage, isFailure, type LabelProbability, topLabels } from "./result.js";
 export {
   type BackendChoice,

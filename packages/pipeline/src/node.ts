@@ -2,10 +2,10 @@
 import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "./classifier.js";
 import { type ImageInput, loadDecoder, nameOf, readImage } from "./decode.js";
 import { type CheckpointSource, readCheckpoint } from "./folder.js";
-import type { ClassificationFailure as Failure, Classification as Result } from "./result.js";
+import type { PictureFailure as Failure, Classification as Result } from "./result.js";
 
 export type Classification = Result<ImageInput>;
-export type ClassificationFailure = Failure<ImageInput>;
+export type PictureFailure = Failure<ImageInput>;
 export type ImageClassifier = OfInput<ImageInput>;
 
 /**

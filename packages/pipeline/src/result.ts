@@ -29,11 +29,8 @@ export interface ImageStage {
   readonly scores?: Float32Array;
 }
 
-export interface ImageResult {
-  /** Most probable first. */
-  readonly labels: readonly LabelProbability[];
-  /** [labels] */
-  readonly logits: Float32Array;
+/** What the model did with a picture, whatever the task. */
+export interface PictureRun {
   readonly stages: readonly ImageStage[];
   /** The model's share of the run that this picture was in, in milliseconds; decoding is not counted. */
   readonly latencyMs: number;
@@ -41,32 +38,41 @@ export interface ImageResult {
   readonly image?: RgbImage;
 }
 
-export interface Classification<Input> extends ImageResult {
-  readonly input: Input;
-}
-
-/** A picture that could not be classified. */
-export interface ClassificationFailure<Input> {
+/** A picture that could not be read, or that the model could not compute. */
+export interface PictureFailure<Input> {
   readonly input: Input;
   readonly error: PptError;
 }
 
-export const isFailure = <Input>(
-  result: Classification<Input> | ClassificationFailure<Input>,
-): result is ClassificationFailure<Input> => "error" in result;
-
-/** Result of picture `row` of a run, or undefined where its logits are not finite. */
-export function describeImage(
-  output: VisionOutput,
-  row: number,
-  config: VisionModelConfig,
-  topK: number,
-): Pick<ImageResult, "labels" | "logits" | "stages"> | undefined {
-  const logits = rowOf(output.logits, row);
-  if (!logits.every(Number.isFinite)) return undefined;
-  const stages = output.stages.map((stage) => describeStage(stage, row, specialTokens(config)));
-  return { labels: topLabels(logits, config.labels, topK), logits, stages };
+/** Labels of one picture. */
+export interface Labels {
+  /** Most probable first. */
+  readonly labels: readonly LabelProbability[];
+  /** [labels] */
+  readonly logits: Float32Array;
 }
+
+export interface Classification<Input> extends Labels, PictureRun {
+  readonly input: Input;
+}
+
+/** True for a picture's failure; what is left are results. */
+export const isFailure = (result: object): result is PictureFailure<unknown> => "error" in result;
+
+/** The result of the one picture that was given. @throws PptError what it failed with */
+export async function onlyResult<Result extends object>(
+  results: AsyncIterable<Result | PictureFailure<unknown>>,
+): Promise<Result> {
+  for await (const result of results) {
+    if (isFailure(result)) throw result.error;
+    return result;
+  }
+  throw new Error("unreachable: one input has one result");
+}
+
+/** All stages of picture `row` of a run. */
+export const describeStages = (output: VisionOutput, row: number, config: VisionModelConfig): ImageStage[] =>
+  output.stages.map((stage) => describeStage(stage, row, specialTokens(config)));
 
 function describeStage(stage: StageReport, row: number, special: number): ImageStage {
   const { layer, tokensIn, tokensOut, policies, variances, source, scores } = stage;
@@ -92,11 +98,13 @@ function tokensOfPatches(source: Float32Array, N0: number, special: number): Int
   return tokenOf;
 }
 
-/** One image of a batch: [B, ...] -> [...] */
-function rowOf({ shape, data }: HostTensor, row: number): Float32Array {
+/** One image of a batch, copied: [B, ...] -> [...] */
+export function rowOf({ shape, data }: HostTensor, row: number): Float32Array {
   const length = data.length / shape[0]!;
   return data.slice(row * length, (row + 1) * length);
 }
+
+export const allFinite = (values: Float32Array): boolean => values.every(Number.isFinite);
 
 /** Softmax over all classes, the `count` most probable first; ties keep the order of the classes. */
 export function topLabels(logits: Float32Array, labels: readonly string[], count: number): LabelProbability[] {

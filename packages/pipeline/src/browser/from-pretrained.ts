@@ -3,12 +3,12 @@ import type { RgbImage } from "@ppt-vit/core";
 import { type Checkpoint, type LoadOptions, parseCheckpoint } from "../checkpoint.js";
 import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "../classifier.js";
 import type { DecodeOptions } from "../formats.js";
-import type { ClassificationFailure as Failure, Classification as Result } from "../result.js";
+import type { PictureFailure as Failure, Classification as Result } from "../result.js";
 import { type BrowserImageInput, decodePicture, fetchPicture, type LocalPicture, nameOf } from "./decode.js";
 import { type BrowserCheckpointSource, checkpointFiles, type PortableSource } from "./files.js";
 
 export type Classification = Result<BrowserImageInput>;
-export type ClassificationFailure = Failure<BrowserImageInput>;
+export type PictureFailure = Failure<BrowserImageInput>;
 export type ImageClassifier = OfInput<BrowserImageInput>;
 
 /**

@@ -2,7 +2,7 @@
 import { isPptError, PptError, type PptErrorCode } from "@ppt-vit/core";
 import type { ProgressInfo } from "../checkpoint.js";
 import type { ClassifyOptions, PretrainedOptions } from "../classifier.js";
-import type { ImageResult } from "../result.js";
+import type { Labels, PictureRun } from "../result.js";
 import type { BrowserImageInput } from "./decode.js";
 import type { PortableSource } from "./files.js";
 import type { ImageClassifier } from "./from-pretrained.js";
@@ -31,7 +31,11 @@ export type Description = Omit<ImageClassifier, "classify" | "classifyAll" | "di
 /** `progress` and `picture` may come many times before `done` or `failed`. */
 export type Reply = { readonly id: number } & (
   | { readonly kind: "progress"; readonly info: ProgressInfo }
-  | { readonly kind: "picture"; readonly index: number; readonly result: ImageResult | { error: PortableError } }
+  | {
+      readonly kind: "picture";
+      readonly index: number;
+      readonly result: (Labels & PictureRun) | { error: PortableError };
+    }
   | { readonly kind: "done"; readonly description?: Description }
   | { readonly kind: "failed"; readonly error: PortableError }
 );

@@ -1,6 +1,6 @@
 /** The worker's side: classifiers that a page asks for. */
 import type { Backend } from "@ppt-vit/core";
-import { type ImageResult, isFailure } from "../result.js";
+import { isFailure, type Labels, type PictureRun } from "../result.js";
 import { fromPretrained, type ImageClassifier } from "./from-pretrained.js";
 import { type PortableOptions, packError, type Reply, type Request } from "./protocol.js";
 
@@ -110,7 +110,7 @@ export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
 }
 
 /** The memory of a result's arrays, which moves to the page. */
-function buffersOf({ logits, stages, image }: ImageResult): Transferable[] {
+function buffersOf({ logits, stages, image }: Labels & PictureRun): Transferable[] {
   const arrays = [logits, image?.data, ...stages.flatMap(({ tokenOfPatch, scores }) => [tokenOfPatch, scores])];
   return [...new Set(arrays.flatMap((array) => (array ? [array.buffer as ArrayBuffer] : [])))];
 }

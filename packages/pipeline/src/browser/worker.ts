@@ -2,11 +2,11 @@
 import { PptError } from "@ppt-vit/core";
 import type { LoadOptions } from "../checkpoint.js";
 import type { ClassifyOptions } from "../classifier.js";
-import { isFailure } from "../result.js";
+import { onlyResult } from "../result.js";
 import { baseAddress } from "./address.js";
 import type { BrowserImageInput } from "./decode.js";
 import { type BrowserCheckpointSource, portableSource } from "./files.js";
-import type { Classification, ClassificationFailure, ImageClassifier } from "./from-pretrained.js";
+import type { Classification, ImageClassifier, PictureFailure } from "./from-pretrained.js";
 import { type PortableOptions, type Reply, type Request, unpackError } from "./protocol.js";
 
 export type WorkerClassifierOptions = PortableOptions & LoadOptions;
@@ -89,13 +89,13 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
     classifier: number,
     inputs: readonly BrowserImageInput[],
     { signal, ...options }: ClassifyOptions = {},
-  ): AsyncGenerator<Classification | ClassificationFailure> {
+  ): AsyncGenerator<Classification | PictureFailure> {
     signal?.throwIfAborted();
     const transfer: Transferable[] = [];
     const portable = await Promise.all(inputs.map((input) => portableInput(input, transfer)));
     const stop = new AbortController();
     const signals = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-    const arrived: (Classification | ClassificationFailure)[] = [];
+    const arrived: (Classification | PictureFailure)[] = [];
     let wake = () => {};
     const { done } = ask(
       { kind: "classify", classifier, inputs: portable, options },
@@ -157,11 +157,7 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
           yield* classifyAll(use(), inputs, classifyOptions);
         },
         async classify(input, classifyOptions) {
-          for await (const result of classifyAll(use(), [input], { ...classifyOptions, batch: 1 })) {
-            if (isFailure(result)) throw result.error;
-            return result;
-          }
-          throw new Error("unreachable: one input has one result");
+          return onlyResult(classifyAll(use(), [input], { ...classifyOptions, batch: 1 }));
         },
         async dispose() {
           disposal ??= ended ? Promise.resolve() : ask({ kind: "dispose", classifier: id }, {}).done;

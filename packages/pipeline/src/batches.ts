@@ -1,0 +1,151 @@
+/** Pictures through a model in batches: while it computes one batch, the next is read and decoded. */
+import {
+  type ImageProcessorConfig,
+  isPptError,
+  PptError,
+  processImageInto,
+  type RgbImage,
+  resizeAndCrop,
+  type VisionModel,
+  type VisionOutput,
+} from "@ppt-vit/core";
+import type { DecodeOptions } from "./formats.js";
+import { describeStages, type PictureFailure, type PictureRun } from "./result.js";
+
+/** How a platform gets from an input to pixels. */
+export interface Pictures<Input, Fetched> {
+  /** What messages call an input. */
+  nameOf(input: Input): string;
+  /** Brings into memory what an input names. @throws PptError NOT_FOUND, INVALID_IMAGE */
+  fetch(input: Input, options: DecodeOptions): Promise<Fetched>;
+  /**
+   * Hands decoding to other threads before it returns, so that it goes on while a model keeps this one.
+   * @throws PptError INVALID_IMAGE
+   */
+  decode(fetched: Fetched, what: string, options: DecodeOptions): Promise<RgbImage>;
+}
+
+export interface BatchOptions extends DecodeOptions {
+  /** Pictures per run of the model. Default 1. */
+  readonly batch?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A model, and how pictures get into it. */
+export interface PictureModel<Input, Fetched> {
+  readonly model: VisionModel;
+  readonly preprocessing: ImageProcessorConfig;
+  /** Results hold the picture as the model saw it. */
+  readonly trace: boolean;
+  readonly loadPictures: () => Promise<Pictures<Input, Fetched>>;
+}
+
+/** What a task says about one picture, what the model did with it, and which it was. */
+export type PictureResult<Input, Result> = Result & PictureRun & { readonly input: Input };
+
+/** A picture as the model takes it. */
+interface Prepared {
+  readonly pixels: Float32Array;
+  readonly image?: RgbImage;
+}
+
+type Attempt<R, Input> =
+  | { readonly done: R; readonly failure?: undefined }
+  | { readonly failure: PictureFailure<Input>; readonly done?: undefined };
+
+/**
+ * One result for each input, in their order. `describe` makes it from row `row` of a run's output, or says undefined
+ * where numbers there are not finite. A picture that cannot be read becomes a failure and the others go on.
+ * @throws PptError INVALID_OPTION, DISPOSED; the signal's reason when aborted
+ */
+export async function* runInBatches<Input, Fetched, Result extends object>(
+  { model, preprocessing, trace, loadPictures }: PictureModel<Input, Fetched>,
+  inputs: readonly Input[],
+  options: BatchOptions,
+  describe: (output: VisionOutput, row: number) => Result | undefined,
+): AsyncGenerator<PictureResult<Input, Result> | PictureFailure<Input>> {
+  const { batch = 1, signal } = options;
+  requireCount("batch", batch);
+  const { config } = model;
+  const imageLength = config.channels * config.imageSize[0] * config.imageSize[1];
+  const pictures = await loadPictures();
+
+  /** What `step` gives, or the failure of this picture alone. */
+  async function attempt<R>(input: Input, step: () => Promise<R>): Promise<Attempt<R, Input>> {
+    try {
+      return { done: await step() };
+    } catch (error) {
+      if (!isPptError(error)) throw error;
+      return { failure: { input, error } };
+    }
+  }
+  const inBatch = (start: number) => inputs.slice(start, start + batch);
+  const read = (start: number) =>
+    Promise.all(inBatch(start).map((input) => attempt(input, () => pictures.fetch(input, options))));
+
+  /** Hands a batch's pictures to the decoder's threads. What it gives becomes the model's input on this one. */
+  async function startDecoding(start: number, fetched: Awaited<ReturnType<typeof read>>) {
+    const decoding = inBatch(start).map(async (input, i): Promise<Attempt<Prepared, Input>> => {
+      const one = fetched[i]!;
+      if (one.failure) return one;
+      return attempt(input, async () => {
+        const image = await pictures.decode(one.done, pictures.nameOf(input), options);
+        const pixels = new Float32Array(imageLength);
+        processImageInto(image, preprocessing, pixels);
+        return trace ? { pixels, image: resizeAndCrop(image, preprocessing) } : { pixels };
+      });
+    });
+    const ready = Promise.all(decoding);
+    // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
+    ready.catch(() => {});
+    return { ready };
+  }
+
+  // While the model computes one batch, the next is decoded on other threads. It was read from files before that: a
+  // runtime may keep this thread for the whole run, and then nothing that has to come back to it moves.
+  let decoding = await startDecoding(0, await read(0));
+  let reading = read(batch);
+  for (let start = 0; start < inputs.length; start += batch) {
+    signal?.throwIfAborted();
+    const prepared = await decoding.ready;
+    decoding = await startDecoding(start + batch, await reading);
+    reading = read(start + 2 * batch);
+    reading.catch(() => {});
+
+    const good = prepared.flatMap(({ done }) => (done ? [done] : []));
+    const run = good.length > 0 ? await runBatch(model, good) : undefined;
+    let row = 0;
+    for (const [offset, { failure }] of prepared.entries()) {
+      if (failure) {
+        yield failure;
+        continue;
+      }
+      const input = inputs[start + offset]!;
+      const { image } = good[row]!;
+      const { output, latencyMs } = run!;
+      const result = describe(output, row);
+      const stages = describeStages(output, row++, config);
+      if (result) yield { ...result, stages, latencyMs, ...(image && { image }), input };
+      else {
+        const message =
+          "the model's output is not finite: its activations overflow with these weights in this precision";
+        yield { input, error: new PptError("NOT_FINITE", `${pictures.nameOf(input)}: ${message}`) };
+      }
+    }
+  }
+}
+
+async function runBatch(model: VisionModel, images: readonly Prepared[]) {
+  const length = images[0]!.pixels.length;
+  const pixelValues = new Float32Array(images.length * length);
+  images.forEach(({ pixels }, i) => void pixelValues.set(pixels, i * length));
+  const start = performance.now();
+  const output = await model.run({ pixelValues, batch: images.length });
+  return { output, latencyMs: (performance.now() - start) / images.length };
+}
+
+/** @throws PptError INVALID_OPTION */
+export function requireCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw new PptError("INVALID_OPTION", `${name} must be a whole number of at least 1, got ${value}`);
+}

@@ -1,0 +1,135 @@
+/** A checkpoint on a backend: what all tasks do before their first picture. */
+import {
+  type Backend,
+  createVisionModel,
+  modelCost,
+  type OutputOptions,
+  parseReduction,
+  publishedReduction,
+  type ReductionConfig,
+} from "@ppt-vit/core";
+import { createBackend } from "./backends.js";
+import type { PictureModel, Pictures } from "./batches.js";
+import type { Checkpoint, LoadOptions, ProgressInfo } from "./checkpoint.js";
+import { checkPreprocessing } from "./resolution.js";
+import { selectBackend } from "./select-backend.js";
+import { type ModelVerification, verifyCheckpoint } from "./verify.js";
+
+/** Options of every task. */
+export interface ModelOptions extends LoadOptions {
+  /**
+   * A name of `backendNames`; `auto` for the best that works here (`selectBackend` says which and why); or a backend of
+   * your own, which stays yours to dispose. Default `cpu`.
+   */
+  readonly backend?: string | Backend;
+  /**
+   * Token reduction. What is left out comes from the checkpoint's `reduction.json`, else from the published setting.
+   * `false` runs the unreduced model.
+   */
+  readonly reduction?: Partial<ReductionConfig> | false | undefined;
+  /**
+   * Compare the logits of a known input before anything else is computed: some GPU drivers give wrong numbers without a
+   * word. Takes one run of the model; for a checkpoint without `verification.json` also one on the plain CPU backend.
+   */
+  readonly verify?: boolean;
+  /**
+   * Follow every token: results say which patches each token holds after each stage, with its scores, and hold the pixels
+   * that the model saw. Costs a readback for each stage.
+   */
+  readonly trace?: boolean;
+}
+
+/** What every task tells about its model. */
+export interface ModelFacts {
+  /** The checkpoint's name, as given. */
+  readonly model: string;
+  readonly backend: string;
+  /** What is applied; undefined for the unreduced model. */
+  readonly reduction: ReductionConfig | undefined;
+  /** What `verify` found. */
+  readonly verification?: ModelVerification;
+  /** Tokens at the start and after each stage. */
+  readonly tokens: readonly number[];
+  /** Rows and columns of patches in a picture. */
+  readonly patches: readonly [rows: number, columns: number];
+  /** Multiply-accumulates of one image, 1e9. */
+  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+}
+
+/** What a task needs of its model. */
+export interface TaskNeeds {
+  readonly task: Extract<ProgressInfo, { status: "ready" }>["task"];
+  readonly outputs?: OutputOptions;
+  /** Refuses a checkpoint that the task cannot use, before its weights are put on the backend. */
+  check?(checkpoint: Checkpoint): void;
+}
+
+export interface Loaded<Input, Fetched> extends PictureModel<Input, Fetched> {
+  readonly checkpoint: Checkpoint;
+  readonly facts: ModelFacts;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Loads the checkpoint that `read` brings.
+ * @throws PptError what `read` and `check` throw, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_REDUCTION, UNKNOWN_BACKEND,
+ * BACKEND_UNAVAILABLE, VERIFICATION_FAILED
+ */
+export async function loadModel<Input, Fetched>(
+  read: (options: LoadOptions) => Promise<Checkpoint>,
+  options: ModelOptions,
+  loadPictures: () => Promise<Pictures<Input, Fetched>>,
+  { task, outputs, check }: TaskNeeds,
+): Promise<Loaded<Input, Fetched>> {
+  const { backend: wanted = "cpu", trace = false } = options;
+  // Before the checkpoint: a wrong name should not cost the loading of a model.
+  const backend = typeof wanted === "string" ? await createBackend(await nameOfBackend(wanted)) : wanted;
+  const disposeBackend = async () => {
+    if (backend !== wanted) await backend.dispose();
+  };
+  try {
+    const checkpoint = await read(options);
+    const { config, weights, preprocessing } = checkpoint;
+    const reduction =
+      options.reduction === false
+        ? undefined
+        : parseReduction({ ...(checkpoint.reduction ?? publishedReduction), ...options.reduction });
+    checkPreprocessing(checkpoint);
+    check?.(checkpoint);
+    options.signal?.throwIfAborted();
+    const model = await createVisionModel({
+      config,
+      weights,
+      backend,
+      reduction,
+      outputs: { ...outputs, ...(trace && { source: "stages", scores: true }) },
+    });
+    const verification = options.verify ? await verifyCheckpoint(model, backend, checkpoint, reduction) : undefined;
+    options.progress_callback?.({ status: "ready", task, model: checkpoint.name });
+    return {
+      model,
+      checkpoint,
+      preprocessing,
+      trace,
+      loadPictures,
+      facts: {
+        model: checkpoint.name,
+        backend: backend.name,
+        reduction,
+        ...(verification && { verification }),
+        tokens: model.tokens,
+        patches: [config.imageSize[0] / config.patchSize[0], config.imageSize[1] / config.patchSize[1]],
+        gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
+      },
+      async dispose() {
+        await model.dispose();
+        await disposeBackend();
+      },
+    };
+  } catch (error) {
+    await disposeBackend();
+    throw error;
+  }
+}
+
+const nameOfBackend = async (wanted: string) => (wanted === "auto" ? (await selectBackend()).backend : wanted);
