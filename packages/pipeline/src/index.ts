@@ -14,3 +14,14 @@ export {
   selectBackend,
 } from "./select-backend.js";
 export type { ModelVerification } from "./verify.js";
+export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
+export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
+export {
+  type RenderTokensOptions,
+  renderTokens,
+  type TokenFormat,
+  type TracedPicture,
+  tokenFormats,
+  tokenPicture,
+} from "./visualize/render.js";
+export { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./visualize/sheet.js";
