@@ -152,7 +152,7 @@ type Size = readonly [width: number, height: number];
 /** The picture with what became of its patches. */
 function tokenPanel(id: string, image: RgbImage, tokenOfPatch: Int32Array, grid: PatchGrid, size: Size): string {
   const merged = [...tokenGroups(tokenOfPatch).values()].filter((patches) => patches.length > 1);
-  const line = Math.max(1, size[0] / grid[1] / 9);
+  const line = Math.max(0.8, size[0] / grid[1] / 10);
   const fills = merged.map(
     (patches) => `<path d="${outlinePath(patches, grid, size)}" fill="${meanColour(image, patches, grid)}"/>`,
   );
@@ -174,7 +174,10 @@ function pruned(tokenOfPatch: Int32Array, grid: PatchGrid, size: Size): string {
   return `<path d="${d}" fill="${ink.pruned}" fill-opacity="0.88" fill-rule="evenodd" shape-rendering="crispEdges"/>`;
 }
 
-/** Every token's patches in the colour of its score, from none to the highest of this picture and stage. */
+/**
+ * Every token's patches in the colour of its score, from none to the highest of this picture and stage. The colours go by
+ * the square root: a few scores are far above the rest, and the rest would all look like nothing.
+ */
 function heatPanel(id: string, stage: ImageStage, before: Int32Array, grid: PatchGrid, size: Size) {
   const { scores, tokensIn } = stage;
   if (!scores)
@@ -182,7 +185,7 @@ function heatPanel(id: string, stage: ImageStage, before: Int32Array, grid: Patc
   const special = tokensIn - scores.length;
   const highest = scores.reduce((a, b) => Math.max(a, b), 0);
   const tokens = [...tokenGroups(before)].map(([token, patches]) => {
-    const share = highest > 0 ? scores[token - special]! / highest : 0;
+    const share = highest > 0 ? Math.sqrt(scores[token - special]! / highest) : 0;
     return `<path d="${outlinePath(patches, grid, size)}" fill="${heatColour(share)}"/>`;
   });
   const content = `<use href="#${id}"/><g fill-opacity="0.85" fill-rule="evenodd" shape-rendering="crispEdges">${tokens.join("")}</g>${pruned(before, grid, size)}`;
@@ -219,7 +222,7 @@ function legend(y: number, scores: boolean): string {
       (_, i) => `<rect x="${2 * i}" width="2" height="16" fill="${heatColour(i / 39)}"/>`,
     );
     parts.push(
-      `<g transform="translate(${layout.margin + 250} ${y})"><g shape-rendering="crispEdges">${steps.join("")}</g>${text("score, 0 to the highest", 88, 12, { size: 11, soft: true })}</g>`,
+      `<g transform="translate(${layout.margin + 250} ${y})"><g shape-rendering="crispEdges">${steps.join("")}</g>${text("square root of the score, 0 to the highest", 88, 12, { size: 11, soft: true })}</g>`,
     );
   }
   return parts.join("\n");
