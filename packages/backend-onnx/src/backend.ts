@@ -12,8 +12,9 @@ import {
 import type { InferenceSession } from "onnxruntime-common";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
 import { checkAdapter } from "./gpu.js";
+import { isNode, type LoadRuntime } from "./runtimes.js";
 import { compareAttention, type SelfCheck } from "./self-check.js";
-import { isNode, loadRuntime, type OnnxDevice, type OnnxRuntime, openSession } from "./session.js";
+import { type OnnxDevice, type OnnxRuntime, openSession } from "./session.js";
 import { settleThreads } from "./threads.js";
 import { traceProgram } from "./trace.js";
 
@@ -93,13 +94,8 @@ function checkCapture(batch: number, device: OnnxDevice): void {
     throw new PptError("INVALID_OPTION", `graphCapture.batch is ${batch}: pass the number of images of every run`);
 }
 
-/**
- * A backend on ONNX Runtime.
- * @throws PptError BACKEND_UNAVAILABLE where the runtime is not installed or the device does not exist here,
- * UNSUPPORTED_DTYPE where the device cannot compute in `dtype`, INVALID_OPTION for threads or graph capture that cannot
- * be had here.
- */
-export async function createOnnxBackend(options: OnnxBackendOptions = {}): Promise<OnnxBackend> {
+/** `createOnnxBackend`, with runtimes that come from `loadRuntime`. */
+export async function openBackend(options: OnnxBackendOptions, loadRuntime: LoadRuntime): Promise<OnnxBackend> {
   const { device = defaultDevice(), dtype = "fp32", graphCapture } = options;
   if (graphCapture) checkCapture(graphCapture.batch, device);
   const runtime = options.ort ?? (await loadRuntime(device));

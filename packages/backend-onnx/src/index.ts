@@ -1,5 +1,5 @@
 /** ONNX Runtime backend: programs traced into static ONNX graphs, run on native CPU, WebGPU or wasm, or written to files. */
-export { createOnnxBackend, type OnnxBackend, type OnnxBackendOptions, type OnnxInfo } from "./backend.js";
+export type { OnnxBackend, OnnxBackendOptions, OnnxInfo } from "./backend.js";
 export type { CaptureCheck } from "./capture.js";
 export {
   type ExportMetadata,
@@ -9,6 +9,7 @@ export {
   type OnnxExportOptions,
   type OnnxSummary,
 } from "./export.js";
+export { createOnnxBackend } from "./node.js";
 export type { Fusion } from "./overrides.js";
 export { readMetadata } from "./proto.js";
 export { compareAttention, type SelfCheck } from "./self-check.js";

@@ -1,5 +1,12 @@
-/** ONNX Runtime sessions: which runtime and provider serve a device, and programs that run in them. */
-import { type Executable, type HostTensor, makeExecutable, PptError, type Shape, type Tensors } from "@ppt-vit/core";
+/** ONNX Runtime sessions, and programs that run in them. */
+import {
+  type Executable,
+  type HostTensor,
+  makeExecutable,
+  type PptError,
+  type Shape,
+  type Tensors,
+} from "@ppt-vit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { type GpuBuffer, gpuDevice } from "./gpu.js";
 import { runtimeError } from "./reasons.js";
@@ -22,30 +29,6 @@ export interface OnnxRuntime {
     readonly wasm?: { numThreads?: number };
     readonly webgpu?: { readonly device?: unknown };
   };
-}
-
-export const isNode = typeof process === "object" && process.versions?.node !== undefined;
-
-/** The package that serves a device here. */
-const packageFor = (device: OnnxDevice): string => {
-  if (device === "wasm") return "onnxruntime-web";
-  return isNode ? "onnxruntime-node" : "onnxruntime-web";
-};
-
-/** @throws PptError BACKEND_UNAVAILABLE where the package is not installed or the device does not exist here. */
-export async function loadRuntime(device: OnnxDevice): Promise<OnnxRuntime> {
-  if (device === "cpu" && !isNode)
-    throw new PptError(
-      "BACKEND_UNAVAILABLE",
-      "device 'cpu' is native code and needs Node: pass device 'wasm' or 'webgpu'",
-    );
-  const name = packageFor(device);
-  try {
-    if (name === "onnxruntime-node") return await import("onnxruntime-node");
-    return device === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web");
-  } catch (cause) {
-    throw new PptError("BACKEND_UNAVAILABLE", `device '${device}' needs ${name}: npm install ${name}`, { cause });
-  }
 }
 
 export interface SessionRequest {

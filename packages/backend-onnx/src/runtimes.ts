@@ -1,0 +1,32 @@
+/** ONNX Runtime, loaded when it is first used. */
+import { PptError } from "@ppt-vit/core";
+import type { OnnxDevice, OnnxRuntime } from "./session.js";
+
+export const isNode = typeof process === "object" && process.versions?.node !== undefined;
+
+/** @throws PptError BACKEND_UNAVAILABLE where the package is not installed or the device does not exist here. */
+export type LoadRuntime = (device: OnnxDevice) => Promise<OnnxRuntime>;
+
+export const loadWebRuntime: LoadRuntime = async (device) => {
+  if (device === "cpu")
+    throw new PptError(
+      "BACKEND_UNAVAILABLE",
+      "device 'cpu' is native code and needs Node: pass device 'wasm' or 'webgpu'",
+    );
+  return loading(device, "onnxruntime-web", () =>
+    device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web"),
+  );
+};
+
+/** What `load` imports from the package `name`. */
+export async function loading(
+  device: OnnxDevice,
+  name: string,
+  load: () => Promise<OnnxRuntime>,
+): Promise<OnnxRuntime> {
+  try {
+    return await load();
+  } catch (cause) {
+    throw new PptError("BACKEND_UNAVAILABLE", `device '${device}' needs ${name}: npm install ${name}`, { cause });
+  }
+}
