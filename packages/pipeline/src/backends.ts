@@ -12,7 +12,7 @@ const onnx = (device: "cpu" | "webgpu" | "wasm", runtime: string): Loader => ({
   create: async () => (await import("@ppt-vit/backend-onnx")).createOnnxBackend({ device }),
 });
 
-const tfjs = (device: "cpu" | "wasm" | "webgpu" | "node" | "node-gpu"): Loader => ({
+const tfjs = (device: "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "node-gpu"): Loader => ({
   packages: [
     "@ppt-vit/backend-tfjs",
     ...(device.startsWith("node")
@@ -32,12 +32,13 @@ const loaders: Readonly<Record<string, Loader>> = {
   "onnx-wasm": onnx("wasm", "onnxruntime-web"),
   "tfjs-cpu": tfjs("cpu"),
   "tfjs-wasm": tfjs("wasm"),
+  "tfjs-webgl": tfjs("webgl"),
   "tfjs-webgpu": tfjs("webgpu"),
   "tfjs-node": tfjs("node"),
   "tfjs-node-gpu": tfjs("node-gpu"),
 };
 
-/** Names that `createBackend` knows. */
+/** Names that `createBackend` knows. `tfjs-webgl` is for browsers, native ones are for Node. */
 export const backendNames: readonly string[] = Object.keys(loaders);
 
 /** @throws PptError UNKNOWN_BACKEND, or BACKEND_UNAVAILABLE where its package is not installed. */
