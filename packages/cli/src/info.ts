@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { OnnxSummary } from "@ppt-vit/backend-onnx";
 import {
+  describeReduction,
   isPptError,
   modelCost,
   PptError,
@@ -173,7 +174,7 @@ function text({ folder, kind, model, onnx }: Report): string {
       `${file}  ${showBytes(bytes)}, ${dtype}, ${nodes} nodes, ${inputs.join(", ")} -> ${outputs.join(", ")}`,
       `  operator sets    ${sets.join(", ")}`,
       `  not standard     ${nonStandard.length > 0 ? nonStandard.join(", ") : "none, runs on any ONNX engine"}`,
-      `  reduction        ${made ? showReduction(made.reduction ?? undefined) : "not recorded: not made by ppt-vit"}`,
+      `  reduction        ${made ? describe(made.reduction) : "not recorded: not made by ppt-vit"}`,
     );
     if (made) lines.push(`  tokens           ${made.tokens.join(" -> ")}`);
   }
@@ -195,7 +196,7 @@ function modelLines({ family, geometry, parameters, reduction, reductionFrom, gm
     `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${pooling === "mean" ? "the mean of the patches" : "the class token"}`,
     `  parameters       ${(parameters / 1e6).toFixed(2)} million`,
     `  labels           ${labels.length}: ${labels.slice(0, 5).join(", ")}${labels.length > 5 ? ", ..." : ""}`,
-    `  reduction        ${showReduction(reduction ?? undefined)}${origin[reductionFrom]}`,
+    `  reduction        ${describe(reduction)}${origin[reductionFrom]}`,
     `  GMACs            ${gmacs.unreduced.toFixed(3)} unreduced, ${gmacs.reduced.toFixed(3)} with this reduction`,
     "",
     cells("block", "attention", "MLP", "GMACs", "unreduced"),
@@ -205,10 +206,4 @@ function modelLines({ family, geometry, parameters, reduction, reductionFrom, gm
   ];
 }
 
-function showReduction(reduction: ReductionConfig | undefined): string {
-  if (!reduction) return "none";
-  const { layers, tokensRemoved, threshold, proportionalAttention = true } = reduction;
-  const removed = typeof tokensRemoved === "number" ? `${tokensRemoved} tokens each` : `${tokensRemoved} tokens`;
-  const limit = typeof threshold === "object" ? `scale-free ${threshold.scaleFree}` : threshold;
-  return `blocks ${layers.join(", ")}, ${removed}, threshold ${limit}${proportionalAttention ? "" : ", without proportional attention"}`;
-}
+const describe = (reduction: ReductionConfig | null) => (reduction ? describeReduction(reduction) : "none");

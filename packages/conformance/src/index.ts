@@ -4,6 +4,7 @@ import { goldenCases, type ReadGolden } from "./golden.js";
 import { type ConformanceCase, type CreateBackend, withBackend } from "./harness.js";
 import { type LifecycleOptions, lifecycleCases } from "./lifecycle.js";
 import { wholeModelCases } from "./models.js";
+import { policyCases } from "./policies.js";
 import { primitiveCases } from "./primitives.js";
 
 export interface ConformanceOptions extends LifecycleOptions {
@@ -23,6 +24,7 @@ export async function conformanceCases(options: ConformanceOptions): Promise<Con
     ...compositeCases(create, backend),
     ...goldenCases(create, backend, readGolden),
     ...wholeModelCases(create, backend, reference),
+    ...policyCases(create, backend),
     ...lifecycleCases(create, options),
   ]);
 }

@@ -1,5 +1,6 @@
 /** Analytic cost of a model: multiply-accumulates (the paper's "FLOPs") and tokens per block. */
-import { planReduction, type ReductionConfig } from "./reduction/schedule.js";
+import { policies } from "./reduction/policies.js";
+import { planReduction, type ReductionConfig, type ReductionStage } from "./reduction/schedule.js";
 import { patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
 
 export interface BlockCost {
@@ -50,11 +51,16 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
       mlpTokens: tokens,
       attentionMacs: 4 * N * C * C + 2 * N * N * C,
       mlpMacs: 2 * tokens * C * intermediateSize,
-      reductionMacs: stage ? N * N * (C / heads) + stage.tokensOut * N * (C + 1) : 0,
+      reductionMacs: stage ? reductionMacs(stage, C, C / heads) : 0,
     };
   });
   const embeddingMacs = patchCount(config) * channels * patchSize[0] * patchSize[1] * C;
   const headMacs = C * config.labels.length * (config.distillationHead ? 2 : 1);
   const totalMacs = blocks.reduce((sum, block) => sum + block.attentionMacs + block.mlpMacs, embeddingMacs + headMacs);
   return { blocks, embeddingMacs, headMacs, totalMacs, gmacs: totalMacs / 1e9 };
+}
+
+/** Comparing all keys averaged over heads, where the policy does that, and averaging the tokens and their sizes. */
+function reductionMacs({ policy, tokensIn: N, tokensOut }: ReductionStage, C: number, d: number): number {
+  return (policies[policy].comparesTokens ? N * N * d : 0) + tokensOut * N * (C + 1);
 }

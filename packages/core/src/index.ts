@@ -21,6 +21,7 @@ export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";
 export { isPptError, PptError, type PptErrorCode } from "./errors.js";
 export { checkFeedShapes, type ExecutableParts, makeExecutable } from "./executable.js";
+export { modelFingerprint } from "./fingerprint.js";
 export {
   type ImageProcessorConfig,
   type ImageSize,
@@ -33,15 +34,20 @@ export {
   resizeImage,
 } from "./io/image-processor.js";
 export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
+export { describeReduction } from "./reduction/describe.js";
+export { isPolicyName, type PolicyName, policyNames } from "./reduction/policies.js";
+export type { Policy } from "./reduction/policy.js";
+export { publishedReduction, reductionPreset, reductionPresetNames } from "./reduction/presets.js";
+export type { ReductionPlan, ReductionStage } from "./reduction/schedule.js";
 export {
-  type Policy,
+  completeReduction,
+  type ModelIdentity,
+  mergeReduction,
   parseReduction,
-  publishedReduction,
   type ReductionConfig,
-  type ReductionPlan,
-  type ReductionStage,
   type Threshold,
-} from "./reduction/schedule.js";
+  type TokensRemoved,
+} from "./reduction/settings.js";
 export { broadcastShapes, matMulShape, sameShape, showShape, sizeOf, stridesOf, withLength } from "./shape.js";
 export { parseModelConfig, patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
 export {

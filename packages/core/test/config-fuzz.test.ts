@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isPptError, type PptErrorCode } from "../src/errors.js";
+import { policyNames } from "../src/reduction/policies.js";
 import { parseReduction, planReduction, type ReductionConfig } from "../src/reduction/schedule.js";
 import { parseModelConfig, patchCount, tokenCount, type VisionModelConfig } from "../src/vit/config.js";
 
@@ -207,23 +208,36 @@ describe("parseReduction and planReduction", () => {
       proportionalAttention: false,
     },
     { layers: [], tokensRemoved: 0, threshold: "prune" },
+    { layers: [1, 2], tokensRemoved: [{ share: 0.5 }, 7], policy: "evit", model: { name: "m", fingerprint: "0" } },
+    { layers: [0, 1, 2], tokensRemoved: { share: 0.2 }, policy: "tome" },
   ];
-  const fields = ["layers", "tokensRemoved", "threshold", "proportionalAttention", "other", "__proto__"];
+  const fields = [
+    ...["layers", "tokensRemoved", "threshold", "proportionalAttention", "policy", "model", "calibration"],
+    ...["other", "__proto__"],
+  ];
 
   const parse = (value: unknown) => resultOf(() => parseReduction(value), "INVALID_REDUCTION", "reduction: ");
 
   const isCount = (n: unknown) => Number.isInteger(n) && typeof n === "number" && n >= 0;
+  const isShare = (n: unknown) =>
+    typeof n === "object" && n !== null && "share" in n && Number(n.share) >= 0 && Number(n.share) <= 1;
+  const isRemoved = (n: unknown) => isCount(n) || isShare(n);
 
-  function expectSoundConfig({ layers, tokensRemoved, threshold, proportionalAttention }: ReductionConfig): void {
+  function expectSoundConfig(config: ReductionConfig): void {
+    const { layers, tokensRemoved, threshold, proportionalAttention, policy = "ppt", model } = config;
     expect(Array.from(layers).every(isCount)).toBe(true);
     expect(Array.from(layers).every((layer, i) => i === 0 || layer > layers[i - 1]!)).toBe(true);
-    if (typeof tokensRemoved === "number") expect(isCount(tokensRemoved)).toBe(true);
+    if (!Array.isArray(tokensRemoved)) expect(isRemoved(tokensRemoved)).toBe(true);
     else {
       expect(tokensRemoved).toHaveLength(layers.length);
-      expect(Array.from(tokensRemoved).every(isCount)).toBe(true);
+      expect(Array.from(tokensRemoved).every(isRemoved)).toBe(true);
     }
+    expect(policyNames).toContain(policy);
+    expect(threshold === undefined).toBe(policy !== "ppt");
     if (typeof threshold === "string") expect(["prune", "pool"]).toContain(threshold);
-    else expect(typeof threshold === "number" ? threshold : threshold.scaleFree).toBeGreaterThanOrEqual(0);
+    else if (threshold !== undefined)
+      expect(typeof threshold === "number" ? threshold : threshold.scaleFree).toBeGreaterThanOrEqual(0);
+    if (model) expect([typeof model.name, typeof model.fingerprint]).toEqual(["string", "string"]);
     expect([undefined, true, false]).toContain(proportionalAttention);
   }
 
@@ -247,7 +261,7 @@ describe("parseReduction and planReduction", () => {
       expect(stage.protectedTokens).toBe(model.protectedTokens);
       if (typeof stage.threshold === "number")
         expect(stage.threshold > 0 && Number.isFinite(stage.threshold)).toBe(true);
-      else expect(["prune", "pool"]).toContain(stage.threshold);
+      else expect(["prune", "pool", "fuse"]).toContain(stage.threshold);
     }
     return true;
   }

@@ -47,3 +47,26 @@ describe("cost per block", () => {
     expect(overhead / totalMacs).toBeLessThan(0.01);
   });
 });
+
+describe("the comparison policies", () => {
+  const config = deit(384, 6);
+  const schedule = { layers: [3, 6, 9], tokensRemoved: 48 };
+
+  it("cost what PPT costs where they leave as many tokens", () => {
+    const { gmacs } = modelCost(config, { ...schedule, threshold: "pool" });
+    for (const policy of ["tome", "top-k", "evit"] as const)
+      expect(modelCost(config, { ...schedule, policy }).gmacs).toBe(gmacs);
+  });
+
+  it("have the GMACs of ToMe's paper: 13 tokens in every block of DeiT-S are 2.7", () => {
+    const everywhere = { layers: Array.from({ length: 12 }, (_, i) => i), tokensRemoved: 13, policy: "tome" } as const;
+    expect(modelCost(config, everywhere).gmacs.toFixed(1)).toBe("2.7");
+  });
+
+  it("compare tokens only where they match them", () => {
+    const [tome, topK] = (["tome", "top-k"] as const).map(
+      (policy) => modelCost(config, { ...schedule, policy }).blocks[3]!.reductionMacs,
+    );
+    expect(tome! - topK!).toBe(197 * 197 * 64);
+  });
+});

@@ -3,7 +3,8 @@ import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import type { HostTensor, Program } from "@ppt-vit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { destinationRows, reductionStage } from "../src/reduction/compress.js";
+import { reductionStage } from "../src/reduction/compress.js";
+import { policies } from "../src/reduction/policies.js";
 import { planReduction, type ReductionStage } from "../src/reduction/schedule.js";
 import { significance } from "../src/reduction/significance.js";
 
@@ -23,7 +24,11 @@ async function destinations(stage: ReductionStage, input: { scores?: number[]; k
   const { destination } = await run(
     (ops, _params, { scores, keys }) => {
       const variance = ops.sum(scores!, 1);
-      const rows = destinationRows({ ...stage, threshold }, 1)(ops, { scores: scores!, variance, keys: keys! });
+      const rows = policies.ppt.destinations({ ...stage, threshold }, 1)(ops, {
+        scores: scores!,
+        variance,
+        keys: keys!,
+      });
       return { destination: rows.destination };
     },
     {

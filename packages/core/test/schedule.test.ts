@@ -1,4 +1,12 @@
-import { parseReduction } from "@ppt-vit/core";
+import {
+  completeReduction,
+  describeReduction,
+  mergeReduction,
+  parseReduction,
+  publishedReduction,
+  reductionPreset,
+  reductionPresetNames,
+} from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 import { planReduction } from "../src/reduction/schedule.js";
 
@@ -31,6 +39,33 @@ describe("planReduction", () => {
     const { stages } = planReduction({ ...base, threshold: { scaleFree: 2.69 } }, deit);
     expect(stages[0]!.threshold).toBeCloseTo(7.0e-5, 6);
     expect(stages.map((stage) => stage.threshold)).toEqual([2.69 / 196 ** 2, 2.69 / 146 ** 2, 2.69 / 96 ** 2]);
+  });
+
+  it("takes shares of the unprotected tokens that are there, rounded down, at any resolution", () => {
+    const shares = { ...base, tokensRemoved: { share: 0.25 } };
+    expect(planReduction(shares, deit).stages.map((stage) => stage.removed)).toEqual([49, 36, 27]);
+    const large = { layers: 12, tokens: 578, protectedTokens: 2 };
+    expect(planReduction(shares, large).stages.map((stage) => stage.removed)).toEqual([144, 108, 81]);
+    // 0.29 * 100 is 28.999999999999996
+    const hundred = { layers: 12, tokens: 101, protectedTokens: 1 };
+    expect(planReduction({ ...shares, tokensRemoved: { share: 0.29 } }, hundred).stages[0]!.removed).toBe(29);
+  });
+
+  it("takes shares and counts side by side, and clamps both", () => {
+    const { stages } = planReduction({ ...base, tokensRemoved: [{ share: 0.1 }, 20, { share: 1 }] }, deit);
+    expect(stages.map((stage) => stage.removed)).toEqual([19, 20, 78]);
+  });
+
+  it.each([
+    ["tome", "pool", true, 98],
+    ["top-k", "prune", false, 195],
+    ["evit", "fuse", false, 195],
+  ] as const)("gives every stage of %s one fate: %s", (policy, fate, proportionalAttention, most) => {
+    const plan = planReduction({ layers: [0, 5], tokensRemoved: [1000, 3], policy }, deit);
+    expect(plan.stages[0]).toMatchObject({ policy, threshold: fate, removed: most });
+    expect(plan.proportionalAttention).toBe(proportionalAttention);
+    const asked = { layers: [0], tokensRemoved: 3, policy, proportionalAttention: !proportionalAttention };
+    expect(planReduction(asked, deit).proportionalAttention).toBe(!proportionalAttention);
   });
 
   // As many as set A holds: even positions that are not protected, if set B has anyone to merge into.
@@ -87,9 +122,78 @@ describe("parseReduction refuses", () => {
     ["repeated layers", { ...base, layers: [3, 3] }, "layers must ascend"],
     ["negative layers", { ...base, layers: [-1] }, "layers must be"],
     ["a missing threshold", { layers: [3], tokensRemoved: 5 }, "got undefined"],
+    ["a share beyond all", { ...base, tokensRemoved: { share: 1.1 } }, "tokensRemoved must be a count"],
+    ["a share that is text", { ...base, tokensRemoved: { share: "25%" } }, "tokensRemoved must be a count"],
+    ["a share with more", { ...base, tokensRemoved: { share: 0.1, of: 3 } }, "tokensRemoved must be a count"],
+    ["a bad share in a list", { ...base, tokensRemoved: [1, { share: -0.1 }, 2] }, "tokensRemoved must hold counts"],
+    ["an unknown policy", { ...base, policy: "toString" }, "policy must be one of ppt, tome, top-k, evit"],
+    ["a threshold that nobody reads", { ...base, policy: "tome" }, "policy 'tome' has no threshold"],
+    ["half an identity", { ...base, model: { name: "demo" } }, "model must be { name, fingerprint }"],
     ["a flag that is none", { ...base, proportionalAttention: "no" }, "proportionalAttention must be true or false"],
   ])("%s", (_name, value, message) => {
     expect(() => parseReduction(value)).toThrow(message);
     expect(() => parseReduction(value)).toThrow(expect.objectContaining({ code: "INVALID_REDUCTION" }));
+  });
+});
+
+describe("mergeReduction", () => {
+  const own = { ...base, proportionalAttention: false };
+
+  it("fills what is left out", () => {
+    expect(mergeReduction(own, { tokensRemoved: 10 })).toEqual({ ...own, tokensRemoved: 10 });
+  });
+
+  it("drops what belongs to another policy, and keeps the schedule", () => {
+    expect(mergeReduction(own, { policy: "tome" })).toEqual({
+      layers: [3, 6, 9],
+      tokensRemoved: 50,
+      policy: "tome",
+    });
+    expect(mergeReduction(own, { policy: "ppt" })).toEqual({ ...own, policy: "ppt" });
+    expect(() => mergeReduction({ layers: [1], tokensRemoved: 2, policy: "evit" }, { policy: "ppt" })).toThrow(
+      "threshold must be",
+    );
+  });
+});
+
+describe("completeReduction", () => {
+  it("leaves nothing to other settings", () => {
+    const whole = completeReduction(publishedReduction);
+    expect(whole).toEqual({ ...publishedReduction, policy: "ppt", proportionalAttention: true });
+    expect(mergeReduction({ ...base, proportionalAttention: false, tokensRemoved: 3 }, whole)).toEqual(whole);
+    expect(completeReduction({ layers: [1], tokensRemoved: 2, policy: "evit" }).proportionalAttention).toBe(false);
+  });
+});
+
+describe("presets", () => {
+  it.each(["deit-tiny-paper", "deit-small-paper", "deit-base-paper"])("%s is the published setting", (name) => {
+    expect(reductionPreset(name)).toEqual({ layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 });
+  });
+
+  it("are all correct settings", () => {
+    for (const name of reductionPresetNames)
+      expect(parseReduction(reductionPreset(name))).toEqual(reductionPreset(name));
+  });
+
+  it("names them where there is none of that name", () => {
+    expect(() => reductionPreset("deit-huge-paper")).toThrow("there are deit-tiny-paper, deit-small-paper");
+  });
+});
+
+describe("describeReduction", () => {
+  it.each([
+    [base, "blocks 3, 6, 9, 50 tokens each, threshold 0.00007"],
+    [
+      {
+        ...base,
+        tokensRemoved: [50, { share: 0.125 }, 0],
+        threshold: { scaleFree: 2.6891 },
+        proportionalAttention: false,
+      },
+      "blocks 3, 6, 9, 50 tokens, 12.5 % of the tokens, 0 tokens, threshold scale-free 2.69, without proportional attention",
+    ],
+    [{ layers: [0, 1], tokensRemoved: { share: 0.3 }, policy: "evit" }, "evit in blocks 0, 1, 30 % of the tokens each"],
+  ] as const)("%o", (reduction, text) => {
+    expect(describeReduction(reduction)).toBe(text);
   });
 });

@@ -10,6 +10,13 @@ export interface Matching<T extends Tensor> {
   readonly rowOfPick: T;
 }
 
+/** Most tokens that one stage can merge away: every unprotected token of set A, if set B offers a partner. */
+export function mostMergeable(tokens: number, protectedTokens: number): number {
+  const unprotectedA = Math.ceil(tokens / 2) - Math.ceil(protectedTokens / 2);
+  const unprotectedB = Math.floor(tokens / 2) - Math.floor(protectedTokens / 2);
+  return unprotectedB > 0 ? unprotectedA : 0;
+}
+
 /**
  * Even positions form set A, odd ones set B. Each unprotected A token is a candidate and picks the unprotected B token
  * whose head-averaged key is most similar by cosine; the `removed` candidates with the best matches merge into their
