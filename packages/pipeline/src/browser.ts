@@ -18,6 +18,7 @@ export { type ClassifierWorker, createClassifierWorker, type WorkerClassifierOpt
 export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
 export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
 export { type DecodeOptions, imageExtensions } from "./formats.js";
+export type { HubOptions } from "./hub/options.js";
 export { type ImageStage, isFailure, type LabelProbability, topLabels } from "./result.js";
 export {
   type BackendChoice,

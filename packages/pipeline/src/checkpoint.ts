@@ -2,21 +2,26 @@
 import {
   type ImageProcessorConfig,
   isPptError,
+  joinShards,
   PptError,
   type PptErrorCode,
+  parseConfigJson,
   parseImageProcessorConfig,
   parseModelConfig,
   parseReduction,
   parseSafetensors,
+  parseSafetensorsIndex,
   parseVerificationRecords,
   type ReductionConfig,
+  type SafetensorsFile,
   type VerificationRecord,
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
+import type { HubOptions } from "./hub/options.js";
 
 export interface Checkpoint {
-  /** `demo`, or the folder or address as it was given. */
+  /** `demo`, or the id, folder or address as it was given. */
   readonly name: string;
   readonly config: VisionModelConfig;
   readonly preprocessing: ImageProcessorConfig;
@@ -35,7 +40,7 @@ export interface ReadFileOptions {
   readonly onProgress?: (loadedBytes: number, totalBytes: number) => void;
 }
 
-/** Where the files of a checkpoint are: a folder, an address, a dropped folder, or a store of your own. */
+/** Where the files of a checkpoint are: a folder, an address, the Hub, a dropped folder, or a store of your own. */
 export interface CheckpointFiles {
   /** What results and messages call the checkpoint. */
   readonly name: string;
@@ -60,15 +65,16 @@ export type ProgressInfo =
     }
   | { readonly status: "ready"; readonly task: "image-classification"; readonly model: string };
 
-export interface LoadOptions {
+export interface LoadOptions extends HubOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for each file as it is read. */
   readonly progress_callback?: ((info: ProgressInfo) => void) | undefined;
 }
 
 /**
- * Reads `config.json`, `preprocessor_config.json`, `model.safetensors` and, where present, `reduction.json` and
- * `verification.json`.
+ * Reads `config.json`, `preprocessor_config.json`, `model.safetensors` (or `model.safetensors.index.json` and the files
+ * that it names) and, where present, `reduction.json` and `verification.json`. The weights come last: nobody waits for
+ * them where the configuration is wrong.
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS
  */
 export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptions = {}): Promise<Checkpoint> {
@@ -80,12 +86,9 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
     );
 
   const folder = files.name.replace(/[/\\]+$/, "");
-  const [config, preprocessing, weights, reduction, verification] = await Promise.all([
+  const [config, preprocessing, reduction, verification] = await Promise.all([
     parsing("config.json", "INVALID_CONFIG", parseModelConfig),
     parsing("preprocessor_config.json", "INVALID_CONFIG", parseImageProcessorConfig),
-    readRequired(files, "model.safetensors", options).then((bytes) =>
-      parseSafetensors(bytes, `${folder}/model.safetensors`),
-    ),
     parsingOptional("reduction.json", "INVALID_REDUCTION", parseReduction),
     parsingOptional("verification.json", "INVALID_CONFIG", parseVerificationRecords),
   ]);
@@ -93,10 +96,36 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
     name: files.name,
     config,
     preprocessing,
-    weights,
+    weights: await readWeights(files, options),
     ...(reduction && { reduction }),
     ...(verification && { verification }),
   };
+}
+
+const singleFile = "model.safetensors";
+const indexFile = "model.safetensors.index.json";
+const conversion =
+  "a pytorch_model.bin or .pth is not read, because such files can run code: convert it once, as the README of @ppt-vit/pipeline shows";
+
+async function readWeights(files: CheckpointFiles, options: LoadOptions): Promise<WeightSource> {
+  const whereOf = (file: string) => `${files.name.replace(/[/\\]+$/, "")}/${file}`;
+  const single = await readReporting(files, singleFile, true, options);
+  if (single) return parseSafetensors(single, whereOf(singleFile));
+  const bytes = await readReporting(files, indexFile, true, options);
+  if (!bytes) {
+    // Asked for once more as a must, because the store knows why it is missing.
+    const reason = await readRequired(files, singleFile, options).then(
+      () => `${files.name}: ${singleFile} came and went`,
+      (error: unknown) => (isPptError(error) ? error.message : Promise.reject(error)),
+    );
+    throw new PptError("NOT_FOUND", `${reason}. There is no ${indexFile} either; ${conversion}`);
+  }
+  const index = parseSafetensorsIndex(bytes, whereOf(indexFile));
+  const shards = new Map<string, SafetensorsFile>();
+  // One after the other: each may be gigabytes, and the connection is the same.
+  for (const shard of index.shards)
+    shards.set(shard, parseSafetensors(await readRequired(files, shard, options), whereOf(shard)));
+  return joinShards(index, shards, whereOf(indexFile));
 }
 
 async function readRequired(files: CheckpointFiles, file: string, options: LoadOptions): Promise<Uint8Array> {
@@ -132,7 +161,7 @@ async function readReporting(
 
 function parseJson<R>(where: string, bytes: Uint8Array, code: PptErrorCode, parse: (json: unknown) => R): R {
   try {
-    return parse(JSON.parse(new TextDecoder().decode(bytes)));
+    return parse(parseConfigJson(bytes));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PptError(isPptError(cause) ? cause.code : code, `${where}: ${reason}`, { cause });

@@ -1,50 +1,72 @@
-/** Checkpoints in folders. Node only. */
-import { readFile } from "node:fs/promises";
+/** Checkpoints in folders and in the cache of the Hub. Node only. */
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PptError } from "@ppt-vit/core";
 import { type Checkpoint, type CheckpointFiles, type LoadOptions, parseCheckpoint } from "./checkpoint.js";
+import { hubFiles } from "./hub/node-files.js";
+import { quoted } from "./hub/quoted.js";
+import { looksLikeModelId } from "./hub/reference.js";
+import { readWhole } from "./read-whole.js";
 
-/** `demo`; a folder (`./name`, `../name` or an absolute path); or a store of your own. */
+/** `demo`; a folder (`./name`, `../name` or an absolute path); a model of the Hub (`org/name`); or a store of your own. */
 export type CheckpointSource = string | CheckpointFiles;
 
+/** What a source names. */
+export type SourceKind = "demo" | "folder" | "hub";
+
 /**
- * Reads a checkpoint's files. A name and a path are told apart by form.
- * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION
+ * Tells names and paths apart by their form alone, whatever exists: `./name`, `../name` and absolute paths are folders,
+ * `org/name` is a model of the Hub.
+ * @throws PptError INVALID_OPTION for what is none of them
  */
-export async function readCheckpoint(source: CheckpointSource, options?: LoadOptions): Promise<Checkpoint> {
-  return parseCheckpoint(typeof source === "string" ? await folderFiles(source) : source, options);
-}
-
-async function folderFiles(source: string): Promise<CheckpointFiles> {
-  const folder = await folderOf(source);
-  return {
-    name: source,
-    async read(file, { optional, signal }) {
-      const path = join(folder, file);
-      try {
-        return await readFile(path, { signal });
-      } catch (cause) {
-        signal?.throwIfAborted();
-        const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-        // Absent is fine, unreadable is not.
-        if (optional && reason === "ENOENT") return undefined;
-        throw new PptError("NOT_FOUND", `${path}: cannot be read (${reason})`, { cause });
-      }
-    },
-  };
-}
-
-async function folderOf(source: string): Promise<string> {
-  if (source === "demo") {
-    const { demoModelUrl } = await import("@ppt-vit/demo-model").catch((cause: unknown) => {
-      throw new PptError("NOT_FOUND", "the demo model is not installed: npm install @ppt-vit/demo-model", { cause });
-    });
-    return fileURLToPath(demoModelUrl);
-  }
-  if (/^\.{1,2}([/\\]|$)/.test(source) || isAbsolute(source)) return source;
+export function sourceKind(source: string): SourceKind {
+  if (source === "demo") return "demo";
+  if (/^\.{1,2}([/\\]|$)/.test(source) || isAbsolute(source)) return "folder";
+  if (looksLikeModelId(source)) return "hub";
   throw new PptError(
     "INVALID_OPTION",
-    `model '${source}' is neither 'demo' nor a path: write ./${source} for a folder. Hub ids are not loaded yet; download the checkpoint into a folder first`,
+    `model ${quoted(source)} is neither 'demo', nor a path, nor an id of the Hub (org/name): write ./${quoted(source).slice(1, -1)} for a folder`,
   );
+}
+
+/**
+ * Reads a checkpoint's files. What is not in the Hub's cache is downloaded.
+ * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION; for models of the
+ * Hub also ACCESS_DENIED, DOWNLOAD_FAILED, WRITE_FAILED
+ */
+export async function readCheckpoint(source: CheckpointSource, options: LoadOptions = {}): Promise<Checkpoint> {
+  return parseCheckpoint(typeof source === "string" ? await filesOf(source, options) : source, options);
+}
+
+async function filesOf(source: string, options: LoadOptions): Promise<CheckpointFiles> {
+  const kind = sourceKind(source);
+  if (kind === "hub") return hubFiles(source, options);
+  const folder = kind === "demo" ? await demoFolder() : source;
+  return { name: source, read: (file, options) => readWhole(join(folder, file), file, options) };
+}
+
+/**
+ * The folder of a checkpoint on this machine, for its files other than weights. Of a model of the Hub it is the commit's
+ * in the cache, to which its settings are downloaded.
+ * @throws PptError as `readCheckpoint`
+ */
+export async function checkpointFolder(source: string, options: LoadOptions = {}): Promise<string> {
+  const kind = sourceKind(source);
+  if (kind !== "hub") return kind === "demo" ? demoFolder() : source;
+  const { fetchFile } = hubFiles(source, options);
+  const fetching = (file: string, optional: boolean) => fetchFile(file, { optional, signal: options.signal });
+  const config = await fetching("config.json", false);
+  await Promise.all([
+    fetching("preprocessor_config.json", false),
+    fetching("reduction.json", true),
+    fetching("verification.json", true),
+  ]);
+  return config!.snapshot;
+}
+
+async function demoFolder(): Promise<string> {
+  const { demoModelUrl } = await import("@ppt-vit/demo-model").catch((cause: unknown) => {
+    throw new PptError("NOT_FOUND", "the demo model is not installed: npm install @ppt-vit/demo-model", { cause });
+  });
+  return fileURLToPath(demoModelUrl);
 }

@@ -130,13 +130,31 @@ describe("fromPretrained", () => {
     });
   });
 
-  it("tells names from paths by form", async () => {
-    await expect(fromPretrained("facebook/deit-small-patch16-224")).rejects.toMatchObject({ code: "INVALID_OPTION" });
-    await expect(fromPretrained("models")).rejects.toMatchObject({
-      code: "INVALID_OPTION",
-      message: expect.stringContaining("./models"),
+  it("tells names from paths by form, whatever exists", async () => {
+    const refused = [
+      "models",
+      "models/",
+      "a/b/c",
+      "~/models",
+      "",
+      "https://host/model",
+      "C:model",
+      ".hidden",
+      "...",
+      "org\\name",
+    ];
+    for (const source of refused)
+      await expect(fromPretrained(source), source).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+        message: expect.stringMatching(/for a folder write \.\/ in front|write \.\/.* for a folder/),
+      });
+    for (const source of ["./no-such-folder", "../no-such-folder", "/no/such-folder", "."])
+      await expect(fromPretrained(source)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    // An id, although the repository has a folder of this name.
+    await expect(fromPretrained("packages/core", { localFilesOnly: true, cacheDir: folder })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: expect.stringContaining("packages/core: the model is not in the cache"),
     });
-    await expect(fromPretrained("./no-such-folder")).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
   it("lists the backends when the name is unknown", async () => {

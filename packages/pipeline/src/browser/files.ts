@@ -1,10 +1,14 @@
-/** Checkpoints in the browser: at an address, in a folder that was picked or dropped, or in a store of your own. */
+/** Checkpoints in the browser: on the Hub, at an address, in a folder that was picked or dropped, or in a store of your own. */
 import { PptError } from "@ppt-vit/core";
 import type { CheckpointFiles, ReadFileOptions } from "../checkpoint.js";
+import { hubFiles } from "../hub/browser-files.js";
+import type { HubOptions } from "../hub/options.js";
+import { quoted } from "../hub/quoted.js";
+import { looksLikeModelId } from "../hub/reference.js";
 import { baseAddress } from "./address.js";
 
 /**
- * The address of a folder (`./model/`, `/model/`, `https://...`, a URL); the files of a folder from
+ * A model of the Hub (`org/name`); the address of a folder (`./model/`, `/model/`, `https://...`, a URL); the files of a folder from
  * `<input type="file" webkitdirectory>` or from a drop; a directory handle; or a store of your own.
  */
 export type BrowserCheckpointSource =
@@ -26,6 +30,7 @@ export interface NamedBlobs {
 
 /** The same source without what is lost on the way to a worker: bases of addresses, and paths of files. */
 export function portableSource(source: BrowserCheckpointSource): PortableSource {
+  if (isModelId(source)) return source;
   if (typeof source === "string" || source instanceof URL) return addressOf(source).href;
   if (isDirectory(source) || "blobs" in source) return source;
   if (Symbol.iterator in source) return blobsByName(source);
@@ -35,8 +40,12 @@ export function portableSource(source: BrowserCheckpointSource): PortableSource 
   );
 }
 
-/** @throws PptError INVALID_OPTION for what is neither an address nor files */
-export function checkpointFiles(source: BrowserCheckpointSource | PortableSource): CheckpointFiles {
+/** @throws PptError INVALID_OPTION for what is neither an id, nor an address, nor files */
+export function checkpointFiles(
+  source: BrowserCheckpointSource | PortableSource,
+  options: HubOptions = {},
+): CheckpointFiles {
+  if (isModelId(source)) return hubFiles(source, options);
   if (typeof source === "string" || source instanceof URL) return filesAt(addressOf(source), String(source));
   if (isDirectory(source)) return filesIn(source);
   if (Symbol.iterator in source) return filesOf(blobsByName(source));
@@ -45,6 +54,10 @@ export function checkpointFiles(source: BrowserCheckpointSource | PortableSource
 
 const isDirectory = (source: object): source is FileSystemDirectoryHandle =>
   "kind" in source && source.kind === "directory";
+
+/** `org/name` is an id, `./org/name` an address. */
+const isModelId = (source: BrowserCheckpointSource | PortableSource): source is string =>
+  typeof source === "string" && looksLikeModelId(source);
 
 /** An address and a name are told apart by form, as paths are in Node. */
 function addressOf(source: string | URL): URL {
@@ -56,7 +69,7 @@ function addressOf(source: string | URL): URL {
   if (typeof source === "string" && !/^(\.{0,2}\/|[a-z][a-z0-9+.-]*:)/i.test(source))
     throw new PptError(
       "INVALID_OPTION",
-      `model '${source}' is not an address: write ./${source} for a folder beside the page. Hub ids are not loaded yet`,
+      `model ${quoted(source)} is neither an address nor an id of the Hub (org/name): write ./${quoted(source).slice(1, -1)} for a folder beside the page`,
     );
   const url = new URL(source, baseAddress());
   // Files are looked up in the folder, not beside it.

@@ -32,7 +32,7 @@ export async function readCheckpoint(
   source: BrowserCheckpointSource | PortableSource,
   options?: LoadOptions,
 ): Promise<Checkpoint> {
-  return parseCheckpoint(checkpointFiles(source), options);
+  return parseCheckpoint(checkpointFiles(source, options), options);
 }
 
 /**

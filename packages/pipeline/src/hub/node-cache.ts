@@ -1,0 +1,151 @@
+/**
+ * The cache of Hugging Face's own tools on disk, which Python's huggingface_hub shares:
+ * `models--org--name/{blobs/HASH, refs/REVISION, snapshots/COMMIT/FILE -> ../../blobs/HASH, .no_exist/COMMIT/FILE}`.
+ */
+import { randomBytes } from "node:crypto";
+import { lstat, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { PptError } from "@ppt-vit/core";
+import { writeError } from "./node-errors.js";
+import { isCommit } from "./reference.js";
+
+export interface ModelCache {
+  /** The folder of the whole cache. */
+  readonly root: string;
+  /** The folder of one model in it. */
+  readonly folder: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where Python's huggingface_hub looks, too. */
+export function cacheRoot(env: Environment): string {
+  const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
+  return resolve(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub"));
+}
+
+/** `id` has been checked: it has one slash and no `--`. */
+export const modelCache = (root: string, id: string): ModelCache => ({
+  root: resolve(root),
+  folder: join(resolve(root), `models--${id.replace("/", "--")}`),
+});
+
+export const blobPath = ({ folder }: ModelCache, hash: string): string => join(folder, "blobs", hash);
+
+const refPath = ({ folder }: ModelCache, revision: string): string => join(folder, "refs", ...revision.split("/"));
+/** Where the files of a commit have their own names. */
+export const snapshotFolder = ({ folder }: ModelCache, commit: string): string => join(folder, "snapshots", commit);
+const snapshotPath = (cache: ModelCache, commit: string, file: string): string =>
+  join(snapshotFolder(cache, commit), file);
+const missingPath = ({ folder }: ModelCache, commit: string, file: string): string =>
+  join(folder, ".no_exist", commit, file);
+
+const absent = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+  throw error;
+};
+
+export const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(absent))?.isFile() ?? false;
+
+/**
+ * A file of a snapshot, links resolved; undefined where it is not in the cache.
+ * @throws PptError NOT_FOUND where a link leads out of the model's folder
+ */
+export async function cachedFile(cache: ModelCache, commit: string, file: string): Promise<string | undefined> {
+  const path = snapshotPath(cache, commit, file);
+  const real = await realpath(path).catch(absent);
+  if (real === undefined) return undefined;
+  await requireInside(cache, path, real);
+  return real;
+}
+
+/** The commit that a revision stood for when it was last looked up. */
+export async function cachedCommit(cache: ModelCache, revision: string): Promise<string | undefined> {
+  if (isCommit(revision)) return revision;
+  const path = refPath(cache, revision);
+  const real = await realpath(path).catch(absent);
+  if (real === undefined || !(await isFile(real))) return undefined;
+  await requireInside(cache, path, real);
+  const commit = (await readFile(real, "utf8")).trim();
+  if (isCommit(commit)) return commit;
+  throw new PptError("NOT_FOUND", `${path}: holds no commit: delete it, and load the model again`);
+}
+
+/** Whether the hub has said that this commit has no such file. */
+export const isKnownMissing = (cache: ModelCache, commit: string, file: string): Promise<boolean> =>
+  isFile(missingPath(cache, commit, file));
+
+/** Remembers that a commit has no such file. @throws PptError WRITE_FAILED */
+export const noteMissing = (cache: ModelCache, commit: string, file: string): Promise<void> =>
+  writeWhole(cache, missingPath(cache, commit, file), "");
+
+/** Remembers what a revision stands for. @throws PptError WRITE_FAILED */
+export async function noteCommit(cache: ModelCache, revision: string, commit: string): Promise<void> {
+  if (!isCommit(revision)) await writeWhole(cache, refPath(cache, revision), commit);
+}
+
+/** Puts a blob under its name in a snapshot: a link, or where there are none (Windows) the blob itself. */
+export async function linkBlob(cache: ModelCache, hash: string, commit: string, file: string): Promise<void> {
+  const path = snapshotPath(cache, commit, file);
+  await readyFolder(cache, dirname(path));
+  const blob = blobPath(cache, hash);
+  const fresh = besides(path);
+  try {
+    const linked = await symlink(relative(dirname(path), blob), fresh).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "EPERM" || error.code === "ENOSYS" || error.code === "ENOTSUP") return false;
+        throw error;
+      },
+    );
+    await rename(linked ? fresh : blob, path);
+  } catch (cause) {
+    await rm(fresh, { force: true });
+    throw writeError(path, cause);
+  }
+}
+
+/**
+ * Makes a folder of the cache. The cache itself may lie behind a link; below it no folder is one.
+ * @throws PptError WRITE_FAILED where it cannot be made, NOT_FOUND where a link stands in its place
+ */
+export async function readyFolder({ root }: ModelCache, folder: string): Promise<void> {
+  let path = root;
+  try {
+    await mkdir(root, { recursive: true });
+    for (const part of relative(root, folder).split(sep)) {
+      path = join(path, part);
+      await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") throw error;
+      });
+      if ((await lstat(path)).isSymbolicLink()) throw leadsOut(path, root, await realpath(path).catch(() => "nowhere"));
+    }
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
+}
+
+/** Small files: written beside, then moved to their place, so that nobody reads a half. */
+async function writeWhole(cache: ModelCache, path: string, content: string): Promise<void> {
+  await readyFolder(cache, dirname(path));
+  const fresh = besides(path);
+  try {
+    await writeFile(fresh, content, { flag: "wx", flush: true });
+    await rename(fresh, path);
+  } catch (cause) {
+    await rm(fresh, { force: true });
+    throw writeError(path, cause);
+  }
+}
+
+const besides = (path: string): string => `${path}.${randomBytes(8).toString("hex")}.tmp`;
+
+/** What is one model's stays in this model's folder. */
+async function requireInside({ root, folder }: ModelCache, path: string, real: string): Promise<void> {
+  const own = join(await realpath(root), relative(root, folder));
+  if (!real.startsWith(own + sep)) throw leadsOut(path, folder, real);
+}
+
+const leadsOut = (path: string, folder: string, to: string) =>
+  new PptError("NOT_FOUND", `${path}: a link leads out of ${folder}, to ${to}: nothing is read or written there`);

@@ -1,0 +1,227 @@
+/** Brings one file of a model from a hub into the cache. Node only: pages cannot see where a redirect leads. */
+import { PptError } from "@ppt-vit/core";
+import { PassingFailure, persist } from "./attempts.js";
+import { blobPath, isFile, linkBlob, type ModelCache } from "./node-cache.js";
+import { openPart, type Part } from "./node-part.js";
+import {
+  type ContentHash,
+  checkAnswer,
+  contentHash,
+  fileAddress,
+  mostBytes,
+  nameOfFile,
+  type Remote,
+  reasonOf,
+  requireCommit,
+  send,
+  startOf,
+  type Transport,
+} from "./request.js";
+
+/** What the hub says of a file, and where its bytes are. */
+interface Located {
+  readonly commit: string;
+  readonly hash: ContentHash;
+  readonly bytes: number | undefined;
+  readonly address: URL;
+  /** Whether the bytes lie with another host, which gets no token. */
+  readonly elsewhere: boolean;
+  /** The whole file as it begins to arrive, where the hub itself sends it. */
+  readonly response?: Response;
+}
+
+export interface DownloadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((loadedBytes: number, totalBytes: number) => void) | undefined;
+}
+
+/** The commit that a file came from; `hash` is undefined where that commit has no such file. */
+export interface Downloaded {
+  readonly commit: string;
+  readonly hash: string | undefined;
+}
+
+const mostRedirects = 5;
+
+/**
+ * Downloads a file into the cache, unless its content is there already, and links it into its commit's snapshot. Goes on
+ * where a broken download ended.
+ * @throws PptError DOWNLOAD_FAILED, ACCESS_DENIED, NOT_FOUND, WRITE_FAILED; the signal's reason when aborted
+ */
+export async function downloadFile(
+  transport: Transport,
+  remote: Remote,
+  cache: ModelCache,
+  { file, revision }: { readonly file: string; readonly revision: string },
+  { signal, onProgress }: DownloadOptions,
+): Promise<Downloaded> {
+  const what = nameOfFile(remote, file);
+  let part: Part | undefined;
+  try {
+    return await persist(what, { wait: transport.wait, signal }, async () => {
+      const located = await locate(transport, remote, revision, file, signal);
+      const { commit, hash } = located;
+      if (!hash) return { commit, hash };
+      try {
+        if (!(await isFile(blobPath(cache, hash.hex)))) {
+          // A branch may have moved on between two attempts.
+          if (part && part.hash.hex !== hash.hex) {
+            await part.close();
+            part = undefined;
+          }
+          part ??= await openPart(cache, hash);
+          await fill(part, transport, remote, file, located, { signal, onProgress });
+          await part.keep();
+        }
+      } finally {
+        // What was not read to its end must not keep the connection.
+        if (located.response && !located.response.body?.locked) await located.response.body?.cancel();
+      }
+      await linkBlob(cache, hash.hex, commit, file);
+      return { commit, hash: hash.hex };
+    });
+  } finally {
+    await part?.close();
+  }
+}
+
+/** Asks the hub where a file is, following redirects by hand to see what each of them says. */
+async function locate(
+  transport: Transport,
+  remote: Remote,
+  revision: string,
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<Located | { readonly commit: string; readonly hash?: undefined }> {
+  const what = nameOfFile(remote, file);
+  const asked = { ...remote, revision };
+  let address = fileAddress(remote, revision, file);
+  const hub = address.origin;
+  const told = new Map<string, string>();
+  for (let hops = 0; hops <= mostRedirects; hops++) {
+    const headers = { "accept-encoding": "identity" };
+    const response = await send(transport, remote, address, { what, redirect: "manual", headers, signal });
+    for (const name of ["x-repo-commit", "x-linked-etag", "x-linked-size"]) {
+      const value = response.headers.get(name);
+      if (value !== null) told.set(name, value);
+    }
+    const location = isRedirect(response.status) ? response.headers.get("location") : null;
+    if (location !== null) {
+      await response.body?.cancel();
+      address = redirectTarget(location, address, what);
+      if (address.origin === hub) continue;
+      return { ...describe(told, undefined, asked, what), address, elsewhere: true };
+    }
+    const answer = await checkAnswer(response, remote, what);
+    if (!answer) return { commit: requireCommit(told.get("x-repo-commit"), asked, what) };
+    return { ...describe(told, answer, asked, what), address, elsewhere: false, response: answer };
+  }
+  throw new PptError("DOWNLOAD_FAILED", `${what}: more than ${mostRedirects} redirects, the last to ${address.host}`);
+}
+
+const isRedirect = (status: number) => status >= 300 && status < 400;
+
+function redirectTarget(location: string, from: URL, what: string): URL {
+  const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  if (target && /^https?:$/.test(target.protocol)) return target;
+  throw new PptError("DOWNLOAD_FAILED", `${what}: ${from.host} sends us to something that is no web address`);
+}
+
+/** Commit, hash and size: of what is linked, else of the answer itself. */
+function describe(told: ReadonlyMap<string, string>, answer: Response | undefined, asked: Remote, what: string) {
+  const commit = requireCommit(told.get("x-repo-commit"), asked, what);
+  const hash = contentHash(told.get("x-linked-etag") ?? answer?.headers.get("etag"));
+  if (!hash)
+    throw new PptError(
+      "DOWNLOAD_FAILED",
+      `${what}: ${asked.endpoint} gives no hash of the file (ETag), so that it could not be checked: use a Hugging Face hub or a mirror of one`,
+    );
+  // Of a compressed body the header tells another length than arrives.
+  const own = answer?.headers.get("content-encoding") ? null : answer?.headers.get("content-length");
+  const size = told.get("x-linked-size") ?? own;
+  return { commit, hash, bytes: size && /^\d+$/.test(size) ? Number(size) : undefined };
+}
+
+/** Appends to `part` what is missing, and checks the whole. @throws PassingFailure, PptError DOWNLOAD_FAILED */
+async function fill(
+  part: Part,
+  transport: Transport,
+  remote: Remote,
+  file: string,
+  located: Located,
+  { signal, onProgress }: DownloadOptions,
+): Promise<void> {
+  const what = nameOfFile(remote, file);
+  const { bytes = Number.NaN, hash } = located;
+  const most = mostBytes(file);
+  if (bytes > most)
+    throw new PptError(
+      "DOWNLOAD_FAILED",
+      `${what}: has ${bytes} bytes, more than the ${most} that such a file may have`,
+    );
+  if (part.bytes > bytes) await part.cutTo(0);
+  const resumed = part.bytes > 0;
+  if (part.bytes !== bytes) {
+    const body = await bodyFrom(part, transport, remote, located, what, signal);
+    onProgress?.(part.bytes, bytes || 0);
+    try {
+      for (let next = await read(body, signal); !next.done; next = await read(body, signal)) {
+        // Stops in time: a body without an end must not fill the disk.
+        if (part.bytes + next.value.length > (bytes || most)) {
+          await part.cutTo(0);
+          throw new PassingFailure(`more than the announced ${bytes || most} bytes came`);
+        }
+        await part.append(next.value);
+        onProgress?.(part.bytes, bytes || 0);
+      }
+    } finally {
+      await body.cancel().catch(() => {}); // broken already
+    }
+    if (part.bytes < bytes) throw new PassingFailure(`the connection ended after ${part.bytes} of ${bytes} bytes`);
+  }
+  const digest = await part.digest(signal);
+  if (digest === hash.hex) return;
+  await part.cutTo(0);
+  const message = `its ${hash.algorithm} is ${digest}, the hub announces ${hash.hex}`;
+  // What an earlier download left may be at fault: once more, from the start.
+  if (resumed) throw new PassingFailure(message);
+  throw new PptError("DOWNLOAD_FAILED", `${what}: ${message}: nothing of it was kept; try again`);
+}
+
+/** The bytes behind what `part` has. Cuts it where the server begins earlier. */
+async function bodyFrom(
+  part: Part,
+  transport: Transport,
+  remote: Remote,
+  { address, elsewhere, response: whole }: Located,
+  what: string,
+  signal: AbortSignal | undefined,
+): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+  if (whole?.body && part.bytes === 0) return whole.body.getReader();
+  const response = await send(transport, remote, address, {
+    what,
+    offset: part.bytes,
+    headers: { "accept-encoding": "identity" },
+    signal,
+  });
+  const { status } = response;
+  const refused = status === 416 || (elsewhere && (status === 401 || status === 403));
+  if (refused) await response.body?.cancel();
+  if (status === 416) await part.cutTo(0);
+  // Addresses of storage expire; the hub gives new ones.
+  if (refused) throw new PassingFailure(`${address.host} refuses the address or the range (${status})`);
+  const answer = await checkAnswer(response, remote, what);
+  if (!answer?.body) throw new PptError("DOWNLOAD_FAILED", `${what}: ${address.host} has nothing there (${status})`);
+  const start = startOf(answer, part.bytes);
+  if (start < part.bytes) await part.cutTo(start);
+  return answer.body.getReader();
+}
+
+async function read(body: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal | undefined) {
+  try {
+    return await body.read();
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new PassingFailure(`the connection broke (${reasonOf(cause)})`, { cause });
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What has arrived of a file that is being downloaded. Every download writes a file of its own, which may begin with a
+ * copy of what a broken one left: no locks, and no two processes ever write the same file. A blob gets its name only
+ * when it is whole and its hash is right, in one step.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { constants, createReadStream } from "node:fs";
+import { copyFile, type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { blobPath, isFile, type ModelCache, readyFolder } from "./node-cache.js";
+import { writeError } from "./node-errors.js";
+import type { ContentHash } from "./request.js";
+
+export interface Part {
+  readonly hash: ContentHash;
+  /** What has arrived. */
+  readonly bytes: number;
+  /** Forgets what lies behind `bytes`. @throws PptError WRITE_FAILED */
+  cutTo(bytes: number): Promise<void>;
+  /** @throws PptError WRITE_FAILED */
+  append(chunk: Uint8Array): Promise<void>;
+  /** Hash of what has arrived, from the disk. */
+  digest(signal: AbortSignal | undefined): Promise<string>;
+  /** Names it a blob. Only for content that has been checked. @throws PptError WRITE_FAILED */
+  keep(): Promise<void>;
+  /** Ends the writing. What has arrived stays, for the next download of the same content. */
+  close(): Promise<void>;
+}
+
+const partName = (hash: string) => `${hash}.${randomBytes(8).toString("hex")}.ppt-vit-part`;
+const isPartOf = (hash: string, name: string) => name.startsWith(`${hash}.`) && name.endsWith(".ppt-vit-part");
+/** Of what was not written to for so long, nobody is the writer any more. */
+const abandonedMs = 10 * 60_000;
+
+/** @throws PptError WRITE_FAILED */
+export async function openPart(cache: ModelCache, hash: ContentHash): Promise<Part> {
+  const blobs = join(cache.folder, "blobs");
+  await readyFolder(cache, blobs);
+  const path = join(blobs, partName(hash.hex));
+  const left = await longestPart(blobs, hash.hex);
+  let handle: FileHandle;
+  let bytes: number;
+  try {
+    // Whoever wrote it may still be at it: a copy is a beginning all the same, since files only grow.
+    const copied = left !== undefined && (await copyOf(left.path, path));
+    if (copied && Date.now() - left.modifiedMs > abandonedMs) await rm(left.path, { force: true });
+    handle = await open(path, copied ? "r+" : "wx+");
+    bytes = (await handle.stat()).size;
+  } catch (cause) {
+    await rm(path, { force: true });
+    throw writeError(path, cause);
+  }
+  let closed = false;
+
+  const part = {
+    hash,
+    get bytes() {
+      return bytes;
+    },
+    async cutTo(length: number) {
+      await handle.truncate(length).catch((cause) => Promise.reject(writeError(path, cause)));
+      bytes = length;
+    },
+    async append(chunk: Uint8Array) {
+      try {
+        for (let written = 0; written < chunk.length; ) {
+          const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, bytes);
+          written += bytesWritten;
+          bytes += bytesWritten;
+        }
+      } catch (cause) {
+        throw writeError(path, cause);
+      }
+    },
+    async digest(signal: AbortSignal | undefined) {
+      const digest = createHash(hash.algorithm === "sha256" ? "sha256" : "sha1");
+      if (hash.algorithm === "git-sha1") digest.update(`blob ${bytes}\0`);
+      const options = { highWaterMark: 2 ** 20, ...(signal && { signal }) };
+      for await (const chunk of createReadStream(path, options)) digest.update(chunk);
+      return digest.digest("hex");
+    },
+    async keep() {
+      try {
+        await handle.sync();
+        await part.close();
+        await rename(path, blobPath(cache, hash.hex));
+      } catch (cause) {
+        // Another process was faster: its blob has been checked as ours has.
+        if (!(await isFile(blobPath(cache, hash.hex)))) throw writeError(path, cause);
+      }
+      for (const name of await readdir(blobs))
+        if (isPartOf(hash.hex, name)) await rm(join(blobs, name), { force: true }).catch(() => {}); // in use elsewhere
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await handle.close();
+      if (bytes === 0) await rm(path, { force: true });
+    },
+  };
+  return part;
+}
+
+/** -> false where it is gone: its writer has finished. */
+const copyOf = (from: string, to: string): Promise<boolean> =>
+  copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return false;
+      throw error;
+    },
+  );
+
+/** The part that holds most of a content. Links are nobody's part. */
+async function longestPart(blobs: string, hash: string): Promise<{ path: string; modifiedMs: number } | undefined> {
+  let longest: { path: string; modifiedMs: number; bytes: number } | undefined;
+  for (const name of await readdir(blobs)) {
+    if (!isPartOf(hash, name)) continue;
+    const path = join(blobs, name);
+    const found = await lstat(path).catch(() => undefined); // gone meanwhile
+    if (found?.isFile() && found.size > (longest?.bytes ?? 0))
+      longest = { path, modifiedMs: found.mtimeMs, bytes: found.size };
+  }
+  return longest;
+}

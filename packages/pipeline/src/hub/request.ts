@@ -1,0 +1,175 @@
+/** Requests to a hub: what its answers mean, in words that say what to do. */
+import { PptError } from "@ppt-vit/core";
+import { PassingFailure, type Wait } from "./attempts.js";
+import { quoted } from "./quoted.js";
+import { isCommit, requireModelId, requireRevision } from "./reference.js";
+
+/** The outside world, so that tests can stand in for it. */
+export interface Transport {
+  readonly fetch: typeof fetch;
+  readonly wait: Wait;
+}
+
+/** One model on one hub. */
+export interface Remote {
+  readonly id: string;
+  readonly revision: string;
+  /** Without a slash at its end. */
+  readonly endpoint: string;
+  readonly token: string | undefined;
+}
+
+/** @throws PptError INVALID_OPTION where the id, the revision, the endpoint or the token has no such form */
+export function checkedRemote({ id, revision, endpoint, token }: Remote): Remote {
+  requireModelId(id);
+  requireRevision(revision);
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)
+    throw new PptError("INVALID_OPTION", `endpoint ${quoted(endpoint)}: expected an address such as https://host`);
+  // Never echoed: it is a secret.
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    throw new PptError("INVALID_OPTION", "the token holds characters that no token has: check HF_TOKEN");
+  return { id, revision, endpoint: url.href.replace(/\/+$/, ""), token: token === "" ? undefined : token };
+}
+
+/** What messages call a file. */
+export const nameOfFile = ({ id }: Remote, file: string): string => `${id}/${file}`;
+
+export const fileAddress = ({ endpoint, id }: Remote, revision: string, file: string): URL =>
+  new URL(`${endpoint}/${id}/resolve/${encodeURIComponent(revision)}/${encodeURIComponent(file)}`);
+
+export interface RequestOptions {
+  /** What messages call the thing that is asked for. */
+  readonly what: string;
+  /** The first byte wanted. */
+  readonly offset?: number;
+  readonly redirect?: "manual" | "follow";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Failures of a connection that another attempt would meet again. */
+const unreachable = new Set(["ENOTFOUND", "ECONNREFUSED", "ERR_INVALID_URL"]);
+
+/**
+ * One request. The token goes to the endpoint's own origin and nowhere else: of a redirect that is followed, `fetch`
+ * itself drops it on the way to another origin.
+ * @throws PassingFailure, PptError DOWNLOAD_FAILED where the server cannot be reached
+ */
+export async function send(
+  { fetch }: Transport,
+  { endpoint, token }: Remote,
+  url: URL,
+  { what, offset = 0, redirect = "follow", headers, signal }: RequestOptions,
+): Promise<Response> {
+  const trusted = url.origin === new URL(endpoint).origin;
+  try {
+    return await fetch(url, {
+      redirect,
+      signal: signal ?? null,
+      headers: {
+        ...headers,
+        ...(token !== undefined && trusted && { authorization: `Bearer ${token}` }),
+        ...(offset > 0 && { range: `bytes=${offset}-` }),
+      },
+    });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const reason = reasonOf(cause);
+    if (unreachable.has(reason))
+      throw new PptError(
+        "DOWNLOAD_FAILED",
+        `${what}: ${url.host} cannot be reached (${reason}): check the connection and HF_ENDPOINT; localFilesOnly or HF_HUB_OFFLINE=1 takes what is in the cache`,
+        { cause },
+      );
+    throw new PassingFailure(`${url.host} cannot be reached (${reason})`, { cause });
+  }
+}
+
+/** The code of what broke a connection, as far as the platform tells it. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (cause instanceof Error) return "code" in cause ? String(cause.code) : cause.message;
+  return error.message;
+}
+
+const busy = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/**
+ * Passes what has a body (200, 206) and returns undefined for a file that is not there.
+ * @throws PassingFailure where another attempt may do; PptError ACCESS_DENIED, NOT_FOUND, DOWNLOAD_FAILED
+ */
+export async function checkAnswer(
+  response: Response,
+  remote: Remote,
+  what: string,
+  now = Date.now(),
+): Promise<Response | undefined> {
+  const { status, headers } = response;
+  if (status === 200 || status === 206) return response;
+  await response.body?.cancel();
+  const { id, revision, endpoint, token } = remote;
+  const page = `${endpoint}/${id}`;
+  const code = headers.get("x-error-code") ?? "";
+  if (busy.has(status))
+    throw new PassingFailure(`the server answers ${status}`, { waitMs: retryAfterMs(headers.get("retry-after"), now) });
+  if (code === "GatedRepo" || ((status === 401 || status === 403) && code !== "RevisionNotFound")) {
+    const gated = code === "GatedRepo" ? `accept the terms at ${page}` : `check the id; accept the terms at ${page}`;
+    const access = token === undefined ? "set HF_TOKEN to a token of yours" : "check that the token may read it";
+    throw new PptError("ACCESS_DENIED", `${what}: access denied (${status}): ${gated}, and ${access}`);
+  }
+  if (code === "RevisionNotFound")
+    throw new PptError("NOT_FOUND", `${what}: ${id} has no revision ${quoted(revision)} at ${endpoint}`);
+  if (code === "RepoNotFound")
+    throw new PptError("NOT_FOUND", `${what}: there is no model ${quoted(id)} at ${endpoint}: check the id`);
+  if (status === 404) return undefined;
+  throw new PptError("DOWNLOAD_FAILED", `${what}: the server answers ${status}, which says nothing of use`);
+}
+
+/** `Retry-After`: seconds, or a date. */
+function retryAfterMs(value: string | null, now: number): number | undefined {
+  if (value === null) return undefined;
+  if (/^\d{1,9}$/.test(value.trim())) return 1000 * Number(value);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** What the content of a file is known by: SHA-256 where it is stored as LFS, else the hash of its git blob. */
+export interface ContentHash {
+  readonly algorithm: "sha256" | "git-sha1";
+  /** Lower-case hex; the name of the blob in the cache. */
+  readonly hex: string;
+}
+
+/** The hash that a hub gives as an ETag; undefined where it is none. */
+export function contentHash(etag: string | null | undefined): ContentHash | undefined {
+  const hex = etag?.trim().replace(/^W\//, "").replaceAll('"', "");
+  if (hex === undefined) return undefined;
+  if (/^[0-9a-f]{64}$/.test(hex)) return { algorithm: "sha256", hex };
+  return /^[0-9a-f]{40}$/.test(hex) ? { algorithm: "git-sha1", hex } : undefined;
+}
+
+/** @throws PptError DOWNLOAD_FAILED unless `value` is a commit, and the one asked for where that is known. */
+export function requireCommit(value: string | null | undefined, { endpoint, revision }: Remote, what: string): string {
+  const commit = value ?? (isCommit(revision) ? revision : "");
+  if (!isCommit(commit))
+    throw new PptError(
+      "DOWNLOAD_FAILED",
+      `${what}: the answer names no commit: is ${endpoint} a Hugging Face hub, and is no login page in between?`,
+    );
+  if (isCommit(revision) && commit !== revision)
+    throw new PptError("DOWNLOAD_FAILED", `${what}: commit ${revision} was asked for, ${commit} came`);
+  return commit;
+}
+
+/** @throws PassingFailure unless a body starts at `offset`. -> where it starts: a server may ignore ranges. */
+export function startOf(response: Response, offset: number): number {
+  if (response.status === 200) return 0;
+  const range = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
+  if (Number(range?.[1]) === offset) return offset;
+  throw new PassingFailure(`the server sent another range than ${offset}- (${response.headers.get("content-range")})`);
+}
+
+/** Largest file of a kind: what is parsed as a whole must not be endless. */
+export const mostBytes = (file: string): number => (file.endsWith(".json") ? 2 ** 26 : Number.MAX_SAFE_INTEGER);

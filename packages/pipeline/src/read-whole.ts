@@ -1,0 +1,58 @@
+/** Reads a file from disk into memory, once. Node only. */
+import { open, stat } from "node:fs/promises";
+import { PptError } from "@ppt-vit/core";
+import type { ReadFileOptions } from "./checkpoint.js";
+import { mostBytes } from "./hub/request.js";
+
+const chunkBytes = 2 ** 24;
+const safetensorsLengthBytes = 8;
+
+/**
+ * The bytes of the file `name`, which lies at `path`; in memory they lie once. Those of a safetensors file lie so that its tensors are aligned, and can
+ * be used where they are.
+ * @throws PptError NOT_FOUND where it is no file or cannot be read; undefined where it is optional and missing
+ */
+export async function readWhole(
+  path: string,
+  name: string,
+  { optional, signal, onProgress }: ReadFileOptions,
+): Promise<Uint8Array | undefined> {
+  const fail = (why: string, cause?: unknown): never => {
+    throw new PptError("NOT_FOUND", `${path}: cannot be read (${why})`, { cause });
+  };
+  try {
+    // Before it is opened: opening a pipe would wait for its writer.
+    if (!(await stat(path)).isFile()) fail("it is no file");
+    const handle = await open(path);
+    try {
+      const { size } = await handle.stat();
+      if (size > mostBytes(name)) fail(`${size} bytes are more than the ${mostBytes(name)} that such a file may have`);
+      const start = name.endsWith(".safetensors") ? await alignment(handle, size) : 0;
+      const bytes = new Uint8Array(new ArrayBuffer(start + size), start);
+      for (let loaded = 0; loaded < size; ) {
+        signal?.throwIfAborted();
+        const { bytesRead } = await handle.read(bytes, loaded, Math.min(chunkBytes, size - loaded), loaded);
+        if (bytesRead === 0) fail(`it ended after ${loaded} of ${size} bytes: somebody is writing it`);
+        loaded += bytesRead;
+        onProgress?.(loaded, size);
+      }
+      return bytes;
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof PptError) throw cause;
+    const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+    // Absent is fine, unreadable is not.
+    return optional && reason === "ENOENT" ? undefined : fail(reason, cause);
+  }
+}
+
+/** Where a safetensors file must begin for the data behind its header to be aligned to float32. */
+async function alignment(handle: Awaited<ReturnType<typeof open>>, size: number): Promise<number> {
+  if (size < safetensorsLengthBytes) return 0;
+  const length = Buffer.alloc(safetensorsLengthBytes);
+  await handle.read(length, 0, safetensorsLengthBytes, 0);
+  return Number(-length.readBigUInt64LE() & 3n);
+}

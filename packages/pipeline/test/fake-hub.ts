@@ -1,0 +1,180 @@
+/** A hub for the tests: files behind resolve addresses, large ones with a second host, and the failures of real networks. */
+import { createHash } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+
+/** What happens to one request instead of what should. */
+export interface Fault {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Closes the connection after the headers. */
+  readonly cut?: boolean;
+  /** Sends so many bytes of the body, and not the rest: see `cutStalled`. */
+  readonly stallAfter?: number;
+  /** Sends this instead of the body. */
+  readonly body?: Uint8Array;
+  /** Answers with the whole file whatever range was asked for. */
+  readonly ignoreRange?: boolean;
+  /** Sends no length, in chunks. */
+  readonly chunked?: boolean;
+}
+
+export interface FakeModel {
+  readonly commit: string;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  /** Other names of the commit. Default `main`. */
+  readonly revisions?: readonly string[];
+  /** Whoever asks without it is refused. */
+  readonly token?: string;
+}
+
+export interface Seen {
+  readonly host: "hub" | "storage";
+  readonly path: string;
+  readonly range: string | undefined;
+  readonly authorization: string | undefined;
+}
+
+export interface FakeHub {
+  readonly url: string;
+  readonly models: Map<string, FakeModel>;
+  readonly seen: Seen[];
+  /** The next requests whose address matches meet these, one each, in this order. */
+  fail(address: RegExp, ...faults: Fault[]): void;
+  /**
+   * Closes the connections that stall. A client that sees a connection break may drop what it had not read yet; so it is
+   * for the test to say when.
+   */
+  cutStalled(): void;
+  /** Paths asked for since the last call, with their host. */
+  takeSeen(): string[];
+  close(): Promise<void>;
+}
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+export const gitSha1 = (bytes: Uint8Array) =>
+  createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+export const isLarge = (file: string) => file.endsWith(".safetensors");
+/** The name of a file's blob in the cache. */
+export const blobName = (file: string, bytes: Uint8Array) => (isLarge(file) ? sha256(bytes) : gitSha1(bytes));
+
+export async function startHub(models: Readonly<Record<string, FakeModel>> = {}): Promise<FakeHub> {
+  const all = new Map(Object.entries(models));
+  const seen: Seen[] = [];
+  const stalled: ServerResponse[] = [];
+  const faults: { address: RegExp; fault: Fault }[] = [];
+  let taken = 0;
+
+  const answering = (host: Seen["host"], find: (path: string, request: IncomingMessage) => Answer) =>
+    createServer((request, response) => {
+      const path = request.url ?? "/";
+      allowOrigins(request, response);
+      if (request.method === "OPTIONS") return void response.writeHead(204).end();
+      const { range, authorization } = request.headers;
+      seen.push({ host, path, range, authorization });
+      const at = faults.findIndex(({ address }) => address.test(`${host}${path}`));
+      const fault = at < 0 ? {} : faults.splice(at, 1)[0]!.fault;
+      send(response, range, find(path, request), fault);
+      if (fault.stallAfter !== undefined) stalled.push(response);
+    });
+
+  const storage = answering("storage", (path) => {
+    for (const { files } of all.values())
+      for (const [file, body] of Object.entries(files))
+        if (isLarge(file) && path.startsWith(`/blobs/${sha256(body)}?`))
+          return { status: 200, headers: { etag: '"of the storage"' }, body };
+    return { status: 403, headers: {} };
+  });
+  const storageUrl = await listen(storage);
+
+  const hub = answering("hub", (path, request) => {
+    const error = (status: number, code: string, more = {}) => ({ status, headers: { "x-error-code": code, ...more } });
+    const [, listed, asked] = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/?]+)\?blobs=true$/.exec(path) ?? [];
+    const [, resolved, at, file] = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+    const model = all.get(listed ?? resolved ?? "");
+    if (!model) return error(404, "RepoNotFound");
+    const { commit, files, token, revisions = ["main"] } = model;
+    if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) return error(401, "GatedRepo");
+    if (![commit, ...revisions].includes(decodeURIComponent(asked ?? at!))) return error(404, "RevisionNotFound");
+    if (listed) return { status: 200, headers: {}, body: new TextEncoder().encode(listing(model)) };
+    const body = files[decodeURIComponent(file!)];
+    if (!body) return error(404, "EntryNotFound", { "x-repo-commit": commit });
+    if (!isLarge(file!)) return { status: 200, headers: { "x-repo-commit": commit, etag: `"${gitSha1(body)}"` }, body };
+    const location = `${storageUrl}/blobs/${sha256(body)}?signature=1`;
+    const linked = { "x-linked-etag": `"${sha256(body)}"`, "x-linked-size": String(body.length) };
+    return { status: 302, headers: { "x-repo-commit": commit, ...linked, location } };
+  });
+  const url = await listen(hub);
+
+  return {
+    url,
+    models: all,
+    seen,
+    fail: (address, ...added) => void faults.push(...added.map((fault) => ({ address, fault }))),
+    cutStalled() {
+      for (const response of stalled.splice(0)) response.destroy();
+    },
+    takeSeen() {
+      const fresh = seen.slice(taken);
+      taken = seen.length;
+      return fresh.map(({ host, path }) => host + path);
+    },
+    async close() {
+      await Promise.all(
+        [hub, storage].map((server) => {
+          server.closeAllConnections();
+          return new Promise((resolve) => server.close(resolve));
+        }),
+      );
+    },
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+const listing = ({ commit, files }: FakeModel) =>
+  JSON.stringify({
+    sha: commit,
+    siblings: Object.entries(files).map(([rfilename, body]) => ({
+      rfilename,
+      size: body.length,
+      blobId: gitSha1(body),
+      ...(isLarge(rfilename) && { lfs: { sha256: sha256(body), size: body.length, pointerSize: 135 } }),
+    })),
+  });
+
+function send(response: ServerResponse, range: string | undefined, found: Answer, fault: Fault): void {
+  let { status, headers, body = new Uint8Array(0) } = found;
+  if (fault.status !== undefined) [status, headers, body] = [fault.status, {}, new Uint8Array(0)];
+  if (fault.body) body = fault.body;
+  const start = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
+  if (status === 200 && start > 0 && !fault.ignoreRange) {
+    const whole = body.length;
+    [status, body] = start < whole ? [206, body.subarray(start)] : [416, new Uint8Array(0)];
+    headers = { ...headers, "content-range": `bytes ${start}-${whole - 1}/${whole}` };
+  }
+  const length = fault.chunked ? {} : { "content-length": String(body.length) };
+  response.writeHead(status, { ...headers, ...length, ...fault.headers });
+  if (fault.cut) {
+    response.flushHeaders();
+    response.destroy();
+  } else if (fault.stallAfter !== undefined) response.write(body.subarray(0, fault.stallAfter));
+  else response.end(body);
+}
+
+/** As the Hub does it. */
+function allowOrigins(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader("access-control-allow-origin", request.headers.origin ?? "*");
+  response.setHeader("access-control-allow-headers", "authorization, range");
+  response.setHeader("access-control-expose-headers", "x-repo-commit, x-error-code, etag, content-range");
+}
+
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || !address) throw new Error("the server has no port");
+  return `http://127.0.0.1:${address.port}`;
+}
