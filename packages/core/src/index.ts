@@ -33,7 +33,9 @@ export {
   resizeAndCrop,
   resizeImage,
 } from "./io/image-processor.js";
+export { parseConfigJson } from "./io/json.js";
 export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
+export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
 export { describeReduction } from "./reduction/describe.js";
 export { isPolicyName, type PolicyName, policyNames } from "./reduction/policies.js";
 export type { Policy } from "./reduction/policy.js";

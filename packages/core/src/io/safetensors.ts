@@ -3,6 +3,7 @@ import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/weights.js";
+import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";
 
 const bytesPerElement = {
   BOOL: 1,
@@ -52,27 +53,10 @@ interface Entry {
   readonly end: number;
 }
 
-type Fail = (message: string) => never;
-
 const lengthBytes = 8;
 const longestHeader = 100_000_000;
 const metadataName = "__metadata__";
-/** Three levels are in use: the header, a tensor's entry, its shape. */
-const deepestHeader = 16;
-/** Far above any published model, and low enough that a hostile header cannot ask for gigabytes. */
-const mostCommas = 1_000_000;
-
-const code = {
-  space: 0x20,
-  quote: 0x22,
-  comma: 0x2c,
-  colon: 0x3a,
-  openBracket: 0x5b,
-  backslash: 0x5c,
-  closeBracket: 0x5d,
-  openBrace: 0x7b,
-  closeBrace: 0x7d,
-};
+const openBrace = 0x7b;
 
 /**
  * Checks the whole header of `bytes` and gives access to its tensors. `name` starts each error's message.
@@ -125,22 +109,8 @@ function readHeaderLength(bytes: Uint8Array, fail: Fail): number {
 }
 
 function readHeader(bytes: Uint8Array, fail: Fail): { entries: Map<string, Entry>; metadata: Map<string, string> } {
-  if (bytes[0] !== code.openBrace) fail("header does not start with '{'; is this a safetensors file?");
-  let text = "";
-  try {
-    // A copy, since decoders refuse shared memory.
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes));
-  } catch {
-    fail("header is not valid UTF-8");
-  }
-  let json: unknown;
-  try {
-    checkStructure(text, fail);
-    json = JSON.parse(text);
-  } catch (error) {
-    if (error instanceof PptError) throw error;
-    fail(`header is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  if (bytes[0] !== openBrace) fail("header does not start with '{'; is this a safetensors file?");
+  const json = parseStrictJson(bytes, "header", fail);
 
   const tensors: [string, Entry][] = [];
   let metadata = new Map<string, string>();
@@ -200,71 +170,11 @@ function checkOffsets(entries: ReadonlyMap<string, Entry>, bytes: number, fail: 
     );
 }
 
-/**
- * Refuses what JSON.parse would take without a word (the last of two equal names) or choke on (endless values, deep
- * nesting). Looks at brackets, commas and names only: whether `text` is JSON is for JSON.parse to say.
- */
-function checkStructure(text: string, fail: Fail): void {
-  // Names of the outermost object, and of the object inside it that is open.
-  const outer = new Set<string>();
-  let inner = new Set<string>();
-  let depth = 0;
-  let commas = 0;
-  for (let at = 0; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (character === code.openBrace || character === code.openBracket) {
-      if (++depth > deepestHeader) fail(`header nests deeper than ${deepestHeader} levels`);
-      if (depth === 2) inner = new Set();
-    } else if (character === code.closeBrace || character === code.closeBracket) depth--;
-    else if (character === code.comma) {
-      if (++commas > mostCommas) fail(`header lists more than ${mostCommas} values`);
-    } else if (character === code.quote) {
-      const end = endOfString(text, at);
-      if (depth <= 2 && isFollowedByColon(text, end)) {
-        const quoted = text.slice(at, end);
-        // Names are equal when they are so after unescaping.
-        const name: string = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
-        const names = depth === 1 ? outer : inner;
-        if (names.has(name)) fail(`header has the name ${quote(name)} twice in one object`);
-        names.add(name);
-      }
-      at = end - 1;
-    }
-  }
-}
-
-/** The index behind the closing quote of the string that starts at `start`, or the end of an unfinished text. */
-function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (character === code.quote) return at + 1;
-    if (character === code.backslash) at++;
-  }
-  return text.length;
-}
-
-function isFollowedByColon(text: string, start: number): boolean {
-  let at = start;
-  while (at < text.length && text.charCodeAt(at) <= code.space) at++;
-  return text.charCodeAt(at) === code.colon;
-}
-
-/** A JSON object's own fields. In a Map `__proto__` and `constructor` are names like any other. */
-function fieldsOf(value: unknown): Map<string, unknown> | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return new Map<string, unknown>(Object.entries(value));
-}
-
 const isDType = (value: unknown): value is SafetensorsDType =>
   typeof value === "string" && Object.hasOwn(bytesPerElement, value);
 
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
-
-const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);
-
-/** A name as a message may print it: control characters escaped. */
-const quote = (name: string): string => `'${JSON.stringify(shorten(name)).slice(1, -1)}'`;
 
 const decoders: ReadonlyMap<SafetensorsDType, (bytes: Uint8Array) => Float32Array> = new Map([
   ["F32", decodeF32],
@@ -280,6 +190,8 @@ function decodeF32(bytes: Uint8Array): Float32Array {
   const length = bytes.length / 4;
   if (bytes.byteOffset % 4 === 0 && isLittleEndianHost())
     return new Float32Array(bytes.buffer, bytes.byteOffset, length);
+  // Into memory of its own, which is aligned.
+  if (isLittleEndianHost()) return new Float32Array(new Uint8Array(bytes).buffer);
   const view = viewOf(bytes);
   const values = new Float32Array(length);
   for (let i = 0; i < length; i++) values[i] = view.getFloat32(4 * i, true);

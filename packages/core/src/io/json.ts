@@ -1,0 +1,120 @@
+/** JSON out of files that nobody vouches for: what JSON.parse takes without a word is refused, with the reason. */
+import { PptError } from "../errors.js";
+
+export type Fail = (message: string) => never;
+
+/** Three levels are in use in a safetensors header: the header, a tensor's entry, its shape. */
+const deepest = 16;
+/** Far above any published model, and low enough that a hostile header cannot ask for gigabytes. */
+const mostCommas = 1_000_000;
+
+const code = {
+  space: 0x20,
+  quote: 0x22,
+  comma: 0x2c,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+};
+
+/** The JSON in `bytes`, with every name once in the first two levels of objects. `what` starts each message. */
+export function parseStrictJson(bytes: Uint8Array, what: string, fail: Fail): unknown {
+  const text = decodeUtf8(bytes, what, fail);
+  try {
+    checkStructure(text, what, fail);
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof PptError) throw error;
+    return fail(`${what} is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/**
+ * The JSON of a configuration. A field `__proto__` is refused wherever it stands: no checkpoint has one, and code that
+ * copies fields would take it for the prototype.
+ * @throws Error with the reason, SyntaxError where `bytes` are no JSON
+ */
+export function parseConfigJson(bytes: Uint8Array): unknown {
+  const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  // A list of what is left instead of recursion: nesting must not reach the stack's end.
+  const left: unknown[] = [json];
+  while (left.length > 0) {
+    const value = left.pop();
+    if (typeof value !== "object" || value === null) continue;
+    if (Object.hasOwn(value, "__proto__")) throw new Error("a field is named '__proto__': this is no configuration");
+    for (const part of Object.values(value)) left.push(part);
+  }
+  return json;
+}
+
+function decodeUtf8(bytes: Uint8Array, what: string, fail: Fail): string {
+  try {
+    // A copy, since decoders refuse shared memory.
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes));
+  } catch {
+    return fail(`${what} is not valid UTF-8`);
+  }
+}
+
+/**
+ * Refuses what JSON.parse would take without a word (the last of two equal names) or choke on (endless values, deep
+ * nesting). Looks at brackets, commas and names only: whether `text` is JSON is for JSON.parse to say.
+ */
+function checkStructure(text: string, what: string, fail: Fail): void {
+  // Names of the outermost object, and of the object inside it that is open.
+  const outer = new Set<string>();
+  let inner = new Set<string>();
+  let depth = 0;
+  let commas = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === code.openBrace || character === code.openBracket) {
+      if (++depth > deepest) fail(`${what} nests deeper than ${deepest} levels`);
+      if (depth === 2) inner = new Set();
+    } else if (character === code.closeBrace || character === code.closeBracket) depth--;
+    else if (character === code.comma) {
+      if (++commas > mostCommas) fail(`${what} lists more than ${mostCommas} values`);
+    } else if (character === code.quote) {
+      const end = endOfString(text, at);
+      if (depth <= 2 && isFollowedByColon(text, end)) {
+        const quoted = text.slice(at, end);
+        // Names are equal when they are so after unescaping.
+        const name: string = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
+        const names = depth === 1 ? outer : inner;
+        if (names.has(name)) fail(`${what} has the name ${quote(name)} twice in one object`);
+        names.add(name);
+      }
+      at = end - 1;
+    }
+  }
+}
+
+/** The index behind the closing quote of the string that starts at `start`, or the end of an unfinished text. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === code.quote) return at + 1;
+    if (character === code.backslash) at++;
+  }
+  return text.length;
+}
+
+function isFollowedByColon(text: string, start: number): boolean {
+  let at = start;
+  while (at < text.length && text.charCodeAt(at) <= code.space) at++;
+  return text.charCodeAt(at) === code.colon;
+}
+
+/** A JSON object's own fields. In a Map `__proto__` and `constructor` are names like any other. */
+export function fieldsOf(value: unknown): Map<string, unknown> | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return new Map<string, unknown>(Object.entries(value));
+}
+
+const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);
+
+/** A name as a message may print it: control characters escaped. */
+export const quote = (name: string): string => `'${JSON.stringify(shorten(name)).slice(1, -1)}'`;
