@@ -1,3 +1,7 @@
 import { packageBuild } from "../../tsup.base.js";
 
-export default packageBuild({ entry: ["src/main.ts"], dts: false });
+// A thread of `ppt-vit eval` starts from a file of its own.
+export default packageBuild({
+  entry: { main: "src/main.ts", "decode-worker": "src/eval/decode-worker.ts" },
+  dts: false,
+});

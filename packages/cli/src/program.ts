@@ -12,9 +12,11 @@ import { renderReport } from "./bench/report.js";
 import { type ClassifyFlags, classifyCommand } from "./classify.js";
 import { demoCommand } from "./demo.js";
 import { type Device, devices, doctorCommand, probeCommand } from "./doctor.js";
+import { addEvalCommands } from "./eval/commands.js";
 import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
 import { infoCommand } from "./info.js";
 import { addReductionOptions, count, refuseContradiction } from "./reduction-flags.js";
+import { addVisualizeCommand } from "./visualize.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
@@ -134,6 +136,9 @@ export function createProgram(): Command {
       } else process.exitCode = await benchCommand(flags);
     });
   program.command("bench-cell", { hidden: true }).action(benchCellCommand);
+
+  addVisualizeCommand(program, modelDescription);
+  addEvalCommands(program, modelDescription);
 
   return program;
 }

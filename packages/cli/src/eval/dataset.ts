@@ -1,0 +1,159 @@
+/** Datasets: ImageFolder trees and labels files, in an order that every machine agrees on. */
+import { createHash } from "node:crypto";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, extname, join } from "node:path";
+import { PptError } from "@ppt-vit/core";
+import { imageExtensions } from "@ppt-vit/pipeline";
+import { matchClasses, parseIdentifiers } from "./classes.js";
+import { type LabelledFile, labelsFileEndings, parseLabelsFile } from "./labels-file.js";
+import type { Sample } from "./types.js";
+
+export interface Dataset {
+  /** The folder that files are relative to. */
+  readonly root: string;
+  readonly samples: readonly Sample[];
+  /** What is left out, for people. */
+  readonly notes: readonly string[];
+}
+
+export interface DatasetOptions {
+  /** The model's classes. */
+  readonly labels: readonly string[];
+  /** A file that explains the dataset's identifiers, such as WordNet's. */
+  readonly classes?: string | undefined;
+  /** Take so many pictures, spread evenly over the dataset. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * A folder whose folders are classes, or a labels file with paths relative to itself.
+ * @throws PptError NOT_FOUND; INVALID_INPUT where it holds no pictures or labels match no class
+ */
+export async function openDataset(path: string, { labels, classes, limit }: DatasetOptions): Promise<Dataset> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    (cause: NodeJS.ErrnoException) => {
+      throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
+    },
+  );
+  if (!isFolder && !(labelsFileEndings as readonly string[]).includes(extname(path).toLowerCase()))
+    throw new PptError(
+      "INVALID_INPUT",
+      `${path}: neither a folder nor a labels file (${labelsFileEndings.join(", ")})`,
+    );
+  const { root, files, notes } = isFolder
+    ? await listTree(path)
+    : { root: dirname(path), files: parseLabelsFile(await readFile(path, "utf8"), path), notes: [] };
+  if (files.length === 0) throw new PptError("INVALID_INPUT", `${path}: lists no pictures`);
+
+  const identifiers = classes === undefined ? undefined : parseIdentifiers(await readText(classes), classes, labels);
+  const names = [...new Set(files.map(({ label }) => label))];
+  const indices = matched(path, () => matchClasses(names, labels, identifiers));
+  const samples = spread(files, limit).map(({ file, label }, index) => ({ index, file, label: indices.get(label)! }));
+  return { root, samples, notes };
+}
+
+/** Says which dataset it was. */
+function matched<R>(path: string, match: () => R): R {
+  try {
+    return match();
+  } catch (cause) {
+    throw cause instanceof PptError ? new PptError(cause.code, `${path}: ${cause.message}`, { cause }) : cause;
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
+  });
+}
+
+/** `count` of the items at equal distances, so that classes in sequence all have their share. */
+function spread<T>(items: readonly T[], count = items.length): T[] {
+  const taken = Math.min(count, items.length);
+  return Array.from({ length: taken }, (_, i) => items[Math.floor((i * items.length) / taken)]!);
+}
+
+const isPicture = (name: string) =>
+  !name.startsWith(".") && (imageExtensions as readonly string[]).includes(extname(name).toLowerCase());
+
+/** Pictures in the folders of a folder, each labelled with the folder's name. */
+async function listTree(root: string): Promise<{ root: string; files: LabelledFile[]; notes: string[] }> {
+  const top = await readdir(root, { withFileTypes: true });
+  const folders: string[] = [];
+  for (const entry of top)
+    if (!entry.name.startsWith(".") && (await is(join(root, entry.name), entry, "isDirectory")))
+      folders.push(entry.name);
+  const stray = top.filter((entry) => !folders.includes(entry.name) && isPicture(entry.name)).length;
+  if (folders.length === 0)
+    throw new PptError(
+      "INVALID_INPUT",
+      stray > 0
+        ? `${root}: ${stray} pictures, but no folders: put the pictures of each class into a folder of its name, or give a labels file`
+        : `${root}: an empty dataset: expected a folder of pictures for each class, or a labels file`,
+    );
+  // By code units, which is the same on every machine.
+  const files: LabelledFile[] = [];
+  const empty: string[] = [];
+  for (const folder of folders.sort()) {
+    const inside = (await picturesBelow(join(root, folder))).sort();
+    if (inside.length === 0) empty.push(folder);
+    files.push(...inside.map((file) => ({ file: `${folder}/${file}`, label: folder })));
+  }
+  if (files.length === 0)
+    throw new PptError(
+      "INVALID_INPUT",
+      `${root}: no pictures (${imageExtensions.join(" ")}) in its ${folders.length} folders`,
+    );
+  return {
+    root,
+    files,
+    notes: [
+      ...(stray > 0 ? [`${stray} pictures that lie in no class's folder are left out`] : []),
+      ...(empty.length > 0 ? [`folders without pictures: ${empty.join(", ")}`] : []),
+    ],
+  };
+}
+
+/** Links are followed to files, not to folders: those could lead in circles. */
+async function picturesBelow(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory() && !entry.name.startsWith("."))
+      found.push(...(await picturesBelow(join(folder, entry.name))).map((file) => `${entry.name}/${file}`));
+    else if (isPicture(entry.name) && (await is(join(folder, entry.name), entry, "isFile"))) found.push(entry.name);
+  }
+  return found;
+}
+
+type Kind = "isFile" | "isDirectory";
+
+/** A link is what it leads to; one that leads nowhere counts as a file, so that it is reported when it is read. */
+async function is(path: string, entry: Record<Kind | "isSymbolicLink", () => boolean>, kind: Kind): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry[kind]();
+  return stat(path).then(
+    (target) => target[kind](),
+    () => kind === "isFile",
+  );
+}
+
+/** Files that are asked for their size at once. */
+const statsAtOnce = 64;
+
+/** SHA-256 of the pictures' names, classes and sizes, in their order; a missing file has size -1. */
+export async function fingerprintOf({ root, samples }: Pick<Dataset, "root" | "samples">): Promise<string> {
+  const hash = createHash("sha256");
+  for (let start = 0; start < samples.length; start += statsAtOnce) {
+    const some = samples.slice(start, start + statsAtOnce);
+    const sizes = await Promise.all(
+      some.map(({ file }) =>
+        stat(join(root, file)).then(
+          ({ size }) => size,
+          () => -1,
+        ),
+      ),
+    );
+    for (const [i, { file, label }] of some.entries()) hash.update(`${JSON.stringify([file, label, sizes[i]])}\n`);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,48 @@
+/** A thread that makes pictures into a model's input, one after the other. */
+import { parentPort, workerData } from "node:worker_threads";
+import { type ImageProcessorConfig, isPptError, PptError, processImage } from "@ppt-vit/core";
+import { type DecodeOptions, decodeImage } from "@ppt-vit/pipeline";
+
+export interface DecodeWorkerData {
+  readonly preprocessing: ImageProcessorConfig;
+  /** Pixels that the model takes, height and width. */
+  readonly imageSize: readonly [number, number];
+  readonly options: DecodeOptions;
+}
+
+export interface DecodeRequest {
+  readonly id: number;
+  readonly path: string;
+}
+
+/** Pixels [3, H, W] as the model takes them, or what is wrong with the picture. */
+export type Decoded = { readonly pixels: Float32Array } | { readonly code: string; readonly message: string };
+
+export type DecodeReply = { readonly id: number } & Decoded;
+
+const { preprocessing, imageSize, options } = workerData as DecodeWorkerData;
+
+async function decode(path: string): Promise<Decoded> {
+  try {
+    const { shape, data } = processImage(await decodeImage(path, options), preprocessing);
+    const [, , height, width] = shape;
+    if (height !== imageSize[0] || width !== imageSize[1])
+      throw new PptError(
+        "INVALID_IMAGE",
+        `${path}: becomes ${height} x ${width} pixels, the model takes ${imageSize.join(" x ")}`,
+      );
+    return { pixels: data };
+  } catch (error) {
+    if (!isPptError(error)) throw error;
+    return { code: error.code, message: error.message };
+  }
+}
+
+let last: Promise<unknown> = Promise.resolve();
+parentPort!.on("message", ({ id, path }: DecodeRequest) => {
+  last = last.then(async () => {
+    const decoded = await decode(path);
+    const transfer = "pixels" in decoded ? [decoded.pixels.buffer as ArrayBuffer] : [];
+    parentPort!.postMessage({ id, ...decoded } satisfies DecodeReply, transfer);
+  });
+});

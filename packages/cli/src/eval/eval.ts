@@ -1,0 +1,194 @@
+/** `ppt-vit eval`: how right a model is on labelled pictures, what its reduction costs there, and how fast it is. */
+import { renameSync, writeFileSync } from "node:fs";
+import {
+  type Backend,
+  createVisionModel,
+  mergeReduction,
+  modelCost,
+  PptError,
+  processImage,
+  publishedReduction,
+} from "@ppt-vit/core";
+import { type Checkpoint, createBackend, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
+import { progressBar } from "../progress.js";
+import { type ReductionFlags, reductionOf } from "../reduction-flags.js";
+import { type Dataset, fingerprintOf, openDataset } from "./dataset.js";
+import { openDecodePool } from "./decode-pool.js";
+import { checkpointFingerprint } from "./fingerprint.js";
+import { type BatchEntry, type Journal, openJournal } from "./journal.js";
+import { mergeReports, readReport } from "./merge.js";
+import { reportPage } from "./page.js";
+import { type ReportFrame, reportOf, reportText, runFacts } from "./report.js";
+import { type Batch, batchesOf, evaluate } from "./run.js";
+import { type EvalReport, type EvalSettings, isFailed, type Shard } from "./types.js";
+
+export interface OutputFlags {
+  readonly out?: string;
+  readonly report?: string;
+  readonly json: boolean;
+}
+
+export interface EvalFlags extends ReductionFlags, OutputFlags {
+  readonly model: string;
+  readonly backend: string;
+  readonly classes?: string;
+  readonly limit?: number;
+  readonly shard?: Shard;
+  readonly agreement: boolean;
+  readonly batch: number;
+  readonly firstFrame: boolean;
+  readonly maxPixels?: number;
+}
+
+/** -> exit code, 1 where some pictures could not be used */
+export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1> {
+  const backendName = flags.backend === "auto" ? (await selectBackend()).backend : flags.backend;
+  const backend = await createBackend(backendName);
+  try {
+    const checkpoint = await readCheckpoint(flags.model);
+    checkImageSize(checkpoint);
+    const dataset = await openDataset(path, { ...flags, labels: checkpoint.config.labels });
+    for (const note of dataset.notes) say(note);
+    const frame = await frameOf(checkpoint, dataset, path, backendName, flags);
+    const batches = batchesOf(dataset.samples, flags.batch, frame.shard);
+    const journal = flags.out === undefined ? undefined : openJournalOf(flags.out, frame);
+    const entries = [...(journal?.done ?? [])];
+    const done = new Set(entries.map(({ batch }) => batch));
+    const todo = batches.filter(({ number }) => !done.has(number));
+    if (done.size > 0)
+      say(`going on with ${flags.out}${journalEnding}: ${done.size} of ${batches.length} batches are done`);
+    try {
+      if (todo.length > 0)
+        await compute({ backend, checkpoint, dataset, todo, frame, journal }, flags, (entry) => entries.push(entry));
+    } finally {
+      journal?.close();
+    }
+    const records = entries.flatMap((entry) => entry.records);
+    const times = entries.map((entry) => entry.times);
+    const report = { ...reportOf(frame, records), run: runFacts(times, records.length) };
+    publish(report, flags);
+    return report.failures.length > 0 ? 1 : 0;
+  } finally {
+    await backend.dispose();
+  }
+}
+
+/** -> exit code, 1 where some pictures could not be used */
+export function mergeCommand(files: readonly string[], flags: OutputFlags): 0 | 1 {
+  const report = mergeReports(files.map((file) => ({ file, report: readReport(file) })));
+  publish(report, flags);
+  return report.failures.length > 0 ? 1 : 0;
+}
+
+const journalEnding = ".journal.jsonl";
+
+const say = (line: string) => void process.stderr.write(`ppt-vit: ${line}\n`);
+
+/** @throws PptError INVALID_CONFIG where preprocessing makes other pictures than the model takes. */
+function checkImageSize({ name, config, preprocessing }: Checkpoint): void {
+  // Neither square nor large, so that whatever the preprocessor leaves to the picture shows.
+  const { shape } = processImage({ width: 1, height: 2, data: new Uint8Array(6) }, preprocessing);
+  const [height, width] = config.imageSize;
+  if (shape[2] !== height || shape[3] !== width)
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${name}: preprocessor_config.json does not make all pictures ${height} x ${width} pixels, which config.json asks for`,
+    );
+}
+
+async function frameOf(
+  checkpoint: Checkpoint,
+  dataset: Dataset,
+  path: string,
+  backend: string,
+  flags: EvalFlags,
+): Promise<ReportFrame> {
+  const { name, config, reduction: own } = checkpoint;
+  const given = reductionOf(flags);
+  const reduction = given === false ? undefined : mergeReduction(own ?? publishedReduction, given);
+  const cost = modelCost(config, reduction);
+  const settings: EvalSettings = {
+    model: { name, fingerprint: checkpointFingerprint(checkpoint) },
+    backend,
+    reduction: reduction ?? null,
+    agreement: flags.agreement && reduction !== undefined,
+    batch: flags.batch,
+    dataset: { path, pictures: dataset.samples.length, fingerprint: await fingerprintOf(dataset) },
+    limit: flags.limit ?? null,
+    decoding: { firstFrame: flags.firstFrame, maxPixels: flags.maxPixels ?? null },
+  };
+  const stages = cost.blocks.filter(({ attentionTokens, mlpTokens }) => mlpTokens < attentionTokens);
+  return {
+    settings,
+    shard: flags.shard ?? null,
+    tokens: [cost.blocks[0]!.attentionTokens, ...stages.map(({ mlpTokens }) => mlpTokens)],
+    gmacs: { unreduced: modelCost(config).gmacs, reduced: cost.gmacs },
+    labels: config.labels,
+  };
+}
+
+const openJournalOf = (out: string, { settings, shard }: ReportFrame): Journal =>
+  openJournal(`${out}${journalEnding}`, { journal: "ppt-vit eval", version: 1, settings, shard });
+
+interface Work {
+  readonly backend: Backend;
+  readonly checkpoint: Checkpoint;
+  readonly dataset: Dataset;
+  readonly todo: readonly Batch[];
+  readonly frame: ReportFrame;
+  readonly journal: Journal | undefined;
+}
+
+async function compute(
+  { backend, checkpoint, dataset, todo, frame, journal }: Work,
+  flags: EvalFlags,
+  onBatch: (entry: BatchEntry) => void,
+): Promise<void> {
+  const { config, weights, preprocessing } = checkpoint;
+  const { reduction, agreement } = frame.settings;
+  const model = await createVisionModel({ config, weights, backend, reduction: reduction ?? undefined });
+  const unreduced = agreement ? await createVisionModel({ config, weights, backend }) : undefined;
+  const { firstFrame, maxPixels } = flags;
+  const pool = openDecodePool({
+    preprocessing,
+    imageSize: config.imageSize,
+    options: { firstFrame, ...(maxPixels !== undefined && { maxPixels }) },
+  });
+  const bar = progressBar(todo.reduce((sum, { samples }) => sum + samples.length, 0));
+  try {
+    for await (const entry of evaluate({ root: dataset.root, batches: todo, model, unreduced, pool })) {
+      // On the disk before anything else happens.
+      journal?.append(entry);
+      onBatch(entry);
+      for (const record of entry.records) {
+        if (isFailed(record)) bar.interrupt(() => say(`${record.message} [${record.code}]`));
+        bar.advance();
+      }
+    }
+  } finally {
+    bar.stop();
+    await pool.close();
+    await unreduced?.dispose();
+    await model.dispose();
+  }
+}
+
+/** Files first: who reads the terminal may rely on them. */
+function publish(report: EvalReport, { out, report: page, json }: OutputFlags): void {
+  const text = `${JSON.stringify(report, null, 1)}\n`;
+  if (out !== undefined) write(out, text);
+  if (page !== undefined) write(page, reportPage(report));
+  process.stdout.write(json ? text : reportText(report));
+}
+
+/** A file is there whole or not at all. @throws PptError WRITE_FAILED */
+function write(path: string, content: string): void {
+  try {
+    writeFileSync(`${path}.part`, content);
+    renameSync(`${path}.part`, path);
+  } catch (cause) {
+    throw new PptError("WRITE_FAILED", `${path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, {
+      cause,
+    });
+  }
+}

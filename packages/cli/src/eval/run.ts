@@ -1,0 +1,108 @@
+/** Batches of pictures through the model, decoded ahead by other threads, and what it said about each of them. */
+import { join } from "node:path";
+import type { VisionModel } from "@ppt-vit/core";
+import type { DecodePool } from "./decode-pool.js";
+import type { Decoded } from "./decode-worker.js";
+import type { BatchEntry } from "./journal.js";
+import { scoreOf } from "./score.js";
+import type { PictureRecord, Sample, Shard } from "./types.js";
+
+/** Pictures that the model takes in one run. */
+export interface Batch {
+  /** Its place in the whole dataset, from 0. */
+  readonly number: number;
+  readonly samples: readonly Sample[];
+}
+
+/**
+ * The batches of a dataset, or every `count`-th of them for a shard. A picture is in the same batch with the same
+ * others however often an evaluation is interrupted and however it is spread, so that its logits have the same bits.
+ */
+export function batchesOf(samples: readonly Sample[], size: number, shard: Shard | null): Batch[] {
+  const batches = Array.from({ length: Math.ceil(samples.length / size) }, (_, number) => ({
+    number,
+    samples: samples.slice(number * size, (number + 1) * size),
+  }));
+  return shard ? batches.filter(({ number }) => number % shard.count === shard.index - 1) : batches;
+}
+
+export interface Evaluation {
+  /** The folder that files are relative to. */
+  readonly root: string;
+  readonly batches: readonly Batch[];
+  readonly model: VisionModel;
+  /** Asked about the same pictures, where agreement is wanted. */
+  readonly unreduced?: VisionModel | undefined;
+  readonly pool: DecodePool;
+}
+
+/** Batches whose pictures are asked for before they are needed. */
+const batchesAhead = 2;
+
+/** @throws PptError what the model's runs throw */
+export async function* evaluate({ root, batches, model, unreduced, pool }: Evaluation): AsyncGenerator<BatchEntry> {
+  const ask = (batch: Batch | undefined) => {
+    const decoding = Promise.all((batch?.samples ?? []).map(({ file }) => pool.decode(join(root, file))));
+    // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
+    decoding.catch(() => {});
+    return decoding;
+  };
+  const ahead = Array.from({ length: batchesAhead }, (_, i) => ask(batches[i]));
+  let mark = performance.now();
+  for (const [i, { number, samples }] of batches.entries()) {
+    const start = mark;
+    const lap = () => {
+      const before = mark;
+      mark = performance.now();
+      return mark - before;
+    };
+    // Whoever took the batch before has used some time, too.
+    lap();
+    // Asked before the wait: the threads go on while a runtime keeps this one.
+    ahead.push(ask(batches[i + batchesAhead]));
+    const decoded = await ahead.shift()!;
+    const waitingMs = lap();
+    const pixels = decoded.flatMap((one) => ("pixels" in one ? [one.pixels] : []));
+    const logits = await logitsOf(model, pixels);
+    const modelMs = lap();
+    const reference = unreduced && (await logitsOf(unreduced, pixels));
+    const unreducedMs = lap();
+    const records = recordsOf(samples, decoded, logits, reference);
+    lap();
+    yield { batch: number, records, times: { waitingMs, modelMs, unreducedMs, totalMs: mark - start } };
+  }
+}
+
+/** [labels] for each picture. */
+async function logitsOf(model: VisionModel, pixels: readonly Float32Array[]): Promise<Float32Array[]> {
+  const [first] = pixels;
+  if (!first) return [];
+  const pixelValues = new Float32Array(pixels.length * first.length);
+  for (const [i, picture] of pixels.entries()) pixelValues.set(picture, i * first.length);
+  const { data } = (await model.run({ pixelValues, batch: pixels.length })).logits;
+  const count = data.length / pixels.length;
+  return pixels.map((_, i) => data.subarray(i * count, (i + 1) * count));
+}
+
+function recordsOf(
+  samples: readonly Sample[],
+  decoded: readonly Decoded[],
+  logits: readonly Float32Array[],
+  reference: readonly Float32Array[] | undefined,
+): PictureRecord[] {
+  let row = 0;
+  return samples.map((sample, i) => {
+    const one = decoded[i]!;
+    if (!("pixels" in one)) return { ...sample, code: one.code, message: one.message };
+    const own = logits[row]!;
+    const other = reference?.[row];
+    row++;
+    if (![own, other].every((values) => values?.every(Number.isFinite) ?? true))
+      return { ...sample, code: "NOT_FINITE", message: `${sample.file}: the model's logits are not finite` };
+    return {
+      ...sample,
+      ...scoreOf(own, sample.label),
+      ...(other && { unreduced: scoreOf(other, sample.label) }),
+    };
+  });
+}
