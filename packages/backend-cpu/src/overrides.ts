@@ -1,5 +1,5 @@
 /** Composites that run as one kernel instead of a chain of primitives. Figures: docs/decisions/0003-cpu-kernels.md. */
-import type { Activation, AttentionOptions, Overrides } from "@ppt-vit/core";
+import { type Activation, type AttentionOptions, type Overrides, windowPositions } from "@ppt-vit/core";
 import type { Arena } from "./arena.js";
 import { erf } from "./kernels/erf.js";
 import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";
@@ -10,6 +10,7 @@ const activations: Readonly<Record<Activation, (x: number) => number>> = {
   gelu_tanh: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
   quick_gelu: (x) => x / (1 + Math.exp(-1.702 * x)),
   relu: (x) => Math.max(x, 0),
+  silu: (x) => x / (1 + Math.exp(-x)),
 };
 
 /** data[start, start + length) becomes its softmax. */
@@ -69,6 +70,28 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
         I,
         bias?.data,
       );
+      return out;
+    },
+
+    /** Copies each row of each window, where the default multiplies by 0/1 matrices. */
+    unfold(x, { kernel, stride, padding }) {
+      const [B, C, H, W] = x.shape as [number, number, number, number];
+      const [kh, kw] = kernel;
+      const rows = windowPositions(H, kh, stride[0], padding[0]);
+      const columns = windowPositions(W, kw, stride[1], padding[1]);
+      const out = take([B, rows * columns, C * kh * kw]);
+      let to = 0;
+      for (let image = 0; image < B; image++)
+        for (let top = -padding[0], row = 0; row < rows; row++, top += stride[0])
+          for (let left = -padding[1], column = 0; column < columns; column++, left += stride[1])
+            for (let channel = image * C; channel < (image + 1) * C; channel++)
+              for (let y = top; y < top + kh; y++, to += kw) {
+                const from = (channel * H + y) * W + left;
+                for (let i = 0; i < kw; i++) {
+                  const inside = y >= 0 && y < H && left + i >= 0 && left + i < W;
+                  out.data[to + i] = inside ? x.data[from + i]! : 0;
+                }
+              }
       return out;
     },
 

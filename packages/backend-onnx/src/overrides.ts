@@ -1,5 +1,5 @@
 /** Composites as single operators, where the execution provider has them and they are right. */
-import { type Overrides, type Primitives, sizeOf } from "@ppt-vit/core";
+import { type Overrides, type Primitives, sizeOf, windowPositions } from "@ppt-vit/core";
 import { contrib, type Graph } from "./graph.js";
 import { elementwise, reduced } from "./primitives.js";
 import { inputName, type OnnxTensor, recorded } from "./tensor.js";
@@ -23,6 +23,15 @@ export function onnxOverrides(graph: Graph, fusion: Fusion): Overrides<OnnxTenso
       const inputs = [name({ ...x, shape: [rows, I] }), name(ops.transpose(weight, [1, 0]), x.dtype)];
       if (bias) inputs.push(name(bias, x.dtype));
       return { ...recorded(graph.node("Gemm", inputs), [rows, O], x.dtype), shape: [...leading, O] };
+    },
+
+    convolution(x, weight, bias, { kernel, stride, padding }) {
+      const inputs = [name(x), name(weight, x.dtype), name(bias, x.dtype)];
+      const [rows, columns] = [0, 1].map((axis) =>
+        windowPositions(x.shape[2 + axis]!, kernel[axis]!, stride[axis]!, padding[axis]!),
+      ) as [number, number];
+      const convolved = graph.node("Conv", inputs, { strides: stride, pads: [...padding, ...padding] });
+      return recorded(convolved, [x.shape[0]!, weight.shape[0]!, rows, columns], x.dtype);
     },
 
     softmax(x, axis = -1) {

@@ -29,6 +29,8 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
         }
         case "quick_gelu":
           return ops.mul(x, asOurs(tf.sigmoid(ops.mul(x, 1.702))));
+        case "silu":
+          return ops.mul(x, asOurs(tf.sigmoid(x)));
         case "relu":
           return asOurs(tf.relu(x));
       }

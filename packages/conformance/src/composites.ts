@@ -6,10 +6,12 @@ import {
   defaultComposites,
   type HostTensor,
   hostTensor,
+  type SlidingWindow,
   type Tensor,
   type Tensors,
 } from "@ppt-vit/core";
 import { type ConformanceCase, type CreateBackend, expectClose, runProgram, uniform, withBackend } from "./harness.js";
+import { convolution, unfold } from "./reference.js";
 
 interface CompositeCase {
   readonly name: string;
@@ -67,12 +69,38 @@ function* cases(): Generator<CompositeCase> {
     expected: hostTensor([2, 2, 1], (i) => (i < 2 ? 0 : Math.sqrt(5))),
     apply: (c, f) => [c.l2Norm(f.x!)],
   };
-  for (const kind of ["gelu", "gelu_tanh", "quick_gelu", "relu"] satisfies Activation[])
+  for (const kind of ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"] satisfies Activation[])
     yield {
       name: `activation ${kind}`,
       feeds: { x: uniform([3, 101], 8, -9, 9) },
       apply: (c, f) => [c.activation(f.x!, kind)],
     };
+
+  const image = uniform([2, 3, 7, 10], 20);
+  const windows: Readonly<Record<string, SlidingWindow>> = {
+    "that overlaps, with padding": { kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+    "oblong, larger than its padding and stride": { kernel: [5, 2], stride: [1, 3], padding: [2, 0] },
+    "that leaves a rest": { kernel: [2, 4], stride: [2, 4], padding: [0, 0] },
+    "of patches": { kernel: [7, 5], stride: [7, 5], padding: [0, 0] },
+    "of one pixel": { kernel: [1, 1], stride: [3, 1], padding: [0, 0] },
+  };
+  for (const [name, window] of Object.entries(windows)) {
+    const { kernel } = window;
+    const filters = uniform([4, 3, ...kernel], 21);
+    const shift = uniform([4], 22);
+    yield {
+      name: `unfold by a window ${name}`,
+      feeds: { image },
+      expected: unfold(image, window),
+      apply: (c, f) => [c.unfold(f.image!, window)],
+    };
+    yield {
+      name: `convolution by a window ${name}`,
+      feeds: { image, filters, shift },
+      expected: convolution(image, filters, shift, window),
+      apply: (c, f) => [c.convolution(f.image!, f.filters!, f.shift!, window)],
+    };
+  }
 
   const [B, N, C] = [2, 13, 12];
   const q = uniform([B, N, C], 9);

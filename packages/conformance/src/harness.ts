@@ -91,6 +91,21 @@ export function expectClose(
     );
 }
 
+/** Compares values that are tiny, relative to their own size. @throws Error naming them. */
+export function expectSameRatio(
+  what: string,
+  actual: Float32Array,
+  expected: ArrayLike<number>,
+  tolerance: number,
+): void {
+  const ratios = actual.map((value, i) => value / expected[i]!);
+  const { error } = largestError(
+    ratios,
+    ratios.map(() => 1),
+  );
+  if (error > tolerance) throw new Error(`${what}: ${actual}, off by a factor of ${1 + error}`);
+}
+
 /** @throws Error unless `run` fails with this code. */
 export async function expectError(code: string, run: () => Promise<unknown>): Promise<void> {
   let result: unknown;

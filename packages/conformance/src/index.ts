@@ -1,5 +1,6 @@
 /** The suite that every backend passes, ours and third parties'. See the README for how to run it. */
 import { compositeCases } from "./composites.js";
+import { familyCases } from "./families.js";
 import { goldenCases, type ReadGolden } from "./golden.js";
 import { type ConformanceCase, type CreateBackend, withBackend } from "./harness.js";
 import { type LifecycleOptions, lifecycleCases } from "./lifecycle.js";
@@ -23,6 +24,7 @@ export async function conformanceCases(options: ConformanceOptions): Promise<Con
     ...primitiveCases(create, backend),
     ...compositeCases(create, backend),
     ...goldenCases(create, backend, readGolden),
+    ...familyCases(create, backend, readGolden),
     ...wholeModelCases(create, backend, reference),
     ...policyCases(create, backend),
     ...lifecycleCases(create, options),

@@ -1,5 +1,13 @@
 /** What each primitive means, written as directly as possible: the oracle for the primitives of every backend. */
-import { type HostTensor, type Shape, sizeOf, stridesOf, withLength } from "@ppt-vit/core";
+import {
+  type HostTensor,
+  type Shape,
+  type SlidingWindow,
+  sizeOf,
+  stridesOf,
+  windowPositions,
+  withLength,
+} from "@ppt-vit/core";
 
 /** Builds a tensor by asking for each element by its coordinates. */
 function build(shape: Shape, element: (at: readonly number[]) => number): HostTensor {
@@ -103,4 +111,37 @@ export function layerNorm(x: HostTensor, weight: HostTensor, bias: HostTensor, e
     });
   }
   return { shape: x.shape, data };
+}
+
+/** Positions of the window, rows and columns. */
+const positionsOf = (x: HostTensor, { kernel, stride, padding }: SlidingWindow): [number, number] => [
+  windowPositions(x.shape[2]!, kernel[0], stride[0], padding[0]),
+  windowPositions(x.shape[3]!, kernel[1], stride[1], padding[1]),
+];
+
+/** x [B, C, H, W] -> [B, positions, C kh kw] */
+export function unfold(x: HostTensor, window: SlidingWindow): HostTensor {
+  const [B, C, H, W] = x.shape as [number, number, number, number];
+  const { kernel, stride, padding } = window;
+  const [rows, columns] = positionsOf(x, window);
+  const [kh, kw] = kernel;
+  return build([B, rows * columns, C * kh * kw], ([image, position, feature]) => {
+    const channel = Math.floor(feature! / (kh * kw));
+    const y = Math.floor(position! / columns) * stride[0] - padding[0] + (Math.floor(feature! / kw) % kh);
+    const left = (position! % columns) * stride[1] - padding[1] + (feature! % kw);
+    return y >= 0 && y < H && left >= 0 && left < W ? at(x, [image!, channel, y, left]) : 0;
+  });
+}
+
+/** x [B, I, H, W], weight [O, I, kh, kw], bias [O] -> [B, O, H', W'] */
+export function convolution(x: HostTensor, weight: HostTensor, bias: HostTensor, window: SlidingWindow): HostTensor {
+  const [rows, columns] = positionsOf(x, window);
+  const windows = unfold(x, window);
+  const features = windows.shape[2]!;
+  return build([x.shape[0]!, weight.shape[0]!, rows, columns], ([image, output, row, column]) => {
+    let sum = at(bias, [output!]);
+    for (let i = 0; i < features; i++)
+      sum += weight.data[output! * features + i]! * at(windows, [image!, row! * columns + column!, i]);
+    return sum;
+  });
 }

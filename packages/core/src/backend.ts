@@ -82,8 +82,15 @@ export interface AttentionOptions<T extends Tensor> {
   readonly logSize?: T | undefined;
 }
 
-/** The GELU variants of published checkpoints: exact (erf), the tanh approximation, and x * sigmoid(1.702 x). */
-export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu";
+/** GELU as published checkpoints have it: exact (erf), the tanh approximation, x * sigmoid(1.702 x); silu is x * sigmoid(x). */
+export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu";
+
+/** A window that slides over an image, each of them [vertical, horizontal] in pixels. `padding` are zeros at both ends. */
+export interface SlidingWindow {
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+}
 
 /**
  * Larger operations with default decompositions into primitives (composites.ts). A backend overrides one where its
@@ -92,13 +99,20 @@ export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu";
 export interface Composites<T extends Tensor> {
   /** x [..., I], weight [O, I] as PyTorch stores it, bias [O] -> [..., O]. */
   linear(x: T, weight: T, bias?: T): T;
+  /**
+   * The content of every position of a window, row by row: x [B, C, H, W] -> [B, H' W', C kh kw] with
+   * H' = floor((H + 2 padding - kernel) / stride) + 1, W' likewise. PyTorch's Unfold, transposed.
+   */
+  unfold(x: T, window: SlidingWindow): T;
+  /** x [B, I, H, W], weight [O, I, kh, kw], bias [O] -> [B, O, H', W']; the window's kernel is the weight's. */
+  convolution(x: T, weight: T, bias: T, window: SlidingWindow): T;
   /** Softmax along `axis`, the last one when left out. */
   softmax(x: T, axis?: number): T;
   /** Normalises the last axis; population variance; weight and bias [C]. */
   layerNorm(x: T, weight: T, bias: T, epsilon: number): T;
   /** Euclidean length of the last axis, which stays with length 1. */
   l2Norm(x: T): T;
-  /** Elementwise activation of the MLP. */
+  /** Elementwise activation. */
   activation(x: T, kind: Activation): T;
   /** q [B, M, C], k [B, N, C], v [B, N, C] -> [B, M, C], heads side by side in C. */
   attention(q: T, k: T, v: T, options: AttentionOptions<T>): T;

@@ -1,14 +1,26 @@
 /** Composites written in primitives, and the merge of primitives, defaults and overrides into the `Ops` of a program. */
-import type { AttentionOptions, Composites, HostTensor, Operand, Ops, Primitives, Shape, Tensor } from "./backend.js";
+import type {
+  AttentionOptions,
+  Composites,
+  HostTensor,
+  Operand,
+  Ops,
+  Primitives,
+  Shape,
+  SlidingWindow,
+  Tensor,
+} from "./backend.js";
 import { PptError } from "./errors.js";
 import {
   broadcastShapes,
   matMulShape,
   reshapedShape,
   resolveAxis,
+  sameShape,
   showShape,
   sizeOf,
   transposedShape,
+  windowPositions,
 } from "./shape.js";
 
 /** A host tensor of `shape` filled by index. */
@@ -25,6 +37,15 @@ const strictlyUpper = (N: number): HostTensor => hostTensor([N, N], (i) => (i % 
 /** [C, H], `scale` where the channel belongs to the head, else 0. */
 const headMask = (C: number, H: number, scale: number): HostTensor =>
   hostTensor([C, H], (i) => (Math.floor((Math.floor(i / H) * H) / C) === i % H ? scale : 0));
+
+/** [length, positions kernel], 1 where the place of the window holds the pixel; padding holds none. */
+const windowPlaces = (length: number, kernel: number, stride: number, padding: number): HostTensor => {
+  const columns = windowPositions(length, kernel, stride, padding) * kernel;
+  return hostTensor([length, columns], (i) => {
+    const at = i % columns;
+    return Math.floor(at / kernel) * stride + (at % kernel) - padding === Math.floor(i / columns) ? 1 : 0;
+  });
+};
 
 /** One host tensor per key, so that a backend that keeps uploaded constants uploads each of them once. */
 function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...key: Key) => HostTensor {
@@ -45,9 +66,11 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   const rows = remember((n: number) => iota([n, 1]));
   const later = remember(strictlyUpper);
   const headColumns = remember(headMask);
+  const places = remember(windowPlaces);
 
   const lastAxis = (x: T) => x.shape.length - 1;
-  const softmax = (x: T, axis?: number) => (resolved?.() ?? composites).softmax(x, axis);
+  const composed = () => resolved?.() ?? composites;
+  const softmax = (x: T, axis?: number) => composed().softmax(x, axis);
 
   /** [B, N, C] -> [B, H, N, d], or [B, H, d, N] for keys. */
   function splitHeads(x: T, heads: number, permutation = [0, 2, 1, 3]): T {
@@ -75,6 +98,39 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       return bias ? ops.add(product, bias) : product;
     },
 
+    unfold(x, { kernel, stride, padding }) {
+      const [B, C, H, W] = x.shape as [number, number, number, number];
+      const [rows, columns] = [0, 1].map((axis) =>
+        windowPositions(x.shape[2 + axis]!, kernel[axis]!, stride[axis]!, padding[axis]!),
+      ) as [number, number];
+      const patches = sameShape(kernel, stride) && padding.every((n) => n === 0) && rows * stride[0] === H;
+      const axes = [B, C, rows, kernel[0], columns, kernel[1]];
+      const features = [B, rows * columns, C * kernel[0] * kernel[1]];
+      if (patches && columns * stride[1] === W)
+        return ops.reshape(ops.transpose(ops.reshape(x, axes), [0, 2, 4, 1, 3, 5]), features);
+      // Along each axis a product with a 0/1 matrix: exact, and without one slice for each pixel of the window.
+      const along = (axis: 0 | 1) =>
+        ops.cast(ops.constant(places(x.shape[2 + axis]!, kernel[axis], stride[axis], padding[axis])), x.dtype);
+      const wide = ops.matMul(ops.reshape(x, [B, C * H, W]), along(1));
+      const turned = ops.transpose(ops.reshape(wide, [B, C, H, columns * kernel[1]]), [0, 1, 3, 2]);
+      const both = ops.matMul(ops.reshape(turned, [B, C * columns * kernel[1], H]), along(0));
+      const parts = ops.reshape(both, [B, C, columns, kernel[1], rows, kernel[0]]);
+      return ops.reshape(ops.transpose(parts, [0, 4, 2, 1, 5, 3]), features);
+    },
+
+    convolution(x, weight, bias, window) {
+      const [B, , H, W] = x.shape as [number, number, number, number];
+      const [O, ...rest] = weight.shape as [number, ...number[]];
+      const { kernel, stride, padding } = window;
+      const products = composed().linear(composed().unfold(x, window), ops.reshape(weight, [O, sizeOf(rest)]), bias);
+      return ops.reshape(ops.transpose(products, [0, 2, 1]), [
+        B,
+        O,
+        windowPositions(H, kernel[0], stride[0], padding[0]),
+        windowPositions(W, kernel[1], stride[1], padding[1]),
+      ]);
+    },
+
     layerNorm(x, weight, bias, epsilon) {
       const C = x.shape[lastAxis(x)]!;
       const centred = ops.sub(x, ops.div(ops.sum(x, lastAxis(x)), C));
@@ -98,6 +154,8 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
           return ops.div(x, ops.add(ops.exp(ops.mul(x, -1.702)), 1));
         case "relu":
           return ops.where(ops.greater(x, 0), x, 0);
+        case "silu":
+          return ops.div(x, ops.add(ops.exp(ops.mul(x, -1)), 1));
       }
     },
 
@@ -248,6 +306,21 @@ export function resolveOps<T extends Tensor>(primitives: Primitives<T>, override
   return { ...base, ...checkedComposites(resolved) };
 }
 
+/** @throws PptError INVALID_SHAPE unless the window fits into the image x [B, C, H, W] at least once along each axis. */
+function checkWindow(op: string, x: Tensor, { kernel, stride, padding }: SlidingWindow): void {
+  const isCount = (n: number) => Number.isInteger(n) && n >= 1;
+  const fits =
+    x.shape.length === 4 &&
+    [...kernel, ...stride].every(isCount) &&
+    padding.every((n) => Number.isInteger(n) && n >= 0) &&
+    kernel.every((side, axis) => side <= x.shape[2 + axis]! + 2 * padding[axis]!);
+  if (!fits)
+    throw new PptError(
+      "INVALID_SHAPE",
+      `${op}: kernel ${showShape(kernel)}, stride ${showShape(stride)}, padding ${showShape(padding)} do not fit x ${showShape(x.shape)}`,
+    );
+}
+
 /** Composites with the checks that an override would otherwise have to repeat. */
 function checkedComposites<T extends Tensor>(composites: Composites<T>): Composites<T> {
   const heads = (op: string, q: T, k: T, count: number) => {
@@ -268,6 +341,25 @@ function checkedComposites<T extends Tensor>(composites: Composites<T>): Composi
           `linear: x ${showShape(x.shape)}, weight ${showShape(weight.shape)}${bias ? `, bias ${showShape(bias.shape)}` : ""} do not fit`,
         );
       return composites.linear(x, weight, bias);
+    },
+    unfold(x, window) {
+      checkWindow("unfold", x, window);
+      return composites.unfold(x, window);
+    },
+    convolution(x, weight, bias, window) {
+      checkWindow("convolution", x, window);
+      const [O, I] = weight.shape;
+      if (
+        weight.shape.length !== 4 ||
+        I !== x.shape[1] ||
+        !sameShape(weight.shape.slice(2), window.kernel) ||
+        sizeOf(bias.shape) !== O
+      )
+        throw new PptError(
+          "INVALID_SHAPE",
+          `convolution: x ${showShape(x.shape)}, weight ${showShape(weight.shape)}, bias ${showShape(bias.shape)}, kernel ${showShape(window.kernel)} do not fit`,
+        );
+      return composites.convolution(x, weight, bias, window);
     },
     attention(q, k, v, options) {
       heads("attention", q, k, options.heads);

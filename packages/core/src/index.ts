@@ -13,6 +13,7 @@ export type {
   Primitives,
   Program,
   Shape,
+  SlidingWindow,
   Tensor,
   Tensors,
 } from "./backend.js";
@@ -50,8 +51,27 @@ export {
   type Threshold,
   type TokensRemoved,
 } from "./reduction/settings.js";
-export { broadcastShapes, matMulShape, sameShape, showShape, sizeOf, stridesOf, withLength } from "./shape.js";
-export { parseModelConfig, patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
+export {
+  broadcastShapes,
+  matMulShape,
+  sameShape,
+  showShape,
+  sizeOf,
+  stridesOf,
+  windowPositions,
+  withLength,
+} from "./shape.js";
+export {
+  type PositionInterpolation,
+  patchCount,
+  patchGrid,
+  type Stem,
+  specialTokens,
+  tokenCount,
+  type VisionModelConfig,
+  type VisionModelTraits,
+  withImageSize,
+} from "./vit/config.js";
 export {
   createVisionModel,
   prepareVisionProgram,
@@ -62,8 +82,10 @@ export {
   type VisionOutput,
   type VisionProgram,
 } from "./vit/model.js";
+export { parseModelConfig } from "./vit/parse-config.js";
+export { interpolatePositions } from "./vit/positions.js";
 export type { OutputOptions } from "./vit/program.js";
-export { random, randomWeights } from "./vit/random-weights.js";
+export { random, randomWeights, weightShapes } from "./vit/random-weights.js";
 export {
   parseVerificationRecords,
   recordVerification,

@@ -90,3 +90,7 @@ export function transposedShape(shape: Shape, permutation: readonly number[]): S
 /** `shape` with `length` elements along `axis`. */
 export const withLength = (shape: Shape, axis: number, length: number): Shape =>
   shape.map((n, i) => (i === axis ? length : n));
+
+/** Positions of a sliding window along one axis: floor((length + 2 padding - kernel) / stride) + 1. */
+export const windowPositions = (length: number, kernel: number, stride: number, padding: number): number =>
+  Math.floor((length + 2 * padding - kernel) / stride) + 1;

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { isPptError, type PptErrorCode } from "../src/errors.js";
 import { policyNames } from "../src/reduction/policies.js";
 import { parseReduction, planReduction, type ReductionConfig } from "../src/reduction/schedule.js";
-import { parseModelConfig, patchCount, tokenCount, type VisionModelConfig } from "../src/vit/config.js";
+import { patchCount, tokenCount, type VisionModelConfig } from "../src/vit/config.js";
+import { parseModelConfig } from "../src/vit/parse-config.js";
 
 /** The result, or undefined where it was refused with this code and a message that starts so and is not long. */
 function resultOf<R>(run: () => R, code: PptErrorCode, prefix: string): R | undefined {

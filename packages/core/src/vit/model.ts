@@ -9,12 +9,14 @@ import {
   type ReductionPlan,
   type ReductionStage,
 } from "../reduction/schedule.js";
-import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import { specialTokens, tokenCount, type VisionModelConfig, withImageSize } from "./config.js";
 import { type OutputOptions, visionProgram } from "./program.js";
 import { readParameters, type WeightSource } from "./weights.js";
 
 export interface VisionModelOptions {
   readonly config: VisionModelConfig;
+  /** [height, width] in pixels, where it is not the config's: positions are interpolated as `withImageSize` says. */
+  readonly imageSize?: readonly [number, number] | undefined;
   readonly weights: WeightSource;
   /** Stays the caller's: disposing the model leaves it open. */
   readonly backend: Backend;
@@ -46,8 +48,10 @@ export interface StageReport {
 }
 
 export interface VisionOutput {
-  /** [B, labels] */
+  /** [B, labels]; empty where the model has no classifier. */
   readonly logits: HostTensor;
+  /** [B, C], what a head would read; [B, projection] of CLIP. Only where the model has no classifier. */
+  readonly embedding?: HostTensor;
   readonly stages: readonly StageReport[];
   /**
    * [B, N'], input tokens that each remaining token stands for. Without proportional attention sizes start again at 1 in
@@ -71,25 +75,34 @@ export interface VisionModel {
 
 /** A model's program with its parameters, for backends that compile it and for tools that export it. */
 export interface VisionProgram extends CompileOptions {
-  /** pixel_values [B, channels, H, W] -> logits, and what else `visionProgram` lists. */
+  /** As given, with the image size asked for. */
+  readonly config: VisionModelConfig;
+  /** pixel_values [B, channels, H, W] -> logits or embedding, and what else `visionProgram` lists. */
   readonly program: Program;
   readonly plan: ReductionPlan;
 }
 
 /**
  * Checks settings and every weight, and builds the program.
- * @throws PptError INVALID_REDUCTION, INVALID_WEIGHTS
+ * @throws PptError INVALID_CONFIG where the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
  */
 export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend">): VisionProgram {
-  const { config, weights, reduction, outputs = {} } = options;
+  const { imageSize, weights, reduction, outputs = {} } = options;
+  const config = imageSize ? withImageSize(options.config, imageSize) : options.config;
   const plan = planReduction(reduction, {
     layers: config.layers,
     tokens: tokenCount(config),
     protectedTokens: specialTokens(config),
   });
+  if (plan.stages.length > 0 && config.classToken === false)
+    throw new PptError(
+      "INVALID_REDUCTION",
+      "reduction: this model has no class token, whose attention tells which tokens matter: run it without a reduction",
+    );
   // Weights first: the program's tables grow with the square of what a config claims.
   const params = readParameters(weights, config);
   return {
+    config,
     program: visionProgram(config, plan, outputs),
     plan,
     params,
@@ -99,11 +112,11 @@ export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend"
 
 /**
  * Builds the model's program, checks every weight and puts it on the backend.
- * @throws PptError INVALID_REDUCTION, INVALID_WEIGHTS
+ * @throws PptError INVALID_CONFIG where the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
  */
 export async function createVisionModel(options: VisionModelOptions): Promise<VisionModel> {
-  const { config, backend, outputs = {} } = options;
-  const { program, plan, ...compileOptions } = prepareVisionProgram(options);
+  const { backend, outputs = {} } = options;
+  const { config, program, plan, ...compileOptions } = prepareVisionProgram(options);
   const executable = await backend.compile(program, compileOptions);
   const N0 = tokenCount(config);
   const imageShape = [config.channels, ...config.imageSize];
@@ -125,11 +138,12 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
       if (bad >= 0) throw new PptError("INVALID_INPUT", `run: pixelValues holds ${pixelValues[bad]} at element ${bad}`);
 
       const results = await executable.run({ pixel_values: { shape: [batch, ...imageShape], data: pixelValues } });
-      const lastHiddenState = results.last_hidden_state;
+      const { last_hidden_state: lastHiddenState, embedding } = results;
       const stages = plan.stages.map((stage, index) => stageReport(stage, `stages.${index}`, results, batch));
       const source = outputs.source ? (results.source ?? stages.at(-1)?.source ?? identityMaps(batch, N0)) : undefined;
       return {
-        logits: results.logits!,
+        logits: results.logits ?? { shape: [batch, 0], data: new Float32Array() },
+        ...(embedding && { embedding }),
         stages,
         size: results.size ?? hostTensor([batch, N0], () => 1),
         ...(lastHiddenState && { lastHiddenState }),

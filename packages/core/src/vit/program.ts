@@ -3,7 +3,9 @@ import type { Ops, Program, Tensor, Tensors } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { reductionStage } from "../reduction/compress.js";
 import type { ReductionPlan } from "../reduction/schedule.js";
-import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import { parametersOf } from "./parameters.js";
+import { embedPatches } from "./stem.js";
 
 /** What a model returns besides the logits. Each costs a readback; `lastHiddenState` also a full last block. */
 export interface OutputOptions {
@@ -28,12 +30,12 @@ interface State<T extends Tensor> {
 }
 
 /**
- * pixel_values [B, 3, H, W] -> logits [B, labels]; size [B, N'] and `stages.i.{variance,pooled,scores,source}` where
+ * pixel_values [B, 3, H, W] -> logits [B, labels], or embedding [B, C or projection] where there is no classifier; size [B, N'] and `stages.i.{variance,pooled,scores,source}` where
  * tokens are reduced; last_hidden_state [B, N', C] and source [B, N', N0] where asked for.
  */
 export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wanted: OutputOptions): Program {
-  const { heads, hiddenSize, layers, layerNormEpsilon: epsilon } = config;
-  const scale = 1 / Math.sqrt(hiddenSize / heads);
+  const { heads, layers, layerNormEpsilon: epsilon } = config;
+  const scale = attentionScaleOf(config);
   const special = specialTokens(config);
   const N0 = tokenCount(config);
   const reductions = new Map(
@@ -47,27 +49,23 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
 
   // A classifier reads only the first rows after the last block: compute no others there. Exact, not an approximation.
   const headRows = config.distillationHead ? 2 : 1;
-  const headReadsAll = wanted.lastHiddenState === true || config.pooling === "mean";
+  // LV-ViT's second head reads all patches; published with PPT is the class token's alone.
+  const dense = config.denseHead === true && config.labels.length > 0 && plan.stages.length === 0;
+  const headReadsAll = wanted.lastHiddenState === true || config.pooling !== "class" || dense;
 
   function embed<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, pixels: T): T {
-    const { patchSize, imageSize, channels } = config;
-    const rows = imageSize[0] / patchSize[0];
-    const columns = imageSize[1] / patchSize[1];
-    const B = pixels.shape[0]!;
-    const grid = ops.reshape(pixels, [B, channels, rows, patchSize[0], columns, patchSize[1]]);
-    const patches = ops.reshape(ops.transpose(grid, [0, 2, 4, 1, 3, 5]), [
-      B,
-      rows * columns,
-      channels * patchSize[0] * patchSize[1],
-    ]);
-    const embedded = ops.linear(patches, params["patchEmbedding.weight"]!, params["patchEmbedding.bias"]);
     // The special tokens are zero rows here; the table holds each of them with its position already added.
-    return ops.add(ops.pad(embedded, 1, special, 0), params.positions!);
+    const x = ops.add(ops.pad(embedPatches(ops, config, params, pixels), 1, special, 0), params.positions!);
+    return config.inputNorm ? ops.layerNorm(x, params["inputNorm.weight"]!, params["inputNorm.bias"]!, epsilon) : x;
   }
 
   function mlp<T extends Tensor>(ops: Ops<T>, p: BlockParameters<T>, x: T): T {
     const normed = ops.layerNorm(x, p["norm2.weight"]!, p["norm2.bias"]!, epsilon);
-    const hidden = ops.activation(ops.linear(normed, p["fc1.weight"]!, p["fc1.bias"]), config.activation);
+    const wide = ops.linear(normed, p["fc1.weight"]!, p["fc1.bias"]);
+    const hidden =
+      config.mlp === "swiglu"
+        ? ops.mul(ops.activation(ops.linear(normed, p["gate.weight"]!, p["gate.bias"]), "silu"), wide)
+        : ops.activation(wide, config.activation);
     return ops.add(x, ops.linear(hidden, p["fc2.weight"]!, p["fc2.bias"]));
   }
 
@@ -123,24 +121,34 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     return ops.div(ops.sum(ops.mul(patches, weight), 1), ops.sum(weight, 1));
   }
 
-  function head<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
+  /** What the head reads [B, 1, features], and the tokens after the last block as they are reported. */
+  function pooled<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
     const norm = (x: T) => ops.layerNorm(x, params["norm.weight"]!, params["norm.bias"]!, epsilon);
-    const classify = (x: T, name: string) => {
-      const logits = ops.linear(x, params[`${name}.weight`]!, params[`${name}.bias`]);
-      return ops.reshape(logits, [logits.shape[0]!, config.labels.length]);
-    };
-    if (config.pooling === "mean")
-      return {
-        logits: classify(norm(meanOfPatches(ops, state)), "head"),
-        lastHiddenState: wanted.lastHiddenState ? state.x : undefined,
-      };
+    if (config.pooling === "mean") return { features: norm(meanOfPatches(ops, state)), tokens: state.x };
+    const tokens = norm(headReadsAll ? state.x : ops.slice(state.x, 1, 0, headRows));
+    const first = ops.slice(tokens, 1, 0, 1);
+    if (config.pooling === "class") return { features: first, tokens };
+    const C = config.hiddenSize;
+    const mean = meanOfPatches(ops, { ...state, x: tokens });
+    return { features: ops.add(ops.pad(first, 2, 0, C), ops.pad(mean, 2, C, 0)), tokens };
+  }
 
-    const normed = norm(headReadsAll ? state.x : ops.slice(state.x, 1, 0, headRows));
-    const classLogits = classify(ops.slice(normed, 1, 0, 1), "head");
-    const logits = config.distillationHead
-      ? ops.div(ops.add(classLogits, classify(ops.slice(normed, 1, 1, 2), "distillationHead")), 2)
-      : classLogits;
-    return { logits, lastHiddenState: wanted.lastHiddenState ? normed : undefined };
+  function head<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
+    const { features, tokens } = pooled(ops, params, state);
+    const classify = (x: T, name: string) => ops.linear(x, params[`${name}.weight`]!, params[`${name}.bias`]);
+    const lastHiddenState = wanted.lastHiddenState ? tokens : undefined;
+    if (config.labels.length === 0) {
+      const embedding = config.projection ? classify(features, "projection") : features;
+      return { embedding: withoutMiddle(ops, embedding), lastHiddenState };
+    }
+    let logits = classify(features, "head");
+    if (config.distillationHead)
+      logits = ops.div(ops.add(logits, classify(ops.slice(tokens, 1, 1, 2), "distillationHead")), 2);
+    if (dense) {
+      const patches = classify(ops.slice(tokens, 1, special, tokens.shape[1]!), "denseHead");
+      logits = ops.add(logits, ops.div(ops.max(patches, 1), 2));
+    }
+    return { logits: withoutMiddle(ops, logits), lastHiddenState };
   }
 
   return <T extends Tensor>(ops: Ops<T>, params: Tensors<T>, inputs: Tensors<T>) => {
@@ -160,8 +168,9 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       state = next;
       for (const [name, x] of Object.entries(report ?? {})) add(name, x);
     }
-    const { logits, lastHiddenState } = ops.scope("head", () => head(ops, params, state));
+    const { logits, embedding, lastHiddenState } = ops.scope("head", () => head(ops, params, state));
     add("logits", logits);
+    add("embedding", embedding);
     add("last_hidden_state", lastHiddenState);
     add("size", state.size && withoutLast(ops, state.size));
     // With a source map after every stage, the last of them is this one.
@@ -170,14 +179,8 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
   };
 }
 
+/** [B, 1, C] -> [B, C] */
+const withoutMiddle = <T extends Tensor>(ops: Ops<T>, x: T): T => ops.reshape(x, [x.shape[0]!, x.shape[2]!]);
+
 /** [B, N, 1] -> [B, N] */
 const withoutLast = <T extends Tensor>(ops: Ops<T>, x: T): T => ops.reshape(x, x.shape.slice(0, -1));
-
-/** The parameters whose names start with `prefix`, without it. */
-function parametersOf<T>(params: Tensors<T>, prefix: string): BlockParameters<T> {
-  return Object.fromEntries(
-    Object.entries(params)
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, x]) => [name.slice(prefix.length), x]),
-  );
-}

@@ -1,7 +1,10 @@
 /** Seeded random weights, for tests and benchmarks: the speed of a model does not depend on what it has learnt. */
-import type { HostTensor } from "../backend.js";
+import type { HostTensor, Shape } from "../backend.js";
 import { hostTensor } from "../composites.js";
-import { patchCount, specialTokens, type VisionModelConfig } from "./config.js";
+import { sizeOf } from "../shape.js";
+import { patchGrid, type VisionModelConfig } from "./config.js";
+import { type BlockPart, namesOfTimm, tensorName } from "./names.js";
+import { patchEmbeddingInput, stemShapes } from "./stem-weights.js";
 
 /** Numbers in [0, 1), the same on every machine (mulberry32). */
 export function random(seed: number): () => number {
@@ -14,40 +17,61 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Random weights under timm's names, large enough that attention is far from uniform. */
-export function randomWeights(config: VisionModelConfig, seed: number): Record<string, HostTensor> {
-  const { hiddenSize: C, intermediateSize, layers, channels, patchSize, labels } = config;
-  const next = random(seed);
-  const normal = (shape: number[], deviation: number) =>
-    hostTensor(shape, () => deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
-  const weights: Record<string, HostTensor> = {};
-  const linear = (name: string, O: number, I: number) => {
-    weights[`${name}.weight`] = normal([O, I], 2 / Math.sqrt(I));
-    weights[`${name}.bias`] = normal([O], 0.1);
+/** Every tensor of a model under timm's names, or the original ones of LV-ViT and T2T-ViT, with its shape. */
+export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
+  const { hiddenSize: C, intermediateSize: hidden, layers, labels, registerTokens = 0, mlp } = config;
+  const names = namesOfTimm(config);
+  const shapes: Record<string, Shape> = {};
+  const linear = (name: string, O: number, I: number, bias = true) => {
+    shapes[`${name}.weight`] = [O, I];
+    if (bias) shapes[`${name}.bias`] = [O];
   };
   const norm = (name: string) => {
-    weights[`${name}.weight`] = hostTensor([C], () => 0.8 + 0.4 * next());
-    weights[`${name}.bias`] = normal([C], 0.1);
+    shapes[`${name}.weight`] = [C];
+    shapes[`${name}.bias`] = [C];
   };
-  weights.cls_token = normal([1, 1, C], 1);
-  if (config.distillationToken) weights.dist_token = normal([1, 1, C], 1);
-  weights.pos_embed = normal([1, specialTokens(config) + patchCount(config), C], 0.5);
-  weights["patch_embed.proj.weight"] = normal(
-    [C, channels, ...patchSize],
-    1 / Math.sqrt(channels * patchSize[0] * patchSize[1]),
-  );
-  weights["patch_embed.proj.bias"] = normal([C], 0.1);
+  const special = (config.classToken === false ? 0 : 1) + (config.distillationToken ? 1 : 0);
+  const [rows, columns] = config.positionGrid ?? patchGrid(config);
+  if (config.classToken !== false) shapes[names.classToken] = [1, 1, C];
+  if (config.distillationToken) shapes[names.distillationToken] = [1, 1, C];
+  if (registerTokens > 0) shapes[names.registerTokens] = [1, registerTokens, C];
+  shapes[names.positions] = [1, special + rows * columns, C];
+  for (const [name, shape] of Object.entries(stemShapes(config))) shapes[`${names.stem}${name}`] = shape;
+  shapes[`${names.patchEmbedding}.weight`] = patchEmbeddingInput(config, "stored");
+  if (config.patchBias !== false) shapes[`${names.patchEmbedding}.bias`] = [C];
+  if (config.inputNorm) norm(names.inputNorm);
   for (let layer = 0; layer < layers; layer++) {
-    norm(`blocks.${layer}.norm1`);
-    linear(`blocks.${layer}.attn.qkv`, 3 * C, C);
-    if (!config.qkvBias) delete weights[`blocks.${layer}.attn.qkv.bias`];
-    linear(`blocks.${layer}.attn.proj`, C, C);
-    norm(`blocks.${layer}.norm2`);
-    linear(`blocks.${layer}.mlp.fc1`, intermediateSize, C);
-    linear(`blocks.${layer}.mlp.fc2`, C, intermediateSize);
+    const of = (part: BlockPart) => tensorName(names.block(layer, part));
+    norm(of("norm1"));
+    linear(of("query"), 3 * C, C, config.qkvBias);
+    linear(of("output"), C, C);
+    norm(of("norm2"));
+    linear(of("fc1"), mlp === "swiglu" ? 2 * hidden : hidden, C);
+    linear(of("fc2"), C, hidden);
+    if (config.layerScale) for (const name of names.layerScale(layer)) shapes[name] = [C];
   }
-  norm(config.pooling === "mean" ? "fc_norm" : "norm");
-  linear("head", labels.length, C);
-  if (config.distillationHead) linear("head_dist", labels.length, C);
-  return weights;
+  norm(names.norm);
+  if (labels.length > 0) linear(names.head, labels.length, config.pooling === "class+mean" ? 2 * C : C);
+  if (config.distillationHead) linear(names.distillationHead, labels.length, C);
+  if (config.denseHead && labels.length > 0) linear(names.denseHead, labels.length, C);
+  if (config.projection) linear(names.projection, config.projection, C, false);
+  return shapes;
+}
+
+/** Random weights under the names of `weightShapes`, large enough that attention is far from uniform. */
+export function randomWeights(config: VisionModelConfig, seed: number): Record<string, HostTensor> {
+  const next = random(seed);
+  const normal = (shape: Shape, deviation: number) =>
+    hostTensor(shape, () => deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
+  const near1 = (shape: Shape) => hostTensor(shape, () => 0.8 + 0.4 * next());
+  const names = namesOfTimm(config);
+  const tensor = (name: string, shape: Shape): HostTensor => {
+    if (name === names.positions) return normal(shape, 0.5);
+    if (shape.length === 3) return normal(shape, 1);
+    // Weights and variances of norms, layer scales.
+    if (shape.length === 1) return /bias$|mean$/.test(name) ? normal(shape, 0.1) : near1(shape);
+    const deviation = (name.startsWith(names.patchEmbedding) ? 1 : 2) / Math.sqrt(sizeOf(shape.slice(1)));
+    return normal(shape, deviation);
+  };
+  return Object.fromEntries(Object.entries(weightShapes(config)).map(([name, shape]) => [name, tensor(name, shape)]));
 }

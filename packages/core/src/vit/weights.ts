@@ -1,8 +1,11 @@
-/** Finds a model's parameters under the names of Hugging Face or timm and checks each of them. */
+/** Finds a model's parameters under the names of its library, checks each of them, and folds what can be folded. */
 import type { HostTensor, Shape, Tensors } from "../backend.js";
 import { PptError } from "../errors.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
-import { patchCount, specialTokens, type VisionModelConfig } from "./config.js";
+import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import { type BlockPart, type Names, namesIn, type Place, tensorName } from "./names.js";
+import { type Grid, interpolatePositions, sinusoids } from "./positions.js";
+import { patchEmbeddingInput, stemParameters } from "./stem-weights.js";
 
 /** Named tensors of a checkpoint; `SafetensorsFile` is one. */
 export interface WeightSource {
@@ -24,174 +27,165 @@ function missing(name: string): never {
   throw new PptError("INVALID_WEIGHTS", `weights: tensor '${name}' is missing`);
 }
 
-/** The parameters of one block, as the program names them. */
-type BlockPart = "norm1" | "query" | "key" | "value" | "output" | "norm2" | "fc1" | "fc2";
-
-/** A checkpoint's names for the things that a ViT consists of. Names are without `.weight` and `.bias`. */
-interface Naming {
-  readonly classToken: string;
-  readonly distillationToken: string;
-  readonly positions: string;
-  readonly patchEmbedding: string;
-  readonly norm: string;
-  readonly head: string;
-  readonly distillationHead: string;
-  /** `rows` picks one third of a fused query-key-value projection. */
-  block(layer: number, part: BlockPart): { name: string; rows?: 0 | 1 | 2 };
-}
-
-function huggingFaceNaming(prefix: string, config: VisionModelConfig): Naming {
-  const parts: Record<BlockPart, string> = {
-    norm1: "layernorm_before",
-    query: "attention.attention.query",
-    key: "attention.attention.key",
-    value: "attention.attention.value",
-    output: "attention.output.dense",
-    norm2: "layernorm_after",
-    fc1: "intermediate.dense",
-    fc2: "output.dense",
-  };
-  return {
-    classToken: `${prefix}embeddings.cls_token`,
-    distillationToken: `${prefix}embeddings.distillation_token`,
-    positions: `${prefix}embeddings.position_embeddings`,
-    patchEmbedding: `${prefix}embeddings.patch_embeddings.projection`,
-    norm: `${prefix}layernorm`,
-    head: config.distillationHead ? "cls_classifier" : "classifier",
-    distillationHead: "distillation_classifier",
-    block: (layer, part) => ({ name: `${prefix}encoder.layer.${layer}.${parts[part]}` }),
-  };
-}
-
-function timmNaming(config: VisionModelConfig): Naming {
-  const parts: Record<BlockPart, string> = {
-    norm1: "norm1",
-    query: "attn.qkv",
-    key: "attn.qkv",
-    value: "attn.qkv",
-    output: "attn.proj",
-    norm2: "norm2",
-    fc1: "mlp.fc1",
-    fc2: "mlp.fc2",
-  };
-  const rows = { query: 0, key: 1, value: 2 } as const;
-  return {
-    classToken: "cls_token",
-    distillationToken: "dist_token",
-    positions: "pos_embed",
-    patchEmbedding: "patch_embed.proj",
-    norm: config.pooling === "mean" ? "fc_norm" : "norm",
-    head: "head",
-    distillationHead: "head_dist",
-    block(layer, part) {
-      const name = `blocks.${layer}.${parts[part]}`;
-      return part === "query" || part === "key" || part === "value" ? { name, rows: rows[part] } : { name };
-    },
-  };
-}
-
-/** @throws PptError INVALID_WEIGHTS where the names belong to neither library. */
-function namingOf(weights: WeightSource, config: VisionModelConfig): Naming {
-  for (const prefix of ["vit.", "deit.", ""])
-    if (weights.has(`${prefix}embeddings.cls_token`)) return huggingFaceNaming(prefix, config);
-  if (weights.has("cls_token")) return timmNaming(config);
-  throw new PptError(
-    "INVALID_WEIGHTS",
-    "weights: found neither 'embeddings.cls_token' (Hugging Face ViT, DeiT) nor 'cls_token' (timm): not a ViT checkpoint",
-  );
-}
+/** Reads tensors, each of them checked against the shape that the config asks for. */
+export type ReadTensor = (name: string, shape: Shape) => HostTensor;
 
 /**
- * All parameters of the program, by its own names, in the layout it reads:
- * `patchEmbedding.weight [C, 3 p p]`, `positions [N, C]` with the special tokens already added to their rows,
- * `blocks.i.{norm1,query,key,value,output,norm2,fc1,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`.
+ * All parameters of the program, by its own names, in the layout it reads: `patchEmbedding.{weight,bias}`, those of the
+ * stem (stem-weights.ts), `positions [N, C]` with the special tokens already added to their rows, `inputNorm.*`,
+ * `blocks.i.{norm1,query,key,value,output,norm2,gate,fc1,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`,
+ * `denseHead.*`, `projection.weight`; what a family lacks is left out. Layer scale and the divisor of residuals are
+ * folded into `output` and `fc2`: x + s (W y + b) = x + (s W) y + s b.
  * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, of another shape or not finite.
  */
 export function readParameters(weights: WeightSource, config: VisionModelConfig): Record<string, HostTensor> {
-  const naming = namingOf(weights, config);
-  const { hiddenSize: C, intermediateSize: hidden, channels, patchSize } = config;
-  const surplus = `${naming.block(config.layers, "norm1").name}.weight`;
+  const names = namesIn(weights, config);
+  const { hiddenSize: C, intermediateSize: hidden } = config;
+  const surplus = `${tensorName(names.block(config.layers, "norm1"))}.weight`;
   if (weights.has(surplus))
     throw new PptError(
       "INVALID_WEIGHTS",
       `weights: tensor '${surplus}' belongs to a block beyond the config's ${config.layers}`,
     );
-  const labels = config.labels.length;
   const parameters: Record<string, HostTensor> = {};
+  const read: ReadTensor = (name, shape) => checkedTensor(weights, name, shape);
 
-  // Fused projections are read once and cut thrice.
-  let fused: { name: string; tensor: HostTensor } | undefined;
-  const readWhole = (name: string, shape: Shape): HostTensor => {
-    if (fused?.name !== name) fused = { name, tensor: checkedTensor(weights, name, shape) };
-    return fused.tensor;
-  };
-  const readRows = (name: string, shape: Shape, rows: 0 | 1 | 2 | undefined): HostTensor => {
-    if (rows === undefined) return checkedTensor(weights, name, shape);
-    const whole = readWhole(name, [3 * shape[0]!, ...shape.slice(1)]);
+  // Tensors that several parameters share are read once and cut.
+  let shared: { name: string; tensor: HostTensor } | undefined;
+  const readPlace = (place: Place, suffix: "weight" | "bias", shape: Shape): HostTensor => {
+    if (typeof place === "string") return read(`${place}.${suffix}`, shape);
+    const name = `${place.name}.${suffix}`;
+    if (shared?.name !== name) shared = { name, tensor: read(name, [place.of * shape[0]!, ...shape.slice(1)]) };
     const size = sizeOf(shape);
-    return { shape, data: whole.data.subarray(rows * size, (rows + 1) * size) };
+    return { shape, data: shared.tensor.data.subarray(place.part * size, (place.part + 1) * size) };
+  };
+  /** Several linear layers of one width: weights of all first, then the biases, so that a shared tensor is read once. */
+  const linears = (layers: readonly { key: string; place: Place }[], O: number, I: number, bias = true) => {
+    for (const suffix of bias ? (["weight", "bias"] as const) : (["weight"] as const))
+      for (const { key, place } of layers)
+        parameters[`${key}.${suffix}`] = readPlace(place, suffix, suffix === "weight" ? [O, I] : [O]);
+  };
+  const linear = (key: string, place: Place, O: number, I: number, bias = true) =>
+    linears([{ key, place }], O, I, bias);
+  const norm = (key: string, place: Place) => {
+    for (const suffix of ["weight", "bias"] as const) parameters[`${key}.${suffix}`] = readPlace(place, suffix, [C]);
   };
 
-  const linear = (key: string, name: string, O: number, I: number) => {
-    parameters[`${key}.weight`] = checkedTensor(weights, `${name}.weight`, [O, I]);
-    parameters[`${key}.bias`] = checkedTensor(weights, `${name}.bias`, [O]);
-  };
-  const norm = (key: string, name: string) => {
-    parameters[`${key}.weight`] = checkedTensor(weights, `${name}.weight`, [C]);
-    parameters[`${key}.bias`] = checkedTensor(weights, `${name}.bias`, [C]);
-  };
-
-  const patch = checkedTensor(weights, `${naming.patchEmbedding}.weight`, [C, channels, ...patchSize]);
-  parameters["patchEmbedding.weight"] = { shape: [C, channels * patchSize[0] * patchSize[1]], data: patch.data };
-  parameters["patchEmbedding.bias"] = checkedTensor(weights, `${naming.patchEmbedding}.bias`, [C]);
-  parameters.positions = positionTable(weights, naming, config);
+  Object.assign(parameters, stemParameters(config, names.stem, read));
+  const patch = read(`${names.patchEmbedding}.weight`, patchEmbeddingInput(config, "stored"));
+  parameters["patchEmbedding.weight"] = { shape: patchEmbeddingInput(config, "flat"), data: patch.data };
+  if (config.patchBias !== false) parameters["patchEmbedding.bias"] = read(`${names.patchEmbedding}.bias`, [C]);
+  parameters.positions = positionTable(read, weights, names, config);
+  if (config.inputNorm) norm("inputNorm", names.inputNorm);
 
   for (let layer = 0; layer < config.layers; layer++) {
-    const at = (part: BlockPart) => `blocks.${layer}.${part}`;
-    norm(at("norm1"), naming.block(layer, "norm1").name);
-    // Weights of all three first, then the biases: a fused tensor is then read once.
-    for (const suffix of config.qkvBias ? ["weight", "bias"] : ["weight"])
-      for (const part of ["query", "key", "value"] as const) {
-        const { name, rows } = naming.block(layer, part);
-        parameters[`${at(part)}.${suffix}`] = readRows(`${name}.${suffix}`, suffix === "weight" ? [C, C] : [C], rows);
-      }
-    linear(at("output"), naming.block(layer, "output").name, C, C);
-    norm(at("norm2"), naming.block(layer, "norm2").name);
-    linear(at("fc1"), naming.block(layer, "fc1").name, hidden, C);
-    linear(at("fc2"), naming.block(layer, "fc2").name, C, hidden);
+    const at = (part: BlockPart) => ({ key: `blocks.${layer}.${part}`, place: names.block(layer, part) });
+    const normOf = (part: BlockPart) => norm(at(part).key, at(part).place);
+    normOf("norm1");
+    linears([at("query"), at("key"), at("value")], C, C, config.qkvBias);
+    linear(at("output").key, at("output").place, C, C);
+    normOf("norm2");
+    linears(config.mlp === "swiglu" ? [at("gate"), at("fc1")] : [at("fc1")], hidden, C);
+    linear(at("fc2").key, at("fc2").place, C, hidden);
+    const scales = config.layerScale ? names.layerScale(layer).map((name) => read(name, [C]).data) : [];
+    scaleRows(parameters, at("output").key, config, scales[0]);
+    scaleRows(parameters, at("fc2").key, config, scales[1]);
   }
 
-  norm("norm", naming.norm);
-  linear("head", naming.head, labels, C);
-  if (config.distillationHead) linear("distillationHead", naming.distillationHead, labels, C);
+  norm("norm", names.norm);
+  const labels = config.labels.length;
+  const features = config.pooling === "class+mean" ? 2 * C : C;
+  if (labels > 0) linear("head", names.head, labels, features);
+  if (config.distillationHead) linear("distillationHead", names.distillationHead, labels, C);
+  if (config.denseHead && labels > 0) linear("denseHead", names.denseHead, labels, C);
+  if (config.projection) linear("projection", names.projection, config.projection, C, false);
   return parameters;
 }
 
-/** positions [N, C]: the position embeddings, with the class and distillation token added to the first rows. */
-function positionTable(weights: WeightSource, naming: Naming, config: VisionModelConfig): HostTensor {
-  const { hiddenSize: C } = config;
+/** Multiplies the rows of a linear layer by layer scale [C], and divides all of it by the divisor of residuals. */
+function scaleRows(
+  parameters: Record<string, HostTensor>,
+  key: string,
+  { residualDivisor = 1 }: VisionModelConfig,
+  layerScale: Float32Array | undefined,
+): void {
+  if (!layerScale && residualDivisor === 1) return;
+  for (const name of [`${key}.weight`, `${key}.bias`]) {
+    const { shape, data } = parameters[name]!;
+    const width = sizeOf(shape.slice(1));
+    // A copy: the tensor may be a view of the file.
+    const scaled = data.slice();
+    for (let row = 0; row < shape[0]!; row++) {
+      const factor = (layerScale?.[row] ?? 1) / residualDivisor;
+      for (let i = row * width; i < (row + 1) * width; i++) scaled[i]! *= factor;
+    }
+    parameters[name] = { shape, data: scaled };
+  }
+}
+
+/**
+ * positions [N, C]: a row for each token, class, distillation and register tokens first, each with its own embedding
+ * added. Registers have no position, nor do all special tokens where timm's table holds the patches alone.
+ */
+function positionTable(read: ReadTensor, weights: WeightSource, names: Names, config: VisionModelConfig): HostTensor {
+  const { hiddenSize: C, registerTokens: registers = 0, classToken, distillationToken } = config;
   const special = specialTokens(config);
-  const N = special + patchCount(config);
-  const data = checkedTensor(weights, naming.positions, [1, N, C]).data.slice();
-  [naming.classToken, naming.distillationToken].slice(0, special).forEach((name, row) => {
-    const token = checkedTensor(weights, name, [1, 1, C]).data;
-    for (let c = 0; c < C; c++) data[row * C + c]! += token[c]!;
+  const stored = config.positionGrid ?? patchGrid(config);
+  const patches = stored[0] * stored[1];
+  const tokens = [
+    ...(classToken === false ? [] : [names.classToken]),
+    ...(distillationToken ? [names.distillationToken] : []),
+  ].map((name) => read(name, [1, 1, C]).data);
+
+  const patchesAlone = [1, patches, C];
+  const table =
+    tokens.length > 0 && weights.has(names.positions) && sameShape(weights.read(names.positions).shape, patchesAlone)
+      ? { positioned: 0, data: read(names.positions, patchesAlone).data }
+      : { positioned: tokens.length, data: read(names.positions, [1, tokens.length + patches, C]).data };
+
+  const out = new Float32Array(tokenCount(config) * C);
+  out.set(table.data.subarray(0, table.positioned * C));
+  tokens.forEach((token, row) => {
+    for (let c = 0; c < C; c++) out[row * C + c]! += token[c]!;
   });
-  return { shape: [N, C], data };
+  if (registers > 0) out.set(read(names.registerTokens, [1, registers, C]).data, tokens.length * C);
+  const ofPatches = table.data.subarray(table.positioned * C);
+  out.set(resized(ofPatches, stored, config, table.positioned), special * C);
+  return { shape: [tokenCount(config), C], data: out };
+}
+
+/** The rows of the patches for the grid of this config. `positioned` tokens stand before them in the table. */
+function resized(table: Float32Array, stored: Grid, config: VisionModelConfig, positioned: number): Float32Array {
+  const grid = patchGrid(config);
+  if (grid[0] === stored[0] && grid[1] === stored[1]) return table;
+  const { hiddenSize: C, positionInterpolation = "bicubic" } = config;
+  if (positionInterpolation === "sinusoid")
+    return sinusoids(positioned + grid[0] * grid[1], C).data.subarray(positioned * C);
+  return interpolatePositions(table, stored, grid, positionInterpolation);
 }
 
 /** @throws PptError INVALID_WEIGHTS */
 function checkedTensor(weights: WeightSource, name: string, shape: Shape): HostTensor {
   if (!weights.has(name)) missing(name);
   const tensor = weights.read(name);
-  if (!sameShape(tensor.shape, shape) || tensor.data.length !== sizeOf(shape))
+  // A class token may be [1, 1, C] or [C], a table of positions [1, N, C] or [N, C].
+  if (!sameShape(withoutOnes(tensor.shape), withoutOnes(shape)) || tensor.data.length !== sizeOf(shape))
     throw new PptError(
       "INVALID_WEIGHTS",
       `weights: tensor '${name}' has shape ${showShape(tensor.shape)}, the config asks for ${showShape(shape)}`,
     );
   requireFinite(name, tensor.data);
-  return tensor;
+  return { shape, data: tensor.data };
 }
+
+/** Without the dimensions of length 1 in front. */
+const withoutOnes = (shape: Shape): Shape =>
+  shape.slice(
+    Math.max(
+      0,
+      shape.findIndex((n) => n !== 1),
+    ),
+  );
 
 function requireFinite(name: string, data: Float32Array): void {
   // A plain loop: findIndex with a callback takes ten times as long, and a checkpoint has up to 300 M values.

@@ -1,0 +1,111 @@
+/** The golden cases of LV-ViT and T2T-ViT: their own published code in float64, with PPT inserted between its steps. */
+import {
+  type Backend,
+  createVisionModel,
+  type HostTensor,
+  parseModelConfig,
+  parseSafetensors,
+  type ReductionConfig,
+  type SafetensorsFile,
+  type VisionModelConfig,
+  type VisionOutput,
+} from "@ppt-vit/core";
+import listed from "../golden/families/cases.json" with { type: "json" };
+import type { ReadGolden } from "./golden.js";
+import {
+  type ConformanceCase,
+  type CreateBackend,
+  expectClose,
+  expectSameRatio,
+  reducedTolerance,
+  withBackend,
+} from "./harness.js";
+
+interface FamilyCase {
+  readonly case: string;
+  readonly layers: number[];
+  readonly r: number;
+  readonly threshold: number;
+}
+
+const familyList: readonly FamilyCase[] = listed;
+
+interface Loaded {
+  config(denseHead: boolean): VisionModelConfig;
+  readonly weights: SafetensorsFile;
+  readonly expected: SafetensorsFile;
+  readonly pixels: HostTensor;
+}
+
+async function load(name: string, read: ReadGolden): Promise<Loaded> {
+  const [json, weights, expected, pixels] = (await Promise.all(
+    [`${name}.model.json`, `${name}.model.safetensors`, `${name}.safetensors`, "pixel_values.safetensors"].map((file) =>
+      read(`families/${file}`),
+    ),
+  )) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  // Some fields of the golden file are sentences for people.
+  const { family, stem: _, ...fields } = JSON.parse(new TextDecoder().decode(json));
+  return {
+    config: (denseHead) => parseModelConfig({ ...fields, model_type: family, dense_head: denseHead }),
+    weights: parseSafetensors(weights, name),
+    expected: parseSafetensors(expected, name),
+    pixels: parseSafetensors(pixels, "pixel_values").read("pixel_values"),
+  };
+}
+
+async function run(
+  backend: Backend,
+  { weights, pixels }: Loaded,
+  config: VisionModelConfig,
+  reduction?: ReductionConfig,
+): Promise<VisionOutput> {
+  const outputs = { source: reduction !== undefined };
+  const model = await createVisionModel({ config, weights, backend, reduction, outputs });
+  try {
+    return await model.run({ pixelValues: pixels.data, batch: pixels.shape[0]! });
+  } finally {
+    await model.dispose();
+  }
+}
+
+function compareStages(output: VisionOutput, expected: SafetensorsFile, exact: boolean): void {
+  const prunes = expected.bytes("prunes");
+  const variances = expected.read("score_variance").data;
+  const { stages } = output;
+  stages.forEach((stage, k) => {
+    stage.policies.forEach((policy, image) => {
+      const wanted = prunes[image * stages.length + k] === 1 ? "prune" : "pool";
+      if (policy !== wanted) throw new Error(`stage ${k}, image ${image}: ${policy}, expected ${wanted}`);
+    });
+    if (!exact) return;
+    const wanted = stage.variances.map((_, image) => variances[image * stages.length + k]!);
+    expectSameRatio(`variances of stage ${k}`, stage.variances, wanted, 1e-4);
+  });
+  // Close scores may change places in reduced precision, and the tokens with them.
+  if (!exact) return;
+  expectClose("size", output.size, expected.read("size"), 0);
+  const source = { shape: expected.shape("source"), data: Float32Array.from(expected.bytes("source")) };
+  expectClose("source", output.source, source, 0);
+}
+
+export function familyCases(create: CreateBackend, { capabilities }: Backend, read: ReadGolden): ConformanceCase[] {
+  const exact = capabilities.precision === "float32";
+  const tolerance = exact ? 1e-4 : reducedTolerance;
+  return familyList.map(({ case: name, layers, r, threshold }) => ({
+    name: `golden family: ${name}`,
+    run: () =>
+      withBackend(create, async (backend) => {
+        const loaded = await load(name, read);
+        const { config, expected } = loaded;
+        const compare = (output: VisionOutput, tensor: string) =>
+          expectClose(tensor, output.logits, expected.read(tensor), tolerance);
+        compare(await run(backend, loaded, config(false)), "logits.unreduced");
+        if (expected.has("logits.unreduced_dense"))
+          compare(await run(backend, loaded, config(true)), "logits.unreduced_dense");
+        // With the dense head in the configuration too: reduced, the class token's head stands alone.
+        const reduced = await run(backend, loaded, config(true), { layers, tokensRemoved: r, threshold });
+        compare(reduced, "logits.ppt");
+        compareStages(reduced, expected, exact);
+      }),
+  }));
+}

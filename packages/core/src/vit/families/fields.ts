@@ -1,0 +1,162 @@
+/** Reads the fields of a `config.json` of unknown origin: each of them is what it should be, or an error says what it is. */
+import type { Activation } from "../../backend.js";
+import { PptError } from "../../errors.js";
+import { show } from "../../show.js";
+import { imageSizeProblem, limits } from "../config.js";
+
+/** @throws PptError INVALID_CONFIG */
+export function invalid(message: string): never {
+  throw new PptError("INVALID_CONFIG", `config: ${message}`);
+}
+
+const activations: Readonly<Record<string, Activation>> = {
+  gelu: "gelu",
+  gelu_python: "gelu",
+  gelu_new: "gelu_tanh",
+  gelu_pytorch_tanh: "gelu_tanh",
+  gelu_fast: "gelu_tanh",
+  quick_gelu: "quick_gelu",
+  relu: "relu",
+  silu: "silu",
+};
+
+/** The fields of one JSON object. Every method throws PptError INVALID_CONFIG. */
+export interface Fields {
+  /** As it stands in the file. */
+  value(name: string): unknown;
+  /** A whole number from 1 to `most`. */
+  count(name: string, most: number, fallback?: number): number;
+  /** A number above 0 and at most `most`. */
+  positive(name: string, most: number, fallback?: number): number;
+  /** One side or [height, width], in pixels. */
+  size(name: string, fallback?: number): [number, number];
+  flag(name: string, fallback: boolean): boolean;
+  /** One of the names. */
+  choice<Name extends string>(name: string, names: readonly Name[], fallback?: Name): Name;
+  /** Another object. */
+  object(name: string): Fields;
+}
+
+/** @throws PptError INVALID_CONFIG where it is no object */
+export function fieldsOf(json: unknown, what = "expected a JSON object"): Fields {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return invalid(what);
+  // A map: a field called __proto__ is a field like any other.
+  const fields = new Map<string, unknown>(Object.entries(json));
+  const given = (name: string, fallback: unknown) => {
+    const value = fields.get(name) ?? fallback;
+    return value === undefined ? invalid(`${name} is missing`) : value;
+  };
+
+  return {
+    value: (name) => fields.get(name),
+
+    count(name, most, fallback) {
+      const value = given(name, fallback);
+      if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return value;
+      return invalid(`${name} must be a whole number from 1 to ${most}, got ${show(value)}`);
+    },
+
+    positive(name, most, fallback) {
+      const value = given(name, fallback);
+      if (typeof value === "number" && value > 0 && value <= most) return value;
+      return invalid(`${name} must be a number above 0 and at most ${most}, got ${show(value)}`);
+    },
+
+    size(name, fallback) {
+      const value = given(name, fallback);
+      const sides: unknown[] = Array.isArray(value) ? value : [value, value];
+      const isSide = (n: unknown) => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= limits.pixels;
+      if (sides.length !== 2 || !isSide(sides[0]) || !isSide(sides[1]))
+        invalid(`${name} must be one or two whole numbers from 1 to ${limits.pixels}, got ${show(value)}`);
+      return [sides[0] as number, sides[1] as number];
+    },
+
+    flag(name, fallback) {
+      const value = fields.get(name) ?? fallback;
+      return typeof value === "boolean" ? value : invalid(`${name} must be true or false, got ${show(value)}`);
+    },
+
+    choice(name, names, fallback) {
+      const value = given(name, fallback);
+      return (
+        names.find((known) => known === value) ?? invalid(`${name} must be ${names.join(" or ")}, got ${show(value)}`)
+      );
+    },
+
+    object: (name) => fieldsOf(fields.get(name), `${name} must be an object, got ${show(fields.get(name))}`),
+  };
+}
+
+/** Image and patch size in pixels, which must fit each other. */
+export function readSizes(
+  fields: Fields,
+  fallback: { image?: number; patch?: number } = {},
+): { imageSize: [number, number]; patchSize: [number, number] } {
+  const imageSize = fields.size("image_size", fallback.image);
+  const patchSize = fields.size("patch_size", fallback.patch);
+  const problem = imageSizeProblem(imageSize, patchSize);
+  return problem ? invalid(problem) : { imageSize, patchSize };
+}
+
+/** Width and heads, which must fit each other. */
+export function readWidth(
+  fields: Fields,
+  fallback: { hidden?: number; heads?: number } = {},
+): { hiddenSize: number; heads: number } {
+  const hiddenSize = fields.count("hidden_size", limits.hidden, fallback.hidden);
+  const heads = fields.count("num_attention_heads", limits.hidden, fallback.heads);
+  if (hiddenSize % heads !== 0) invalid(`num_attention_heads ${heads} does not divide hidden_size ${hiddenSize}`);
+  return { hiddenSize, heads };
+}
+
+export function readActivation(fields: Fields, fallback = "gelu"): Activation {
+  const name = fields.value("hidden_act") ?? fallback;
+  const activation = typeof name === "string" && Object.hasOwn(activations, name) ? activations[name] : undefined;
+  return (
+    activation ?? invalid(`hidden_act ${show(name)} is not supported; known are ${Object.keys(activations).join(", ")}`)
+  );
+}
+
+export function readEpsilon(fields: Fields, fallback: number): number {
+  const epsilon = fields.value("layer_norm_eps") ?? fallback;
+  if (typeof epsilon !== "number" || !(epsilon > 0 && epsilon < 1))
+    return invalid(`layer_norm_eps must lie between 0 and 1, got ${show(epsilon)}`);
+  return epsilon;
+}
+
+/** The class of the Hugging Face model that was saved: `ViTForImageClassification`. */
+export function readArchitecture(fields: Fields): string | undefined {
+  const architectures = fields.value("architectures");
+  const first: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
+  return typeof first === "string" ? first : undefined;
+}
+
+/**
+ * Class names of a classifier, none where the saved class has no head. Where it is not said which class was saved,
+ * `assumed` decides.
+ */
+export function readLabels(fields: Fields, assumed: "always" | "where labels are named"): string[] {
+  const architecture = readArchitecture(fields);
+  if (
+    architecture !== undefined &&
+    /(Model|WithProjection|ForPreTraining|ForMaskedImageModeling|Backbone)$/.test(architecture)
+  )
+    return [];
+  const named = (fields.value("id2label") ?? fields.value("num_labels")) !== undefined;
+  if (!named && assumed !== "always" && !architecture?.includes("ForImageClassification")) return [];
+
+  const id2label = fields.value("id2label") ?? undefined;
+  if (id2label === undefined) return numberedLabels(fields.count("num_labels", limits.labels, 2));
+  if (typeof id2label !== "object" || id2label === null || Array.isArray(id2label))
+    return invalid("id2label must be an object of names");
+  const names = new Map<string, unknown>(Object.entries(id2label));
+  if (names.size === 0 || names.size > limits.labels)
+    return invalid(`id2label must name from 1 to ${limits.labels} classes, got ${names.size}`);
+  return Array.from({ length: names.size }, (_, i) => {
+    const name = names.get(String(i));
+    return typeof name === "string" ? name : invalid(`id2label has ${names.size} entries, but none for class ${i}`);
+  });
+}
+
+/** LABEL_0, LABEL_1, ... */
+export const numberedLabels = (count: number): string[] => Array.from({ length: count }, (_, i) => `LABEL_${i}`);

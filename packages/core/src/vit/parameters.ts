@@ -1,0 +1,10 @@
+/** Parameters by their place in the model. */
+
+/** Those whose names start with `prefix`, without it. */
+export function parametersOf<T>(params: Readonly<Record<string, T>>, prefix: string): Readonly<Record<string, T>> {
+  return Object.fromEntries(
+    Object.entries(params)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, x]) => [name.slice(prefix.length), x]),
+  );
+}

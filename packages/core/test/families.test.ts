@@ -1,0 +1,213 @@
+/** Every family against its reference code: what transformers and timm compute in float64 with tiny seeded models. */
+import { readFileSync } from "node:fs";
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+import {
+  type Backend,
+  createVisionModel,
+  type HostTensor,
+  interpolatePositions,
+  parseModelConfig,
+  parseSafetensors,
+  type SafetensorsFile,
+  type VisionModelConfig,
+  type VisionOutput,
+  type WeightSource,
+  withImageSize,
+} from "@ppt-vit/core";
+import { describe, expect, it } from "vitest";
+
+const read = (file: string) => readFileSync(new URL(`../fixtures/families/${file}`, import.meta.url));
+const pixels = parseSafetensors(read("pixels.safetensors"), "pixels");
+
+/** The part of a fixture below a prefix. */
+const below = (file: SafetensorsFile, prefix: string, rename = (name: string) => name): WeightSource => ({
+  has: (name) => file.has(prefix + rename(name)),
+  read: (name) => file.read(prefix + rename(name)),
+});
+
+/** A tiny model by timm's architecture, whose name says all but the size. */
+function timmConfig(
+  architecture: string,
+  file: Record<string, unknown>,
+  tiny: Record<string, number>,
+): VisionModelConfig {
+  const config = parseModelConfig({ architecture, ...file });
+  return {
+    ...config,
+    imageSize: [16, 16],
+    patchSize: [4, 4],
+    hiddenSize: 16,
+    layers: 2,
+    heads: 2,
+    intermediateSize: 40,
+    ...tiny,
+  };
+}
+
+const huggingFace = (name: string) => parseModelConfig(JSON.parse(read(`${name}.json`).toString()));
+
+const cases: readonly [name: string, config: VisionModelConfig][] = [
+  ...["vit", "dino", "deit-distilled", "deit-one-head", "mae", "dinov2", "dinov2-swiglu", "dinov2-registers"].map(
+    (name): [string, VisionModelConfig] => [name, huggingFace(name)],
+  ),
+  ["clip", huggingFace("clip")],
+  ["clip-tower", huggingFace("clip-tower")],
+  ["timm-vit", timmConfig("vit_tiny_patch16_224", { num_classes: 3 }, {})],
+  ["timm-mean", timmConfig("vit_tiny_patch16_224", { num_classes: 3, global_pool: "avg" }, {})],
+  ["timm-deit3", timmConfig("deit3_small_patch16_224", { num_classes: 3 }, {})],
+  [
+    "timm-dinov2-giant",
+    timmConfig("vit_giant_patch14_reg4_dinov2", { num_classes: 0 }, { registerTokens: 3, intermediateSize: 32 }),
+  ],
+  [
+    "timm-no-class-token",
+    { ...timmConfig("vit_tiny_patch16_224", { num_classes: 3, global_pool: "avg" }, {}), classToken: false },
+  ],
+];
+
+const backends: readonly [string, () => Promise<Backend>][] = [
+  ["CPU", async () => createCpuBackend()],
+  ["ONNX Runtime, native", () => createOnnxBackend({ device: "cpu" })],
+];
+
+async function run(backend: Backend, config: VisionModelConfig, weights: WeightSource, x: HostTensor) {
+  const [batch, , height, width] = x.shape as [number, number, number, number];
+  const outputs = { lastHiddenState: true };
+  const model = await createVisionModel({ config, imageSize: [height, width], weights, backend, outputs });
+  const alone = await createVisionModel({ config: model.config, weights, backend });
+  try {
+    const output = await model.run({ pixelValues: x.data, batch });
+    // Without the hidden state the last block computes only what the head reads.
+    const { logits, embedding } = await alone.run({ pixelValues: x.data, batch });
+    return { output, alone: { logits, ...(embedding && { embedding }) } };
+  } finally {
+    await model.dispose();
+    await alone.dispose();
+  }
+}
+
+function expectNear(actual: HostTensor | undefined, expected: HostTensor, within: number): void {
+  expect(actual?.shape).toEqual(expected.shape);
+  const difference = expected.data.map((value, i) => Math.abs(actual!.data[i]! - value) / (1 + Math.abs(value)));
+  expect(Math.max(...difference)).toBeLessThan(within);
+}
+
+describe.each(backends)("on %s", (_backend, create) => {
+  describe.each(cases)("%s computes what its reference computes", (name, config) => {
+    const fixture = parseSafetensors(read(`${name}.safetensors`), name);
+    const weights = below(fixture, "weights.");
+
+    it.each(["trained", "larger", "smaller"])("at the %s size", async (size) => {
+      const backend = await create();
+      const { output, alone } = await run(backend, config, weights, pixels.read(size));
+      await backend.dispose();
+      const wanted = (tensor: string) => `runs.${size}.${tensor}`;
+      const stored: Record<string, (from: Partial<VisionOutput>) => HostTensor | undefined> = {
+        logits: ({ logits }) => logits,
+        embedding: ({ embedding }) => embedding,
+        last_hidden_state: ({ lastHiddenState }) => lastHiddenState,
+      };
+      const found = Object.entries(stored).filter(([tensor]) => fixture.has(wanted(tensor)));
+      expect(found).toHaveLength(1);
+      for (const [tensor, of] of found) {
+        const expected = fixture.read(wanted(tensor));
+        expectNear(of(output), expected, 1e-4);
+        if (tensor !== "last_hidden_state") expectNear(of(alone), expected, 1e-4);
+      }
+    });
+  });
+});
+
+describe("names of transformers 5, as its modules have them", () => {
+  /** Asked for the new name, finds the weight under the one that checkpoints are saved with. */
+  const renamed = (rules: readonly (readonly [RegExp, string])[]) => (name: string) =>
+    rules.reduce((old, [now, before]) => old.replace(now, before), name);
+  const attention = [
+    [/attention\.([qkv])_proj/, "attention.attention.$1_proj"],
+    [/q_proj/, "query"],
+    [/k_proj/, "key"],
+    [/v_proj/, "value"],
+    [/attention\.o_proj/, "attention.output.dense"],
+  ] as const;
+  const vit = [
+    ...attention,
+    [/\blayers\./, "encoder.layer."],
+    [/mlp\.fc1/, "intermediate.dense"],
+    [/mlp\.fc2/, "output.dense"],
+  ] as const;
+
+  it.each([
+    ["vit", vit],
+    ["deit-distilled", vit],
+    ["mae", vit],
+    ["dinov2", attention],
+    ["dinov2-registers", attention],
+  ] as const)("%s", async (name, rules) => {
+    const fixture = parseSafetensors(read(`${name}.safetensors`), name);
+    const old = below(fixture, "weights.");
+    const translate = renamed(rules);
+    // Only the new names exist.
+    const weights: WeightSource = {
+      has: (asked) => (translate(asked) !== asked || !isOld.test(asked)) && old.has(translate(asked)),
+      read: (asked) => old.read(translate(asked)),
+    };
+    const x = pixels.read("trained");
+    const backend = createCpuBackend();
+    const config = huggingFace(name);
+    const [now, before] = [await run(backend, config, weights, x), await run(backend, config, old, x)];
+    expect(weights.has(oldQuery(name))).toBe(false);
+    expect(now.output.lastHiddenState).toEqual(before.output.lastHiddenState);
+  });
+  const isOld = /attention\.attention\.|attention\.output|encoder\.layer\.\d+\.(intermediate|output|layernorm)/;
+  const oldQuery = (name: string) =>
+    `${{ vit: "vit.", "deit-distilled": "deit.", mae: "", dinov2: "dinov2.", "dinov2-registers": "dinov2_with_registers." }[name]}encoder.layer.0.attention.attention.query.weight`;
+});
+
+describe("interpolatePositions", () => {
+  const file = parseSafetensors(read("interpolation.safetensors"), "interpolation");
+  const resized = file.names.filter((name) => name !== "table");
+
+  it.each(resized)("%s equals PyTorch's within 1e-5", (name) => {
+    const [method, size] = name.split(".") as ["bicubic" | "bicubic-antialiased", string];
+    const to = size.split("x").map(Number) as [number, number];
+    const data = interpolatePositions(file.read("table").data, [5, 7], to, method);
+    expectNear({ shape: [to[0] * to[1], 2], data }, file.read(name), 1e-5);
+  });
+
+  it("knows both methods at five sizes", () => {
+    expect(resized).toHaveLength(10);
+  });
+});
+
+describe("withImageSize", () => {
+  const config = huggingFace("vit");
+
+  it("keeps the grid of the stored table, however often the size changes", () => {
+    const twice = withImageSize(withImageSize(config, [24, 20]), [8, 8]);
+    expect(twice).toMatchObject({ imageSize: [8, 8], positionGrid: [4, 4] });
+    expect(withImageSize(config, [16, 16])).toEqual({ ...config, positionGrid: [4, 4] });
+  });
+
+  it.each([
+    [[18, 16], "patch_size 4x4 does not divide image_size 18x16"],
+    [[0, 16], "image size must be two whole numbers"],
+    [[16.5, 16], "image size must be two whole numbers"],
+    [[8000, 8000], "patches are more than"],
+  ] as const)("refuses %j", (size, message) => {
+    expect(() => withImageSize(config, size)).toThrow(expect.objectContaining({ code: "INVALID_CONFIG" }));
+    expect(() => withImageSize(config, size)).toThrow(message);
+  });
+});
+
+it("a model without class token is refused a reduction", async () => {
+  const [, config] = cases.find(([name]) => name === "timm-no-class-token")!;
+  const fixture = parseSafetensors(read("timm-no-class-token.safetensors"), "timm-no-class-token");
+  const weights = below(fixture, "weights.");
+  const reduction = { layers: [0], tokensRemoved: 3, threshold: "prune" } as const;
+  const attempt = createVisionModel({ config, weights, backend: createCpuBackend(), reduction });
+  await expect(attempt).rejects.toMatchObject({
+    code: "INVALID_REDUCTION",
+    message: expect.stringContaining("no class token"),
+  });
+});
