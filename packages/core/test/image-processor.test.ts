@@ -250,8 +250,38 @@ describe("resizeAndCrop", () => {
     expect(processedSize({ width: width!, height: height! }, config({ size }))).toEqual(expected);
   });
 
+  // As timm's ResizeKeepRatio: width and height are divided by the smaller of their ratios to the target.
+  it.each([
+    [
+      [500, 375],
+      [80, 40],
+      [80, 60],
+    ],
+    [
+      [375, 500],
+      [80, 40],
+      [80, 107],
+    ],
+    [
+      [61, 47],
+      [40, 80],
+      [104, 80],
+    ],
+    [
+      [30, 20],
+      [60, 40],
+      [60, 40],
+    ],
+  ])("%o pixels cover %o at %o", ([width, height], target, [toWidth, toHeight]) => {
+    const covering = { width: target[0]!, height: target[1]! };
+    const resized = processedSize({ width: width!, height: height! }, { ...config({}), size: { covering } });
+    expect(resized).toEqual({ width: toWidth, height: toHeight });
+  });
+
   it("refuses pictures so narrow that an edge would explode or vanish", () => {
     const line = { width: 1, height: 1000 };
+    const covering = { width: 256, height: 128 };
+    expect(() => processedSize(line, { ...config({}), size: { covering } })).toThrow("would become 256x256000");
     expect(() => processedSize(line, config({ size: { shortest_edge: 256 } }))).toThrow(
       "image: 1x1000 would become 256x256000; edges must be from 1 to 8192: crop it first",
     );

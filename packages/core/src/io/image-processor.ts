@@ -17,8 +17,14 @@ export interface ImageSize {
 
 export type ResampleFilter = "nearest" | "bilinear" | "bicubic" | "lanczos";
 
-/** A size to stretch to; or the length of the shorter edge, with the most that the other edge may become. */
-export type ResizeTarget = ImageSize | { readonly shortestEdge: number; readonly longestEdge?: number };
+/**
+ * A size to stretch to; the length of the shorter edge, with the most that the other edge may become; or a size to cover
+ * without changing the proportions, as timm does for crops that are not square.
+ */
+export type ResizeTarget =
+  | ImageSize
+  | { readonly shortestEdge: number; readonly longestEdge?: number }
+  | { readonly covering: ImageSize };
 
 type Rgb = readonly [red: number, green: number, blue: number];
 
@@ -209,7 +215,8 @@ export function processedSize(size: ImageSize, config: ImageProcessorConfig): Im
 /** Truncates and rounds where transformers does. */
 function resizedSize(size: ImageSize, { doResize, size: target }: ImageProcessorConfig): ImageSize {
   if (!doResize) return size;
-  if (!("shortestEdge" in target)) return target;
+  if ("width" in target) return target;
+  if ("covering" in target) return coveringSize(size, target.covering);
   const short = Math.min(size.width, size.height);
   const long = Math.max(size.width, size.height);
   const { shortestEdge, longestEdge = Number.POSITIVE_INFINITY } = target;
@@ -220,7 +227,18 @@ function resizedSize(size: ImageSize, { doResize, size: target }: ImageProcessor
   const newLong = Math.trunc((exactShort * long) / short);
   const resized =
     size.width < size.height ? { width: newShort, height: newLong } : { width: newLong, height: newShort };
-  if (newShort < 1 || newLong > maxEdge)
+  return checkResized(size, resized);
+}
+
+/** The smallest size with the proportions of `size` that covers `target`. */
+function coveringSize(size: ImageSize, target: ImageSize): ImageSize {
+  const ratio = Math.min(size.width / target.width, size.height / target.height);
+  return checkResized(size, { width: Math.round(size.width / ratio), height: Math.round(size.height / ratio) });
+}
+
+/** @throws PptError INVALID_IMAGE where a long and narrow picture would grow beyond measure or vanish. */
+function checkResized(size: ImageSize, resized: ImageSize): ImageSize {
+  if (Math.min(resized.width, resized.height) < 1 || Math.max(resized.width, resized.height) > maxEdge)
     invalidImage(
       `${showSize(size)} would become ${showSize(resized)}; edges must be from 1 to ${maxEdge}: crop it first`,
     );
