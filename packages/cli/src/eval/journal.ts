@@ -57,14 +57,14 @@ export function openJournal(path: string, header: JournalHeader): Journal {
   }
 }
 
+/** What every journal begins with. */
+const firstWords = '{"journal":"ppt-vit eval",';
+
 /** What a journal holds, and how many bytes of it are whole lines. @throws PptError INVALID_INPUT */
 export function parseJournal(
   content: Uint8Array,
   path: string,
 ): { readonly found?: JournalHeader; readonly done: readonly BatchEntry[]; readonly bytes: number } {
-  const end = content.lastIndexOf(0x0a) + 1;
-  const lines = new TextDecoder().decode(content.subarray(0, end)).split("\n").slice(0, -1);
-  if (lines.length === 0) return { done: [], bytes: 0 };
   const damaged = (line: number, cause?: unknown): never => {
     throw new PptError(
       "INVALID_INPUT",
@@ -72,6 +72,14 @@ export function parseJournal(
       { cause },
     );
   };
+  const end = content.lastIndexOf(0x0a) + 1;
+  const text = new TextDecoder().decode(content);
+  if (end === 0) {
+    // Not even the first line is whole. It is still ours, or somebody else's file.
+    if (!text.startsWith(firstWords) && !firstWords.startsWith(text)) damaged(0);
+    return { done: [], bytes: 0 };
+  }
+  const lines = text.slice(0, text.lastIndexOf("\n")).split("\n");
   const parsed = lines.map((text, line) => {
     try {
       return JSON.parse(text) as unknown;

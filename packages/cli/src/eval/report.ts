@@ -18,13 +18,17 @@ export type ReportFrame = Pick<EvalReport, "settings" | "shard" | "tokens" | "gm
 /** The document but for the facts of its run. Equal frames and records give equal documents. */
 export function reportOf(frame: ReportFrame, unordered: readonly PictureRecord[]): Omit<EvalReport, "run"> {
   const records = [...unordered].sort((a, b) => a.index - b.index);
-  const { labels } = frame;
+  const { settings, shard, tokens, gmacs, labels } = frame;
   const classes = classSummaries(records, labels);
   const present = new Set(classes.map(({ label }) => label));
   return {
     evaluation: "ppt-vit eval",
     version: 1,
-    ...frame,
+    settings,
+    shard,
+    tokens,
+    gmacs,
+    labels,
     summary: summaryOf(records),
     classes,
     classesWithoutPictures: labels.filter((_, label) => !present.has(label)),
