@@ -2,10 +2,11 @@
 import type { PptError } from "@ppt-vit/core";
 import { type Classification, fromPretrained, type ImageClassifier, isFailure } from "@ppt-vit/pipeline";
 import { expandInputs } from "./inputs.js";
+import { loadOptions, type ModelFlags } from "./model-options.js";
 import { progressBar } from "./progress.js";
 import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
 
-export interface ClassifyFlags extends ReductionFlags {
+export interface ClassifyFlags extends ReductionFlags, ModelFlags {
   readonly model: string;
   readonly backend: string;
   readonly top: number;
@@ -27,6 +28,7 @@ export async function classifyCommand(inputs: readonly string[], flags: Classify
   const failures: Failure[] = [...notFound];
   for (const failure of notFound) warn(failure.error);
   const classifier = await fromPretrained(flags.model, {
+    ...loadOptions(flags.model, flags),
     backend: flags.backend,
     reduction: reductionOf(flags),
     verify: flags.verify,

@@ -3,14 +3,15 @@ import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
 import { PptError, publishedReduction, type VisionModelConfig } from "@ppt-vit/core";
-import { readCheckpoint } from "@ppt-vit/pipeline";
-import { fillFolder, modelFolder, showBytes } from "./model-folder.js";
+import { checkpointFolder, readCheckpoint } from "@ppt-vit/pipeline";
+import { fillFolder, showBytes } from "./model-folder.js";
+import { loadOptions, type ModelFlags } from "./model-options.js";
 import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
 
 export const exportDtypes = ["fp32", "fp16"] as const;
 export type ExportDtype = (typeof exportDtypes)[number];
 
-export interface ExportFlags extends ReductionFlags {
+export interface ExportFlags extends ReductionFlags, ModelFlags {
   readonly model: string;
   readonly out: string;
   readonly dtype: readonly ExportDtype[];
@@ -29,9 +30,10 @@ interface Written {
 export async function exportCommand(flags: ExportFlags): Promise<void> {
   if (flags.withSourceMap && !flags.ppt)
     throw new PptError("INVALID_OPTION", "--with-source-map shows what the reduction did: leave out --no-ppt");
-  const source = modelFolder(flags.model);
+  const loading = loadOptions(flags.model, flags);
+  const source = await checkpointFolder(flags.model, loading);
   const written = await fillFolder(flags.out, flags, async (folder) => {
-    const { config, weights, reduction: own } = await readCheckpoint(flags.model);
+    const { config, weights, reduction: own } = await readCheckpoint(flags.model, loading);
     const { exportOnnx } = await import("@ppt-vit/backend-onnx");
     const given = reductionOf(flags);
     const reduction = given === false ? undefined : { ...(own ?? publishedReduction), ...given };
@@ -63,7 +65,8 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
       } else {
         const name = `${tritonName(flags.model)}${suffix}`;
         await write(`${name}/config.pbtxt`, tritonConfig(name, config, model));
-        await write(`${name}/labels.txt`, config.labels.map((label) => `${label.replaceAll(/\s+/g, " ")}\n`).join(""));
+        const labels = config.labels.map((label) => `${label.replaceAll(/\s+/g, " ")}\n`);
+        if (labels.length > 0) await write(`${name}/labels.txt`, labels.join(""));
         await write(`${name}/1/model.onnx`, model.bytes, model);
       }
     }
@@ -78,17 +81,12 @@ const tritonName = (model: string) => basename(resolve(model)).replaceAll(/[^\w.
  * A model's `config.pbtxt` (Triton, "Model Configuration"). With a `max_batch_size` the dimensions are given without the
  * batch; `dynamic_batching` with its defaults joins the requests that wait.
  */
-function tritonConfig(name: string, config: VisionModelConfig, { outputs, metadata }: OnnxExport): string {
-  const { tokens } = metadata;
-  const dims: Readonly<Record<string, readonly (number | undefined)[]>> = {
-    logits: [config.labels.length],
-    source: [tokens.at(-1), tokens[0]],
-  };
+function tritonConfig(name: string, config: VisionModelConfig, { outputs, shapes }: OnnxExport): string {
   const output = outputs.map(
     (output) => `  {
     name: "${output}"
     data_type: TYPE_FP32
-    dims: [ ${dims[output]!.join(", ")} ]${output === "logits" ? '\n    label_filename: "labels.txt"' : ""}
+    dims: [ ${shapes[output]!.slice(1).join(", ")} ]${output === "logits" ? '\n    label_filename: "labels.txt"' : ""}
   }`,
   );
   return `name: "${name}"

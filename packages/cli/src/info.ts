@@ -11,11 +11,14 @@ import {
   parseReduction,
   publishedReduction,
   type ReductionConfig,
-  specialTokens,
+  sizeOf,
   tokenCount,
   type VisionModelConfig,
+  weightShapes,
 } from "@ppt-vit/core";
-import { modelFolder, showBytes } from "./model-folder.js";
+import { checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
+import { showBytes } from "./model-folder.js";
+import { loadOptions, type ModelFlags } from "./model-options.js";
 
 interface OnnxFile extends OnnxSummary {
   readonly file: string;
@@ -51,8 +54,12 @@ interface BlockReport {
   readonly gmacs: { readonly unreduced: number; readonly reduced: number };
 }
 
-export async function infoCommand(source: string, { json }: { readonly json: boolean }): Promise<void> {
-  const report = await inspect(source, modelFolder(source));
+/** Of a model of the Hub its settings are downloaded, and no weights. */
+export async function infoCommand(
+  source: string,
+  { json, ...flags }: ModelFlags & { readonly json: boolean },
+): Promise<void> {
+  const report = await inspect(source, await checkpointFolder(source, loadOptions(source, flags)));
   process.stdout.write(`${json ? JSON.stringify(report, null, 2) : text(report)}\n`);
 }
 
@@ -64,10 +71,14 @@ async function inspect(source: string, folder: string): Promise<Report> {
   const config = files.includes("config.json") ? await readJson(folder, "config.json") : undefined;
   if (config === undefined && onnx.length === 0)
     throw new PptError("NOT_FOUND", `${folder}: neither a config.json nor an .onnx file: this is no model folder`);
-  const model = config === undefined ? undefined : await modelReport(folder, files, config, onnx);
-  const kind = files.includes("model.safetensors") ? "checkpoint" : "export";
+  // What is on the Hub has weights there, whether or not they are in the cache.
+  const hasWeights = sourceKind(source) === "hub" || files.some((file) => weightFiles.test(file));
+  const model = config === undefined ? undefined : await modelReport(folder, files, config, onnx, hasWeights);
+  const kind = hasWeights ? "checkpoint" : "export";
   return { folder: source, kind, ...(model && { model }), onnx };
 }
+
+const weightFiles = /^model\.safetensors(\.index\.json)?$/;
 
 /** Files of the folder and of two levels below it, which is where exports keep theirs. */
 async function filesIn(folder: string, levels = 2): Promise<string[]> {
@@ -98,14 +109,15 @@ async function modelReport(
   files: readonly string[],
   json: unknown,
   onnx: readonly OnnxFile[],
+  hasWeights: boolean,
 ): Promise<ModelReport> {
   const { labels, ...geometry } = parseModelConfig(json);
   const config = { labels, ...geometry };
-  const { reduction, from } = await reductionOf(folder, files, config, onnx);
+  const { reduction, from } = await reductionOf(folder, files, config, onnx, hasWeights);
   const [before, after] = [modelCost(config), modelCost(config, reduction)];
   const gmacsOf = ({ attentionMacs, mlpMacs }: (typeof before.blocks)[number]) => (attentionMacs + mlpMacs) / 1e9;
   return {
-    family: String((json as { model_type?: unknown }).model_type),
+    family: familyOf(json as { model_type?: unknown; architecture?: unknown }),
     geometry: { ...geometry, tokens: tokenCount(config) },
     parameters: parameterCount(config),
     reduction: reduction ?? null,
@@ -127,13 +139,14 @@ async function reductionOf(
   files: readonly string[],
   config: VisionModelConfig,
   onnx: readonly OnnxFile[],
+  hasWeights: boolean,
 ): Promise<{ reduction?: ReductionConfig; from: ReductionSource }> {
   const exported = onnx.find((file) => file.export)?.export;
   if (exported) return { ...(exported.reduction && { reduction: exported.reduction }), from: "onnx" };
   if (files.includes("reduction.json"))
     return { reduction: parseReduction(await readJson(folder, "reduction.json")), from: "reduction.json" };
   // Other people's ONNX files are what they are; only weights can still be reduced.
-  if (!files.includes("model.safetensors")) return { from: "none" };
+  if (!hasWeights) return { from: "none" };
   try {
     modelCost(config, publishedReduction);
     return { reduction: publishedReduction, from: "published" };
@@ -143,16 +156,15 @@ async function reductionOf(
   }
 }
 
-/** Weights and biases of the classifier. */
+/** Hugging Face's `model_type`, or timm's `architecture`. */
+const familyOf = ({ model_type, architecture }: { model_type?: unknown; architecture?: unknown }): string =>
+  String(model_type ?? architecture ?? "vit");
+
+/** Weights and biases; the running statistics of a batch norm are neither. */
 function parameterCount(config: VisionModelConfig): number {
-  const { hiddenSize: C, intermediateSize: I, layers, channels, patchSize, qkvBias, labels, distillationHead } = config;
-  const embedding = C * channels * patchSize[0] * patchSize[1] + C;
-  const positions = tokenCount(config) * C + specialTokens(config) * C;
-  const attention = 4 * C * C + (qkvBias ? 4 : 1) * C;
-  const mlp = 2 * C * I + I + C;
-  const norms = 4 * C;
-  const heads = (distillationHead ? 2 : 1) * (C * labels.length + labels.length);
-  return embedding + positions + layers * (attention + mlp + norms) + 2 * C + heads;
+  return Object.entries(weightShapes(config))
+    .filter(([name]) => !name.includes(".running_"))
+    .reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
 }
 
 async function readJson(folder: string, file: string): Promise<unknown> {
@@ -189,13 +201,18 @@ function modelLines({ family, geometry, parameters, reduction, reductionFrom, gm
     published: " (the published setting; there is no reduction.json)",
     none: "",
   };
+  const read: Readonly<Record<VisionModelConfig["pooling"], string>> = {
+    class: "the class token",
+    mean: "the mean of the patches",
+    "class+mean": "the class token and the mean of the patches",
+  };
   const cells = (...columns: (string | number)[]) => columns.map((cell) => String(cell).padStart(12)).join("");
   return [
     `  family           ${family}`,
     `  image            ${imageSize.join(" x ")}, patches of ${patchSize.join(" x ")}, ${tokens} tokens`,
-    `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${pooling === "mean" ? "the mean of the patches" : "the class token"}`,
+    `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${read[pooling]}`,
     `  parameters       ${(parameters / 1e6).toFixed(2)} million`,
-    `  labels           ${labels.length}: ${labels.slice(0, 5).join(", ")}${labels.length > 5 ? ", ..." : ""}`,
+    `  labels           ${labels.length === 0 ? "none: no classifier, features only" : `${labels.length}: ${labels.slice(0, 5).join(", ")}${labels.length > 5 ? ", ..." : ""}`}`,
     `  reduction        ${describe(reduction)}${origin[reductionFrom]}`,
     `  GMACs            ${gmacs.unreduced.toFixed(3)} unreduced, ${gmacs.reduced.toFixed(3)} with this reduction`,
     "",

@@ -1,17 +1,8 @@
-/** Folders that hold models: which one a name stands for, and how a new one is written so that nothing half-made stays. */
+/** Folders that hold models: how a new one is written so that nothing half-made stays. */
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { isPptError, PptError } from "@ppt-vit/core";
-import { demoModelUrl } from "@ppt-vit/demo-model";
-
-/** `demo`, or a path; told apart by form, as in @ppt-vit/pipeline. @throws PptError INVALID_OPTION */
-export function modelFolder(source: string): string {
-  if (source === "demo") return fileURLToPath(demoModelUrl);
-  if (/^\.{1,2}([/\\]|$)/.test(source) || isAbsolute(source)) return source;
-  throw new PptError("INVALID_OPTION", `'${source}' is neither 'demo' nor a path: write ./${source} for a folder`);
-}
 
 /** `22.2 MB` */
 export function showBytes(bytes: number): string {

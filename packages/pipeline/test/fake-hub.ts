@@ -40,6 +40,8 @@ export interface FakeHub {
   readonly seen: Seen[];
   /** The next requests whose address matches meet these, one each, in this order. */
   fail(address: RegExp, ...faults: Fault[]): void;
+  /** The next requests whose address matches are answered only when so many of them have come. */
+  gather(address: RegExp, count: number): void;
   /**
    * Closes the connections that stall. A client that sees a connection break may drop what it had not read yet; so it is
    * for the test to say when.
@@ -61,6 +63,7 @@ export async function startHub(models: Readonly<Record<string, FakeModel>> = {})
   const all = new Map(Object.entries(models));
   const seen: Seen[] = [];
   const stalled: ServerResponse[] = [];
+  let gathering: { readonly address: RegExp; readonly count: number; readonly waiting: (() => void)[] } | undefined;
   const faults: { address: RegExp; fault: Fault }[] = [];
   let taken = 0;
 
@@ -73,8 +76,16 @@ export async function startHub(models: Readonly<Record<string, FakeModel>> = {})
       seen.push({ host, path, range, authorization });
       const at = faults.findIndex(({ address }) => address.test(`${host}${path}`));
       const fault = at < 0 ? {} : faults.splice(at, 1)[0]!.fault;
-      send(response, range, find(path, request), fault);
-      if (fault.stallAfter !== undefined) stalled.push(response);
+      const answer = () => {
+        send(response, range, find(path, request), fault);
+        if (fault.stallAfter !== undefined) stalled.push(response);
+      };
+      if (!gathering?.address.test(`${host}${path}`)) return answer();
+      gathering.waiting.push(answer);
+      if (gathering.waiting.length < gathering.count) return;
+      const { waiting } = gathering;
+      gathering = undefined;
+      for (const one of waiting) one();
     });
 
   const storage = answering("storage", (path) => {
@@ -110,6 +121,9 @@ export async function startHub(models: Readonly<Record<string, FakeModel>> = {})
     models: all,
     seen,
     fail: (address, ...added) => void faults.push(...added.map((fault) => ({ address, fault }))),
+    gather(address, count) {
+      gathering = { address, count, waiting: [] };
+    },
     cutStalled() {
       for (const response of stalled.splice(0)) response.destroy();
     },
@@ -169,7 +183,7 @@ function send(response: ServerResponse, range: string | undefined, found: Answer
 function allowOrigins(request: IncomingMessage, response: ServerResponse): void {
   response.setHeader("access-control-allow-origin", request.headers.origin ?? "*");
   response.setHeader("access-control-allow-headers", "authorization, range");
-  response.setHeader("access-control-expose-headers", "x-repo-commit, x-error-code, etag, content-range");
+  response.setHeader("access-control-expose-headers", "x-repo-commit, x-error-code, etag, content-range, retry-after");
 }
 
 async function listen(server: Server): Promise<string> {
