@@ -41,6 +41,7 @@ export { describeReduction } from "./reduction/describe.js";
 export { isPolicyName, type PolicyName, policyNames } from "./reduction/policies.js";
 export type { Policy } from "./reduction/policy.js";
 export { publishedReduction, reductionPreset, reductionPresetNames } from "./reduction/presets.js";
+export { restoreTokens, type TokenState } from "./reduction/restore.js";
 export type { ReductionPlan, ReductionStage } from "./reduction/schedule.js";
 export {
   completeReduction,

@@ -62,6 +62,18 @@ export interface VisionOutput {
   readonly lastHiddenState?: HostTensor;
   /** [B, N', N0], 1 where output token i contains input token j, where asked for. */
   readonly source?: HostTensor;
+  /** [B, C] after the final norm, where asked for and the model has a class token. */
+  readonly classToken?: HostTensor;
+  /**
+   * [B, C], the mean of the patch tokens weighted by size (evenly without proportional attention) after the final norm;
+   * normalised after the mean where the head does so. Where asked for.
+   */
+  readonly meanToken?: HostTensor;
+  /**
+   * [B, patches, C], as `lastHiddenState` but with a row for every patch, where asked for: the value of the token that
+   * contains it, or, where it was pruned, of the token that did so last, before the stage that pruned it.
+   */
+  readonly denseFeatures?: HostTensor;
 }
 
 export interface VisionModel {
@@ -138,7 +150,8 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
       if (bad >= 0) throw new PptError("INVALID_INPUT", `run: pixelValues holds ${pixelValues[bad]} at element ${bad}`);
 
       const results = await executable.run({ pixel_values: { shape: [batch, ...imageShape], data: pixelValues } });
-      const { last_hidden_state: lastHiddenState, embedding } = results;
+      const { embedding, last_hidden_state: lastHiddenState, class_token: classToken } = results;
+      const { mean_token: meanToken, dense_features: denseFeatures } = results;
       const stages = plan.stages.map((stage, index) => stageReport(stage, `stages.${index}`, results, batch));
       const source = outputs.source ? (results.source ?? stages.at(-1)?.source ?? identityMaps(batch, N0)) : undefined;
       return {
@@ -148,6 +161,9 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
         size: results.size ?? hostTensor([batch, N0], () => 1),
         ...(lastHiddenState && { lastHiddenState }),
         ...(source && { source }),
+        ...(classToken && { classToken }),
+        ...(meanToken && { meanToken }),
+        ...(denseFeatures && { denseFeatures }),
       };
     },
 

@@ -2,12 +2,13 @@
 import type { Ops, Program, Tensor, Tensors } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { reductionStage } from "../reduction/compress.js";
+import { prunedTokens, spreadTokens } from "../reduction/restore.js";
 import type { ReductionPlan } from "../reduction/schedule.js";
 import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { parametersOf } from "./parameters.js";
 import { embedPatches } from "./stem.js";
 
-/** What a model returns besides the logits. Each costs a readback; `lastHiddenState` also a full last block. */
+/** What a model returns besides the logits. Each costs a readback, and all but `source` and `scores` a full last block. */
 export interface OutputOptions {
   /** Tokens after the last block and the final norm. */
   readonly lastHiddenState?: boolean;
@@ -15,6 +16,10 @@ export interface OutputOptions {
   readonly source?: boolean | "stages";
   /** Significance scores of each stage. */
   readonly scores?: boolean;
+  /** The class token, and the mean of the patch tokens. */
+  readonly pooled?: boolean;
+  /** A vector for every patch, whatever became of its token. */
+  readonly denseFeatures?: boolean;
 }
 
 /** Parameters of one block, found under `blocks.i.`. */
@@ -27,11 +32,14 @@ interface State<T extends Tensor> {
   readonly size?: T | undefined;
   /** [B or 1, N, N0], only where asked for. */
   readonly source?: T | undefined;
+  /** [B, N0, C], what was pruned so far as it was before, 0 elsewhere. Only where dense features are asked for. */
+  readonly pruned?: T | undefined;
 }
 
 /**
- * pixel_values [B, 3, H, W] -> logits [B, labels], or embedding [B, C or projection] where there is no classifier; size [B, N'] and `stages.i.{variance,pooled,scores,source}` where
- * tokens are reduced; last_hidden_state [B, N', C] and source [B, N', N0] where asked for.
+ * pixel_values [B, 3, H, W] -> logits [B, labels], or embedding [B, C or projection] where there is no classifier;
+ * size [B, N'] and `stages.i.{variance,pooled,scores,source}` where tokens are reduced; last_hidden_state [B, N', C],
+ * source [B, N', N0], class_token [B, C], mean_token [B, C] and dense_features [B, patches, C] where asked for.
  */
 export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wanted: OutputOptions): Program {
   const { heads, layers, layerNormEpsilon: epsilon } = config;
@@ -44,14 +52,16 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       { prefix: `stages.${index}`, reduce: reductionStage(stage, heads) },
     ]),
   );
+  const followsTokens = wanted.source || wanted.denseFeatures;
   const identity =
-    wanted.source && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
+    followsTokens && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
   // A classifier reads only the first rows after the last block: compute no others there. Exact, not an approximation.
   const headRows = config.distillationHead ? 2 : 1;
   // LV-ViT's second head reads all patches; published with PPT is the class token's alone.
   const dense = config.denseHead === true && config.labels.length > 0 && plan.stages.length === 0;
-  const headReadsAll = wanted.lastHiddenState === true || config.pooling !== "class" || dense;
+  const tokensWanted = wanted.lastHiddenState || wanted.pooled || wanted.denseFeatures;
+  const headReadsAll = tokensWanted || config.pooling !== "class" || dense;
 
   function embed<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, pixels: T): T {
     // The special tokens are zero rows here; the table holds each of them with its position already added.
@@ -99,10 +109,16 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       values,
     });
 
+    const pruned =
+      wanted.denseFeatures && reduced?.source
+        ? ops.scope("pruned", () => prunedTokens(ops, { x, source: state.source }, reduced.source!))
+        : undefined;
+
     return {
       x: ops.scope("mlp", () => mlp(ops, p, reduced?.x ?? x)),
       size: reduced ? reduced.size : state.size,
       source: reduced ? reduced.source : state.source,
+      pruned: pruned && state.pruned ? ops.add(state.pruned, pruned) : (pruned ?? state.pruned),
       report: reduction && {
         [`${reduction.prefix}.variance`]: reduced?.variance,
         [`${reduction.prefix}.pooled`]: reduced?.pooled,
@@ -133,22 +149,44 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     return { features: ops.add(ops.pad(first, 2, 0, C), ops.pad(mean, 2, C, 0)), tokens };
   }
 
+  /** Each patch with the last known value of its token: S^T x at the end, and what was pruned before. */
+  function restored<T extends Tensor>(ops: Ops<T>, state: State<T>): T {
+    const held = spreadTokens(ops, state);
+    return ops.slice(state.pruned ? ops.add(held, state.pruned) : held, 1, special, N0);
+  }
+
+  /** What is asked for besides what the head gives. `tokens` are those after the last block as they are reported. */
+  function features<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>, tokens: T) {
+    const norm = (x: T) => ops.layerNorm(x, params["norm.weight"]!, params["norm.bias"]!, epsilon);
+    // A head that pools first normalises its mean, and no token.
+    const poolsFirst = config.pooling === "mean";
+    const classToken = () => norm(ops.slice(state.x, 1, 0, 1));
+    const mean = () => (poolsFirst ? norm(meanOfPatches(ops, state)) : meanOfPatches(ops, { ...state, x: tokens }));
+    const patches = () => (poolsFirst ? restored(ops, state) : norm(restored(ops, state)));
+    return {
+      last_hidden_state: wanted.lastHiddenState ? tokens : undefined,
+      class_token: wanted.pooled && config.classToken !== false ? withoutMiddle(ops, classToken()) : undefined,
+      mean_token: wanted.pooled ? withoutMiddle(ops, mean()) : undefined,
+      dense_features: wanted.denseFeatures ? patches() : undefined,
+    };
+  }
+
   function head<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
-    const { features, tokens } = pooled(ops, params, state);
+    const { features: read, tokens } = pooled(ops, params, state);
     const classify = (x: T, name: string) => ops.linear(x, params[`${name}.weight`]!, params[`${name}.bias`]);
-    const lastHiddenState = wanted.lastHiddenState ? tokens : undefined;
+    const more = features(ops, params, state, tokens);
     if (config.labels.length === 0) {
-      const embedding = config.projection ? classify(features, "projection") : features;
-      return { embedding: withoutMiddle(ops, embedding), lastHiddenState };
+      const embedding = config.projection ? classify(read, "projection") : read;
+      return { embedding: withoutMiddle(ops, embedding), ...more };
     }
-    let logits = classify(features, "head");
+    let logits = classify(read, "head");
     if (config.distillationHead)
       logits = ops.div(ops.add(logits, classify(ops.slice(tokens, 1, 1, 2), "distillationHead")), 2);
     if (dense) {
       const patches = classify(ops.slice(tokens, 1, special, tokens.shape[1]!), "denseHead");
       logits = ops.add(logits, ops.div(ops.max(patches, 1), 2));
     }
-    return { logits: withoutMiddle(ops, logits), lastHiddenState };
+    return { logits: withoutMiddle(ops, logits), ...more };
   }
 
   return <T extends Tensor>(ops: Ops<T>, params: Tensors<T>, inputs: Tensors<T>) => {
@@ -168,13 +206,11 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       state = next;
       for (const [name, x] of Object.entries(report ?? {})) add(name, x);
     }
-    const { logits, embedding, lastHiddenState } = ops.scope("head", () => head(ops, params, state));
-    add("logits", logits);
-    add("embedding", embedding);
-    add("last_hidden_state", lastHiddenState);
+    const named = ops.scope("head", () => head(ops, params, state));
+    for (const [name, x] of Object.entries(named)) add(name, x);
     add("size", state.size && withoutLast(ops, state.size));
     // With a source map after every stage, the last of them is this one.
-    add("source", wanted.source === "stages" ? undefined : state.source);
+    add("source", wanted.source === true ? state.source : undefined);
     return outputs;
   };
 }

@@ -3,7 +3,7 @@ import { PptError } from "../errors.js";
 import { parseReduction, planReduction, type ReductionConfig } from "../reduction/schedule.js";
 import { show } from "../show.js";
 import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
-import type { VisionModel } from "./model.js";
+import type { VisionModel, VisionOutput } from "./model.js";
 
 /** What a model is verified against. */
 export interface VerificationRecord {
@@ -11,8 +11,11 @@ export interface VerificationRecord {
   readonly seed: number;
   /** `null` for the unreduced model. */
   readonly reduction: ReductionConfig | null;
+  /** Of a model without a classifier its embedding. */
   readonly logits: readonly number[];
 }
+
+const answerOf = ({ logits, embedding }: VisionOutput): Float32Array => (embedding ?? logits).data;
 
 export interface Verification {
   /** Largest difference between logits, relative to the largest recorded one. */
@@ -50,12 +53,12 @@ export async function recordVerification(
     protectedTokens: specialTokens(config),
   });
   for (let seed = 1; seed <= seedsTried; seed++) {
-    const { logits, stages } = await model.run({ pixelValues: verificationInput(config, seed), batch: 1 });
+    const output = await model.run({ pixelValues: verificationInput(config, seed), batch: 1 });
     const clear = plan.stages.every(({ threshold }, i) => {
       if (typeof threshold === "string") return true;
-      return Math.abs(stages[i]!.variances[0]! - threshold) > decisionMargin * threshold;
+      return Math.abs(output.stages[i]!.variances[0]! - threshold) > decisionMargin * threshold;
     });
-    if (clear) return { seed, reduction: reduction ?? null, logits: Array.from(logits.data) };
+    if (clear) return { seed, reduction: reduction ?? null, logits: Array.from(answerOf(output)) };
   }
   throw new PptError(
     "INVALID_INPUT",
@@ -72,11 +75,11 @@ export async function verifyModel(
   { seed, logits: recorded }: VerificationRecord,
   tolerance: number,
 ): Promise<Verification> {
-  const { logits } = await model.run({ pixelValues: verificationInput(model.config, seed), batch: 1 });
-  if (recorded.length !== logits.data.length)
-    throw new PptError("VERIFICATION_FAILED", `${logits.data.length} logits, ${recorded.length} were recorded`);
+  const logits = answerOf(await model.run({ pixelValues: verificationInput(model.config, seed), batch: 1 }));
+  if (recorded.length !== logits.length)
+    throw new PptError("VERIFICATION_FAILED", `${logits.length} logits, ${recorded.length} were recorded`);
   const largest = recorded.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const distances = recorded.map((value, i) => Math.abs(logits.data[i]! - value));
+  const distances = recorded.map((value, i) => Math.abs(logits[i]! - value));
   const difference = distances.reduce((most, distance) => Math.max(most, distance), 0) / largest;
   // Negated, so that NaN fails too.
   if (distances.some(Number.isNaN) || !(difference <= tolerance))
