@@ -28,10 +28,15 @@ type Binary = keyof typeof binaryOperators;
 
 const castTargets: Readonly<Record<DType, number>> = { float32: 1, float16: 10, bool: 9 };
 
-/** The shape other than their own in which two tensors of one shape can be combined, if that saves a reshape. */
+const isNumber = (x: OnnxTensor): boolean => x.host !== undefined && x.shape.length === 0;
+
+/**
+ * The shape other than their own in which two tensors can be combined, if that saves a reshape: both have one shape, or
+ * one is a number. Fewer nodes, and patterns that graph optimisers look for, such as that of GELU, stay whole.
+ */
 function commonStorage(a: OnnxTensor, b: OnnxTensor): Shape | undefined {
-  if (!a.name || !b.name || !sameShape(a.shape, b.shape)) return undefined;
-  return [a, b].find(needsReshape)?.stored;
+  const fits = isNumber(a) || isNumber(b) || (a.name && b.name && sameShape(a.shape, b.shape));
+  return fits ? [a, b].find(needsReshape)?.stored : undefined;
 }
 
 /** A node that maps each element by itself, so that it takes them as they lie. */
@@ -80,7 +85,7 @@ export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
       const outType = op === "greater" || op === "equal" ? "bool" : dtype;
       if (a.host && b.host) return constantOf(foldBinary(a, b, shape, fold), shape, outType);
       const stored = commonStorage(a, b);
-      const inputs = [a, b].map((x) => inputName(graph, stored ? { ...x, shape: stored } : x, dtype));
+      const inputs = [a, b].map((x) => inputName(graph, stored && x.name ? { ...x, shape: stored } : x, dtype));
       return { ...recorded(graph.node(opType, inputs), stored ?? shape, outType), shape };
     };
   }

@@ -81,7 +81,8 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   /** softmax(q k^T scale + log size): q [B, M, C], k [B, N, C] -> [B, H, M, N] */
   function attentionWeights(q: T, k: T, { heads, scale, logSize }: AttentionOptions<T>): T {
     const keys = splitHeads(k, heads, [0, 2, 3, 1]);
-    const logits = ops.matMul(splitHeads(ops.mul(q, scale), heads), keys);
+    // Next to the product: graph optimisers then make the scale part of it.
+    const logits = ops.matMul(ops.mul(splitHeads(q, heads), scale), keys);
     if (!logSize) return softmax(logits);
     const [B, N] = logSize.shape as [number, number];
     return softmax(ops.add(logits, ops.cast(ops.reshape(logSize, [B, 1, 1, N]), logits.dtype)));

@@ -1,0 +1,40 @@
+/** What ONNX Runtime's optimiser makes of a graph in standard operators: it looks for patterns, and they must be whole. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { exportOnnx } from "@ppt-vit/backend-onnx";
+import { tinyConfig } from "@ppt-vit/conformance";
+import { randomWeights, weightsFrom } from "@ppt-vit/core";
+import * as ort from "onnxruntime-node";
+import { expect, test } from "vitest";
+import { decodeModel } from "../src/proto.js";
+
+const weights = weightsFrom(randomWeights(tinyConfig, 1));
+const reduction = { layers: [0], tokensRemoved: 3, threshold: { scaleFree: 0.6 } } as const;
+
+/** Operators after ONNX Runtime has optimised the file for its CPU provider, with how often each occurs. */
+async function optimised(bytes: Uint8Array): Promise<Map<string, number>> {
+  const folder = mkdtempSync(join(tmpdir(), "ppt-optimised-"));
+  try {
+    const file = join(folder, "model.onnx");
+    const session = await ort.InferenceSession.create(bytes, { optimizedModelFilePath: file, logSeverityLevel: 3 });
+    await session.release();
+    const counts = new Map<string, number>();
+    for (const { opType } of decodeModel(readFileSync(file)).graph.node)
+      counts.set(opType, (counts.get(opType) ?? 0) + 1);
+    return counts;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test.each([undefined, reduction])(
+  "GELU and the scaled product become one node each, reduction %o",
+  async (reducing) => {
+    const { bytes } = exportOnnx({ config: tinyConfig, weights, reduction: reducing, portable: true });
+    const operators = await optimised(bytes);
+    expect(operators.get("Gelu")).toBe(tinyConfig.layers);
+    expect(operators.get("Erf")).toBeUndefined();
+    expect(operators.get("FusedMatMul")).toBeGreaterThanOrEqual(tinyConfig.layers);
+  },
+);
