@@ -83,34 +83,43 @@ export async function* runInBatches<Input, Fetched, Result extends object>(
   const read = (start: number) =>
     Promise.all(inBatch(start).map((input) => attempt(input, () => pictures.fetch(input, options))));
 
-  /** Hands a batch's pictures to the decoder's threads. What it gives becomes the model's input on this one. */
-  async function startDecoding(start: number, fetched: Awaited<ReturnType<typeof read>>) {
-    const decoding = inBatch(start).map(async (input, i): Promise<Attempt<Prepared, Input>> => {
-      const one = fetched[i]!;
-      if (one.failure) return one;
-      return attempt(input, async () => {
-        const image = await pictures.decode(one.done, pictures.nameOf(input), options);
-        const pixels = new Float32Array(imageLength);
-        processImageInto(image, preprocessing, pixels);
-        return trace ? { pixels, image: resizeAndCrop(image, preprocessing) } : { pixels };
-      });
-    });
-    const ready = Promise.all(decoding);
+  /** Hands a picture to the decoder's threads. */
+  function startDecoding(input: Input, fetched: Attempt<Fetched, Input>): Promise<Attempt<RgbImage, Input>> {
+    const { done, failure } = fetched;
+    if (failure) return Promise.resolve({ failure });
+    const decoding = attempt(input, () => pictures.decode(done, pictures.nameOf(input), options));
     // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
-    ready.catch(() => {});
-    return { ready };
+    decoding.catch(() => {});
+    return decoding;
+  }
+
+  async function prepare(input: Input, { done: image, failure }: Attempt<RgbImage, Input>) {
+    if (failure) return { failure };
+    return attempt(input, async (): Promise<Prepared> => {
+      const pixels = new Float32Array(imageLength);
+      processImageInto(image, preprocessing, pixels);
+      return trace ? { pixels, image: resizeAndCrop(image, preprocessing) } : { pixels };
+    });
   }
 
   // While the model computes one batch, the next is decoded on other threads. It was read from files before that: a
   // runtime may keep this thread for the whole run, and then nothing that has to come back to it moves.
-  let decoding = await startDecoding(0, await read(0));
+  let decoding = (await read(0)).map((fetched, i) => startDecoding(inputs[i]!, fetched));
   let reading = read(batch);
   for (let start = 0; start < inputs.length; start += batch) {
     signal?.throwIfAborted();
-    const prepared = await decoding.ready;
-    decoding = await startDecoding(start + batch, await reading);
+    const next = await reading;
     reading = read(start + 2 * batch);
     reading.catch(() => {});
+    const nextDecoding: typeof decoding = [];
+    const prepared: Attempt<Prepared, Input>[] = [];
+    for (const [i, input] of inBatch(start).entries()) {
+      const decoded = await decoding[i]!;
+      // One decoded picture makes room for another: the decoder has work while this thread resizes.
+      if (i < next.length) nextDecoding.push(startDecoding(inputs[start + batch + i]!, next[i]!));
+      prepared.push(await prepare(input, decoded));
+    }
+    decoding = nextDecoding;
 
     const good = prepared.flatMap(({ done }) => (done ? [done] : []));
     const run = good.length > 0 ? await runBatch(model, good) : undefined;
