@@ -19,9 +19,10 @@ const addOutputOptions = (command: Command): Command =>
     .option("--json", "print the result as one JSON document on stdout", false);
 
 export function addEvalCommands(program: Command, modelDescription: string): void {
+  // So that an option behind `eval merge` is that command's own.
+  program.enablePositionalOptions();
   const evaluation = program
     .command("eval")
-    // So that an option behind `merge` is its own.
     .enablePositionalOptions()
     .description("measure accuracy, agreement with the unreduced model, and speed on labelled pictures")
     .argument("<dataset>", "a folder with a folder of pictures for each class, or a labels file (.csv, .tsv, .json)")

@@ -1,0 +1,215 @@
+/** `ppt-vit eval` as a real process: killed and resumed, in shards, on bad input. */
+import { spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root, run } from "../scripts/workspace.mjs";
+
+const main = join(root, "packages/cli/dist/main.js");
+const demo = join(root, "packages/demo-model");
+
+let home: string;
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), "ppt-vit-eval-"));
+  await makeTree();
+});
+afterAll(() => rmSync(home, { recursive: true }));
+
+/** 120 pictures of the demo model's 48 classes: PNG and JPEG, large and small, upright and wide. */
+async function makeTree(): Promise<void> {
+  const sources = ["samples", "fixtures/eval"].flatMap((folder) =>
+    readdirSync(join(demo, folder)).map((name) => join(demo, folder, name)),
+  );
+  expect(sources).toHaveLength(48);
+  for (let i = 0; i < 120; i++) {
+    const source = sources[i % sources.length]!;
+    const folder = join(home, "tree", basename(source, ".png").replace(/^\d+_/, ""));
+    mkdirSync(folder, { recursive: true });
+    if (i % 3 === 0) cpSync(source, join(folder, `${i}.png`));
+    else {
+      const [width, height] = i % 3 === 1 ? [300, 200] : [90, 120];
+      await sharp(source)
+        .resize(width, height, { fit: "fill" })
+        .jpeg()
+        .toFile(join(folder, `${i}.jpg`));
+    }
+  }
+}
+
+async function evaluate(...args: string[]) {
+  const { code, stdout, output } = await run(process.execPath, [main, "eval", ...args], { cwd: home });
+  // A bare stack trace is never an answer.
+  expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+  return { code, stdout, stderr: output.replace(stdout, "") };
+}
+
+const settings = ["--backend", "onnx-cpu", "--batch", "2"];
+
+/** A result without what may differ between two runs. */
+function resultOf(file: string) {
+  const { run: facts, ...result } = JSON.parse(readFileSync(join(home, file), "utf8"));
+  expect(facts.seconds.total).toBeGreaterThan(0);
+  return JSON.stringify(result);
+}
+
+const linesOf = (file: string) => readFileSync(join(home, file), "utf8").split("\n").length - 1;
+
+/** Starts an evaluation and kills it once its journal has `lines` lines, in whatever it is doing then. */
+function killAfter(lines: number, out: string): Promise<NodeJS.Signals | null> {
+  const journal = `${out}.journal.jsonl`;
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [main, "eval", "tree", ...settings, "-o", out], {
+      cwd: home,
+      stdio: "ignore",
+    });
+    const watcher = watch(home, (_, name) => {
+      if (name === journal && linesOf(journal) >= lines) child.kill("SIGKILL");
+    });
+    child.on("close", (_, signal) => {
+      watcher.close();
+      resolve(signal);
+    });
+  });
+}
+
+describe("an evaluation", () => {
+  test("killed three times and resumed gives what an uninterrupted one gives, and so do shards", {
+    timeout: 300_000,
+  }, async () => {
+    const whole = await evaluate("tree", ...settings, "-o", "whole.json", "--report", "whole.html");
+    expect(whole.code, whole.stderr).toBe(0);
+    expect(whole.stdout).toContain("120 pictures of 48 classes, model demo on onnx-cpu, tokens 197 -> 147 -> 97 -> 49");
+    expect(whole.stdout).toMatch(/waiting for decoding \d+\.\d\d % of the time/);
+    expect(readFileSync(join(home, "whole.html"), "utf8")).toContain("<h2>Classes</h2>");
+    const report = JSON.parse(readFileSync(join(home, "whole.json"), "utf8"));
+    expect(report.summary).toMatchObject({ pictures: 120, failed: 0 });
+    expect(report.summary.agreement.share).toBeGreaterThan(0.9);
+    expect(report.summary.unreduced.top5).toBeGreaterThan(0.9);
+    expect(report.gmacs.reduced).toBeCloseTo(0.798, 3);
+    expect(linesOf("whole.json.journal.jsonl")).toBe(61);
+
+    for (let i = 0, lines = 1; i < 3; i++) {
+      lines += 1 + Math.floor(10 * Math.random());
+      expect(await killAfter(lines, "killed.json")).toBe("SIGKILL");
+      expect(linesOf("killed.json.journal.jsonl")).toBeLessThan(61);
+      expect(readdirSync(home)).not.toContain("killed.json");
+      lines = linesOf("killed.json.journal.jsonl");
+    }
+    const resumed = await evaluate("tree", ...settings, "-o", "killed.json");
+    expect(resumed.stderr).toMatch(/going on with killed\.json\.journal\.jsonl: \d+ of 60 batches are done/);
+    expect(resultOf("killed.json")).toBe(resultOf("whole.json"));
+
+    for (const shard of ["1/3", "2/3", "3/3"])
+      expect((await evaluate("tree", ...settings, "--shard", shard, "-o", `shard-${shard[0]}.json`)).code).toBe(0);
+    const merged = await evaluate("merge", "shard-3.json", "shard-1.json", "shard-2.json", "-o", "merged.json");
+    expect(merged.code, merged.stderr).toBe(0);
+    expect(resultOf("merged.json")).toBe(resultOf("whole.json"));
+
+    // Finished, the same call only reads its journal; for other settings it is refused, and says which.
+    const again = await evaluate("tree", ...settings, "-o", "whole.json");
+    expect(again.code).toBe(0);
+    expect(resultOf("whole.json")).toBe(resultOf("merged.json"));
+    const other = await evaluate(
+      "tree",
+      "--backend",
+      "onnx-cpu",
+      "--batch",
+      "4",
+      "--threshold",
+      "pool",
+      "-o",
+      "whole.json",
+    );
+    expect(other.code).toBe(2);
+    expect(other.stderr).toMatch(
+      /made for other settings .*"threshold":0\.001\} there, .*"threshold":"pool"\} here; batch 2 there, 4 here/,
+    );
+    const part = await evaluate("merge", "shard-1.json", "shard-3.json", "-o", "part.json");
+    expect(part.stderr).toContain("of 3 shards, 2 are missing");
+    expect(part.code).toBe(2);
+  });
+
+  test("lists what cannot be read and counts the rest; labels come from a file, too", async () => {
+    const samples = join(demo, "samples");
+    cpSync(samples, join(home, "some"), { recursive: true });
+    writeFileSync(join(home, "some", "broken.png"), readFileSync(join(samples, "000_dog.png")).subarray(0, 2000));
+    writeFileSync(join(home, "some", "empty.jpg"), "");
+    await sharp(join(samples, "000_dog.png"))
+      .resize(2000, 9)
+      .png()
+      .toFile(join(home, "some", "wide.png"));
+    writeFileSync(
+      join(home, "some", "labels.csv"),
+      "file,label\n000_dog.png,dog\nbroken.png,cat\nempty.jpg,cat\n001_cat.png,Cat\nmissing.png,cat\nwide.png,dog\n039_umbrella.png,umbrella\n",
+    );
+    const { code, stdout, stderr } = await evaluate("some/labels.csv", "--json", "--no-agreement", ...settings);
+    expect(code).toBe(1);
+    const { summary, failures, classes, classesWithoutPictures, pictures } = JSON.parse(stdout);
+    expect(summary).toMatchObject({ pictures: 7, failed: 3 });
+    expect(summary).not.toHaveProperty("agreement");
+    expect(failures.map(({ file, code }: { file: string; code: string }) => [file, code])).toEqual([
+      ["broken.png", "INVALID_IMAGE"],
+      ["empty.jpg", "INVALID_IMAGE"],
+      ["missing.png", "NOT_FOUND"],
+    ]);
+    expect(stderr).toContain("empty.jpg: the file is empty [INVALID_IMAGE]");
+    // Named as classify names them.
+    const right = pictures.filter(({ rank }: { rank: number }) => rank === 0).map(({ file }: { file: string }) => file);
+    expect(right).toEqual(expect.arrayContaining(["000_dog.png", "001_cat.png", "039_umbrella.png"]));
+    expect(classes.map(({ name, pictures, failed }: Record<string, unknown>) => [name, pictures, failed])).toEqual([
+      ["dog", 2, 0],
+      ["cat", 4, 3],
+      ["umbrella", 1, 0],
+    ]);
+    expect(classesWithoutPictures).toHaveLength(45);
+  });
+
+  test("takes a share of the pictures from all classes, and knows identifiers from a file", async () => {
+    cpSync(join(home, "tree", "dog"), join(home, "wordnet", "n02084071"), { recursive: true });
+    cpSync(join(home, "tree", "cat"), join(home, "wordnet", "n02121808"), { recursive: true });
+    writeFileSync(join(home, "classes.txt"), "n02084071 dog\nn02121808 cat\n");
+    const { code, stdout, stderr } = await evaluate(
+      ...["wordnet", "--classes", "classes.txt", "--limit", "2", "--no-ppt", "--json", ...settings],
+    );
+    expect(code, stderr).toBe(0);
+    const { pictures, settings: used } = JSON.parse(stdout);
+    expect(pictures.map(({ label }: { label: number }) => label)).toEqual([0, 1]);
+    expect(used).toMatchObject({ reduction: null, agreement: false, limit: 2 });
+    expect((await evaluate("wordnet")).stderr).toContain("WordNet identifiers: give the file that explains them");
+  });
+});
+
+describe("a wrong call ends with code 2 and says what to do", () => {
+  beforeAll(() => {
+    mkdirSync(join(home, "empty"));
+    mkdirSync(join(home, "nothing", "dog"), { recursive: true });
+    mkdirSync(join(home, "unknown", "unicorn"), { recursive: true });
+    cpSync(join(home, "tree", "dog"), join(home, "unknown", "unicorn"), { recursive: true });
+    writeFileSync(join(home, "other.json"), "{}");
+    writeFileSync(join(home, "taken.json.journal.jsonl"), "a diary\n");
+  });
+
+  test.each([
+    [["empty"], "empty: an empty dataset: expected a folder of pictures for each class"],
+    [["nothing"], "nothing: no pictures (.jpg"],
+    [["missing"], "missing: cannot be read (ENOENT) [NOT_FOUND]"],
+    [["unknown"], 'unknown: 1 of 1 labels match no class of the model: "unicorn". The model has 48 classes, 0 to 47'],
+    [["tree", "--shard", "3/2"], "expected I/N, as in 1/8 to 8/8"],
+    [["tree", "--shard", "0/2"], "expected I/N, as in 1/8 to 8/8"],
+    [["tree", "--limit", "0"], "expected a whole number of at least 1"],
+    [["tree", "--no-ppt", "--threshold", "pool"], "--no-ppt contradicts the reduction options"],
+    [["tree", "--backend", "gpu"], "unknown backend 'gpu'"],
+    [["tree", "--layers", "12"], "layer 12 does not exist"],
+    [["tree", "-o", "nowhere/x.json"], "nowhere/x.json.journal.jsonl: cannot be written (ENOENT) [WRITE_FAILED]"],
+    [["tree", "-o", "taken.json"], "taken.json.journal.jsonl: line 1 is not of a journal of ppt-vit eval"],
+    [["merge", "other.json", "-o", "x.json"], "other.json: not a result of ppt-vit eval"],
+    [["merge", "gone.json", "-o", "x.json"], "gone.json: cannot be read (ENOENT)"],
+    [["merge", "other.json"], "required option '-o, --out <file>' not specified"],
+  ])("%j", async (args, says) => {
+    const { code, stdout, stderr } = await evaluate(...args);
+    expect(stderr).toContain(says);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+});
