@@ -19,6 +19,7 @@ import {
   type WeightSource,
 } from "@ppt-vit/core";
 import type { HubOptions } from "./hub/options.js";
+import { parseTextEmbeddings, type TextEmbeddings, textEmbeddingsFile } from "./zero-shot.js";
 
 export interface Checkpoint {
   /** `demo`, or the id, folder or address as it was given. */
@@ -30,6 +31,8 @@ export interface Checkpoint {
   readonly reduction?: ReductionConfig;
   /** The checkpoint's own `verification.json`, where it has one. */
   readonly verification?: readonly VerificationRecord[];
+  /** Of CLIP: the checkpoint's own `text_embeddings.safetensors`, where it has one. */
+  readonly textEmbeddings?: TextEmbeddings;
 }
 
 export interface ReadFileOptions {
@@ -63,7 +66,11 @@ export type ProgressInfo =
       readonly loaded: number;
       readonly total: number;
     }
-  | { readonly status: "ready"; readonly task: "image-classification"; readonly model: string };
+  | {
+      readonly status: "ready";
+      readonly task: "image-classification" | "image-feature-extraction";
+      readonly model: string;
+    };
 
 export interface LoadOptions extends HubOptions {
   readonly signal?: AbortSignal | undefined;
@@ -92,6 +99,7 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
     parsingOptional("reduction.json", "INVALID_REDUCTION", parseReduction),
     parsingOptional("verification.json", "INVALID_CONFIG", parseVerificationRecords),
   ]);
+  const texts = config.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
   return {
     name: files.name,
     config,
@@ -99,6 +107,7 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
     weights: await readWeights(files, options),
     ...(reduction && { reduction }),
     ...(verification && { verification }),
+    ...(texts && { textEmbeddings: parseTextEmbeddings(texts, `${folder}/${textEmbeddingsFile}`) }),
   };
 }
 

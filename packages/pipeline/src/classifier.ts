@@ -1,4 +1,5 @@
 /** Pictures in, labels out. The same in Node and browsers. */
+import { PptError, type VisionOutput } from "@ppt-vit/core";
 import { type BatchOptions, type PictureResult, type Pictures, requireCount, runInBatches } from "./batches.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
@@ -11,9 +12,12 @@ import {
   rowOf,
   topLabels,
 } from "./result.js";
+import { type TextEmbeddings, textEmbeddingsFile, zeroShotLogits } from "./zero-shot.js";
 
 export interface PretrainedOptions extends ModelOptions {
   readonly task?: "image-classification";
+  /** Labels for CLIP: see `parseTextEmbeddings`. Default: the checkpoint's own `text_embeddings.safetensors`. */
+  readonly textEmbeddings?: TextEmbeddings;
 }
 
 export interface ClassifyOptions extends BatchOptions {
@@ -23,7 +27,7 @@ export interface ClassifyOptions extends BatchOptions {
 
 export interface ImageClassifier<Input> extends ModelFacts {
   readonly labels: readonly string[];
-  /** @throws PptError INVALID_IMAGE, NOT_FOUND, INVALID_OPTION, DISPOSED */
+  /** @throws PptError INVALID_IMAGE, NOT_FOUND, INVALID_OPTION, NOT_FINITE, DISPOSED */
   classify(input: Input, options?: ClassifyOptions): Promise<Classification<Input>>;
   /**
    * Classifies many pictures in batches, decoding ahead while the model runs, in the order of `inputs`. A picture that
@@ -39,16 +43,25 @@ export interface ImageClassifier<Input> extends ModelFacts {
 
 /**
  * A classifier from a checkpoint that `read` brings.
- * @throws PptError what `read` throws, INVALID_WEIGHTS, INVALID_REDUCTION, UNKNOWN_BACKEND, BACKEND_UNAVAILABLE,
- * VERIFICATION_FAILED
+ * @throws PptError what `read` throws, INVALID_CONFIG, INVALID_OPTION, INVALID_WEIGHTS, INVALID_REDUCTION,
+ * UNKNOWN_BACKEND, BACKEND_UNAVAILABLE, VERIFICATION_FAILED
  */
 export async function createClassifier<Input, Fetched>(
   read: (options: LoadOptions) => Promise<Checkpoint>,
   options: PretrainedOptions,
   loadPictures: () => Promise<Pictures<Input, Fetched>>,
 ): Promise<ImageClassifier<Input>> {
-  const loaded = await loadModel(read, options, loadPictures, { task: "image-classification" });
-  const { labels } = loaded.checkpoint.config;
+  const { task = "image-classification", textEmbeddings } = options;
+  if (task !== "image-classification")
+    throw new PptError(
+      "INVALID_OPTION",
+      `task must be 'image-classification' or 'image-feature-extraction', got ${JSON.stringify(task satisfies never)}`,
+    );
+  const loaded = await loadModel(read, options, loadPictures, {
+    task,
+    check: (checkpoint) => void labelling(checkpoint, textEmbeddings),
+  });
+  const { labels, logitsOf } = labelling(loaded.checkpoint, textEmbeddings);
 
   async function* classifyAll(
     inputs: readonly Input[],
@@ -56,7 +69,7 @@ export async function createClassifier<Input, Fetched>(
   ): AsyncGenerator<PictureResult<Input, Labels> | PictureFailure<Input>> {
     requireCount("topK", topK);
     yield* runInBatches(loaded, inputs, batching, (output, row): Labels | undefined => {
-      const logits = rowOf(output.logits, row);
+      const logits = logitsOf(output, row);
       return allFinite(logits) ? { labels: topLabels(logits, labels, topK), logits } : undefined;
     });
   }
@@ -67,4 +80,31 @@ export async function createClassifier<Input, Fetched>(
     classifyAll,
     dispose: loaded.dispose,
   };
+}
+
+interface Labelling {
+  readonly labels: readonly string[];
+  /** [labels], of picture `row` of a run. */
+  logitsOf(output: VisionOutput, row: number): Float32Array;
+}
+
+/** A checkpoint's own classifier, or CLIP's comparison with texts. @throws PptError INVALID_OPTION, INVALID_CONFIG */
+function labelling({ name, config, textEmbeddings: own }: Checkpoint, given: TextEmbeddings | undefined): Labelling {
+  const refuse = (message: string): never => {
+    throw new PptError("INVALID_OPTION", `${name}: ${message}`);
+  };
+  const { labels, projection } = config;
+  if (given && projection === undefined) refuse("textEmbeddings are for CLIP with its projection: leave them out");
+  if (labels.length > 0) return { labels, logitsOf: ({ logits }, row) => rowOf(logits, row) };
+
+  const embedInstead = "load it with task 'image-feature-extraction' (ppt-vit embed)";
+  if (projection === undefined) return refuse(`has no classifier: ${embedInstead}`);
+  const texts =
+    given ??
+    own ??
+    refuse(
+      `CLIP names pictures by texts: pass textEmbeddings (--text-embeddings), put ${textEmbeddingsFile} beside config.json, or ${embedInstead}`,
+    );
+  const logitsOf = zeroShotLogits(texts, projection);
+  return { labels: texts.labels, logitsOf: ({ embedding }, row) => logitsOf(rowOf(embedding!, row)) };
 }

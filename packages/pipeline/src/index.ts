@@ -2,10 +2,20 @@ export { backendNames, createBackend } from "./backends.js";
 export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
 export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
 export { decodeImage, type ImageInput } from "./decode.js";
+export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./feature-extractor.js";
 export { type CheckpointSource, checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./folder.js";
 export { type DecodeOptions, imageExtensions } from "./formats.js";
 export type { HubOptions } from "./hub/options.js";
-export { type Classification, fromPretrained, type ImageClassifier, type PictureFailure } from "./node.js";
+export {
+  type Classification,
+  type DenseFeatures,
+  type Embedding,
+  type FeatureExtractor,
+  fromPretrained,
+  type ImageClassifier,
+  type PictureFailure,
+} from "./node.js";
+export type { ImageSizeOption } from "./resolution.js";
 export { type ImageStage, isFailure, type LabelProbability, topLabels } from "./result.js";
 export {
   type BackendChoice,
@@ -26,3 +36,4 @@ export {
   tokenPicture,
 } from "./visualize/render.js";
 export { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./visualize/sheet.js";
+export { parseTextEmbeddings, type TextEmbeddings } from "./zero-shot.js";

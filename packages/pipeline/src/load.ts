@@ -5,13 +5,14 @@ import {
   modelCost,
   type OutputOptions,
   parseReduction,
+  patchGrid,
   publishedReduction,
   type ReductionConfig,
 } from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
 import type { PictureModel, Pictures } from "./batches.js";
 import type { Checkpoint, LoadOptions, ProgressInfo } from "./checkpoint.js";
-import { checkPreprocessing } from "./resolution.js";
+import { atImageSize, checkPreprocessing, type ImageSizeOption } from "./resolution.js";
 import { selectBackend } from "./select-backend.js";
 import { type ModelVerification, verifyCheckpoint } from "./verify.js";
 
@@ -27,6 +28,12 @@ export interface ModelOptions extends LoadOptions {
    * `false` runs the unreduced model.
    */
   readonly reduction?: Partial<ReductionConfig> | false | undefined;
+  /**
+   * Pictures of another size than the checkpoint's, in pixels: `384`, or `[height, width]`. Positions are interpolated as
+   * the model's family does it, preprocessing follows, and shares and counts of the reduction apply to the tokens there
+   * then are.
+   */
+  readonly imageSize?: ImageSizeOption | undefined;
   /**
    * Compare the logits of a known input before anything else is computed: some GPU drivers give wrong numbers without a
    * word. Takes one run of the model; for a checkpoint without `verification.json` also one on the plain CPU backend.
@@ -88,7 +95,7 @@ export async function loadModel<Input, Fetched>(
     if (backend !== wanted) await backend.dispose();
   };
   try {
-    const checkpoint = await read(options);
+    const checkpoint = atImageSize(await read(options), options.imageSize);
     const { config, weights, preprocessing } = checkpoint;
     const reduction =
       options.reduction === false
@@ -118,7 +125,7 @@ export async function loadModel<Input, Fetched>(
         reduction,
         ...(verification && { verification }),
         tokens: model.tokens,
-        patches: [config.imageSize[0] / config.patchSize[0], config.imageSize[1] / config.patchSize[1]],
+        patches: patchGrid(config),
         gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
       },
       async dispose() {

@@ -1,12 +1,23 @@
 /** The pipeline in Node: checkpoints in folders, picture files decoded by sharp. */
+import type { LoadOptions } from "./checkpoint.js";
 import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "./classifier.js";
 import { type ImageInput, loadDecoder, nameOf, readImage } from "./decode.js";
+import {
+  createFeatureExtractor,
+  type DenseFeatures as Dense,
+  type Embedding as Embedded,
+  type FeatureExtractor as Extractor,
+  type FeatureExtractorOptions,
+} from "./feature-extractor.js";
 import { type CheckpointSource, readCheckpoint } from "./folder.js";
-import type { PictureFailure as Failure, Classification as Result } from "./result.js";
+import type { PictureFailure as Failure, Classification as Labelled } from "./result.js";
 
-export type Classification = Result<ImageInput>;
+export type Classification = Labelled<ImageInput>;
+export type Embedding = Embedded<ImageInput>;
+export type DenseFeatures = Dense<ImageInput>;
 export type PictureFailure = Failure<ImageInput>;
 export type ImageClassifier = OfInput<ImageInput>;
+export type FeatureExtractor = Extractor<ImageInput>;
 
 /**
  * Loads a checkpoint with token reduction: `demo`, or a folder (`./deit-small`) with `config.json`,
@@ -14,10 +25,15 @@ export type ImageClassifier = OfInput<ImageInput>;
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION, UNKNOWN_BACKEND,
  * BACKEND_UNAVAILABLE, VERIFICATION_FAILED
  */
-export function fromPretrained(source: CheckpointSource, options: PretrainedOptions = {}): Promise<ImageClassifier> {
-  return createClassifier<ImageInput, Uint8Array>(
-    (loading) => readCheckpoint(source, loading),
-    options,
-    async () => ({ nameOf, fetch: readImage, decode: await loadDecoder() }),
-  );
+export function fromPretrained(source: CheckpointSource, options: FeatureExtractorOptions): Promise<FeatureExtractor>;
+export function fromPretrained(source: CheckpointSource, options?: PretrainedOptions): Promise<ImageClassifier>;
+export function fromPretrained(
+  source: CheckpointSource,
+  options: PretrainedOptions | FeatureExtractorOptions = {},
+): Promise<ImageClassifier | FeatureExtractor> {
+  const read = (loading: LoadOptions) => readCheckpoint(source, loading);
+  const loadPictures = async () => ({ nameOf, fetch: readImage, decode: await loadDecoder() });
+  return options.task === "image-feature-extraction"
+    ? createFeatureExtractor<ImageInput, Uint8Array>(read, options, loadPictures)
+    : createClassifier<ImageInput, Uint8Array>(read, options, loadPictures);
 }

@@ -1,17 +1,67 @@
-/** Whether preprocessing gives the pictures that a model reads. */
-import { PptError } from "@ppt-vit/core";
+/** The size of a model's pictures: whether preprocessing gives it, and both at another size than the checkpoint's. */
+import { type ImageProcessorConfig, type ImageSize, PptError, withImageSize } from "@ppt-vit/core";
 import type { Checkpoint } from "./checkpoint.js";
+
+/** In pixels; one number for square pictures. */
+export type ImageSizeOption = number | readonly [height: number, width: number];
+
+/**
+ * The checkpoint for pictures of another size. The model's positions are interpolated as its family does it; the crop of
+ * the preprocessing becomes this size, and what is resized before it keeps its ratio to the crop. Numbers that were
+ * recorded at the old size are dropped. Without a size, families that leave it to the preprocessing have that of theirs.
+ * @throws PptError INVALID_CONFIG where patches do not fill the size
+ */
+export function atImageSize(checkpoint: Checkpoint, imageSize: ImageSizeOption | undefined): Checkpoint {
+  const { config, preprocessing } = checkpoint;
+  if (imageSize === undefined) {
+    const own = config.sizeFromPreprocessing ? pictureSize(preprocessing) : undefined;
+    return own ? { ...checkpoint, config: withImageSize(config, [own.height, own.width]) } : checkpoint;
+  }
+  const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
+  const { verification: _, ...rest } = checkpoint;
+  return {
+    ...rest,
+    config: withImageSize(config, [height, width]),
+    preprocessing: resizedPreprocessing(preprocessing, height, width),
+  };
+}
+
+/** Size of all pictures behind the preprocessing; undefined where it depends on the picture. */
+function pictureSize({ doCenterCrop, cropSize, doResize, size }: ImageProcessorConfig): ImageSize | undefined {
+  if (doCenterCrop) return cropSize;
+  return doResize && "width" in size ? size : undefined;
+}
+
+function resizedPreprocessing(config: ImageProcessorConfig, height: number, width: number): ImageProcessorConfig {
+  const { doResize, size, doCenterCrop, cropSize } = config;
+  // Without a crop it is a fixed size that sets that of the pictures.
+  if (!doCenterCrop) return doResize && "width" in size ? { ...config, size: { height, width } } : config;
+  // Rounded down, as timm and the published checkpoints for 384 pixels do: 256 to 224 is 438 to 384.
+  const down = (edge: number) => Math.floor((edge * height) / cropSize.height);
+  const across = (edge: number) => Math.floor((edge * width) / cropSize.width);
+  const adapted = { ...config, cropSize: { height, width } };
+  if ("width" in size) return { ...adapted, size: { height: down(size.height), width: across(size.width) } };
+  const edges = "covering" in size ? size.covering : { height: size.shortestEdge, width: size.shortestEdge };
+  const covering = { height: down(edges.height), width: across(edges.width) };
+  if (covering.height !== covering.width) return { ...adapted, size: { covering } };
+  const longestEdge = "longestEdge" in size ? size.longestEdge : undefined;
+  return {
+    ...adapted,
+    size: { shortestEdge: covering.height, ...(longestEdge !== undefined && { longestEdge: down(longestEdge) }) },
+  };
+}
 
 /** @throws PptError INVALID_CONFIG where the processor's output is not what the model reads. */
 export function checkPreprocessing({ name, config, preprocessing }: Checkpoint): void {
   const fail = (message: string): never => {
     throw new PptError("INVALID_CONFIG", `${name}: ${message}`);
   };
-  const { doCenterCrop, cropSize, doResize, size } = preprocessing;
-  const output = doCenterCrop ? cropSize : doResize && "width" in size ? size : undefined;
+  const output = pictureSize(preprocessing);
   const [H, W] = config.imageSize;
   if (!output) fail(`preprocessor_config.json leaves the size to the picture, config.json asks for ${H} x ${W}`);
   else if (output.height !== H || output.width !== W)
-    fail(`preprocessor_config.json makes ${output.height} x ${output.width} pixels, config.json asks for ${H} x ${W}`);
+    fail(
+      `preprocessor_config.json makes ${output.height} x ${output.width} pixels, config.json asks for ${H} x ${W}: choose one with imageSize (--image-size)`,
+    );
   if (config.channels !== 3) fail(`pictures have 3 channels, config.json asks for ${config.channels}`);
 }

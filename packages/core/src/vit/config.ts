@@ -46,6 +46,8 @@ export interface VisionModelTraits {
   readonly positionGrid?: readonly [number, number] | undefined;
   /** How the position table becomes one of another grid. Default `bicubic`. */
   readonly positionInterpolation?: PositionInterpolation | undefined;
+  /** Pictures have the size that preprocessing gives them, whatever `imageSize` says (DINOv2). Default false. */
+  readonly sizeFromPreprocessing?: boolean | undefined;
   /** A layer norm in front of the first block (CLIP). Default false. */
   readonly inputNorm?: boolean | undefined;
   /** Multiplies q.k. Default 1 / sqrt(C / heads). */

@@ -2,14 +2,24 @@
 import type { RgbImage } from "@ppt-vit/core";
 import { type Checkpoint, type LoadOptions, parseCheckpoint } from "../checkpoint.js";
 import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "../classifier.js";
+import {
+  createFeatureExtractor,
+  type DenseFeatures as Dense,
+  type Embedding as Embedded,
+  type FeatureExtractor as Extractor,
+  type FeatureExtractorOptions,
+} from "../feature-extractor.js";
 import type { DecodeOptions } from "../formats.js";
-import type { PictureFailure as Failure, Classification as Result } from "../result.js";
+import type { PictureFailure as Failure, Classification as Labelled } from "../result.js";
 import { type BrowserImageInput, decodePicture, fetchPicture, type LocalPicture, nameOf } from "./decode.js";
 import { type BrowserCheckpointSource, checkpointFiles, type PortableSource } from "./files.js";
 
-export type Classification = Result<BrowserImageInput>;
+export type Classification = Labelled<BrowserImageInput>;
+export type Embedding = Embedded<BrowserImageInput>;
+export type DenseFeatures = Dense<BrowserImageInput>;
 export type PictureFailure = Failure<BrowserImageInput>;
 export type ImageClassifier = OfInput<BrowserImageInput>;
+export type FeatureExtractor = Extractor<BrowserImageInput>;
 
 /**
  * Loads a checkpoint with token reduction from an address, a dropped folder or a directory handle.
@@ -18,13 +28,25 @@ export type ImageClassifier = OfInput<BrowserImageInput>;
  */
 export function fromPretrained(
   source: BrowserCheckpointSource | PortableSource,
-  options: PretrainedOptions = {},
-): Promise<ImageClassifier> {
-  return createClassifier<BrowserImageInput, LocalPicture>(
-    (loading) => readCheckpoint(source, loading),
-    options,
-    async () => ({ nameOf, fetch: fetchPicture, decode: decodePicture }),
-  );
+  options: FeatureExtractorOptions,
+): Promise<FeatureExtractor>;
+export function fromPretrained(
+  source: BrowserCheckpointSource | PortableSource,
+  options?: PretrainedOptions,
+): Promise<ImageClassifier>;
+export function fromPretrained(
+  source: BrowserCheckpointSource | PortableSource,
+  options?: PretrainedOptions | FeatureExtractorOptions,
+): Promise<ImageClassifier | FeatureExtractor>;
+export function fromPretrained(
+  source: BrowserCheckpointSource | PortableSource,
+  options: PretrainedOptions | FeatureExtractorOptions = {},
+): Promise<ImageClassifier | FeatureExtractor> {
+  const read = (loading: LoadOptions) => readCheckpoint(source, loading);
+  const loadPictures = async () => ({ nameOf, fetch: fetchPicture, decode: decodePicture });
+  return options.task === "image-feature-extraction"
+    ? createFeatureExtractor<BrowserImageInput, LocalPicture>(read, options, loadPictures)
+    : createClassifier<BrowserImageInput, LocalPicture>(read, options, loadPictures);
 }
 
 /** @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION */

@@ -1,42 +1,48 @@
-/** What a page and its classifier worker say to each other. */
+/** What a page and its worker say to each other. */
 import { isPptError, PptError, type PptErrorCode } from "@ppt-vit/core";
+import type { BatchOptions } from "../batches.js";
 import type { ProgressInfo } from "../checkpoint.js";
-import type { ClassifyOptions, PretrainedOptions } from "../classifier.js";
-import type { Labels, PictureRun } from "../result.js";
+import type { PretrainedOptions } from "../classifier.js";
+import type { FeatureExtractorOptions } from "../feature-extractor.js";
 import type { BrowserImageInput } from "./decode.js";
 import type { PortableSource } from "./files.js";
-import type { ImageClassifier } from "./from-pretrained.js";
 
 /** Loading options that can be sent: no functions, and a backend by its name. */
-export type PortableOptions = Omit<PretrainedOptions, "backend" | "signal" | "progress_callback"> & {
-  readonly backend?: string;
-};
+type Portable<Options> = Omit<Options, "backend" | "signal" | "progress_callback"> & { readonly backend?: string };
+export type PortableOptions = Portable<PretrainedOptions>;
+export type PortableExtractorOptions = Portable<FeatureExtractorOptions>;
+
+/** What a model does with many pictures: the names of its generators. */
+export type Method = "classifyAll" | "embedAll" | "featuresAll";
 
 /** Every request has an answer under its number; an `abort` ends the request of that number. */
 export type Request = { readonly id: number } & (
-  | { readonly kind: "load"; readonly source: PortableSource; readonly options: PortableOptions }
   | {
-      readonly kind: "classify";
-      readonly classifier: number;
-      readonly inputs: readonly BrowserImageInput[];
-      readonly options: Omit<ClassifyOptions, "signal">;
+      readonly kind: "load";
+      readonly source: PortableSource;
+      readonly options: PortableOptions | PortableExtractorOptions;
     }
-  | { readonly kind: "dispose"; readonly classifier: number }
+  | {
+      readonly kind: "run";
+      readonly model: number;
+      readonly method: Method;
+      readonly inputs: readonly BrowserImageInput[];
+      readonly options: Omit<BatchOptions, "signal">;
+    }
+  | { readonly kind: "dispose"; readonly model: number }
   | { readonly kind: "abort" }
 );
 
-/** A classifier's facts. */
-export type Description = Omit<ImageClassifier, "classify" | "classifyAll" | "dispose">;
+/** What a model tells of itself: everything but its functions. */
+export type Description<Model> = {
+  [Key in keyof Model as Model[Key] extends (...args: never[]) => unknown ? never : Key]: Model[Key];
+};
 
 /** `progress` and `picture` may come many times before `done` or `failed`. */
 export type Reply = { readonly id: number } & (
   | { readonly kind: "progress"; readonly info: ProgressInfo }
-  | {
-      readonly kind: "picture";
-      readonly index: number;
-      readonly result: (Labels & PictureRun) | { error: PortableError };
-    }
-  | { readonly kind: "done"; readonly description?: Description }
+  | { readonly kind: "picture"; readonly index: number; readonly result: object | { error: PortableError } }
+  | { readonly kind: "done"; readonly description?: object }
   | { readonly kind: "failed"; readonly error: PortableError }
 );
 

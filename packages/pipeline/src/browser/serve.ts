@@ -1,8 +1,9 @@
-/** The worker's side: classifiers that a page asks for. */
+/** The worker's side: models that a page asks for. */
 import type { Backend } from "@ppt-vit/core";
-import { isFailure, type Labels, type PictureRun } from "../result.js";
-import { fromPretrained, type ImageClassifier } from "./from-pretrained.js";
-import { type PortableOptions, packError, type Reply, type Request } from "./protocol.js";
+import { isFailure } from "../result.js";
+import type { BrowserImageInput } from "./decode.js";
+import { type FeatureExtractor, fromPretrained, type ImageClassifier } from "./from-pretrained.js";
+import { type Method, packError, type Reply, type Request } from "./protocol.js";
 
 export interface ServeOptions {
   /** Backends by name, before those of `createBackend`: where a runtime's files lie elsewhere, or one of your own. */
@@ -16,10 +17,15 @@ interface Scope {
 }
 
 interface Served {
-  readonly classifier: ImageClassifier;
-  /** One that this worker added, disposed with the classifier. */
+  readonly model: ImageClassifier | FeatureExtractor;
+  /** One that this worker added, disposed with the model. */
   readonly added?: Backend | undefined;
 }
+
+/** A model's generators by name. */
+type Methods = Partial<
+  Record<Method, (inputs: readonly BrowserImageInput[], options: object) => AsyncGenerator<object>>
+>;
 
 /**
  * Answers `createClassifierWorker`. Call it once, first thing in a module worker:
@@ -31,40 +37,40 @@ export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
   const served = new Map<number, Served>();
   const running = new Map<number, AbortController>();
 
-  async function load(id: number, source: Parameters<typeof fromPretrained>[0], options: PortableOptions) {
+  async function load({ id, source, options }: Extract<Request, { kind: "load" }>): Promise<object> {
     const { backend: name = "cpu" } = options;
     const added = Object.hasOwn(backends, name) ? await backends[name]!() : undefined;
     const { signal } = running.get(id)!;
     try {
-      const classifier = await fromPretrained(source, {
+      const model = await fromPretrained(source, {
         ...options,
         backend: added ?? name,
         signal,
         progress_callback: (info) => scope.postMessage({ id, kind: "progress", info }),
       });
       // Nobody waits for a model whose loading was aborted at the last moment.
-      if (signal.aborted) await classifier.dispose();
+      if (signal.aborted) await model.dispose();
       signal.throwIfAborted();
-      served.set(id, { classifier, added });
-      const { classify: _, classifyAll: __, dispose: ___, ...description } = classifier;
-      return description;
+      served.set(id, { model, added });
+      return Object.fromEntries(Object.entries(model).filter(([, value]) => typeof value !== "function"));
     } catch (error) {
       await added?.dispose();
       throw error;
     }
   }
 
-  async function classify({ id, classifier, inputs, options }: Extract<Request, { kind: "classify" }>) {
+  async function run({ id, model, method, inputs, options }: Extract<Request, { kind: "run" }>): Promise<void> {
     const { signal } = running.get(id)!;
     try {
       let index = 0;
-      for await (const result of served.get(classifier)!.classifier.classifyAll(inputs, { ...options, signal })) {
+      const methods = served.get(model)!.model as Methods;
+      for await (const result of methods[method]!(inputs, { ...options, signal })) {
         if (isFailure(result)) {
           const error = packError(result.error);
           scope.postMessage({ id, kind: "picture", index: index++, result: { error } });
         } else {
-          const { input: _, ...rest } = result;
-          scope.postMessage({ id, kind: "picture", index: index++, result: rest }, buffersOf(rest));
+          const { input: _, ...rest } = result as { input?: unknown };
+          scope.postMessage({ id, kind: "picture", index: index++, result: rest }, [...buffersOf(rest)]);
         }
       }
     } finally {
@@ -73,9 +79,9 @@ export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
     }
   }
 
-  async function dispose(classifier: number): Promise<void> {
-    const { classifier: model, added } = served.get(classifier)!;
-    served.delete(classifier);
+  async function dispose(id: number): Promise<void> {
+    const { model, added } = served.get(id)!;
+    served.delete(id);
     await model.dispose();
     await added?.dispose();
   }
@@ -84,12 +90,12 @@ export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
     const { id } = request;
     switch (request.kind) {
       case "load":
-        return { id, kind: "done", description: await load(id, request.source, request.options) };
-      case "classify":
-        await classify(request);
+        return { id, kind: "done", description: await load(request) };
+      case "run":
+        await run(request);
         break;
       case "dispose":
-        await dispose(request.classifier);
+        await dispose(request.model);
         break;
       case "abort":
         running.get(id)?.abort();
@@ -110,7 +116,8 @@ export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
 }
 
 /** The memory of a result's arrays, which moves to the page. */
-function buffersOf({ logits, stages, image }: Labels & PictureRun): Transferable[] {
-  const arrays = [logits, image?.data, ...stages.flatMap(({ tokenOfPatch, scores }) => [tokenOfPatch, scores])];
-  return [...new Set(arrays.flatMap((array) => (array ? [array.buffer as ArrayBuffer] : [])))];
+function buffersOf(value: unknown, found = new Set<Transferable>()): Set<Transferable> {
+  if (ArrayBuffer.isView(value)) found.add(value.buffer as ArrayBuffer);
+  else if (typeof value === "object" && value !== null) for (const part of Object.values(value)) buffersOf(part, found);
+  return found;
 }

@@ -1,21 +1,31 @@
-/** The page's side of a classifier worker: the same classifier, computed elsewhere. */
+/** The page's side of a worker: the same models, computed elsewhere. */
 import { PptError } from "@ppt-vit/core";
+import type { BatchOptions } from "../batches.js";
 import type { LoadOptions } from "../checkpoint.js";
-import type { ClassifyOptions } from "../classifier.js";
-import { onlyResult } from "../result.js";
+import { onlyResult, type PictureFailure } from "../result.js";
 import { baseAddress } from "./address.js";
 import type { BrowserImageInput } from "./decode.js";
 import { type BrowserCheckpointSource, portableSource } from "./files.js";
-import type { Classification, ImageClassifier, PictureFailure } from "./from-pretrained.js";
-import { type PortableOptions, type Reply, type Request, unpackError } from "./protocol.js";
+import type { Classification, DenseFeatures, Embedding, FeatureExtractor, ImageClassifier } from "./from-pretrained.js";
+import {
+  type Description,
+  type Method,
+  type PortableExtractorOptions,
+  type PortableOptions,
+  type Reply,
+  type Request,
+  unpackError,
+} from "./protocol.js";
 
 export type WorkerClassifierOptions = PortableOptions & LoadOptions;
+export type WorkerExtractorOptions = PortableExtractorOptions & LoadOptions;
 
 export interface ClassifierWorker {
   /**
    * `fromPretrained` in the worker. A backend is named: of `createBackend`, or of those that the worker adds.
    * @throws PptError as `fromPretrained`; the signal's reason when aborted
    */
+  fromPretrained(source: BrowserCheckpointSource, options: WorkerExtractorOptions): Promise<FeatureExtractor>;
   fromPretrained(source: BrowserCheckpointSource, options?: WorkerClassifierOptions): Promise<ImageClassifier>;
   /** Ends the worker at once, whatever it is computing. What it still owed fails as DISPOSED. */
   dispose(): Promise<void>;
@@ -28,7 +38,7 @@ interface Pending {
 }
 
 /**
- * Classifiers in a module worker that calls `serveClassifiers`, so that the page stays responsive. The worker is the
+ * Models in a module worker that calls `serveClassifiers`, so that the page stays responsive. The worker is the
  * caller's, because bundlers find workers only in `new Worker(new URL("./worker.js", import.meta.url))`:
  * `createClassifierWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }))`.
  */
@@ -85,20 +95,22 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
     return { id, done };
   }
 
-  async function* classifyAll(
-    classifier: number,
+  /** What `method` of a model in the worker gives for each input. */
+  async function* runAll<Result extends { readonly input: BrowserImageInput }>(
+    model: number,
+    method: Method,
     inputs: readonly BrowserImageInput[],
-    { signal, ...options }: ClassifyOptions = {},
-  ): AsyncGenerator<Classification | PictureFailure> {
+    { signal, ...options }: BatchOptions = {},
+  ): AsyncGenerator<Result | PictureFailure<BrowserImageInput>> {
     signal?.throwIfAborted();
     const transfer: Transferable[] = [];
     const portable = await Promise.all(inputs.map((input) => portableInput(input, transfer)));
     const stop = new AbortController();
     const signals = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-    const arrived: (Classification | PictureFailure)[] = [];
+    const arrived: (Result | PictureFailure<BrowserImageInput>)[] = [];
     let wake = () => {};
     const { done } = ask(
-      { kind: "classify", classifier, inputs: portable, options },
+      { kind: "run", model, method, inputs: portable, options },
       {
         signal: signals,
         transfer,
@@ -106,7 +118,7 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
           if (reply.kind !== "picture") return;
           const input = inputs[reply.index]!;
           const { result } = reply;
-          if (!("error" in result)) arrived.push({ input, ...result });
+          if (!("error" in result)) arrived.push({ input, ...result } as Result);
           // Only the failures of single pictures come this way, and those are the project's own.
           else arrived.push({ input, error: unpackError(result.error) as PptError });
           wake();
@@ -134,37 +146,66 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
     }
   }
 
-  return {
-    async fromPretrained(source, { signal, progress_callback: report, ...options } = {}) {
-      const { id, done } = ask(
-        { kind: "load", source: portableSource(source), options },
-        {
-          signal,
-          onReply: (reply) => {
-            if (reply.kind === "progress") report?.(reply.info);
-          },
+  async function fromPretrained(
+    source: BrowserCheckpointSource,
+    options: WorkerExtractorOptions,
+  ): Promise<FeatureExtractor>;
+  async function fromPretrained(
+    source: BrowserCheckpointSource,
+    options?: WorkerClassifierOptions,
+  ): Promise<ImageClassifier>;
+  async function fromPretrained(
+    source: BrowserCheckpointSource,
+    { signal, progress_callback: report, ...options }: WorkerClassifierOptions | WorkerExtractorOptions = {},
+  ): Promise<ImageClassifier | FeatureExtractor> {
+    const { id, done } = ask(
+      { kind: "load", source: portableSource(source), options },
+      {
+        signal,
+        onReply: (reply) => {
+          if (reply.kind === "progress") report?.(reply.info);
         },
-      );
-      const reply = await done;
-      let disposal: Promise<unknown> | undefined;
-      const use = () => {
-        if (disposal) throw new PptError("DISPOSED", "classify: this classifier was disposed; load the model again");
-        return id;
-      };
+      },
+    );
+    const { description } = (await done) as Extract<Reply, { kind: "done" }>;
+    let disposal: Promise<unknown> | undefined;
+    type Inputs = readonly BrowserImageInput[];
+    async function* run<Result extends { readonly input: BrowserImageInput }>(
+      method: Method,
+      inputs: Inputs,
+      runOptions?: BatchOptions,
+    ) {
+      if (disposal) throw new PptError("DISPOSED", `${method}: this model was disposed; load it again`);
+      yield* runAll<Result>(id, method, inputs, runOptions);
+    }
+    const runOne = <Result extends { readonly input: BrowserImageInput }>(
+      method: Method,
+      input: BrowserImageInput,
+      runOptions?: BatchOptions,
+    ) => onlyResult(run<Result>(method, [input], { ...runOptions, batch: 1 }));
+    const dispose = async () => {
+      disposal ??= ended ? Promise.resolve() : ask({ kind: "dispose", model: id }, {}).done;
+      await disposal;
+    };
+    if (options.task === "image-feature-extraction")
       return {
-        ...(reply as Extract<Reply, { kind: "done" }>).description!,
-        async *classifyAll(inputs, classifyOptions) {
-          yield* classifyAll(use(), inputs, classifyOptions);
-        },
-        async classify(input, classifyOptions) {
-          return onlyResult(classifyAll(use(), [input], { ...classifyOptions, batch: 1 }));
-        },
-        async dispose() {
-          disposal ??= ended ? Promise.resolve() : ask({ kind: "dispose", classifier: id }, {}).done;
-          await disposal;
-        },
+        ...(description as Description<FeatureExtractor>),
+        embedAll: (inputs, embedOptions) => run<Embedding>("embedAll", inputs, embedOptions),
+        embed: async (input, embedOptions) => (await runOne<Embedding>("embedAll", input, embedOptions)).embedding,
+        featuresAll: (inputs, batching) => run<DenseFeatures>("featuresAll", inputs, batching),
+        features: (input, batching) => runOne<DenseFeatures>("featuresAll", input, batching),
+        dispose,
       };
-    },
+    return {
+      ...(description as Description<ImageClassifier>),
+      classifyAll: (inputs, classifyOptions) => run<Classification>("classifyAll", inputs, classifyOptions),
+      classify: (input, classifyOptions) => runOne<Classification>("classifyAll", input, classifyOptions),
+      dispose,
+    };
+  }
+
+  return {
+    fromPretrained,
     async dispose() {
       end(new PptError("DISPOSED", "this classifier worker was disposed; create another"));
     },

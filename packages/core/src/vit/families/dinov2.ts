@@ -22,6 +22,8 @@ export function dinov2Config(fields: Fields): VisionModelConfig {
     distillationHead: false,
     pooling: "class+mean",
     labels: readLabels(fields, "where labels are named"),
+    // Trained at 518 pixels, used at 224: its own code interpolates without being asked.
+    sizeFromPreprocessing: true,
     layerScale: true,
     mlp,
     ...(registers && {
