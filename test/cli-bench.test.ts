@@ -1,27 +1,62 @@
-/** `ppt-vit bench` as a real process, on the demo model. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** `ppt-vit bench` as a real process. What it measures is small; that it measures it right is looked at in its JSON. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { root, run } from "../scripts/workspace.mjs";
+import { writeTinyModel } from "./browser/bench-model.js";
+
+interface Cell {
+  readonly backend: string;
+  readonly model: string;
+  readonly policy: string;
+  readonly batch: number;
+  readonly gmacs: number;
+  readonly turnMs: number[];
+  readonly medianMs: number;
+  readonly p90Ms: number;
+  readonly imagesPerSecond: number;
+  readonly speedup: number | null;
+  readonly peakMemoryBytes: number;
+}
 
 const main = join(root, "packages/cli/dist/main.js");
 const bench = (...args: string[]) => run(process.execPath, [main, "bench", ...args], { cwd: home });
+const readHere = (file: string) => readFileSync(join(home, file), "utf8");
+
+/** Runs with `--json` and gives what it printed. */
+async function measure(...args: string[]) {
+  const { code, output, stdout } = await bench(...args, "--seconds", "1", "--json");
+  expect(code, output).toBe(0);
+  return JSON.parse(stdout) as { results: Cell[]; failures: Cell[] };
+}
 
 let home: string;
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), "ppt-vit-bench-"));
+  mkdirSync(join(home, "tiny"));
+  writeTinyModel(join(home, "tiny"));
 });
 afterAll(() => rmSync(home, { recursive: true }));
 
-test("measures, records and reports", { timeout: 120_000 }, async () => {
+test("measures, records, reports and compares", { timeout: 240_000 }, async () => {
+  mkdirSync(join(home, "results"));
   const { code, output } = await bench(
-    ...["--models", "demo", "--batches", "2", "--seconds", "1", "--backends", "onnx-cpu,tfjs-node"],
-    ...["--out", "result.json", "--report", "report.html"],
+    ...["--quick", "--models", "demo", "--batches", "2", "--seconds", "1", "--backends", "onnx-cpu,tfjs-node"],
+    ...["--out", "results", "--report", "pages/one.html"],
   );
   expect(code, output).toBe(0);
-  const { results, failures, peakMatmulGflops } = JSON.parse(readFileSync(join(home, "result.json"), "utf8"));
-  expect(peakMatmulGflops).toBeGreaterThan(1);
+  const [name] = readdirSync(join(home, "results"));
+  expect(name).toMatch(/^\d{4}-\d\d-\d\dT[\d-]+-bench\.json$/);
+  const document = JSON.parse(readHere(`results/${name}`));
+  const { results, failures } = document;
+  expect(document).toMatchObject({
+    commit: expect.any(String),
+    versions: { node: process.version, "@ppt-vit/core": expect.any(String), "onnxruntime-node": expect.any(String) },
+    hardware: { cores: expect.any(Number), loadBefore: expect.any(Number) },
+    settings: { secondsPerGroup: 1, runsPerTurn: 5 },
+  });
+  expect(document.peakMatmulGflops).toBeGreaterThan(1);
   expect(results).toHaveLength(2);
   for (const [i, policy] of ["unreduced", "ppt"].entries()) {
     const { turnMs, medianMs, p90Ms, imagesPerSecond, peakMemoryBytes, ...rest } = results[i];
@@ -36,20 +71,83 @@ test("measures, records and reports", { timeout: 120_000 }, async () => {
   // What is not installed is listed with what to install, and the rest goes on.
   expect(failures).toHaveLength(2);
   expect(failures[0]).toMatchObject({ backend: "tfjs-node", code: "BACKEND_UNAVAILABLE" });
-  expect(readFileSync(join(home, "report.html"), "utf8")).toContain("onnx-cpu");
+  expect(readHere("pages/one.html")).toContain("onnx-cpu");
 
-  const compared = await bench("--compare", "result.json", "result.json");
-  expect(compared.code, compared.output).toBe(0);
-  expect(compared.output.match(/^same .* 0 % time/gm)).toHaveLength(2);
+  // Results are only added.
+  const again = await bench("--models", "demo", "--out", `results/${name}`);
+  expect(again.output).toMatch(/exists, and results are only added: choose another name \[INVALID_OPTION\]/);
+  expect(again.code).toBe(2);
+
+  // The report and the table come from what is recorded, and from nothing else.
+  writeFileSync(join(home, "results/other.json"), '{ "benchmark": "another" }');
+  writeFileSync(join(home, "README.md"), "# Speed\n<!-- benchmarks -->\n<!-- /benchmarks -->\nend\n");
+  const reported = await bench("--from", "results", "--report", "pages/all.html", "--table", "README.md");
+  expect(reported.code, reported.output).toBe(0);
+  expect(reported.output).toContain("left out: other.json");
+  expect(readHere("pages/all.html").match(/<svg/g)).toHaveLength(3);
+  expect(readHere("README.md")).toMatch(
+    /\n\| demo \| 2 \| onnx-cpu \| [\d.]+ \| [\d.]+ \| [\d.]+x \|\n<!-- \/benchmarks -->/,
+  );
+  const unchanged = await bench("--from", "results", "--table", "README.md");
+  expect(unchanged.output).toContain("README.md: the table was as the results give it");
+
+  const same = await bench("--compare", `results/${name}`, `results/${name}`);
+  expect(same.code, same.output).toBe(0);
+  expect(same.output.match(/^same +\+0 % time/gm)).toHaveLength(2);
+  const faster = results.map((cell: Cell) => ({ ...cell, turnMs: cell.turnMs.map((ms) => ms / 10) }));
+  writeFileSync(join(home, "faster.json"), JSON.stringify({ ...document, results: [faster[0], results[1]] }));
+  const compared = await bench("--compare", `results/${name}`, "faster.json");
+  expect(compared.output).toMatch(/^faster +-90 % time .*demo, batch 2, onnx-cpu, unreduced$/m);
+  expect(compared.output).toMatch(/^same +\+0 % time .*onnx-cpu, ppt, speedup ([\d.]+x) -> \1$/m);
+});
+
+test("every policy, on a geometry and on a local model, against transformers.js", { timeout: 240_000 }, async () => {
+  const { results, failures } = await measure(
+    ...["--models", "deit-ti,./tiny", "--batches", "1", "--policies", "unreduced,ppt,prune,pool"],
+    ...["--backends", "onnx-cpu,transformers.js"],
+  );
+  expect(failures).toEqual([]);
+  const cells = results.map(({ model, backend, policy }) => `${model} ${backend} ${policy}`);
+  expect(cells).toEqual(
+    ["deit-ti", "./tiny"].flatMap((model) =>
+      ["onnx-cpu", "transformers.js"].flatMap((backend) =>
+        ["unreduced", "ppt", "prune", "pool"].map((policy) => `${model} ${backend} ${policy}`),
+      ),
+    ),
+  );
+  for (const { policy, gmacs, speedup } of results.slice(0, 8)) {
+    expect(gmacs.toFixed(2)).toBe(policy === "unreduced" ? "1.25" : "0.80");
+    expect(speedup).toBeGreaterThan(0);
+  }
+});
+
+test("the larger geometries, and half precision", { timeout: 240_000 }, async () => {
+  const { results, failures } = await measure(
+    ...["--models", "deit-s,deit-b", "--batches", "1", "--policies", "prune", "--backends", "onnx-cpu"],
+  );
+  expect(failures).toEqual([]);
+  expect(results.map(({ model, gmacs }) => `${model} ${gmacs.toFixed(2)}`)).toEqual(["deit-s 2.94", "deit-b 11.26"]);
+  // There is no unreduced model beside them to be faster than.
+  for (const { speedup } of results) expect(speedup).toBeNull();
+
+  const half = await measure("--models", "./tiny", "--batches", "1,2", "--backends", "onnx-cpu:fp16");
+  expect(half.results.map(({ backend, batch }) => `${backend} ${batch}`)).toEqual(
+    [1, 1, 2, 2].map((batch) => `onnx-cpu:fp16 ${batch}`),
+  );
 });
 
 test.each([
-  [["--backends", "abacus"], /unknown backend 'abacus'; available: cpu, .*\[UNKNOWN_BACKEND\]/],
+  [["--backends", "abacus"], /unknown backend 'abacus'; available: cpu, .*transformers\.js \[UNKNOWN_BACKEND\]/],
   [["--models", "vgg"], /model 'vgg' is neither a geometry/],
   [["--policies", "none"], /expected one or more of unreduced,ppt,prune,pool/],
+  [["--out", "nowhere/result.json"], /--out nowhere\/result\.json: there is no folder of that name/],
   [["--compare", "missing.json", "missing.json"], /missing.json: cannot be read \(ENOENT\)/],
   [["--compare", "other.json", "other.json"], /other.json: not a result of ppt-vit bench/],
-  [["--from", "result.json"], /--from needs --report/],
+  [["--compare", "other.json"], /--compare takes two files: A.json B.json/],
+  [["--from", "missing.json", "--report", "x.html"], /missing.json: cannot be read \(ENOENT\)/],
+  [["--from", "tiny", "--report", "x.html"], /tiny: no result of ppt-vit bench among \d files/],
+  [["--from", "result.json"], /--from needs --report FILE.html, --table FILE.md, or both/],
+  [["--table", "README.md"], /--table needs --from/],
 ])("refuses %j", async (args, message) => {
   writeFileSync(join(home, "other.json"), "{}");
   const { code, output } = await bench(...args);

@@ -70,7 +70,8 @@ export function packageVersions(): Record<string, string | null> {
   ]);
 }
 
-function versionOf(require: NodeJS.Require, name: string): string | null {
+/** The version of a package as `require` finds it, null where it is not installed. */
+export function versionOf(require: NodeJS.Require, name: string): string | null {
   for (const folder of require.resolve.paths(name) ?? []) {
     const path = join(folder, name, "package.json");
     if (existsSync(path)) return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;

@@ -1,193 +1,127 @@
 /** `ppt-vit bench`: backends, models, policies and batches against each other on this machine. */
-import { execFileSync, fork } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
-import { setTimeout as wait } from "node:timers/promises";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { PptError } from "@ppt-vit/core";
-import { backendNames } from "@ppt-vit/pipeline";
-import { packageVersions } from "../doctor.js";
-import type { CellAnswer, CellRequest, Turn } from "./cell.js";
+import { requireContender } from "./contenders.js";
+import { fileForResult, type Recorded, readRecorded, writeDocument } from "./documents.js";
+import { measureGroup, schedule } from "./group.js";
 import { type BenchPolicy, requireModelName } from "./model.js";
 import { measurePeakMatmul } from "./peak.js";
 import { renderReport } from "./report.js";
-import { median, medianRatio, quantile } from "./statistics.js";
-import { resultTable } from "./table.js";
-import type { BenchDocument, CellFailure, CellResult, CellSettings } from "./types.js";
+import { replaceTable, resultTable } from "./table.js";
+import type { BenchDocument, CellFailure, CellResult } from "./types.js";
+import { currentCommit, describeHardware, installedVersions } from "./versions.js";
 
+/** What is left out is a default, that of `--quick` where it is set. */
 export interface BenchFlags {
   readonly backends?: readonly string[];
-  readonly models: readonly string[];
-  readonly policies: readonly BenchPolicy[];
-  readonly batches: readonly number[];
-  readonly seconds: number;
+  readonly models?: readonly string[];
+  readonly policies?: readonly BenchPolicy[];
+  readonly batches?: readonly number[];
+  readonly seconds?: number;
   readonly quick: boolean;
   readonly out?: string;
   readonly report?: string;
   readonly json: boolean;
 }
 
-/** Those that run in Node without a GPU; others are named on the command line. */
-const defaultBackends = ["cpu", "onnx-cpu", "onnx-wasm", "tfjs-wasm"];
+type Plan = Required<Pick<BenchFlags, "backends" | "models" | "policies" | "batches" | "seconds">>;
 
-/** Threads of a runtime may spin for a moment after a run; the next contender should not feel them. */
-const pauseMs = 20;
-const runsPerTurn = 5;
-const maxRounds = 30;
-const fewestRounds = 3;
-/** A cell of a slow backend may not take a group's whole time. */
-const turnLimitMs = 1500;
-/** Opening and one run; software GPUs are slow. */
-const openTimeoutMs = 300_000;
+/** Those that run in Node without a GPU, and the usual way to run a Vision Transformer in JavaScript. */
+const everyday: Plan = {
+  backends: ["cpu", "onnx-cpu", "onnx-wasm", "tfjs-wasm", "transformers.js"],
+  // The slower one first: what it takes too long is missing to the other, which has rounds enough.
+  models: ["deit-s", "demo"],
+  policies: ["unreduced", "ppt"],
+  batches: [1, 8],
+  seconds: 120,
+};
 
-const quick = { models: ["demo", "deit-s"], policies: ["unreduced", "ppt"], batches: [1], seconds: 40 } as const;
+/** Two groups, and room for the rest: within two minutes. */
+const quick: Plan = { ...everyday, batches: [1], seconds: 52 };
 
 /**
  * Measures group by group: what shares a model and a batch takes turns, so that a busy machine slows all alike.
  * -> exit code, 1 where nothing could be measured
+ * @throws PptError UNKNOWN_BACKEND, INVALID_OPTION before anything is measured
  */
 export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
-  const { models, policies, batches, seconds } = flags.quick ? quick : flags;
-  const backends = flags.backends ?? defaultBackends;
-  for (const backend of backends)
-    if (!backendNames.includes(backend.replace(/^(onnx-.*):fp16$/, "$1")))
-      throw new PptError("UNKNOWN_BACKEND", `unknown backend '${backend}'; available: ${backendNames.join(", ")}`);
-
+  const defaults = flags.quick ? quick : everyday;
+  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+  const { backends, models, policies, batches, seconds }: Plan = { ...defaults, ...given };
+  for (const backend of backends) requireContender(backend);
   for (const model of models) requireModelName(model);
+  const date = new Date();
+  const file = flags.out === undefined ? undefined : fileForResult(flags.out, date);
+  const hardware = describeHardware();
 
   const results: CellResult[] = [];
   const failures: CellFailure[] = [];
-  for (const model of models)
-    for (const batch of batches) {
-      const group = backends.flatMap((backend) => policies.map((policy) => ({ backend, model, policy, batch })));
-      const measured = await measureGroup(group, seconds * 1000);
-      results.push(...measured.results);
-      failures.push(...measured.failures);
-    }
+  const groups = models.flatMap((model) => batches.map((batch) => ({ model, batch })));
+  const end = performance.now() + groups.length * seconds * 1000;
+  for (const [at, { model, batch }] of groups.entries()) {
+    const group = backends.flatMap((backend) => policies.map((policy) => ({ backend, model, policy, batch })));
+    // What a group leaves over is for those after it.
+    const measured = await measureGroup(group, (end - performance.now()) / (groups.length - at));
+    results.push(...measured.results);
+    failures.push(...measured.failures);
+  }
   const document: BenchDocument = {
     benchmark: "ppt-vit bench",
     version: 1,
-    date: new Date().toISOString(),
-    ...commit(),
+    date: date.toISOString(),
+    ...currentCommit(),
     versions: installedVersions(),
-    hardware: {
-      cpu: cpus()[0]!.model.trim(),
-      cores: availableParallelism(),
-      memoryGiB: Math.round(totalmem() / 2 ** 30),
-      platform: platform(),
-      arch: arch(),
-    },
-    settings: { secondsPerGroup: seconds, runsPerTurn, maxRounds },
+    hardware,
+    settings: { secondsPerGroup: seconds, ...schedule },
     peakMatmulGflops: await measurePeakMatmul(),
     results,
     failures,
   };
-  if (flags.out) writeFileSync(flags.out, `${JSON.stringify(document, null, 1)}\n`);
-  if (flags.report) writeFileSync(flags.report, renderReport([document]));
+  if (file !== undefined) writeDocument(file, document);
+  if (flags.report) writeReport(flags.report, { documents: [document], others: [] });
   process.stdout.write(flags.json ? `${JSON.stringify(document, null, 1)}\n` : resultTable(document));
+  if (file !== undefined) process.stderr.write(`recorded in ${file}\n`);
   return results.length > 0 ? 0 : 1;
 }
 
-interface Cell {
-  readonly settings: CellSettings;
-  readonly opened: { readonly gmacs: number; readonly loadMs: number; readonly firstRunMs: number };
-  ask(request: CellRequest): Promise<CellAnswer>;
-  readonly times: number[];
-  readonly turnMs: number[];
+export interface ReportFlags {
+  /** Files and folders of recorded results. */
+  readonly from: readonly string[];
+  readonly report?: string;
+  /** A Markdown file whose table between markers is rewritten. */
+  readonly table?: string;
 }
 
-async function measureGroup(group: readonly CellSettings[], limitMs: number) {
-  const cells: Cell[] = [];
-  const failures: CellFailure[] = [];
-  for (const settings of group) {
-    const name = `${settings.model}, batch ${settings.batch}: opening ${settings.backend}, ${settings.policy}`;
-    progress(name);
-    const cell = await openCell(settings);
-    if ("code" in cell) failures.push(cell);
-    else cells.push(cell);
+/** `ppt-vit bench --from`: a report from recorded results alone. @throws PptError NOT_FOUND, INVALID_INPUT, INVALID_OPTION */
+export function reportCommand({ from, report, table }: ReportFlags): void {
+  if (!report && !table)
+    throw new PptError("INVALID_OPTION", "--from needs --report FILE.html, --table FILE.md, or both");
+  const recorded = readRecorded(from);
+  const lines = [`${recorded.documents.length} results of ppt-vit bench`];
+  if (recorded.others.length > 0) lines.push(`not of ppt-vit bench, left out: ${recorded.others.join(", ")}`);
+  if (report) {
+    writeReport(report, recorded);
+    lines.push(`wrote ${report}`);
   }
-  const start = performance.now();
-  for (let round = 0; round < maxRounds; round++) {
-    if (round >= fewestRounds && performance.now() - start > limitMs) break;
-    progress(`${group[0]!.model}, batch ${group[0]!.batch}: round ${round + 1}`);
-    for (const cell of cells) {
-      await wait(pauseMs);
-      const turn: Turn = { runs: runsPerTurn, limitMs: turnLimitMs };
-      const answer = await cell.ask({ turn });
-      if (!("times" in answer)) throw new Error(`bench: ${JSON.stringify(cell.settings)}: ${JSON.stringify(answer)}`);
-      cell.times.push(...answer.times);
-      cell.turnMs.push(answer.medianMs);
-    }
+  if (table) {
+    const before = readMarkdown(table);
+    const after = replaceTable(before, recorded.documents, table);
+    if (after !== before) writeFileSync(table, after);
+    lines.push(`${table}: the table ${after === before ? "was as the results give it" : "is rewritten"}`);
   }
-  const results: CellResult[] = [];
-  for (const cell of cells) results.push(await finish(cell, cells));
-  progress("");
-  return { results, failures };
+  process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-/** In a process of its own, so that peak memory, threads and global settings of runtimes are its own too. */
-async function openCell(settings: CellSettings): Promise<Cell | CellFailure> {
-  const child = fork(process.argv[1]!, ["bench-cell"], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
-  let waiting: { resolve(answer: CellAnswer): void } | undefined;
-  let ended: string | undefined;
-  child.on("message", (answer: CellAnswer) => waiting?.resolve(answer));
-  child.on("exit", (code, signal) => {
-    ended = `its process ended with ${signal ?? `code ${code}`}`;
-    waiting?.resolve({ failure: { code: "UNEXPECTED", message: ended } });
-  });
-  const ask = (request: CellRequest) =>
-    new Promise<CellAnswer>((resolve) => {
-      if (ended !== undefined) resolve({ failure: { code: "UNEXPECTED", message: ended } });
-      waiting = { resolve };
-      child.send(request);
-    });
-  const timeout = setTimeout(() => child.kill("SIGKILL"), openTimeoutMs);
-  const answer = await ask({ open: settings });
-  clearTimeout(timeout);
-  if ("opened" in answer) return { settings, opened: answer.opened, ask, times: [], turnMs: [] };
-  child.kill();
-  if ("failure" in answer) return { ...settings, ...answer.failure };
-  throw new Error(`bench: unexpected answer ${JSON.stringify(answer)}`);
+function writeReport(file: string, recorded: Recorded): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, renderReport(recorded));
 }
 
-async function finish(cell: Cell, group: readonly Cell[]): Promise<CellResult> {
-  const { settings, opened, times, turnMs } = cell;
-  const end = await cell.ask({ finish: true });
-  const medianMs = median(times);
-  const unreduced = group.find(
-    (other) => other.settings.backend === settings.backend && other.settings.policy === "unreduced",
-  );
-  return {
-    ...settings,
-    ...opened,
-    turnMs,
-    medianMs,
-    p90Ms: quantile(times, 0.9),
-    imagesPerSecond: (1000 * settings.batch) / medianMs,
-    speedup: unreduced ? medianRatio(unreduced.turnMs, turnMs) : null,
-    effectiveGflops: (2 * opened.gmacs * settings.batch * 1000) / medianMs,
-    peakMemoryBytes: "peakMemoryBytes" in end ? end.peakMemoryBytes : Number.NaN,
-  };
-}
-
-/** One line on stderr that the next one replaces. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`);
-}
-
-const installedVersions = (): Record<string, string> => ({
-  node: process.version,
-  ...Object.fromEntries(
-    Object.entries(packageVersions()).filter((entry): entry is [string, string] => entry[1] !== null),
-  ),
-});
-
-function commit(): { commit?: string } {
-  const git = (...args: string[]) =>
-    execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+function readMarkdown(file: string): string {
   try {
-    return { commit: git("rev-parse", "HEAD") + (git("status", "--porcelain", "-uno") ? " with local changes" : "") };
-  } catch {
-    // No git, or no working tree: a user's own machine.
-    return {};
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new PptError("NOT_FOUND", `${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
   }
 }

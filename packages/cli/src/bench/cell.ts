@@ -1,13 +1,6 @@
-/** One measured process: opens one model on one backend, then takes turns whenever the parent asks. */
-import {
-  type Backend,
-  createVisionModel,
-  isPptError,
-  modelCost,
-  type VisionModel,
-  verificationInput,
-} from "@ppt-vit/core";
-import { createBackend } from "@ppt-vit/pipeline";
+/** One measured process: opens one model on one contender, then takes turns whenever the parent asks. */
+import { isPptError, modelCost, verificationInput } from "@ppt-vit/core";
+import { prepareContender, type Run } from "./contenders.js";
 import { openModel } from "./model.js";
 import { median } from "./statistics.js";
 import type { CellSettings } from "./types.js";
@@ -18,30 +11,51 @@ export interface Turn {
   readonly limitMs: number;
 }
 
-export type CellRequest = { readonly open: CellSettings } | { readonly turn: Turn } | { readonly finish: true };
+export type CellRequest =
+  | { readonly prepare: CellSettings }
+  | { readonly open: true }
+  | { readonly turn: Turn }
+  | { readonly finish: true };
+
+export interface CellFacts {
+  readonly gmacs: number;
+  readonly loadMs: number;
+  readonly firstRunMs: number;
+}
 
 export type CellAnswer =
-  | { readonly opened: { readonly gmacs: number; readonly loadMs: number; readonly firstRunMs: number } }
+  | { readonly prepared: true }
+  | { readonly opened: CellFacts }
   | { readonly times: readonly number[]; readonly medianMs: number }
   | { readonly peakMemoryBytes: number }
   | { readonly failure: { readonly code: string; readonly message: string } };
 
-interface Opened {
-  readonly model: VisionModel;
+/** Random weights and the files of contenders from outside are made before the clock starts. */
+interface Prepared {
+  readonly load: () => Promise<Run>;
+  readonly gmacs: number;
   readonly pixelValues: Float32Array;
   readonly batch: number;
 }
 
+type Opened = Prepared & { readonly run: Run };
+
 /** Answers the parent's messages until it says to finish. */
 export function benchCellCommand(): void {
+  let prepared: Prepared | undefined;
   let opened: Opened | undefined;
 
   async function answer(request: CellRequest): Promise<CellAnswer> {
     if ("finish" in request) return { peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
     if ("turn" in request) return takeTurn(opened!, request.turn);
-    const { settings, ...facts } = await open(request.open);
-    opened = settings;
-    return { opened: facts };
+    if ("prepare" in request) {
+      prepared = await prepare(request.prepare);
+      return { prepared: true };
+    }
+    const start = performance.now();
+    opened = { ...prepared!, run: await prepared!.load() };
+    const loadMs = performance.now() - start;
+    return { opened: { gmacs: opened.gmacs, loadMs, firstRunMs: await timeRun(opened) } };
   }
 
   process.on("message", (request: CellRequest) => {
@@ -55,41 +69,30 @@ export function benchCellCommand(): void {
   process.on("disconnect", () => process.exit(1));
 }
 
-async function open({ backend: name, model: source, policy, batch }: CellSettings) {
-  const { config, weights, reduction } = await openModel(source, policy);
-  // Random weights are made when they are first read: before the clock starts.
-  const start = performance.now();
-  const backend = await openBackend(name);
-  const model = await createVisionModel({ config, weights, backend, reduction });
-  const loadMs = performance.now() - start;
-  const images = Array.from({ length: batch }, (_, i) => verificationInput(config, i));
+async function prepare({ backend, model: source, policy, batch }: CellSettings): Promise<Prepared> {
+  const model = await openModel(source, policy);
+  const images = Array.from({ length: batch }, (_, i) => verificationInput(model.config, i));
   const pixelValues = new Float32Array(batch * images[0]!.length);
   images.forEach((image, i) => void pixelValues.set(image, i * image.length));
-  const settings = { model, pixelValues, batch };
-  const firstRunMs = await timeRun(settings);
-  return { settings, gmacs: modelCost(config, reduction).gmacs, loadMs, firstRunMs };
-}
-
-/** A backend by name; ONNX backends also in half precision: `onnx-webgpu:fp16`. */
-async function openBackend(name: string): Promise<Backend> {
-  const half = /^onnx-(cpu|webgpu|wasm):fp16$/.exec(name);
-  if (!half) return createBackend(name);
-  const { createOnnxBackend } = await import("@ppt-vit/backend-onnx");
-  return createOnnxBackend({ device: half[1] as "cpu" | "webgpu" | "wasm", dtype: "fp16" });
+  const { gmacs } = modelCost(model.config, model.reduction);
+  return { load: await prepareContender(backend, model), gmacs, pixelValues, batch };
 }
 
 /** One run, logits read back, in milliseconds. */
-async function timeRun({ model, pixelValues, batch }: Opened): Promise<number> {
+async function timeRun({ run, pixelValues, batch }: Opened): Promise<number> {
   const start = performance.now();
-  await model.run({ pixelValues, batch });
+  await run(pixelValues, batch);
   return performance.now() - start;
 }
 
-/** The first run of a turn finds the caches full of other contenders' weights, so it is not counted. */
+/** Longer runs do not show what the contender before has left in the caches. */
+const longRunMs = 500;
+
+/** The first run of a turn finds the caches full of other contenders' weights, so a short one is not counted. */
 async function takeTurn(opened: Opened, { runs, limitMs }: Turn): Promise<CellAnswer> {
   const start = performance.now();
-  await timeRun(opened);
-  const times = [await timeRun(opened)];
+  const first = await timeRun(opened);
+  const times = [first > longRunMs ? first : await timeRun(opened)];
   while (times.length < runs && performance.now() - start < limitMs) times.push(await timeRun(opened));
   return { times, medianMs: median(times) };
 }

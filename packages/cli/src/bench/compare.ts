@@ -1,6 +1,6 @@
 /** `ppt-vit bench --compare A.json B.json`: what changed beyond noise. */
-import { readFileSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
+import { readDocument } from "./documents.js";
 import { median, spread } from "./statistics.js";
 import type { BenchDocument, CellResult } from "./types.js";
 
@@ -14,6 +14,8 @@ export interface Change {
   /** What a ratio may differ from 1 by chance: twice the spread of both. */
   readonly noise: number;
   readonly verdict: "faster" | "slower" | "same";
+  /** Over the unreduced model in A and in B, where both have it; neighbours in time, so steadier than times. */
+  readonly speedups?: readonly [number, number];
 }
 
 const nameOf = ({ model, batch, backend, policy }: CellResult) => `${model}, batch ${batch}, ${backend}, ${policy}`;
@@ -28,43 +30,44 @@ export function compareDocuments(a: BenchDocument, b: BenchDocument): Change[] {
     const ratio = median(after.turnMs) / median(old.turnMs);
     const noise = Math.max(smallestChange, 2 * (spread(after.turnMs) + spread(old.turnMs)));
     const verdict = Math.abs(Math.log(ratio)) <= Math.log1p(noise) ? "same" : ratio < 1 ? "faster" : "slower";
-    return [{ name, ratio, noise, verdict }];
+    const speedups =
+      after.policy !== "unreduced" && old.speedup !== null && after.speedup !== null
+        ? { speedups: [old.speedup, after.speedup] as const }
+        : {};
+    return [{ name, ratio, noise, verdict, ...speedups }];
   });
 }
 
-/** @throws PptError NOT_FOUND, INVALID_INPUT */
-export function readDocument(file: string): BenchDocument {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new PptError("NOT_FOUND", `${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
-  }
-  const document = parse(text);
-  if (document?.benchmark !== "ppt-vit bench" || document.version !== 1)
-    throw new PptError("INVALID_INPUT", `${file}: not a result of ppt-vit bench`);
-  return document;
-}
+const percent = (ratio: number) => `${ratio < 1 ? "" : "+"}${((ratio - 1) * 100).toFixed(0)} %`;
 
-function parse(text: string): BenchDocument | undefined {
-  try {
-    return JSON.parse(text) as BenchDocument;
-  } catch {
-    return undefined;
-  }
-}
+/** The largest of some ratios' distances from 1, either way. */
+const farthest = (ratios: readonly number[]) => Math.exp(Math.max(...ratios.map((ratio) => Math.abs(Math.log(ratio)))));
 
 export function compareCommand([a, b]: readonly [string, string]): void {
   const [before, after] = [readDocument(a), readDocument(b)];
   const changes = compareDocuments(before, after);
   if (changes.length === 0) throw new PptError("INVALID_INPUT", `${a} and ${b} have no cell in common`);
-  const lines = changes.map(({ name, ratio, noise, verdict }) => {
-    const change = `${((ratio - 1) * 100).toFixed(0)} % time`.padStart(11);
-    return `${verdict.padEnd(6)}  ${change}  (noise ${(100 * noise).toFixed(0)} %)  ${name}`;
+  const lines = changes.map(({ name, ratio, noise, verdict, speedups }) => {
+    const gain = speedups ? `, speedup ${speedups[0].toFixed(2)}x -> ${speedups[1].toFixed(2)}x` : "";
+    return `${verdict.padEnd(6)}  ${percent(ratio).padStart(6)} time  (noise ${(100 * noise).toFixed(0)} %)  ${name}${gain}`;
   });
+  const names = (document: BenchDocument) => new Set(document.results.map(nameOf));
+  const onlyIn = (file: string, one: BenchDocument, other: BenchDocument) =>
+    [...names(one)].filter((name) => !names(other).has(name)).map((name) => `only in ${file}: ${name}`);
   const machines =
     before.hardware.cpu === after.hardware.cpu
       ? []
       : [`different machines: ${before.hardware.cpu}; ${after.hardware.cpu}`];
-  process.stdout.write([...machines, ...lines, ""].join("\n"));
+  const gains = changes.flatMap(({ speedups }) => (speedups ? [speedups[1] / speedups[0]] : []));
+  const summary = `times differ by up to ${percent(farthest(changes.map(({ ratio }) => ratio)))}`;
+  process.stdout.write(
+    [
+      ...machines,
+      ...lines,
+      ...onlyIn(a, before, after),
+      ...onlyIn(b, after, before),
+      gains.length > 0 ? `${summary}, speedups by up to ${percent(farthest(gains))}` : summary,
+      "",
+    ].join("\n"),
+  );
 }

@@ -36,6 +36,12 @@ const geometries = new Map([
 
 export const geometryNames: readonly string[] = [...geometries.keys()];
 
+/** Undefined where no geometry has this name. */
+export function geometryConfig(name: string): VisionModelConfig | undefined {
+  const geometry = geometries.get(name);
+  return geometry && parseModelConfig(geometry);
+}
+
 export interface BenchModel {
   readonly config: VisionModelConfig;
   readonly weights: WeightSource;
@@ -56,17 +62,19 @@ export function requireModelName(name: string): void {
  * @throws PptError INVALID_OPTION, and what reading a checkpoint throws
  */
 export async function openModel(name: string, policy: BenchPolicy): Promise<BenchModel> {
-  const geometry = geometries.get(name);
-  if (geometry) {
-    const config = parseModelConfig(geometry);
-    return { config, weights: weightsFrom(randomWeights(config, 1)), reduction: reductionFor(policy) };
-  }
+  const geometry = geometryConfig(name);
+  if (geometry)
+    return { config: geometry, weights: weightsFrom(randomWeights(geometry, 1)), reduction: reductionFor(policy) };
   requireModelName(name);
   const { config, weights, reduction } = await readCheckpoint(name);
   return { config, weights, reduction: reductionFor(policy, reduction) };
 }
 
-function reductionFor(policy: BenchPolicy, own: ReductionConfig = publishedReduction): ReductionConfig | undefined {
+/** The reduction of a policy, for a model whose own is `own`. */
+export function reductionFor(
+  policy: BenchPolicy,
+  own: ReductionConfig = publishedReduction,
+): ReductionConfig | undefined {
   if (policy === "unreduced") return undefined;
   return policy === "ppt" ? own : { ...own, threshold: policy };
 }

@@ -1,6 +1,7 @@
 /** A self-contained HTML page from recorded results: plots, the table, and where they come from. */
+import type { Recorded } from "./documents.js";
 import { type BenchPolicy, policies } from "./model.js";
-import { spread } from "./statistics.js";
+import { spread, threeDigits } from "./statistics.js";
 import type { BenchDocument, CellResult } from "./types.js";
 
 /** From the Okabe-Ito palette, which stays apart for colour-blind readers. */
@@ -24,8 +25,8 @@ const html = (text: string) => text.replace(/[&<>"]/g, (character) => escapes[ch
 /** Pixels of the plots' user space. */
 const [width, labelWidth, valueWidth, barHeight] = [760, 150, 90, 16];
 
-/** One page for one document or several, such as one for each machine. */
-export function renderReport(documents: readonly BenchDocument[]): string {
+/** One page for one result or several, the newest first. */
+export function renderReport({ documents, others }: Recorded): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -37,7 +38,8 @@ export function renderReport(documents: readonly BenchDocument[]): string {
     .filter((policy) => documents.some(({ results }) => results.some((result) => result.policy === policy)))
     .map((policy) => `<span><i style="background:${colours[policy]}"></i>${names[policy]}</span>`)
     .join(" ")}</p>
-${documents.map(section).join("\n")}
+${documents.toReversed().map(section).join("\n")}
+${others.length > 0 ? `<p class="source">This page covers results of ppt-vit bench. Other benchmarks recorded here: ${html(others.join(", "))}.</p>` : ""}
 </html>
 `;
 }
@@ -53,7 +55,7 @@ function section(document: BenchDocument): string {
   const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return `<section>
 <h2>${html(hardware.cpu)}, ${hardware.cores} threads${peak}</h2>
-<p class="source">${html(date)}${commit ? `, commit ${html(commit)}` : ""}. ${html(software.join(", "))}</p>
+<p class="source">${html(date)}, load before ${hardware.loadBefore}${commit ? `, commit ${html(commit)}` : ""}. ${html(software.join(", "))}</p>
 ${[...groups].map(([name, group]) => plots(name, group)).join("\n")}
 <h3>Speedup over the unreduced model against its share of the multiply-accumulates</h3>
 ${scatter(results)}
@@ -77,7 +79,7 @@ function bars(group: readonly CellResult[]): string {
     const gain = speedup !== null && policy !== "unreduced" ? `, ${speedup.toFixed(2)}x` : "";
     const end = labelWidth + length(imagesPerSecond);
     return `<rect x="${labelWidth}" y="${y}" width="${length(imagesPerSecond).toFixed(1)}" height="${barHeight - 3}" fill="${colours[policy]}"/>
-<text x="${(end + 5).toFixed(1)}" y="${y + barHeight - 5}">${imagesPerSecond.toPrecision(3)}${gain}</text>`;
+<text x="${(end + 5).toFixed(1)}" y="${y + barHeight - 5}">${threeDigits(imagesPerSecond)}${gain}</text>`;
   });
 }
 
@@ -91,7 +93,7 @@ function latencies(group: readonly CellResult[]): string {
     const middle = y + barHeight / 2 - 1;
     return `<line x1="${at(medianMs).toFixed(1)}" x2="${at(p90Ms).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="${colours[policy]}" stroke-width="3"/>
 <circle cx="${at(medianMs).toFixed(1)}" cy="${middle}" r="4.5" fill="${colours[policy]}"/>
-<text x="${(at(p90Ms) + 8).toFixed(1)}" y="${y + barHeight - 5}">${milliseconds(medianMs)} to ${milliseconds(p90Ms)}</text>`;
+<text x="${(at(p90Ms) + 8).toFixed(1)}" y="${y + barHeight - 5}">${threeDigits(medianMs)} to ${threeDigits(p90Ms)}</text>`;
   });
 }
 
@@ -112,11 +114,8 @@ function plot(group: readonly CellResult[], mark: (result: CellResult, y: number
   return `<svg viewBox="0 0 ${width} ${y + 4}" role="img" aria-label="${html(group.map(describe).join("; "))}">${parts.join("\n")}</svg>`;
 }
 
-/** Three digits or all before the point. */
-const milliseconds = (value: number) => (value < 100 ? value.toPrecision(3) : value.toFixed(0));
-
 const describe = ({ backend, policy, imagesPerSecond, medianMs, p90Ms }: CellResult) =>
-  `${backend}, ${names[policy]}: ${imagesPerSecond.toPrecision(3)} images/s, median ${milliseconds(medianMs)} ms, p90 ${milliseconds(p90Ms)} ms`;
+  `${backend}, ${names[policy]}: ${threeDigits(imagesPerSecond)} images/s, median ${threeDigits(medianMs)} ms, p90 ${threeDigits(p90Ms)} ms`;
 
 /** On the dashed line a model is faster by just what it saves. */
 function scatter(results: readonly CellResult[]): string {
@@ -168,7 +167,7 @@ function table(results: readonly CellResult[], peak: number | null): string {
     result.batch,
     html(result.backend),
     names[result.policy],
-    result.imagesPerSecond.toPrecision(3),
+    threeDigits(result.imagesPerSecond),
     result.speedup === null ? "" : `${result.speedup.toFixed(2)}x`,
     result.medianMs.toFixed(1),
     result.p90Ms.toFixed(1),

@@ -3,7 +3,7 @@ import type { BenchPolicy } from "./model.js";
 
 /** What one process measures. */
 export interface CellSettings {
-  /** A name of `backendNames`; ONNX backends take `:fp16` behind it. */
+  /** A name of `contenderNames`; ONNX backends take `:fp16` behind it. */
   readonly backend: string;
   /** A geometry, `demo`, or a folder. */
   readonly model: string;
@@ -40,7 +40,7 @@ export interface BenchDocument {
   readonly benchmark: "ppt-vit bench";
   readonly version: 1;
   readonly date: string;
-  /** Of the working tree, where the command ran in one. */
+  /** Of this repository, where the command ran from it. */
   readonly commit?: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly hardware: {
@@ -49,10 +49,14 @@ export interface BenchDocument {
     readonly memoryGiB: number;
     readonly platform: string;
     readonly arch: string;
+    /** Processes that wanted a core in the minute before: near 0 on a quiet machine. */
+    readonly loadBefore: number;
   };
   readonly settings: {
+    /** Time for each pair of model and batch, opening included. */
     readonly secondsPerGroup: number;
     readonly runsPerTurn: number;
+    readonly turnLimitMs: number;
     readonly maxRounds: number;
   };
   /** The fastest 2048-cube product of onnxruntime-node here; null where it is not installed. */
