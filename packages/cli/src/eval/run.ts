@@ -66,7 +66,7 @@ export async function* evaluate({ root, batches, model, unreduced, pool }: Evalu
     const logits = await logitsOf(model, pixels);
     const modelMs = lap();
     const reference = unreduced && (await logitsOf(unreduced, pixels));
-    const unreducedMs = lap();
+    const unreducedMs = unreduced ? lap() : 0;
     const records = recordsOf(samples, decoded, logits, reference);
     lap();
     yield { batch: number, records, times: { waitingMs, modelMs, unreducedMs, totalMs: mark - start } };
