@@ -4,6 +4,7 @@ import {
   PptError,
   prepareVisionProgram,
   type ReductionConfig,
+  type Shape,
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
@@ -24,9 +25,15 @@ export interface OnnxExportOptions {
 }
 
 export interface OnnxExport {
-  /** An `.onnx` file: pixel_values [B, channels, H, W] -> logits [B, labels], and source [B, N', N0] where asked for. */
+  /**
+   * An `.onnx` file: pixel_values [B, channels, H, W] -> logits [B, labels]. A model without a classifier has embedding
+   * [B, C], CLIP's [B, projection], and last_hidden_state [B, N', C], which other libraries extract features from. And
+   * source [B, N', N0] where asked for.
+   */
   readonly bytes: Uint8Array;
   readonly outputs: readonly string[];
+  /** Of each output, -1 for the batch. */
+  readonly shapes: Readonly<Record<string, Shape>>;
   readonly nodes: number;
   readonly metadata: ExportMetadata;
 }
@@ -57,7 +64,7 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     config,
     weights,
     reduction,
-    outputs: { source: withSourceMap },
+    outputs: { source: withSourceMap, lastHiddenState: config.labels.length === 0 },
   });
   if (withSourceMap && plan.stages.length === 0)
     throw new PptError("INVALID_OPTION", "export: a source map needs a reduction that removes tokens");
@@ -80,7 +87,10 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     // Fused attention is right only on some WebGPU devices, and nobody knows where a file will run; the operators below
     // are right on all of them.
     fusion: { contrib: !portable, attention: false },
-    outputs: withSourceMap ? ["logits", "source"] : ["logits"],
+    outputs: [
+      ...(config.labels.length > 0 ? ["logits"] : ["embedding", "last_hidden_state"]),
+      ...(withSourceMap ? ["source"] : []),
+    ],
     metadata: { [metadataKey]: JSON.stringify(metadata) },
   });
   return { ...traced, metadata };

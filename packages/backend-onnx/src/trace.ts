@@ -26,6 +26,8 @@ export interface TracedModel {
   /** An `.onnx` file with a free batch where the inputs have one. */
   readonly bytes: Uint8Array;
   readonly outputs: readonly string[];
+  /** Of each output, -1 where the batch is free. */
+  readonly shapes: Readonly<Record<string, Shape>>;
   readonly nodes: number;
 }
 
@@ -58,7 +60,8 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
     },
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   });
-  return { bytes, outputs, nodes: graph.nodes.length };
+  const shapes = Object.fromEntries(outputs.map((name) => [name, results[name]!.shape]));
+  return { bytes, outputs, shapes, nodes: graph.nodes.length };
 }
 
 /** A node that carries the output's name; a cast, so that outputs are float32 whatever the model computes in. */

@@ -1,21 +1,31 @@
 /** Exported files: what they record, and that they compute what the program computes. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
-import { tinyConfig } from "@ppt-vit/conformance";
-import { createVisionModel, type ReductionConfig, randomWeights, weightsFrom } from "@ppt-vit/core";
+import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
+import {
+  createVisionModel,
+  type ReductionConfig,
+  randomWeights,
+  type VisionModelConfig,
+  weightsFrom,
+} from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 
 const config = tinyConfig;
 const weights = weightsFrom(randomWeights(config, 1));
 const reduction: ReductionConfig = { layers: [0, 1], tokensRemoved: 3, threshold: { scaleFree: 0.6 } };
-const imageLength = config.channels * config.imageSize[0] * config.imageSize[1];
-const pixelsOf = (batch: number) => Float32Array.from({ length: batch * imageLength }, (_, i) => Math.sin(i * i));
+const pixelsOf = (batch: number, { channels, imageSize }: VisionModelConfig = config) =>
+  Float32Array.from({ length: batch * channels * imageSize[0] * imageSize[1] }, (_, i) => Math.sin(i * i));
 
-async function runFile(bytes: Uint8Array, batch: number): Promise<ort.InferenceSession.OnnxValueMapType> {
+async function runFile(
+  bytes: Uint8Array,
+  batch: number,
+  of: VisionModelConfig = config,
+): Promise<ort.InferenceSession.OnnxValueMapType> {
   const session = await ort.InferenceSession.create(bytes);
-  const shape = [batch, config.channels, ...config.imageSize];
-  const outputs = await session.run({ pixel_values: new ort.Tensor("float32", pixelsOf(batch), shape) });
+  const shape = [batch, of.channels, ...of.imageSize];
+  const outputs = await session.run({ pixel_values: new ort.Tensor("float32", pixelsOf(batch, of), shape) });
   await session.release();
   return outputs;
 }
@@ -76,6 +86,35 @@ describe("exportOnnx", () => {
       expect(() => exportOnnx({ config, weights, reduction, withSourceMap: true })).toThrow(
         /a source map needs a reduction/,
       );
+  });
+});
+
+describe.each(Object.entries(tinyFamilies))("exportOnnx of %s", (_name, config) => {
+  const weights = weightsFrom(randomWeights(config, 1));
+  const pixels = (batch: number) => pixelsOf(batch, config);
+
+  it.each([
+    ["as it is", false, undefined],
+    ["with a reduction, in standard operators", true, { layers: [0, 2], tokensRemoved: 2, threshold: "pool" }],
+  ] as const)("computes what the CPU backend computes %s", async (_how, portable, reduction) => {
+    const backend = createCpuBackend();
+    const outputs = { lastHiddenState: true };
+    const model = await createVisionModel({ config, weights, backend, reduction, outputs });
+    const expected = await model.run({ pixelValues: pixels(2), batch: 2 });
+    await backend.dispose();
+
+    const { bytes, outputs: names, shapes } = exportOnnx({ config, weights, reduction, portable });
+    const actual = await runFile(bytes, 2, config);
+    if (config.labels.length > 0) {
+      expect(names).toEqual(["logits"]);
+      expectClose(actual.logits as ort.Tensor, expected.logits, 1e-4);
+    } else {
+      expect(names).toEqual(["embedding", "last_hidden_state"]);
+      expectClose(actual.embedding as ort.Tensor, expected.embedding!, 1e-4);
+      expectClose(actual.last_hidden_state as ort.Tensor, expected.lastHiddenState!, 1e-4);
+    }
+    for (const name of names) expect((actual[name] as ort.Tensor).dims.slice(1)).toEqual(shapes[name]!.slice(1));
+    if (portable) expect(inspectOnnx(bytes).nonStandard).toEqual([]);
   });
 });
 

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { traceProgram } from "@ppt-vit/backend-onnx";
-import { tinyConfig } from "@ppt-vit/conformance";
-import { prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
+import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
+import { prepareVisionProgram, randomWeights, type VisionModelConfig, weightsFrom } from "@ppt-vit/core";
 import { afterAll, describe, expect, it } from "vitest";
 import { useSoftwareVulkan } from "./webgpu.js";
 
@@ -27,10 +27,17 @@ async function openingLog(model: Uint8Array): Promise<string> {
 }
 
 describe.skipIf(!found)("placement on WebGPU", () => {
-  it.each(["float32", "float16"] as const)("%s: every node on the GPU, no copies between devices", async (dtype) => {
+  const families = Object.entries(tinyFamilies).map(([name, config]) => [name, "float32", config] as const);
+  const cases: readonly (readonly [name: string, dtype: "float32" | "float16", config: VisionModelConfig])[] = [
+    ["ViT", "float32", tinyConfig],
+    ["ViT", "float16", tinyConfig],
+    ...families,
+  ];
+
+  it.each(cases)("%s in %s: every node on the GPU, no copies between devices", async (_name, dtype, config) => {
     const { program, params, inputs } = prepareVisionProgram({
-      config: tinyConfig,
-      weights: weightsFrom(randomWeights(tinyConfig, 1)),
+      config,
+      weights: weightsFrom(randomWeights(config, 1)),
       reduction: { layers: [0, 1, 2], tokensRemoved: 3, threshold: { scaleFree: 0.6 } },
       outputs: { lastHiddenState: true, source: true, scores: true },
     });

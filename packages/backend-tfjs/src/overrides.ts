@@ -1,5 +1,6 @@
 /** Composites that TensorFlow.js runs faster than their default decompositions. */
 import type { Overrides } from "@ppt-vit/core";
+import type { Tensor4D } from "@tensorflow/tfjs-core";
 import { type Held, multiply } from "./primitives.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 import type { Traits } from "./traits.js";
@@ -12,6 +13,24 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
       const transposed = held.has(weight) ? held.once(weight, () => tf.transpose(weight)) : tf.transpose(weight);
       const product = multiply(tf, traits, tf.reshape(x, [-1, I]), transposed, bias);
       return asOurs(tf.reshape(product, [...x.shape.slice(0, -1), O]));
+    },
+
+    // TensorFlow.js has the channels last.
+    convolution(x, weight, bias, { stride, padding }) {
+      const [vertical, horizontal] = padding;
+      const filters = () => tf.transpose(weight, [2, 3, 1, 0]);
+      const convolved = tf.conv2d(
+        tf.transpose(x, [0, 2, 3, 1]) as Tensor4D,
+        (held.has(weight) ? held.once(weight, filters) : filters()) as Tensor4D,
+        [...stride],
+        [
+          [0, 0],
+          [vertical, vertical],
+          [horizontal, horizontal],
+          [0, 0],
+        ],
+      );
+      return asOurs(tf.transpose(tf.add(convolved, bias), [0, 3, 1, 2]));
     },
 
     softmax: (x, axis = -1) =>

@@ -13,6 +13,7 @@ export type Tfjs = Pick<
   | "cast"
   | "clipByValue"
   | "concat"
+  | "conv2d"
   | "customGrad"
   | "div"
   | "engine"

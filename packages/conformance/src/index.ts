@@ -34,4 +34,4 @@ export async function conformanceCases(options: ConformanceOptions): Promise<Con
 export { goldenUrl, type ReadGolden } from "./golden.js";
 export type { ConformanceCase, CreateBackend } from "./harness.js";
 export type { LifecycleOptions } from "./lifecycle.js";
-export { tinyConfig } from "./models.js";
+export { tinyConfig, tinyFamilies } from "./models.js";

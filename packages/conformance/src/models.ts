@@ -40,6 +40,39 @@ export const tinyConfig: VisionModelConfig = {
   labels: ["a", "b", "c", "d", "e"],
 };
 
+/** As small, and with all that sets a family apart from a plain ViT. */
+export const tinyFamilies: Readonly<Record<string, VisionModelConfig>> = {
+  "DINOv2 with registers and SwiGLU": {
+    ...tinyConfig,
+    registerTokens: 3,
+    layerScale: true,
+    mlp: "swiglu",
+    pooling: "class+mean",
+  },
+  CLIP: { ...tinyConfig, activation: "quick_gelu", patchBias: false, inputNorm: true, projection: 7, labels: [] },
+  "LV-ViT": {
+    ...tinyConfig,
+    qkvBias: false,
+    stem: { kind: "convolution", channels: 6 },
+    residualDivisor: 2,
+    denseHead: true,
+  },
+  ...Object.fromEntries(
+    (["performer", "transformer"] as const).map((attention) => [
+      `T2T-ViT, ${attention}`,
+      {
+        ...tinyConfig,
+        imageSize: [64, 48],
+        patchSize: [16, 16],
+        qkvBias: false,
+        attentionScale: 24 ** -0.5,
+        stem: { kind: "tokens-to-token", attention, width: 6 },
+        positionInterpolation: "sinusoid",
+      } satisfies VisionModelConfig,
+    ]),
+  ),
+};
+
 interface ModelCase {
   readonly name: string;
   readonly config?: Partial<VisionModelConfig>;
@@ -102,6 +135,17 @@ const modelCases: readonly ModelCase[] = [
     config: { activation: "quick_gelu", heads: 1, patchSize: [5, 3] },
     reduction: { ...everyLayer, threshold: "prune" },
   },
+  { name: "no class token", config: { classToken: false, pooling: "mean" }, outputs: { lastHiddenState: true } },
+  { name: "positions of another grid", config: { positionGrid: [2, 4] }, outputs: { lastHiddenState: true } },
+  ...Object.entries(tinyFamilies).flatMap(([name, config]): ModelCase[] => [
+    { name: `${name}, unreduced`, config },
+    {
+      name: `${name}, adaptive`,
+      config,
+      reduction: { layers: [0, 2], tokensRemoved: 2, threshold: { scaleFree: 0.6 } },
+      outputs: everything,
+    },
+  ]),
 ];
 
 const modelSeed = 5;
@@ -170,6 +214,7 @@ export function wholeModelCases(create: CreateBackend, backend: Backend, referen
       const expected = await withBackend(reference, (backend) => runModel(backend, modelCase));
       const actual = await withBackend(create, (backend) => runModel(backend, modelCase));
       expectClose("logits", actual.logits, expected.logits, tolerance);
+      if (expected.embedding) expectClose("embedding", actual.embedding, expected.embedding, tolerance);
       expected.stages.forEach((stage, k) => {
         if (stage.policies.join() !== actual.stages[k]!.policies.join())
           throw new Error(`stage ${k}: policies ${actual.stages[k]!.policies}, expected ${stage.policies}`);
