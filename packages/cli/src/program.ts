@@ -6,13 +6,14 @@ import { addBenchCommands } from "./bench/command.js";
 import { type ClassifyFlags, classifyCommand } from "./classify.js";
 import { demoCommand } from "./demo.js";
 import { type Device, devices, doctorCommand, probeCommand } from "./doctor.js";
+import { addEvalCommands } from "./eval/commands.js";
 import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
 import { infoCommand } from "./info.js";
+import { addModelOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
 import { addReductionOptions, count, refuseContradiction } from "./reduction-flags.js";
+import { addVisualizeCommand } from "./visualize.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
-
-const modelDescription = "a folder with config.json, preprocessor_config.json and model.safetensors";
 
 /** `fp32`, or `fp32,fp16`. */
 function dtypes(text: string): ExportDtype[] {
@@ -33,9 +34,9 @@ export function createProgram(): Command {
     .command("classify")
     .description("name what is in pictures (JPEG, PNG, WebP, GIF, AVIF)")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
-    .option("-m, --model <dir|demo>", modelDescription, "demo")
+    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
     .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu");
-  addReductionOptions(classify)
+  addReductionOptions(addModelOptions(classify))
     .option("-k, --top <k>", "labels per picture", count(1), 5)
     .option("--batch <b>", "pictures per run of the model", count(1), 1)
     .option("--first-frame", "take the first frame of animations instead of refusing them", false)
@@ -56,10 +57,10 @@ export function createProgram(): Command {
   const exportOptions = program
     .command("export")
     .description("write a model with its token reduction as ONNX files, for transformers.js and other engines")
-    .requiredOption("-m, --model <dir|demo>", modelDescription)
+    .requiredOption(`-m, --model ${modelForms}`, modelDescription)
     .requiredOption("-o, --out <dir>", "the folder to write; must not exist, or be empty")
     .option("--dtype <list>", "precisions to write: fp32,fp16", dtypes, [...exportDtypes]);
-  addReductionOptions(exportOptions)
+  addReductionOptions(addModelOptions(exportOptions))
     .option("--with-source-map", "add the output source: which patches each remaining token contains", false)
     .option("--portable", "standard ONNX operators only, for engines other than ONNX Runtime", false)
     .addOption(
@@ -73,12 +74,13 @@ export function createProgram(): Command {
       await exportCommand(flags);
     });
 
-  program
+  const info = program
     .command("info")
-    .description("show what a model folder holds: geometry, cost, reduction, exported files")
-    .argument("<dir|demo>", "a checkpoint or an exported folder")
+    .description("show what a model holds: geometry, cost, reduction, exported files")
+    .argument(modelForms, "a checkpoint, an exported folder, or a model of the Hugging Face Hub");
+  addModelOptions(info)
     .option("--json", "print one JSON document on stdout", false)
-    .action(async (folder: string, flags: { json: boolean }) => infoCommand(folder, flags));
+    .action(async (model: string, flags: ModelFlags & { json: boolean }) => infoCommand(model, flags));
 
   program
     .command("doctor")
@@ -90,6 +92,9 @@ export function createProgram(): Command {
     );
 
   addBenchCommands(program);
+
+  addVisualizeCommand(program);
+  addEvalCommands(program);
 
   return program;
 }

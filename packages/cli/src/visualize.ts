@@ -15,10 +15,11 @@ import {
 } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
 import { expandInputs } from "./inputs.js";
+import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
 import { progressBar } from "./progress.js";
 import { addReductionOptions, count, type ReductionFlags, reductionOf } from "./reduction-flags.js";
 
-export interface VisualizeFlags extends ReductionFlags {
+export interface VisualizeFlags extends ReductionFlags, ModelFlags {
   readonly model: string;
   readonly backend: string;
   readonly out: string;
@@ -30,15 +31,15 @@ export interface VisualizeFlags extends ReductionFlags {
   readonly maxPixels?: number;
 }
 
-export function addVisualizeCommand(program: Command, modelDescription: string): void {
+export function addVisualizeCommand(program: Command): void {
   const visualize = program
     .command("visualize")
     .description("draw pictures stage by stage: what was pruned, and what was pooled into one token")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option("-o, --out <file>", "a sheet as .png or .svg, or an .html page", "tokens.png")
-    .option("-m, --model <dir|demo>", modelDescription, "demo")
+    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
     .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu");
-  addReductionOptions(visualize)
+  addReductionOptions(addModelOptions(visualize))
     .option("--scores", "also draw the significance scores of each stage", false)
     .option("--panel <pixels>", "width of each picture", count(16), 224)
     .option("--scale <n>", "pixels of a PNG file for each pixel of the drawing", count(1), 2)
@@ -65,7 +66,7 @@ export async function visualizeCommand(inputs: readonly string[], flags: Visuali
   for (const { error } of failures) report(error);
 
   const { model, backend } = flags;
-  const classifier = await fromPretrained(model, { backend, reduction, trace: true });
+  const classifier = await fromPretrained(model, { ...loadOptions(model, flags), backend, reduction, trace: true });
   const pictures: TokenPicture[] = [];
   const bar = progressBar(files.length);
   try {

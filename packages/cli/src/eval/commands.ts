@@ -1,6 +1,7 @@
 /** The options of `ppt-vit eval` and `ppt-vit eval merge`. */
 import { backendNames } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError } from "commander";
+import { addModelOptions, modelDescription, modelForms } from "../model-options.js";
 import { addReductionOptions, count, refuseContradiction } from "../reduction-flags.js";
 import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
 import type { Shard } from "./types.js";
@@ -18,7 +19,7 @@ const addOutputOptions = (command: Command): Command =>
     .option("--report <file>", "write an HTML page")
     .option("--json", "print the result as one JSON document on stdout", false);
 
-export function addEvalCommands(program: Command, modelDescription: string): void {
+export function addEvalCommands(program: Command): void {
   // So that an option behind `eval merge` is that command's own.
   program.enablePositionalOptions();
   const evaluation = program
@@ -26,13 +27,13 @@ export function addEvalCommands(program: Command, modelDescription: string): voi
     .enablePositionalOptions()
     .description("measure accuracy, agreement with the unreduced model, and speed on labelled pictures")
     .argument("<dataset>", "a folder with a folder of pictures for each class, or a labels file (.csv, .tsv, .json)")
-    .option("-m, --model <dir|demo>", modelDescription, "demo")
+    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
     .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu")
     .option("--classes <file>", "explains the dataset's identifiers, such as WordNet's: lines of ID NAME, or JSON")
     .option("--limit <n>", "take so many pictures, spread evenly over the dataset", count(1))
     .option("--shard <i/n>", "take part I of N, to be merged afterwards", shard)
     .option("--no-agreement", "leave out the unreduced model, which takes more than half of the time");
-  addReductionOptions(evaluation)
+  addReductionOptions(addModelOptions(evaluation))
     .option("--batch <b>", "pictures per run of the model", count(1), 8)
     .option("--first-frame", "take the first frame of animations instead of refusing them", false)
     .option("--max-pixels <n>", "largest picture that is decoded", count(1))

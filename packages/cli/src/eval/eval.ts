@@ -10,6 +10,7 @@ import {
   publishedReduction,
 } from "@ppt-vit/core";
 import { type Checkpoint, createBackend, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
+import { loadOptions, type ModelFlags } from "../model-options.js";
 import { progressBar } from "../progress.js";
 import { type ReductionFlags, reductionOf } from "../reduction-flags.js";
 import { type Dataset, fingerprintOf, openDataset } from "./dataset.js";
@@ -28,7 +29,7 @@ export interface OutputFlags {
   readonly json: boolean;
 }
 
-export interface EvalFlags extends ReductionFlags, OutputFlags {
+export interface EvalFlags extends ReductionFlags, ModelFlags, OutputFlags {
   readonly model: string;
   readonly backend: string;
   readonly classes?: string;
@@ -45,7 +46,7 @@ export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1
   const backendName = flags.backend === "auto" ? (await selectBackend()).backend : flags.backend;
   const backend = await createBackend(backendName);
   try {
-    const checkpoint = await readCheckpoint(flags.model);
+    const checkpoint = await readCheckpoint(flags.model, loadOptions(flags.model, flags));
     checkImageSize(checkpoint);
     const dataset = await openDataset(path, { ...flags, labels: checkpoint.config.labels });
     for (const note of dataset.notes) say(note);
