@@ -1,18 +1,25 @@
 /** `ppt-vit classify` */
-import type { PptError } from "@ppt-vit/core";
-import { type Classification, fromPretrained, type ImageClassifier, isFailure } from "@ppt-vit/pipeline";
+import { readFile } from "node:fs/promises";
+import { PptError } from "@ppt-vit/core";
+import {
+  type Classification,
+  fromPretrained,
+  type ImageClassifier,
+  isFailure,
+  parseTextEmbeddings,
+  type TextEmbeddings,
+} from "@ppt-vit/pipeline";
 import { expandInputs } from "./inputs.js";
 import { loadOptions, type ModelFlags } from "./model-options.js";
+import { batchOptions, type PictureFlags } from "./picture-options.js";
 import { progressBar } from "./progress.js";
 import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
 
-export interface ClassifyFlags extends ReductionFlags, ModelFlags {
+export interface ClassifyFlags extends ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
   readonly backend: string;
   readonly top: number;
-  readonly batch: number;
-  readonly firstFrame: boolean;
-  readonly maxPixels?: number;
+  readonly textEmbeddings?: string;
   readonly verify: boolean;
   readonly json: boolean;
 }
@@ -31,18 +38,15 @@ export async function classifyCommand(inputs: readonly string[], flags: Classify
     ...loadOptions(flags.model, flags),
     backend: flags.backend,
     reduction: reductionOf(flags),
+    imageSize: flags.imageSize,
     verify: flags.verify,
+    ...(flags.textEmbeddings !== undefined && { textEmbeddings: await readTexts(flags.textEmbeddings) }),
   });
   const results: Classification[] = [];
   try {
     if (!flags.json) process.stdout.write(`${headline(classifier)}\n`);
     const bar = progressBar(files.length);
-    const options = {
-      topK: flags.top,
-      batch: flags.batch,
-      firstFrame: flags.firstFrame,
-      ...(flags.maxPixels && { maxPixels: flags.maxPixels }),
-    };
+    const options = { topK: flags.top, ...batchOptions(flags) };
     for await (const result of classifier.classifyAll(files, options)) {
       if (isFailure(result)) {
         failures.push({ file: String(result.input), error: result.error });
@@ -60,6 +64,14 @@ export async function classifyCommand(inputs: readonly string[], flags: Classify
     await classifier.dispose();
   }
   return failures.length > 0 ? 1 : 0;
+}
+
+/** @throws PptError NOT_FOUND, INVALID_SAFETENSORS, INVALID_CONFIG */
+async function readTexts(path: string): Promise<TextEmbeddings> {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
+  });
+  return parseTextEmbeddings(bytes, path);
 }
 
 const warn = (error: PptError) => void process.stderr.write(`ppt-vit: ${error.message} [${error.code}]\n`);

@@ -6,10 +6,12 @@ import { addBenchCommands } from "./bench/command.js";
 import { type ClassifyFlags, classifyCommand } from "./classify.js";
 import { demoCommand } from "./demo.js";
 import { type Device, devices, doctorCommand, probeCommand } from "./doctor.js";
+import { addEmbedCommand } from "./embed.js";
 import { addEvalCommands } from "./eval/commands.js";
 import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
 import { infoCommand } from "./info.js";
 import { addModelOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
+import { addPictureOptions } from "./picture-options.js";
 import { addReductionOptions, count, refuseContradiction } from "./reduction-flags.js";
 import { addVisualizeCommand } from "./visualize.js";
 
@@ -36,17 +38,17 @@ export function createProgram(): Command {
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
     .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu");
-  addReductionOptions(addModelOptions(classify))
+  addPictureOptions(addReductionOptions(addModelOptions(classify)))
     .option("-k, --top <k>", "labels per picture", count(1), 5)
-    .option("--batch <b>", "pictures per run of the model", count(1), 1)
-    .option("--first-frame", "take the first frame of animations instead of refusing them", false)
-    .option("--max-pixels <n>", "largest picture that is decoded", count(1))
+    .option("--text-embeddings <file>", "labels for CLIP: a safetensors file, see the README")
     .option("--verify", "compare the logits of a known input first: does this device compute rightly?", false)
     .option("--json", "print one JSON document on stdout", false)
     .action(async (inputs: string[], flags: ClassifyFlags, command: Command) => {
       refuseContradiction(flags, command);
       process.exitCode = await classifyCommand(inputs, flags);
     });
+
+  addEmbedCommand(program);
 
   program
     .command("demo")

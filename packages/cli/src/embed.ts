@@ -1,0 +1,78 @@
+/** `ppt-vit embed`: a vector for each picture, as JSON lines. */
+import type { PptError } from "@ppt-vit/core";
+import { backendNames, fromPretrained, isFailure, type Pooling, poolings } from "@ppt-vit/pipeline";
+import { type Command, Option } from "commander";
+import { expandInputs } from "./inputs.js";
+import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
+import { addPictureOptions, batchOptions, type PictureFlags } from "./picture-options.js";
+import { progressBar } from "./progress.js";
+import { addReductionOptions, type ReductionFlags, reductionOf, refuseContradiction } from "./reduction-flags.js";
+
+export interface EmbedFlags extends ReductionFlags, ModelFlags, PictureFlags {
+  readonly model: string;
+  readonly backend: string;
+  readonly pooling?: Pooling;
+  readonly normalize: boolean;
+  readonly verify: boolean;
+}
+
+export function addEmbedCommand(program: Command): void {
+  const embed = program
+    .command("embed")
+    .description("turn pictures into vectors, one JSON line each: for search, clustering, or a classifier of your own")
+    .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
+    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu");
+  addPictureOptions(addReductionOptions(addModelOptions(embed)))
+    .addOption(
+      new Option(
+        "--pooling <name>",
+        "class token, mean of the tokens weighted by size, or CLIP's projection (default: as the model was made)",
+      ).choices(poolings),
+    )
+    .option("--normalize", "divide each vector by its length", false)
+    .option("--verify", "compare what a known input gives first: does this device compute rightly?", false)
+    .action(async (inputs: string[], flags: EmbedFlags, command: Command) => {
+      refuseContradiction(flags, command);
+      process.exitCode = await embedCommand(inputs, flags);
+    });
+}
+
+/** Lines go to stdout as they are ready, everything else to stderr. -> exit code */
+export async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promise<0 | 1> {
+  const { files, failures } = await expandInputs(inputs);
+  for (const { error } of failures) warn(error);
+  let failed = failures.length;
+  const extractor = await fromPretrained(flags.model, {
+    ...loadOptions(flags.model, flags),
+    task: "image-feature-extraction",
+    backend: flags.backend,
+    reduction: reductionOf(flags),
+    imageSize: flags.imageSize,
+    verify: flags.verify,
+  });
+  try {
+    const bar = progressBar(files.length);
+    const { pooling, normalize } = flags;
+    const options = { ...batchOptions(flags), normalize, ...(pooling && { pooling }) };
+    for await (const result of extractor.embedAll(files, options)) {
+      if (isFailure(result)) {
+        failed++;
+        bar.interrupt(() => warn(result.error));
+      } else {
+        const line = JSON.stringify({ file: String(result.input), embedding: Array.from(result.embedding, shortest) });
+        bar.interrupt(() => void process.stdout.write(`${line}\n`));
+      }
+      bar.advance();
+    }
+    bar.stop();
+  } finally {
+    await extractor.dispose();
+  }
+  return failed > 0 ? 1 : 0;
+}
+
+const warn = (error: PptError) => void process.stderr.write(`ppt-vit: ${error.message} [${error.code}]\n`);
+
+/** Nine digits tell every float32 from its neighbours. */
+const shortest = (value: number): number => Number(value.toPrecision(9));
