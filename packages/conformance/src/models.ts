@@ -81,7 +81,13 @@ interface ModelCase {
 }
 
 const everyLayer = { layers: [0, 1, 2], tokensRemoved: 3 } as const;
-const everything: OutputOptions = { lastHiddenState: true, source: true, scores: true };
+const everything: OutputOptions = {
+  lastHiddenState: true,
+  source: true,
+  scores: true,
+  pooled: true,
+  denseFeatures: true,
+};
 
 const modelCases: readonly ModelCase[] = [
   { name: "unreduced, class token only in the last block" },
@@ -226,6 +232,8 @@ export function wholeModelCases(create: CreateBackend, backend: Backend, referen
       expectClose("size", actual.size, expected.size, 0);
       if (expected.lastHiddenState)
         expectClose("lastHiddenState", actual.lastHiddenState, expected.lastHiddenState, tolerance);
+      for (const name of ["classToken", "meanToken", "denseFeatures"] as const)
+        if (expected[name]) expectClose(name, actual[name], expected[name], tolerance);
       if (expected.source) expectClose("source", actual.source, expected.source, 0);
     },
   }));
