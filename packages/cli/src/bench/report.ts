@@ -1,4 +1,5 @@
 /** A self-contained HTML page from recorded results: plots, the table, and where they come from. */
+import { html } from "../html.js";
 import type { Recorded } from "./documents.js";
 import { type BenchPolicy, policies } from "./model.js";
 import { spread, threeDigits } from "./statistics.js";
@@ -18,9 +19,6 @@ const names: Readonly<Record<BenchPolicy, string>> = {
   prune: "prune only",
   pool: "pool only",
 };
-
-const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-const html = (text: string) => text.replace(/[&<>"]/g, (character) => escapes[character]!);
 
 /** Pixels of the plots' user space. */
 const [width, labelWidth, valueWidth, barHeight] = [760, 150, 90, 16];
