@@ -1,7 +1,10 @@
 /** Analytic cost of a model: multiply-accumulates (the paper's "FLOPs") and tokens per block. */
 import { policies } from "./reduction/policies.js";
 import { planReduction, type ReductionConfig, type ReductionStage } from "./reduction/schedule.js";
+import { sizeOf } from "./shape.js";
 import { patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
+import { softSplits, stemConvolutions } from "./vit/stem.js";
+import { patchEmbeddingInput, performerFeatures, windowWidths } from "./vit/stem-weights.js";
 
 export interface BlockCost {
   readonly layer: number;
@@ -17,7 +20,7 @@ export interface BlockCost {
 
 export interface ModelCost {
   readonly blocks: readonly BlockCost[];
-  /** Patch embedding and head. */
+  /** Everything in front of the blocks, the stem included; and everything behind them. */
   readonly embeddingMacs: number;
   readonly headMacs: number;
   /** Sum in the convention of published tables: every block whole, reduction not counted. */
@@ -32,7 +35,7 @@ export interface ModelCost {
  * @throws PptError INVALID_REDUCTION
  */
 export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig): ModelCost {
-  const { hiddenSize: C, intermediateSize, heads, layers, channels, patchSize } = config;
+  const { hiddenSize: C, intermediateSize, heads, layers } = config;
   const { stages } = planReduction(reduction, {
     layers,
     tokens: tokenCount(config),
@@ -50,12 +53,12 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
       attentionTokens: N,
       mlpTokens: tokens,
       attentionMacs: 4 * N * C * C + 2 * N * N * C,
-      mlpMacs: 2 * tokens * C * intermediateSize,
+      mlpMacs: (config.mlp === "swiglu" ? 3 : 2) * tokens * C * intermediateSize,
       reductionMacs: stage ? reductionMacs(stage, C, C / heads) : 0,
     };
   });
-  const embeddingMacs = patchCount(config) * channels * patchSize[0] * patchSize[1] * C;
-  const headMacs = C * config.labels.length * (config.distillationHead ? 2 : 1);
+  const embeddingMacs = stemMacs(config) + patchCount(config) * sizeOf(patchEmbeddingInput(config, "flat"));
+  const headMacs = costOfHead(config, stages.length === 0);
   const totalMacs = blocks.reduce((sum, block) => sum + block.attentionMacs + block.mlpMacs, embeddingMacs + headMacs);
   return { blocks, embeddingMacs, headMacs, totalMacs, gmacs: totalMacs / 1e9 };
 }
@@ -63,4 +66,40 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
 /** Comparing all keys averaged over heads, where the policy does that, and averaging the tokens and their sizes. */
 function reductionMacs({ policy, tokensIn: N, tokensOut }: ReductionStage, C: number, d: number): number {
   return (policies[policy].comparesTokens ? N * N * d : 0) + tokensOut * N * (C + 1);
+}
+
+/** Convolutions of LV-ViT, or both steps of T2T-ViT. */
+function stemMacs({ stem, imageSize, channels }: VisionModelConfig): number {
+  const pixels = imageSize[0] * imageSize[1];
+  if (stem?.kind === "convolution") {
+    let [positions, inputs, macs] = [pixels, channels, 0];
+    for (const { kernel, stride } of stemConvolutions) {
+      positions /= sizeOf(stride);
+      macs += positions * stem.channels * inputs * sizeOf(kernel);
+      inputs = stem.channels;
+    }
+    return macs;
+  }
+  if (stem?.kind === "tokens-to-token") {
+    const D = stem.width;
+    const m = performerFeatures(D);
+    let [tokens, macs] = [pixels, 0];
+    for (const [i, window] of windowWidths(channels, D).entries()) {
+      tokens /= sizeOf(softSplits[i]!.stride);
+      // Both products of the attention, N^2 D each; or of the performer: features of q and k, their summary and its reading.
+      const attention = stem.attention === "transformer" ? 2 * tokens * tokens * D : tokens * m * (4 * D + 1);
+      macs += tokens * (3 * window * D + 3 * D * D) + attention;
+    }
+    return macs;
+  }
+  return 0;
+}
+
+/** Heads, or the projection. LV-ViT's second head reads every patch, unreduced only. */
+function costOfHead(config: VisionModelConfig, unreduced: boolean): number {
+  const { hiddenSize: C, labels, pooling, distillationHead, denseHead, projection = 0 } = config;
+  if (labels.length === 0) return C * projection;
+  const features = pooling === "class+mean" ? 2 * C : C;
+  const second = denseHead && unreduced ? patchCount(config) * C : distillationHead ? C : 0;
+  return labels.length * (features + second);
 }

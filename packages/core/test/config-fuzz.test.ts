@@ -79,6 +79,35 @@ describe("parseModelConfig", () => {
     image_size: [32, 48],
     patch_size: [8, 16],
   };
+  const sizes = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, image_size: 28, patch_size: 14 };
+  const vision = { ...sizes, intermediate_size: 64, projection_dim: 8, hidden_act: "quick_gelu", layer_norm_eps: 1e-5 };
+  /** One configuration of each further family. */
+  const families: readonly Readonly<Record<string, unknown>>[] = [
+    { ...sizes, model_type: "vit_mae", architectures: ["ViTMAEForPreTraining"], use_mean_pooling: true },
+    { ...sizes, model_type: "dinov2", mlp_ratio: 4, use_swiglu_ffn: true, num_labels: 3 },
+    { ...sizes, model_type: "dinov2_with_registers", num_register_tokens: 4, architectures: ["Dinov2Model"] },
+    { model_type: "clip", projection_dim: 8, vision_config: vision },
+    { ...vision, model_type: "clip_vision_model", architectures: ["CLIPVisionModel"] },
+    { ...sizes, model_type: "lvvit", stem_channels: 64, skip_lam: 2, dense_head: true, num_labels: 3 },
+    {
+      ...sizes,
+      model_type: "t2t_vit",
+      image_size: 32,
+      patch_size: 16,
+      tokens_type: "performer",
+      token_dim: 64,
+      qk_scale: 0.1,
+    },
+    {
+      architecture: "vit_small_patch14_reg4_dinov2",
+      num_classes: 2,
+      global_pool: "token",
+      label_names: ["n01", "n02"],
+      label_descriptions: { n01: "tench" },
+      model_args: { img_size: 28 },
+      pretrained_cfg: { input_size: [3, 28, 28] },
+    },
+  ];
   const fields = [
     ...Object.keys(deit),
     "num_labels",
@@ -99,15 +128,18 @@ describe("parseModelConfig", () => {
     expect(patchSize).toHaveLength(2);
     expect(hiddenSize % heads).toBe(0);
     expect(Number.isSafeInteger(patchCount(config)) && patchCount(config) >= 1).toBe(true);
-    expect(tokenCount(config)).toBe(patchCount(config) + (config.distillationToken ? 2 : 1));
+    const { registerTokens = 0, attentionScale = 1, residualDivisor = 1, projection = 1, stem } = config;
+    expect(tokenCount(config)).toBe(patchCount(config) + (config.distillationToken ? 2 : 1) + registerTokens);
+    for (const factor of [attentionScale, residualDivisor]) expect(factor > 0 && factor < 1e6).toBe(true);
+    const widths = stem ? [stem.kind === "convolution" ? stem.channels : stem.width] : [];
+    for (const count of [projection, ...widths]) expect(Number.isSafeInteger(count) && count >= 1).toBe(true);
     expect(tokenCount(config)).toBeLessThan(100_000);
     expect(config.layerNormEpsilon > 0 && config.layerNormEpsilon < 1).toBe(true);
-    expect(["gelu", "gelu_tanh", "quick_gelu", "relu"]).toContain(config.activation);
-    expect(["class", "mean"]).toContain(config.pooling);
+    expect(["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]).toContain(config.activation);
+    expect(["class", "mean", "class+mean"]).toContain(config.pooling);
     for (const flag of [config.qkvBias, config.distillationToken, config.distillationHead])
       expect(typeof flag).toBe("boolean");
     expect(config.distillationHead && !config.distillationToken).toBe(false);
-    expect(labels.length).toBeGreaterThanOrEqual(1);
     expect(labels.length).toBeLessThanOrEqual(1_000_000);
     expect(labels.every((label) => typeof label === "string")).toBe(true);
   }
@@ -128,6 +160,30 @@ describe("parseModelConfig", () => {
     );
     expect(accepted).toBeGreaterThan(500);
     expect(refused).toBeGreaterThan(2000);
+  });
+
+  it.each(families)("survives hostile values in every family: $model_type $architecture", (seed) => {
+    const names = [...Object.keys(seed), "model_type", "architectures", "id2label", "__proto__"];
+    const inner = Object.entries(seed).filter(([, value]) => typeof value === "object" && !Array.isArray(value));
+    const change = fc.tuple(fc.constantFrom(...names), hostileValue);
+    let refused = 0;
+    const expectSafe = (json: unknown) => {
+      const config = parse(json);
+      if (config) expectSound(config);
+      else refused++;
+    };
+    expect(parse(seed)).toBeDefined();
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+        expectSafe(Object.fromEntries([...Object.entries(seed), ...changes]));
+        // The same one level deeper, where the family nests its settings.
+        for (const [name, value] of inner)
+          for (const [field] of Object.entries(value as object))
+            expectSafe({ ...seed, [name]: { ...(value as object), [field]: changes[0]![1] } });
+      }),
+      { seed: 24, numRuns: 800 },
+    );
+    expect(refused).toBeGreaterThan(200);
   });
 
   it("survives fields left out, and text mutated before it is parsed", () => {

@@ -1,4 +1,4 @@
-import { modelCost, parseModelConfig, publishedReduction } from "@ppt-vit/core";
+import { modelCost, parseModelConfig, publishedReduction, sizeOf, weightShapes } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 
 const deit = (hidden_size: number, num_attention_heads: number) =>
@@ -22,6 +22,52 @@ describe("GMACs reproduce the paper's table", () => {
     const config = deit(hidden, heads);
     expect(modelCost(config).gmacs.toFixed(2)).toBe(unreduced);
     expect(modelCost(config, publishedReduction).gmacs.toFixed(2)).toBe(reduced);
+  });
+});
+
+const paperModel = (model_type: string, hidden_size: number, num_hidden_layers: number, more: object) =>
+  parseModelConfig({
+    model_type,
+    hidden_size,
+    num_hidden_layers,
+    num_attention_heads: hidden_size / 64,
+    image_size: 224,
+    num_labels: 1000,
+    ...more,
+  });
+
+describe("GMACs and parameters of the other families as their papers state them", () => {
+  const lvvit = (hidden: number, layers: number) => paperModel("lvvit", hidden, layers, { skip_lam: 2 });
+  const t2t = (tokens_type: string) => (hidden: number, layers: number) =>
+    paperModel("t2t_vit", hidden, layers, { tokens_type });
+
+  it.each([
+    // LV-ViT counts its dense head: 6.6 GMACs; the paper's 25.8 million parameters of LV-ViT-S are without it.
+    ["LV-ViT-S", lvvit(384, 16), "6.6", 26.2],
+    ["LV-ViT-M", lvvit(512, 20), "12.7", 55.8],
+    ["T2T-ViT-14", t2t("performer")(384, 14), "4.8", 21.5],
+    ["T2T-ViT-19", t2t("performer")(448, 19), "8.5", 39.2],
+    ["T2T-ViT-24", t2t("performer")(512, 24), "13.7", 64.1],
+    ["T2T-ViT-t-14", t2t("transformer")(384, 14), "6.1", 21.5],
+    ["T2T-ViT-t-19", t2t("transformer")(448, 19), "9.8", 39.2],
+    ["T2T-ViT-t-24", t2t("transformer")(512, 24), "15.0", 64.1],
+  ])("%s", (_name, config, gmacs, millions) => {
+    expect(modelCost(config).gmacs.toFixed(1)).toBe(gmacs);
+    const parameters = Object.entries(weightShapes(config)).filter(([name]) => !name.includes("running"));
+    expect(parameters.reduce((sum, [, shape]) => sum + sizeOf(shape), 0) / 1e6).toBeCloseTo(millions, 1);
+  });
+
+  it("LV-ViT-S comes to the paper's 4.6 GMACs with 50 tokens removed in three blocks", () => {
+    const reduction = { layers: [4, 8, 12], tokensRemoved: 50, threshold: 7e-5 };
+    expect(modelCost(lvvit(384, 16), reduction).gmacs.toFixed(1)).toBe("4.6");
+  });
+
+  it("counts the three matrices of SwiGLU, both halves of DINOv2's head, and CLIP's projection", () => {
+    const dinov2 = paperModel("dinov2", 384, 12, { patch_size: 14 });
+    const gated = modelCost({ ...dinov2, mlp: "swiglu" });
+    expect(gated.blocks[0]!.mlpMacs).toBe((modelCost(dinov2).blocks[0]!.mlpMacs * 3) / 2);
+    expect(modelCost(dinov2).headMacs).toBe(2 * 384 * 1000);
+    expect(modelCost({ ...dinov2, labels: [], projection: 512 }).headMacs).toBe(384 * 512);
   });
 });
 
