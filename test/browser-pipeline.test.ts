@@ -11,6 +11,8 @@ import { bundle, host } from "./browser/bench-serve.js";
 import { browserPath, launchBrowser } from "./browser/serve.js";
 
 const modelFolder = join(root, "packages/demo-model/model");
+const vitFolder = join(root, "packages/pipeline/fixtures/vit");
+const clipFolder = join(root, "packages/pipeline/fixtures/clip");
 const dog = join(root, "packages/demo-model/samples/000_dog.png");
 
 /** Smooth colours with an edge, `width` x `height`. */
@@ -64,7 +66,7 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
     bundled = main.inputs;
     files = await pictures();
     const served = await host(
-      { model: modelFolder },
+      { model: modelFolder, vit: vitFolder, clip: clipFolder },
       {
         "/index.html": '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
         "/page.js": main.script,
@@ -249,6 +251,67 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
       total: 11089880,
     });
     expect(progress.at(-1)).toMatchObject({ status: "ready", task: "image-classification" });
+  });
+
+  test("embeddings, features and zero-shot labels are Node's, in the page and in a worker", async () => {
+    const task = "image-feature-extraction";
+    const reduction = { layers: [0, 1], tokensRemoved: 4, threshold: { scaleFree: 0.8 } } as const;
+    const options = { task, reduction, dense: true, imageSize: [48, 40] } as const;
+    const here = await fromPretrained(vitFolder, options);
+    const expected = {
+      embedding: Array.from(await here.embed(dog, { pooling: "mean", normalize: true })),
+      features: Array.from((await here.features(dog)).features),
+    };
+    await here.dispose();
+    const zeroShot = await fromPretrained(clipFolder, { reduction });
+    const texts = (await zeroShot.classify(dog)).labels;
+    await zeroShot.dispose();
+
+    const results = await page.evaluate(async (options) => {
+      const worker = window.startWorker();
+      const results = [];
+      for (const load of [window.pipeline.fromPretrained, worker.fromPretrained]) {
+        const extractor = await load("/vit/", options);
+        const embeddings: (number[] | string)[] = [];
+        const inputs = ["nowhere.png", "dog.png"];
+        for await (const one of extractor.embedAll(inputs, { pooling: "mean", normalize: true, batch: 2 }))
+          embeddings.push("embedding" in one ? Array.from(one.embedding) : one.error.code);
+        const { features, shape } = await extractor.features("dog.png");
+        const refused = await extractor.embed("dog.png", { pooling: "projection" }).catch((error) => error.code);
+        const { patches, tokens } = extractor;
+        await extractor.dispose();
+        const disposed = await extractor.embed("dog.png").catch((error) => error.code);
+        const classifier = await load("/clip/", { reduction: options.reduction });
+        const { labels } = await classifier.classify("dog.png");
+        await classifier.dispose();
+        results.push({ embeddings, features: Array.from(features), shape, refused, disposed, patches, tokens, labels });
+      }
+      await worker.dispose();
+      return results;
+    }, options);
+    const near = (actual: number[], wanted: number[]) => {
+      expect(actual.length).toBe(wanted.length);
+      actual.forEach((value, i) => void expect(Math.abs(value - wanted[i]!)).toBeLessThan(1e-5));
+    };
+    expect(results).toHaveLength(2);
+    for (const { embeddings, features, shape, refused, disposed, patches, tokens, labels } of results) {
+      expect({ shape, refused, disposed, patches, tokens }).toEqual({
+        shape: [6, 5, 32],
+        refused: "INVALID_OPTION",
+        disposed: "DISPOSED",
+        patches: [6, 5],
+        tokens: [31, 27, 23],
+      });
+      expect(embeddings[0]).toBe("NOT_FOUND");
+      near(embeddings[1] as number[], expected.embedding);
+      near(features, expected.features);
+      expect(labels.map(({ label }) => label)).toEqual(texts.map(({ label }) => label));
+      near(
+        labels.map(({ probability }) => probability),
+        texts.map(({ probability }) => probability),
+      );
+    }
+    expect(problems).toEqual([]);
   });
 
   test("errors keep their codes on the way from a worker, and bad pictures do not stop the others", async () => {
