@@ -13,9 +13,10 @@ const fewSteps = 4;
 
 export function progressBar(total: number): Progress {
   if (!process.stderr.isTTY || total < fewSteps) return { advance() {}, interrupt: (print) => print(), stop() {} };
+  // Cursor and wrapping of lines stay as they are: after Ctrl-C nobody would bring them back.
   const format = "{bar} {value}/{total}, {eta_formatted} left";
   const bar = new SingleBar(
-    { format, stream: process.stderr, hideCursor: true, clearOnComplete: true },
+    { format, stream: process.stderr, hideCursor: false, linewrap: true, clearOnComplete: true },
     Presets.shades_classic,
   );
   bar.start(total, 0);

@@ -1,5 +1,6 @@
 /** Datasets: ImageFolder trees and labels files, in an order that every machine agrees on. */
 import { createHash } from "node:crypto";
+import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { PptError } from "@ppt-vit/core";
@@ -43,7 +44,7 @@ export async function openDataset(path: string, { labels, classes, limit }: Data
     );
   const { root, files, notes } = isFolder
     ? await listTree(path)
-    : { root: dirname(path), files: parseLabelsFile(await readFile(path, "utf8"), path), notes: [] };
+    : { root: dirname(path), files: parseLabelsFile(await readText(path), path), notes: [] };
   if (files.length === 0) throw new PptError("INVALID_INPUT", `${path}: lists no pictures`);
 
   const identifiers = classes === undefined ? undefined : parseIdentifiers(await readText(classes), classes, labels);
@@ -79,7 +80,7 @@ const isPicture = (name: string) =>
 
 /** Pictures in the folders of a folder, each labelled with the folder's name. */
 async function listTree(root: string): Promise<{ root: string; files: LabelledFile[]; notes: string[] }> {
-  const top = await readdir(root, { withFileTypes: true });
+  const top = await entriesOf(root);
   const folders: string[] = [];
   for (const entry of top)
     if (!entry.name.startsWith(".") && (await is(join(root, entry.name), entry, "isDirectory")))
@@ -115,10 +116,15 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
   };
 }
 
+const entriesOf = (folder: string): Promise<Dirent[]> =>
+  readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${cause.code})`, { cause });
+  });
+
 /** Links are followed to files, not to folders: those could lead in circles. */
 async function picturesBelow(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  for (const entry of await entriesOf(folder)) {
     if (entry.isDirectory() && !entry.name.startsWith("."))
       found.push(...(await picturesBelow(join(folder, entry.name))).map((file) => `${entry.name}/${file}`));
     else if (isPicture(entry.name) && (await is(join(folder, entry.name), entry, "isFile"))) found.push(entry.name);
@@ -129,7 +135,7 @@ async function picturesBelow(folder: string): Promise<string[]> {
 type Kind = "isFile" | "isDirectory";
 
 /** A link is what it leads to; one that leads nowhere counts as a file, so that it is reported when it is read. */
-async function is(path: string, entry: Record<Kind | "isSymbolicLink", () => boolean>, kind: Kind): Promise<boolean> {
+async function is(path: string, entry: Dirent, kind: Kind): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry[kind]();
   return stat(path).then(
     (target) => target[kind](),

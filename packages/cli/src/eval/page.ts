@@ -1,6 +1,6 @@
 /** The result of an evaluation as an HTML page that stands alone. */
 import { html } from "../html.js";
-import { comparison, decimals, percent } from "./report.js";
+import { columnsOf, comparison, decimals, percent } from "./report.js";
 import type { ClassSummary, EvalReport } from "./types.js";
 
 /** Confusions that are shown; the document has all. */
@@ -24,10 +24,10 @@ export function reportPage(report: EvalReport): string {
 <p>${summary.pictures} pictures${limit === null ? "" : ` (at most ${limit})`}, ${report.classes.length} of ${labels.length} classes, backend ${html(backend)}, batch ${batch}, tokens ${report.tokens.join(" → ")}.
 Reduction: <code>${html(reduction ? JSON.stringify(reduction) : "none")}</code></p>
 ${table(
-  ["", "this model", ...(both ? ["unreduced"] : [])],
+  ["", ...columnsOf(report)],
   comparison(report).map(([of, ...values]) => [html(of), ...values]),
 )}
-${summary.agreement ? `<p>Right only in this model: ${summary.agreement.rightOnlyReduced}. Right only unreduced: ${summary.agreement.rightOnlyUnreduced}.</p>` : ""}
+${summary.agreement ? `<p>Right only reduced: ${summary.agreement.rightOnlyReduced}. Right only unreduced: ${summary.agreement.rightOnlyUnreduced}.</p>` : ""}
 <h2>Classes</h2>
 ${table(
   ["class", "pictures", "top-1", "top-5", "loss", ...(both ? ["unreduced top-1", "same answer"] : [])],

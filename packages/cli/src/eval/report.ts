@@ -99,17 +99,23 @@ export function comparison({ summary, gmacs, run, settings }: EvalReport): [name
     pair("top-1", ({ top1 }) => percent(top1)),
     pair("top-5", ({ top5 }) => percent(top5)),
     pair("loss", ({ loss }) => decimals(loss, 4)),
-    ...(agreement ? [["same answer", percent(agreement.share)] satisfies [string, string]] : []),
+    ...(agreement ? [["same answer", percent(agreement.share), ""] satisfies [string, string, string]] : []),
     unreduced ? ["GMACs", decimals(reduced, 3), decimals(gmacs.unreduced, 3)] : ["GMACs", decimals(reduced, 3)],
     unreduced ? ["pictures/s in the model", rate, unreducedRate] : ["pictures/s in the model", rate],
   ];
 }
 
+/** What the values of `comparison` belong to. */
+export const columnsOf = ({ settings, summary }: EvalReport): string[] => [
+  settings.reduction ? "reduced" : "unreduced",
+  ...(summary.unreduced ? ["unreduced"] : []),
+];
+
 /** The result for people. */
 export function reportText(report: EvalReport): string {
   const { summary, run, classes, classesWithoutPictures, settings, shard, tokens } = report;
   const part = shard ? `, shard ${shard.index} of ${shard.count}` : "";
-  const head = ["", "this model", ...(summary.unreduced ? ["unreduced"] : [])];
+  const head = ["", ...columnsOf(report)];
   const rows = [head, ...comparison(report)].map(
     ([name, ...values]) => name!.padEnd(26) + values.map((value) => value.padStart(12)).join(""),
   );
@@ -118,7 +124,7 @@ export function reportText(report: EvalReport): string {
     `${summary.pictures} pictures of ${classes.length} classes${part}, model ${settings.model.name} on ${settings.backend}, tokens ${tokens.join(" -> ")}`,
     ...rows,
     ...(agreement
-      ? [`right only in this model: ${agreement.rightOnlyReduced}, only unreduced: ${agreement.rightOnlyUnreduced}`]
+      ? [`right only reduced: ${agreement.rightOnlyReduced}, right only unreduced: ${agreement.rightOnlyUnreduced}`]
       : []),
     ...(classesWithoutPictures.length > 0
       ? [`${classesWithoutPictures.length} of the model's ${report.labels.length} classes have no pictures`]

@@ -213,7 +213,7 @@ function legend(y: number, scores: boolean): string {
     swatch(
       layout.margin + 90,
       `<rect width="16" height="16" fill="#b9b4a8"/><rect x="1.5" y="1.5" width="13" height="13" fill="none" stroke="${ink.line}" stroke-width="3"/><rect x="1.5" y="1.5" width="13" height="13" fill="none" stroke="${groupColour(2)}" stroke-width="1.8"/>`,
-      "pooled into one token",
+      "merged into one token",
     ),
   ];
   if (scores) {
