@@ -111,19 +111,27 @@ export async function openBackend(options: OnnxBackendOptions, loadRuntime: Load
   };
   async function compile(program: Program, { params, inputs }: CompileOptions, fused: boolean, batch?: number) {
     assertLive();
-    const trace = (program: Program) =>
-      traceProgram(program, {
+    const trace = (program: Program) => {
+      const { bytes, beside } = traceProgram(program, {
         params,
         inputs,
         dtype: dtype === "fp32" ? "float32" : "float16",
         fusion: { contrib: true, attention: fused },
-      }).bytes;
-    const request = { runtime, device, model: trace(program), inputs, sessionOptions };
+        weights: device === "cpu" ? "beside" : "inside",
+      });
+      return { model: bytes, beside };
+    };
+    const request = { runtime, device, ...trace(program), inputs, sessionOptions };
     let executable: Executable;
     if (batch === undefined) executable = await openSession(request);
     else {
       const { packed, unpack } = packOutputs(program);
-      const captured = await openCaptured(request, { model: trace(packed), unpack }, batch, captureTolerance[dtype]);
+      const captured = await openCaptured(
+        request,
+        { model: trace(packed).model, unpack },
+        batch,
+        captureTolerance[dtype],
+      );
       captures.push(captured.check);
       executable = captured.executable;
     }

@@ -11,7 +11,8 @@ export interface Fusion {
   readonly attention: boolean;
 }
 
-export function onnxOverrides(graph: Graph, fusion: Fusion): Overrides<OnnxTensor> {
+/** With `weightsInPlace` parameters are used as they are stored, without a copy that lies as the operator likes it. */
+export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = false): Overrides<OnnxTensor> {
   const name = (x: OnnxTensor, dtype = x.dtype) => inputName(graph, x, dtype);
 
   return (ops: Primitives<OnnxTensor>, defaults) => ({
@@ -20,9 +21,14 @@ export function onnxOverrides(graph: Graph, fusion: Fusion): Overrides<OnnxTenso
       const [O, I] = weight.shape as [number, number];
       const leading = x.shape.slice(0, -1);
       const rows = leading.includes(-1) ? -1 : sizeOf(leading);
-      const inputs = [name({ ...x, shape: [rows, I] }), name(ops.transpose(weight, [1, 0]), x.dtype)];
+      const inPlace = weightsInPlace && weight.host !== undefined;
+      const inputs = [
+        name({ ...x, shape: [rows, I] }),
+        name(inPlace ? weight : ops.transpose(weight, [1, 0]), x.dtype),
+      ];
       if (bias) inputs.push(name(bias, x.dtype));
-      return { ...recorded(graph.node("Gemm", inputs), [rows, O], x.dtype), shape: [...leading, O] };
+      const product = graph.node("Gemm", inputs, inPlace ? { transB: 1 } : {});
+      return { ...recorded(product, [rows, O], x.dtype), shape: [...leading, O] };
     },
 
     convolution(x, weight, bias, { kernel, stride, padding }) {

@@ -25,6 +25,12 @@ export interface TensorProto {
   rawData: Uint8Array;
 }
 
+/** A tensor whose bytes lie elsewhere, under `location`. */
+export interface ExternalTensorProto extends Omit<TensorProto, "rawData"> {
+  dataLocation: number;
+  externalData: { key: "location" | "length"; value: string }[];
+}
+
 export interface ValueInfoProto {
   name: string;
   type: { tensorType: { elemType: number; shape: { dim: ({ dimValue: number } | { dimParam: string })[] } } };
@@ -37,7 +43,7 @@ export interface ModelProto {
   graph: {
     name: string;
     node: NodeProto[];
-    initializer: TensorProto[];
+    initializer: (TensorProto | ExternalTensorProto)[];
     input: ValueInfoProto[];
     output: ValueInfoProto[];
   };
@@ -104,6 +110,8 @@ function modelProto(): protobuf.Type {
           dataType: field("int32", 2),
           name: field("string", 8),
           rawData: field("bytes", 9),
+          externalData: repeated("StringStringEntryProto", 13),
+          dataLocation: field("int32", 14),
         },
       },
       ValueInfoProto: { fields: { name: field("string", 1), type: field("TypeProto", 2) } },
@@ -123,6 +131,36 @@ function modelProto(): protobuf.Type {
 export function encodeModel(model: ModelProto): Uint8Array {
   const type = modelProto();
   return type.encode(type.fromObject(model)).finish();
+}
+
+/** Bytes that a model file refers to by `path`, as ONNX Runtime takes them. */
+export interface ExternalData {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/** TensorProto.DataLocation.EXTERNAL */
+const external = 1;
+/** Smaller tensors stay in the file: the runtime reads the shapes and axes among them while it builds the graph. */
+const fewBytes = 1024;
+
+/** Takes the large tensors out. */
+export function putBeside(initializers: readonly TensorProto[]): {
+  readonly initializers: (TensorProto | ExternalTensorProto)[];
+  readonly beside: ExternalData[];
+} {
+  const beside: ExternalData[] = [];
+  const kept = initializers.map((tensor) => {
+    const { rawData, ...rest } = tensor;
+    if (rawData.length < fewBytes) return tensor;
+    beside.push({ path: tensor.name, data: rawData });
+    const externalData: ExternalTensorProto["externalData"] = [
+      { key: "location", value: tensor.name },
+      { key: "length", value: String(rawData.length) },
+    ];
+    return { ...rest, dataLocation: external, externalData };
+  });
+  return { initializers: kept, beside };
 }
 
 /** The messages of a model file; weights are views of `bytes`. @throws Error where it is no ONNX model. */

@@ -9,6 +9,7 @@ import {
 } from "@ppt-vit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { type GpuBuffer, gpuDevice } from "./gpu.js";
+import type { ExternalData } from "./proto.js";
 import { runtimeError } from "./reasons.js";
 
 /**
@@ -35,22 +36,27 @@ export interface SessionRequest {
   readonly runtime: OnnxRuntime;
   readonly device: OnnxDevice;
   readonly model: Uint8Array;
+  /** What `model` refers to. */
+  readonly beside: readonly ExternalData[];
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly sessionOptions: InferenceSession.SessionOptions;
 }
 
 /** @throws PptError BACKEND_UNAVAILABLE, OUT_OF_MEMORY or DEVICE_LOST, by what the runtime says. */
 export async function createSession(request: SessionRequest): Promise<InferenceSession> {
-  const { runtime, device, model, sessionOptions } = request;
+  const { runtime, device, model, beside, sessionOptions } = request;
   const advice =
     device === "webgpu"
       ? "no usable WebGPU adapter, or it refused the model: pass device 'wasm' or 'cpu'"
       : "ONNX Runtime refused the model";
-  return runtime.InferenceSession.create(model, { executionProviders: [device], ...sessionOptions }).catch(
-    (cause: unknown) => {
-      throw runtimeError("opening the model", device, cause, advice);
-    },
-  );
+  const externalData = beside.length > 0 ? { externalData: beside } : {};
+  return runtime.InferenceSession.create(model, {
+    executionProviders: [device],
+    ...externalData,
+    ...sessionOptions,
+  }).catch((cause: unknown) => {
+    throw runtimeError("opening the model", device, cause, advice);
+  });
 }
 
 /**

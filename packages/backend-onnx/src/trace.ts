@@ -3,13 +3,18 @@ import { type CompileOptions, type DType, type Program, resolveOps, type Shape }
 import { contrib, Graph } from "./graph.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
 import { onnxPrimitives } from "./primitives.js";
-import { elementTypes, encodeModel, type ValueInfoProto } from "./proto.js";
+import { type ExternalData, elementTypes, encodeModel, putBeside, type ValueInfoProto } from "./proto.js";
 import { constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 export interface TraceOptions extends CompileOptions {
   /** Precision of parameters and activations. Inputs and outputs are float32 in any case. Default `float32`. */
   readonly dtype?: "float32" | "float16";
   readonly fusion: Fusion;
+  /**
+   * `beside` leaves large parameters out of the file, for the runtime to take from the arrays they lie in: a model then
+   * lies in memory as seldom as the runtime allows. Default `inside`.
+   */
+  readonly weights?: "inside" | "beside";
   /** Outputs to keep, in this order; all when left out. */
   readonly outputs?: readonly string[];
   /** Key-value pairs that the file carries. */
@@ -29,13 +34,15 @@ export interface TracedModel {
   /** Of each output, -1 where the batch is free. */
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly nodes: number;
+  /** The parameters that the file does not hold, by the names that it calls them. Theirs is the memory of `params`. */
+  readonly beside: readonly ExternalData[];
 }
 
 /** @throws PptError INVALID_SHAPE where the program does not fit its parameters and inputs. */
 export function traceProgram(program: Program, options: TraceOptions): TracedModel {
-  const { params, inputs, dtype = "float32", fusion, metadata = {} } = options;
+  const { params, inputs, dtype = "float32", fusion, weights = "inside", metadata = {} } = options;
   const graph = new Graph();
-  const ops = resolveOps(onnxPrimitives(graph), onnxOverrides(graph, fusion));
+  const ops = resolveOps(onnxPrimitives(graph), onnxOverrides(graph, fusion, weights === "beside"));
   const parameters = Object.fromEntries(
     Object.entries(params).map(([name, { data, shape }]) => [name, constantOf(data, shape, dtype)]),
   );
@@ -47,6 +54,8 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   const outputs = options.outputs ?? Object.keys(results);
   for (const name of outputs) nameOutput(graph, name, results[name]!);
   removeUnused(graph, outputs);
+  const { initializers, beside } =
+    weights === "beside" ? putBeside(graph.initializers) : { initializers: graph.initializers, beside: [] };
   const bytes = encodeModel({
     irVersion: 8,
     producerName: "ppt-vit",
@@ -54,14 +63,14 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
     graph: {
       name: "ppt-vit",
       node: graph.nodes,
-      initializer: graph.initializers,
+      initializer: initializers,
       input: Object.entries(inputs).map(([name, shape]) => valueInfo(name, shape, "float32")),
       output: outputs.map((name) => valueInfo(name, results[name]!.shape, "float32")),
     },
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   });
   const shapes = Object.fromEntries(outputs.map((name) => [name, results[name]!.shape]));
-  return { bytes, outputs, shapes, nodes: graph.nodes.length };
+  return { bytes, outputs, shapes, nodes: graph.nodes.length, beside };
 }
 
 /** A node that carries the output's name; a cast, so that outputs are float32 whatever the model computes in. */

@@ -1,0 +1,33 @@
+/**
+ * One process of load.mjs; prints JSON. `make MODEL FOLDER` writes a checkpoint of random weights, `empty BACKEND` imports
+ * what a load imports, `load BACKEND FOLDER` loads.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createBackend, fromPretrained } from "@ppt-vit/pipeline";
+
+const peakBytes = () => process.resourceUsage().maxRSS * 1024;
+const print = (result) => process.stdout.write(JSON.stringify(result));
+const [task, name, folder] = process.argv.slice(2);
+
+if (task === "make") {
+  const { huggingFaceConfig, randomCheckpoint } = await import("./geometries.mjs");
+  const config = huggingFaceConfig(name);
+  const size = { height: config.image_size, width: config.image_size };
+  const weights = randomCheckpoint(name);
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  writeFileSync(
+    join(folder, "preprocessor_config.json"),
+    JSON.stringify({ do_resize: true, size, do_normalize: true }),
+  );
+  writeFileSync(join(folder, "model.safetensors"), weights);
+  print({ fileBytes: weights.length });
+} else if (task === "empty") {
+  await createBackend(name);
+  print({ peakBytes: peakBytes() });
+} else {
+  const start = performance.now();
+  const classifier = await fromPretrained(folder, { backend: name });
+  print({ loadMs: performance.now() - start, peakBytes: peakBytes() });
+  await classifier.dispose();
+}

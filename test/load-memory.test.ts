@@ -1,0 +1,70 @@
+/** What loading a full-size checkpoint takes at most, measured in processes of their own. Times are for benchmarks/load.mjs. */
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseModelConfig, sizeOf, weightShapes } from "@ppt-vit/core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { root, run } from "../scripts/workspace.mjs";
+
+const config = {
+  model_type: "vit",
+  hidden_size: 384,
+  num_hidden_layers: 12,
+  num_attention_heads: 6,
+  intermediate_size: 1536,
+  image_size: 224,
+  patch_size: 16,
+  num_labels: 1000,
+};
+let folder: string;
+let fileBytes: number;
+
+/** DeiT-S's tensors, zeros but for the first value of each: a file of holes, which takes no time to write. */
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "ppt-vit-load-"));
+  let end = 0;
+  const begins: number[] = [];
+  const header: Record<string, unknown> = {};
+  for (const [name, shape] of Object.entries(weightShapes(parseModelConfig(config)))) {
+    const begin = end;
+    begins.push(begin);
+    end += 4 * sizeOf(shape);
+    header[name] = { dtype: "F32", shape, data_offsets: [begin, end] };
+  }
+  // A length that leaves the data unaligned, which must not cost a copy.
+  const json = JSON.stringify(header);
+  const text = json.padEnd(json.length + ((4 - (json.length % 4)) % 4) + 1);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  writeFileSync(join(folder, "model.safetensors"), Buffer.concat([length, Buffer.from(text)]));
+  fileBytes = 8 + text.length + end;
+  const path = join(folder, "model.safetensors");
+  truncateSync(path, fileBytes);
+  const file = openSync(path, "r+");
+  // Unlike each other: equal tensors would share their memory.
+  begins.forEach((begin, i) => void writeSync(file, Float32Array.of(i + 1), 0, 4, 8 + text.length + begin));
+  closeSync(file);
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  const size = { height: 224, width: 224 };
+  writeFileSync(join(folder, "preprocessor_config.json"), JSON.stringify({ do_resize: true, size }));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function peakBytes(...args: string[]): Promise<number> {
+  const { code, stdout, output } = await run(process.execPath, [join(root, "benchmarks/load-cell.mjs"), ...args]);
+  expect(code, output).toBe(0);
+  return JSON.parse(stdout).peakBytes;
+}
+
+test.each([
+  { backend: "cpu", most: 1.5 },
+  // The runtime copies what it is given and then lays it out anew for its products.
+  { backend: "onnx-cpu", most: 4 },
+])("$backend takes less than $most times the file", async ({ backend, most }) => {
+  const empty = await peakBytes("empty", backend);
+  const loaded = await peakBytes("load", backend, folder);
+  expect(fileBytes).toBeGreaterThan(80e6);
+  expect((loaded - empty) / fileBytes).toBeLessThan(most);
+  // What is loaded lies in memory: the measurement sees it.
+  expect((loaded - empty) / fileBytes).toBeGreaterThan(0.9);
+});
