@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -46,7 +47,7 @@ describe("against Pillow and transformers", () => {
     ({ case: name, image, preprocessor_config, shape }) => {
       const config = parseImageProcessorConfig(preprocessor_config);
       const input = decodePng(fixture(image));
-      const expected = parseSafetensors(fixture(`${name}.safetensors`), name);
+      const expected = parseSafetensors(gunzipSync(fixture(`${name}.safetensors.gz`)), name);
       const pixels = resizeAndCrop(input, config);
       expect([pixels.height, pixels.width, 3]).toEqual(expected.shape("pixels"));
       expect(Buffer.compare(Uint8Array.from(pixels.data), expected.bytes("pixels"))).toBe(0);

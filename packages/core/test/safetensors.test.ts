@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isPptError } from "../src/errors.js";
@@ -132,8 +133,8 @@ describe("good files", () => {
   });
 
   it("reads the fixtures", () => {
-    const path = new URL("../fixtures/preprocess/grayscale.safetensors", import.meta.url);
-    const file = parseSafetensors(readFileSync(path), "grayscale");
+    const path = new URL("../fixtures/preprocess/grayscale.safetensors.gz", import.meta.url);
+    const file = parseSafetensors(gunzipSync(readFileSync(path)), "grayscale");
     expect(file.names).toEqual(["pixels"]);
     expect(file.dtype("pixels")).toBe("U8");
     expect(file.bytes("pixels")).toHaveLength(224 * 224 * 3);

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import type { DemoExpectations } from "./demo-expectations.js";
 
 type EvaluationSet = Omit<DemoExpectations, "backend">;
@@ -8,7 +9,7 @@ const demo = new URL("../../demo-model/", import.meta.url);
 
 /** One picture a class: 48. */
 export const committedSet: EvaluationSet = {
-  expected: readFileSync(new URL("fixtures/expected.safetensors", demo)),
+  expected: gunzipSync(readFileSync(new URL("fixtures/expected.safetensors.gz", demo))),
   listing: readFileSync(new URL("fixtures/expected.json", demo), "utf8"),
   // The samples are part of the package, the other pictures test fixtures.
   pictureOf(file) {
