@@ -189,6 +189,10 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     cpSync(join(home, "tree", "dog"), join(home, "unknown", "unicorn"), { recursive: true });
     writeFileSync(join(home, "other.json"), "{}");
     writeFileSync(join(home, "taken.json.journal.jsonl"), "a diary\n");
+    cpSync(join(demo, "model"), join(home, "other-size"), { recursive: true });
+    const preprocessor = join(home, "other-size", "preprocessor_config.json");
+    const size = { size: { height: 256, width: 256 } };
+    writeFileSync(preprocessor, JSON.stringify({ ...JSON.parse(readFileSync(preprocessor, "utf8")), ...size }));
   });
 
   test.each([
@@ -198,9 +202,11 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     [["unknown"], 'unknown: 1 of 1 labels match no class of the model: "unicorn". The model has 48 classes, 0 to 47'],
     [["tree", "--shard", "3/2"], "expected I/N, as in 1/8 to 8/8"],
     [["tree", "--shard", "0/2"], "expected I/N, as in 1/8 to 8/8"],
+    [["tree", "--model", join(root, "packages/pipeline/fixtures/clip")], "has no classifier, and so no answers"],
     [["tree", "--limit", "0"], "expected a whole number of at least 1"],
     [["tree", "--no-ppt", "--threshold", "pool"], "--no-ppt contradicts the reduction options"],
     [["tree", "--backend", "gpu"], "unknown backend 'gpu'"],
+    [["tree", "--model", "./other-size"], "does not make all pictures 224 x 224 pixels, which config.json asks for"],
     [["tree", "--layers", "12"], "layer 12 does not exist"],
     [["tree", "-o", "nowhere/x.json"], "nowhere/x.json.journal.jsonl: cannot be written (ENOENT) [WRITE_FAILED]"],
     [["tree", "-o", "taken.json"], "taken.json.journal.jsonl: line 1 is not of a journal of ppt-vit eval"],

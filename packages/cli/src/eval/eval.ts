@@ -47,7 +47,7 @@ export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1
   const backend = await createBackend(backendName);
   try {
     const checkpoint = await readCheckpoint(flags.model, loadOptions(flags.model, flags));
-    checkImageSize(checkpoint);
+    checkCheckpoint(checkpoint);
     const dataset = await openDataset(path, { ...flags, labels: checkpoint.config.labels });
     for (const note of dataset.notes) say(note);
     const frame = await frameOf(checkpoint, dataset, path, backendName, flags);
@@ -85,8 +85,13 @@ const journalEnding = ".journal.jsonl";
 
 const say = (line: string) => void process.stderr.write(`ppt-vit: ${line}\n`);
 
-/** @throws PptError INVALID_CONFIG where preprocessing makes other pictures than the model takes. */
-function checkImageSize({ name, config, preprocessing }: Checkpoint): void {
+/** @throws PptError INVALID_CONFIG where the model has no answers, or takes other pictures than preprocessing makes. */
+function checkCheckpoint({ name, config, preprocessing }: Checkpoint): void {
+  if (config.labels.length === 0)
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${name}: has no classifier, and so no answers that labels could be compared with`,
+    );
   // Neither square nor large, so that whatever the preprocessor leaves to the picture shows.
   const { shape } = processImage({ width: 1, height: 2, data: new Uint8Array(6) }, preprocessing);
   const [height, width] = config.imageSize;
