@@ -2,8 +2,8 @@
 import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
-import { PptError, publishedReduction, type VisionModelConfig } from "@ppt-vit/core";
-import { checkpointFolder, readCheckpoint } from "@ppt-vit/pipeline";
+import { PptError, type VisionModelConfig } from "@ppt-vit/core";
+import { checkpointFolder, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { fillFolder, showBytes } from "./model-folder.js";
 import { loadOptions, type ModelFlags } from "./model-options.js";
 import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
@@ -33,10 +33,10 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
   const loading = loadOptions(flags.model, flags);
   const source = await checkpointFolder(flags.model, loading);
   const written = await fillFolder(flags.out, flags, async (folder) => {
-    const { config, weights, reduction: own } = await readCheckpoint(flags.model, loading);
+    const checkpoint = await readCheckpoint(flags.model, loading);
+    const { config, weights } = checkpoint;
     const { exportOnnx } = await import("@ppt-vit/backend-onnx");
-    const given = reductionOf(flags);
-    const reduction = given === false ? undefined : { ...(own ?? publishedReduction), ...given };
+    const reduction = resolveReduction(checkpoint, reductionOf(flags));
     const files: Written[] = [];
     const write = async (file: string, content: string | Uint8Array, model?: OnnxExport) => {
       const path = join(folder, file);

@@ -1,11 +1,24 @@
 /** The options that say where and how tokens are reduced, shared by the commands that load a model. */
-import { PptError, type ReductionConfig, type Threshold } from "@ppt-vit/core";
-import { type Command, InvalidArgumentError } from "commander";
+import {
+  mergeReduction,
+  type PolicyName,
+  PptError,
+  policyNames,
+  type ReductionConfig,
+  reductionPresetNames,
+  type Threshold,
+  type TokensRemoved,
+} from "@ppt-vit/core";
+import { readReduction } from "@ppt-vit/pipeline";
+import { type Command, InvalidArgumentError, Option } from "commander";
 
 export interface ReductionFlags {
   readonly ppt: boolean;
+  /** A preset's name, or the path of a `reduction.json`. */
+  readonly reduction?: string;
+  readonly policy?: PolicyName;
   readonly layers?: number[];
-  readonly tokensRemoved?: number | number[];
+  readonly tokensRemoved?: TokensRemoved | TokensRemoved[];
   readonly threshold?: Threshold;
   readonly proportionalAttention: boolean;
 }
@@ -19,10 +32,29 @@ export function count(least: number) {
   };
 }
 
-const counts = (text: string): number[] => text.split(",").map(count(0));
+/** `3,6,9`, or a range: `0-11`. */
+function layers(text: string): number[] {
+  return text.split(",").flatMap((part) => {
+    const range = /^(\d+)-(\d+)$/.exec(part.trim());
+    if (!range) return [count(0)(part)];
+    const [first, last] = [Number(range[1]), Number(range[2])];
+    if (last < first || last - first > 1000) throw new InvalidArgumentError(`${part} is no range of blocks.`);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
 
-/** `50`, or one number per layer: `40,50,50`. */
-const oneOrMore = (text: string): number | number[] => (text.includes(",") ? counts(text) : count(0)(text));
+/** `50`, or a share: `25%`. */
+function removed(text: string): TokensRemoved {
+  if (!text.trim().endsWith("%")) return count(0)(text);
+  const percent = Number(text.trim().slice(0, -1));
+  if (text.trim() === "%" || !(percent >= 0 && percent <= 100))
+    throw new InvalidArgumentError("expected whole numbers of at least 0, or shares from 0% to 100%.");
+  return { share: percent / 100 };
+}
+
+/** `50` or `25%`, or one per layer: `40,50,25%`. */
+const oneOrMore = (text: string): TokensRemoved | TokensRemoved[] =>
+  text.includes(",") ? text.split(",").map(removed) : removed(text);
 
 /** `7e-5`, `prune`, `pool`, or `scale-free:2.69`. */
 function threshold(text: string): Threshold {
@@ -38,8 +70,10 @@ function threshold(text: string): Threshold {
 export function addReductionOptions(command: Command): Command {
   return command
     .option("--no-ppt", "the unreduced model")
-    .option("--layers <list>", "blocks that reduce, counted from 0, as in 3,6,9", counts)
-    .option("--tokens-removed <n>", "tokens to remove in each, one number or one per layer", oneOrMore)
+    .option("--reduction <name|file>", `a reduction.json, or published settings: ${reductionPresetNames.join(", ")}`)
+    .addOption(new Option("--policy <name>", "how tokens are reduced").choices(policyNames))
+    .option("--layers <list>", "blocks that reduce, counted from 0, as in 3,6,9 or 0-11", layers)
+    .option("--tokens-removed <n>", "tokens to remove in each, as in 50 or 25%, or one for each layer", oneOrMore)
     .option(
       "--threshold <t>",
       "score variance from which an image is pruned: 7e-5, scale-free:2.69, prune or pool",
@@ -48,21 +82,26 @@ export function addReductionOptions(command: Command): Command {
     .option("--no-proportional-attention", "do not weight merged tokens by their size");
 }
 
-/** The settings given as flags; the model's own and the published ones fill in the rest. */
+/**
+ * The settings given as flags, over those of `--reduction`; the model's own and the published ones fill in the rest.
+ * @throws PptError INVALID_REDUCTION, NOT_FOUND
+ */
 export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | false {
   if (!flags.ppt) return false;
-  return {
+  const given = {
+    ...(flags.policy && { policy: flags.policy }),
     ...(flags.layers && { layers: flags.layers }),
     ...(flags.tokensRemoved !== undefined && { tokensRemoved: flags.tokensRemoved }),
     ...(flags.threshold !== undefined && { threshold: flags.threshold }),
     ...(!flags.proportionalAttention && { proportionalAttention: false }),
   };
+  return flags.reduction === undefined ? given : mergeReduction(readReduction(flags.reduction), given);
 }
 
 /** --no-ppt together with reduction settings is a mistake, not a preference. @throws PptError INVALID_OPTION */
 export function refuseContradiction(flags: ReductionFlags, command: Command): void {
   if (flags.ppt) return;
-  const given = ["layers", "tokensRemoved", "threshold", "proportionalAttention"].filter(
+  const given = ["reduction", "policy", "layers", "tokensRemoved", "threshold", "proportionalAttention"].filter(
     (name) => command.getOptionValueSource(name) === "cli",
   );
   if (given.length > 0)

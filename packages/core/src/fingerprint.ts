@@ -8,7 +8,8 @@ const samples = 256;
 
 /**
  * Sixteen hexadecimal digits that tell checkpoints apart, not forgers: FNV-1a over shapes and a sample of the values of
- * all parameters. Weights stored in another precision are another checkpoint.
+ * all parameters but the positions, which follow the resolution. Weights stored in another precision are another
+ * checkpoint.
  * @throws PptError INVALID_WEIGHTS
  */
 export function modelFingerprint(config: VisionModelConfig, weights: WeightSource): string {
@@ -22,7 +23,8 @@ export function modelFingerprint(config: VisionModelConfig, weights: WeightSourc
       high = Math.imul(high ^ byte ^ shift, 0x01000193);
     }
   };
-  for (const { shape, data } of Object.values(readParameters(weights, config))) {
+  for (const [name, { shape, data }] of Object.entries(readParameters(weights, config))) {
+    if (name === "positions") continue;
     for (const length of shape) add(length);
     const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
     const step = Math.max(1, Math.floor(bits.length / samples));

@@ -15,6 +15,8 @@ export {
   type ImageClassifier,
   type PictureFailure,
 } from "./node.js";
+export { type ReductionSetting, resolveReduction } from "./reduction.js";
+export { readReduction } from "./reduction-file.js";
 export type { ImageSizeOption } from "./resolution.js";
 export { type ImageStage, isFailure, type LabelProbability, topLabels } from "./result.js";
 export {

@@ -4,14 +4,13 @@ import {
   createVisionModel,
   modelCost,
   type OutputOptions,
-  parseReduction,
   patchGrid,
-  publishedReduction,
   type ReductionConfig,
 } from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
 import type { PictureModel, Pictures } from "./batches.js";
 import type { Checkpoint, LoadOptions, ProgressInfo } from "./checkpoint.js";
+import { type ReductionSetting, resolveReduction } from "./reduction.js";
 import { atImageSize, checkPreprocessing, type ImageSizeOption } from "./resolution.js";
 import { selectBackend } from "./select-backend.js";
 import { type ModelVerification, verifyCheckpoint } from "./verify.js";
@@ -24,10 +23,11 @@ export interface ModelOptions extends LoadOptions {
    */
   readonly backend?: string | Backend;
   /**
-   * Token reduction. What is left out comes from the checkpoint's `reduction.json`, else from the published setting.
-   * `false` runs the unreduced model.
+   * Token reduction: settings, what is left out coming from the checkpoint's `reduction.json`, else from the published
+   * setting; published settings by name (`deit-small-paper`); in Node also the path of a `reduction.json`. `false` runs the
+   * unreduced model.
    */
-  readonly reduction?: Partial<ReductionConfig> | false | undefined;
+  readonly reduction?: ReductionSetting;
   /**
    * Pictures of another size than the checkpoint's, in pixels: `384`, or `[height, width]`. Positions are interpolated as
    * the model's family does it, preprocessing follows, and shares and counts of the reduction apply to the tokens there
@@ -97,10 +97,7 @@ export async function loadModel<Input, Fetched>(
   try {
     const checkpoint = atImageSize(await read(options), options.imageSize);
     const { config, weights, preprocessing } = checkpoint;
-    const reduction =
-      options.reduction === false
-        ? undefined
-        : parseReduction({ ...(checkpoint.reduction ?? publishedReduction), ...options.reduction });
+    const reduction = resolveReduction(checkpoint, options.reduction);
     checkPreprocessing(checkpoint);
     check?.(checkpoint);
     options.signal?.throwIfAborted();

@@ -10,6 +10,7 @@ import {
   type FeatureExtractorOptions,
 } from "./feature-extractor.js";
 import { type CheckpointSource, readCheckpoint } from "./folder.js";
+import { withReductionRead } from "./reduction-file.js";
 import type { PictureFailure as Failure, Classification as Labelled } from "./result.js";
 
 export type Classification = Labelled<ImageInput>;
@@ -27,13 +28,13 @@ export type FeatureExtractor = Extractor<ImageInput>;
  */
 export function fromPretrained(source: CheckpointSource, options: FeatureExtractorOptions): Promise<FeatureExtractor>;
 export function fromPretrained(source: CheckpointSource, options?: PretrainedOptions): Promise<ImageClassifier>;
-export function fromPretrained(
+export async function fromPretrained(
   source: CheckpointSource,
   options: PretrainedOptions | FeatureExtractorOptions = {},
 ): Promise<ImageClassifier | FeatureExtractor> {
   const read = (loading: LoadOptions) => readCheckpoint(source, loading);
   const loadPictures = async () => ({ nameOf, fetch: readImage, decode: await loadDecoder() });
   return options.task === "image-feature-extraction"
-    ? createFeatureExtractor<ImageInput, Uint8Array>(read, options, loadPictures)
-    : createClassifier<ImageInput, Uint8Array>(read, options, loadPictures);
+    ? createFeatureExtractor<ImageInput, Uint8Array>(read, withReductionRead(options), loadPictures)
+    : createClassifier<ImageInput, Uint8Array>(read, withReductionRead(options), loadPictures);
 }

@@ -1,15 +1,7 @@
 /** `ppt-vit eval`: how right a model is on labelled pictures, what its reduction costs there, and how fast it is. */
 import { renameSync, writeFileSync } from "node:fs";
-import {
-  type Backend,
-  createVisionModel,
-  mergeReduction,
-  modelCost,
-  PptError,
-  processImage,
-  publishedReduction,
-} from "@ppt-vit/core";
-import { type Checkpoint, createBackend, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
+import { type Backend, createVisionModel, modelCost, PptError, processImage } from "@ppt-vit/core";
+import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selectBackend } from "@ppt-vit/pipeline";
 import { loadOptions, type ModelFlags } from "../model-options.js";
 import { progressBar } from "../progress.js";
 import { type ReductionFlags, reductionOf } from "../reduction-flags.js";
@@ -109,9 +101,8 @@ async function frameOf(
   backend: string,
   flags: EvalFlags,
 ): Promise<ReportFrame> {
-  const { name, config, reduction: own } = checkpoint;
-  const given = reductionOf(flags);
-  const reduction = given === false ? undefined : mergeReduction(own ?? publishedReduction, given);
+  const { name, config } = checkpoint;
+  const reduction = resolveReduction(checkpoint, reductionOf(flags));
   const cost = modelCost(config, reduction);
   const settings: EvalSettings = {
     model: { name, fingerprint: checkpointFingerprint(checkpoint) },

@@ -1,0 +1,39 @@
+/** Which reduction a checkpoint runs with: what the caller gives, over what the checkpoint says. */
+import {
+  mergeReduction,
+  modelFingerprint,
+  PptError,
+  publishedReduction,
+  type ReductionConfig,
+  reductionPreset,
+} from "@ppt-vit/core";
+import type { Checkpoint } from "./checkpoint.js";
+
+/**
+ * Settings; any fields of them, the others coming from the checkpoint's `reduction.json`, else from the published setting;
+ * the name of published settings (`deit-small-paper`); or `false` for the unreduced model.
+ */
+export type ReductionSetting = Partial<ReductionConfig> | string | false | undefined;
+
+/**
+ * What is applied, undefined for the unreduced model.
+ * @throws PptError INVALID_REDUCTION, also where the settings were calibrated for another checkpoint
+ */
+export function resolveReduction(checkpoint: Checkpoint, given: ReductionSetting): ReductionConfig | undefined {
+  if (given === false) return undefined;
+  const reduction =
+    typeof given === "string"
+      ? reductionPreset(given)
+      : mergeReduction(checkpoint.reduction ?? publishedReduction, given ?? {});
+  if (reduction.model) requireModel(checkpoint, reduction.model);
+  return reduction;
+}
+
+function requireModel({ name, config, weights }: Checkpoint, model: NonNullable<ReductionConfig["model"]>): void {
+  const fingerprint = modelFingerprint(config, weights);
+  if (fingerprint !== model.fingerprint)
+    throw new PptError(
+      "INVALID_REDUCTION",
+      `reduction: made for '${model.name}' (${model.fingerprint}), but this model is '${name}' (${fingerprint}): calibrate for it, or remove 'model' from the settings to use them all the same`,
+    );
+}
