@@ -1,13 +1,26 @@
 /** The built benchmark app in a real browser, driven as a person would. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { median, percentile } from "../apps/bench/src/benchmark.js";
 import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";
 import { defaultSettings, formatSettings, parseSettings, reductionOf } from "../apps/bench/src/settings.js";
 import { edgesOf, groupsOf } from "../apps/bench/src/tokens.js";
+import { type FakeHub, startHub } from "../packages/pipeline/test/fake-hub.js";
 import { root } from "../scripts/workspace.mjs";
 import { contrastProblems, unlabelledControls } from "./browser/bench-access.js";
 import { writeTinyModel } from "./browser/bench-model.js";
@@ -20,9 +33,16 @@ interface TraceEvent {
   readonly pid: number;
   readonly tid: number;
   readonly args: { readonly name?: string };
+  readonly dur?: number;
   /** Processor time. */
   readonly tdur?: number;
 }
+
+/** What `axe-core` adds to a page. */
+interface PageWithAxe {
+  readonly axe: { run(context: string, options: object): Promise<AxeResults> };
+}
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** What is used of WebGPU's objects. */
 interface DeviceLike {
@@ -41,6 +61,7 @@ describe("the app's own arithmetic", () => {
   test("settings survive the address, and what is wrong in it is named", () => {
     const settings = {
       ...defaultSettings,
+      hub: "facebook/deit-small-patch16-224",
       policy: "pool" as const,
       layers: [2, 5],
       tokensRemoved: 20,
@@ -48,12 +69,22 @@ describe("the app's own arithmetic", () => {
       backends: ["cpu"],
       runs: 3,
     };
-    expect(formatSettings(settings)).toBe("?policy=pool&layers=2,5&removed=20&threshold=0.00007&backends=cpu&runs=3");
+    expect(formatSettings(settings)).toBe(
+      "?model=facebook/deit-small-patch16-224&policy=pool&layers=2,5&removed=20&threshold=0.00007&backends=cpu&runs=3",
+    );
     expect(parseSettings(formatSettings(settings))).toEqual({ settings, problems: [] });
     expect(formatSettings(defaultSettings)).toBe("");
-    const { settings: fallen, problems } = parseSettings("?runs=0&policy=magic&layers=5,2&threshold=-1&batch=2");
+    const { settings: fallen, problems } = parseSettings(
+      "?runs=0&policy=magic&layers=5,2&threshold=-1&batch=2&model=deit",
+    );
     expect(fallen).toEqual({ ...defaultSettings, batch: 2 });
-    expect(problems.map((problem) => problem.split(" ")[0])).toEqual(["policy", "layers", "threshold", "runs"]);
+    expect(problems.map((problem) => problem.split(" ")[0])).toEqual([
+      "model",
+      "policy",
+      "layers",
+      "threshold",
+      "runs",
+    ]);
   });
 
   test("a policy becomes a reduction; what is not set is left to the model", () => {
@@ -114,17 +145,17 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
   });
 
   /** A page that notes what must not happen: errors in the console, and requests to other hosts. */
-  async function open(query = "", options: BrowserContextOptions = {}): Promise<Page> {
+  async function open(query = "", options: BrowserContextOptions = {}, url = served.url): Promise<Page> {
     const page = await browser.newPage({ viewport: { width: 1360, height: 900 }, ...options });
     page.on("console", (message) => {
       if (message.type() === "error") problems.push(message.text());
     });
     page.on("pageerror", (error) => problems.push(String(error)));
     page.context().on("request", (request) => {
-      const url = request.url();
-      if (!url.startsWith(served.url) && !/^(blob|data):/.test(url)) problems.push(`asked ${url}`);
+      const asked = request.url();
+      if (!asked.startsWith(url) && !/^(blob|data):/.test(asked)) problems.push(`asked ${asked}`);
     });
-    await page.goto(`${served.url}${query}`);
+    await page.goto(`${url}${query}`);
     return page;
   }
 
@@ -218,20 +249,14 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
       window.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
     });
     await statusOf(page, "view-status", /^pasted\.png: \w+, [\d.]+ % unreduced/);
-    // A camera that shows a canvas.
-    await page.evaluate(() => {
-      const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 240 });
-      const context = canvas.getContext("2d")!;
-      const draw = () => {
-        context.fillStyle = "teal";
-        context.fillRect(0, 0, 320, 240);
-        requestAnimationFrame(draw);
-      };
-      draw();
-      navigator.mediaDevices.getUserMedia = async () => canvas.captureStream();
-    });
+    // The browser's own test picture. First nobody has allowed it.
+    await page.context().grantPermissions([]);
     await page.click("#camera-open");
-    await page.waitForFunction(() => document.querySelector("video")!.videoWidth === 320);
+    await page.locator("#messages .message p", { hasText: /^No camera: .*denied/i }).waitFor();
+    await page.locator("#messages button").click();
+    await page.context().grantPermissions(["camera"]);
+    await page.click("#camera-open");
+    await page.waitForFunction(() => document.querySelector("video")!.videoWidth > 0);
     await page.click("#camera-take");
     await statusOf(page, "view-status", /^camera 2: \w+, [\d.]+ % unreduced/);
     expect(await page.locator("#camera").isVisible()).toBe(false);
@@ -240,8 +265,11 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     await page.close();
   });
 
-  /** Milliseconds of processor time that the longest task of a page's thread took; waiting for a core is not counted. */
-  function longestTask(trace: Buffer): number {
+  /**
+   * How long the tasks of a page's thread were, for people to look at: on a machine that others use too, no limit would
+   * hold every time. What keeps them short is tested below.
+   */
+  function recordTasks(trace: Buffer): void {
     const { traceEvents: events }: { traceEvents: TraceEvent[] } = JSON.parse(trace.toString("utf8"));
     const pages = events.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
     const tasks = events.filter(
@@ -249,8 +277,61 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
         tdur !== undefined && name.endsWith("RunTask") && pages.some((page) => page.pid === pid && page.tid === tid),
     );
     expect(tasks.length).toBeGreaterThan(100);
-    return Math.max(...tasks.map(({ tdur }) => tdur! / 1000));
+    const longest = (key: "dur" | "tdur") => Math.max(...tasks.map((task) => task[key] ?? 0)) / 1000;
+    const record = { tasks: tasks.length, longestMs: longest("dur"), longestProcessorMs: longest("tdur") };
+    writeFileSync(join(shots, "main-thread.json"), `${JSON.stringify(record)}\n`);
   }
+
+  test("the page's own thread has no part in computing", async () => {
+    // What a model is made of is in the workers' scripts, and in none that the page loads.
+    const scripts = readdirSync(join(dist, "assets"))
+      .filter((name) => name.endsWith(".js"))
+      .map((name) => ({ name, text: readFileSync(join(dist, "assets", name), "utf8") }));
+    const marks = ["matMul: inner dimensions differ", "reduction.json", "onnxruntime"];
+    const having = (mark: string) => scripts.filter(({ text }) => text.includes(mark)).map(({ name }) => name);
+
+    // Nor does it start a runtime or a device.
+    const page = await browser.newPage();
+    await page.addInitScript(() => {
+      const used: string[] = [];
+      Object.assign(globalThis, { used });
+      const note = (owner: object, name: string) => {
+        const original = Reflect.get(owner, name) as (...all: unknown[]) => unknown;
+        const noting = function (this: unknown, ...all: unknown[]) {
+          used.push(name);
+          return Reflect.apply(original, this, all);
+        };
+        Object.defineProperty(owner, name, { value: noting });
+      };
+      for (const name of ["compile", "compileStreaming", "instantiate", "instantiateStreaming"])
+        note(WebAssembly, name);
+      const { GPUAdapter } = globalThis as never as { GPUAdapter: { prototype: object } };
+      note(GPUAdapter.prototype, "requestDevice");
+      note(WebGL2RenderingContext.prototype, "linkProgram");
+    });
+    await page.goto(`${served.url}?backend=cpu&backends=cpu,onnx-wasm,onnx-webgpu,tfjs-webgl&runs=1&warmup=0`);
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    await page.click("#bench-start");
+    await statusOf(page, "bench-status", /^Done: 8 measured, 0 failed\.$/, 120_000);
+    expect(await page.evaluate(() => (globalThis as never as { used: string[] }).used)).toEqual([]);
+    const loaded = await page.evaluate(() => [
+      ...[...document.scripts].map(({ src }) => src),
+      ...performance
+        .getEntriesByType("resource")
+        .filter((entry) => /^(script|link)$/.test((entry as PerformanceResourceTiming).initiatorType))
+        .map(({ name }) => name),
+    ]);
+    for (const mark of marks) {
+      expect(having(mark), mark).not.toEqual([]);
+      for (const name of having(mark))
+        expect(
+          loaded.filter((url) => url.endsWith(name)),
+          `${mark} in the page`,
+        ).toEqual([]);
+    }
+    await page.close();
+  });
 
   test("a benchmark over CPU, WebAssembly, WebGPU and WebGL completes, is cancelled, and runs again", async () => {
     const page = await open("?backend=cpu&backends=cpu,onnx-wasm,onnx-webgpu,tfjs-webgl&runs=2&warmup=1");
@@ -263,7 +344,7 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     expect(rows).toHaveLength(8);
     expect(rows[0]).toMatch(/^Plain TypeScript Unreduced[\d.]+1\.00×/);
     expect(await page.locator("#bench-plots svg").count()).toBe(3);
-    expect(longestTask(await browser.stopTracing())).toBeLessThan(100);
+    recordTasks(await browser.stopTracing());
 
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#bench-download")]);
     const report = JSON.parse(readFileSync(await download.path(), "utf8"));
@@ -347,19 +428,33 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     };
     await dismiss();
 
+    // What cannot be read leaves the list, and the page goes back to what can.
+    const goesOn = async () => {
+      await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+      expect(await page.locator("#own li").count()).toBe(0);
+    };
     await drop(page, [{ name: "note.png", type: "image/png", bytes: Buffer.from("no picture") }]);
     await said(/^note\.png: not a readable picture/);
-    const huge = Uint8Array.from(readFileSync(join(samples, "000_dog.png")))
-      .fill(1, 17, 20)
-      .fill(1, 21, 24);
-    await drop(page, [{ name: "huge.png", type: "image/png", bytes: huge }]);
-    await said(/^huge\.png: 65793 x 65793 pixels are more than the limit/);
+    await goesOn();
+    const side = { width: 10_000, height: 10_000, channels: 3, background: "teal" } as const;
+    writeFileSync(join(tiny, "huge.png"), await sharp({ create: side }).png().toBuffer());
+    await page.locator("#files").setInputFiles(join(tiny, "huge.png"));
+    await said(/^huge\.png: 10000 x 10000 pixels are more than the limit of 64000000/);
+    await goesOn();
+
     await drop(page, [{ name: "config.json", type: "application/json", bytes: Buffer.from("{}") }]);
     await said(/^dropped files on cpu: dropped files\/\w+\.\w+: is not among the 1 files/);
+    const bare = join(tiny, "bare");
+    mkdirSync(bare);
+    for (const name of ["config.json", "preprocessor_config.json"]) copyFileSync(join(tiny, name), join(bare, name));
+    await page.locator("#folder").setInputFiles(bare);
+    await said(/^bare on cpu: bare\/model\.safetensors\S* is not among the 2 files/);
     await page.locator("#folder").setInputFiles(tiny);
-    await said(/^huge\.png: /);
-    await page.click("#camera-open");
-    await said(/^No camera: /);
+    await goesOn();
+    await page.fill("#hub", "deit");
+    await page.click("#hub-load");
+    expect(await page.locator("#hub-complaint").textContent()).toMatch(/“deit” is no id of the Hub/);
+    await page.fill("#hub", "");
     await page.fill("#layers", "3, two");
     await page.locator("#layers").blur();
     expect(await page.locator("#layers-complaint").textContent()).toMatch(/“3, two” are no block numbers/);
@@ -375,6 +470,85 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     await page.close();
   });
 
+  test("a folder that the mouse drops is a model", async () => {
+    const page = await open("?backend=cpu");
+    await statusOf(page, "view-status", /^dog: dog, /);
+    const folder = join(tiny, "dropped-model");
+    mkdirSync(folder);
+    for (const name of readdirSync(tiny).filter((file) => /\.(json|safetensors)$/.test(file)))
+      copyFileSync(join(tiny, name), join(folder, name));
+    // Only the browser itself makes drops with folders in them.
+    const session = await page.context().newCDPSession(page);
+    const data = { items: [], files: [folder], dragOperationsMask: 1 };
+    for (const type of ["dragEnter", "dragOver", "drop"] as const)
+      await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+    await page.waitForFunction(() => document.getElementById("model-title")!.textContent === "dropped-model");
+    await statusOf(page, "view-status", /^dog: (circle|square|star|spiral|cross|line), /);
+    expect(await page.locator(".drop-hint").isVisible()).toBe(false);
+    expect(await messages(page)).toEqual([]);
+    await page.close();
+  });
+
+  describe("a model of the Hub", () => {
+    let hub: FakeHub;
+    beforeAll(async () => {
+      const names = ["config.json", "preprocessor_config.json", "reduction.json", "model.safetensors"];
+      const files = Object.fromEntries(names.map((name) => [name, readFileSync(join(tiny, name))]));
+      hub = await startHub({ "org/tiny": { commit: "0123456789abcdef0123456789abcdef01234567", files } });
+    });
+    afterAll(() => hub.close());
+
+    test("is fetched when it is asked for, and not because an address names it", async () => {
+      const page = await browser.newPage();
+      await page.context().route("https://huggingface.co/**", async (route) => {
+        const { pathname, search } = new URL(route.request().url());
+        await route.fulfill({ response: await route.fetch({ url: `${hub.url}${pathname}${search}` }) });
+      });
+      await page.goto(`${served.url}?model=org/tiny&backend=cpu`);
+      await statusOf(page, "view-status", /^dog: dog, /);
+      expect(hub.takeSeen()).toEqual([]);
+      expect(await page.locator("#hub-note").textContent()).toContain("The address of this page names org/tiny");
+      expect(await page.inputValue("#hub")).toBe("org/tiny");
+      await page.press("#hub", "Enter");
+      await statusOf(page, "view-status", /^dog: (circle|square|star|spiral|cross|line), /);
+      expect(hub.takeSeen().length).toBeGreaterThan(3);
+      expect(page.url()).toContain("?model=org/tiny");
+
+      await page.fill("#hub", "org/nothing");
+      await page.click("#hub-load");
+      await page.locator("#messages .message p", { hasText: /^org\/nothing on cpu: .*there is no model/ }).waitFor();
+      await page.click("#model-demo");
+      await statusOf(page, "view-status", /^dog: dog, /);
+      expect(page.url()).not.toContain("model=");
+      await page.close();
+    });
+  });
+
+  test("a host that sends no headers gives one thread, and all else", async () => {
+    const plain = await host({ "": dist }, {}, { isolated: false });
+    const page = await open("?backends=onnx-wasm,tfjs-wasm&runs=1&warmup=0", {}, plain.url);
+    await statusOf(page, "view-status", /^dog: dog, .* unreduced/);
+    expect(await page.locator("#machine").textContent()).toContain("no WebAssembly threads");
+    await page.locator("#folder").setInputFiles(tiny);
+    await page.click("#bench-start");
+    await statusOf(page, "bench-status", /^Done: 4 measured, 0 failed\.$/, 120_000);
+    await page.close();
+    plain.server.close();
+    expect(plain.missing).toEqual([]);
+  });
+
+  /** What axe finds against WCAG 2.2, levels A and AA. */
+  async function axeViolations(page: Page): Promise<string[]> {
+    await page.evaluate(axeSource);
+    const { violations, passes } = await page.evaluate(() =>
+      (globalThis as never as PageWithAxe).axe.run("html", {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      }),
+    );
+    expect(passes.length).toBeGreaterThan(20);
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);
+  }
+
   test.each([
     ["phone", 360, 740],
     ["wide", 1360, 900],
@@ -386,9 +560,14 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     await statusOf(page, "view-status", /^dog: dog, .* unreduced/);
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      // The whole page in the window: parts that are out of sight may not be painted yet.
+      await page.setViewportSize({ width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`) });
+      await page.setViewportSize({ width, height });
       expect(await page.evaluate(contrastProblems)).toEqual([]);
+      expect(await axeViolations(page)).toEqual([]);
     }
     expect(await page.evaluate(unlabelledControls)).toEqual([]);
 
@@ -399,6 +578,7 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     });
     expect(await page.evaluate(contrastProblems)).toEqual([expect.stringMatching(/: pale$/)]);
     expect(await page.evaluate(unlabelledControls)).toContainEqual(expect.stringMatching(/^no name: <button>/));
+    expect(await axeViolations(page)).toContainEqual(expect.stringMatching(/^button-name: /));
     await page.close();
   });
 
@@ -424,6 +604,33 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
       expect(focus, focus.place).toMatchObject({ outline: "solid" });
     }
     expect(reached.size).toBe(wanted);
+
+    // And works them: a picture, a policy, the whole of a benchmark and its end.
+    await page.getByRole("button", { name: "cat" }).focus();
+    await page.keyboard.press("Enter");
+    await statusOf(page, "view-status", /^cat: \w+, [\d.]+ % unreduced, .* with PPT/);
+    await page.focus("#policy");
+    await page.keyboard.press("ArrowDown");
+    await statusOf(page, "view-status", /^cat: .* with Prune only/);
+    await page.focus("#bench-backends-onnx-wasm");
+    await page.keyboard.press("Space");
+    await page.focus("#runs");
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.type("1000");
+    await page.focus("#bench-start");
+    await page.keyboard.press("Enter");
+    await statusOf(page, "bench-now", /: run /);
+    // The focus has gone where it is wanted next, and comes back.
+    expect(await page.evaluate(() => document.activeElement!.id)).toBe("bench-cancel");
+    await page.keyboard.press("Enter");
+    await statusOf(page, "bench-status", /^Cancelled\.$/);
+    expect(await page.evaluate(() => document.activeElement!.id)).toBe("bench-start");
+    await page.context().grantPermissions(["camera"]);
+    await page.focus("#camera-open");
+    await page.keyboard.press("Enter");
+    await page.locator("#camera").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await page.locator("#camera").isVisible()).toBe(false);
     await page.close();
   });
 

@@ -81,7 +81,7 @@ export default defineConfig({
     // ONNX Runtime is loaded from `ort/` when a backend is first used, and not bundled a second time.
     alias: [
       {
-        find: /^onnxruntime-(node|web)(\/.*)?$/,
+        find: /^onnxruntime-web(\/.*)?$/,
         replacement: fileURLToPath(new URL("src/not-bundled.ts", import.meta.url)),
       },
     ],

@@ -1,4 +1,4 @@
-/** A static host for the tests of the pipeline and of the benchmark app: folders as they are, cross-origin isolated. */
+/** A static host for the tests of the pipeline and of the benchmark app: folders as they are. */
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -23,12 +23,18 @@ export interface Host {
   readonly missing: readonly string[];
 }
 
+export interface HostOptions {
+  /** Sends the headers with which WebAssembly may use threads. Default true. */
+  readonly isolated?: boolean;
+}
+
 /**
  * Serves `folders` by the first part of the address, "" for all others, and `files` by their whole address.
  */
 export async function host(
   folders: Readonly<Record<string, string>>,
   files: Readonly<Record<string, string | Uint8Array>> = {},
+  { isolated = true }: HostOptions = {},
 ): Promise<Host> {
   const missing: string[] = [];
   const read = (path: string): Promise<Uint8Array | string | undefined> | string | Uint8Array => {
@@ -42,8 +48,10 @@ export async function host(
     const path = pathname === "/" ? "/index.html" : pathname;
     const body = await read(path);
     if (body === undefined) missing.push(path);
-    response.setHeader("cross-origin-opener-policy", "same-origin");
-    response.setHeader("cross-origin-embedder-policy", "require-corp");
+    if (isolated) {
+      response.setHeader("cross-origin-opener-policy", "same-origin");
+      response.setHeader("cross-origin-embedder-policy", "require-corp");
+    }
     response.setHeader("content-type", contentTypes[extname(path)] ?? "application/octet-stream");
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });

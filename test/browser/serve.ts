@@ -10,7 +10,7 @@ import { root } from "../../scripts/workspace.mjs";
 
 export const browserPath = findBrowser();
 
-/** Chromium with WebGPU over SwiftShader, so that no GPU is needed. */
+/** Chromium with WebGPU over SwiftShader, so that no GPU is needed, and with a camera that shows a test picture. */
 export const launchBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath: browserPath!,
@@ -18,6 +18,7 @@ export const launchBrowser = (): Promise<Browser> =>
       "--no-sandbox",
       "--enable-unsafe-webgpu",
       "--use-webgpu-adapter=swiftshader",
+      "--use-fake-device-for-media-stream",
       "--enable-features=Vulkan",
       "--disable-background-networking",
       "--disable-component-update",
@@ -69,7 +70,7 @@ export async function serve({ scripts, folders, files = {} }: ServeOptions): Pro
 
   const server = createServer(async (request, response) => {
     const path = request.url ?? "/";
-    const [, folder = "", file = ""] = /^\/([a-z]+)\/([\w.-]+)$/.exec(path) ?? [];
+    const [, folder = "", file = ""] = /^\/([a-z]+)\/(\w[\w.-]*(?:\/\w[\w.-]*)*)$/.exec(path) ?? [];
     const body =
       fixed.get(path) ?? (folders[folder] && (await readFile(join(folders[folder], file)).catch(() => undefined)));
     response.setHeader("cross-origin-opener-policy", "same-origin");

@@ -18,7 +18,7 @@ export interface Cell {
   readonly medianMs: number;
   readonly p90Ms: number;
   readonly imagesPerSecond: number;
-  /** Against unreduced on the same backend; left out where that was not measured. */
+  /** Median over the runs of unreduced over this, on the same backend; left out where that was not measured. */
   readonly speedup?: number;
   readonly label: string;
   readonly probability: number;
@@ -177,7 +177,8 @@ function cellOf(backend: string, contender: Contender, unreduced: Contender | un
     medianMs,
     p90Ms: percentile(latenciesMs, 0.9),
     imagesPerSecond: 1000 / medianMs,
-    ...(unreduced && { speedup: median(unreduced.latenciesMs) / medianMs }),
+    // Runs that were neighbours in time, so that a slow spell of the machine does not count.
+    ...(unreduced && { speedup: median(latenciesMs.map((ms, run) => unreduced.latenciesMs[run]! / ms)) }),
     label: top.label,
     probability: top.probability,
   };

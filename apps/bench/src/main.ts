@@ -3,7 +3,7 @@ import type { ImageClassifier } from "@ppt-vit/pipeline/browser";
 import { setUpBench } from "./bench-view.js";
 import { byId, complain, element, reasonOf } from "./dom.js";
 import { type BackendChoice, backendChoices, describeMachine, machineLine } from "./machine.js";
-import { demoModel, type ModelChoice } from "./models.js";
+import { demoModel, hubModel, type ModelChoice } from "./models.js";
 import { type Picture, type Pictures, setUpPictures } from "./pictures.js";
 import {
   formatSettings,
@@ -21,7 +21,10 @@ let model: ModelChoice = demoModel();
 let picture: Picture | undefined;
 let pictures: Pictures | undefined;
 let measuring = false;
-const view = createView(showOwnReduction);
+const view = createView({
+  onLoaded: showOwnReduction,
+  onRefused: (refused) => pictures?.remove(refused),
+});
 
 function change(changes: Partial<Settings>, { affectsView }: { affectsView: boolean }): void {
   settings = { ...settings, ...changes };
@@ -34,8 +37,12 @@ function look(): void {
   if (picture && !measuring) view.show({ model, picture, settings });
 }
 
-function choose(next: ModelChoice): void {
+/** The address names a model of the Hub, and no other. */
+function choose(next: ModelChoice, hub?: string): void {
   model = next;
+  const { hub: _, ...rest } = settings;
+  settings = rest;
+  change(hub === undefined ? {} : { hub }, { affectsView: false });
   byId("model-title", "p").textContent = model.title;
   look();
 }
@@ -50,26 +57,51 @@ function showOwnReduction(reduced: ImageClassifier | undefined): void {
   if (typeof threshold !== "object") byId("threshold", "input").placeholder = String(threshold);
 }
 
-/** A text field that sets one setting, with its complaint below it. */
-function field<K extends keyof typeof readers>(id: string, key: K, affectsView: boolean): void {
+/** A text field of one setting, with its complaint below it. Reading gives undefined where there is one. */
+function field<K extends keyof typeof readers>(id: string, key: K) {
   const input = byId(id, "input");
   const complaint = element("span", { class: "complaint", id: `${id}-complaint` });
   input.after(complaint);
   input.value = String(settings[key] ?? "").replaceAll(",", ", ");
-  input.addEventListener("change", () => {
+  const read = (): { value: ReturnType<(typeof readers)[K]> } | undefined => {
     try {
-      const value = readers[key](input.value);
+      const value = readers[key](input.value) as ReturnType<(typeof readers)[K]>;
       complaint.textContent = "";
       input.removeAttribute("aria-invalid");
       input.removeAttribute("aria-describedby");
-      const { [key]: _, ...rest } = settings;
-      settings = rest as Settings;
-      change(value === undefined ? {} : { [key]: value }, { affectsView });
+      return { value };
     } catch (error) {
       complaint.textContent = reasonOf(error);
       input.setAttribute("aria-invalid", "true");
       input.setAttribute("aria-describedby", complaint.id);
+      return undefined;
     }
+  };
+  return { input, read };
+}
+
+/** A field whose setting holds as soon as it is left. */
+function liveField<K extends keyof typeof readers>(id: string, key: K, affectsView: boolean): void {
+  const { input, read } = field(id, key);
+  input.addEventListener("change", () => {
+    const entry = read();
+    if (!entry) return;
+    const { [key]: _, ...rest } = settings;
+    settings = rest as Settings;
+    change(entry.value === undefined ? {} : { [key]: entry.value }, { affectsView });
+  });
+}
+
+/** A model of the Hub is loaded when it is asked for, never because an address names it: that would ask another host. */
+function setUpHub(): void {
+  const { read } = field("hub", "hub");
+  if (settings.hub)
+    byId("hub-note", "p").textContent =
+      `The address of this page names ${settings.hub}: Load fetches it from huggingface.co.`;
+  byId("controls", "form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const id = read()?.value;
+    if (id !== undefined) choose(hubModel(id), id);
   });
 }
 
@@ -122,12 +154,12 @@ function setUpControls(choices: readonly BackendChoice[]): void {
     settings.policy,
   );
   policy.addEventListener("change", () => change({ policy: policy.value as PolicyChoice }, { affectsView: true }));
-  field("layers", "layers", true);
-  field("removed", "tokensRemoved", true);
-  field("threshold", "threshold", true);
-  field("runs", "runs", false);
-  field("warmup", "warmup", false);
-  field("batch", "batch", false);
+  liveField("layers", "layers", true);
+  liveField("removed", "tokensRemoved", true);
+  liveField("threshold", "threshold", true);
+  liveField("runs", "runs", false);
+  liveField("warmup", "warmup", false);
+  liveField("batch", "batch", false);
   boxes(
     "bench-backends",
     choices.map(({ name, ...choice }) => ({ value: name, ...choice })),
@@ -167,6 +199,7 @@ async function start(): Promise<void> {
     settings = { ...settings, backends: settings.backends.filter((name) => !emulated.includes(name)) };
   }
   setUpControls(choices);
+  setUpHub();
   setUpBench({
     machine,
     choices,
@@ -180,8 +213,8 @@ async function start(): Promise<void> {
       look();
     },
   });
-  choose(model);
-  pictures = await setUpPictures({
+  byId("model-title", "p").textContent = model.title;
+  pictures = setUpPictures({
     onSelect(selected) {
       picture = selected;
       look();

@@ -6,7 +6,7 @@ import {
   type ProgressInfo,
 } from "@ppt-vit/pipeline/browser";
 
-/** A checkpoint that the user chose. A hub id would be one more kind of source. */
+/** A checkpoint that the user chose. */
 export interface ModelChoice {
   readonly title: string;
   readonly source: CheckpointSource;
@@ -16,6 +16,9 @@ export const demoModel = (): ModelChoice => ({
   title: "Demo model (DeiT-Ti geometry, 48 emoji objects)",
   source: new URL("demo/", document.baseURI),
 });
+
+/** Of the Hugging Face Hub: fetched when it is first used, and kept in the browser's cache. */
+export const hubModel = (id: string): ModelChoice => ({ title: id, source: id });
 
 export const startWorker = (): ClassifierWorker =>
   createClassifierWorker(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "classifier" }));

@@ -15,12 +15,15 @@ export interface PicturesOptions {
 export interface Pictures {
   /** All pictures that the user brought, else the samples; for the benchmark. */
   all(): readonly Picture[];
+  /** Forgets one that could not be read, and goes back to the first of the others. */
+  remove(picture: Picture): void;
 }
 
 /** More in the list would only make it long. */
 const mostOwn = 24;
 
-export async function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Promise<Pictures> {
+export function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Pictures {
+  const thumbs = new Map<Picture, HTMLButtonElement>();
   const own: Picture[] = [];
   const samples: Picture[] = [];
   const ownList = byId("own", "ul");
@@ -33,14 +36,19 @@ export async function setUpPictures({ onSelect, onModelFiles }: PicturesOptions)
     button.setAttribute("aria-label", picture.name);
     button.title = picture.name;
     image.addEventListener("load", () => URL.revokeObjectURL(address));
-    // No picture: the message says why, and neither a broken image nor a measurement has a use for it.
-    image.addEventListener("error", () => {
-      button.parentElement?.remove();
-      if (own.includes(picture)) own.splice(own.indexOf(picture), 1);
-    });
+    // No picture: when it is looked at a message says why, and neither a broken image nor a measurement has a use for it.
+    image.addEventListener("error", () => forget(picture));
     button.addEventListener("click", () => select(picture, button));
     list.append(element("li", {}, button));
+    thumbs.set(picture, button);
     return button;
+  }
+
+  function forget(picture: Picture): void {
+    thumbs.get(picture)?.parentElement?.remove();
+    thumbs.delete(picture);
+    for (const list of [own, samples]) if (list.includes(picture)) list.splice(list.indexOf(picture), 1);
+    ownList.hidden = own.length === 0;
   }
 
   function select(picture: Picture, button: HTMLButtonElement): void {
@@ -73,8 +81,7 @@ export async function setUpPictures({ onSelect, onModelFiles }: PicturesOptions)
   });
   setUpCamera((blob) => add([{ name: `camera ${own.length + 1}`, blob }]));
 
-  const sampleList = byId("samples", "ul");
-  try {
+  async function loadSamples(): Promise<void> {
     const names: string[] = await (await fetch("samples/index.json")).json();
     const fetched = names.map(async (file) => {
       const blob = await (await fetch(`samples/${file}`)).blob();
@@ -82,13 +89,23 @@ export async function setUpPictures({ onSelect, onModelFiles }: PicturesOptions)
     });
     for (const picture of await Promise.all(fetched)) {
       samples.push(picture);
-      const button = show(sampleList, picture);
+      const button = show(byId("samples", "ul"), picture);
       if (samples.length === 1 && own.length === 0) select(picture, button);
     }
-  } catch (error) {
-    complain(`The sample pictures could not be loaded (${reasonOf(error)}): choose a picture of your own.`);
   }
-  return { all: () => (own.length > 0 ? own : samples) };
+  loadSamples().catch((error: unknown) =>
+    complain(`The sample pictures could not be loaded (${reasonOf(error)}): choose a picture of your own.`),
+  );
+
+  const all = () => (own.length > 0 ? own : samples);
+  return {
+    all,
+    remove(picture) {
+      forget(picture);
+      const [next] = all();
+      if (next) select(next, thumbs.get(next)!);
+    },
+  };
 }
 
 /** Files dropped anywhere on the page; of a folder, those directly in it. */

@@ -11,6 +11,8 @@ export const policyTitles: Readonly<Record<PolicyChoice, string>> = {
 };
 
 export interface Settings {
+  /** A model of the Hub, as `org/name`. Left out: the demo model, or a folder, which no address can name. */
+  readonly hub?: string;
   /** The backend that the token view computes on. */
   readonly backend: string;
   readonly policy: PolicyChoice;
@@ -42,6 +44,13 @@ const isPolicy = (text: string): text is PolicyChoice => policies.some((policy) 
 
 /** A field of the form or of the address: undefined where it is empty. @throws Error saying what is wrong with it */
 export const readers = {
+  hub(text: string): string | undefined {
+    const id = text.trim();
+    if (!id) return undefined;
+    if (!/^[\w.-]+\/[\w.-]+$/.test(id))
+      throw new Error(`“${text}” is no id of the Hub: write it like facebook/deit-small-patch16-224`);
+    return id;
+  },
   layers(text: string): readonly number[] | undefined {
     if (!text.trim()) return undefined;
     const layers = text
@@ -93,6 +102,7 @@ export function parseSettings(search: string): { settings: Settings; problems: s
     return text;
   };
   const given = {
+    hub: read("model", readers.hub),
     backend: read("backend", (text) => text),
     policy: read("policy", policyOf),
     layers: read("layers", readers.layers),
@@ -111,6 +121,7 @@ export function parseSettings(search: string): { settings: Settings; problems: s
 /** The address's query for these settings; empty where all are defaults. */
 export function formatSettings(settings: Settings): string {
   const names: readonly [string, keyof Settings][] = [
+    ["model", "hub"],
     ["backend", "backend"],
     ["policy", "policy"],
     ["layers", "layers"],
@@ -125,7 +136,7 @@ export function formatSettings(settings: Settings): string {
   const query = names.flatMap(([name, key]) => {
     const value = settings[key];
     if (value === undefined || String(value) === String(defaultSettings[key])) return [];
-    return [`${name}=${encodeURIComponent(String(value)).replaceAll("%2C", ",")}`];
+    return [`${name}=${encodeURIComponent(String(value)).replace(/%2C|%2F/g, decodeURIComponent)}`];
   });
   return query.length > 0 ? `?${query.join("&")}` : "";
 }

@@ -25,7 +25,14 @@ interface Held {
   readonly classifier: ImageClassifier;
 }
 
-export function createView(onLoaded: (reduced: ImageClassifier | undefined) => void): View {
+export interface ViewOptions {
+  /** A model is ready, with the reduction that it was loaded with. */
+  readonly onLoaded: (reduced: ImageClassifier | undefined) => void;
+  /** This is no picture, or one that is not taken. The message has been said. */
+  readonly onRefused: (picture: Picture) => void;
+}
+
+export function createView({ onLoaded, onRefused }: ViewOptions): View {
   const status = byId("view-status", "p");
   const progress = byId("view-progress", "progress");
   let worker: ClassifierWorker | undefined;
@@ -109,7 +116,8 @@ export function createView(onLoaded: (reduced: ImageClassifier | undefined) => v
           say("Nothing to show.");
           byId("view-result", "div").hidden = true;
           complain(messageFor(error, request));
-          if (codeOf(error) !== "INVALID_IMAGE") end();
+          if (codeOf(error) === "INVALID_IMAGE") onRefused(request.picture);
+          else end();
         }
       }
     }
