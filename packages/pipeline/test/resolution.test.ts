@@ -54,6 +54,10 @@ describe("another resolution", () => {
     expect(loaded.tokens).toEqual([31, 25, 19]);
     expect(loaded.gmacs.reduced).toBeLessThan(loaded.gmacs.unreduced);
     await loaded.dispose();
+    const half = { layers: [0, 1], tokensRemoved: { share: 0.5 }, threshold: "prune" } as const;
+    const shares = await fromPretrained(vitFolder, { imageSize: [48, 40], reduction: half });
+    expect(shares.tokens).toEqual([31, 16, 9]);
+    await shares.dispose();
   });
 
   it("verifies against the CPU: what was recorded at the checkpoint's own size says nothing here", async () => {
