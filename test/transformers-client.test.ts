@@ -1,5 +1,5 @@
 /** A real client: transformers.js loads an exported folder, without network and without this project. */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { env, type ImageClassificationPipeline, pipeline } from "@huggingface/transformers";
@@ -61,4 +61,35 @@ describe.each([
     expect(several[1]![0]!.label).toBe(single[0]!.label);
     expect(several[1]![0]!.score).toBeCloseTo(single[0]!.score, dtype === "fp32" ? 4 : 1);
   });
+});
+
+test("a T2T-ViT, which transformers.js does not know, runs there all the same", async () => {
+  const golden = join(root, "packages/conformance/golden/families");
+  const model = join(home, "t2t");
+  mkdirSync(model);
+  copyFileSync(join(golden, "t2t-performer.model.safetensors"), join(model, "model.safetensors"));
+  const { family, ...geometry } = JSON.parse(readFileSync(join(golden, "t2t-performer.model.json"), "utf8"));
+  writeFileSync(join(model, "config.json"), JSON.stringify({ ...geometry, model_type: family }));
+  const size = { height: 96, width: 96 };
+  writeFileSync(join(model, "preprocessor_config.json"), JSON.stringify({ do_resize: true, size, resample: 2 }));
+  const main = join(root, "packages/cli/dist/main.js");
+  const { code, output } = await run(
+    process.execPath,
+    [main, "export", "--model", "./t2t", "--out", "out", "--no-ppt"],
+    {
+      cwd: home,
+    },
+  );
+  expect(code, output).toBe(0);
+
+  const theirs = await pipeline("image-classification", "out", { dtype: "fp32", device: "cpu" });
+  const classifier = await fromPretrained(model, { backend: "onnx-cpu", reduction: false });
+  const { labels } = await classifier.classify(pictures[0]!, { topK: 10 });
+  const answers = (await theirs(pictures[0]!, { top_k: 10 })) as { label: string; score: number }[];
+  await theirs.dispose();
+  await classifier.dispose();
+  const probabilities = new Map(labels.map(({ label, probability }) => [label, probability]));
+  expect(answers).toHaveLength(10);
+  // Their resampling is not Pillow's to the last bit.
+  for (const { label, score } of answers) expect(Math.abs(score - probabilities.get(label)!)).toBeLessThan(0.02);
 });

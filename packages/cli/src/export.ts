@@ -1,9 +1,10 @@
 /** `ppt-vit export`: a checkpoint with its token reduction as ONNX files that need nothing of this project. */
-import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
 import { PptError, type VisionModelConfig } from "@ppt-vit/core";
 import { checkpointFolder, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
+import { configForOthers, preprocessorConfigOf } from "./hugging-face.js";
 import { fillFolder, showBytes } from "./model-folder.js";
 import { loadOptions, type ModelFlags } from "./model-options.js";
 import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
@@ -34,7 +35,7 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
   const source = await checkpointFolder(flags.model, loading);
   const written = await fillFolder(flags.out, flags, async (folder) => {
     const checkpoint = await readCheckpoint(flags.model, loading);
-    const { config, weights } = checkpoint;
+    const { config, preprocessing, weights } = checkpoint;
     const { exportOnnx } = await import("@ppt-vit/backend-onnx");
     const reduction = resolveReduction(checkpoint, reductionOf(flags));
     const files: Written[] = [];
@@ -44,12 +45,32 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
       await writeFile(path, content);
       files.push({ file, bytes: (await stat(path)).size, ...(model && { model }) });
     };
-    const copy = async (file: string) => {
-      await copyFile(join(source, file), join(folder, file));
-      files.push({ file, bytes: (await stat(join(folder, file))).size });
+    /** The checkpoint's own file as it is, unless others would not understand it. */
+    const writeSettings = async (
+      file: string,
+      isKnown: (json: Record<string, unknown>) => boolean,
+      make: () => object,
+    ) => {
+      const original = await readFile(join(source, file)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      });
+      const known = original !== undefined && isKnown(JSON.parse(original.toString()));
+      await write(file, known ? original : `${JSON.stringify(make(), null, 2)}\n`);
     };
 
-    if (flags.format === "onnx") for (const file of ["config.json", "preprocessor_config.json"]) await copy(file);
+    if (flags.format === "onnx") {
+      await writeSettings(
+        "config.json",
+        ({ model_type }) => isHuggingFace(model_type),
+        () => configForOthers(config),
+      );
+      await writeSettings(
+        "preprocessor_config.json",
+        () => true,
+        () => preprocessorConfigOf(preprocessing),
+      );
+    }
     for (const dtype of flags.dtype) {
       const model = exportOnnx({
         config,
@@ -74,6 +95,12 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
   });
   process.stdout.write(`${summary(flags.out, written)}\n`);
 }
+
+/** Families that transformers.js knows; those of timm and of the paper it runs as a ViT, which the graph need not be. */
+const isHuggingFace = (type: unknown): boolean =>
+  ["vit", "deit", "vit_mae", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model"].some(
+    (one) => one === type,
+  );
 
 const tritonName = (model: string) => basename(resolve(model)).replaceAll(/[^\w.-]/g, "_");
 

@@ -7,6 +7,7 @@ import {
   isPptError,
   modelCost,
   PptError,
+  parseImageProcessorConfig,
   parseModelConfig,
   parseReduction,
   publishedReduction,
@@ -16,7 +17,7 @@ import {
   type VisionModelConfig,
   weightShapes,
 } from "@ppt-vit/core";
-import { checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
+import { atPictureSize, checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
 import { showBytes } from "./model-folder.js";
 import { loadOptions, type ModelFlags } from "./model-options.js";
 
@@ -111,8 +112,12 @@ async function modelReport(
   onnx: readonly OnnxFile[],
   hasWeights: boolean,
 ): Promise<ModelReport> {
-  const { labels, ...geometry } = parseModelConfig(json);
-  const config = { labels, ...geometry };
+  const preprocessing = files.includes("preprocessor_config.json")
+    ? parseImageProcessorConfig(await readJson(folder, "preprocessor_config.json"))
+    : undefined;
+  const parsed = parseModelConfig(json);
+  const config = preprocessing ? atPictureSize(parsed, preprocessing) : parsed;
+  const { labels, ...geometry } = config;
   const { reduction, from } = await reductionOf(folder, files, config, onnx, hasWeights);
   const [before, after] = [modelCost(config), modelCost(config, reduction)];
   const gmacsOf = ({ attentionMacs, mlpMacs }: (typeof before.blocks)[number]) => (attentionMacs + mlpMacs) / 1e9;

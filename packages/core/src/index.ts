@@ -37,6 +37,7 @@ export {
 export { parseConfigJson } from "./io/json.js";
 export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
+export { timmImageProcessor } from "./io/timm-processor.js";
 export { describeReduction } from "./reduction/describe.js";
 export { isPolicyName, type PolicyName, policyNames } from "./reduction/policies.js";
 export type { Policy } from "./reduction/policy.js";

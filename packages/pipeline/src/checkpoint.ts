@@ -14,11 +14,13 @@ import {
   parseVerificationRecords,
   type ReductionConfig,
   type SafetensorsFile,
+  timmImageProcessor,
   type VerificationRecord,
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
 import type { HubOptions } from "./hub/options.js";
+import { atImageSize } from "./resolution.js";
 import { parseTextEmbeddings, type TextEmbeddings, textEmbeddingsFile } from "./zero-shot.js";
 
 export interface Checkpoint {
@@ -79,9 +81,9 @@ export interface LoadOptions extends HubOptions {
 }
 
 /**
- * Reads `config.json`, `preprocessor_config.json`, `model.safetensors` (or `model.safetensors.index.json` and the files
- * that it names) and, where present, `reduction.json` and `verification.json`. The weights come last: nobody waits for
- * them where the configuration is wrong.
+ * Reads `config.json`, `preprocessor_config.json` (timm has its content in `config.json`), `model.safetensors` (or
+ * `model.safetensors.index.json` and the files that it names) and, where present, `reduction.json` and
+ * `verification.json`. The weights come last: nobody waits for them where the configuration is wrong.
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS
  */
 export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptions = {}): Promise<Checkpoint> {
@@ -93,14 +95,20 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
     );
 
   const folder = files.name.replace(/[/\\]+$/, "");
-  const [config, preprocessing, reduction, verification] = await Promise.all([
-    parsing("config.json", "INVALID_CONFIG", parseModelConfig),
-    parsing("preprocessor_config.json", "INVALID_CONFIG", parseImageProcessorConfig),
+  const preprocessor = ["preprocessor_config.json", "INVALID_CONFIG", parseImageProcessorConfig] as const;
+  const [{ config, ofTimm }, own, reduction, verification] = await Promise.all([
+    parsing("config.json", "INVALID_CONFIG", (json) => ({
+      config: parseModelConfig(json),
+      ofTimm: timmImageProcessor(json),
+    })),
+    parsingOptional(...preprocessor),
     parsingOptional("reduction.json", "INVALID_REDUCTION", parseReduction),
     parsingOptional("verification.json", "INVALID_CONFIG", parseVerificationRecords),
   ]);
+  // Asked for once more as a must, because the store knows why it is missing.
+  const preprocessing = own ?? ofTimm ?? (await parsing(...preprocessor));
   const texts = config.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
-  return {
+  const checkpoint = {
     name: files.name,
     config,
     preprocessing,
@@ -109,6 +117,8 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
     ...(verification && { verification }),
     ...(texts && { textEmbeddings: parseTextEmbeddings(texts, `${folder}/${textEmbeddingsFile}`) }),
   };
+  // Families that leave it to the preprocessing have the size of its pictures.
+  return atImageSize(checkpoint, undefined);
 }
 
 const singleFile = "model.safetensors";

@@ -57,7 +57,8 @@ export async function checkpointFolder(source: string, options: LoadOptions = {}
   const fetching = (file: string, optional: boolean) => fetchFile(file, { optional, signal: options.signal });
   const config = await fetching("config.json", false);
   await Promise.all([
-    fetching("preprocessor_config.json", false),
+    // timm's checkpoints have none.
+    fetching("preprocessor_config.json", true),
     fetching("reduction.json", true),
     fetching("verification.json", true),
   ]);

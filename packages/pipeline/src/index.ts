@@ -17,7 +17,7 @@ export {
 } from "./node.js";
 export { type ReductionSetting, resolveReduction } from "./reduction.js";
 export { readReduction } from "./reduction-file.js";
-export type { ImageSizeOption } from "./resolution.js";
+export { atPictureSize, type ImageSizeOption } from "./resolution.js";
 export { type ImageStage, isFailure, type LabelProbability, topLabels } from "./result.js";
 export {
   type BackendChoice,

@@ -1,5 +1,11 @@
 /** The size of a model's pictures: whether preprocessing gives it, and both at another size than the checkpoint's. */
-import { type ImageProcessorConfig, type ImageSize, PptError, withImageSize } from "@ppt-vit/core";
+import {
+  type ImageProcessorConfig,
+  type ImageSize,
+  PptError,
+  type VisionModelConfig,
+  withImageSize,
+} from "@ppt-vit/core";
 import type { Checkpoint } from "./checkpoint.js";
 
 /** In pixels; one number for square pictures. */
@@ -13,10 +19,7 @@ export type ImageSizeOption = number | readonly [height: number, width: number];
  */
 export function atImageSize(checkpoint: Checkpoint, imageSize: ImageSizeOption | undefined): Checkpoint {
   const { config, preprocessing } = checkpoint;
-  if (imageSize === undefined) {
-    const own = config.sizeFromPreprocessing ? pictureSize(preprocessing) : undefined;
-    return own ? { ...checkpoint, config: withImageSize(config, [own.height, own.width]) } : checkpoint;
-  }
+  if (imageSize === undefined) return { ...checkpoint, config: atPictureSize(config, preprocessing) };
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   const { verification: _, ...rest } = checkpoint;
   return {
@@ -24,6 +27,12 @@ export function atImageSize(checkpoint: Checkpoint, imageSize: ImageSizeOption |
     config: withImageSize(config, [height, width]),
     preprocessing: resizedPreprocessing(preprocessing, height, width),
   };
+}
+
+/** The configuration at the size of the preprocessed pictures, for families that leave it to the preprocessing. */
+export function atPictureSize(config: VisionModelConfig, preprocessing: ImageProcessorConfig): VisionModelConfig {
+  const own = config.sizeFromPreprocessing ? pictureSize(preprocessing) : undefined;
+  return own ? withImageSize(config, [own.height, own.width]) : config;
 }
 
 /** Size of all pictures behind the preprocessing; undefined where it depends on the picture. */

@@ -1,0 +1,52 @@
+/** Settings of a model as Hugging Face's files have them, for checkpoints that come without. */
+import { type ImageProcessorConfig, PptError, type ResampleFilter, type VisionModelConfig } from "@ppt-vit/core";
+
+/** A `config.json` that says what a runtime needs around the graph: sizes and labels, under the name of a ViT. */
+export function configForOthers(config: VisionModelConfig): object {
+  const side = ([height, width]: readonly [number, number]) => (height === width ? height : [height, width]);
+  return {
+    model_type: "vit",
+    architectures: [config.labels.length > 0 ? "ViTForImageClassification" : "ViTModel"],
+    image_size: side(config.imageSize),
+    patch_size: side(config.patchSize),
+    num_channels: config.channels,
+    hidden_size: config.hiddenSize,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    intermediate_size: config.intermediateSize,
+    ...(config.labels.length > 0 && {
+      id2label: Object.fromEntries(config.labels.entries()),
+      label2id: Object.fromEntries(config.labels.map((label, i) => [label, i])),
+    }),
+  };
+}
+
+/** Pillow's numbers. */
+const filterNumbers: Readonly<Record<ResampleFilter, number>> = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3 };
+
+/**
+ * A `preprocessor_config.json` that is read back as the same steps.
+ * @throws PptError INVALID_CONFIG where that file has no words for them
+ */
+export function preprocessorConfigOf(config: ImageProcessorConfig): object {
+  const { size } = config;
+  if ("covering" in size)
+    throw new PptError(
+      "INVALID_CONFIG",
+      `a preprocessor_config.json cannot say that pictures cover ${size.covering.height} x ${size.covering.width} pixels: export with --format triton`,
+    );
+  const target = "shortestEdge" in size ? { shortest_edge: size.shortestEdge, longest_edge: size.longestEdge } : size;
+  return {
+    image_processor_type: "ViTImageProcessor",
+    do_resize: config.doResize,
+    size: target,
+    resample: filterNumbers[config.resample],
+    do_center_crop: config.doCenterCrop,
+    crop_size: config.cropSize,
+    do_rescale: config.doRescale,
+    rescale_factor: config.rescaleFactor,
+    do_normalize: config.doNormalize,
+    image_mean: config.imageMean,
+    image_std: config.imageStd,
+  };
+}
