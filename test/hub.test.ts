@@ -119,6 +119,17 @@ describe("the command line", () => {
     expect(readdirSync(join(cache, "exported")).sort()).toEqual(["config.json", "onnx", "preprocessor_config.json"]);
   });
 
+  test("bench downloads a model before anything is measured", async () => {
+    const settings = ["--backends", "cpu", "--policies", "ppt", "--batches", "1", "--seconds", "1"];
+    const { code, stdout, stderr } = await pptVit("bench", "--json", "--models", id, ...settings);
+    expect({ code, stderr: stderr.split("\n")[0] }).toEqual({
+      code: 0,
+      stderr: `downloading ${id}/model.safetensors, 11.1 MB`,
+    });
+    expect(JSON.parse(stdout).results).toMatchObject([{ model: id, policy: "ppt" }]);
+    expect(hub.seen.filter((one) => one.host === "storage")).toHaveLength(1);
+  });
+
   test("says what to do", async () => {
     hub.models.set("org/gated", { commit, files, token: "hf_secret" });
     for (const [args, says] of [

@@ -5,7 +5,7 @@ import { PptError } from "@ppt-vit/core";
 import { requireContender } from "./contenders.js";
 import { fileForResult, type Recorded, readRecorded, writeDocument } from "./documents.js";
 import { measureGroup, schedule } from "./group.js";
-import { type BenchPolicy, requireModelName } from "./model.js";
+import { type BenchPolicy, fetchModel, requireModelName } from "./model.js";
 import { measurePeakMatmul } from "./peak.js";
 import { renderReport } from "./report.js";
 import { replaceTable, resultTable } from "./table.js";
@@ -51,6 +51,7 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
   const { backends, models, policies, batches, seconds }: Plan = { ...defaults, ...given };
   for (const backend of backends) requireContender(backend);
   for (const model of models) requireModelName(model);
+  for (const model of models) await fetchModel(model);
   const date = new Date();
   const file = flags.out === undefined ? undefined : fileForResult(flags.out, date);
   const hardware = describeHardware();

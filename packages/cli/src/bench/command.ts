@@ -25,7 +25,11 @@ export function addBenchCommands(program: Command): void {
     .command("bench")
     .description("measure backends, models and policies against each other on this machine")
     .option("-b, --backends <list>", `of ${contenderNames.join(",")}; onnx ones also as NAME:fp16`, names)
-    .option("-m, --models <list>", "deit-ti, deit-s, deit-b (random weights), demo, or ./folders (deit-s,demo)", names)
+    .option(
+      "-m, --models <list>",
+      "deit-ti, deit-s, deit-b (random weights), demo, ./folders or org/name (deit-s,demo)",
+      names,
+    )
     .option("--policies <list>", `of ${policies.join(",")} (unreduced,ppt)`, benchPolicies)
     .option("--batches <list>", "images per run (1,8)", batches)
     .option("--seconds <n>", "time for each pair of model and batch, opening included (120)", count(1))

@@ -9,7 +9,8 @@ import {
   type WeightSource,
   weightsFrom,
 } from "@ppt-vit/core";
-import { readCheckpoint } from "@ppt-vit/pipeline";
+import { readCheckpoint, sourceKind } from "@ppt-vit/pipeline";
+import { loadOptions } from "../model-options.js";
 
 /** The policies that are compared; `unreduced` is what the speedups refer to. */
 export const policies = ["unreduced", "ppt", "prune", "pool"] as const;
@@ -48,17 +49,24 @@ export interface BenchModel {
   readonly reduction: ReductionConfig | undefined;
 }
 
-/** @throws PptError INVALID_OPTION unless `name` is a geometry, `demo` or a path. */
+/** @throws PptError INVALID_OPTION unless `name` is a geometry, `demo`, a path or an id of the Hub. */
 export function requireModelName(name: string): void {
-  if (geometries.has(name) || name === "demo" || /^(\.{0,2}[/\\]|\.{1,2}$)/.test(name)) return;
-  throw new PptError(
-    "INVALID_OPTION",
-    `model '${name}' is neither a geometry (${geometryNames.join(", ")}), nor 'demo', nor a path: write ./${name} for a folder`,
-  );
+  if (geometries.has(name)) return;
+  try {
+    sourceKind(name);
+  } catch (cause) {
+    const { message } = cause as PptError;
+    throw new PptError("INVALID_OPTION", `${message}; geometries are ${geometryNames.join(", ")}`, { cause });
+  }
+}
+
+/** Brings a model of the Hub into the cache, so that no measured process waits for the network. */
+export async function fetchModel(name: string): Promise<void> {
+  if (!geometries.has(name) && sourceKind(name) === "hub") await readCheckpoint(name, loadOptions(name, {}));
 }
 
 /**
- * A geometry by name, `demo`, or a checkpoint folder, with the reduction of one policy.
+ * A geometry by name, `demo`, a checkpoint folder or a model of the Hub, with the reduction of one policy.
  * @throws PptError INVALID_OPTION, and what reading a checkpoint throws
  */
 export async function openModel(name: string, policy: BenchPolicy): Promise<BenchModel> {
