@@ -1,7 +1,10 @@
 /** What users get: the packed tarballs, installed by npm outside this repository, imported, type-checked and run. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { localBin, packAll, publishedPackages, run } from "../scripts/workspace.mjs";
 
@@ -91,6 +94,60 @@ describe("a TypeScript consumer type-checks", () => {
   }
 });
 
+describe("a bundle for browsers", () => {
+  const page = join(home, "page");
+  beforeAll(() => {
+    write("page/index.html", '<!doctype html><script type="module" src="./main.js"></script>');
+    write(
+      "page/main.js",
+      `import { createClassifierWorker, selectBackend } from "@ppt-vit/pipeline";
+       const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+       selectBackend().then(({ backend }) => createClassifierWorker(worker).fromPretrained("/model/", { backend }));`,
+    );
+    write("page/worker.js", 'import { serveClassifiers } from "@ppt-vit/pipeline"; serveClassifiers();');
+  });
+
+  test("by esbuild has nothing of Node and no native runtime in it", async () => {
+    const { metafile } = await build({
+      entryPoints: [join(page, "main.js"), join(page, "worker.js")],
+      outdir: join(home, "bundle"),
+      bundle: true,
+      format: "esm",
+      splitting: true,
+      platform: "browser",
+      metafile: true,
+      // Optional peers that this consumer has not installed. An import of any other package or of Node is an error.
+      external: ["onnxruntime-web", "@tensorflow/*"],
+      logLevel: "silent",
+    });
+    const inputs = Object.keys(metafile.inputs);
+    const entries = ["pipeline", "backend-onnx"].map((name) => `${name}/dist/browser.js`);
+    for (const entry of entries) expect(inputs.filter((path) => path.endsWith(entry))).toHaveLength(1);
+    expect(
+      inputs.filter((path) => /sharp|onnxruntime-node|(pipeline|backend-onnx)\/dist\/index\.js/.test(path)),
+    ).toEqual([]);
+    const imported = Object.values(metafile.outputs).flatMap(({ imports }) =>
+      imports.flatMap(({ path, external }) => (external ? [path] : [])),
+    );
+    expect(imported).not.toEqual([]);
+    expect(imported.filter((path) => !/^(onnxruntime-web|@tensorflow\/tfjs-)/.test(path))).toEqual([]);
+  });
+
+  test("by Vite is made without a warning", async () => {
+    const fromApp = createRequire(new URL("../apps/bench/package.json", import.meta.url));
+    const vite = (await import(pathToFileURL(fromApp.resolve("vite")).href)) as {
+      build(options: object): Promise<unknown>;
+      createLogger(level: "warn", options: object): Record<"warn" | "warnOnce" | "error", (message: string) => void>;
+    };
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    const customLogger = { ...vite.createLogger("warn", {}), warn, warnOnce: warn, error: warn };
+    await vite.build({ root: page, configFile: false, customLogger, worker: { format: "es" } });
+    expect(warnings).toEqual([]);
+    expect(readdirSync(join(page, "dist/assets")).some((name) => name.startsWith("worker"))).toBe(true);
+  });
+});
+
 describe("the installed ppt-vit", () => {
   const command = join(home, "node_modules", ".bin", "ppt-vit");
 
@@ -111,6 +168,21 @@ describe("the installed ppt-vit", () => {
       images: [{ file: picture, labels: [{ label: "dog" }], tokens: [197, 147, 97, 49] }],
       failures: [],
     });
+  });
+
+  test("measures, and says what to install for the contenders that are missing", { timeout: 120_000 }, async () => {
+    const args = ["bench", "--models", "demo", "--batches", "1", "--policies", "ppt", "--seconds", "1", "--json"];
+    const document = JSON.parse((await succeed(command, [...args, "--backends", "cpu,transformers.js"])).stdout);
+    expect(document.results).toMatchObject([{ backend: "cpu", model: "demo", policy: "ppt" }]);
+    expect(document.failures).toMatchObject([
+      {
+        backend: "transformers.js",
+        code: "BACKEND_UNAVAILABLE",
+        message: "transformers.js is not installed: npm install @huggingface/transformers",
+      },
+    ]);
+    // Of no repository: whatever this folder lies in is not this project's.
+    expect(document).not.toHaveProperty("commit");
   });
 });
 
