@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
 import { type Embedding, type FeatureExtractor, fromPretrained, isFailure } from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { clipFolder, expectClose, expectedOf, picture, vitFolder } from "./fixtures.js";
+import { clipFolder, dinov2Folder, expectClose, expectedOf, picture, vitFolder } from "./fixtures.js";
 
 const task = "image-feature-extraction";
 const reduction = { layers: [0, 1], tokensRemoved: 4, threshold: { scaleFree: 0.8 } } as const;
@@ -117,6 +117,16 @@ describe("a feature extractor", () => {
     expectClose(await extractor.embed(picture), expected.read("32x32.image_embeds").data);
     expectClose(await extractor.embed(picture, { pooling: "class" }), expected.read("32x32.pooler_output").data);
     await extractor.dispose();
+  });
+
+  it("takes a DINOv2 at the size that its preprocessing gives", async () => {
+    const extractor = await fromPretrained(dinov2Folder, { task, reduction: false, dense: true });
+    const states = expectedOf("dinov2").read("42x42.last_hidden_state").data;
+    const { features, shape, classToken } = await extractor.features(picture);
+    await extractor.dispose();
+    expect(shape).toEqual([3, 3, 16]);
+    expectClose(classToken!, states.subarray(0, 16));
+    expectClose(features, states.subarray(16));
   });
 
   it("verifies a model without a classifier by its embedding", async () => {

@@ -9,8 +9,9 @@ const at = (file: string) => fileURLToPath(new URL(`../fixtures/${file}`, import
 export const picture = at("picture.png");
 export const vitFolder = at("vit");
 export const clipFolder = at("clip");
+export const dinov2Folder = at("dinov2");
 
-export const expectedOf = (model: "vit" | "clip") =>
+export const expectedOf = (model: "vit" | "clip" | "dinov2") =>
   parseSafetensors(readFileSync(at(`${model}/expected.safetensors`)));
 
 /** Every element within 1e-4 of the expected one, relative to 1 + |expected|. */
