@@ -8,7 +8,7 @@ export interface Fault {
   readonly headers?: Readonly<Record<string, string>>;
   /** Closes the connection after the headers. */
   readonly cut?: boolean;
-  /** Sends so many bytes of the body, and not the rest: see `cutStalled`. */
+  /** Sends so many bytes of the body, and not the rest: see `cutStalled` and `finishStalled`. */
   readonly stallAfter?: number;
   /** Sends this instead of the body. */
   readonly body?: Uint8Array;
@@ -47,6 +47,8 @@ export interface FakeHub {
    * for the test to say when.
    */
   cutStalled(): void;
+  /** Sends what the stalled ones hold back. */
+  finishStalled(): void;
   /** Paths asked for since the last call, with their host. */
   takeSeen(): string[];
   close(): Promise<void>;
@@ -62,7 +64,7 @@ export const blobName = (file: string, bytes: Uint8Array) => (isLarge(file) ? sh
 export async function startHub(models: Readonly<Record<string, FakeModel>> = {}): Promise<FakeHub> {
   const all = new Map(Object.entries(models));
   const seen: Seen[] = [];
-  const stalled: ServerResponse[] = [];
+  const stalled: Stalled[] = [];
   let gathering: { readonly address: RegExp; readonly count: number; readonly waiting: (() => void)[] } | undefined;
   const faults: { address: RegExp; fault: Fault }[] = [];
   let taken = 0;
@@ -77,8 +79,8 @@ export async function startHub(models: Readonly<Record<string, FakeModel>> = {})
       const at = faults.findIndex(({ address }) => address.test(`${host}${path}`));
       const fault = at < 0 ? {} : faults.splice(at, 1)[0]!.fault;
       const answer = () => {
-        send(response, range, find(path, request), fault);
-        if (fault.stallAfter !== undefined) stalled.push(response);
+        const rest = send(response, range, find(path, request), fault);
+        if (rest) stalled.push({ response, rest });
       };
       if (!gathering?.address.test(`${host}${path}`)) return answer();
       gathering.waiting.push(answer);
@@ -125,7 +127,10 @@ export async function startHub(models: Readonly<Record<string, FakeModel>> = {})
       gathering = { address, count, waiting: [] };
     },
     cutStalled() {
-      for (const response of stalled.splice(0)) response.destroy();
+      for (const { response } of stalled.splice(0)) response.destroy();
+    },
+    finishStalled() {
+      for (const { response, rest } of stalled.splice(0)) response.end(rest);
     },
     takeSeen() {
       const fresh = seen.slice(taken);
@@ -141,6 +146,11 @@ export async function startHub(models: Readonly<Record<string, FakeModel>> = {})
       );
     },
   };
+}
+
+interface Stalled {
+  readonly response: ServerResponse;
+  readonly rest: Uint8Array;
 }
 
 interface Answer {
@@ -160,7 +170,13 @@ const listing = ({ commit, files }: FakeModel) =>
     })),
   });
 
-function send(response: ServerResponse, range: string | undefined, found: Answer, fault: Fault): void {
+/** -> what is held back, where something is. */
+function send(
+  response: ServerResponse,
+  range: string | undefined,
+  found: Answer,
+  fault: Fault,
+): Uint8Array | undefined {
   let { status, headers, body = new Uint8Array(0) } = found;
   if (fault.status !== undefined) [status, headers, body] = [fault.status, {}, new Uint8Array(0)];
   if (fault.body) body = fault.body;
@@ -175,8 +191,14 @@ function send(response: ServerResponse, range: string | undefined, found: Answer
   if (fault.cut) {
     response.flushHeaders();
     response.destroy();
-  } else if (fault.stallAfter !== undefined) response.write(body.subarray(0, fault.stallAfter));
-  else response.end(body);
+    return undefined;
+  }
+  if (fault.stallAfter === undefined) {
+    response.end(body);
+    return undefined;
+  }
+  response.write(body.subarray(0, fault.stallAfter));
+  return body.subarray(fault.stallAfter);
 }
 
 /** As the Hub does it. */

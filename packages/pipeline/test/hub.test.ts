@@ -214,6 +214,25 @@ describe("a broken download", () => {
     expect(blobs()).toHaveLength(2);
   });
 
+  it("is not disturbed by one that finishes first and clears up", async () => {
+    hub.fail(storage, { stallAfter: 100_000 });
+    let stalled = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      stalled = resolve;
+    });
+    const slow = open().read("model.safetensors", {
+      optional: false,
+      onProgress: (loaded) => loaded === 100_000 && stalled(),
+    });
+    await arrived;
+    await expectWeights(read("model.safetensors"));
+    expect(blobs()).toHaveLength(2);
+    hub.finishStalled();
+    await expectWeights(slow);
+    expect(blobs()).toHaveLength(2);
+    expect(waits).toEqual([]);
+  });
+
   it("ends at once when it is aborted, and keeps what has arrived", async () => {
     hub.fail(storage, { stallAfter: 70_000 });
     const controller = new AbortController();

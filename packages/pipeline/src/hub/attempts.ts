@@ -55,8 +55,7 @@ export async function persist<R>(
         throw new PptError("DOWNLOAD_FAILED", `${what}: ${error.message}; ${why}`, { cause: error });
       };
       if (pauseMs > longestPauseMs) giveUp(`the server asks to wait ${Math.ceil(pauseMs / 1000)} s: try again then`);
-      if (attempts === mostAttempts)
-        giveUp(`gave up after ${mostAttempts} attempts: try again later, what has arrived is kept`);
+      if (attempts === mostAttempts) giveUp(`gave up after ${mostAttempts} attempts: try again later`);
       await wait(pauseMs, signal);
     }
   }

@@ -4,7 +4,7 @@
  * when it is whole and its hash is right, in one step.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { constants, createReadStream } from "node:fs";
+import { constants } from "node:fs";
 import { copyFile, type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { blobPath, isFile, type ModelCache, readyFolder } from "./node-cache.js";
@@ -75,8 +75,15 @@ export async function openPart(cache: ModelCache, hash: ContentHash): Promise<Pa
     async digest(signal: AbortSignal | undefined) {
       const digest = createHash(hash.algorithm === "sha256" ? "sha256" : "sha1");
       if (hash.algorithm === "git-sha1") digest.update(`blob ${bytes}\0`);
-      const options = { highWaterMark: 2 ** 20, ...(signal && { signal }) };
-      for await (const chunk of createReadStream(path, options)) digest.update(chunk);
+      // Through the handle: another process may have finished first, and cleared the name away.
+      const block = Buffer.allocUnsafe(2 ** 20);
+      for (let at = 0; at < bytes; ) {
+        signal?.throwIfAborted();
+        const { bytesRead } = await handle.read(block, 0, Math.min(block.length, bytes - at), at);
+        if (bytesRead === 0) break;
+        digest.update(block.subarray(0, bytesRead));
+        at += bytesRead;
+      }
       return digest.digest("hex");
     },
     async keep() {
