@@ -297,7 +297,7 @@ describe("nothing half-written is left behind", () => {
 
 describe("a wrong call ends with code 2 and says what to do", () => {
   test.each([
-    { args: [], says: "required option '-m, --model <dir|demo>' not specified" },
+    { args: [], says: "required option '-m, --model <dir|org/name|demo>' not specified" },
     { args: ["--model", "demo"], says: "required option '-o, --out <dir>' not specified" },
     { args: ["--model", "demo", "--out", "x", "--dtype", "fp8"], says: "expected one or more of fp32,fp16" },
     { args: ["--model", "demo", "--out", "x", "--format", "tflite"], says: "Allowed choices are onnx, triton" },
