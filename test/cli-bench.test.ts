@@ -138,7 +138,7 @@ test("the larger geometries, and half precision", { timeout: 240_000 }, async ()
 
 test.each([
   [["--backends", "abacus"], /unknown backend 'abacus'; available: cpu, .*transformers\.js \[UNKNOWN_BACKEND\]/],
-  [["--models", "vgg"], /model 'vgg' is neither a geometry/],
+  [["--models", "vgg"], /model 'vgg' is neither 'demo', nor a path, .*geometries are deit-ti, deit-s, deit-b/],
   [["--policies", "none"], /expected one or more of unreduced,ppt,prune,pool/],
   [["--out", "nowhere/result.json"], /--out nowhere\/result\.json: there is no folder of that name/],
   [["--compare", "missing.json", "missing.json"], /missing.json: cannot be read \(ENOENT\)/],
