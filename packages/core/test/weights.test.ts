@@ -1,6 +1,16 @@
+import { readFileSync } from "node:fs";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { tinyConfig } from "@ppt-vit/conformance";
-import { createVisionModel, type HostTensor, randomWeights, readParameters, weightsFrom } from "@ppt-vit/core";
+import { goldenUrl, tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
+import {
+  createVisionModel,
+  type HostTensor,
+  parseModelConfig,
+  parseSafetensors,
+  randomWeights,
+  readParameters,
+  weightsFrom,
+  withImageSize,
+} from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 
 /** The same weights under Hugging Face's names. */
@@ -98,5 +108,48 @@ it("looks at the weights before it makes tables as large as a config claims", as
   await expect(attempt).rejects.toMatchObject({
     code: "INVALID_WEIGHTS",
     message: expect.stringContaining("pos_embed"),
+  });
+});
+
+describe("stems", () => {
+  const lvvit = tinyFamilies["LV-ViT"]!;
+
+  it("folds a batch norm into the convolution in front of it", () => {
+    const weights = randomWeights(lvvit, 1);
+    const { "stem.1.weight": weight, "stem.1.bias": bias } = readParameters(weightsFrom(weights), lvvit);
+    const of = (part: string) => weights[`patch_embed.bn2.${part}`]!.data[4]!;
+    const factor = of("weight") / Math.sqrt(of("running_var") + 1e-5);
+    const at = 4 * 6 * 9 + 17;
+    expect(weight!.data[at]).toBeCloseTo(weights["patch_embed.conv2.weight"]!.data[at]! * factor, 6);
+    expect(bias!.data[4]).toBeCloseTo(of("bias") - factor * of("running_mean"), 6);
+  });
+
+  it("refuses a variance below 0", () => {
+    const weights = randomWeights(lvvit, 1);
+    weights["patch_embed.bn2.running_var"]!.data[3] = -1;
+    const read = () => readParameters(weightsFrom(weights), lvvit);
+    expect(read).toThrow("'bn2' has the variance -1 at element 3");
+    expect(read).toThrow(expect.objectContaining({ code: "INVALID_WEIGHTS" }));
+  });
+
+  it("makes the sinusoids of T2T-ViT anew for another size, as its own code makes them", () => {
+    const file = readFileSync(new URL("families/t2t-performer.model.safetensors", goldenUrl));
+    const weights = parseSafetensors(file);
+    const config = parseModelConfig({
+      model_type: "t2t_vit",
+      image_size: 96,
+      hidden_size: 48,
+      num_hidden_layers: 4,
+      num_attention_heads: 3,
+      num_labels: 10,
+      token_dim: 16,
+    });
+    // A smaller picture has the first rows of the stored table, whose 37 rows are the sinusoids of 37 positions.
+    const { positions } = readParameters(weights, withImageSize(config, [64, 96]));
+    const stored = weights.read("pos_embed").data;
+    expect(positions!.shape).toEqual([1 + 4 * 6, 48]);
+    positions!.data.subarray(48).forEach((value, i) => {
+      expect(Math.abs(value - stored[48 + i]!)).toBeLessThan(1e-6);
+    });
   });
 });
