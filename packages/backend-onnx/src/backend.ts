@@ -14,7 +14,7 @@ import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
 import { checkAdapter } from "./gpu.js";
 import { isNode, type LoadRuntime } from "./runtimes.js";
 import { compareAttention, type SelfCheck } from "./self-check.js";
-import { type OnnxDevice, type OnnxRuntime, openSession } from "./session.js";
+import { type OnnxDevice, type OnnxRuntime, openSession, type SessionRequest } from "./session.js";
 import { settleThreads } from "./threads.js";
 import { traceProgram } from "./trace.js";
 
@@ -94,6 +94,20 @@ function checkCapture(batch: number, device: OnnxDevice): void {
     throw new PptError("INVALID_OPTION", `graphCapture.batch is ${batch}: pass the number of images of every run`);
 }
 
+/** Not within `compile`: what its functions refer to lives as long as the executable, and the parameters must not. */
+function trace(
+  program: Program,
+  { device, dtype, fused, ...options }: CompileOptions & { device: OnnxDevice; dtype: "fp32" | "fp16"; fused: boolean },
+): Pick<SessionRequest, "model" | "beside"> {
+  const { bytes, beside } = traceProgram(program, {
+    ...options,
+    dtype: dtype === "fp32" ? "float32" : "float16",
+    fusion: { contrib: true, attention: fused },
+    weights: device === "cpu" ? "beside" : "inside",
+  });
+  return { model: bytes, beside };
+}
+
 /** `createOnnxBackend`, with runtimes that come from `loadRuntime`. */
 export async function openBackend(options: OnnxBackendOptions, loadRuntime: LoadRuntime): Promise<OnnxBackend> {
   const { device = defaultDevice(), dtype = "fp32", graphCapture } = options;
@@ -111,24 +125,15 @@ export async function openBackend(options: OnnxBackendOptions, loadRuntime: Load
   };
   async function compile(program: Program, { params, inputs }: CompileOptions, fused: boolean, batch?: number) {
     assertLive();
-    const trace = (program: Program) => {
-      const { bytes, beside } = traceProgram(program, {
-        params,
-        inputs,
-        dtype: dtype === "fp32" ? "float32" : "float16",
-        fusion: { contrib: true, attention: fused },
-        weights: device === "cpu" ? "beside" : "inside",
-      });
-      return { model: bytes, beside };
-    };
-    const request = { runtime, device, ...trace(program), inputs, sessionOptions };
+    const settings = { params, inputs, device, dtype, fused };
+    const request = { runtime, device, ...trace(program, settings), inputs, sessionOptions };
     let executable: Executable;
     if (batch === undefined) executable = await openSession(request);
     else {
       const { packed, unpack } = packOutputs(program);
       const captured = await openCaptured(
         request,
-        { model: trace(packed).model, unpack },
+        { model: trace(packed, settings).model, unpack },
         batch,
         captureTolerance[dtype],
       );

@@ -89,7 +89,10 @@ interface Labelling {
 }
 
 /** A checkpoint's own classifier, or CLIP's comparison with texts. @throws PptError INVALID_OPTION, INVALID_CONFIG */
-function labelling({ name, config, textEmbeddings: own }: Checkpoint, given: TextEmbeddings | undefined): Labelling {
+function labelling(
+  { name, config, textEmbeddings: own }: Omit<Checkpoint, "weights">,
+  given: TextEmbeddings | undefined,
+): Labelling {
   const refuse = (message: string): never => {
     throw new PptError("INVALID_OPTION", `${name}: ${message}`);
   };

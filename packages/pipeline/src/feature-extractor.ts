@@ -125,7 +125,10 @@ export async function createFeatureExtractor<Input, Fetched>(
 }
 
 /** The output that holds an embedding. @throws PptError INVALID_OPTION */
-function pooledBy(pooling: Pooling, { name, config }: Checkpoint): (output: VisionOutput) => HostTensor {
+function pooledBy(
+  pooling: Pooling,
+  { name, config }: Omit<Checkpoint, "weights">,
+): (output: VisionOutput) => HostTensor {
   switch (pooling) {
     case "class":
       if (config.classToken !== false) return ({ classToken }) => classToken!;

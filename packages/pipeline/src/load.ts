@@ -72,7 +72,8 @@ export interface TaskNeeds {
 }
 
 export interface Loaded<Input, Fetched> extends PictureModel<Input, Fetched> {
-  readonly checkpoint: Checkpoint;
+  /** Without the weights: the backend has what it needs of them, and a model would otherwise lie in memory twice. */
+  readonly checkpoint: Omit<Checkpoint, "weights">;
   readonly facts: ModelFacts;
   dispose(): Promise<void>;
 }
@@ -96,7 +97,8 @@ export async function loadModel<Input, Fetched>(
   };
   try {
     const checkpoint = atImageSize(await read(options), options.imageSize);
-    const { config, weights, preprocessing } = checkpoint;
+    const { weights, ...settings } = checkpoint;
+    const { config, preprocessing } = settings;
     const reduction = resolveReduction(checkpoint, options.reduction);
     checkPreprocessing(checkpoint);
     check?.(checkpoint);
@@ -112,7 +114,7 @@ export async function loadModel<Input, Fetched>(
     options.progress_callback?.({ status: "ready", task, model: checkpoint.name });
     return {
       model,
-      checkpoint,
+      checkpoint: settings,
       preprocessing,
       trace,
       loadPictures,
