@@ -55,7 +55,7 @@ function section(document: BenchDocument): string {
 <h2>${html(hardware.cpu)}, ${hardware.cores} threads${peak}</h2>
 <p class="source">${html(date)}, load before ${hardware.loadBefore}${commit ? `, commit ${html(commit)}` : ""}. ${html(software.join(", "))}</p>
 ${[...groups].map(([name, group]) => plots(name, group)).join("\n")}
-<h3>Speedup over the unreduced model against its share of the multiply-accumulates</h3>
+<h3>Speedup over the unreduced model against the multiply-accumulates saved; on the dashed line both are equal</h3>
 ${scatter(results)}
 ${table(results, peakMatmulGflops)}
 ${failures.map(({ backend, model, policy, batch, message }) => `<p class="failure">Not measured: ${html(`${backend}, ${model}, ${policy}, batch ${batch}: ${message}`)}</p>`).join("\n")}
@@ -109,7 +109,7 @@ function plot(group: readonly CellResult[], mark: (result: CellResult, y: number
     parts.push(`<g><title>${html(describe(result))}</title>${mark(result, y)}</g>`);
     y += barHeight;
   }
-  return `<svg viewBox="0 0 ${width} ${y + 4}" role="img" aria-label="${html(group.map(describe).join("; "))}">${parts.join("\n")}</svg>`;
+  return `<div class="scroll" tabindex="0"><svg viewBox="0 0 ${width} ${y + 4}" role="img" aria-label="${html(group.map(describe).join("; "))}">${parts.join("\n")}</svg></div>`;
 }
 
 const describe = ({ backend, policy, imagesPerSecond, medianMs, p90Ms }: CellResult) =>
@@ -129,17 +129,38 @@ function scatter(results: readonly CellResult[]): string {
   if (points.length === 0) return "<p>Only one policy was measured.</p>";
   const top = Math.max(1.2, ...points.flatMap(({ saved, speedup }) => [saved, speedup])) * 1.05;
   const [side, margin] = [320, 44];
-  const at = (value: number) => ((value - 1) / (top - 1)) * (side - margin - 10);
-  const x = (value: number) => (margin + at(Math.max(1, value))).toFixed(1);
-  const y = (value: number) => (side - margin - at(Math.max(1, value))).toFixed(1);
+  const at = (value: number) => ((Math.max(1, value) - 1) / (top - 1)) * (side - margin - 10);
+  const x = (value: number) => margin + at(value);
+  const y = (value: number) => side - margin - at(value);
   const ticks = Array.from({ length: Math.floor((top - 1) / 0.2) + 1 }, (_, i) => 1 + 0.2 * i);
-  return `<svg class="square" viewBox="0 0 ${side} ${side}" role="img" aria-label="${html(points.map(({ result, saved, speedup }) => `${describe(result)}: ${speedup.toFixed(2)}x for ${saved.toFixed(2)}x fewer multiply-accumulates`).join("; "))}">
+  const words = ({ result, saved, speedup }: (typeof points)[number]) =>
+    `${result.model}, batch ${result.batch}, ${describe(result)}: ${speedup.toFixed(2)}x for ${saved.toFixed(2)}x fewer multiply-accumulates`;
+  // Names beside the plot in the order of the points, each a line below the one before.
+  let below = 0;
+  const named = points
+    .sort((one, two) => two.speedup - one.speedup)
+    .map((point) => {
+      below = Math.max(y(point.speedup), below + barHeight - 2);
+      return { ...point, labelY: below };
+    });
+  const right = side + 24;
+  return `<div class="scroll" tabindex="0"><svg viewBox="0 0 ${width} ${Math.max(side, below + 10)}" role="img" aria-label="${html(points.map(words).join("; "))}">
 <line class="axis" x1="${x(1)}" y1="${y(1)}" x2="${x(top)}" y2="${y(1)}"/><line class="axis" x1="${x(1)}" y1="${y(1)}" x2="${x(1)}" y2="${y(top)}"/>
 <line class="guide" x1="${x(1)}" y1="${y(1)}" x2="${x(top)}" y2="${y(top)}"/>
-${ticks.map((tick) => `<text class="tick" x="${x(tick)}" y="${side - margin + 16}">${tick.toFixed(1)}</text><text class="name" x="${margin - 6}" y="${Number(y(tick)) + 4}">${tick.toFixed(1)}</text>`).join("")}
+${ticks.map((tick) => `<text class="tick" x="${x(tick)}" y="${side - margin + 16}">${tick.toFixed(1)}</text><text class="name" x="${margin - 6}" y="${y(tick) + 4}">${tick.toFixed(1)}</text>`).join("")}
 <text class="tick" x="${side / 2}" y="${side - 8}">multiply-accumulates saved, times</text>
-${points.map(({ result, saved, speedup }) => `<circle cx="${x(saved)}" cy="${y(speedup)}" r="5" fill="${colours[result.policy]}" fill-opacity="0.75"><title>${html(`${result.model}, batch ${result.batch}, ${describe(result)}: ${speedup.toFixed(2)}x`)}</title></circle>`).join("\n")}
-</svg>`;
+<text class="tick" transform="translate(12 ${side / 2}) rotate(-90)">speedup, times</text>
+${named
+  .map((point) => {
+    const { result, saved, speedup, labelY } = point;
+    const [px, py] = [x(saved).toFixed(1), y(speedup).toFixed(1)];
+    return `<g><title>${html(words(point))}</title>
+<polyline class="leader" points="${px},${py} ${side - 4},${labelY.toFixed(1)} ${right - 4},${labelY.toFixed(1)}"/>
+<circle cx="${px}" cy="${py}" r="5" fill="${colours[result.policy]}" fill-opacity="0.75"/>
+<text x="${right}" y="${(labelY + 4).toFixed(1)}">${html(`${speedup.toFixed(2)}x  ${result.model}, batch ${result.batch}, ${result.backend}, ${names[result.policy]}`)}</text></g>`;
+  })
+  .join("\n")}
+</svg></div>`;
 }
 
 function table(results: readonly CellResult[], peak: number | null): string {
@@ -179,7 +200,7 @@ function table(results: readonly CellResult[], peak: number | null): string {
   ];
   const cells = (values: readonly (string | number)[], tag: string) =>
     values.map((value) => `<${tag}>${value}</${tag}>`).join("");
-  return `<div class="scroll"><table><thead><tr>${cells(heads, "th")}</tr></thead>
+  return `<div class="scroll" tabindex="0"><table><thead><tr>${cells(heads, "th")}</tr></thead>
 <tbody>${results.map((result) => `<tr>${cells(row(result), "td")}</tr>`).join("\n")}</tbody></table></div>`;
 }
 
@@ -190,9 +211,9 @@ body{font:15px/1.5 system-ui,sans-serif;color:var(--text);background:var(--page)
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem;margin:1.6rem 0 .4rem}
 .source{color:var(--soft);font-size:.85rem}.failure{color:var(--soft)}
 .legend span{margin-right:1rem}.legend i{display:inline-block;width:.8rem;height:.8rem;margin-right:.35rem;border-radius:2px}
-svg{width:100%;height:auto}svg.square{max-width:420px}
+svg{display:block;width:100%;min-width:640px;height:auto}
 svg text{font-size:11px;fill:var(--text)}svg .name{text-anchor:end}svg .tick{text-anchor:middle}
-.axis{stroke:var(--soft)}.guide{stroke:var(--soft);stroke-dasharray:4 4}
+.axis{stroke:var(--soft)}.leader{fill:none;stroke:var(--line)}.guide{stroke:var(--soft);stroke-dasharray:4 4}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:nth-child(1),td:nth-child(1),th:nth-child(3),td:nth-child(3),th:nth-child(4),td:nth-child(4){text-align:left}
