@@ -55,11 +55,8 @@ export function requireModelName(name: string): void {
   try {
     sourceKind(name);
   } catch (cause) {
-    throw new PptError(
-      "INVALID_OPTION",
-      `model '${name}' is neither a geometry (${geometryNames.join(", ")}), nor 'demo', nor a path, nor an id of the Hub (org/name): write ./${name} for a folder`,
-      { cause },
-    );
+    const { message } = cause as PptError;
+    throw new PptError("INVALID_OPTION", `${message}; geometries are ${geometryNames.join(", ")}`, { cause });
   }
 }
 
