@@ -1,6 +1,6 @@
 /**
  * How long a full-size checkpoint takes to load from disk, and how much memory that takes at most.
- * `node benchmarks/load.mjs [--models deit-s,deit-b,vit-b,dinov2-s] [--backends cpu,onnx-cpu] [--runs 5] [--out FILE]`
+ * `pnpm bench:load [--models deit-s,deit-b,vit-b,dinov2-s] [--backends cpu,onnx-cpu] [--runs 5] [--out FILE]`
  *
  * Each load is a process of its own: `fromPretrained` on a folder with float32 weights, from its call until the model is
  * ready to run. Memory is the process's peak, less that of a process that imports the same packages and loads nothing;
@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import * as ort from "onnxruntime-node";
 import { environment, median, quantile } from "./environment.mjs";
 
 const { values: flags } = parseArgs({
@@ -39,12 +40,12 @@ try {
       const loads = Array.from({ length: runs }, () => cell("load", backend, checkpoint));
       const times = loads.map(({ loadMs }) => loadMs);
       const peakBytes = median(loads.map((load) => load.peakBytes - emptyBytes));
-      const times_ = { loadMs: median(times), loadP90Ms: quantile(times, 0.9) };
+      const timing = { loadMs: median(times), loadP90Ms: quantile(times, 0.9) };
       results.push({
         model,
         backend,
         fileBytes,
-        ...times_,
+        ...timing,
         emptyBytes,
         peakBytes,
         peakOverFile: peakBytes / fileBytes,
@@ -70,5 +71,5 @@ console.table(
 if (flags.out)
   writeFileSync(
     flags.out,
-    `${JSON.stringify({ benchmark: "load", ...environment(), settings: { runs }, results }, null, 2)}\n`,
+    `${JSON.stringify({ benchmark: "load", ...environment(), versions: { "onnxruntime-node": ort.env.versions.node ?? ort.env.versions.common }, settings: { runs }, results }, null, 2)}\n`,
   );

@@ -21,10 +21,10 @@ export type ImageClassifier = OfInput<ImageInput>;
 export type FeatureExtractor = Extractor<ImageInput>;
 
 /**
- * Loads a checkpoint with token reduction: `demo`, or a folder (`./deit-small`) with `config.json`,
- * `preprocessor_config.json` and `model.safetensors`.
+ * Loads a checkpoint with token reduction: `demo`, a folder (`./deit-small`) or a model of the Hub
+ * (`facebook/deit-small-patch16-224`), with `config.json`, `preprocessor_config.json` and `model.safetensors`.
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION, UNKNOWN_BACKEND,
- * BACKEND_UNAVAILABLE, VERIFICATION_FAILED
+ * BACKEND_UNAVAILABLE, VERIFICATION_FAILED; for models of the Hub also ACCESS_DENIED, DOWNLOAD_FAILED, WRITE_FAILED
  */
 export function fromPretrained(source: CheckpointSource, options: FeatureExtractorOptions): Promise<FeatureExtractor>;
 export function fromPretrained(source: CheckpointSource, options?: PretrainedOptions): Promise<ImageClassifier>;

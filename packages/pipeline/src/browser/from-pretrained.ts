@@ -22,9 +22,9 @@ export type ImageClassifier = OfInput<BrowserImageInput>;
 export type FeatureExtractor = Extractor<BrowserImageInput>;
 
 /**
- * Loads a checkpoint with token reduction from an address, a dropped folder or a directory handle.
+ * Loads a checkpoint with token reduction from the Hub (`org/name`), an address, a dropped folder or a directory handle.
  * @throws PptError NOT_FOUND, INVALID_OPTION, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION,
- * UNKNOWN_BACKEND, BACKEND_UNAVAILABLE, VERIFICATION_FAILED
+ * UNKNOWN_BACKEND, BACKEND_UNAVAILABLE, VERIFICATION_FAILED; for models of the Hub also ACCESS_DENIED, DOWNLOAD_FAILED
  */
 export function fromPretrained(
   source: BrowserCheckpointSource | PortableSource,
