@@ -322,6 +322,12 @@ describe("answers", () => {
       code: "NOT_FOUND",
       message: "org/some-model: has no preprocessor_config.json at revision main: check the id and the revision",
     });
+    // No hub, but some web server.
+    hub.fail(/config\.json/, { status: 404 });
+    expect(await errorOf(read("config.json"))).toMatchObject({
+      code: "NOT_FOUND",
+      message: `org/some-model/config.json: is not there (404): check the id, the revision and ${hub.url}`,
+    });
     hub.models.set(id, { commit, files: {} });
     rmSync(folder(), { recursive: true });
     expect(await errorOf(read("model.safetensors"))).toMatchObject({
@@ -426,6 +432,11 @@ describe("what leads out of the cache", () => {
     expect(await errorOf(read("preprocessor_config.json", { revision: commit }))).toMatchObject(refused);
     symlinkSync(outside, join(folder(), "refs/v1"));
     expect(await errorOf(read("config.json", { revision: "v1", localFilesOnly: true }))).toMatchObject(refused);
+    symlinkSync("reduction.json", join(folder(), "snapshots", commit, "reduction.json"));
+    expect(await errorOf(read("reduction.json", { revision: commit }))).toMatchObject({
+      code: "NOT_FOUND",
+      message: expect.stringMatching(/reduction\.json: cannot be read \(ELOOP\)/),
+    });
     writeFileSync(join(folder(), "refs/v2"), "../../../etc");
     expect(await errorOf(read("config.json", { revision: "v2", localFilesOnly: true }))).toMatchObject({
       message: expect.stringContaining("holds no commit"),

@@ -41,9 +41,10 @@ const snapshotPath = (cache: ModelCache, commit: string, file: string): string =
 const missingPath = ({ folder }: ModelCache, commit: string, file: string): string =>
   join(folder, ".no_exist", commit, file);
 
+/** What is not there is fine, what cannot be read is not. */
 const absent = (error: NodeJS.ErrnoException): undefined => {
   if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
-  throw error;
+  throw new PptError("NOT_FOUND", `${error.path}: cannot be read (${error.code})`, { cause: error });
 };
 
 export const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(absent))?.isFile() ?? false;
@@ -67,7 +68,7 @@ export async function cachedCommit(cache: ModelCache, revision: string): Promise
   const real = await realpath(path).catch(absent);
   if (real === undefined || !(await isFile(real))) return undefined;
   await requireInside(cache, path, real);
-  const commit = (await readFile(real, "utf8")).trim();
+  const commit = (await readFile(real, "utf8").catch(absent))?.trim() ?? "";
   if (isCommit(commit)) return commit;
   throw new PptError("NOT_FOUND", `${path}: holds no commit: delete it, and load the model again`);
 }

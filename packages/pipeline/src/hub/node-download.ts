@@ -3,6 +3,7 @@ import { PptError } from "@ppt-vit/core";
 import { PassingFailure, persist } from "./attempts.js";
 import { blobPath, isFile, linkBlob, type ModelCache } from "./node-cache.js";
 import { openPart, type Part } from "./node-part.js";
+import { isCommit } from "./reference.js";
 import {
   type ContentHash,
   checkAnswer,
@@ -113,6 +114,8 @@ async function locate(
       return { ...describe(told, undefined, asked, what), address, elsewhere: true };
     }
     const answer = await checkAnswer(response, remote, what);
+    if (!answer && !told.has("x-repo-commit") && !isCommit(revision))
+      throw new PptError("NOT_FOUND", `${what}: is not there (404): check the id, the revision and ${remote.endpoint}`);
     if (!answer) return { commit: requireCommit(told.get("x-repo-commit"), asked, what) };
     return { ...describe(told, answer, asked, what), address, elsewhere: false, response: answer };
   }

@@ -37,11 +37,11 @@ export async function openPart(cache: ModelCache, hash: ContentHash): Promise<Pa
   const blobs = join(cache.folder, "blobs");
   await readyFolder(cache, blobs);
   const path = join(blobs, partName(hash.hex));
-  const left = await longestPart(blobs, hash.hex);
   let handle: FileHandle;
   let bytes: number;
   try {
     // Whoever wrote it may still be at it: a copy is a beginning all the same, since files only grow.
+    const left = await longestPart(blobs, hash.hex);
     const copied = left !== undefined && (await copyOf(left.path, path));
     if (copied && Date.now() - left.modifiedMs > abandonedMs) await rm(left.path, { force: true });
     handle = await open(path, copied ? "r+" : "wx+");
