@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { root, run } from "../scripts/workspace.mjs";
 import { writeTinyModel } from "./browser/bench-model.js";
@@ -134,6 +135,36 @@ test("the larger geometries, and half precision", { timeout: 240_000 }, async ()
   expect(half.results.map(({ backend, batch }) => `${backend} ${batch}`)).toEqual(
     [1, 1, 2, 2].map((batch) => `onnx-cpu:fp16 ${batch}`),
   );
+});
+
+test("a contender that dies in the middle is listed, and the others go on", { timeout: 120_000 }, async () => {
+  writeFileSync(
+    join(home, "dies.mjs"),
+    // Only looks on: a listener of its own would take the first message before the command listens.
+    `const emit = process.emit;
+     let doomed = false;
+     process.emit = function (event, message, ...rest) {
+       doomed ||= message?.prepare?.policy === "prune";
+       if (event === "message" && message.turn && doomed) throw new Error("the GPU has fallen off the bus");
+       return emit.call(this, event, message, ...rest);
+     };`,
+  );
+  const args = ["--models", "./tiny", "--batches", "1", "--seconds", "1", "--backends", "cpu", "--json"];
+  const { code, output, stdout } = await run(
+    process.execPath,
+    [main, "bench", ...args, "--policies", "unreduced,prune,pool"],
+    { cwd: home, env: { NODE_OPTIONS: `--import=${pathToFileURL(join(home, "dies.mjs"))}` } },
+  );
+  expect(code, output).toBe(0);
+  const { results, failures } = JSON.parse(stdout);
+  expect(results.map(({ policy }: Cell) => policy)).toEqual(["unreduced", "pool"]);
+  expect(failures).toMatchObject([
+    {
+      policy: "prune",
+      code: "UNEXPECTED",
+      message: "its process ended with code 1: Error: the GPU has fallen off the bus",
+    },
+  ]);
 });
 
 test.each([

@@ -121,7 +121,7 @@ function startProcess(settings: CellSettings): Process {
   let ended: CellAnswer | undefined;
   child.on("message", (answer: CellAnswer) => waiting?.resolve(answer));
   child.on("close", (code, signal) => {
-    const reason = /^.*Error.*$/m.exec(said)?.[0] ?? said.trim().split("\n").at(-1);
+    const reason = /^\w*Error\b.*$/m.exec(said)?.[0] ?? said.trim().split("\n").at(-1);
     const message = `its process ended with ${signal ?? `code ${code}`}${reason ? `: ${reason}` : ""}`;
     ended = { failure: { code: "UNEXPECTED", message } };
     waiting?.resolve(ended);
