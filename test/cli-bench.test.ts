@@ -62,7 +62,7 @@ test("measures, records, reports and compares", { timeout: 240_000 }, async () =
   for (const [i, policy] of ["unreduced", "ppt"].entries()) {
     const { turnMs, medianMs, p90Ms, imagesPerSecond, peakMemoryBytes, ...rest } = results[i];
     expect(rest).toMatchObject({ backend: "onnx-cpu", model: "demo", batch: 2, policy });
-    expect(turnMs.length).toBeGreaterThanOrEqual(3);
+    expect(turnMs.length).toBeGreaterThanOrEqual(5);
     expect(p90Ms).toBeGreaterThanOrEqual(medianMs);
     expect(imagesPerSecond).toBeCloseTo(2000 / medianMs, 6);
     expect(peakMemoryBytes).toBeGreaterThan(5e7);

@@ -15,7 +15,7 @@ export const schedule = {
 } as const;
 
 /** Fewer would have no median to speak of, however slow the machine. */
-const fewestRounds = 3;
+const fewestRounds = 5;
 /** Threads of a runtime may spin for a moment after a run; the next contender should not feel them. */
 const pauseMs = 20;
 /** Characters: enough for the reason why a process ended. */
