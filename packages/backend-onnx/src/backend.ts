@@ -103,7 +103,8 @@ function trace(
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
     fusion: { contrib: true, attention: fused },
-    weights: device === "cpu" ? "beside" : "inside",
+    // On WebGPU the transposed weights are what was measured (docs/decisions/0009-hub.md).
+    weights: device === "webgpu" ? "inside" : "beside",
   });
   return { model: bytes, beside };
 }
