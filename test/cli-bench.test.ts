@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { backendNames } from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { root, run } from "../scripts/workspace.mjs";
 import { writeTinyModel } from "./browser/bench-model.js";
@@ -135,6 +136,11 @@ test("the larger geometries, and half precision", { timeout: 240_000 }, async ()
   expect(half.results.map(({ backend, batch }) => `${backend} ${batch}`)).toEqual(
     [1, 1, 2, 2].map((batch) => `onnx-cpu:fp16 ${batch}`),
   );
+});
+
+test.each(["classify", "demo", "bench"])("%s --help lists every backend", async (command) => {
+  const { output } = await run(process.execPath, [main, command, "--help"]);
+  for (const name of backendNames) expect(output.replace(/\s/g, "")).toContain(name);
 });
 
 test("a contender that dies in the middle is listed, and the others go on", { timeout: 120_000 }, async () => {
