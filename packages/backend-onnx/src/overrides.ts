@@ -1,5 +1,5 @@
 /** Composites as single operators, where the execution provider has them and they are right. */
-import { type Overrides, type Primitives, sizeOf, windowPositions } from "@ppt-vit/core";
+import { hostTensor, type Overrides, type Primitives, sameShape, sizeOf, windowPositions } from "@ppt-vit/core";
 import { contrib, type Graph } from "./graph.js";
 import { elementwise, reduced } from "./primitives.js";
 import { inputName, type OnnxTensor, recorded } from "./tensor.js";
@@ -29,6 +29,25 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       if (bias) inputs.push(name(bias, x.dtype));
       const product = graph.node("Gemm", inputs, inPlace ? { transB: 1 } : {});
       return { ...recorded(product, [rows, O], x.dtype), shape: [...leading, O] };
+    },
+
+    /**
+     * For pixels, a convolution whose filters each pick one value of the window. Every filter sees all channels, because
+     * grouped ones give wrong numbers on WebGPU; so it pays for few channels only.
+     */
+    unfold(x, window) {
+      const { kernel, stride, padding } = window;
+      const [B, C] = x.shape as [number, number];
+      if (sameShape(kernel, stride) || C > 4) return defaults.unfold(x, window);
+      const features = C * sizeOf(kernel);
+      const picks = hostTensor([features, C, ...kernel], (i) => (Math.floor(i / features) === i % features ? 1 : 0));
+      const inputs = [name(x), name(ops.constant(picks), x.dtype)];
+      const positions = [0, 1].map((axis) =>
+        windowPositions(x.shape[2 + axis]!, kernel[axis]!, stride[axis]!, padding[axis]!),
+      );
+      const convolved = graph.node("Conv", inputs, { strides: stride, pads: [...padding, ...padding] });
+      const windows = recorded(convolved, [B, features, ...positions], x.dtype);
+      return ops.transpose(ops.reshape(windows, [B, features, sizeOf(positions)]), [0, 2, 1]);
     },
 
     convolution(x, weight, bias, { kernel, stride, padding }) {
