@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { backendNames } from "@ppt-vit/pipeline";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { addBenchCommands } from "./bench/command.js";
+import { addCalibrateCommand } from "./calibrate.js";
 import { type ClassifyFlags, classifyCommand } from "./classify.js";
 import { demoCommand } from "./demo.js";
 import { type Device, devices, doctorCommand, probeCommand } from "./doctor.js";
@@ -96,6 +97,7 @@ export function createProgram(): Command {
   addBenchCommands(program);
 
   addVisualizeCommand(program);
+  addCalibrateCommand(program);
   addEvalCommands(program);
 
   return program;

@@ -1,4 +1,21 @@
 export { backendNames, createBackend } from "./backends.js";
+export {
+  type CalibrateOptions,
+  type Calibration,
+  calibrate,
+  type ReductionDocument,
+  reductionDocument,
+} from "./calibrate/calibrate.js";
+export { calibrationPage, calibrationPlot } from "./calibrate/report.js";
+export {
+  type CalibrationTarget,
+  type CostMeasure,
+  chooseSettings,
+  disagreementInterval,
+  type Objective,
+  paretoFront,
+  type Trial,
+} from "./calibrate/trial.js";
 export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
 export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
 export { decodeImage, type ImageInput } from "./decode.js";

@@ -1,0 +1,218 @@
+/**
+ * Finds reduction settings for a checkpoint from pictures without labels: what the unreduced model says about them is the
+ * truth that settings are held to. Node only.
+ */
+import {
+  type Backend,
+  isPptError,
+  type ModelIdentity,
+  modelCost,
+  modelFingerprint,
+  PptError,
+  processImage,
+  type ReductionConfig,
+} from "@ppt-vit/core";
+import { createBackend } from "../backends.js";
+import type { Checkpoint, LoadOptions } from "../checkpoint.js";
+import { decodeImage, type ImageInput } from "../decode.js";
+import { type CheckpointSource, readCheckpoint } from "../folder.js";
+import type { DecodeOptions } from "../formats.js";
+import { atImageSize, checkPreprocessing } from "../resolution.js";
+import type { PictureFailure } from "../result.js";
+import { selectBackend } from "../select-backend.js";
+import { type BlockSpread, createEvaluator, type Evaluator } from "./evaluate.js";
+import { cheapest, fitPattern, patternsFor } from "./schedules.js";
+import { defaultBudgets, searchSettings } from "./search.js";
+import {
+  type CalibrationTarget,
+  type Choices,
+  type CostMeasure,
+  disagreementInterval,
+  type Objective,
+  type Trial,
+} from "./trial.js";
+
+export interface CalibrateOptions extends LoadOptions, DecodeOptions {
+  /** Pictures of the kind that the model will see. 64 are enough to choose; more narrow the interval of the disagreement. */
+  readonly images: readonly ImageInput[];
+  /** A name of `backendNames`, or a backend of your own, which stays yours to dispose. Default `auto`. */
+  readonly backend?: string | Backend;
+  /** Budgets in GMACs of one image to search; the first is searched best. Default: from 92 % of the unreduced cost to 55 %. */
+  readonly gmacs?: readonly number[];
+  /** What settings are asked to keep, so that the search looks there first. */
+  readonly target?: CalibrationTarget;
+  /** What settings are judged by. Default `divergence`: few pictures rarely disagree at all. */
+  readonly objective?: Objective;
+  /** What is saved. Default `gmacs`. */
+  readonly measure?: CostMeasure;
+  /** Try the comparison policies too, at the same budgets. Default false. */
+  readonly compare?: boolean;
+  /** Pictures per run of the model. Default 8. */
+  readonly batch?: number;
+  /** Called after each trial. */
+  readonly onTrial?: (trial: Trial) => void;
+}
+
+export interface Calibration extends Choices {
+  readonly model: ModelIdentity;
+  readonly backend: string;
+  readonly pictures: number;
+  /** Pictures that could not be read. */
+  readonly failures: readonly PictureFailure<ImageInput>[];
+  /** N^2 * variance of the scores in each block: what a scale-free threshold is compared with. */
+  readonly spreads: readonly BlockSpread[];
+  /** Trials of the other policies, where asked for. */
+  readonly comparisons: readonly Trial[];
+}
+
+/**
+ * Tries settings on a checkpoint. `chooseSettings` picks among the trials, `reductionDocument` makes a `reduction.json`.
+ * @throws PptError what loading throws; INVALID_INPUT where no picture can be read; INVALID_OPTION for a target that
+ * nothing can reach
+ */
+export async function calibrate(source: CheckpointSource, options: CalibrateOptions): Promise<Calibration> {
+  const { backend: wanted = "auto", batch = 8, signal, onTrial } = options;
+  const { objective = "divergence", measure = "gmacs" } = options;
+  const checkpoint = atImageSize(await readCheckpoint(source, options), undefined);
+  checkPreprocessing(checkpoint);
+  const { config, weights } = checkpoint;
+  if (config.labels.length < 2)
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${checkpoint.name}: calibration compares answers, and this model has no classes`,
+    );
+  const budgets = budgetsFor(checkpoint, options);
+  const { pictures, failures } = await readPictures(checkpoint, options);
+
+  const backend = typeof wanted === "string" ? await createBackend(await nameOfBackend(wanted)) : wanted;
+  try {
+    const evaluator = await createEvaluator(checkpoint, backend, pictures, { batch, signal });
+    const evaluate: Evaluator["evaluate"] = async (reduction) => {
+      const trial = await evaluator.evaluate(reduction);
+      onTrial?.(trial);
+      return trial;
+    };
+    const spreads = await evaluator.spreads();
+    const trials = await searchSettings({ config, budgets, objective, evaluate });
+    const comparisons: Trial[] = [];
+    if (options.compare)
+      for (const reduction of otherPolicies(checkpoint, budgets)) comparisons.push(await evaluate(reduction));
+    return {
+      model: { name: checkpoint.name, fingerprint: modelFingerprint(config, weights) },
+      backend: backend.name,
+      pictures: pictures.length,
+      failures,
+      unreduced: evaluator.unreduced,
+      spreads,
+      trials,
+      comparisons,
+      measure,
+      objective,
+    };
+  } finally {
+    if (backend !== wanted) await backend.dispose();
+  }
+}
+
+const nameOfBackend = async (wanted: string) => (wanted === "auto" ? (await selectBackend()).backend : wanted);
+
+/** The budgets to search, the target's first. @throws PptError INVALID_OPTION where no schedule can be that cheap */
+function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }: CalibrateOptions): number[] {
+  const unreduced = modelCost(config).gmacs;
+  const budgets = [...(gmacs ?? defaultBudgets(config))];
+  if (target && "maxDisagreement" in target) {
+    if (!(target.maxDisagreement >= 0 && target.maxDisagreement < 1))
+      throw new PptError(
+        "INVALID_OPTION",
+        `calibrate: a disagreement lies between 0 and 1, got ${target.maxDisagreement}`,
+      );
+    // Finer steps, because it is the budget that is looked for.
+    return gmacs ? budgets : [...budgets, ...[0.96, 0.88, 0.79, 0.69, 0.6].map((share) => share * unreduced)];
+  }
+  const asked = target && ("gmacs" in target ? target.gmacs : unreduced / target.speedup);
+  if (asked === undefined) return budgets;
+  if (!(asked > 0 && asked < unreduced))
+    throw new PptError(
+      "INVALID_OPTION",
+      `calibrate: ${"gmacs" in target! ? `${target.gmacs} GMACs` : "that speedup"} is no reduction: the unreduced model has ${unreduced.toFixed(3)} GMACs`,
+    );
+  const least = cheapest(config);
+  // A time is not known before it is measured.
+  if (asked < least.gmacs && (measure === "gmacs" || "gmacs" in target!))
+    throw new PptError(
+      "INVALID_OPTION",
+      `calibrate: no schedule reaches ${asked.toFixed(3)} GMACs; the nearest is ${least.gmacs.toFixed(3)}, ${(unreduced / least.gmacs).toFixed(2)} times less than unreduced (half of the tokens in blocks ${least.schedule.layers.join(", ")})`,
+    );
+  const reachable = Math.max(asked, least.gmacs);
+  return [reachable, ...budgets.filter((budget) => Math.abs(budget - reachable) > 0.02 * unreduced)];
+}
+
+/** Pictures as the model takes them. @throws PptError INVALID_INPUT where there are none */
+async function readPictures({ name, preprocessing }: Checkpoint, options: CalibrateOptions) {
+  const pictures: Float32Array[] = [];
+  const failures: PictureFailure<ImageInput>[] = [];
+  for (const input of options.images) {
+    options.signal?.throwIfAborted();
+    try {
+      pictures.push(processImage(await decodeImage(input, options), preprocessing).data);
+    } catch (error) {
+      if (!isPptError(error)) throw error;
+      failures.push({ input, error });
+    }
+  }
+  if (pictures.length === 0)
+    throw new PptError(
+      "INVALID_INPUT",
+      `${name}: calibration needs pictures, and none of ${options.images.length} could be read${failures[0] ? ` (${failures[0].error.message})` : ""}`,
+    );
+  return { pictures, failures };
+}
+
+/** The comparison policies at the budgets: ToMe in every block, the others in the published ones. */
+function otherPolicies({ config }: Checkpoint, budgets: readonly number[]): ReductionConfig[] {
+  const published = patternsFor(config.layers)[0]!.layers;
+  const everyBlock = Array.from({ length: config.layers }, (_, layer) => layer);
+  const kinds = [
+    { layers: everyBlock, policy: "tome" },
+    { layers: published, policy: "top-k" },
+    { layers: published, policy: "evit" },
+  ] as const;
+  return kinds.flatMap(({ layers, policy }) =>
+    budgets.flatMap((budget) => {
+      const schedule = fitPattern(config, { name: policy, layers, shape: "counts" }, budget);
+      return schedule ? [{ ...schedule, policy }] : [];
+    }),
+  );
+}
+
+/** A `reduction.json`: the settings, the checkpoint they are for, and, for people, how they were found. */
+export interface ReductionDocument extends ReductionConfig {
+  readonly model: ModelIdentity;
+  readonly calibration: Readonly<Record<string, unknown>>;
+}
+
+/** What `chooseSettings` chose, as the content of a `reduction.json`. */
+export function reductionDocument(
+  calibration: Calibration,
+  trial: Trial,
+  target: CalibrationTarget,
+): ReductionDocument {
+  const { unreduced, pictures, trials, backend, objective, measure } = calibration;
+  const { gmacs, latencyMs, divergence, disagreements } = trial;
+  return {
+    ...trial.reduction,
+    model: calibration.model,
+    calibration: {
+      target,
+      pictures,
+      trials: trials.length,
+      backend,
+      objective,
+      measure,
+      gmacs: { unreduced: unreduced.gmacs, reduced: gmacs },
+      latencyMs: { unreduced: unreduced.latencyMs, reduced: latencyMs },
+      divergence,
+      disagreement: { pictures: disagreements, interval95: disagreementInterval(trial) },
+    },
+  };
+}

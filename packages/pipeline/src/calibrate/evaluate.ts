@@ -1,0 +1,109 @@
+/** Trying settings on a backend: the unreduced model's answers once, then one compiled model for each trial. */
+import {
+  type Backend,
+  createVisionModel,
+  modelCost,
+  type ReductionConfig,
+  specialTokens,
+  type VisionModel,
+} from "@ppt-vit/core";
+import type { Checkpoint } from "../checkpoint.js";
+import { bestClass, divergence, quantile } from "./statistics.js";
+import type { Trial } from "./trial.js";
+
+export interface Evaluator {
+  readonly unreduced: Pick<Trial, "gmacs" | "latencyMs">;
+  evaluate(reduction: ReductionConfig): Promise<Trial>;
+  /** N^2 * variance of the scores in each of the model's blocks while hardly a token is removed: [block][picture]. */
+  spreads(): Promise<readonly BlockSpread[]>;
+}
+
+export interface BlockSpread {
+  readonly layer: number;
+  readonly values: readonly number[];
+}
+
+/** `pictures` hold the model's input, [channels, H, W] each. */
+export async function createEvaluator(
+  { config, weights }: Pick<Checkpoint, "config" | "weights">,
+  backend: Backend,
+  pictures: readonly Float32Array[],
+  { batch, signal }: { readonly batch: number; readonly signal?: AbortSignal | undefined },
+): Promise<Evaluator> {
+  const length = pictures[0]!.length;
+
+  /** Runs all pictures and hands over each batch's output. -> median time of an image in ms */
+  async function runAll(
+    reduction: ReductionConfig | undefined,
+    take: (output: Awaited<ReturnType<VisionModel["run"]>>, size: number) => void,
+  ): Promise<number> {
+    signal?.throwIfAborted();
+    const model = await createVisionModel({ config, weights, backend, reduction });
+    try {
+      const times: number[] = [];
+      for (let start = 0; start < pictures.length; start += batch) {
+        signal?.throwIfAborted();
+        const part = pictures.slice(start, start + batch);
+        const pixelValues = new Float32Array(part.length * length);
+        part.forEach((picture, i) => void pixelValues.set(picture, i * length));
+        const begun = performance.now();
+        const output = await model.run({ pixelValues, batch: part.length });
+        times.push((performance.now() - begun) / part.length);
+        take(output, part.length);
+      }
+      return quantile(times, 0.5);
+    } finally {
+      await model.dispose();
+    }
+  }
+
+  const logitsOf = (logits: { readonly data: Float32Array }, row: number) => {
+    const labels = config.labels.length;
+    return logits.data.slice(row * labels, (row + 1) * labels);
+  };
+
+  const reference: Float32Array[] = [];
+  const latencyMs = await runAll(undefined, ({ logits }, size) => {
+    for (let row = 0; row < size; row++) reference.push(logitsOf(logits, row));
+  });
+
+  return {
+    unreduced: { gmacs: modelCost(config).gmacs, latencyMs },
+
+    async evaluate(reduction) {
+      let picture = 0;
+      let total = 0;
+      let disagreements = 0;
+      const spreads: number[] = [];
+      const latencyMs = await runAll(reduction, ({ logits, stages }, size) => {
+        for (let row = 0; row < size; row++, picture++) {
+          const answer = logitsOf(logits, row);
+          total += divergence(reference[picture]!, answer);
+          if (bestClass(answer) !== bestClass(reference[picture]!)) disagreements++;
+        }
+        for (const { tokensIn, variances } of stages)
+          for (const variance of variances) spreads.push((tokensIn - specialTokens(config)) ** 2 * variance);
+      });
+      return {
+        reduction,
+        gmacs: modelCost(config, reduction).gmacs,
+        latencyMs,
+        divergence: total / pictures.length,
+        disagreements,
+        pictures: pictures.length,
+        spreads,
+      };
+    },
+
+    async spreads() {
+      const layers = Array.from({ length: config.layers - 1 }, (_, layer) => layer);
+      const values = layers.map((): number[] => []);
+      await runAll({ layers, tokensRemoved: 1, threshold: "pool" }, ({ stages }) => {
+        stages.forEach(({ tokensIn, variances }, i) => {
+          for (const variance of variances) values[i]!.push((tokensIn - specialTokens(config)) ** 2 * variance);
+        });
+      });
+      return layers.map((layer, i) => ({ layer, values: values[i]! }));
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/** The schedules that are tried: which blocks reduce, in which proportion, and how many tokens keep a budget. */
+import { modelCost, type ReductionConfig, type TokensRemoved, type VisionModelConfig } from "@ppt-vit/core";
+
+/** Blocks, and how their counts relate. */
+export interface Pattern {
+  readonly name: string;
+  readonly layers: readonly number[];
+  /** Equal counts as published, or equal shares of what is there, which remove more in early blocks. */
+  readonly shape: "counts" | "shares";
+}
+
+export type Schedule = Pick<ReductionConfig, "layers" | "tokensRemoved">;
+
+/** First and last reducing block as shares of the depth, and how many there are. The first is the published one. */
+const spreads: readonly (readonly [first: number, last: number, count: number])[] = [
+  [3 / 12, 9 / 12, 3],
+  [2 / 12, 8 / 12, 3],
+  [4 / 12, 10 / 12, 3],
+  [4 / 12, 8 / 12, 2],
+  [2 / 12, 10 / 12, 5],
+  [4 / 12, 9 / 12, 6],
+  [1 / 12, 10 / 12, 10],
+];
+
+/** Patterns for a model of `depth` blocks, the published one (a quarter, half and three quarters in) first. */
+export function patternsFor(depth: number): Pattern[] {
+  const seen = new Set<string>();
+  return spreads.flatMap(([first, last, count]) => {
+    const step = ((last - first) * depth) / (count - 1);
+    const layers = [...new Set(Array.from({ length: count }, (_, i) => Math.round(first * depth + i * step)))]
+      .filter((layer) => layer < depth)
+      .sort((a, b) => a - b);
+    if (layers.length === 0 || seen.has(layers.join())) return [];
+    seen.add(layers.join());
+    return (["counts", "shares"] as const).map((shape) => ({ name: `${layers.join("-")} ${shape}`, layers, shape }));
+  });
+}
+
+/** Multiply-accumulates of one image under a schedule of merging, 1e9. */
+export const costOf = (config: VisionModelConfig, schedule: Schedule): number =>
+  modelCost(config, { ...schedule, threshold: "pool" }).gmacs;
+
+/** The pattern with the fewest tokens removed that costs at most `gmacs`; undefined where no number does. */
+export function fitPattern(config: VisionModelConfig, { layers, shape }: Pattern, gmacs: number): Schedule | undefined {
+  return fit(config, gmacs, (strength) => ({
+    layers,
+    // Thousandths: what a person may read and a resolution does not notice.
+    tokensRemoved:
+      shape === "shares" ? { share: Math.ceil(strength * 500) / 1000 } : Math.round(strength * mostTokens(config)),
+  }));
+}
+
+/** Counts in given proportions, scaled until they cost at most `gmacs`. */
+export function fitCounts(
+  config: VisionModelConfig,
+  layers: readonly number[],
+  proportions: readonly number[],
+  gmacs: number,
+): Schedule | undefined {
+  const largest = Math.max(...proportions);
+  return fit(config, gmacs, (strength) => ({
+    layers,
+    tokensRemoved: proportions.map((part) => Math.round((strength * mostTokens(config) * part) / largest)),
+  }));
+}
+
+const mostTokens = (config: VisionModelConfig) => modelCost(config).blocks[0]!.attentionTokens / 2;
+
+/** The weakest of a family of schedules that keeps the budget. Cost falls as strength grows from 0 to 1. */
+function fit(
+  config: VisionModelConfig,
+  gmacs: number,
+  scheduleOf: (strength: number) => Schedule,
+): Schedule | undefined {
+  if (costOf(config, scheduleOf(1)) > gmacs) return undefined;
+  let [weak, strong] = [0, 1];
+  for (let step = 0; step < 16; step++) {
+    const middle = (weak + strong) / 2;
+    if (costOf(config, scheduleOf(middle)) > gmacs) weak = middle;
+    else strong = middle;
+  }
+  return scheduleOf(strong);
+}
+
+/** What each block of a schedule really removes. */
+export function countsOf(config: VisionModelConfig, schedule: Schedule): number[] {
+  const { blocks } = modelCost(config, { ...schedule, threshold: "pool" });
+  return schedule.layers.map((layer) => blocks[layer]!.attentionTokens - blocks[layer]!.mlpTokens);
+}
+
+/** Schedules near another at the same budget: a block earlier or later, and a quarter of one block's tokens elsewhere. */
+export function neighbours(config: VisionModelConfig, schedule: Schedule, gmacs: number): Schedule[] {
+  const { layers } = schedule;
+  const counts = countsOf(config, schedule);
+  const found: (Schedule | undefined)[] = [];
+  for (let i = 0; i < layers.length; i++)
+    for (const step of [-1, 1]) {
+      const to = i + step;
+      if (to >= 0 && to < layers.length)
+        found.push(
+          fitCounts(
+            config,
+            layers,
+            counts.map((count, k) => (k === i ? 0.75 * count : k === to ? count + 0.25 * counts[i]! : count)),
+            gmacs,
+          ),
+        );
+      const moved = layers.map((layer, k) => (k === i ? layer + step : layer));
+      if (moved.every((layer, k) => layer >= 1 && layer < config.layers - 1 && (k === 0 || layer > moved[k - 1]!)))
+        found.push(fitCounts(config, moved, counts, gmacs));
+    }
+  return found.filter((neighbour) => neighbour !== undefined);
+}
+
+/** The cheapest of all patterns: nothing below it can be reached. */
+export function cheapest(config: VisionModelConfig): { gmacs: number; schedule: Schedule } {
+  const all = patternsFor(config.layers).map(({ layers }) => {
+    const tokensRemoved: TokensRemoved = { share: 1 };
+    const schedule = { layers, tokensRemoved };
+    return { gmacs: costOf(config, schedule), schedule };
+  });
+  return all.reduce((best, one) => (one.gmacs < best.gmacs ? one : best));
+}

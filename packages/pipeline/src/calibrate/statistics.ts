@@ -1,0 +1,65 @@
+/** How far two models' answers are apart, and how sure a count of pictures can be of it. */
+
+/** log softmax of one picture's logits. */
+function logProbabilities(logits: ArrayLike<number>): number[] {
+  const values = Array.from(logits);
+  const highest = Math.max(...values);
+  const logSum = highest + Math.log(values.reduce((sum, logit) => sum + Math.exp(logit - highest), 0));
+  return values.map((logit) => logit - logSum);
+}
+
+/** Kullback-Leibler divergence of the classes' probabilities, in nats: what `logits` lose of what `reference` says. */
+export function divergence(reference: ArrayLike<number>, logits: ArrayLike<number>): number {
+  const p = logProbabilities(reference);
+  const q = logProbabilities(logits);
+  return p.reduce((sum, logP, i) => sum + Math.exp(logP) * (logP - q[i]!), 0);
+}
+
+/** Index of the largest value, the first of equals. */
+export function bestClass(logits: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
+  return best;
+}
+
+/** The value that a share `q` of `values` lies below. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
+}
+
+/** An interval of shares. */
+export type Interval = readonly [low: number, high: number];
+
+/**
+ * Clopper-Pearson: shares under which `count` of `total`, or something further out, happens in at least (1 - confidence) / 2
+ * of all samples. Exact, so it is never too narrow.
+ */
+export function shareInterval(count: number, total: number, confidence = 0.95): Interval {
+  const tail = (1 - confidence) / 2;
+  const low = count === 0 ? 0 : bisect((p) => 1 - binomialBelow(count, total, p) < tail);
+  const high = count === total ? 1 : bisect((p) => binomialBelow(count + 1, total, p) > tail);
+  return [low, high];
+}
+
+/** Probability of fewer than `count` hits in `total`, each with probability p. */
+function binomialBelow(count: number, total: number, p: number): number {
+  let logTerm = total * Math.log1p(-p);
+  let sum = 0;
+  for (let k = 0; k < count; k++) {
+    sum += Math.exp(logTerm);
+    logTerm += Math.log((total - k) / (k + 1)) + Math.log(p) - Math.log1p(-p);
+  }
+  return sum;
+}
+
+/** Where `isBelow` turns false between 0 and 1. */
+function bisect(isBelow: (p: number) => boolean): number {
+  let [low, high] = [0, 1];
+  for (let step = 0; step < 60; step++) {
+    const middle = (low + high) / 2;
+    if (isBelow(middle)) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}

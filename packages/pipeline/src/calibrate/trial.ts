@@ -1,0 +1,108 @@
+/** What is known of settings that were tried, which of them are worth having, and which one answers what was asked. */
+import { describeReduction, PptError, type ReductionConfig } from "@ppt-vit/core";
+import { type Interval, shareInterval } from "./statistics.js";
+
+/** One reduction, tried on the calibration pictures. */
+export interface Trial {
+  readonly reduction: ReductionConfig;
+  /** Multiply-accumulates of one image, 1e9. */
+  readonly gmacs: number;
+  /** The model's time for one image in a batch, median over the batches. */
+  readonly latencyMs: number;
+  /** Mean Kullback-Leibler divergence from the unreduced model's probabilities, in nats. */
+  readonly divergence: number;
+  /** Pictures whose best class is not the unreduced model's. */
+  readonly disagreements: number;
+  readonly pictures: number;
+  /** N^2 * variance of each stage and picture. */
+  readonly spreads: readonly number[];
+}
+
+/** What settings are judged by. Few pictures rarely disagree at all; their divergence still tells settings apart. */
+export type Objective = "divergence" | "disagreement";
+export type CostMeasure = "gmacs" | "latency";
+
+export const costOfTrial = (trial: Pick<Trial, "gmacs" | "latencyMs">, measure: CostMeasure): number =>
+  measure === "gmacs" ? trial.gmacs : trial.latencyMs;
+
+/** Below 0 where `a` is the better one. */
+export function compareLoss(a: Trial, b: Trial, objective: Objective): number {
+  const disagreement = a.disagreements - b.disagreements;
+  const divergence = a.divergence - b.divergence;
+  return objective === "divergence" ? divergence || disagreement : disagreement || divergence;
+}
+
+/** The trials that no cheaper one is as good as, cheapest first. */
+export function paretoFront(trials: readonly Trial[], measure: CostMeasure, objective: Objective): Trial[] {
+  const front: Trial[] = [];
+  const byCost = [...trials].sort(
+    (a, b) => costOfTrial(a, measure) - costOfTrial(b, measure) || compareLoss(a, b, objective),
+  );
+  for (const trial of byCost) {
+    const last = front.at(-1);
+    if (!last || compareLoss(trial, last, objective) < 0) front.push(trial);
+  }
+  return front;
+}
+
+export const disagreementOf = ({ disagreements, pictures }: Trial): number => disagreements / pictures;
+
+/** 95 % Clopper-Pearson interval of the disagreement. */
+export const disagreementInterval = ({ disagreements, pictures }: Trial): Interval =>
+  shareInterval(disagreements, pictures);
+
+/** What settings must keep. */
+export type CalibrationTarget =
+  | { readonly gmacs: number }
+  /** Times as fast as the unreduced model, by the measure of cost. */
+  | { readonly speedup: number }
+  /** Share of the pictures whose best class may differ from the unreduced model's. */
+  | { readonly maxDisagreement: number };
+
+export interface Choices {
+  readonly trials: readonly Trial[];
+  readonly unreduced: Pick<Trial, "gmacs" | "latencyMs">;
+  readonly measure: CostMeasure;
+  readonly objective: Objective;
+}
+
+/**
+ * The best of the trials that keep a target: the least loss within a cost, or the least cost within a disagreement.
+ * @throws PptError INVALID_OPTION where none does, naming the nearest
+ */
+export function chooseSettings(choices: Choices, target: CalibrationTarget): Trial {
+  const { unreduced, measure } = choices;
+  if ("gmacs" in target) return withinCost(choices, "gmacs", target.gmacs);
+  if ("speedup" in target) return withinCost(choices, measure, costOfTrial(unreduced, measure) / target.speedup);
+  return withinDisagreement(choices, target.maxDisagreement);
+}
+
+function withinCost({ trials, unreduced, objective }: Choices, measure: CostMeasure, most: number): Trial {
+  const cost = (trial: Pick<Trial, "gmacs" | "latencyMs">) => costOfTrial(trial, measure);
+  const affordable = trials.filter((trial) => cost(trial) <= most);
+  if (affordable.length > 0)
+    return affordable.reduce((best, trial) => (compareLoss(trial, best, objective) < 0 ? trial : best));
+  const nearest = trials.reduce((best, trial) => (cost(trial) < cost(best) ? trial : best));
+  const show = (value: number) =>
+    measure === "gmacs" ? `${value.toFixed(3)} GMACs` : `${value.toFixed(1)} ms an image`;
+  throw new PptError(
+    "INVALID_OPTION",
+    `calibrate: no settings keep ${show(most)}; the nearest have ${show(cost(nearest))}, ${(cost(unreduced) / cost(nearest)).toFixed(2)} times as fast as unreduced (${describeReduction(nearest.reduction)})`,
+  );
+}
+
+/**
+ * Walks the front from its most careful end and stops where the bound breaks for the first time: a cheaper point beyond
+ * that one which happens to keep it is luck.
+ */
+function withinDisagreement({ trials, measure }: Choices, most: number): Trial {
+  const front = paretoFront(trials, measure, "divergence").reverse();
+  const broken = front.findIndex((trial) => disagreementOf(trial) > most);
+  const kept = broken < 0 ? front.at(-1) : front[broken - 1];
+  if (kept) return kept;
+  const nearest = front.reduce((best, trial) => (trial.disagreements < best.disagreements ? trial : best));
+  throw new PptError(
+    "INVALID_OPTION",
+    `calibrate: no settings keep a disagreement of ${(100 * most).toFixed(2)} % on these ${nearest.pictures} pictures; the nearest disagree on ${nearest.disagreements}, ${(100 * disagreementOf(nearest)).toFixed(2)} %, with ${nearest.gmacs.toFixed(3)} GMACs (${describeReduction(nearest.reduction)})`,
+  );
+}

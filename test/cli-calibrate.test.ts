@@ -1,0 +1,140 @@
+/** `ppt-vit calibrate` as its users call it, and its `reduction.json` in the commands that take one. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fromPretrained } from "@ppt-vit/pipeline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root, run } from "../scripts/workspace.mjs";
+import { writeTinyModel } from "./browser/bench-model.js";
+
+const main = join(root, "packages/cli/dist/main.js");
+const samples = join(root, "packages/demo-model/samples");
+const dog = join(samples, "000_dog.png");
+
+let home: string;
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), "ppt-vit-calibrate-"));
+  mkdirSync(join(home, "tiny"));
+  writeTinyModel(join(home, "tiny"));
+  mkdirSync(join(home, "empty"));
+});
+afterAll(() => rmSync(home, { recursive: true }));
+
+async function pptVit(...args: string[]) {
+  const { code, stdout, output } = await run(process.execPath, [main, ...args], { cwd: home, env: { NO_COLOR: "1" } });
+  // A bare stack trace is never an answer.
+  expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+  return { code, stdout, stderr: output.replace(stdout, "") };
+}
+
+const calibrate = (...args: string[]) =>
+  pptVit(
+    ...["calibrate", "--backend", "cpu"],
+    ...(args.includes("--model") ? [] : ["--model", "./tiny"]),
+    ...(args.includes("--images") ? [] : ["--images", samples]),
+    ...args,
+  );
+
+const readJson = (name: string) => JSON.parse(readFileSync(join(home, name), "utf8"));
+
+describe("a calibration", () => {
+  test("writes settings that classify, export and fromPretrained take, and a page", async () => {
+    const { code, stdout, stderr } = await calibrate("--target-speedup", "1.3", "--report", "front.html", "--compare");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("settings tried on 12 pictures");
+    expect(stdout).toContain("12 pictures can tell no more than between");
+    expect(stdout).toContain("tome in blocks 0, 1, 2, 3");
+    expect(readFileSync(join(home, "front.html"), "utf8")).toContain("<h2>The front</h2>");
+
+    const settings = readJson("reduction.json");
+    expect(settings.model.name).toBe("./tiny");
+    expect(settings.calibration).toMatchObject({ target: { speedup: 1.3 }, pictures: 12, backend: "cpu" });
+    const { unreduced, reduced } = settings.calibration.gmacs;
+    expect(unreduced / reduced).toBeGreaterThanOrEqual(1.3);
+
+    const { layers, tokensRemoved, threshold } = settings;
+    const classified = await pptVit("classify", "-m", "./tiny", "--reduction", "./reduction.json", "--json", dog);
+    expect(classified.code).toBe(0);
+    const report = JSON.parse(classified.stdout);
+    expect(report.reduction).toMatchObject({ layers, tokensRemoved, threshold });
+    expect(report.gmacs.reduced).toBe(reduced);
+
+    const exported = await pptVit(
+      ...["export", "-m", "./tiny", "--reduction", "reduction.json", "--out", "exported", "--dtype", "fp32"],
+    );
+    expect(exported.code).toBe(0);
+    const info = JSON.parse((await pptVit("info", "./exported", "--json")).stdout);
+    expect(info.onnx[0].export.reduction).toMatchObject({ layers, tokensRemoved, threshold, model: settings.model });
+
+    const classifier = await fromPretrained(join(home, "tiny"), { reduction: join(home, "reduction.json") });
+    expect(classifier.reduction).toMatchObject({ layers, tokensRemoved, threshold });
+    await classifier.dispose();
+  });
+
+  test("is refused by another model, with both names", async () => {
+    await calibrate("--target-gmacs", "0.0018", "--out", "for-tiny.json");
+    for (const command of ["classify", "visualize"]) {
+      const { code, stderr } = await pptVit(command, "--reduction", "for-tiny.json", dog);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/made for '\.\/tiny' \([0-9a-f]{16}\), but this model is 'demo'/);
+    }
+  });
+
+  test("prints one JSON document, with the front among the trials", async () => {
+    const { code, stdout, stderr } = await calibrate("--json", "--out", "json.json", "--pictures", "3");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { settings, pictures, trials, front, spreads, failures, unreduced } = JSON.parse(stdout);
+    expect(settings).toEqual(readJson("json.json"));
+    expect(pictures).toBe(3);
+    expect(failures).toEqual([]);
+    expect(spreads).toHaveLength(3);
+    expect(spreads[0].values).toHaveLength(3);
+    for (const trial of front) {
+      expect(trials).toContainEqual(trial);
+      expect(trial.gmacs).toBeLessThan(unreduced.gmacs);
+    }
+  });
+
+  test("goes on without pictures that cannot be read, and says which", async () => {
+    mkdirSync(join(home, "mixed"));
+    writeFileSync(join(home, "mixed/broken.png"), "no picture");
+    writeFileSync(join(home, "mixed/dog.png"), readFileSync(dog));
+    const { code, stdout, stderr } = await pptVit(
+      ...["calibrate", "-m", "./tiny", "-b", "cpu", "--images", "mixed", "-o", "mixed.json"],
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/mixed\/broken\.png: .* \[INVALID_IMAGE\]/);
+    expect(stdout).toContain("settings tried on 1 pictures");
+  });
+});
+
+describe("a call that cannot succeed", () => {
+  test.each([
+    [["--images", "empty"], "no pictures (.jpg"],
+    [["--images", "nowhere"], "none of 1 could be read"],
+    [["--target-gmacs", "0.0001"], "no schedule reaches 0.000 GMACs; the nearest is 0.002, 2.36 times less"],
+    [["--target-gmacs", "7"], "7 GMACs is no reduction: the unreduced model has 0.00"],
+    [["--target-speedup", "1"], "is no reduction"],
+    [["--target-speedup", "50"], "no schedule reaches"],
+    [["--target-gmacs", "1", "--max-disagreement", "1%"], "give one of --target-gmacs"],
+    [["--max-disagreement", "%"], "expected a share such as 1% or 0.01"],
+    [["--max-disagreement", "100%"], "expected a share"],
+    [["--target-speedup", "fast"], "expected a number above 0"],
+    [["--objective", "beauty"], "Allowed choices are divergence, disagreement"],
+    [["--model", "./empty"], "config.json"],
+  ])("%j", async (args, message) => {
+    const { code, stdout, stderr } = await calibrate("--out", "never.json", ...args);
+    expect(stderr).toContain(message);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(() => readJson("never.json")).toThrow("ENOENT");
+  });
+
+  test("leaves what is there, unless it is told to", async () => {
+    writeFileSync(join(home, "mine.json"), "{}");
+    const { code, stderr } = await calibrate("--out", "mine.json");
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("mine.json exists") });
+    expect(readJson("mine.json")).toEqual({});
+    expect((await calibrate("--out", "mine.json", "--force", "--target-speedup", "1.2")).code).toBe(0);
+    expect(readJson("mine.json").layers).toBeInstanceOf(Array);
+  });
+});
