@@ -344,6 +344,7 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
     expect(rows).toHaveLength(8);
     expect(rows[0]).toMatch(/^Plain TypeScript Unreduced[\d.]+1\.00×/);
     expect(await page.locator("#bench-plots svg").count()).toBe(3);
+    const best = await page.locator("#bench-best").textContent();
     recordTasks(await browser.stopTracing());
 
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#bench-download")]);
@@ -363,6 +364,9 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
       // All backends agree on what they see.
       expect(cell.label).toBe(report.cells[0].label);
     }
+    const rates: number[] = report.cells.map(({ imagesPerSecond }: { imagesPerSecond: number }) => imagesPerSecond);
+    const [, rate] = /^Fastest here: .+: ([\d.]+) images\/s/.exec(best ?? "") ?? [];
+    expect(Math.abs(Number(rate) / Math.max(...rates) - 1)).toBeLessThan(0.01);
 
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.click("#bench-copy");

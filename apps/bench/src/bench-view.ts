@@ -104,6 +104,7 @@ export function setUpBench({ machine, choices, current, onStart, onEnd }: BenchO
 
   function show({ cells, failures, hiddenRuns, date, model }: Report): void {
     results.hidden = false;
+    byId("bench-best", "p").textContent = fastest(cells, titleOf);
     byId("bench-facts", "p").textContent = `${model} · ${new Date(date).toLocaleString()} · ${machineLine(machine)}`;
     const notes = [
       ...failures.map(({ backend, policy, message }) => `${titleOf(backend)}, ${policyTitles[policy]}: ${message}`),
@@ -137,6 +138,15 @@ export function setUpBench({ machine, choices, current, onStart, onEnd }: BenchO
     link.click();
     URL.revokeObjectURL(link.href);
   });
+}
+
+/** What to use here, in a sentence. */
+function fastest(cells: readonly Cell[], titleOf: (backend: string) => string): string {
+  const [best] = cells.toSorted((a, b) => b.imagesPerSecond - a.imagesPerSecond);
+  if (!best) return "Nothing could be measured.";
+  const { backend, policy, imagesPerSecond, speedup } = best;
+  const gain = policy !== "unreduced" && speedup !== undefined ? `, ${speedup.toFixed(2)}× the unreduced model` : "";
+  return `Fastest here: ${titleOf(backend)}, ${policyTitles[policy]}: ${threeDigits(imagesPerSecond)} images/s${gain}.`;
 }
 
 function tableRow(cell: Cell, titleOf: (backend: string) => string): HTMLTableRowElement {
