@@ -82,6 +82,7 @@ function* cases(): Generator<CompositeCase> {
     "oblong, larger than its padding and stride": { kernel: [5, 2], stride: [1, 3], padding: [2, 0] },
     "that leaves a rest": { kernel: [2, 4], stride: [2, 4], padding: [0, 0] },
     "of patches": { kernel: [7, 5], stride: [7, 5], padding: [0, 0] },
+    "as T2T-ViT's first": { kernel: [7, 7], stride: [4, 4], padding: [2, 2] },
     "of one pixel": { kernel: [1, 1], stride: [3, 1], padding: [0, 0] },
   };
   for (const [name, window] of Object.entries(windows)) {
