@@ -44,6 +44,16 @@ describe("a figure", () => {
     expect(svg).toContain("dog, 91.9 %");
   });
 
+  test("shows other policies on the same footing", async () => {
+    const args = ["--policy", "evit", "--tokens-removed", "50", "--layers", "3"];
+    expect((await visualize(dog, "--out", "evit.svg", ...args)).code).toBe(0);
+    const svg = readFileSync(join(home, "evit.svg"), "utf8");
+    expect(svg).toContain("fuse, 197 → 147 tokens");
+    // All that was fused is one token: one group, and nothing dark.
+    expect(svg.match(/<path d="[^"]+" fill="#[0-9a-f]{6}"\/>/g)).toHaveLength(1);
+    expect(svg).not.toContain('fill="#0b0d12" fill-opacity="0.88" fill-rule="evenodd"');
+  });
+
   test("after any number of stages, of a hostile name, beside pictures that cannot be read", async () => {
     const hostile = join(home, "<script>alert(1)<&'\u202egnp.png");
     cpSync(dog, hostile);
