@@ -22,7 +22,7 @@ from data import HELD_OUT_VENDORS, TRAIN_VENDORS, Scenes, load_sprites
 BATCH = 50
 SETS = {  # name: (vendors, seed, pictures)
     "test": (TRAIN_VENDORS, 920_001, 2000),
-    "held-out": (HELD_OUT_VENDORS, 920_002, 1000),
+    "held-out": (HELD_OUT_VENDORS, 920_002, 500),
     **{f"calibration-{k}": (TRAIN_VENDORS, 921_000 + k, 64) for k in range(10)},
 }
 

@@ -1,0 +1,47 @@
+/** The pictures of accuracy-pictures.py, and what a model makes of them. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createVisionModel, processImageInto, resizeAndCrop } from "@ppt-vit/core";
+import { decodeImage } from "@ppt-vit/pipeline";
+
+const batch = 20;
+
+/** Paths of all pictures of a set. */
+export async function filesOf(folder) {
+  const files = await readdir(folder, { recursive: true });
+  return files
+    .filter((file) => file.endsWith(".png"))
+    .sort()
+    .map((file) => join(folder, file));
+}
+
+/** Pictures of a set as the model sees them, 8 bits a value; the label is the name of the folder. */
+export async function loadPictures(folder, { config, preprocessing }) {
+  const labelOf = new Map(config.labels.map((label, index) => [label.replace(" ", "_"), index]));
+  const pictures = [];
+  for (const file of await filesOf(folder)) {
+    const image = resizeAndCrop(await decodeImage(file), preprocessing);
+    pictures.push({ image, label: labelOf.get(file.slice(folder.length + 1).split("/")[0]) });
+  }
+  return pictures;
+}
+
+/** The predicted class of every picture. */
+export async function predict({ config, weights, preprocessing }, backend, reduction, pictures) {
+  const model = await createVisionModel({ config, weights, backend, reduction });
+  const length = config.channels * config.imageSize[0] * config.imageSize[1];
+  const labels = config.labels.length;
+  const predictions = [];
+  for (let start = 0; start < pictures.length; start += batch) {
+    const part = pictures.slice(start, start + batch);
+    const pixelValues = new Float32Array(part.length * length);
+    part.forEach(({ image }, i) => void processImageInto(image, preprocessing, pixelValues, i * length));
+    const { data } = (await model.run({ pixelValues, batch: part.length })).logits;
+    for (let i = 0; i < part.length; i++) {
+      const logits = data.subarray(i * labels, (i + 1) * labels);
+      predictions.push(logits.indexOf(Math.max(...logits)));
+    }
+  }
+  await model.dispose();
+  return predictions;
+}
