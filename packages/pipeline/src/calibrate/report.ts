@@ -27,6 +27,28 @@ function ticks(low: number, high: number, count: number): number[] {
   return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step);
 }
 
+/** Where a value lies between the ends of an axis, 0 to 1, and which values are written beside it. */
+interface Axis {
+  readonly ticks: readonly number[];
+  at(value: number): number;
+}
+
+function linear(values: readonly number[]): Axis {
+  const top = Math.max(1e-9, ...values) * 1.05;
+  return { ticks: ticks(0, top, 6), at: (value) => value / top };
+}
+
+/** From one power of ten to another. Divergences span many; what is 0 lies at the bottom. */
+function logarithmic(values: readonly number[]): Axis {
+  const positive = values.filter((value) => value > 0);
+  const low = Math.floor(Math.log10(Math.min(1, ...positive)));
+  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(10 ** low, ...positive))));
+  return {
+    ticks: Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i)),
+    at: (value) => (value > 0 ? Math.max(0, Math.log10(value) - low) / (high - low) : 0),
+  };
+}
+
 const short = (value: number) => String(Number(value.toPrecision(3)));
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const policyOf = ({ reduction }: Trial) => reduction.policy ?? "ppt";
@@ -41,12 +63,10 @@ export function calibrationPlot(calibration: Calibration, chosen: Trial | undefi
 
   const costs = [...all.map(cost), cost(unreduced)];
   const [least, most] = [Math.min(...costs), Math.max(...costs)];
-  // What is far worse than the front would press all that matters against the axis.
-  const top = Math.max(1e-9, 1.15 * quantile(all.map(loss), 0.9));
+  const axis = objective === "divergence" ? logarithmic(all.map(loss)) : linear(all.map(loss));
   const x = (value: number) =>
     margin.left + ((value - least) / (most - least || 1)) * (width - margin.left - margin.right);
-  const y = (value: number) =>
-    height - margin.bottom - (Math.min(value, top) / top) * (height - margin.top - margin.bottom);
+  const y = (value: number) => height - margin.bottom - axis.at(value) * (height - margin.top - margin.bottom);
   const at = (trial: Trial) => `cx="${x(cost(trial)).toFixed(1)}" cy="${y(loss(trial)).toFixed(1)}"`;
   const dot = (trial: Trial) =>
     `<circle ${at(trial)} r="3" fill="${colours[policyOf(trial)]}" fill-opacity="0.55"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}, ${trial.disagreements} of ${trial.pictures} differ`)}</title></circle>`;
@@ -63,9 +83,9 @@ export function calibrationPlot(calibration: Calibration, chosen: Trial | undefi
       (tick) =>
         `<path d="M${x(tick).toFixed(1)} ${margin.top}V${bottom}" stroke="#eee"/><text x="${x(tick).toFixed(1)}" y="${bottom + 16}" text-anchor="middle">${short(tick)}</text>`,
     ),
-    ...ticks(0, top, 6).map(
+    ...axis.ticks.map(
       (tick) =>
-        `<path d="M${margin.left} ${y(tick).toFixed(1)}H${width - margin.right}" stroke="#eee"/><text x="${margin.left - 6}" y="${(y(tick) + 4).toFixed(1)}" text-anchor="end">${objective === "divergence" ? short(tick) : percent(tick)}</text>`,
+        `<path d="M${margin.left} ${y(tick).toFixed(1)}H${width - margin.right}" stroke="#eee"/><text x="${margin.left - 6}" y="${(y(tick) + 4).toFixed(1)}" text-anchor="end">${objective === "divergence" ? tick.toExponential(0) : percent(tick)}</text>`,
     ),
     `<polyline points="${line}" fill="none" stroke="${colours.ppt}" stroke-width="2"/>`,
     ...all.map(dot),
