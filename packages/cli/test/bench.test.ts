@@ -152,6 +152,9 @@ describe("models and contenders", () => {
     expect(gmacs("unreduced")).toEqual(["1.25", "4.60", "17.56"]);
     for (const policy of ["ppt", "prune", "pool"] as const) expect(gmacs(policy)).toEqual(["0.80", "2.94", "11.26"]);
     expect(reductionFor("pool")).toMatchObject({ layers: [3, 6, 9], threshold: "pool" });
+    const evit = { layers: [3, 6], tokensRemoved: [30, 40], policy: "evit" } as const;
+    expect(reductionFor("prune", evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: "prune" });
+    expect(reductionFor("ppt", evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: 7e-5 });
   });
 
   it("take half precision behind a backend of ONNX Runtime only", () => {

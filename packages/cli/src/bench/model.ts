@@ -78,11 +78,13 @@ export async function openModel(name: string, policy: BenchPolicy): Promise<Benc
   return { config, weights, reduction: reductionFor(policy, reduction) };
 }
 
-/** The reduction of a policy, for a model whose own is `own`. */
+/** The reduction of a policy, for a model whose own is `own`; where that is not PPT, its schedule is taken. */
 export function reductionFor(
   policy: BenchPolicy,
   own: ReductionConfig = publishedReduction,
 ): ReductionConfig | undefined {
   if (policy === "unreduced") return undefined;
-  return policy === "ppt" ? own : { ...own, threshold: policy };
+  const { layers, tokensRemoved } = own;
+  const ppt = (own.policy ?? "ppt") === "ppt" ? own : { ...publishedReduction, layers, tokensRemoved };
+  return policy === "ppt" ? ppt : { ...ppt, threshold: policy };
 }
