@@ -103,7 +103,7 @@ function trace(
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
     fusion: { contrib: true, attention: fused },
-    // On WebGPU the transposed weights are what was measured (docs/decisions/0009-hub.md).
+    // On WebGPU the transposed weights are what was measured (docs/decisions/0007-hub.md).
     weights: device === "webgpu" ? "inside" : "beside",
   });
   return { model: bytes, beside };
