@@ -198,7 +198,7 @@ function choose(reports: readonly DeviceReport[]): Report["choice"] {
   for (const device of ["cpu", "wasm"] as const) {
     const report = working(device);
     if (!report) continue;
-    const reason = `${skipped}; ${device === "cpu" ? "native code works" : "onnxruntime-node does not work, WebAssembly does"}; fused attention is faster there and ${showAttention(report)}`;
+    const reason = `${skipped}; ${device === "cpu" ? "native code works" : "onnxruntime-node does not work, WebAssembly does"}; attention is one operator there by default, and ${showAttention(report)}`;
     return { backend: report.backend, attention: report.fusedAttention?.agrees ? "fused" : "decomposed", reason };
   }
   return {
