@@ -54,9 +54,19 @@ export async function createSession(request: SessionRequest): Promise<InferenceS
     executionProviders: [device],
     ...externalData,
     ...sessionOptions,
+    ...(device === "cpu" && { extra: restBetweenRuns(sessionOptions.extra) }),
   }).catch((cause: unknown) => {
     throw runtimeError("opening the model", device, cause, advice);
   });
+}
+
+/**
+ * Session entries under which native threads rest as soon as a run ends. By default they would go on looking for work
+ * for some ten milliseconds, on the cores that decode the next pictures.
+ */
+function restBetweenRuns(entries: InferenceSession.SessionOptions["extra"]): Record<string, unknown> {
+  const session = entries?.session;
+  return { ...entries, session: { force_spinning_stop: "1", ...(typeof session === "object" && session) } };
 }
 
 /**
