@@ -1,10 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { viteWat } from "./wat.js";
 
 const fromRoot = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Tests import the packages' sources, so that a change is tested without a build; `test/` tests what was built. */
 export default defineConfig({
+  plugins: [viteWat],
   resolve: {
     alias: [{ find: /^@ppt-vit\/([a-z-]+)$/, replacement: fromRoot("packages/$1/src/index.ts") }],
   },

@@ -1,3 +1,4 @@
 import { packageBuild } from "../../tsup.base.js";
+import { esbuildWat } from "../../wat.js";
 
-export default packageBuild();
+export default packageBuild({ esbuildPlugins: [esbuildWat] });

@@ -1,21 +1,16 @@
 /** From 8-bit pixels to a model's input: the steps of Hugging Face's image processors, with Pillow's very numbers. */
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
+import { type RgbImage, resample } from "./resample/resample.js";
+import { type ResampleFilter, windowsOf } from "./resample/windows.js";
 
-/** Three bytes a pixel, row-major: `data [height, width, 3]`. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array | Uint8ClampedArray;
-}
+export type { ResampleFilter, RgbImage };
 
 /** In pixels. */
 export interface ImageSize {
   readonly width: number;
   readonly height: number;
 }
-
-export type ResampleFilter = "nearest" | "bilinear" | "bicubic" | "lanczos";
 
 /**
  * A size to stretch to; the length of the shorter edge, with the most that the other edge may become; or a size to cover
@@ -341,129 +336,4 @@ function valuesOf(config: ImageProcessorConfig): Float32Array {
     if (!doNormalize) return value;
     return Math.fround(value - Math.fround(imageMean[channel]!)) / Math.fround(imageStd[channel]!);
   });
-}
-
-/** Which input positions make up each output position along one axis, and with which weights. Both bounds ascend. */
-interface Windows {
-  /** First input position of each output position. */
-  readonly starts: Int32Array;
-  /** Number of input positions. */
-  readonly lengths: Int32Array;
-  /** Weights in units of 2^-22: output position x has its own from `x * stride` on. */
-  readonly weights: Int32Array;
-  readonly stride: number;
-}
-
-/** Fixed point: 8 bits of pixel, 2 bits of headroom for the filters' overshoot, the rest of 32 for the fraction. */
-const fractionBits = 32 - 8 - 2;
-const one = 1 << fractionBits;
-const half = 1 << (fractionBits - 1);
-
-const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
-
-/** Weight at distance `x` in output pixels (input pixels when enlarging), 0 from `support` on. */
-const filters = {
-  bilinear: { support: 1, weight: (x: number) => Math.max(0, 1 - Math.abs(x)) },
-  bicubic: {
-    support: 2,
-    weight(x: number) {
-      const a = -0.5;
-      const d = Math.abs(x);
-      if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
-      return d < 2 ? (((d - 5) * d + 8) * d - 4) * a : 0;
-    },
-  },
-  lanczos: { support: 3, weight: (x: number) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
-};
-
-/** Windows of the output positions `begin <= x < end` when `from` positions become `to`. */
-function windowsOf(filter: ResampleFilter, from: number, to: number, begin: number, end: number): Windows {
-  const scale = from / to;
-  const count = end - begin;
-  if (from === to || filter === "nearest") {
-    const starts = new Int32Array(count);
-    // Adding up is not the same as (x + 0.5) * scale in the last bit, and the last bit may decide on a neighbour.
-    for (let x = 0, center = scale / 2; x < end; x++, center += scale)
-      if (x >= begin) starts[x - begin] = Math.min(Math.floor(center), from - 1);
-    return { starts, lengths: new Int32Array(count).fill(1), weights: new Int32Array(count).fill(one), stride: 1 };
-  }
-  const { support, weight } = filters[filter];
-  // A picture that shrinks is averaged over a window that grows with it.
-  const stretch = Math.max(scale, 1);
-  const stride = Math.ceil(2 * support * stretch) + 1;
-  const windows = {
-    starts: new Int32Array(count),
-    lengths: new Int32Array(count),
-    weights: new Int32Array(count * stride),
-    stride,
-  };
-  const exact = new Float64Array(stride);
-  for (let x = 0; x < count; x++) {
-    const center = (begin + x + 0.5) * scale;
-    const start = Math.max(Math.trunc(center - support * stretch + 0.5), 0);
-    const length = Math.min(Math.trunc(center + support * stretch + 0.5), from) - start;
-    let sum = 0;
-    for (let i = 0; i < length; i++) sum += exact[i] = weight((start + i - center + 0.5) * (1 / stretch));
-    for (let i = 0; i < length; i++) windows.weights[x * stride + i] = roundHalfAwayFromZero((exact[i]! / sum) * one);
-    windows.starts[x] = start;
-    windows.lengths[x] = length;
-  }
-  return windows;
-}
-
-const roundHalfAwayFromZero = (x: number): number => Math.trunc(x < 0 ? x - 0.5 : x + 0.5);
-
-/**
- * Rows first, rounded to bytes, then columns, as Pillow does. The input is read once from top to bottom, and only the
- * output rows that the current input row belongs to are in work, so that a tall picture needs no tall intermediate.
- */
-function resample({ width, data }: RgbImage, columns: Windows, rows: Windows): RgbImage {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
-  const outputWidth = columns.starts.length;
-  const outputHeight = rows.starts.length;
-  const output = new Uint8ClampedArray(3 * outputWidth * outputHeight);
-  const row = new Uint8ClampedArray(3 * outputWidth);
-  // Sums of output rows `finished`, `finished + 1`, ...
-  const open: Int32Array[] = [];
-  const spare: Int32Array[] = [];
-  let finished = 0;
-  for (let y = rows.starts[0]!; finished < outputHeight; y++) {
-    while (rows.starts[finished + open.length] === y)
-      open.push((spare.pop() ?? new Int32Array(3 * outputWidth)).fill(half));
-    if (open.length === 0) continue;
-    resampleRow(bytes, 3 * y * width, columns, row);
-    for (let i = 0; i < open.length; i++) {
-      const sums = open[i]!;
-      const weight = rows.weights[(finished + i) * rows.stride + y - rows.starts[finished + i]!]!;
-      for (let j = 0; j < sums.length; j++) sums[j]! += Math.imul(row[j]!, weight);
-    }
-    while (open.length > 0 && rows.starts[finished]! + rows.lengths[finished]! === y + 1) {
-      const sums = open.shift()!;
-      const at = 3 * outputWidth * finished;
-      for (let j = 0; j < sums.length; j++) output[at + j] = sums[j]! >> fractionBits;
-      spare.push(sums);
-      finished++;
-    }
-  }
-  return { width: outputWidth, height: outputHeight, data: output };
-}
-
-/** One row of pixels, from byte `offset` on: [W, 3] -> [columns, 3]. The clamped array does the clamping. */
-function resampleRow(input: Uint8Array, offset: number, columns: Windows, output: Uint8ClampedArray): void {
-  const { starts, lengths, weights, stride } = columns;
-  for (let x = 0, to = 0; x < starts.length; x++, to += 3) {
-    const end = x * stride + lengths[x]!;
-    let red = half;
-    let green = half;
-    let blue = half;
-    for (let i = x * stride, from = offset + 3 * starts[x]!; i < end; i++, from += 3) {
-      const weight = weights[i]!;
-      red = (red + Math.imul(input[from]!, weight)) | 0;
-      green = (green + Math.imul(input[from + 1]!, weight)) | 0;
-      blue = (blue + Math.imul(input[from + 2]!, weight)) | 0;
-    }
-    output[to] = red >> fractionBits;
-    output[to + 1] = green >> fractionBits;
-    output[to + 2] = blue >> fractionBits;
-  }
 }

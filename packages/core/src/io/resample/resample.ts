@@ -1,0 +1,48 @@
+/** Pillow's `resize`, bit for bit: rows first, rounded to bytes, then columns. */
+import { scalarRows } from "./scalar.js";
+import { simdRows } from "./simd.js";
+import type { Windows } from "./windows.js";
+
+/** Three bytes a pixel, row-major: `data [height, width, 3]`. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+
+/** The two sums over one picture. Rows that were taken are kept in a ring of as many as the longest window of `rows`. */
+export interface RowResampler {
+  /** Row `y` of the input, `pixels [width, 3]`, resampled along its width into the ring. */
+  take(pixels: Uint8Array, y: number): void;
+  /** Row `y` of the output, [columns, 3], from rows of the ring. Valid until the next call. */
+  make(y: number): Uint8Array;
+}
+
+/** For a picture `inputWidth` pixels wide. Only one may be in use at a time. */
+export type RowResamplers = (inputWidth: number, columns: Windows, rows: Windows) => RowResampler;
+
+/**
+ * The image at another size. It is read once from top to bottom, and only the rows that an output row needs are kept,
+ * so that a tall picture needs no tall intermediate.
+ */
+export function resample(
+  { width, data }: RgbImage,
+  columns: Windows,
+  rows: Windows,
+  resampler: RowResamplers = simdRows() ?? scalarRows,
+): RgbImage {
+  const pixels = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const outputWidth = columns.starts.length;
+  const outputHeight = rows.starts.length;
+  const output = new Uint8ClampedArray(3 * outputWidth * outputHeight);
+  const { take, make } = resampler(width, columns, rows);
+  let taken = 0;
+  for (let y = 0; y < outputHeight; y++) {
+    const start = rows.starts[y]!;
+    const end = start + rows.lengths[y]!;
+    for (taken = Math.max(taken, start); taken < end; taken++)
+      take(pixels.subarray(3 * width * taken, 3 * width * (taken + 1)), taken);
+    output.set(make(y), 3 * outputWidth * y);
+  }
+  return { width: outputWidth, height: outputHeight, data: output };
+}
