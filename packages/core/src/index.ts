@@ -27,6 +27,7 @@ export {
   type ImageProcessorConfig,
   type ImageSize,
   parseImageProcessorConfig,
+  processedSize,
   processImage,
   processImageInto,
   type ResampleFilter,

@@ -1,8 +1,10 @@
 /** Pictures through a model in batches: while it computes one batch, the next is read and decoded. */
 import {
   type ImageProcessorConfig,
+  type ImageSize,
   isPptError,
   PptError,
+  processedSize,
   processImageInto,
   type RgbImage,
   resizeAndCrop,
@@ -43,9 +45,8 @@ export interface PictureModel<Input, Fetched> {
 /** What a task says about one picture, what the model did with it, and which it was. */
 export type PictureResult<Input, Result> = Result & PictureRun & { readonly input: Input };
 
-/** A picture as the model takes it. */
+/** A picture that is in its batch, and with `trace` the picture as the model sees it. */
 interface Prepared {
-  readonly pixels: Float32Array;
   readonly image?: RgbImage;
 }
 
@@ -93,12 +94,18 @@ export async function* runInBatches<Input, Fetched, Result extends object>(
     return decoding;
   }
 
-  async function prepare(input: Input, { done: image, failure }: Attempt<RgbImage, Input>) {
-    if (failure) return { failure };
+  /** Puts a picture into row `row` of its batch. */
+  function prepare(
+    input: Input,
+    { done: image, failure }: Attempt<RgbImage, Input>,
+    batchPixels: Float32Array,
+    row: number,
+  ): Promise<Attempt<Prepared, Input>> {
+    if (failure) return Promise.resolve({ failure });
     return attempt(input, async (): Promise<Prepared> => {
-      const pixels = new Float32Array(imageLength);
-      processImageInto(image, preprocessing, pixels);
-      return trace ? { pixels, image: resizeAndCrop(image, preprocessing) } : { pixels };
+      requireModelSize(pictures.nameOf(input), processedSize(image, preprocessing), config.imageSize);
+      processImageInto(image, preprocessing, batchPixels, row * imageLength);
+      return trace ? { image: resizeAndCrop(image, preprocessing) } : {};
     });
   }
 
@@ -106,6 +113,7 @@ export async function* runInBatches<Input, Fetched, Result extends object>(
   // runtime may keep this thread for the whole run, and then nothing that has to come back to it moves.
   let decoding = (await read(0)).map((fetched, i) => startDecoding(inputs[i]!, fetched));
   let reading = read(batch);
+  let pixels = new Float32Array();
   for (let start = 0; start < inputs.length; start += batch) {
     signal?.throwIfAborted();
     const next = await reading;
@@ -113,24 +121,29 @@ export async function* runInBatches<Input, Fetched, Result extends object>(
     reading.catch(() => {});
     const nextDecoding: typeof decoding = [];
     const prepared: Attempt<Prepared, Input>[] = [];
-    for (const [i, input] of inBatch(start).entries()) {
+    const current = inBatch(start);
+    // Room for a batch is made once, and again where a runtime took it along to another thread.
+    if (pixels.length === 0) pixels = new Float32Array(Math.min(batch, inputs.length) * imageLength);
+    let images = 0;
+    for (const [i, input] of current.entries()) {
       const decoded = await decoding[i]!;
       // One decoded picture makes room for another: the decoder has work while this thread resizes.
       if (i < next.length) nextDecoding.push(startDecoding(inputs[start + batch + i]!, next[i]!));
-      prepared.push(await prepare(input, decoded));
+      const picture = await prepare(input, decoded, pixels, images);
+      if (picture.done) images++;
+      prepared.push(picture);
     }
     decoding = nextDecoding;
 
-    const good = prepared.flatMap(({ done }) => (done ? [done] : []));
-    const run = good.length > 0 ? await runBatch(model, good) : undefined;
+    const run = images > 0 ? await runBatch(model, pixels.subarray(0, images * imageLength), images) : undefined;
     let row = 0;
-    for (const [offset, { failure }] of prepared.entries()) {
+    for (const [offset, { done, failure }] of prepared.entries()) {
       if (failure) {
         yield failure;
         continue;
       }
       const input = inputs[start + offset]!;
-      const { image } = good[row]!;
+      const { image } = done;
       const { output, latencyMs } = run!;
       const result = describe(output, row);
       const stages = describeStages(output, row++, config);
@@ -144,13 +157,26 @@ export async function* runInBatches<Input, Fetched, Result extends object>(
   }
 }
 
-async function runBatch(model: VisionModel, images: readonly Prepared[]) {
-  const length = images[0]!.pixels.length;
-  const pixelValues = new Float32Array(images.length * length);
-  images.forEach(({ pixels }, i) => void pixelValues.set(pixels, i * length));
+async function runBatch(model: VisionModel, pixelValues: Float32Array, batch: number) {
   const start = performance.now();
-  const output = await model.run({ pixelValues, batch: images.length });
-  return { output, latencyMs: (performance.now() - start) / images.length };
+  const output = await model.run({ pixelValues, batch });
+  return { output, latencyMs: (performance.now() - start) / batch };
+}
+
+/**
+ * A processor that does not resize or crop leaves some pictures at another size than the model's.
+ * @throws PptError INVALID_IMAGE
+ */
+function requireModelSize(
+  what: string,
+  { width, height }: ImageSize,
+  [modelHeight, modelWidth]: readonly [number, number],
+): void {
+  if (height !== modelHeight || width !== modelWidth)
+    throw new PptError(
+      "INVALID_IMAGE",
+      `${what}: becomes ${height} x ${width} pixels, the model takes ${modelHeight} x ${modelWidth}`,
+    );
 }
 
 /** @throws PptError INVALID_OPTION */

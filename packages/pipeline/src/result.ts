@@ -108,11 +108,15 @@ export const allFinite = (values: Float32Array): boolean => values.every(Number.
 
 /** Softmax over all classes, the `count` most probable first; ties keep the order of the classes. */
 export function topLabels(logits: Float32Array, labels: readonly string[], count: number): LabelProbability[] {
-  const highest = logits.reduce((a, b) => Math.max(a, b));
-  const exponentials = Array.from(logits, (logit) => Math.exp(logit - highest));
-  const sum = exponentials.reduce((a, b) => a + b);
-  return exponentials
-    .map((e, index) => ({ label: labels[index]!, index, probability: e / sum }))
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, count);
+  const best: number[] = [];
+  for (let index = 0; index < logits.length; index++) {
+    if (best.length >= count && !(logits[index]! > logits[best.at(-1)!]!)) continue;
+    let rank = Math.min(best.length, count - 1);
+    while (rank > 0 && logits[index]! > logits[best[rank - 1]!]!) rank--;
+    best.splice(rank, 0, index);
+    best.length = Math.min(best.length, count);
+  }
+  const highest = logits[best[0]!]!;
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - highest), 0);
+  return best.map((index) => ({ label: labels[index]!, index, probability: Math.exp(logits[index]! - highest) / sum }));
 }
