@@ -1,5 +1,5 @@
 /** Composites that TensorFlow.js runs faster than their default decompositions. */
-import type { Overrides } from "@ppt-vit/core";
+import type { Composites, Overrides, Primitives } from "@ppt-vit/core";
 import type { Tensor4D } from "@tensorflow/tfjs-core";
 import { type Held, multiply } from "./primitives.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
@@ -33,6 +33,9 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
       return asOurs(tf.transpose(tf.add(convolved, bias), [0, 3, 1, 2]));
     },
 
+    ...(traits.slowSpread && comparingByArithmetic(tf, held, defaults)),
+    ...(traits.fastScatter && { compressTokens: scattered(tf, held, ops, defaults) }),
+
     softmax: (x, axis = -1) =>
       axis === -1 || axis === x.shape.length - 1 ? asOurs(tf.softmax(x)) : defaults.softmax(x, axis),
 
@@ -55,6 +58,58 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
       }
     },
   });
+}
+
+/** The greatest power of two in float32. */
+const greatestPower = 2 ** 127;
+
+/** Ranks and places of maxima without comparisons of broadcast operands. They have no gradient of their own. */
+function comparingByArithmetic(
+  tf: Tfjs,
+  held: Held,
+  defaults: Composites<TfjsTensor>,
+): Partial<Composites<TfjsTensor>> {
+  const positions = (N: number) => held.once(`positions ${N}`, () => tf.range(0, N));
+  const later = (N: number) =>
+    held.once(`later ${N}`, () => tf.step(tf.sub(tf.reshape(positions(N), [1, N]), tf.reshape(positions(N), [N, 1]))));
+
+  return {
+    /** As by default, with the sign of a difference for `greater`. */
+    rankDescending(x) {
+      if (tf.engine().isTapeOn()) return defaults.rankDescending(x);
+      const [B, N] = x.shape as [number, number];
+      // Infinities have no difference.
+      const finite = tf.clipByValue(x, -greatestPower, greatestPower);
+      const greater = tf.step(tf.sub(tf.reshape(finite, [B, 1, N]), tf.reshape(finite, [B, N, 1])));
+      const laterWins = tf.mul(greater, later(N));
+      return asOurs(tf.add(tf.sub(tf.sum(laterWins, 2), tf.sum(laterWins, 1)), positions(N)));
+    },
+
+    argMax: (x) => (tf.engine().isTapeOn() ? defaults.argMax(x) : asOurs(tf.cast(tf.argMax(x, -1), "float32"))),
+  };
+}
+
+/** Adds each row where it belongs. Rows that are dropped meet in one row more. */
+function scattered(
+  tf: Tfjs,
+  held: Held,
+  ops: Primitives<TfjsTensor>,
+  defaults: Composites<TfjsTensor>,
+): Composites<TfjsTensor>["compressTokens"] {
+  return (destination, count, values) => {
+    if (tf.engine().isTapeOn()) return defaults.compressTokens(destination, count, values);
+    const [B, N] = destination.shape as [number, number];
+    const rows = count + 1;
+    const last = held.once(`scatter: last of ${rows}`, () => tf.scalar(count));
+    const firsts = held.once(`scatter: ${B} of ${rows}`, () => tf.reshape(tf.mul(tf.range(0, B), rows), [B, 1]));
+    const places = tf.reshape(tf.cast(tf.add(tf.minimum(destination, last), firsts), "int32"), [B * N, 1]);
+    return values.map((x) => {
+      const F = x.shape[2]!;
+      const whole = x.shape[0] === B ? x : tf.add(x, tf.zeros([B, 1, 1]));
+      const sums = tf.scatterND(places, tf.reshape(whole, [B * N, F]), [B * rows, F]);
+      return ops.slice(asOurs(tf.reshape(sums, [B, rows, F])), 1, 0, count);
+    });
+  };
 }
 
 /**

@@ -6,6 +6,8 @@ export interface Traits {
   readonly slowSpread: boolean;
   /** `erf` calls a library function for each value, where arithmetic and `sigmoid` work on several values at once. */
   readonly slowErf: boolean;
+  /** Rows are added up faster where they belong than by a product with a 0/1 matrix. */
+  readonly fastScatter: boolean;
   /**
    * Textures hold 2 x 2 values, and what pads an odd dimension is not zero: `equal` of two paddings is 1. A product sums
    * over it where the inner dimension is odd. Division alone clears it.
@@ -13,11 +15,11 @@ export interface Traits {
   readonly dirtyPadding: boolean;
 }
 
-const none: Traits = { slowBatches: false, slowSpread: false, slowErf: false, dirtyPadding: false };
+const none: Traits = { slowBatches: false, slowSpread: false, slowErf: false, fastScatter: false, dirtyPadding: false };
 
 /** Found by measuring and by the conformance suite, with TensorFlow.js 4.22 (README, "What it does for speed"). */
 const traits: Readonly<Record<string, Partial<Traits>>> = {
-  wasm: { slowBatches: true, slowSpread: true, slowErf: true },
+  wasm: { slowBatches: true, slowSpread: true, slowErf: true, fastScatter: true },
   webgl: { dirtyPadding: true },
 };
 

@@ -181,7 +181,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       // rank_j = #{i : x_i > x_j} + #{i < j : x_i = x_j}. With g_ji = (x_i > x_j), an earlier i ranks before j unless
       // x_j > x_i, so rank_j = j + sum over i > j of g_ji - sum over i < j of g_ij: one comparison of each pair.
       const greater = ops.greater(ops.reshape(x, [B, 1, N]), ops.reshape(x, [B, N, 1]));
-      const laterWins = ops.where(greater, ops.constant(later(N)), 0);
+      const laterWins = ops.mul(ops.cast(greater, "float32"), ops.constant(later(N)));
       const overtaken = ops.reshape(ops.sum(laterWins, 2), [B, N]);
       const overtakes = ops.reshape(ops.sum(laterWins, 1), [B, N]);
       return ops.add(ops.sub(overtaken, overtakes), ops.constant(columns(N)));
