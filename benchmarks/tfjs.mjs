@@ -32,8 +32,8 @@ const alike = {
 };
 
 const cells = await startCells("tfjs-cell.mjs", Object.keys(alike), settings);
-for (const cell of cells) cell.firstRunMs = (await cell.ask({ runs: 1 }))[0].ms;
-await takeTurns(cells, { rounds, warmUpRounds }, (cell) => cell.ask({ runs }));
+for (const cell of cells) cell.firstRunMs = (await cell.ask({ runs: 0 })).first.ms;
+await takeTurns(cells, { rounds, warmUpRounds }, async (cell) => (await cell.ask({ runs })).counted);
 
 const turnMedians = (name, field) =>
   cells

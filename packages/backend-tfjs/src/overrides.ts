@@ -1,11 +1,13 @@
 /** Composites that TensorFlow.js runs faster than their default decompositions. */
 import type { Composites, Overrides, Primitives } from "@ppt-vit/core";
 import type { Tensor4D } from "@tensorflow/tfjs-core";
+import { attentionByHead } from "./attention.js";
 import { type Held, multiply } from "./primitives.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 import type { Traits } from "./traits.js";
 
 export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<TfjsTensor> {
+  const byHead = attentionByHead(tf, held);
   return (ops, defaults) => ({
     linear(x, weight, bias) {
       const [O, I] = weight.shape as [number, number];
@@ -33,6 +35,21 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
       return asOurs(tf.transpose(tf.add(convolved, bias), [0, 3, 1, 2]));
     },
 
+    ...(traits.slowBatches && {
+      /** Sums of products, which a head reads along its rows. */
+      classAttention(q, k, { heads, scale, logSize }) {
+        const [B, N, C] = k.shape as [number, number, number];
+        const products = ops.reshape(ops.mul(k, ops.mul(q, scale)), [B, N, heads, C / heads]);
+        const logits = ops.transpose(ops.reshape(ops.sum(products, 3), [B, N, heads]), [0, 2, 1]);
+        const biased = logSize ? ops.add(logits, ops.reshape(logSize, [logSize.shape[0]!, 1, N])) : logits;
+        return ops.reshape(ops.sum(asOurs(tf.softmax(biased)), 1), [B, N]);
+      },
+
+      attention(q, k, v, options) {
+        const few = q.shape[1]! < 8 || k.shape[1]! < 8;
+        return few || tf.engine().isTapeOn() ? defaults.attention(q, k, v, options) : byHead(q, k, v, options);
+      },
+    }),
     ...(traits.slowSpread && comparingByArithmetic(tf, held, defaults)),
     ...(traits.fastScatter && { compressTokens: scattered(tf, held, ops, defaults) }),
 
@@ -70,19 +87,22 @@ function comparingByArithmetic(
   defaults: Composites<TfjsTensor>,
 ): Partial<Composites<TfjsTensor>> {
   const positions = (N: number) => held.once(`positions ${N}`, () => tf.range(0, N));
-  const later = (N: number) =>
-    held.once(`later ${N}`, () => tf.step(tf.sub(tf.reshape(positions(N), [1, N]), tf.reshape(positions(N), [N, 1]))));
+  /** [N, N], 1 where the column comes after the row, -1 where it comes before. */
+  const order = (N: number) =>
+    held.once(`order ${N}`, () => tf.sign(tf.sub(tf.reshape(positions(N), [1, N]), tf.reshape(positions(N), [N, 1]))));
 
   return {
-    /** As by default, with the sign of a difference for `greater`. */
+    /**
+     * With d = x_i - x_j, i ranks before j where d > 0 if it comes later, and unless -d > 0 if it comes earlier. With
+     * o = 1 for a later i and -1 for an earlier one, rank_j = j + sum over i of o (o d > 0): sums of rows alone.
+     */
     rankDescending(x) {
       if (tf.engine().isTapeOn()) return defaults.rankDescending(x);
       const [B, N] = x.shape as [number, number];
       // Infinities have no difference.
       const finite = tf.clipByValue(x, -greatestPower, greatestPower);
-      const greater = tf.step(tf.sub(tf.reshape(finite, [B, 1, N]), tf.reshape(finite, [B, N, 1])));
-      const laterWins = tf.mul(greater, later(N));
-      return asOurs(tf.add(tf.sub(tf.sum(laterWins, 2), tf.sum(laterWins, 1)), positions(N)));
+      const ahead = tf.mul(tf.sub(tf.reshape(finite, [B, 1, N]), tf.reshape(finite, [B, N, 1])), order(N));
+      return asOurs(tf.add(tf.sum(tf.mul(tf.step(ahead), order(N)), 2), positions(N)));
     },
 
     argMax: (x) => (tf.engine().isTapeOn() ? defaults.argMax(x) : asOurs(tf.cast(tf.argMax(x, -1), "float32"))),

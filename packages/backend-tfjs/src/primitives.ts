@@ -42,6 +42,16 @@ export function holdTensors(tf: Tfjs): Held {
   };
 }
 
+/** Places along a first axis, [length, 1], as `gatherND` takes them. */
+export const indices = (tf: Tfjs, held: Held, key: string, length: number, at: (i: number) => number): TfTensor =>
+  held.once(key, () =>
+    tf.tensor(
+      Int32Array.from({ length }, (_, i) => at(i)),
+      [length, 1],
+      "int32",
+    ),
+  );
+
 /** A tensor of these values. They are shared, not copied, where the engine works on host memory. */
 export const upload = (tf: Tfjs, { data, shape }: HostTensor): TfTensor => tf.tensor(data, [...shape], "float32");
 
@@ -86,7 +96,7 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
     return Array.from({ length: n }, (_, i) =>
       tf.gatherND(
         list,
-        held.once(`matrix ${i}`, () => tf.tensor(Int32Array.of(i), [1, 1], "int32")),
+        indices(tf, held, `matrix ${i}`, 1, () => i),
       ),
     );
   }
@@ -118,6 +128,24 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
       [...withLength(x.shape, axis, length)],
     );
 
+  /** Below a few values after the axis, an index for each of them costs more than the copy. */
+  const gathersSlices = (x: TfTensor, axis: number): boolean =>
+    traits.slowSlices && sizeOf(x.shape.slice(axis + 1)) >= 16 && !tf.engine().isTapeOn();
+
+  /** x as rows of what comes after the axis, of which those at the given indices stay. */
+  function gatherSlice(x: TfTensor, axis: number, start: number, end: number, step: number): TfTensor {
+    const [length, count] = [x.shape[axis]!, Math.ceil((end - start) / step)];
+    const [outer, inner] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)];
+    const groups = sizeOf(outer);
+    const key = `slice ${[groups, length, start, end, step]}`;
+    const at = (i: number) => Math.floor(i / count) * length + start + (i % count) * step;
+    const rows = tf.gatherND(
+      tf.reshape(x, [groups * length, sizeOf(inner)]),
+      indices(tf, held, key, groups * count, at),
+    );
+    return tf.reshape(rows, [...outer, count, ...inner]);
+  }
+
   const pad = (x: TfTensor, axis: number, before: number, after: number): TfTensor =>
     tf.pad(
       x,
@@ -129,6 +157,7 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
     reshape: (x, shape) => asOurs(tf.reshape(x, [...shape])),
     transpose: (x, permutation) => asOurs(transpose(tf, x, permutation)),
     slice(x, axis, start, end, step = 1) {
+      if (gathersSlices(x, axis)) return asOurs(gatherSlice(x, axis, start, end, step));
       if (step === 1) return asOurs(slice(x, axis, start, end - start));
       // As the first of every `step` elements: TensorFlow.js has no gradient for its strided slice.
       const count = Math.ceil((end - start) / step);

@@ -4,6 +4,8 @@ export interface Traits {
   readonly slowBatches: boolean;
   /** Broadcasting is slow in comparisons and in `tile`, and fast in arithmetic. */
   readonly slowSpread: boolean;
+  /** A slice first copies the whole. */
+  readonly slowSlices: boolean;
   /** `erf` calls a library function for each value, where arithmetic and `sigmoid` work on several values at once. */
   readonly slowErf: boolean;
   /** Rows are added up faster where they belong than by a product with a 0/1 matrix. */
@@ -15,11 +17,18 @@ export interface Traits {
   readonly dirtyPadding: boolean;
 }
 
-const none: Traits = { slowBatches: false, slowSpread: false, slowErf: false, fastScatter: false, dirtyPadding: false };
+const none: Traits = {
+  slowBatches: false,
+  slowSpread: false,
+  slowSlices: false,
+  slowErf: false,
+  fastScatter: false,
+  dirtyPadding: false,
+};
 
 /** Found by measuring and by the conformance suite, with TensorFlow.js 4.22 (README, "What it does for speed"). */
 const traits: Readonly<Record<string, Partial<Traits>>> = {
-  wasm: { slowBatches: true, slowSpread: true, slowErf: true, fastScatter: true },
+  wasm: { slowBatches: true, slowSpread: true, slowSlices: true, slowErf: true, fastScatter: true },
   webgl: { dirtyPadding: true },
 };
 

@@ -1,0 +1,84 @@
+/** Attention for engines that multiply many matrices in a plain loop, and two of them in an optimised library. */
+import type { Composites } from "@ppt-vit/core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { type Held, indices } from "./primitives.js";
+import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
+
+/**
+ * Kernels of the active engine, called as its own kernels call each other: a function of TensorFlow.js takes as long
+ * for its bookkeeping as a small product takes. What they return has no gradient and is nobody's to release but ours.
+ */
+function kernelsOf(tf: Tfjs) {
+  const { backend } = tf.engine();
+  const engine = tf.getBackend();
+  const run = (kernel: string, inputs: object, attrs = {}): TensorInfo =>
+    tf
+      .getKernel(kernel, engine)
+      .kernelFunc({ inputs: inputs as Record<string, TensorInfo>, attrs, backend }) as TensorInfo;
+  const release = (...tensors: TensorInfo[]) => {
+    for (const { dataId } of tensors) backend.disposeData(dataId);
+  };
+  return {
+    release,
+    gather: (params: TensorInfo, at: TensorInfo) => run("GatherNd", { params, indices: at }),
+    add: (a: TensorInfo, b: TensorInfo) => run("Add", { a, b }),
+    /** Along the last of three axes. */
+    softmax: (logits: TensorInfo) => run("Softmax", { logits }, { dim: 2 }),
+    matMul: (a: TensorInfo, b: TensorInfo) => run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false }),
+    concat: (tensors: TensorInfo[]) => run("Concat", tensors, { axis: 0 }),
+    toTensor: (x: TensorInfo): TfTensor => tf.engine().makeTensorFromTensorInfo(x, backend),
+  };
+}
+
+/** The same values in another shape. */
+const view = ({ dataId, dtype }: TensorInfo, shape: number[]): TensorInfo => ({ dataId, dtype, shape });
+
+/**
+ * softmax(q k^T scale + log size) v, one head of one image after the other, so that what a head needs stays in the
+ * processor's cache.
+ */
+export function attentionByHead(tf: Tfjs, held: Held): Composites<TfjsTensor>["attention"] {
+  return (q, k, v, { heads, scale, logSize }) => {
+    const [B, M, C] = q.shape as [number, number, number];
+    const N = k.shape[1]!;
+    const d = C / heads;
+    const { gather, add, softmax, matMul, concat, toTensor, release } = kernelsOf(tf);
+
+    /** Head `h` of image `b` of x [B, length, C] -> [1, length, d] */
+    function ofHead(x: TfTensor, b: number, h: number, length: number): TensorInfo {
+      const key = `head ${h} of ${heads}, image ${b}, ${length} tokens`;
+      const rows = indices(tf, held, key, length, (i) => (b * length + i) * heads + h);
+      return view(gather(view(x, [B * length * heads, d]), rows), [1, length, d]);
+    }
+    const matrix = (x: TensorInfo, i: number) =>
+      gather(
+        x,
+        indices(tf, held, `matrix ${i}`, 1, () => i),
+      );
+
+    const number = held.once(scale, () => tf.scalar(scale));
+    const queries = tf.mul(q, number);
+    const keys = tf.reshape(tf.transpose(tf.reshape(k, [B, N, heads, d]), [0, 2, 3, 1]), [B * heads, d, N]);
+    const biases = logSize && tf.reshape(logSize, [logSize.shape[0]!, 1, N]);
+
+    function attend(b: number, h: number, bias?: TensorInfo): TensorInfo {
+      const [query, key, value] = [ofHead(queries, b, h, M), matrix(keys, b * heads + h), ofHead(v, b, h, N)];
+      const logits = matMul(query, key);
+      const biased = bias ? add(logits, bias) : logits;
+      const weights = softmax(biased);
+      const mixed = matMul(weights, value);
+      release(query, key, value, logits, weights, ...(bias ? [biased] : []));
+      return mixed;
+    }
+
+    const mixed: TensorInfo[] = [];
+    for (let b = 0; b < B; b++) {
+      const bias = biases && matrix(biases, biases.shape[0] === 1 ? 0 : b);
+      for (let h = 0; h < heads; h++) mixed.push(attend(b, h, bias));
+      if (bias) release(bias);
+    }
+    const byHead = toTensor(view(concat(mixed), [B, heads, M, d]));
+    release(...mixed);
+    return asOurs(tf.reshape(tf.transpose(byHead, [0, 2, 1, 3]), [B, M, C]));
+  };
+}
