@@ -5,9 +5,12 @@ import { modelCost, prepareVisionProgram, publishedReduction } from "@ppt-vit/co
 import * as ort from "onnxruntime-node";
 import { randomModel } from "./geometries.mjs";
 
-/** Standard operators, which ONNX Runtime fuses by itself; or its own MultiHeadAttention and Gelu. */
-const written = { contrib: false, attention: false };
-const fused = { contrib: true, attention: true };
+/**
+ * Standard operators that run anywhere, as `ppt-vit export --portable` writes them and ONNX Runtime fuses them by itself;
+ * or what the backend runs on a CPU, with ONNX Runtime's own MultiHeadAttention and Gelu, and TopK.
+ */
+const written = { contrib: false, attention: false, sorting: false };
+const fused = { contrib: true, attention: true, sorting: true };
 
 /** Published settings; with random weights the variances lie near the threshold, so both policies are computed. */
 export const contenders = {

@@ -102,7 +102,7 @@ function trace(
   const { bytes, beside } = traceProgram(program, {
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
-    fusion: { contrib: true, attention: fused },
+    fusion: { contrib: true, attention: fused, sorting: device !== "webgpu" },
     // On WebGPU the transposed weights are what was measured (docs/decisions/0007-hub.md).
     weights: device === "webgpu" ? "inside" : "beside",
   });

@@ -17,8 +17,8 @@ export class Graph {
   /** Whether an operator outside the standard was used. */
   usesContrib = false;
 
-  /** Output of a node by what it computes. */
-  readonly #computed = new Map<string, string>();
+  /** Outputs of a node by what it computes. */
+  readonly #computed = new Map<string, readonly string[]>();
   /** Initializers of one type, shape and sum of bytes. */
   readonly #constants = new Map<string, TensorProto[]>();
   readonly #weights = new WeakMap<Float32Array, Map<string, string>>();
@@ -37,21 +37,33 @@ export class Graph {
 
   /** The output of an operator. The same operator on the same inputs is recorded once. */
   node(opType: string, inputs: readonly string[], attributes: Attributes = {}, domain = ""): string {
+    return this.nodeOf(1, opType, inputs, attributes, domain)[0]!;
+  }
+
+  /** The outputs of an operator that has several. */
+  nodeOf(
+    outputs: number,
+    opType: string,
+    inputs: readonly string[],
+    attributes: Attributes = {},
+    domain = "",
+  ): readonly string[] {
     const key = JSON.stringify([domain, opType, inputs, attributes]);
     const known = this.#computed.get(key);
     if (known !== undefined) return known;
     const name = this.#freshName(opType);
+    const output = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}/${i}`));
     this.nodes.push({
       name,
       opType,
       domain,
       input: [...inputs],
-      output: [name],
+      output,
       attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
     });
     if (domain === contrib) this.usesContrib = true;
-    this.#computed.set(key, name);
-    return name;
+    this.#computed.set(key, output);
+    return output;
   }
 
   /** A float or bool constant, converted to `dtype`. */

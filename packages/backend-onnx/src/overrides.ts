@@ -2,6 +2,7 @@
 import { hostTensor, type Overrides, type Primitives, sameShape, sizeOf, windowPositions } from "@ppt-vit/core";
 import { contrib, type Graph } from "./graph.js";
 import { elementwise, reduced } from "./primitives.js";
+import { elementTypes } from "./proto.js";
 import { inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 export interface Fusion {
@@ -9,7 +10,15 @@ export interface Fusion {
   readonly contrib: boolean;
   /** `MultiHeadAttention`; needs `contrib`. Wrong on some WebGPU devices: see docs/decisions/0005-onnx.md. */
   readonly attention: boolean;
+  /** `TopK` and `ArgMax`, fast on a CPU; ONNX Runtime takes their whole numbers away from a GPU. */
+  readonly sorting: boolean;
 }
+
+/** The lowest finite number in float32. */
+const lowest = -(2 - 2 ** -23) * 2 ** 127;
+
+const toFloat = (graph: Graph, wholeNumbers: string): string =>
+  graph.node("Cast", [wholeNumbers], { to: elementTypes.float32 });
 
 /** With `weightsInPlace` parameters are used as they are stored, without a copy that lies as the operator likes it. */
 export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = false): Overrides<OnnxTensor> {
@@ -83,6 +92,25 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       },
     }),
 
+    ...(fusion.sorting && {
+      /** The places of the sorted elements, and the places of those: sorting them inverts the order. */
+      rankDescending(x) {
+        if (x.dtype !== "float32") return defaults.rankDescending(x);
+        const count = graph.integers([x.shape[1]!]);
+        // A sort may run astray where numbers are not in order, as NaN is with none.
+        const ordered = name(ops.where(ops.greater(x, lowest), x, lowest));
+        const [, order] = graph.nodeOf(2, "TopK", [ordered, count], { axis: 1, largest: 1, sorted: 1 });
+        const [, ranks] = graph.nodeOf(2, "TopK", [order!, count], { axis: 1, largest: 0, sorted: 1 });
+        return recorded(toFloat(graph, ranks!), x.shape, "float32");
+      },
+
+      argMax(x) {
+        if (x.dtype !== "float32") return defaults.argMax(x);
+        const places = graph.node("ArgMax", [name(x)], { axis: -1, keepdims: 0, select_last_index: 0 });
+        return recorded(toFloat(graph, places), x.shape.slice(0, -1), "float32");
+      },
+    }),
+
     ...(fusion.attention && {
       attention(q, k, v, { heads, scale, logSize }) {
         const inputs = [name(q), name(k), name(v)];
@@ -90,9 +118,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           const [B, N] = logSize.shape as [number, number];
           const M = q.shape[1]!;
           // The operator broadcasts its bias over images and heads, but not over queries.
-          const rows = ops.constant({ shape: [1, 1, M, N], data: new Float32Array(M * N) });
-          const bias = ops.add(ops.reshape(logSize, [B, 1, 1, N]), rows);
-          inputs.push("", "", name(ops.cast(bias, q.dtype)));
+          const row = name(ops.cast(ops.reshape(logSize, [B, 1, 1, N]), q.dtype));
+          inputs.push("", "", graph.node("Expand", [row, graph.integers([1, 1, M, N])]));
         }
         const attended = graph.node("MultiHeadAttention", inputs, { num_heads: heads, scale }, contrib);
         return recorded(attended, q.shape, q.dtype);
