@@ -58,8 +58,15 @@ function totals(key) {
     .map(([name, { us, count }]) => ({ name, msPerRun: us / runs / 1000, share: us / total, nodes: count / runs }))
     .sort((a, b) => b.msPerRun - a.msPerRun);
 }
-/** `blocks.3/ppt/pool/MatMul_kernel_time` -> `ppt`; ONNX Runtime's fused nodes keep the name of one of their parts. */
-const stepOf = ({ name }) => /(?:^|\/)(ppt|attention|mlp|embeddings|head)\//.exec(name)?.[1] ?? "unnamed";
+/**
+ * `blocks.3/ppt/pool/MatMul_kernel_time` -> `ppt`, and so is what an attention is asked for on its account; ONNX Runtime's
+ * fused nodes keep the name of one of their parts.
+ */
+function stepOf({ name }) {
+  const steps = name.split("/");
+  if (steps.includes("ppt") || steps.includes("observe")) return "ppt";
+  return steps.find((step) => ["attention", "mlp", "embeddings", "head"].includes(step)) ?? "unnamed";
+}
 const byOperator = totals(({ args }) => args.op_name);
 const byStep = totals(stepOf);
 const inCompression = totals((node) =>

@@ -99,12 +99,13 @@ function trace(
   program: Program,
   { device, dtype, fused, ...options }: CompileOptions & { device: OnnxDevice; dtype: "fp32" | "fp16"; fused: boolean },
 ): Pick<SessionRequest, "model" | "beside"> {
+  const onCpu = device !== "webgpu";
   const { bytes, beside } = traceProgram(program, {
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
-    fusion: { contrib: true, attention: fused, sorting: device !== "webgpu" },
+    fusion: { contrib: true, attention: fused, projectedAttention: fused && onCpu, sorting: onCpu },
     // On WebGPU the transposed weights are what was measured (docs/decisions/0007-hub.md).
-    weights: device === "webgpu" ? "inside" : "beside",
+    weights: onCpu ? "beside" : "inside",
   });
   return { model: bytes, beside };
 }

@@ -84,6 +84,11 @@ export class Graph {
     return this.#initializer(bytes, [values.length], elementTypes.int64);
   }
 
+  /** A whole number, as operators take the place of one element. */
+  integer(value: number): string {
+    return this.#initializer(new Uint8Array(BigInt64Array.of(BigInt(value)).buffer), [], elementTypes.int64);
+  }
+
   #initializer(rawData: Uint8Array, dims: Shape, dataType: number): string {
     const key = `${dataType} [${dims}] ${checksum(rawData)}`;
     const alike = this.#constants.get(key) ?? [];

@@ -1,15 +1,26 @@
 /** Composites as single operators, where the execution provider has them and they are right. */
-import { hostTensor, type Overrides, type Primitives, sameShape, sizeOf, windowPositions } from "@ppt-vit/core";
+import {
+  type DType,
+  hostTensor,
+  type Overrides,
+  type Primitives,
+  type Projections,
+  sameShape,
+  sizeOf,
+  windowPositions,
+} from "@ppt-vit/core";
 import { contrib, type Graph } from "./graph.js";
-import { elementwise, reduced } from "./primitives.js";
+import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";
-import { inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 export interface Fusion {
   /** Operators of ONNX Runtime that are not in the standard. */
   readonly contrib: boolean;
   /** `MultiHeadAttention`; needs `contrib`. Wrong on some WebGPU devices: see docs/decisions/0005-onnx.md. */
   readonly attention: boolean;
+  /** `Attention`, which projects too. Only CPUs have all of it. */
+  readonly projectedAttention: boolean;
   /** `TopK` and `ArgMax`, fast on a CPU; ONNX Runtime takes their whole numbers away from a GPU. */
   readonly sorting: boolean;
 }
@@ -24,9 +35,9 @@ const toFloat = (graph: Graph, wholeNumbers: string): string =>
 export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = false): Overrides<OnnxTensor> {
   const name = (x: OnnxTensor, dtype = x.dtype) => inputName(graph, x, dtype);
 
-  return (ops: Primitives<OnnxTensor>, defaults) => ({
+  return (ops: Primitives<OnnxTensor>, defaults) => {
     /** One Gemm over all tokens of all images: its bias costs nothing, and the CPU provider packs its weight once. */
-    linear(x, weight, bias) {
+    function linear(x: OnnxTensor, weight: OnnxTensor, bias?: OnnxTensor): OnnxTensor {
       const [O, I] = weight.shape as [number, number];
       const leading = x.shape.slice(0, -1);
       const rows = leading.includes(-1) ? -1 : sizeOf(leading);
@@ -38,92 +49,165 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       if (bias) inputs.push(name(bias, x.dtype));
       const product = graph.node("Gemm", inputs, inPlace ? { transB: 1 } : {});
       return { ...recorded(product, [rows, O], x.dtype), shape: [...leading, O] };
-    },
+    }
 
-    /**
-     * For pixels, a convolution whose filters each pick one value of the window. Every filter sees all channels, because
-     * grouped ones give wrong numbers on WebGPU; so it pays for few channels only.
-     */
-    unfold(x, window) {
-      const { kernel, stride, padding } = window;
-      const [B, C] = x.shape as [number, number];
-      if (sameShape(kernel, stride) || C > 4) return defaults.unfold(x, window);
-      const features = C * sizeOf(kernel);
-      const picks = hostTensor([features, C, ...kernel], (i) => (Math.floor(i / features) === i % features ? 1 : 0));
-      const inputs = [name(x), name(ops.constant(picks), x.dtype)];
-      const positions = [0, 1].map((axis) =>
-        windowPositions(x.shape[2 + axis]!, kernel[axis]!, stride[axis]!, padding[axis]!),
-      );
-      const convolved = graph.node("Conv", inputs, { strides: stride, pads: [...padding, ...padding] });
-      const windows = recorded(convolved, [B, features, ...positions], x.dtype);
-      return ops.transpose(ops.reshape(windows, [B, features, sizeOf(positions)]), [0, 2, 1]);
-    },
-
-    convolution(x, weight, bias, { kernel, stride, padding }) {
-      const inputs = [name(x), name(weight, x.dtype), name(bias, x.dtype)];
-      const [rows, columns] = [0, 1].map((axis) =>
-        windowPositions(x.shape[2 + axis]!, kernel[axis]!, stride[axis]!, padding[axis]!),
-      ) as [number, number];
-      const convolved = graph.node("Conv", inputs, { strides: stride, pads: [...padding, ...padding] });
-      return recorded(convolved, [x.shape[0]!, weight.shape[0]!, rows, columns], x.dtype);
-    },
-
-    softmax(x, axis = -1) {
+    function softmax(x: OnnxTensor, axis = -1): OnnxTensor {
       const along = axis < 0 ? axis + x.shape.length : axis;
       return recorded(graph.node("Softmax", [name(x)], { axis: along }), x.shape, x.dtype);
-    },
+    }
 
-    // One node also because written out in half precision the squares overflow (onnxruntime issue 31626).
-    layerNorm(x, weight, bias, epsilon) {
-      // As the rows lie, if they lie whole.
-      const shape = x.stored.at(-1) === x.shape.at(-1) ? x.stored : x.shape;
-      const inputs = [name({ ...x, shape }), name(weight, x.dtype), name(bias, x.dtype)];
-      const normed = graph.node("LayerNormalization", inputs, { axis: -1, epsilon });
-      return { ...recorded(normed, shape, x.dtype), shape: x.shape };
-    },
+    const l2Norm = (x: OnnxTensor) => reduced(graph, x, x.shape.length - 1, "ReduceL2");
 
-    l2Norm: (x) => reduced(graph, x, x.shape.length - 1, "ReduceL2"),
+    /** Inputs of an attention up to its bias, which it broadcasts over images and heads, but not over queries. */
+    function biasOfKeys(logSize: OnnxTensor | undefined, queries: number, dtype: DType): string[] {
+      if (!logSize) return [];
+      const [B, N] = logSize.shape as [number, number];
+      const row = name(ops.cast(ops.reshape(logSize, [B, 1, 1, N]), dtype));
+      return ["", "", graph.node("Expand", [row, graph.integers([1, 1, queries, N])])];
+    }
 
-    ...(fusion.contrib && {
-      activation(x, kind) {
-        if (kind === "gelu") return elementwise(graph, x, "Gelu", {}, contrib);
-        if (kind === "quick_gelu") return elementwise(graph, x, "QuickGelu", { alpha: 1.702 }, contrib);
-        return defaults.activation(x, kind);
+    return {
+      linear,
+
+      /**
+       * For pixels, a convolution whose filters each pick one value of the window. Every filter sees all channels, because
+       * grouped ones give wrong numbers on WebGPU; so it pays for few channels only.
+       */
+      unfold(x, window) {
+        const { kernel, stride, padding } = window;
+        const [B, C] = x.shape as [number, number];
+        if (sameShape(kernel, stride) || C > 4) return defaults.unfold(x, window);
+        const features = C * sizeOf(kernel);
+        const picks = hostTensor([features, C, ...kernel], (i) => (Math.floor(i / features) === i % features ? 1 : 0));
+        const inputs = [name(x), name(ops.constant(picks), x.dtype)];
+        const positions = [0, 1].map((axis) =>
+          windowPositions(x.shape[2 + axis]!, kernel[axis]!, stride[axis]!, padding[axis]!),
+        );
+        const convolved = graph.node("Conv", inputs, { strides: stride, pads: [...padding, ...padding] });
+        const windows = recorded(convolved, [B, features, ...positions], x.dtype);
+        return ops.transpose(ops.reshape(windows, [B, features, sizeOf(positions)]), [0, 2, 1]);
       },
-    }),
 
-    ...(fusion.sorting && {
-      /** The places of the sorted elements, and the places of those: sorting them inverts the order. */
-      rankDescending(x) {
-        if (x.dtype !== "float32") return defaults.rankDescending(x);
-        const count = graph.integers([x.shape[1]!]);
-        // A sort may run astray where numbers are not in order, as NaN is with none.
-        const ordered = name(ops.where(ops.greater(x, lowest), x, lowest));
-        const [, order] = graph.nodeOf(2, "TopK", [ordered, count], { axis: 1, largest: 1, sorted: 1 });
-        const [, ranks] = graph.nodeOf(2, "TopK", [order!, count], { axis: 1, largest: 0, sorted: 1 });
-        return recorded(toFloat(graph, ranks!), x.shape, "float32");
+      convolution(x, weight, bias, { kernel, stride, padding }) {
+        const inputs = [name(x), name(weight, x.dtype), name(bias, x.dtype)];
+        const [rows, columns] = [0, 1].map((axis) =>
+          windowPositions(x.shape[2 + axis]!, kernel[axis]!, stride[axis]!, padding[axis]!),
+        ) as [number, number];
+        const convolved = graph.node("Conv", inputs, { strides: stride, pads: [...padding, ...padding] });
+        return recorded(convolved, [x.shape[0]!, weight.shape[0]!, rows, columns], x.dtype);
       },
 
-      argMax(x) {
-        if (x.dtype !== "float32") return defaults.argMax(x);
-        const places = graph.node("ArgMax", [name(x)], { axis: -1, keepdims: 0, select_last_index: 0 });
-        return recorded(toFloat(graph, places), x.shape.slice(0, -1), "float32");
-      },
-    }),
+      softmax,
 
-    ...(fusion.attention && {
-      attention(q, k, v, { heads, scale, logSize }) {
-        const inputs = [name(q), name(k), name(v)];
-        if (logSize) {
-          const [B, N] = logSize.shape as [number, number];
-          const M = q.shape[1]!;
-          // The operator broadcasts its bias over images and heads, but not over queries.
-          const row = name(ops.cast(ops.reshape(logSize, [B, 1, 1, N]), q.dtype));
-          inputs.push("", "", graph.node("Expand", [row, graph.integers([1, 1, M, N])]));
-        }
-        const attended = graph.node("MultiHeadAttention", inputs, { num_heads: heads, scale }, contrib);
-        return recorded(attended, q.shape, q.dtype);
+      // One node also because written out in half precision the squares overflow (onnxruntime issue 31626).
+      layerNorm(x, weight, bias, epsilon) {
+        // As the rows lie, if they lie whole.
+        const shape = x.stored.at(-1) === x.shape.at(-1) ? x.stored : x.shape;
+        const inputs = [name({ ...x, shape }), name(weight, x.dtype), name(bias, x.dtype)];
+        const normed = graph.node("LayerNormalization", inputs, { axis: -1, epsilon });
+        return { ...recorded(normed, shape, x.dtype), shape: x.shape };
       },
-    }),
-  });
+
+      l2Norm,
+
+      ...(fusion.contrib && {
+        activation(x, kind) {
+          if (kind === "gelu") return elementwise(graph, x, "Gelu", {}, contrib);
+          if (kind === "quick_gelu") return elementwise(graph, x, "QuickGelu", { alpha: 1.702 }, contrib);
+          return defaults.activation(x, kind);
+        },
+      }),
+
+      ...(fusion.sorting && {
+        /** The places of the sorted elements, and the places of those: sorting them inverts the order. */
+        rankDescending(x) {
+          if (x.dtype !== "float32") return defaults.rankDescending(x);
+          const count = graph.integers([x.shape[1]!]);
+          // A sort may run astray where numbers are not in order, as NaN is with none.
+          const ordered = name(ops.where(ops.greater(x, lowest), x, lowest));
+          const [, order] = graph.nodeOf(2, "TopK", [ordered, count], { axis: 1, largest: 1, sorted: 1 });
+          const [, ranks] = graph.nodeOf(2, "TopK", [order!, count], { axis: 1, largest: 0, sorted: 1 });
+          return recorded(toFloat(graph, ranks!), x.shape, "float32");
+        },
+
+        argMax(x) {
+          if (x.dtype !== "float32") return defaults.argMax(x);
+          const places = graph.node("ArgMax", [name(x)], { axis: -1, keepdims: 0, select_last_index: 0 });
+          return recorded(toFloat(graph, places), x.shape.slice(0, -1), "float32");
+        },
+      }),
+
+      ...(fusion.attention && {
+        attention(q, k, v, { heads, scale, logSize }) {
+          const inputs = [name(q), name(k), name(v), ...biasOfKeys(logSize, q.shape[1]!, q.dtype)];
+          const attended = graph.node("MultiHeadAttention", inputs, { num_heads: heads, scale }, contrib);
+          return recorded(attended, q.shape, q.dtype);
+        },
+      }),
+
+      ...(fusion.projectedAttention && {
+        /**
+         * ONNX Runtime's Attention projects each head straight to where it is wanted, without the transpositions that
+         * MultiHeadAttention makes, and gives keys and values as it goes on with them, head by head.
+         */
+        selfAttention(x, projections, options) {
+          const { heads, scale, logSize, rows, observe } = options;
+          const packed = rows === undefined && packProjections(projections);
+          if (!packed) return defaults.selfAttention(x, projections, options);
+          const [B, N, C] = x.shape as [number, number, number];
+          const d = C / heads;
+          const [weight, bias] = packed.map(({ host, shape }) => graph.constant(host!, shape, x.dtype));
+          const inputs = [name(x), weight!, bias!, ...biasOfKeys(logSize, N, x.dtype)];
+          const [output, present] = graph.nodeOf(
+            observe ? 2 : 1,
+            "Attention",
+            inputs,
+            { num_heads: heads, scale },
+            contrib,
+          );
+          const mixed = recorded(output!, x.shape, x.dtype);
+          if (!observe) return { mixed };
+
+          /** [B, H, N, d], keys or values. */
+          const ofPresent = (place: number) =>
+            ops.cast(
+              recorded(graph.node("Gather", [present!, graph.integer(place)], { axis: 0 }), [B, heads, N, d], x.dtype),
+              "float32",
+            );
+          return ops.scope("observe", () => {
+            const [keys, values] = [ofPresent(0), ofPresent(1)];
+            const { query } = projections;
+            const q = ops.cast(linear(ops.slice(x, 1, 0, 1), query.weight, query.bias), "float32");
+            const scaled = ops.mul(ops.reshape(q, [B, heads, 1, d]), scale);
+            const logits = ops.matMul(scaled, ops.transpose(keys, [0, 1, 3, 2]));
+            const sizes = logSize && ops.cast(ops.reshape(logSize, [logSize.shape[0]!, 1, 1, N]), "float32");
+            const biased = sizes ? ops.add(logits, sizes) : logits;
+            const summed = graph.node("ReduceSum", [name(softmax(biased)), graph.integers([1, 2])], { keepdims: 0 });
+            const lengths = ops.reshape(l2Norm(values), [B, heads, N]);
+            const observed = {
+              classAttention: recorded(summed, [B, N], "float32"),
+              keys: ops.reshape(ops.sum(keys, 1), [B, N, d]),
+              valueNorms: ops.reshape(reduced(graph, lengths, 1, "ReduceL2"), [B, N]),
+            };
+            return { mixed, observed };
+          });
+        },
+      }),
+    };
+  };
+}
+
+/** Weights [C, 3 C] and biases [3 C] of query, key and value side by side; undefined where one is no constant. */
+function packProjections({ query, key, value }: Projections<OnnxTensor>): readonly OnnxTensor[] | undefined {
+  const parts = [query, key, value];
+  const C = query.weight.shape[0]!;
+  const weights = new Float32Array(3 * C * C);
+  const biases = new Float32Array(3 * C);
+  for (const [at, { weight, bias }] of parts.entries()) {
+    if (!weight.host || (bias && !bias.host)) return undefined;
+    const turned = transposedMatrix(weight.host, C, C);
+    for (let row = 0; row < C; row++) weights.set(turned.subarray(row * C, (row + 1) * C), (3 * row + at) * C);
+    if (bias) biases.set(bias.host!, at * C);
+  }
+  return [constantOf(weights, [C, 3 * C], query.weight.dtype), constantOf(biases, [3 * C], query.weight.dtype)];
 }

@@ -194,7 +194,7 @@ function foldTranspose(data: Float32Array, shape: Shape, permutation: readonly n
 }
 
 /** Weights are large: in tiles, so that the cache lines of both sides are used while they are there. */
-function transposedMatrix(data: Float32Array, rows: number, columns: number): Float32Array {
+export function transposedMatrix(data: Float32Array, rows: number, columns: number): Float32Array {
   const tile = 32;
   const out = new Float32Array(data.length);
   for (let top = 0; top < rows; top += tile)

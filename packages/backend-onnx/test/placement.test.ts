@@ -45,7 +45,7 @@ describe.skipIf(!found)("placement on WebGPU", () => {
       params,
       inputs,
       dtype,
-      fusion: { contrib: true, attention: false, sorting: false },
+      fusion: { contrib: true, attention: false, projectedAttention: false, sorting: false },
     });
     const log = await openingLog(bytes);
     expect(log).toMatch(/All nodes placed on \[WebGpuExecutionProvider\]\. Number of nodes: \d{3}/);

@@ -16,10 +16,24 @@ import { convolution, unfold } from "./reference.js";
 interface CompositeCase {
   readonly name: string;
   readonly feeds: Tensors<HostTensor>;
+  /** What a model knows beforehand: a backend may prepare it. */
+  readonly params?: Tensors<HostTensor>;
   /** Where the answer is known by hand, it is compared as well. */
   readonly expected?: HostTensor;
   readonly needsNonFinite?: boolean;
   apply<T extends Tensor>(composites: Composites<T>, x: Tensors<T>): T[];
+}
+
+interface SelfAttentionCase {
+  readonly options: {
+    readonly heads: number;
+    readonly scale: number;
+    readonly rows?: number;
+    readonly observe?: boolean;
+  };
+  readonly biased?: boolean;
+  /** Images that the sizes are of. */
+  readonly sizes?: number;
 }
 
 function* cases(): Generator<CompositeCase> {
@@ -135,6 +149,39 @@ function* cases(): Generator<CompositeCase> {
     apply: (c, f) => [c.classAttention(f.q!, f.k!, { ...options, logSize: f.logSize! })],
   };
 
+  const params: Record<string, HostTensor> = {};
+  for (const [i, name] of ["query", "key", "value"].entries()) {
+    // Queries, keys and values of the size of those above.
+    params[`${name}.weight`] = uniform([C, C], 30 + i, -0.3, 0.3);
+    params[`${name}.bias`] = uniform([C], 40 + i, -0.3, 0.3);
+  }
+  const projectionsOf = <T extends Tensor>(x: Tensors<T>, biased = true) => {
+    const projection = (name: string) => ({
+      weight: x[`${name}.weight`]!,
+      bias: biased ? x[`${name}.bias`]! : undefined,
+    });
+    return { query: projection("query"), key: projection("key"), value: projection("value") };
+  };
+  const attentions = {
+    "": { options },
+    " of the first tokens": { options: { ...options, rows: 2, observe: true } },
+    " without biases": { options: { ...options, observe: true }, biased: false },
+    " that is observed": { options: { ...options, observe: true } },
+    " that is observed, with sizes per image": { options: { ...options, observe: true }, sizes: B },
+    " that is observed, with sizes common to all images": { options: { ...options, observe: true }, sizes: 1 },
+  };
+  for (const [which, { options, biased, sizes }] of Object.entries<SelfAttentionCase>(attentions))
+    yield {
+      name: `selfAttention${which}`,
+      params,
+      feeds: { tokens: uniform([B, N, C], 9), ...(sizes && { logSize: uniform([sizes, N], 12, 0, 3) }) },
+      apply(c, x) {
+        const settings = { ...options, logSize: x.logSize };
+        const { mixed, observed } = c.selfAttention(x.tokens!, projectionsOf(x, biased), settings);
+        return [mixed, ...(observed ? [observed.classAttention, observed.keys, observed.valueNorms] : [])];
+      },
+    };
+
   const row = (...values: number[]): HostTensor => ({ shape: [1, values.length], data: Float32Array.from(values) });
   yield { name: "rankDescending", feeds: { x: uniform([3, 37], 14) }, apply: (c, f) => [c.rankDescending(f.x!)] };
   yield {
@@ -176,19 +223,21 @@ function* cases(): Generator<CompositeCase> {
 
 export function compositeCases(create: CreateBackend, { capabilities }: Backend): ConformanceCase[] {
   const tolerance = capabilities.precision === "float32" ? 1e-5 : 1e-2;
-  return [...cases()].map(({ name, feeds, expected, needsNonFinite, apply }) => ({
+  return [...cases()].map(({ name, feeds, params, expected, needsNonFinite, apply }) => ({
     name: `composite: ${name}`,
     ...(needsNonFinite && !capabilities.nonFinite ? { skip: "capabilities.nonFinite" } : {}),
     run: () =>
       withBackend(create, async (backend) => {
         const outputs = await runProgram(
           backend,
-          (ops, _params, x) => {
+          (ops, known, fed) => {
+            const x = { ...known, ...fed };
             const own = apply(ops, x).map((y, i) => [`own.${i}`, y] as const);
             const byDefault = apply(defaultComposites(ops), x).map((y, i) => [`default.${i}`, y] as const);
             return Object.fromEntries([...own, ...byDefault]);
           },
           feeds,
+          params,
         );
         const count = Object.keys(outputs).length / 2;
         for (let i = 0; i < count; i++) {

@@ -82,6 +82,42 @@ export interface AttentionOptions<T extends Tensor> {
   readonly logSize?: T | undefined;
 }
 
+/** Weight [O, I] and bias [O] of a linear layer. */
+export interface Projection<T extends Tensor> {
+  readonly weight: T;
+  readonly bias?: T | undefined;
+}
+
+/** Query, key and value of a self-attention, each [C, C]. */
+export interface Projections<T extends Tensor> {
+  readonly query: Projection<T>;
+  readonly key: Projection<T>;
+  readonly value: Projection<T>;
+}
+
+export interface SelfAttentionOptions<T extends Tensor> extends AttentionOptions<T> {
+  /** Only this many tokens in front attend; all when left out. */
+  readonly rows?: number | undefined;
+  /** Whether to return what token reduction looks at. */
+  readonly observe?: boolean | undefined;
+}
+
+/** What token reduction looks at in an attention (paper, sections 3.2 and 3.3). Always float32. */
+export interface Observation<T extends Tensor> {
+  /** [B, N], the class token's attention row summed over heads. */
+  readonly classAttention: T;
+  /** [B, N, C / heads], keys summed over heads. */
+  readonly keys: T;
+  /** [B, N], Euclidean length of each token's value over all heads. */
+  readonly valueNorms: T;
+}
+
+export interface SelfAttention<T extends Tensor> {
+  /** [B, N or rows, C], heads side by side, before the output projection. */
+  readonly mixed: T;
+  readonly observed?: Observation<T> | undefined;
+}
+
 /** GELU as published checkpoints have it: exact (erf), the tanh approximation, x * sigmoid(1.702 x); silu is x * sigmoid(x). */
 export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu";
 
@@ -116,6 +152,8 @@ export interface Composites<T extends Tensor> {
   activation(x: T, kind: Activation): T;
   /** q [B, M, C], k [B, N, C], v [B, N, C] -> [B, M, C], heads side by side in C. */
   attention(q: T, k: T, v: T, options: AttentionOptions<T>): T;
+  /** Projects x [B, N, C] to queries, keys and values, and lets every token attend to all. */
+  selfAttention(x: T, projections: Projections<T>, options: SelfAttentionOptions<T>): SelfAttention<T>;
   /** The class token's attention row summed over heads: q [B, 1, C], k [B, N, C] -> [B, N]. */
   classAttention(q: T, k: T, options: AttentionOptions<T>): T;
   /** Position of each element in stable descending order: [B, N] -> [B, N]; ties go to the lower index. */

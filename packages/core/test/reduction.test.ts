@@ -24,7 +24,7 @@ async function destinations(stage: ReductionStage, input: { scores?: number[]; k
   const { destination } = await run(
     (ops, _params, { scores, keys }) => {
       const variance = ops.sum(scores!, 1);
-      const rows = policies.ppt.destinations({ ...stage, threshold }, 1)(ops, {
+      const rows = policies.ppt.destinations({ ...stage, threshold })(ops, {
         scores: scores!,
         variance,
         keys: keys!,
@@ -144,11 +144,13 @@ describe("significance", () => {
     const stage = stageOf(6, 2, 1)!;
     const attention = [0.3, 0.2, 0.1, 0.15, 0.05, 0.2];
     const lengths = [9, 9, 1, 2, 3, 4];
-    const values = lengths.flatMap((length) => [0, length * 0.6, length * 0.8]);
-    const { scores, variance } = await run((ops, _params, { a, v }) => ({ ...significance(stage)(ops, a!, v!) }), {
-      a: { shape: [1, 6], data: Float32Array.from(attention) },
-      v: { shape: [1, 6, 3], data: Float32Array.from(values) },
-    });
+    const { scores, variance } = await run(
+      (ops, _params, { a, v }) => ({ ...significance(stage)(ops, { classAttention: a!, valueNorms: v! }) }),
+      {
+        a: { shape: [1, 6], data: Float32Array.from(attention) },
+        v: { shape: [1, 6], data: Float32Array.from(lengths) },
+      },
+    );
     const raw = attention.map((a, j) => (j < 2 ? 0 : a * lengths[j]!));
     const sum = raw.reduce((a, b) => a + b);
     raw.forEach((s, j) => void expect(scores!.data[j]).toBeCloseTo(s / sum, 6));
@@ -164,7 +166,8 @@ describe("the policy", () => {
     const tokens = Float32Array.from({ length: 18 }, (_, i) => Math.sin(i * i));
     const { pooled, variance } = await run(
       (ops, _params, { a, k, x }) => {
-        const { pooled, variance } = reductionStage(stage, 1)(ops, { classAttention: a!, keys: k!, values: k!, x: x! });
+        const observed = { classAttention: a!, keys: k!, valueNorms: ops.reshape(ops.l2Norm(k!), [1, 6]) };
+        const { pooled, variance } = reductionStage(stage, 1)(ops, { ...observed, x: x! });
         return { pooled: pooled!, variance };
       },
       {
@@ -187,11 +190,13 @@ describe("the policy", () => {
 describe("significance of values of length zero", () => {
   it("is zero, not NaN, and every token finds a row", async () => {
     const stage = stageOf(6, 1, 2)!;
-    const zeros = { shape: [1, 6, 3], data: new Float32Array(18) };
-    const { scores } = await run((ops, _params, { a, v }) => ({ scores: significance(stage)(ops, a!, v!).scores }), {
-      a: { shape: [1, 6], data: new Float32Array(6).fill(1 / 6) },
-      v: zeros,
-    });
+    const { scores } = await run(
+      (ops, _params, { a, v }) => ({ scores: significance(stage)(ops, { classAttention: a!, valueNorms: v! }).scores }),
+      {
+        a: { shape: [1, 6], data: new Float32Array(6).fill(1 / 6) },
+        v: { shape: [1, 6], data: new Float32Array(6) },
+      },
+    );
     expect(Array.from(scores!.data)).toEqual([0, 0, 0, 0, 0, 0]);
     expect(await destinations(stage, { scores: Array.from(scores!.data) })).toEqual([0, 1, 2, 3, 4, 5]);
   });

@@ -1,22 +1,17 @@
 /** One stage of token reduction: ask the policy for every token's row, and average what meets there. */
-import type { Ops, Tensor } from "../backend.js";
+import type { Observation, Ops, Tensor } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { policies } from "./policies.js";
 import type { ReductionStage } from "./schedule.js";
 import { significance } from "./significance.js";
 
-export interface StageInput<T extends Tensor> {
+export interface StageInput<T extends Tensor> extends Observation<T> {
   /** [B, N, C] tokens after the attention residual. Left out where only sizes and source are wanted. */
   readonly x?: T | undefined;
   /** [B, N, 1] patches that each token stands for; all 1 when left out. */
   readonly size?: T | undefined;
   /** [B or 1, N, N0], 1 where token i contains input token j. */
   readonly source?: T | undefined;
-  /** [B, N], the class token's attention row summed over heads. */
-  readonly classAttention: T;
-  /** [B, N, C] keys and values of this block's attention. */
-  readonly keys: T;
-  readonly values: T;
 }
 
 export interface StageOutput<T extends Tensor> {
@@ -44,7 +39,7 @@ export function reductionStage(stage: ReductionStage, heads: number) {
 
   const reduce = <T extends Tensor>(ops: Ops<T>, input: StageInput<T>): StageOutput<T> => {
     const { classAttention, keys, source } = input;
-    const { scores, variance } = ops.scope("significance", () => scoresOf(ops, classAttention, input.values));
+    const { scores, variance } = ops.scope("significance", () => scoresOf(ops, input));
     const { destination, pools, weights } = destinationsOf(ops, { scores, variance, classAttention, keys });
 
     const compressed = ops.scope("compress", () => {

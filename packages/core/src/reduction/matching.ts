@@ -22,7 +22,7 @@ export function mostMergeable(tokens: number, protectedTokens: number): number {
  * whose head-averaged key is most similar by cosine; the `removed` candidates with the best matches merge into their
  * picks. Output order: protected tokens, the other unmerged A tokens, the other B tokens, each in their own order.
  */
-export function bipartiteMatching(stage: ReductionStage, heads: number) {
+export function bipartiteMatching(stage: ReductionStage) {
   const { tokensIn: N, protectedTokens: P, removed: r } = stage;
   const isA = (j: number) => j >= P && j % 2 === 0;
   const isB = (j: number) => j >= P && j % 2 === 1;
@@ -41,16 +41,12 @@ export function bipartiteMatching(stage: ReductionStage, heads: number) {
   });
 
   return {
-    /** keys [B, N, C] */
+    /** keys [B, N, d], summed over heads, which is as good as their mean: a cosine has no scale. */
     match<T extends Tensor>(ops: Ops<T>, keys: T): Matching<T> {
-      const [B, , C] = keys.shape as [number, number, number];
-      const perHead = ops.reshape(ops.cast(keys, "float32"), [B, N, heads, C / heads]);
-      // The sum over heads is as good as their mean: a cosine has no scale.
-      const sum = ops.reshape(ops.sum(perHead, 2), [B, N, C / heads]);
       // A key of length 0 is like no other; without the tiny number it would be NaN and spoil every rank.
-      const metric = ops.div(sum, ops.add(ops.l2Norm(sum), 1e-30));
+      const metric = ops.div(keys, ops.add(ops.l2Norm(keys), 1e-30));
       const cosine = ops.matMul(metric, ops.transpose(ops.slice(metric, 1, firstB, N, 2), [0, 2, 1]));
-      const best = ops.reshape(ops.max(cosine, 2), [B, N]);
+      const best = ops.reshape(ops.max(cosine, 2), [keys.shape[0]!, N]);
       return {
         // -2 is below any cosine and, unlike -Infinity, safe on every GPU.
         similarity: ops.where(ops.greater(ops.constant(inA), 0), best, -2),

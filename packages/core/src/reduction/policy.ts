@@ -1,5 +1,5 @@
 /** The seam of a reduction policy: which output row each token of a stage goes to. A new policy is one file beside this. */
-import type { Ops, Tensor } from "../backend.js";
+import type { Observation, Ops, Tensor } from "../backend.js";
 import type { ReductionStage } from "./schedule.js";
 import type { Significance } from "./significance.js";
 
@@ -7,12 +7,7 @@ import type { Significance } from "./significance.js";
 export type Policy = "prune" | "pool" | "fuse";
 
 /** What a policy may look at. */
-export interface PolicyInput<T extends Tensor> extends Significance<T> {
-  /** [B, N], the class token's attention row summed over heads, not masked. */
-  readonly classAttention: T;
-  /** [B, N, C] keys of this block's attention. */
-  readonly keys: T;
-}
+export type PolicyInput<T extends Tensor> = Significance<T> & Pick<Observation<T>, "classAttention" | "keys">;
 
 export interface Destinations<T extends Tensor> {
   /** [B, N], the output row that each token is averaged into; from row `tokensOut` on it is dropped. */

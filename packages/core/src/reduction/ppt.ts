@@ -12,9 +12,9 @@ import type { ReductionStage } from "./schedule.js";
  * One ranking serves both ways: by similarity where the image is pooled, else by score. Pruning sends each token to
  * its rank, protected ones first, so that the `removed` lowest scores land beyond the last row.
  */
-function destinations(stage: ReductionStage, heads: number) {
+function destinations(stage: ReductionStage) {
   const { tokensIn: N, protectedTokens, threshold } = stage;
-  const matching = threshold === "prune" ? undefined : bipartiteMatching(stage, heads);
+  const matching = threshold === "prune" ? undefined : bipartiteMatching(stage);
   // Protected tokens score 2 and more, above any normalised score.
   const lead = hostTensor([N], (j) => (j < protectedTokens ? 1 + protectedTokens - j : 0));
 

@@ -1,5 +1,5 @@
 /** How much each token matters, and how unevenly: what decides between pruning and pooling (section 3.2, 3.3). */
-import type { Ops, Tensor } from "../backend.js";
+import type { Observation, Ops, Tensor } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import type { ReductionStage } from "./schedule.js";
 
@@ -12,7 +12,6 @@ export interface Significance<T extends Tensor> {
 
 /**
  * s_j = a_j |v_j| / sum_i a_i |v_i| over unprotected tokens, and its variance.
- * classAttention [B, N] is the class token's attention row summed over heads, values [B, N, C].
  */
 export function significance({ tokensIn: N, protectedTokens }: ReductionStage) {
   const unprotected = N - protectedTokens;
@@ -20,10 +19,12 @@ export function significance({ tokensIn: N, protectedTokens }: ReductionStage) {
   // The scores sum to 1. Protected tokens score 0, and their mean here is 0 too, so they deviate by nothing.
   const mean = hostTensor([N], (j) => (j < protectedTokens ? 0 : 1 / unprotected));
 
-  return <T extends Tensor>(ops: Ops<T>, classAttention: T, values: T): Significance<T> => {
+  return <T extends Tensor>(
+    ops: Ops<T>,
+    { classAttention, valueNorms }: Pick<Observation<T>, "classAttention" | "valueNorms">,
+  ): Significance<T> => {
     // Float32 whatever the model computes in: variances of 1e-5 and below drown in half precision.
-    const norm = ops.reshape(ops.l2Norm(ops.cast(values, "float32")), [values.shape[0]!, N]);
-    const raw = ops.mul(ops.mul(ops.cast(classAttention, "float32"), norm), ops.constant(keep));
+    const raw = ops.mul(ops.mul(classAttention, valueNorms), ops.constant(keep));
     // Values of length 0 make no token significant; without the tiny number every score would be NaN.
     const scores = ops.div(raw, ops.add(ops.sum(raw, 1), 1e-30));
     const deviation = ops.sub(scores, ops.constant(mean));

@@ -7,8 +7,8 @@ import { bipartiteMatching, mostMergeable } from "./matching.js";
 import type { Destinations, PolicyInput, ReductionPolicy } from "./policy.js";
 import type { ReductionStage } from "./schedule.js";
 
-function destinations(stage: ReductionStage, heads: number) {
-  const matching = bipartiteMatching(stage, heads);
+function destinations(stage: ReductionStage) {
+  const matching = bipartiteMatching(stage);
   return <T extends Tensor>(ops: Ops<T>, { keys }: PolicyInput<T>): Destinations<T> => {
     const { similarity, rowOfPick } = ops.scope("match", () => matching.match(ops, keys));
     const rank = ops.scope("rank", () => ops.rankDescending(similarity));

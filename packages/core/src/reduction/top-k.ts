@@ -15,7 +15,7 @@ export function attentionRank({ tokensIn: N, protectedTokens }: ReductionStage, 
   const lead = hostTensor([N], (j) => (j < protectedTokens ? 1 + protectedTokens - j : 0));
   return <T extends Tensor>(ops: Ops<T>, classAttention: T): { rank: T; attention: T } => {
     const first = ops.constant(lead);
-    const attention = ops.div(ops.cast(classAttention, "float32"), heads);
+    const attention = ops.div(classAttention, heads);
     return { rank: ops.rankDescending(ops.where(ops.greater(first, 0), first, attention)), attention };
   };
 }

@@ -81,32 +81,25 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
 
   /** Attention residual, reduction where the plan says so, MLP residual. `rows` limits the output to the first tokens. */
   function block<T extends Tensor>(ops: Ops<T>, p: BlockParameters<T>, state: State<T>, layer: number, rows?: number) {
-    const first = (x: T) => (rows === undefined ? x : ops.slice(x, 1, 0, rows));
+    const projection = (name: string) => ({ weight: p[`${name}.weight`]!, bias: p[`${name}.bias`] });
+    const reduction = reductions.get(layer);
 
-    const { x, q, keys, values, logSize } = ops.scope("attention", () => {
+    const { x, observed } = ops.scope("attention", () => {
       const normed = ops.layerNorm(state.x, p["norm1.weight"]!, p["norm1.bias"]!, epsilon);
-      const q = ops.linear(first(normed), p["query.weight"]!, p["query.bias"]);
-      const keys = ops.linear(normed, p["key.weight"]!, p["key.bias"]);
-      const values = ops.linear(normed, p["value.weight"]!, p["value.bias"]);
+      const projections = { query: projection("query"), key: projection("key"), value: projection("value") };
       const logSize = plan.proportionalAttention && state.size ? withoutLast(ops, ops.log(state.size)) : undefined;
-      const mixed = ops.attention(q, keys, values, { heads, scale, logSize });
-      const x = ops.add(first(state.x), ops.linear(mixed, p["output.weight"]!, p["output.bias"]));
-      return { x, q, keys, values, logSize };
+      const options = { heads, scale, logSize, rows, observe: reduction !== undefined };
+      const { mixed, observed } = ops.selfAttention(normed, projections, options);
+      const before = rows === undefined ? state.x : ops.slice(state.x, 1, 0, rows);
+      return { x: ops.add(before, ops.linear(mixed, p["output.weight"]!, p["output.bias"])), observed };
     });
 
-    const reduction = reductions.get(layer);
     const reduced = reduction?.reduce(ops, {
+      ...observed!,
       // Protected rows are the same before and after, so a block limited to them has no row to reduce.
       x: rows === undefined ? x : undefined,
       size: plan.proportionalAttention ? state.size : undefined,
       source: state.source,
-      classAttention: ops.classAttention(ops.cast(ops.slice(q, 1, 0, 1), "float32"), ops.cast(keys, "float32"), {
-        heads,
-        scale,
-        logSize,
-      }),
-      keys,
-      values,
     });
 
     const pruned =
