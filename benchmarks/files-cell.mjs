@@ -4,6 +4,7 @@
  */
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
 import { fromPretrained } from "@ppt-vit/pipeline";
+import { peakMemoryBytes } from "./peak-memory.mjs";
 
 /** Opens a classifier: `classify(paths)` gives the best label of each, and `files` of that run. */
 const contenders = {
@@ -44,8 +45,7 @@ let pictures;
 
 process.on("message", async (message) => {
   const start = performance.now();
-  if (message === "finish")
-    process.send({ peakMemoryBytes: process.resourceUsage().maxRSS * 1024 }, () => process.exit(0));
+  if (message === "finish") process.send({ peakMemoryBytes: peakMemoryBytes() }, () => process.exit(0));
   else if (classify) {
     const labels = await classify(pictures);
     if (labels.length !== pictures.length) throw new Error(`${labels.length} labels for ${pictures.length} pictures`);

@@ -5,8 +5,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createBackend, fromPretrained } from "@ppt-vit/pipeline";
+import { peakMemoryBytes } from "./peak-memory.mjs";
 
-const peakBytes = () => process.resourceUsage().maxRSS * 1024;
 const print = (result) => process.stdout.write(JSON.stringify(result));
 const [task, name, folder] = process.argv.slice(2);
 
@@ -24,7 +24,7 @@ if (task === "make") {
   print({ fileBytes: weights.length });
 } else if (task === "empty") {
   await createBackend(name);
-  print({ peakBytes: peakBytes() });
+  print({ peakBytes: peakMemoryBytes() });
 } else {
   const start = performance.now();
   const classifier = await fromPretrained(folder, { backend: name });
@@ -34,6 +34,6 @@ if (task === "make") {
     globalThis.gc?.();
     await new Promise((resolve) => setImmediate(resolve));
   }
-  print({ loadMs, peakBytes: peakBytes(), heldBytes: process.memoryUsage().arrayBuffers });
+  print({ loadMs, peakBytes: peakMemoryBytes(), heldBytes: process.memoryUsage().arrayBuffers });
   await classifier.dispose();
 }

@@ -3,6 +3,7 @@
  * In: `{ model, batch, threads, contender }` as the first message, then `{ runs }` for a turn, or "finish".
  */
 import { openContender } from "./onnx-contenders.mjs";
+import { peakMemoryBytes } from "./peak-memory.mjs";
 
 let opened;
 
@@ -23,8 +24,7 @@ async function turn(runs) {
 }
 
 process.on("message", async (message) => {
-  if (message === "finish")
-    process.send({ peakMemoryBytes: process.resourceUsage().maxRSS * 1024 }, () => process.exit(0));
+  if (message === "finish") process.send({ peakMemoryBytes: peakMemoryBytes() }, () => process.exit(0));
   else if (opened) process.send(await turn(message.runs));
   else {
     opened = await openContender(message);

@@ -6,6 +6,7 @@ import { createTfjsBackend } from "@ppt-vit/backend-tfjs";
 import { hostTensor, modelCost, prepareVisionProgram, publishedReduction } from "@ppt-vit/core";
 import { engine, memory } from "@tensorflow/tfjs-core";
 import { randomModel } from "./geometries.mjs";
+import { peakMemoryBytes } from "./peak-memory.mjs";
 
 /** Published settings; with random weights the variances lie near the threshold, so both policies are computed. */
 const contenders = {
@@ -51,7 +52,7 @@ process.on("message", async (message) => {
   if (message === "finish") {
     const { numTensors, numBytes } = memory();
     const facts = { engine: engine().backendName, numTensors, tensorBytes: numBytes };
-    process.send({ ...facts, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 }, () => process.exit(0));
+    process.send({ ...facts, peakMemoryBytes: peakMemoryBytes() }, () => process.exit(0));
   } else if (executable) {
     process.send(await turn(message.runs));
   } else process.send(await open(message));

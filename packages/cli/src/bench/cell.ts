@@ -2,6 +2,7 @@
 import { isPptError, modelCost, verificationInput } from "@ppt-vit/core";
 import { prepareContender, type Run } from "./contenders.js";
 import { openModel } from "./model.js";
+import { peakMemoryBytes } from "./peak-memory.js";
 import { median } from "./statistics.js";
 import type { CellSettings } from "./types.js";
 
@@ -46,7 +47,7 @@ export function benchCellCommand(): void {
   let opened: Opened | undefined;
 
   async function answer(request: CellRequest): Promise<CellAnswer> {
-    if ("finish" in request) return { peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
+    if ("finish" in request) return { peakMemoryBytes: peakMemoryBytes() };
     if ("turn" in request) return takeTurn(opened!, request.turn);
     if ("prepare" in request) {
       prepared = await prepare(request.prepare);
