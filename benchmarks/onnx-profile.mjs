@@ -59,18 +59,15 @@ function totals(key) {
     .sort((a, b) => b.msPerRun - a.msPerRun);
 }
 /**
- * `blocks.3/ppt/pool/MatMul_kernel_time` -> `ppt`, and so is what an attention is asked for on its account; ONNX Runtime's
+ * `blocks.3/ppt/pool/MatMul_kernel_time` -> `ppt`. What an attention gives to the reduction is `observe`. ONNX Runtime's
  * fused nodes keep the name of one of their parts.
  */
-function stepOf({ name }) {
-  const steps = name.split("/");
-  if (steps.includes("ppt") || steps.includes("observe")) return "ppt";
-  return steps.find((step) => ["attention", "mlp", "embeddings", "head"].includes(step)) ?? "unnamed";
-}
+const steps = ["observe", "ppt", "attention", "mlp", "embeddings", "head"];
+const stepOf = ({ name }) => steps.find((step) => name.split("/").includes(step)) ?? "unnamed";
 const byOperator = totals(({ args }) => args.op_name);
 const byStep = totals(stepOf);
 const inCompression = totals((node) =>
-  stepOf(node) === "ppt" ? node.name.replace(/^blocks\.\d+\/|_kernel_time$/g, "") : "rest",
+  ["ppt", "observe"].includes(stepOf(node)) ? node.name.replace(/^blocks\.\d+\/|_kernel_time$/g, "") : "rest",
 );
 
 const round = (rows) =>
