@@ -12,7 +12,7 @@ export async function measurePeakMatmul(threads) {
   const { bytes } = traceProgram((ops, { weight }, { x }) => ({ y: ops.matMul(x, weight) }), {
     params: { weight },
     inputs: { x: [size, size] },
-    fusion: { contrib: false, attention: false, projectedAttention: false, sorting: false },
+    fusion: { contrib: false, attention: false },
   });
   const session = await ort.InferenceSession.create(bytes, { intraOpNumThreads: threads });
   const feeds = { x: new ort.Tensor("float32", weight.data, [size, size]) };

@@ -86,7 +86,7 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     dtype,
     // Fused attention is right only on some WebGPU devices, and nobody knows where a file will run; the operators below
     // are right on all of them.
-    fusion: { contrib: !portable, attention: false, projectedAttention: false, sorting: false },
+    fusion: { contrib: !portable, attention: false },
     outputs: [
       ...(config.labels.length > 0 ? ["logits"] : ["embedding", "last_hidden_state"]),
       ...(withSourceMap ? ["source"] : []),

@@ -48,7 +48,7 @@ export class Graph {
     attributes: Attributes = {},
     domain = "",
   ): readonly string[] {
-    const key = JSON.stringify([domain, opType, inputs, attributes]);
+    const key = JSON.stringify([domain, opType, inputs, attributes, outputs]);
     const known = this.#computed.get(key);
     if (known !== undefined) return known;
     const name = this.#freshName(opType);

@@ -12,17 +12,20 @@ import {
 import { contrib, type Graph } from "./graph.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";
-import { constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 export interface Fusion {
   /** Operators of ONNX Runtime that are not in the standard. */
   readonly contrib: boolean;
   /** `MultiHeadAttention`; needs `contrib`. Wrong on some WebGPU devices: see docs/decisions/0005-onnx.md. */
   readonly attention: boolean;
-  /** `Attention`, which projects too. Only CPUs have all of it. */
-  readonly projectedAttention: boolean;
-  /** `TopK` and `ArgMax`, fast on a CPU; ONNX Runtime takes their whole numbers away from a GPU. */
-  readonly sorting: boolean;
+  /**
+   * `Attention`, which projects too; needs `contrib`. Only CPUs have all of it. Where few tokens attend to all, as in the
+   * last block of a classifier, `attention` decides. Default false.
+   */
+  readonly projectedAttention?: boolean;
+  /** `TopK` for ranks and `ArgMax`: fast on a CPU, but ONNX Runtime takes whole numbers away from a GPU. Default false. */
+  readonly sorting?: boolean;
 }
 
 /** The lowest finite number in float32. */
@@ -156,8 +159,9 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           if (!packed) return defaults.selfAttention(x, projections, options);
           const [B, N, C] = x.shape as [number, number, number];
           const d = C / heads;
-          const [weight, bias] = packed.map(({ host, shape }) => graph.constant(host!, shape, x.dtype));
-          const inputs = [name(x), weight!, bias!, ...biasOfKeys(logSize, N, x.dtype)];
+          const weights = graph.constant(packed.weights, [C, 3 * C], x.dtype);
+          const biases = graph.constant(packed.biases, [3 * C], x.dtype);
+          const inputs = [name(x), weights, biases, ...biasOfKeys(logSize, N, x.dtype)];
           const [output, present] = graph.nodeOf(
             observe ? 2 : 1,
             "Attention",
@@ -174,7 +178,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
               recorded(graph.node("Gather", [present!, graph.integer(place)], { axis: 0 }), [B, heads, N, d], x.dtype),
               "float32",
             );
-          return ops.scope("observe", () => {
+          const observed = ops.scope("observe", () => {
             const [keys, values] = [ofPresent(0), ofPresent(1)];
             const { query } = projections;
             const q = ops.cast(linear(ops.slice(x, 1, 0, 1), query.weight, query.bias), "float32");
@@ -184,13 +188,13 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
             const biased = sizes ? ops.add(logits, sizes) : logits;
             const summed = graph.node("ReduceSum", [name(softmax(biased)), graph.integers([1, 2])], { keepdims: 0 });
             const lengths = ops.reshape(l2Norm(values), [B, heads, N]);
-            const observed = {
+            return {
               classAttention: recorded(summed, [B, N], "float32"),
               keys: ops.reshape(ops.sum(keys, 1), [B, N, d]),
               valueNorms: ops.reshape(reduced(graph, lengths, 1, "ReduceL2"), [B, N]),
             };
-            return { mixed, observed };
           });
+          return { mixed, observed };
         },
       }),
     };
@@ -198,7 +202,11 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
 }
 
 /** Weights [C, 3 C] and biases [3 C] of query, key and value side by side; undefined where one is no constant. */
-function packProjections({ query, key, value }: Projections<OnnxTensor>): readonly OnnxTensor[] | undefined {
+function packProjections({
+  query,
+  key,
+  value,
+}: Projections<OnnxTensor>): { weights: Float32Array; biases: Float32Array } | undefined {
   const parts = [query, key, value];
   const C = query.weight.shape[0]!;
   const weights = new Float32Array(3 * C * C);
@@ -209,5 +217,5 @@ function packProjections({ query, key, value }: Projections<OnnxTensor>): readon
     for (let row = 0; row < C; row++) weights.set(turned.subarray(row * C, (row + 1) * C), (3 * row + at) * C);
     if (bias) biases.set(bias.host!, at * C);
   }
-  return [constantOf(weights, [C, 3 * C], query.weight.dtype), constantOf(biases, [3 * C], query.weight.dtype)];
+  return { weights, biases };
 }

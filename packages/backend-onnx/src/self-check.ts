@@ -4,7 +4,7 @@ import { type Backend, hostTensor, type Program } from "@ppt-vit/core";
 /** What comparing two ways to compute the same thing on one device found. */
 export interface SelfCheck {
   readonly agrees: boolean;
-  /** Largest difference over the largest value. */
+  /** Largest difference over the largest value of an output. */
   readonly difference?: number;
   /** Why there is no difference to tell. */
   readonly reason?: string;
@@ -14,32 +14,50 @@ export interface SelfCheck {
 const [N, C, heads] = [147, 192, 3];
 const scale = 1 / Math.sqrt(C / heads);
 
-/** Operators take different paths with and without sizes. */
-const attention: Program = (ops, _params, { q, k, v, logSize }) => ({
-  plain: ops.attention(q!, k!, v!, { heads, scale }),
-  sized: ops.attention(q!, k!, v!, { heads, scale, logSize: logSize! }),
-});
+/** Weights that give queries, keys and values of the size of the tokens. */
+const projections = Object.fromEntries(
+  ["query", "key", "value"].map((name, i) => [
+    name,
+    hostTensor([C, C], (at) => Math.sin(at * (0.7 + i)) / Math.sqrt(C / 2)),
+  ]),
+);
 
-/** Attention of one image of 147 tokens on a backend, without and with token sizes, one after the other. */
-export async function runAttentionProbe(backend: Pick<Backend, "compile">): Promise<Float32Array> {
+/** Operators take different paths with and without sizes, and where they project as well. */
+const attention: Program = (ops, { query, key, value }, { q, k, v, logSize }) => {
+  const weights = { query: { weight: query! }, key: { weight: key! }, value: { weight: value! } };
+  const sized = { heads, scale, logSize: logSize! };
+  const { mixed, observed } = ops.selfAttention(q!, weights, { ...sized, observe: true });
+  return {
+    plain: ops.attention(q!, k!, v!, { heads, scale }),
+    sized: ops.attention(q!, k!, v!, sized),
+    projectedPlain: ops.selfAttention(v!, weights, { heads, scale }).mixed,
+    projectedSized: mixed,
+    ...observed!,
+  };
+};
+
+/** Attentions of one image of 147 tokens on a backend, without and with token sizes, one after the other. */
+export async function runAttentionProbe(backend: Pick<Backend, "compile">): Promise<readonly Float32Array[]> {
   const inputs = { q: [-1, N, C], k: [-1, N, C], v: [-1, N, C], logSize: [-1, N] };
-  const executable = await backend.compile(attention, { params: {}, inputs });
+  const executable = await backend.compile(attention, { params: projections, inputs });
   try {
     // Waves of different lengths: logits from about -10 to 10, so that attention is far from uniform.
     const wave = (step: number) => hostTensor([1, N, C], (i) => 1.5 * Math.sin(step * i + (i % C)));
-    const { plain, sized } = await executable.run({
+    const outputs = await executable.run({
       q: wave(0.37),
       k: wave(0.41),
       v: wave(0.73),
       logSize: hostTensor([1, N], (i) => Math.log(1 + (i % 4))),
     });
-    return Float32Array.of(...plain!.data, ...sized!.data);
+    return Object.keys(outputs)
+      .sort()
+      .map((name) => outputs[name]!.data);
   } finally {
     await executable.dispose();
   }
 }
 
-/** Compares the attention of two backends; `tolerance` is relative to the largest value. A failure is a finding too. */
+/** Compares the attention of two backends; `tolerance` is relative to the largest value of an output. A failure is a finding too. */
 export async function compareAttention(
   tested: Pick<Backend, "compile">,
   reference: Pick<Backend, "compile">,
@@ -47,7 +65,8 @@ export async function compareAttention(
 ): Promise<SelfCheck> {
   const expected = await runAttentionProbe(reference);
   try {
-    const difference = relativeDifference(await runAttentionProbe(tested), expected);
+    const found = await runAttentionProbe(tested);
+    const difference = Math.max(...expected.map((output, i) => relativeDifference(found[i]!, output)));
     if (Number.isFinite(difference)) return { agrees: difference < tolerance, difference };
     return { agrees: false, reason: "it gives NaN" };
   } catch (error) {

@@ -14,7 +14,7 @@ const linear: Program = (ops, { weight, bias, table }, { x }) => ({
 const options = {
   params: { weight, bias, table },
   inputs: { x: [-1, 5, 32] },
-  fusion: { contrib: false, attention: false, projectedAttention: false, sorting: false },
+  fusion: { contrib: false, attention: false },
 };
 
 async function outputsOf(weights: "inside" | "beside") {

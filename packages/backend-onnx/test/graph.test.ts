@@ -2,15 +2,21 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exportOnnx } from "@ppt-vit/backend-onnx";
+import { exportOnnx, traceProgram } from "@ppt-vit/backend-onnx";
 import { tinyConfig } from "@ppt-vit/conformance";
-import { randomWeights, weightsFrom } from "@ppt-vit/core";
+import { prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { decodeModel } from "../src/proto.js";
 
 const weights = weightsFrom(randomWeights(tinyConfig, 1));
 const reduction = { layers: [0], tokensRemoved: 3, threshold: { scaleFree: 0.6 } } as const;
+
+function countOperators(bytes: Uint8Array): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { opType } of decodeModel(bytes).graph.node) counts.set(opType, (counts.get(opType) ?? 0) + 1);
+  return counts;
+}
 
 /** Operators after ONNX Runtime has optimised the file for its CPU provider, with how often each occurs. */
 async function optimised(bytes: Uint8Array): Promise<Map<string, number>> {
@@ -19,14 +25,23 @@ async function optimised(bytes: Uint8Array): Promise<Map<string, number>> {
     const file = join(folder, "model.onnx");
     const session = await ort.InferenceSession.create(bytes, { optimizedModelFilePath: file, logSeverityLevel: 3 });
     await session.release();
-    const counts = new Map<string, number>();
-    for (const { opType } of decodeModel(readFileSync(file)).graph.node)
-      counts.set(opType, (counts.get(opType) ?? 0) + 1);
-    return counts;
+    return countOperators(readFileSync(file));
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+
+test("CPUs get operators that project, and sort", () => {
+  const { program, params, inputs } = prepareVisionProgram({ config: tinyConfig, weights, reduction });
+  const fusion = { contrib: true, attention: true, projectedAttention: true, sorting: true };
+  const { bytes } = traceProgram(program, { params, inputs, fusion });
+  const counts = countOperators(bytes);
+  // The last block computes the class token's row alone.
+  expect(counts.get("Attention")).toBe(tinyConfig.layers - 1);
+  expect(counts.get("MultiHeadAttention")).toBe(1);
+  expect(counts.get("TopK")).toBe(2);
+  expect(counts.get("ArgMax")).toBe(1);
+});
 
 test.each([undefined, reduction])(
   "GELU and the scaled product become one node each, reduction %o",

@@ -34,22 +34,31 @@ describe.skipIf(!found)("placement on WebGPU", () => {
     ...families,
   ];
 
-  it.each(cases)("%s in %s: every node on the GPU, no copies between devices", async (_name, dtype, config) => {
-    const { program, params, inputs } = prepareVisionProgram({
-      config,
-      weights: weightsFrom(randomWeights(config, 1)),
-      reduction: { layers: [0, 1, 2], tokensRemoved: 3, threshold: { scaleFree: 0.6 } },
-      outputs: { lastHiddenState: true, source: true, scores: true },
-    });
-    const { bytes } = traceProgram(program, {
-      params,
-      inputs,
-      dtype,
-      fusion: { contrib: true, attention: false, projectedAttention: false, sorting: false },
-    });
-    const log = await openingLog(bytes);
-    expect(log).toMatch(/All nodes placed on \[WebGpuExecutionProvider\]\. Number of nodes: \d{3}/);
-    expect(log).not.toMatch(/Node\(s\) placed on \[CPUExecutionProvider\]/);
-    expect(log).not.toMatch(/MemcpyToHost|MemcpyFromHost/);
-  });
+  const fusions = [
+    { contrib: true, attention: false },
+    { contrib: true, attention: true },
+  ];
+  const all = fusions.flatMap((fusion) => cases.map((one) => [...one, fusion] as const));
+
+  it.each(all)(
+    "%s in %s: every node on the GPU, no copies between devices, %#",
+    async (_name, dtype, config, fusion) => {
+      const { program, params, inputs } = prepareVisionProgram({
+        config,
+        weights: weightsFrom(randomWeights(config, 1)),
+        reduction: { layers: [0, 1, 2], tokensRemoved: 3, threshold: { scaleFree: 0.6 } },
+        outputs: { lastHiddenState: true, source: true, scores: true },
+      });
+      const { bytes } = traceProgram(program, {
+        params,
+        inputs,
+        dtype,
+        fusion,
+      });
+      const log = await openingLog(bytes);
+      expect(log).toMatch(/All nodes placed on \[WebGpuExecutionProvider\]\. Number of nodes: \d{3}/);
+      expect(log).not.toMatch(/Node\(s\) placed on \[CPUExecutionProvider\]/);
+      expect(log).not.toMatch(/MemcpyToHost|MemcpyFromHost/);
+    },
+  );
 });

@@ -6,27 +6,37 @@ import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 
 /**
  * Kernels of the active engine, called as its own kernels call each other: a function of TensorFlow.js takes as long
- * for its bookkeeping as a small product takes. What they return has no gradient and is nobody's to release but ours.
+ * for its bookkeeping as a small product takes. What they return has no gradient, and TensorFlow.js does not know of it.
  */
 function kernelsOf(tf: Tfjs) {
   const { backend } = tf.engine();
   const engine = tf.getBackend();
-  const run = (kernel: string, inputs: object, attrs = {}): TensorInfo =>
-    tf
-      .getKernel(kernel, engine)
-      .kernelFunc({ inputs: inputs as Record<string, TensorInfo>, attrs, backend }) as TensorInfo;
-  const release = (...tensors: TensorInfo[]) => {
-    for (const { dataId } of tensors) backend.disposeData(dataId);
-  };
+  const live = new Set<TensorInfo["dataId"]>();
+
+  function run(kernel: string, inputs: object, attrs = {}): TensorInfo {
+    const { kernelFunc } = tf.getKernel(kernel, engine);
+    const result = kernelFunc({ inputs: inputs as Record<string, TensorInfo>, attrs, backend }) as TensorInfo;
+    live.add(result.dataId);
+    return result;
+  }
+  function free(dataId: TensorInfo["dataId"]): void {
+    live.delete(dataId);
+    backend.disposeData(dataId);
+  }
   return {
-    release,
     gather: (params: TensorInfo, at: TensorInfo) => run("GatherNd", { params, indices: at }),
     add: (a: TensorInfo, b: TensorInfo) => run("Add", { a, b }),
     /** Along the last of three axes. */
     softmax: (logits: TensorInfo) => run("Softmax", { logits }, { dim: 2 }),
     matMul: (a: TensorInfo, b: TensorInfo) => run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false }),
     concat: (tensors: TensorInfo[]) => run("Concat", tensors, { axis: 0 }),
-    toTensor: (x: TensorInfo): TfTensor => tf.engine().makeTensorFromTensorInfo(x, backend),
+    /** From here on TensorFlow.js knows of it. */
+    toTensor(x: TensorInfo): TfTensor {
+      live.delete(x.dataId);
+      return tf.engine().makeTensorFromTensorInfo(x, backend);
+    },
+    release: (...tensors: TensorInfo[]) => tensors.forEach(({ dataId }) => void free(dataId)),
+    releaseAll: () => [...live].forEach(free),
   };
 }
 
@@ -42,7 +52,7 @@ export function attentionByHead(tf: Tfjs, held: Held): Composites<TfjsTensor>["a
     const [B, M, C] = q.shape as [number, number, number];
     const N = k.shape[1]!;
     const d = C / heads;
-    const { gather, add, softmax, matMul, concat, toTensor, release } = kernelsOf(tf);
+    const { gather, add, softmax, matMul, concat, toTensor, release, releaseAll } = kernelsOf(tf);
 
     /** Head `h` of image `b` of x [B, length, C] -> [1, length, d] */
     function ofHead(x: TfTensor, b: number, h: number, length: number): TensorInfo {
@@ -71,14 +81,16 @@ export function attentionByHead(tf: Tfjs, held: Held): Composites<TfjsTensor>["a
       return mixed;
     }
 
-    const mixed: TensorInfo[] = [];
-    for (let b = 0; b < B; b++) {
-      const bias = biases && matrix(biases, biases.shape[0] === 1 ? 0 : b);
-      for (let h = 0; h < heads; h++) mixed.push(attend(b, h, bias));
-      if (bias) release(bias);
+    try {
+      const mixed: TensorInfo[] = [];
+      for (let b = 0; b < B; b++) {
+        const bias = biases && matrix(biases, biases.shape[0] === 1 ? 0 : b);
+        for (let h = 0; h < heads; h++) mixed.push(attend(b, h, bias));
+      }
+      const byHead = toTensor(view(concat(mixed), [B, heads, M, d]));
+      return asOurs(tf.reshape(tf.transpose(byHead, [0, 2, 1, 3]), [B, M, C]));
+    } finally {
+      releaseAll();
     }
-    const byHead = toTensor(view(concat(mixed), [B, heads, M, d]));
-    release(...mixed);
-    return asOurs(tf.reshape(tf.transpose(byHead, [0, 2, 1, 3]), [B, M, C]));
   };
 }

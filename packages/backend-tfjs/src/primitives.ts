@@ -74,7 +74,7 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
   function spread(x: Operand<TfjsTensor>, shape: Shape): TfTensor {
     if (typeof x === "number") return tf.fill([...shape], x, "float32");
     if (sameShape(x.shape, shape)) return x;
-    if (!traits.slowSpread) return tf.broadcastTo(x, [...shape]);
+    if (!traits.slowSpread || tf.engine().isTapeOn()) return tf.broadcastTo(x, [...shape]);
     return x.dtype === "bool"
       ? tf.notEqual(tf.add(tf.cast(x, "float32"), tf.zeros([...shape])), tf.zeros([...shape]))
       : tf.add(x, tf.zeros([...shape]));

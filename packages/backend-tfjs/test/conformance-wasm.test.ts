@@ -1,4 +1,8 @@
-import { memory } from "@tensorflow/tfjs-core";
+import { engine, memory } from "@tensorflow/tfjs-core";
 import { describeConformance } from "./describe-conformance.js";
 
-describeConformance("TensorFlow.js, wasm", { device: "wasm" }, () => memory().numTensors);
+describeConformance(
+  "TensorFlow.js, wasm",
+  { device: "wasm" },
+  () => memory().numTensors + engine().backend.numDataIds(),
+);

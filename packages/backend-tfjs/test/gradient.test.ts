@@ -2,12 +2,14 @@
 import { createTfjsOps, type TfjsTensor } from "@ppt-vit/backend-tfjs";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
+import "@tensorflow/tfjs-backend-wasm";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import { expect, it } from "vitest";
 import { tinyPixels, tinyProgram } from "./tiny-model.js";
 
-it("gradients reach every parameter and agree with finite differences", async () => {
-  await tf.setBackend("cpu");
+// On wasm operations have ways of their own, which must not be taken under a tape.
+it.each(["cpu", "wasm"])("on %s gradients reach every parameter and agree with finite differences", async (engine) => {
+  await tf.setBackend(engine);
   const { program, params } = tinyProgram();
   const { ops, dispose } = createTfjsOps(tf);
   const names = Object.keys(params);

@@ -102,13 +102,19 @@ describe.each(["cpu", "wasm"] as const)("memory on %s", (device) => {
   it("is the same after 500 runs as after 1, and after disposal as before creation", async () => {
     await tf.setBackend(device);
     const empty = tf.memory();
+    // What kernels make for each other counts here alone.
+    const held = () => tf.engine().backend.numDataIds();
+    const heldWhenEmpty = held();
     const { backend, executable } = await tinyExecutable(device);
     const feeds = { pixel_values: tinyPixels(1) };
     await executable.run(feeds);
     const { numTensors, numBytes } = tf.memory();
+    const heldAfterOne = held();
     for (let run = 1; run < 500; run++) await executable.run(feeds);
     expect(tf.memory()).toMatchObject({ numTensors, numBytes });
+    expect(held()).toBe(heldAfterOne);
     await backend.dispose();
+    expect(held()).toBe(heldWhenEmpty);
     expect(tf.memory()).toMatchObject({ numTensors: empty.numTensors, numBytes: empty.numBytes });
   });
 });

@@ -124,6 +124,11 @@ function* cases(): Generator<CompositeCase> {
   const options = { heads: 3, scale: 0.5 };
   yield { name: "attention", feeds: { q, k, v }, apply: (c, f) => [c.attention(f.q!, f.k!, f.v!, options)] };
   yield {
+    name: "attention of fewer queries than keys",
+    feeds: { q: uniform([B, 9, C], 13), k, v, logSize: uniform([B, N], 12, 0, 3) },
+    apply: (c, f) => [c.attention(f.q!, f.k!, f.v!, { ...options, logSize: f.logSize! })],
+  };
+  yield {
     name: "attention with sizes per image",
     feeds: { q, k, v, logSize: uniform([B, N], 12, 0, 3) },
     apply: (c, f) => [c.attention(f.q!, f.k!, f.v!, { ...options, logSize: f.logSize! })],
@@ -162,6 +167,14 @@ function* cases(): Generator<CompositeCase> {
     });
     return { query: projection("query"), key: projection("key"), value: projection("value") };
   };
+  yield {
+    name: "selfAttention by computed weights",
+    feeds: { tokens: uniform([B, N, C], 9), ...params },
+    apply(c, x) {
+      const { mixed, observed } = c.selfAttention(x.tokens!, projectionsOf(x), { ...options, observe: true });
+      return [mixed, observed!.classAttention, observed!.keys, observed!.valueNorms];
+    },
+  };
   const attentions = {
     "": { options },
     " of the first tokens": { options: { ...options, rows: 2, observe: true } },
@@ -188,6 +201,19 @@ function* cases(): Generator<CompositeCase> {
     name: "rankDescending of ties",
     feeds: { x: row(1, 3, 3, 2, 3, 1) },
     expected: row(4, 0, 1, 3, 2, 5),
+    apply: (c, f) => [c.rankDescending(f.x!)],
+  };
+  // Half of them tie, as tokens do that never merge away.
+  const many = hostTensor([2, 197], (i) => (i % 2 === 0 ? -2 : (i * 7) % 5));
+  const ranksOf = (values: readonly number[]) =>
+    values.map((v, j) => values.filter((other, i) => other > v || (other === v && i < j)).length);
+  yield {
+    name: "rankDescending of many ties",
+    feeds: { x: many },
+    expected: {
+      shape: [2, 197],
+      data: Float32Array.from([0, 1].flatMap((row) => ranksOf([...many.data.subarray(row * 197, (row + 1) * 197)]))),
+    },
     apply: (c, f) => [c.rankDescending(f.x!)],
   };
   yield {

@@ -108,7 +108,8 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       const patches = sameShape(kernel, stride) && padding.every((n) => n === 0) && rows * stride[0] === H;
       const features = [B, rows * columns, C * kernel[0] * kernel[1]];
       if (patches && columns * stride[1] === W) {
-        // The columns of a patch come together, then its channels: runtimes move one axis twice faster than two at once.
+        // The columns of a patch come together, then its channels: ONNX Runtime and TensorFlow.js have fast paths where one
+        // axis moves, and not where several do.
         const strips = ops.transpose(ops.reshape(x, [B, C * rows, kernel[0], columns, kernel[1]]), [0, 1, 3, 2, 4]);
         const perChannel = ops.reshape(strips, [B, C, rows * columns, kernel[0] * kernel[1]]);
         return ops.reshape(ops.transpose(perChannel, [0, 2, 1, 3]), features);
@@ -178,16 +179,16 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       const v = linear(x, value.weight, value.bias);
       const mixed = attention(q, k, v, options);
       if (!observe) return { mixed };
-      return ops.scope("observe", () => {
+      const observed = ops.scope("observe", () => {
         const keys = ops.cast(k, "float32");
         const perHead = ops.reshape(keys, [B, N, options.heads, C / options.heads]);
-        const observed = {
+        return {
           classAttention: classAttention(ops.cast(ops.slice(q, 1, 0, 1), "float32"), keys, options),
           keys: ops.reshape(ops.sum(perHead, 2), [B, N, C / options.heads]),
           valueNorms: ops.reshape(l2Norm(ops.cast(v, "float32")), [B, N]),
         };
-        return { mixed, observed };
       });
+      return { mixed, observed };
     },
 
     classAttention(q, k, { heads, scale, logSize }) {

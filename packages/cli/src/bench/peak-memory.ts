@@ -1,11 +1,11 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /**
- * Most memory in bytes that this process has had resident. On Linux from /proc: what `resourceUsage` says there begins with
- * the peak of the process that started this one.
+ * Most memory in bytes that this process has had resident. On Linux from /proc where it says so: what `resourceUsage` says
+ * there begins with the peak of the process that started this one.
  */
 export function peakMemoryBytes(): number {
-  if (process.platform !== "linux") return process.resourceUsage().maxRSS * 1024;
-  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "utf8") : "";
+  const [, kibibytes = process.resourceUsage().maxRSS] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
   return Number(kibibytes) * 1024;
 }

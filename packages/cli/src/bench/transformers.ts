@@ -54,6 +54,6 @@ async function onnxFile({ config, weights, reduction }: BenchModel): Promise<Uin
   if (reduction) return exportOnnx({ config, weights, reduction }).bytes;
   // With the last hidden state among its outputs, the model computes all rows of the last block too.
   const { program, params, inputs } = prepareVisionProgram({ config, weights, outputs: { lastHiddenState: true } });
-  const fusion = { contrib: false, attention: false, projectedAttention: false, sorting: false };
+  const fusion = { contrib: false, attention: false };
   return traceProgram(program, { params, inputs, fusion, outputs: ["logits"] }).bytes;
 }
