@@ -34,7 +34,7 @@ export interface TracedModel {
   /** Of each output, -1 where the batch is free. */
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly nodes: number;
-  /** The parameters that the file does not hold, by the names that it calls them. Theirs is the memory of `params`. */
+  /** The parameters that the file does not hold, by the names that it calls them. Most lie in the memory of `params`. */
   readonly beside: readonly ExternalData[];
 }
 

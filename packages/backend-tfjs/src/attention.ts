@@ -25,10 +25,13 @@ function kernelsOf(tf: Tfjs) {
   }
   return {
     gather: (params: TensorInfo, at: TensorInfo) => run("GatherNd", { params, indices: at }),
-    add: (a: TensorInfo, b: TensorInfo) => run("Add", { a, b }),
     /** Along the last of three axes. */
     softmax: (logits: TensorInfo) => run("Softmax", { logits }, { dim: 2 }),
-    matMul: (a: TensorInfo, b: TensorInfo) => run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false }),
+    /** a [1, M, K] times b [1, K, N], plus bias [N]. */
+    matMul: (a: TensorInfo, b: TensorInfo, bias?: TensorInfo) =>
+      bias
+        ? run("_FusedMatMul", { a, b, bias }, { transposeA: false, transposeB: false, activation: "linear" })
+        : run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false }),
     concat: (tensors: TensorInfo[]) => run("Concat", tensors, { axis: 0 }),
     /** From here on TensorFlow.js knows of it. */
     toTensor(x: TensorInfo): TfTensor {
@@ -52,7 +55,7 @@ export function attentionByHead(tf: Tfjs, held: Held): Composites<TfjsTensor>["a
     const [B, M, C] = q.shape as [number, number, number];
     const N = k.shape[1]!;
     const d = C / heads;
-    const { gather, add, softmax, matMul, concat, toTensor, release, releaseAll } = kernelsOf(tf);
+    const { gather, softmax, matMul, concat, toTensor, release, releaseAll } = kernelsOf(tf);
 
     /** Head `h` of image `b` of x [B, length, C] -> [1, length, d] */
     function ofHead(x: TfTensor, b: number, h: number, length: number): TensorInfo {
@@ -69,22 +72,29 @@ export function attentionByHead(tf: Tfjs, held: Held): Composites<TfjsTensor>["a
     const number = held.once(scale, () => tf.scalar(scale));
     const queries = tf.mul(q, number);
     const keys = tf.reshape(tf.transpose(tf.reshape(k, [B, N, heads, d]), [0, 2, 3, 1]), [B * heads, d, N]);
-    const biases = logSize && tf.reshape(logSize, [logSize.shape[0]!, 1, N]);
+    /** Log size of the tokens of image `b`, [N] */
+    function biasOf(b: number): TensorInfo | undefined {
+      if (!logSize) return undefined;
+      const image = logSize.shape[0] === 1 ? 0 : b;
+      return gather(
+        view(logSize, [logSize.size]),
+        indices(tf, held, `sizes ${image} of ${N}`, N, (i) => image * N + i),
+      );
+    }
 
     function attend(b: number, h: number, bias?: TensorInfo): TensorInfo {
       const [query, key, value] = [ofHead(queries, b, h, M), matrix(keys, b * heads + h), ofHead(v, b, h, N)];
-      const logits = matMul(query, key);
-      const biased = bias ? add(logits, bias) : logits;
-      const weights = softmax(biased);
+      const logits = matMul(query, key, bias);
+      const weights = softmax(logits);
       const mixed = matMul(weights, value);
-      release(query, key, value, logits, weights, ...(bias ? [biased] : []));
+      release(query, key, value, logits, weights);
       return mixed;
     }
 
     try {
       const mixed: TensorInfo[] = [];
       for (let b = 0; b < B; b++) {
-        const bias = biases && matrix(biases, biases.shape[0] === 1 ? 0 : b);
+        const bias = biasOf(b);
         for (let h = 0; h < heads; h++) mixed.push(attend(b, h, bias));
       }
       const byHead = toTensor(view(concat(mixed), [B, heads, M, d]));

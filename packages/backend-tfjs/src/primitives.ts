@@ -207,7 +207,7 @@ export function multiply(tf: Tfjs, { dirtyPadding }: Traits, a: TfTensor, b: TfT
 
 /**
  * Any permutation, as transpositions of at most four dimensions, each of which moves one dimension to its place. For the
- * patches of eight pictures, which need six dimensions, wasm takes 60 ms at once, and less than 1 in two such steps.
+ * patches of eight pictures, in six dimensions, wasm takes 60 ms at once, and less than 1 in two such steps.
  */
 function transpose(tf: Tfjs, x: TfTensor, permutation: readonly number[]): TfTensor {
   if (permutation.length <= 4) return tf.transpose(x, [...permutation]);
