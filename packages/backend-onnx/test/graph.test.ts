@@ -2,9 +2,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exportOnnx, traceProgram } from "@ppt-vit/backend-onnx";
+import { createOnnxBackend, exportOnnx, traceProgram } from "@ppt-vit/backend-onnx";
 import { tinyConfig } from "@ppt-vit/conformance";
-import { prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
+import { hostTensor, type Program, prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { decodeModel } from "../src/proto.js";
@@ -41,6 +41,19 @@ test("CPUs get operators that project, and sort", () => {
   expect(counts.get("MultiHeadAttention")).toBe(1);
   expect(counts.get("TopK")).toBe(2);
   expect(counts.get("ArgMax")).toBe(1);
+});
+
+test("sorting NaN gives every token a place", async () => {
+  const backend = await createOnnxBackend({ device: "cpu" });
+  const program: Program = (ops, _params, { x }) => ({ ranks: ops.rankDescending(x!) });
+  const executable = await backend.compile(program, { params: {}, inputs: { x: [-1, 197] } });
+  const x = hostTensor([2, 197], (i) => (i % 3 === 0 ? Number.NaN : Math.sin(i)));
+  const { ranks } = await executable.run({ x });
+  for (const row of [0, 1]) {
+    const places = Array.from(ranks!.data.subarray(197 * row, 197 * (row + 1)));
+    expect(places.sort((a, b) => a - b)).toEqual(places.map((_, i) => i));
+  }
+  await backend.dispose();
 });
 
 test.each([undefined, reduction])(
