@@ -14,11 +14,17 @@ export interface SelfCheck {
 const [N, C, heads] = [147, 192, 3];
 const scale = 1 / Math.sqrt(C / heads);
 
+/** From -1/2 to 1/2 without a pattern: waves could be in step with those of the tokens. */
+function noise(at: number): number {
+  const x = Math.sin(at * 12.9898) * 43758.5453;
+  return x - Math.floor(x) - 0.5;
+}
+
 /** Weights that give queries, keys and values of the size of the tokens. */
 const projections = Object.fromEntries(
   ["query", "key", "value"].map((name, i) => [
     name,
-    hostTensor([C, C], (at) => Math.sin(at * (0.7 + i)) / Math.sqrt(C / 2)),
+    hostTensor([C, C], (at) => noise(at + i * C * C) * Math.sqrt(12 / C)),
   ]),
 );
 
