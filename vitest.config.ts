@@ -12,8 +12,9 @@ export default defineConfig({
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // A machine that others use too may be several times slower, and GPUs are emulated on it.
+    testTimeout: 240_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     // TensorFlow.js's gradients come only as modules that name each other without file endings, which Node does not load.
     server: { deps: { inline: [/tfjs-core\/dist\/(?!tf-core\.node)/] } },

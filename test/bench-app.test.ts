@@ -15,7 +15,7 @@ import { join } from "node:path";
 import type { AxeResults } from "axe-core";
 import type { Browser, Page, ViewportSize } from "playwright-core";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { median, percentile } from "../apps/bench/src/benchmark.js";
 import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";
 import { defaultSettings, formatSettings, parseSettings, reductionOf } from "../apps/bench/src/settings.js";
@@ -53,7 +53,7 @@ interface AdapterLike {
 }
 
 /** Room for GPUs that a busy processor emulates: to compile a model's shaders takes it up to a minute. */
-const emulatedMs = 300_000;
+const emulatedMs = 200_000;
 
 const wide: ViewportSize = { width: 1360, height: 900 };
 
@@ -142,7 +142,6 @@ describe.skipIf(!browserPath)("the benchmark app", () => {
   let tiny: string;
   const problems: string[] = [];
 
-  vi.setConfig({ testTimeout: emulatedMs });
   beforeAll(async () => {
     if (!existsSync(join(dist, "index.html"))) throw new Error("apps/bench/dist is missing: run pnpm build first");
     mkdirSync(shots, { recursive: true });

@@ -161,7 +161,7 @@ export async function openBackend(options: OnnxBackendOptions, loadRuntime: Load
   if (device === "webgpu" && dtype === "fp16" && isNode) await runProbe(compiling(false));
   const attentionCheck =
     options.attention === "fused"
-      ? await compareAttention(compiling(true), compiling(false), attentionTolerance[dtype])
+      ? await compareAttention(compiling(true), compiling(false), attentionTolerance[dtype], device !== "webgpu")
       : undefined;
   const fused = attentionCheck ? attentionCheck.agrees : options.attention === undefined && device !== "webgpu";
 

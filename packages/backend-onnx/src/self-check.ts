@@ -28,24 +28,23 @@ const projections = Object.fromEntries(
   ]),
 );
 
-/** Operators take different paths with and without sizes, and where they project as well. */
-const attention: Program = (ops, { query, key, value }, { q, k, v, logSize }) => {
+/** Operators take different paths with and without sizes. */
+const attention: Program = (ops, _params, { q, k, v, logSize }) => ({
+  plain: ops.attention(q!, k!, v!, { heads, scale }),
+  sized: ops.attention(q!, k!, v!, { heads, scale, logSize: logSize! }),
+});
+
+/** The same where an operator projects as well, and what a reduction looks at. */
+const selfAttention: Program = (ops, { query, key, value }, { q, v, logSize }) => {
   const weights = { query: { weight: query! }, key: { weight: key! }, value: { weight: value! } };
-  const sized = { heads, scale, logSize: logSize! };
-  const { mixed, observed } = ops.selfAttention(q!, weights, { ...sized, observe: true });
-  return {
-    plain: ops.attention(q!, k!, v!, { heads, scale }),
-    sized: ops.attention(q!, k!, v!, sized),
-    projectedPlain: ops.selfAttention(v!, weights, { heads, scale }).mixed,
-    projectedSized: mixed,
-    ...observed!,
-  };
+  const sized = ops.selfAttention(q!, weights, { heads, scale, logSize: logSize!, observe: true });
+  return { plain: ops.selfAttention(v!, weights, { heads, scale }).mixed, sized: sized.mixed, ...sized.observed! };
 };
 
-/** Attentions of one image of 147 tokens on a backend, without and with token sizes, one after the other. */
-export async function runAttentionProbe(backend: Pick<Backend, "compile">): Promise<readonly Float32Array[]> {
+/** Outputs of `program` for one image of 147 tokens. */
+async function probe(backend: Pick<Backend, "compile">, program: Program): Promise<readonly Float32Array[]> {
   const inputs = { q: [-1, N, C], k: [-1, N, C], v: [-1, N, C], logSize: [-1, N] };
-  const executable = await backend.compile(attention, { params: projections, inputs });
+  const executable = await backend.compile(program, { params: projections, inputs });
   try {
     // Waves of different lengths: logits from about -10 to 10, so that attention is far from uniform.
     const wave = (step: number) => hostTensor([1, N, C], (i) => 1.5 * Math.sin(step * i + (i % C)));
@@ -63,15 +62,22 @@ export async function runAttentionProbe(backend: Pick<Backend, "compile">): Prom
   }
 }
 
-/** Compares the attention of two backends; `tolerance` is relative to the largest value of an output. A failure is a finding too. */
+/**
+ * Compares the attention of two backends, with `projected` also where it projects by itself; `tolerance` is relative to the
+ * largest value of an output. A failure is a finding too.
+ */
 export async function compareAttention(
   tested: Pick<Backend, "compile">,
   reference: Pick<Backend, "compile">,
   tolerance: number,
+  projected = false,
 ): Promise<SelfCheck> {
-  const expected = await runAttentionProbe(reference);
+  const programs = projected ? [attention, selfAttention] : [attention];
+  const outputsOf = async (backend: Pick<Backend, "compile">) =>
+    (await Promise.all(programs.map((program) => probe(backend, program)))).flat();
+  const expected = await outputsOf(reference);
   try {
-    const found = await runAttentionProbe(tested);
+    const found = await outputsOf(tested);
     const difference = Math.max(...expected.map((output, i) => relativeDifference(found[i]!, output)));
     if (Number.isFinite(difference)) return { agrees: difference < tolerance, difference };
     return { agrees: false, reason: "it gives NaN" };
