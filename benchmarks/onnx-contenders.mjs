@@ -7,10 +7,10 @@ import { randomModel } from "./geometries.mjs";
 
 /**
  * Standard operators that run anywhere, as `ppt-vit export --portable` writes them and ONNX Runtime fuses them by itself;
- * or what the backend runs on a CPU, with ONNX Runtime's own MultiHeadAttention and Gelu, and TopK.
+ * or what the backend runs on a CPU, with ONNX Runtime's own attentions and Gelu, TopK and LpNormalization.
  */
 const written = { contrib: false, attention: false };
-const fused = { contrib: true, attention: true, projectedAttention: true, sorting: true };
+const fused = { contrib: true, attention: true, projectedAttention: true, forCpu: true };
 
 /** Published settings; with random weights the variances lie near the threshold, so both policies are computed. */
 export const contenders = {

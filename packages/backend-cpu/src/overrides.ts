@@ -136,9 +136,11 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
     },
 
     /** Follows each row to its destination instead of multiplying by the 0/1 matrix. */
-    compressTokens(destination, count, values) {
+    compressTokens(destination, count, { size, averaged, summed }) {
       const [B, N] = destination.shape as [number, number];
-      return values.map((x) => {
+      const placeOf = (x: CpuTensor, image: number, j: number) => (x.shape[0] === 1 ? 0 : image * N) + j;
+      /** [B, count, F], weighted sums of the rows of x. */
+      const sums = (x: CpuTensor, weights?: CpuTensor) => {
         const F = x.shape[2]!;
         const out = take([B, count, F]);
         out.data.fill(0);
@@ -146,12 +148,21 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
           for (let j = 0; j < N; j++) {
             const row = destination.data[image * N + j]!;
             if (row >= count) continue;
-            const from = ((x.shape[0] === 1 ? 0 : image * N) + j) * F;
+            const weight = weights ? weights.data[placeOf(weights, image, j)]! : 1;
+            const from = placeOf(x, image, j) * F;
             const to = (image * count + row) * F;
-            for (let f = 0; f < F; f++) out.data[to + f]! += x.data[from + f]!;
+            for (let f = 0; f < F; f++) out.data[to + f]! += weight * x.data[from + f]!;
           }
         return out;
-      });
+      };
+      const newSize = sums(size ?? cpuTensor([1, N, 1], arena.take(N).fill(1)));
+      const averages = (x: CpuTensor) => {
+        const mean = sums(x, size);
+        const C = x.shape[2]!;
+        for (let i = 0; i < mean.data.length; i++) mean.data[i]! /= newSize.data[Math.floor(i / C)]!;
+        return mean;
+      };
+      return { size: newSize, averaged: averaged && averages(averaged), summed: summed.map((x) => sums(x)) };
     },
   });
 }

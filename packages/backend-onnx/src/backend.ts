@@ -103,7 +103,7 @@ function trace(
   const { bytes, beside } = traceProgram(program, {
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
-    fusion: { contrib: true, attention: fused, projectedAttention: fused && onCpu, sorting: onCpu },
+    fusion: { contrib: true, attention: fused, projectedAttention: fused && onCpu, forCpu: onCpu },
     // On WebGPU the transposed weights are what was measured (docs/decisions/0007-hub.md).
     weights: onCpu ? "beside" : "inside",
   });

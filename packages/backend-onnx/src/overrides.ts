@@ -24,8 +24,11 @@ export interface Fusion {
    * last block of a classifier, `attention` decides. Default false.
    */
   readonly projectedAttention?: boolean;
-  /** `TopK` for ranks and `ArgMax`: fast on a CPU, but ONNX Runtime takes whole numbers away from a GPU. Default false. */
-  readonly sorting?: boolean;
+  /**
+   * What is fast on a CPU alone: `TopK` for ranks and `ArgMax`, as ONNX Runtime takes whole numbers away from a GPU, and
+   * `LpNormalization`, which it has for CPUs only. Default false.
+   */
+  readonly forCpu?: boolean;
 }
 
 /** The lowest finite number in float32. */
@@ -58,8 +61,6 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       const along = axis < 0 ? axis + x.shape.length : axis;
       return recorded(graph.node("Softmax", [name(x)], { axis: along }), x.shape, x.dtype);
     }
-
-    const l2Norm = (x: OnnxTensor) => reduced(graph, x, x.shape.length - 1, "ReduceL2");
 
     /** Inputs of an attention up to its bias, which it broadcasts over images and heads, but not over queries. */
     function biasOfKeys(logSize: OnnxTensor | undefined, queries: number, dtype: DType): string[] {
@@ -111,7 +112,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         return { ...recorded(normed, shape, x.dtype), shape: x.shape };
       },
 
-      l2Norm,
+      // One kernel on a GPU; on a CPU several times slower than its parts.
+      ...(!fusion.forCpu && { l2Norm: (x) => reduced(graph, x, x.shape.length - 1, "ReduceL2") }),
 
       ...(fusion.contrib && {
         activation(x, kind) {
@@ -121,7 +123,12 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         },
       }),
 
-      ...(fusion.sorting && {
+      ...(fusion.forCpu && {
+        lpNormalize(x, p) {
+          if (x.dtype !== "float32") return defaults.lpNormalize(x, p);
+          return recorded(graph.node("LpNormalization", [name(x)], { axis: -1, p }), x.shape, x.dtype);
+        },
+
         /** The places of the sorted elements, and the places of those: sorting them inverts the order. */
         rankDescending(x) {
           if (x.dtype !== "float32") return defaults.rankDescending(x);
@@ -181,17 +188,21 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           const observed = ops.scope("observe", () => {
             const [keys, values] = [ofPresent(0), ofPresent(1)];
             const { query } = projections;
-            const q = ops.cast(linear(ops.slice(x, 1, 0, 1), query.weight, query.bias), "float32");
+            const first = recorded(graph.node("Gather", [name(x), graph.integer(0)], { axis: 1 }), [B, C], x.dtype);
+            const q = ops.cast(linear(first, query.weight, query.bias), "float32");
             const scaled = ops.mul(ops.reshape(q, [B, heads, 1, d]), scale);
             const logits = ops.matMul(scaled, ops.transpose(keys, [0, 1, 3, 2]));
             const sizes = logSize && ops.cast(ops.reshape(logSize, [logSize.shape[0]!, 1, 1, N]), "float32");
             const biased = sizes ? ops.add(logits, sizes) : logits;
             const summed = graph.node("ReduceSum", [name(softmax(biased)), graph.integers([1, 2])], { keepdims: 0 });
-            const lengths = ops.reshape(l2Norm(values), [B, heads, N]);
+            // Sums and products: ReduceL2, and a sum over heads of keys, are several times slower.
+            const oneForEachHead = ops.constant(hostTensor([1, heads], () => 1));
+            const summedKeys = ops.matMul(oneForEachHead, ops.reshape(keys, [B, heads, N * d]));
+            const squares = ops.sum(ops.reshape(ops.sum(ops.mul(values, values), 3), [B, heads, N]), 1);
             return {
               classAttention: recorded(summed, [B, N], "float32"),
-              keys: ops.reshape(ops.sum(keys, 1), [B, N, d]),
-              valueNorms: ops.reshape(reduced(graph, lengths, 1, "ReduceL2"), [B, N]),
+              keys: ops.reshape(summedKeys, [B, N, d]),
+              valueNorms: ops.sqrt(ops.reshape(squares, [B, N])),
             };
           });
           return { mixed, observed };

@@ -47,8 +47,9 @@ export function elementwise(
   attributes: Attributes = {},
   domain = "",
 ): OnnxTensor {
-  const input = inputName(graph, { ...x, shape: x.stored });
-  return { ...recorded(graph.node(opType, [input], attributes, domain), x.stored, x.dtype), shape: x.shape };
+  const shape = needsReshape(x) ? x.stored : x.shape;
+  const input = inputName(graph, { ...x, shape });
+  return { ...recorded(graph.node(opType, [input], attributes, domain), shape, x.dtype), shape: x.shape };
 }
 
 /** A node that reduces along `axis`. It can leave the axis out by itself, so no reshape needs to. */

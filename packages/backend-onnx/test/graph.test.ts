@@ -33,7 +33,7 @@ async function optimised(bytes: Uint8Array): Promise<Map<string, number>> {
 
 test("CPUs get operators that project, and sort", () => {
   const { program, params, inputs } = prepareVisionProgram({ config: tinyConfig, weights, reduction });
-  const fusion = { contrib: true, attention: true, projectedAttention: true, sorting: true };
+  const fusion = { contrib: true, attention: true, projectedAttention: true, forCpu: true };
   const { bytes } = traceProgram(program, { params, inputs, fusion });
   const counts = countOperators(bytes);
   // The last block computes the class token's row alone.
@@ -41,6 +41,7 @@ test("CPUs get operators that project, and sort", () => {
   expect(counts.get("MultiHeadAttention")).toBe(1);
   expect(counts.get("TopK")).toBe(2);
   expect(counts.get("ArgMax")).toBe(1);
+  expect(counts.get("LpNormalization")).toBe(2);
 });
 
 test("sorting NaN gives every token a place", async () => {

@@ -116,19 +116,24 @@ function scattered(
   ops: Primitives<TfjsTensor>,
   defaults: Composites<TfjsTensor>,
 ): Composites<TfjsTensor>["compressTokens"] {
-  return (destination, count, values) => {
-    if (tf.engine().isTapeOn()) return defaults.compressTokens(destination, count, values);
+  return (destination, count, tokens) => {
+    if (tf.engine().isTapeOn()) return defaults.compressTokens(destination, count, tokens);
     const [B, N] = destination.shape as [number, number];
     const rows = count + 1;
     const last = held.once(`scatter: last of ${rows}`, () => tf.scalar(count));
     const firsts = held.once(`scatter: ${B} of ${rows}`, () => tf.reshape(tf.mul(tf.range(0, B), rows), [B, 1]));
     const places = tf.reshape(tf.cast(tf.add(tf.minimum(destination, last), firsts), "int32"), [B * N, 1]);
-    return values.map((x) => {
+    const sums = (x: TfjsTensor) => {
       const F = x.shape[2]!;
       const whole = x.shape[0] === B ? x : tf.add(x, tf.zeros([B, 1, 1]));
-      const sums = tf.scatterND(places, tf.reshape(whole, [B * N, F]), [B * rows, F]);
-      return ops.slice(asOurs(tf.reshape(sums, [B, rows, F])), 1, 0, count);
-    });
+      const added = tf.scatterND(places, tf.reshape(whole, [B * N, F]), [B * rows, F]);
+      return ops.slice(asOurs(tf.reshape(added, [B, rows, F])), 1, 0, count);
+    };
+    const { averaged, summed } = tokens;
+    const size = sums(tokens.size ?? asOurs(held.once(`scatter: ones of ${N}`, () => tf.fill([1, N, 1], 1))));
+    const weighted = averaged && (tokens.size ? ops.mul(averaged, tokens.size) : averaged);
+    const mean = weighted && ops.div(sums(weighted), size);
+    return { size, averaged: mean, summed: summed.map(sums) };
   };
 }
 

@@ -83,6 +83,24 @@ function* cases(): Generator<CompositeCase> {
     expected: hostTensor([2, 2, 1], (i) => (i < 2 ? 0 : Math.sqrt(5))),
     apply: (c, f) => [c.l2Norm(f.x!)],
   };
+  yield {
+    name: "lpNormalize by length",
+    feeds: { x: hostTensor([2, 2, 3], (i) => (i < 6 ? 0 : (i % 3) - 1)) },
+    expected: hostTensor([2, 2, 3], (i) => (i < 6 ? 0 : ((i % 3) - 1) / Math.SQRT2)),
+    apply: (c, f) => [c.lpNormalize(f.x!, 2)],
+  };
+  yield {
+    name: "lpNormalize by sum",
+    feeds: { x: hostTensor([2, 3], (i) => (i < 3 ? 0 : i)) },
+    expected: hostTensor([2, 3], (i) => (i < 3 ? 0 : i / 12)),
+    apply: (c, f) => [c.lpNormalize(f.x!, 1)],
+  };
+  for (const p of [1, 2] as const)
+    yield {
+      name: `lpNormalize of random rows, p = ${p}`,
+      feeds: { x: uniform([2, 7, 41], 19, p === 1 ? 0 : -2) },
+      apply: (c, f) => [c.lpNormalize(f.x!, p)],
+    };
   for (const kind of ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"] satisfies Activation[])
     yield {
       name: `activation ${kind}`,
@@ -237,13 +255,34 @@ function* cases(): Generator<CompositeCase> {
   yield {
     name: "compressTokens",
     feeds: { destination, x: uniform([2, 6, 5], 16), size: uniform([2, 6, 1], 17, 1, 4) },
-    apply: (c, f) => c.compressTokens(f.destination!, 3, [f.x!, f.size!]),
+    apply(c, f) {
+      const { size, averaged, summed } = c.compressTokens(f.destination!, 3, {
+        size: f.size!,
+        averaged: f.x!,
+        summed: [f.x!],
+      });
+      return [size, averaged!, ...summed];
+    },
+  };
+  yield {
+    name: "compressTokens without sizes",
+    feeds: { destination, x: uniform([2, 6, 5], 16) },
+    apply(c, f) {
+      const { size, averaged } = c.compressTokens(f.destination!, 3, { averaged: f.x!, summed: [] });
+      return [size, averaged!];
+    },
+  };
+  yield {
+    name: "compressTokens of sizes common to all images",
+    feeds: { destination, size: hostTensor([1, 6, 1], (i) => 2 ** i) },
+    expected: { shape: [2, 3, 1], data: Float32Array.of(1 + 4 + 32, 2, 16, 16 + 32, 8, 1 + 2) },
+    apply: (c, f) => [c.compressTokens(f.destination!, 3, { size: f.size!, summed: [] }).size],
   };
   yield {
     name: "compressTokens of a value common to all images",
-    feeds: { destination, x: hostTensor([1, 6, 1], (i) => 2 ** i) },
+    feeds: { destination, size: uniform([2, 6, 1], 17, 1, 4), x: hostTensor([1, 6, 1], (i) => 2 ** i) },
     expected: { shape: [2, 3, 1], data: Float32Array.of(1 + 4 + 32, 2, 16, 16 + 32, 8, 1 + 2) },
-    apply: (c, f) => c.compressTokens(f.destination!, 3, [f.x!]),
+    apply: (c, f) => [...c.compressTokens(f.destination!, 3, { size: f.size!, summed: [f.x!] }).summed],
   };
 }
 

@@ -128,6 +128,16 @@ export interface SlidingWindow {
   readonly padding: readonly [number, number];
 }
 
+/** What is known of N tokens, and of `count` tokens after their compression. */
+export interface TokenValues<T extends Tensor> {
+  /** [B or 1, N, 1], how much each token weighs; all 1 when left out. Added up. */
+  readonly size?: T | undefined;
+  /** [B, N, C], averaged with the sizes as weights. */
+  readonly averaged?: T | undefined;
+  /** Each [B or 1, N, F], added up. */
+  readonly summed: readonly T[];
+}
+
 /**
  * Larger operations with default decompositions into primitives (composites.ts). A backend overrides one where its
  * runtime is measurably faster; conformance holds each override against its default.
@@ -148,6 +158,11 @@ export interface Composites<T extends Tensor> {
   layerNorm(x: T, weight: T, bias: T, epsilon: number): T;
   /** Euclidean length of the last axis, which stays with length 1. */
   l2Norm(x: T): T;
+  /**
+   * x divided along its last axis by the sum of its elements, which must not be negative (p = 1), or by its Euclidean
+   * length (p = 2). What has no length stays 0.
+   */
+  lpNormalize(x: T, p: 1 | 2): T;
   /** Elementwise activation. */
   activation(x: T, kind: Activation): T;
   /** q [B, M, C], k [B, N, C], v [B, N, C] -> [B, M, C], heads side by side in C. */
@@ -161,11 +176,10 @@ export interface Composites<T extends Tensor> {
   /** Index of the maximum of the last axis, as a float: [..., N] -> [...]; ties go to the lower index. */
   argMax(x: T): T;
   /**
-   * Adds up the rows that share a destination: y[b, k] = sum of x[b, j] over all j with destination[b, j] = k.
-   * destination [B, N] holds whole numbers; rows that are sent to `count` or beyond are dropped.
-   * Each values[i] [B or 1, N, F] -> [B, count, F].
+   * Tokens that share a destination become one. destination [B, N] holds whole numbers; tokens that are sent to `count` or
+   * beyond are dropped. Each of the `count` rows has to be the destination of one token at least.
    */
-  compressTokens(destination: T, count: number, values: readonly T[]): T[];
+  compressTokens(destination: T, count: number, tokens: TokenValues<T>): TokenValues<T> & { readonly size: T };
 }
 
 /** Primitives and composites together: what a program is written against. */

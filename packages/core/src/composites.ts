@@ -146,6 +146,11 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
 
     l2Norm: (x) => ops.sqrt(ops.sum(ops.mul(x, x), lastAxis(x))),
 
+    lpNormalize(x, p) {
+      const length = p === 1 ? ops.sum(x, lastAxis(x)) : composed().l2Norm(x);
+      return ops.div(x, ops.where(ops.greater(length, 0), length, 1));
+    },
+
     activation(x, kind) {
       switch (kind) {
         case "gelu":
@@ -222,11 +227,20 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       return ops.mul(ops.reshape(ops.max(negated, axis), x.shape.slice(0, -1)), -1);
     },
 
-    compressTokens(destination, count, values) {
+    compressTokens(destination, count, { size, averaged, summed }) {
       const [B, N] = destination.shape as [number, number];
-      // M[k, j] = (destination_j = k), y = M x
+      // M[k, j] = (destination_j = k)
       const hits = ops.equal(ops.reshape(destination, [B, 1, N]), ops.constant(rows(count)));
-      return values.map((x) => ops.matMul(ops.cast(hits, x.dtype), x));
+      const weights = size
+        ? ops.mul(ops.cast(hits, size.dtype), ops.reshape(size, [size.shape[0]!, 1, N]))
+        : ops.cast(hits, "float32");
+      const newSize = ops.sum(weights, 2);
+      return {
+        size: newSize,
+        // Divided first: the weights are fewer than what they weigh, and no sum can overflow.
+        averaged: averaged && ops.matMul(ops.cast(ops.div(weights, newSize), averaged.dtype), averaged),
+        summed: summed.map((x) => ops.matMul(ops.cast(hits, x.dtype), x)),
+      };
     },
   };
   return composites;

@@ -21,6 +21,7 @@ export type {
   SlidingWindow,
   Tensor,
   Tensors,
+  TokenValues,
 } from "./backend.js";
 export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from "./composites.js";
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";

@@ -1,6 +1,5 @@
 /** One stage of token reduction: ask the policy for every token's row, and average what meets there. */
 import type { Observation, Ops, Tensor } from "../backend.js";
-import { hostTensor } from "../composites.js";
 import { policies } from "./policies.js";
 import type { ReductionStage } from "./schedule.js";
 import { significance } from "./significance.js";
@@ -35,7 +34,6 @@ export function reductionStage(stage: ReductionStage, heads: number) {
   const { tokensIn: N, tokensOut, protectedTokens } = stage;
   const scoresOf = significance(stage);
   const destinationsOf = policies[stage.policy].destinations(stage, heads);
-  const ones = hostTensor([1, N, 1], () => 1);
 
   const reduce = <T extends Tensor>(ops: Ops<T>, input: StageInput<T>): StageOutput<T> => {
     const { classAttention, keys, source } = input;
@@ -43,21 +41,19 @@ export function reductionStage(stage: ReductionStage, heads: number) {
     const { destination, pools, weights } = destinationsOf(ops, { scores, variance, classAttention, keys });
 
     const compressed = ops.scope("compress", () => {
-      const size = input.size ?? ops.constant(ones);
       // The sum of many tokens overflows half precision.
       const x = input.x && ops.cast(input.x, "float32");
-      const factors = weights ?? input.size;
-      const weighted = x && factors ? ops.mul(x, factors) : x;
-      const [newSize, ...rest] = ops.compressTokens(
-        destination,
-        tokensOut,
-        [size, weighted, source].filter((value) => value !== undefined),
-      );
-      const sum = () => (weights ? rest[0]! : ops.div(rest[0]!, newSize!));
+      const weighted = x && weights && ops.mul(x, weights);
+      const { size, averaged, summed } = ops.compressTokens(destination, tokensOut, {
+        size: input.size,
+        averaged: weighted ? undefined : x,
+        summed: [weighted, source].filter((value) => value !== undefined),
+      });
+      const merged = averaged ?? (weighted && summed[0]);
       return {
-        size: newSize!,
-        x: input.x && ops.cast(sum(), input.x.dtype),
-        source: source && rest[x ? 1 : 0],
+        size,
+        x: merged && ops.cast(merged, input.x!.dtype),
+        source: source && summed.at(-1),
       };
     });
     return {

@@ -4,7 +4,7 @@ import { hostTensor } from "../composites.js";
 import type { ReductionStage } from "./schedule.js";
 
 export interface Matching<T extends Tensor> {
-  /** [B, N], cosine between a candidate and its pick; -2, below any cosine, for tokens that never merge away. */
+  /** [B, N], cosine between a candidate and its pick; below any cosine for tokens that never merge away. */
   readonly similarity: T;
   /** [B, N], the output row of the token that a candidate would merge into. */
   readonly rowOfPick: T;
@@ -31,7 +31,8 @@ export function bipartiteMatching(stage: ReductionStage) {
   const firstB = P + 1 - (P % 2);
   const firstRowOfB = P + candidates - r;
 
-  const inA = hostTensor([N], (j) => (isA(j) ? 1 : 0));
+  // Cosines span 2: behind every candidate and, unlike -Infinity, safe on every GPU.
+  const handicap = hostTensor([N], (j) => (isA(j) ? 0 : -4));
   // Column j of an A token holds 1 for every earlier token: merged . earlier = merged tokens before j.
   const earlier = hostTensor([N, N], (i) => (isA(i % N) && Math.floor(i / N) < i % N ? 1 : 0));
   // The row of each token if nothing of A before it were merged.
@@ -43,13 +44,12 @@ export function bipartiteMatching(stage: ReductionStage) {
   return {
     /** keys [B, N, d], summed over heads, which is as good as their mean: a cosine has no scale. */
     match<T extends Tensor>(ops: Ops<T>, keys: T): Matching<T> {
-      // A key of length 0 is like no other; without the tiny number it would be NaN and spoil every rank.
-      const metric = ops.div(keys, ops.add(ops.l2Norm(keys), 1e-30));
+      // A key of length 0 is like no other.
+      const metric = ops.lpNormalize(keys, 2);
       const cosine = ops.matMul(metric, ops.transpose(ops.slice(metric, 1, firstB, N, 2), [0, 2, 1]));
       const best = ops.reshape(ops.max(cosine, 2), [keys.shape[0]!, N]);
       return {
-        // -2 is below any cosine and, unlike -Infinity, safe on every GPU.
-        similarity: ops.where(ops.greater(ops.constant(inA), 0), best, -2),
+        similarity: ops.add(best, ops.constant(handicap)),
         rowOfPick: ops.add(ops.argMax(cosine), firstRowOfB),
       };
     },

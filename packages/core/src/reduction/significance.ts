@@ -25,8 +25,8 @@ export function significance({ tokensIn: N, protectedTokens }: ReductionStage) {
   ): Significance<T> => {
     // Float32 whatever the model computes in: variances of 1e-5 and below drown in half precision.
     const raw = ops.mul(ops.mul(classAttention, valueNorms), ops.constant(keep));
-    // Values of length 0 make no token significant; without the tiny number every score would be NaN.
-    const scores = ops.div(raw, ops.add(ops.sum(raw, 1), 1e-30));
+    // Values of length 0 make no token significant.
+    const scores = ops.lpNormalize(raw, 1);
     const deviation = ops.sub(scores, ops.constant(mean));
     const variance = ops.div(ops.sum(ops.mul(deviation, deviation), 1), unprotected - 1);
     return { scores, variance };
