@@ -159,7 +159,8 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
       const averages = (x: CpuTensor) => {
         const mean = sums(x, size);
         const C = x.shape[2]!;
-        for (let i = 0; i < mean.data.length; i++) mean.data[i]! /= newSize.data[Math.floor(i / C)]!;
+        for (const [row, weight] of newSize.data.entries())
+          for (let i = row * C; i < (row + 1) * C; i++) mean.data[i]! /= weight;
         return mean;
       };
       return { size: newSize, averaged: averaged && averages(averaged), summed: summed.map((x) => sums(x)) };

@@ -1,4 +1,4 @@
-/** Primitives that record ONNX nodes. What depends on constants alone is computed at once. */
+/** Primitives that record ONNX nodes. Arithmetic, comparisons, casts and new shapes of constants are computed at once. */
 import {
   broadcastShapes,
   type DType,

@@ -95,6 +95,13 @@ function* cases(): Generator<CompositeCase> {
     expected: hostTensor([2, 3], (i) => (i < 3 ? 0 : i / 12)),
     apply: (c, f) => [c.lpNormalize(f.x!, 1)],
   };
+  yield {
+    name: "lpNormalize of NaN, which every element of its row becomes",
+    feeds: { x: hostTensor([2, 3], (i) => (i === 1 ? Number.NaN : 2)) },
+    expected: hostTensor([2, 3], (i) => (i < 3 ? Number.NaN : 1 / Math.sqrt(3))),
+    needsNonFinite: true,
+    apply: (c, f) => [c.lpNormalize(f.x!, 2)],
+  };
   for (const p of [1, 2] as const)
     yield {
       name: `lpNormalize of random rows, p = ${p}`,
@@ -274,9 +281,9 @@ function* cases(): Generator<CompositeCase> {
   };
   yield {
     name: "compressTokens of sizes common to all images",
-    feeds: { destination, size: hostTensor([1, 6, 1], (i) => 2 ** i) },
-    expected: { shape: [2, 3, 1], data: Float32Array.of(1 + 4 + 32, 2, 16, 16 + 32, 8, 1 + 2) },
-    apply: (c, f) => [c.compressTokens(f.destination!, 3, { size: f.size!, summed: [] }).size],
+    feeds: { destination, size: hostTensor([1, 6, 1], (i) => 2 ** i), x: hostTensor([2, 6, 1], (i) => i % 6) },
+    expected: hostTensor([2, 3, 1], (i) => [168 / 37, 1, 4, 224 / 48, 3, 2 / 3][i]!),
+    apply: (c, f) => [c.compressTokens(f.destination!, 3, { size: f.size!, averaged: f.x!, summed: [] }).averaged!],
   };
   yield {
     name: "compressTokens of a value common to all images",

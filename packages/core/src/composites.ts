@@ -148,7 +148,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
 
     lpNormalize(x, p) {
       const length = p === 1 ? ops.sum(x, lastAxis(x)) : composed().l2Norm(x);
-      return ops.div(x, ops.where(ops.greater(length, 0), length, 1));
+      return ops.div(x, ops.where(ops.equal(length, 0), 1, length));
     },
 
     activation(x, kind) {
@@ -237,7 +237,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       const newSize = ops.sum(weights, 2);
       return {
         size: newSize,
-        // Divided first: the weights are fewer than what they weigh, and no sum can overflow.
+        // Divided before they weigh anything: no sum can overflow, and what stands alone stays as it is.
         averaged: averaged && ops.matMul(ops.cast(ops.div(weights, newSize), averaged.dtype), averaged),
         summed: summed.map((x) => ops.matMul(ops.cast(hits, x.dtype), x)),
       };

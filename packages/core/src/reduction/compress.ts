@@ -41,7 +41,7 @@ export function reductionStage(stage: ReductionStage, heads: number) {
     const { destination, pools, weights } = destinationsOf(ops, { scores, variance, classAttention, keys });
 
     const compressed = ops.scope("compress", () => {
-      // The sum of many tokens overflows half precision.
+      // Where sums are divided afterwards, that of many tokens overflows half precision.
       const x = input.x && ops.cast(input.x, "float32");
       const weighted = x && weights && ops.mul(x, weights);
       const { size, averaged, summed } = ops.compressTokens(destination, tokensOut, {
