@@ -10,9 +10,19 @@ export interface SelfCheck {
   readonly reason?: string;
 }
 
-/** The geometry of DeiT-Ti's attention after one stage. */
-const [N, C, heads] = [147, 192, 3];
-const scale = 1 / Math.sqrt(C / heads);
+interface Geometry {
+  readonly tokens: number;
+  readonly channels: number;
+  readonly heads: number;
+}
+
+/** Heads of 64 and of 80 channels, those of ViTs up to large and of huge ones: kernels are chosen by them. */
+const geometries: readonly Geometry[] = [
+  { tokens: 147, channels: 128, heads: 2 },
+  { tokens: 33, channels: 160, heads: 2 },
+];
+
+const scaleOf = ({ channels, heads }: Geometry): number => 1 / Math.sqrt(channels / heads);
 
 /** From -1/2 to 1/2 without a pattern: waves could be in step with those of the tokens. */
 function noise(at: number): number {
@@ -20,43 +30,62 @@ function noise(at: number): number {
   return x - Math.floor(x) - 0.5;
 }
 
-/** Weights that give queries, keys and values of the size of the tokens. */
-const projections = Object.fromEntries(
-  ["query", "key", "value"].map((name, i) => [
-    name,
-    hostTensor([C, C], (at) => noise(at + i * C * C) * Math.sqrt(12 / C)),
-  ]),
-);
+/** Weights [C, C] that give queries, keys and values of the size of the tokens. */
+const projectionsFor = (C: number) =>
+  Object.fromEntries(
+    ["query", "key", "value"].map((name, i) => [
+      name,
+      hostTensor([C, C], (at) => noise(at + i * C * C) * Math.sqrt(12 / C)),
+    ]),
+  );
 
-/** Operators take different paths with and without sizes. */
-const attention: Program = (ops, _params, { q, k, v, logSize }) => ({
-  plain: ops.attention(q!, k!, v!, { heads, scale }),
-  sized: ops.attention(q!, k!, v!, { heads, scale, logSize: logSize! }),
-});
+/** Operators take different paths with and without sizes, and where one token attends alone, as in the last block. */
+const attention =
+  (geometry: Geometry): Program =>
+  (ops, _params, { q, k, v, logSize }) => {
+    const plain = { heads: geometry.heads, scale: scaleOf(geometry) };
+    const sized = { ...plain, logSize: logSize! };
+    const first = ops.slice(q!, 1, 0, 1);
+    return {
+      plain: ops.attention(q!, k!, v!, plain),
+      sized: ops.attention(q!, k!, v!, sized),
+      plainFirst: ops.attention(first, k!, v!, plain),
+      sizedFirst: ops.attention(first, k!, v!, sized),
+    };
+  };
 
 /** The same where an operator projects as well, and what a reduction looks at. */
-const selfAttention: Program = (ops, { query, key, value }, { q, v, logSize }) => {
-  const weights = { query: { weight: query! }, key: { weight: key! }, value: { weight: value! } };
-  const sized = ops.selfAttention(q!, weights, { heads, scale, logSize: logSize!, observe: true });
-  return { plain: ops.selfAttention(v!, weights, { heads, scale }).mixed, sized: sized.mixed, ...sized.observed! };
-};
+const selfAttention =
+  (geometry: Geometry): Program =>
+  (ops, { query, key, value }, { q, v, logSize }) => {
+    const weights = { query: { weight: query! }, key: { weight: key! }, value: { weight: value! } };
+    const options = { heads: geometry.heads, scale: scaleOf(geometry) };
+    const sized = ops.selfAttention(q!, weights, { ...options, logSize: logSize!, observe: true });
+    return { plain: ops.selfAttention(v!, weights, options).mixed, sized: sized.mixed, ...sized.observed! };
+  };
 
-/** Outputs of `program` for one image of 147 tokens. */
-async function probe(backend: Pick<Backend, "compile">, program: Program): Promise<readonly Float32Array[]> {
+/** Outputs of `program` for one image, and for two: operators take different paths there too. */
+async function probe(
+  backend: Pick<Backend, "compile">,
+  program: Program,
+  { tokens: N, channels: C }: Geometry,
+): Promise<readonly Float32Array[]> {
   const inputs = { q: [-1, N, C], k: [-1, N, C], v: [-1, N, C], logSize: [-1, N] };
-  const executable = await backend.compile(program, { params: projections, inputs });
+  const executable = await backend.compile(program, { params: projectionsFor(C), inputs });
+  const found: Float32Array[] = [];
   try {
-    // Waves of different lengths: logits from about -10 to 10, so that attention is far from uniform.
-    const wave = (step: number) => hostTensor([1, N, C], (i) => 1.5 * Math.sin(step * i + (i % C)));
-    const outputs = await executable.run({
-      q: wave(0.37),
-      k: wave(0.41),
-      v: wave(0.73),
-      logSize: hostTensor([1, N], (i) => Math.log(1 + (i % 4))),
-    });
-    return Object.keys(outputs)
-      .sort()
-      .map((name) => outputs[name]!.data);
+    for (const batch of [1, 2]) {
+      // Waves of different lengths: logits from about -5 to 5, so that attention is far from uniform.
+      const wave = (step: number) => hostTensor([batch, N, C], (i) => Math.sin(step * i + (i % C)));
+      const outputs = await executable.run({
+        q: wave(0.37),
+        k: wave(0.41),
+        v: wave(0.73),
+        logSize: hostTensor([batch, N], (i) => Math.log(1 + (i % 4))),
+      });
+      for (const name of Object.keys(outputs).sort()) found.push(outputs[name]!.data);
+    }
+    return found;
   } finally {
     await executable.dispose();
   }
@@ -73,8 +102,12 @@ export async function compareAttention(
   projected = false,
 ): Promise<SelfCheck> {
   const programs = projected ? [attention, selfAttention] : [attention];
-  const outputsOf = async (backend: Pick<Backend, "compile">) =>
-    (await Promise.all(programs.map((program) => probe(backend, program)))).flat();
+  const outputsOf = async (backend: Pick<Backend, "compile">) => {
+    const outputs: Float32Array[] = [];
+    for (const geometry of geometries)
+      for (const program of programs) outputs.push(...(await probe(backend, program(geometry), geometry)));
+    return outputs;
+  };
   const expected = await outputsOf(reference);
   try {
     const found = await outputsOf(tested);
