@@ -117,7 +117,7 @@ export async function openBackend(options: OnnxBackendOptions, loadRuntime: Load
   const runtime = options.ort ?? (await loadRuntime(device));
   const threads = settleThreads(runtime, device, options);
   const sessionOptions = { ...threads.sessionOptions, ...options.sessionOptions };
-  if (device === "webgpu" && !isNode) await checkAdapter(dtype);
+  if (device === "webgpu" && !isNode) await checkAdapter(dtype, sessionOptions);
   const captures: CaptureCheck[] = [];
   const executables = new Set<Executable>();
   let disposed = false;

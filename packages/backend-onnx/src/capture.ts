@@ -13,7 +13,14 @@ import {
 import type { InferenceSession } from "onnxruntime-common";
 import { gpuDevice } from "./gpu.js";
 import { relativeDifference, type SelfCheck } from "./self-check.js";
-import { createSession, guardRuns, openSession, readOutputs, type SessionRequest } from "./session.js";
+import {
+  createSession,
+  guardRuns,
+  openSession,
+  readOutputs,
+  releasedOnFailure,
+  type SessionRequest,
+} from "./session.js";
 import { batchDimension } from "./trace.js";
 
 /**
@@ -146,17 +153,18 @@ async function captureSession(
   const { runtime, sessionOptions } = request;
   const inputs = fixed(request.inputs, batch);
   const session = await createSession({ ...request, sessionOptions: captureOptions(sessionOptions, batch) });
-  const guarded = await guardRuns(request);
-  const gpu = await gpuDevice(runtime, sessionOptions);
-  if (!gpu || !runtime.Tensor.fromGpuBuffer) {
-    await session.release();
-    throw new PptError("BACKEND_UNAVAILABLE", "the runtime shows no WebGPU device to bind buffers of");
-  }
-  const bound = session.inputNames.map((name) => {
-    const dims = inputs[name]!;
-    // Kernels read four values at a time.
-    const buffer = gpu.createBuffer({ size: Math.ceil(sizeOf(dims) / 4) * 16, usage: storageToWrite });
-    return { name, buffer, tensor: runtime.Tensor.fromGpuBuffer!(buffer, { dataType: "float32", dims }) };
+  const { guarded, gpu, bound } = await releasedOnFailure(session, async () => {
+    const guarded = await guardRuns(request);
+    const gpu = await gpuDevice(runtime, sessionOptions);
+    if (!gpu || !runtime.Tensor.fromGpuBuffer)
+      throw new PptError("BACKEND_UNAVAILABLE", "the runtime shows no WebGPU device to bind buffers of");
+    const bound = session.inputNames.map((name) => {
+      const dims = inputs[name]!;
+      // Kernels read four values at a time.
+      const buffer = gpu.createBuffer({ size: Math.ceil(sizeOf(dims) / 4) * 16, usage: storageToWrite });
+      return { name, buffer, tensor: runtime.Tensor.fromGpuBuffer!(buffer, { dataType: "float32", dims }) };
+    });
+    return { guarded, gpu, bound };
   });
   const fed = Object.fromEntries(bound.map(({ name, tensor }) => [name, tensor]));
 

@@ -16,30 +16,45 @@ export interface GpuDevice {
   createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer;
 }
 
-interface GpuAdapter {
+interface WithFeatures {
   readonly features: { has(name: string): boolean };
 }
 
-/** @throws PptError BACKEND_UNAVAILABLE without an adapter, UNSUPPORTED_DTYPE where it cannot compute in `dtype`. */
-export async function checkAdapter(dtype: "fp32" | "fp16"): Promise<void> {
-  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<GpuAdapter | null> } };
-  const adapter = await gpu?.requestAdapter();
+/** The device that the caller opened for these sessions. */
+const givenDevice = ({ executionProviders = [] }: InferenceSession.SessionOptions): unknown =>
+  executionProviders
+    .map((one) => (typeof one === "object" && "device" in one ? one.device : undefined))
+    .find((device) => device !== undefined);
+
+/**
+ * Of the caller's device, or of the adapter that a runtime would take its own from.
+ * @throws PptError BACKEND_UNAVAILABLE without an adapter, UNSUPPORTED_DTYPE where it cannot compute in `dtype`.
+ */
+export async function checkAdapter(
+  dtype: "fp32" | "fp16",
+  sessionOptions: InferenceSession.SessionOptions,
+): Promise<void> {
+  const given = givenDevice(sessionOptions) as WithFeatures | undefined;
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<WithFeatures | null> } };
+  const adapter = given ?? (await gpu?.requestAdapter());
   if (!adapter)
     throw new PptError(
       "BACKEND_UNAVAILABLE",
       `device 'webgpu': ${gpu ? "the browser has no adapter for this machine's GPU" : "this page has no WebGPU (it needs https or localhost)"}: pass device 'wasm'`,
     );
   if (dtype === "fp16" && !adapter.features.has("shader-f16"))
-    throw new PptError("UNSUPPORTED_DTYPE", "device 'webgpu': the adapter has no 'shader-f16': pass dtype 'fp32'");
+    throw new PptError(
+      "UNSUPPORTED_DTYPE",
+      given
+        ? "device 'webgpu': the GPUDevice in sessionOptions has no 'shader-f16': request it with that feature, or pass dtype 'fp32'"
+        : "device 'webgpu': the adapter has no 'shader-f16': pass dtype 'fp32'",
+    );
 }
 
 /** The device that sessions run on: the caller's, or the runtime's own. Undefined where a runtime does not show it. */
 export async function gpuDevice(
   runtime: OnnxRuntime,
-  { executionProviders = [] }: InferenceSession.SessionOptions,
+  sessionOptions: InferenceSession.SessionOptions,
 ): Promise<GpuDevice | undefined> {
-  const given = executionProviders.find((one) => typeof one === "object" && "device" in one && one.device);
-  return ((given as { device?: unknown } | undefined)?.device ?? (await runtime.env?.webgpu?.device)) as
-    | GpuDevice
-    | undefined;
+  return (givenDevice(sessionOptions) ?? (await runtime.env?.webgpu?.device)) as GpuDevice | undefined;
 }

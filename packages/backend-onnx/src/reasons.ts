@@ -33,16 +33,23 @@ const known: readonly { code: PptErrorCode; said: RegExp; what: string; advice: 
     // could not be allocated; wasm counts bytes in 32 bits.
     said: /failed to allocate|bad_alloc|out.?of.?memory|allocation (size too large|failed)|tensor shape is too large|integer overflow|exceeds the max buffer size|Too many storage buffers|\[Invalid Buffer|Invalid typed array length/i,
     what: "out of memory",
-    advice: "run fewer images at once, or pass dtype 'fp16' where the device has it",
+    advice: "pass dtype 'fp16' where the device has it",
   },
 ];
 
-/** An error of `doing` ("run", "opening the model") on a device, named by what is known of the reason. */
-export function runtimeError(doing: string, device: OnnxDevice, cause: unknown, otherwise: string): PptError {
+/** An error of `doing` on a device, named by what is known of the reason. */
+export function runtimeError(
+  doing: "run" | "opening the model",
+  device: OnnxDevice,
+  cause: unknown,
+  otherwise: string,
+): PptError {
   if (isPptError(cause)) return cause;
   const reason = shortReason(cause);
   // The shortened reason may have lost the word that tells.
   const found = known.find(({ said }) => said.test(cause instanceof Error ? cause.message : String(cause)));
   const { code, what, advice } = found ?? { code: "BACKEND_UNAVAILABLE", what: "failed", advice: otherwise };
-  return new PptError(code, `${doing} on device '${device}': ${what} (${reason}): ${advice}`, { cause });
+  const smaller = doing === "run" ? "run fewer images at once" : "dispose other models, take a smaller one";
+  const toDo = code === "OUT_OF_MEMORY" ? `${smaller}, or ${advice}` : advice;
+  return new PptError(code, `${doing} on device '${device}': ${what} (${reason}): ${toDo}`, { cause });
 }

@@ -69,6 +69,16 @@ function restBetweenRuns(entries: InferenceSession.SessionOptions["extra"]): Rec
   return { ...entries, session: { force_spinning_stop: "1", ...(typeof session === "object" && session) } };
 }
 
+/** What `prepare` gives. Nobody else can release the session when it fails. */
+export async function releasedOnFailure<R>(session: InferenceSession, prepare: () => Promise<R>): Promise<R> {
+  try {
+    return await prepare();
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
+}
+
 /**
  * An executable over one session. Outputs are read back in `run`, and their device memory is released there.
  * Its runs throw PptError OUT_OF_MEMORY, after which smaller ones work, and DEVICE_LOST, after which none does.
@@ -76,7 +86,7 @@ function restBetweenRuns(entries: InferenceSession.SessionOptions["extra"]): Rec
 export async function openSession(request: SessionRequest): Promise<Executable> {
   const { runtime, inputs } = request;
   const session = await createSession(request);
-  const guarded = await guardRuns(request);
+  const guarded = await releasedOnFailure(session, () => guardRuns(request));
   return makeExecutable({
     inputs,
     run: (feeds) =>
@@ -127,10 +137,12 @@ export async function guardRuns({
 export async function readOutputs(outputs: InferenceSession.OnnxValueMapType): Promise<Tensors<HostTensor>> {
   const read = Object.entries(outputs).map(async ([name, value]): Promise<[string, HostTensor]> => {
     const tensor = value as Tensor;
-    const data = await tensor.getData(true);
-    const host = { shape: [...tensor.dims], data: data as Float32Array };
-    tensor.dispose();
-    return [name, host];
+    try {
+      const data = await tensor.getData(true);
+      return [name, { shape: [...tensor.dims], data: data as Float32Array }];
+    } finally {
+      tensor.dispose();
+    }
   });
   return Object.fromEntries(await Promise.all(read));
 }

@@ -110,7 +110,13 @@ export async function loadModel<Input, Fetched>(
       reduction,
       outputs: { ...outputs, ...(trace && { source: "stages", scores: true }) },
     });
-    const verification = options.verify ? await verifyCheckpoint(model, backend, checkpoint, reduction) : undefined;
+    // The caller's own backend would keep a model that nobody can dispose.
+    const verification = options.verify
+      ? await verifyCheckpoint(model, backend, checkpoint, reduction).catch(async (error: unknown) => {
+          await model.dispose();
+          throw error;
+        })
+      : undefined;
     options.progress_callback?.({ status: "ready", task, model: checkpoint.name });
     return {
       model,
