@@ -1,9 +1,11 @@
 /** `ppt-vit info` as its users call it: the cost of the paper's models, from their configuration alone. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { encodeModel } from "../packages/backend-onnx/src/proto.js";
 import { root, run } from "../scripts/workspace.mjs";
+import { runUnprivileged, whyNotUnprivileged } from "./unprivileged.js";
 
 const main = join(root, "packages/cli/dist/main.js");
 let folder: string;
@@ -68,4 +70,65 @@ test("a DINOv2 costs what it costs at the size of its preprocessing", async () =
   const report = await info(dinov2, { "preprocessor_config.json": { do_center_crop: true, crop_size: size } });
   expect(report.geometry).toMatchObject({ imageSize: [224, 224], tokens: 257 });
   expect(report.labels).toEqual([]);
+});
+
+describe("a file that cannot be told about is named, with what to do", () => {
+  let broken: string;
+  let file: string;
+  beforeAll(() => {
+    chmodSync(folder, 0o755);
+    broken = join(folder, "broken");
+    file = join(broken, "model.onnx");
+  });
+  beforeEach(() => mkdirSync(broken));
+  afterEach(() => rmSync(broken, { recursive: true }));
+
+  async function refused(): Promise<string> {
+    const { code, stdout, output } = await run(process.execPath, [main, "info", broken], {});
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    return output;
+  }
+
+  test.each([
+    ["{", "not valid JSON: "],
+    ["{}", "version must be 1"],
+    ['{"version":2}', "version 2 is unknown"],
+    ['{"version":1,"reduction":null,"gmacs":{"unreduced":1,"reduced":1}}', "tokens must be"],
+  ])("a record of %s", async (value, says) => {
+    const graph = { name: "graph", node: [], initializer: [], input: [], output: [] };
+    const opsetImport = [{ domain: "", version: 18 }];
+    const metadataProps = [{ key: "ppt_vit", value }];
+    writeFileSync(file, encodeModel({ irVersion: 8, producerName: "test", opsetImport, graph, metadataProps }));
+    const output = await refused();
+    expect(output).toContain(`${file}: metadata 'ppt_vit': ${says}`);
+    expect(output).toMatch(/: export the model again \[INVALID_INPUT\]$/m);
+  });
+
+  test("more than 2 GiB", async () => {
+    writeFileSync(file, "");
+    truncateSync(file, 2 ** 31);
+    expect(await refused()).toContain(`${file}: cannot be read (its 2.0 GiB are more than the 2 GiB`);
+  });
+
+  test.skipIf(process.platform === "win32")("a link to a folder", async () => {
+    symlinkSync(broken, file);
+    expect(await refused()).toContain(`${file}: cannot be read (it is no file) [NOT_FOUND]`);
+  });
+
+  test.skipIf(process.platform === "win32")("a link to nothing", async () => {
+    symlinkSync(join(broken, "nothing"), file);
+    expect(await refused()).toContain(`${file}: cannot be read (ENOENT) [NOT_FOUND]`);
+  });
+
+  test("no permission", ({ skip }) => {
+    const reason = whyNotUnprivileged();
+    skip(reason !== undefined, reason);
+    for (const name of ["model.onnx", "config.json"]) {
+      writeFileSync(join(broken, name), "{}", { mode: 0o000 });
+      const { code, stderr } = runUnprivileged(["info", broken], folder);
+      expect(stderr).toContain(`${join(broken, name)}: cannot be read (EACCES) [NOT_FOUND]`);
+      expect(code).toBe(2);
+      rmSync(join(broken, name));
+    }
+  });
 });

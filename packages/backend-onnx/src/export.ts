@@ -2,13 +2,14 @@
 import {
   modelCost,
   PptError,
+  parseReduction,
   prepareVisionProgram,
   type ReductionConfig,
   type Shape,
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
-import { decodeModel, elementTypes } from "./proto.js";
+import { decodeModel, elementTypes, type ModelProto } from "./proto.js";
 import { traceProgram } from "./trace.js";
 
 export interface OnnxExportOptions {
@@ -76,7 +77,8 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     );
   const metadata: ExportMetadata = {
     version: 1,
-    reduction: reduction ?? null,
+    // As JSON can hold it: an infinite threshold becomes 'pool'.
+    reduction: reduction ? parseReduction(reduction) : null,
     tokens: [modelCost(config).blocks[0]!.attentionTokens, ...plan.stages.map((stage) => stage.tokensOut)],
     gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
   };
@@ -115,29 +117,68 @@ export interface OnnxSummary {
 
 const isStandard = (domain: string) => domain === "" || domain === "ai.onnx";
 
-/** @throws PptError INVALID_INPUT where the bytes are no ONNX model. */
+/** @throws PptError INVALID_INPUT where the bytes are no ONNX model, or what an export recorded in it has been changed. */
 export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
+  const { graph, opsetImport, metadataProps } = decoded(bytes);
+  const { node: nodes, initializer: weights, input: inputs, output: outputs } = graph;
+  const recorded = metadataProps.find(({ key }) => key === metadataKey)?.value;
+  return {
+    dtype: weights.some(({ dataType }) => dataType === elementTypes.float16) ? "float16" : "float32",
+    nodes: nodes.length,
+    inputs: inputs.map(({ name }) => name),
+    outputs: outputs.map(({ name }) => name),
+    operatorSets: Object.fromEntries(
+      opsetImport.map(({ domain, version }) => [isStandard(domain) ? "ai.onnx" : domain, version]),
+    ),
+    nonStandard: [
+      ...new Set(nodes.filter(({ domain }) => !isStandard(domain)).map(({ domain, opType }) => `${domain}.${opType}`)),
+    ].sort(),
+    ...(recorded !== undefined && { export: parseMetadata(recorded) }),
+  };
+}
+
+function decoded(bytes: Uint8Array): ModelProto {
   try {
-    const { graph, opsetImport, metadataProps } = decodeModel(bytes);
-    const { node: nodes, initializer: weights, input: inputs, output: outputs } = graph;
-    const recorded = metadataProps.find(({ key }) => key === metadataKey)?.value;
-    return {
-      dtype: weights.some(({ dataType }) => dataType === elementTypes.float16) ? "float16" : "float32",
-      nodes: nodes.length,
-      inputs: inputs.map(({ name }) => name),
-      outputs: outputs.map(({ name }) => name),
-      operatorSets: Object.fromEntries(
-        opsetImport.map(({ domain, version }) => [isStandard(domain) ? "ai.onnx" : domain, version]),
-      ),
-      nonStandard: [
-        ...new Set(
-          nodes.filter(({ domain }) => !isStandard(domain)).map(({ domain, opType }) => `${domain}.${opType}`),
-        ),
-      ].sort(),
-      ...(recorded !== undefined && { export: JSON.parse(recorded) as ExportMetadata }),
-    };
+    return decodeModel(bytes);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new PptError("INVALID_INPUT", `not an ONNX model (${reason})`, { cause });
+    throw new PptError("INVALID_INPUT", `not an ONNX model (${reasonOf(cause)})`, { cause });
   }
 }
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+/** What an export recorded: anybody may have changed the file since. @throws PptError INVALID_INPUT */
+function parseMetadata(text: string): ExportMetadata {
+  const invalid = (what: string, cause?: unknown): never => {
+    throw new PptError("INVALID_INPUT", `metadata '${metadataKey}': ${what}: export the model again`, { cause });
+  };
+  const reading = <R>(read: () => R, what = ""): R => {
+    try {
+      return read();
+    } catch (cause) {
+      return invalid(what + reasonOf(cause), cause);
+    }
+  };
+  const json: unknown = reading(() => JSON.parse(text), "not valid JSON: ");
+  if (!isObject(json)) return invalid("expected an object with version, reduction, tokens and gmacs");
+  const { version, reduction, tokens, gmacs } = json;
+  if (version !== 1)
+    return invalid(
+      typeof version === "number" ? `version ${version} is unknown, this ppt-vit knows 1` : "version must be 1",
+    );
+  if (!Array.isArray(tokens) || tokens.length === 0 || !tokens.every((count) => Number.isInteger(count) && count > 0))
+    return invalid("tokens must be an array of counts of at least 1");
+  if (!isObject(gmacs) || !isAmount(gmacs.unreduced) || !isAmount(gmacs.reduced))
+    return invalid("gmacs must be { unreduced, reduced }, numbers of at least 0");
+  return {
+    version,
+    reduction: reduction === null ? null : reading(() => parseReduction(reduction)),
+    tokens,
+    gmacs: { unreduced: gmacs.unreduced, reduced: gmacs.reduced },
+  };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isAmount = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;

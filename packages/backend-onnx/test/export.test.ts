@@ -11,6 +11,7 @@ import {
 } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { decodeModel, encodeModel } from "../src/proto.js";
 
 const config = tinyConfig;
 const weights = weightsFrom(randomWeights(config, 1));
@@ -141,4 +142,54 @@ describe("inspectOnnx", () => {
       expect(() => inspectOnnx(bytes)).toThrow(expect.objectContaining({ code: "INVALID_INPUT" }));
     },
   );
+
+  it("tells what was recorded in the form that JSON can hold", () => {
+    const { bytes, metadata } = exportOnnx({ config, weights, reduction: { ...reduction, threshold: Infinity } });
+    expect(metadata.reduction).toEqual({ ...reduction, threshold: "pool" });
+    expect(inspectOnnx(bytes).export).toEqual(metadata);
+  });
+
+  const recorded = {
+    version: 1,
+    reduction: null,
+    tokens: [16, 13],
+    gmacs: { unreduced: 0.5, reduced: 0.25 },
+  };
+
+  /** An exported file with something else where it records what it is. */
+  function withRecord(text: string): Uint8Array {
+    const model = decodeModel(exportOnnx({ config, weights }).bytes);
+    return encodeModel({ ...model, metadataProps: [{ key: "ppt_vit", value: text }] });
+  }
+
+  it("takes fields that later versions may add", () => {
+    const text = JSON.stringify({ ...recorded, madeBy: "somebody" });
+    expect(inspectOnnx(withRecord(text)).export).toEqual(recorded);
+  });
+
+  it.each([
+    ["{", "not valid JSON"],
+    ["[]", "expected an object"],
+    ["null", "expected an object"],
+    ["{}", "version must be 1"],
+    [{ version: "1" }, "version must be 1"],
+    [{ version: 2 }, "version 2 is unknown, this ppt-vit knows 1"],
+    [{ tokens: undefined }, "tokens must be"],
+    [{ tokens: [] }, "tokens must be"],
+    [{ tokens: "16" }, "tokens must be"],
+    [{ tokens: [16, 1.5] }, "tokens must be"],
+    [{ gmacs: undefined }, "gmacs must be"],
+    [{ gmacs: { unreduced: 1 } }, "gmacs must be"],
+    [{ gmacs: { unreduced: 1, reduced: "1" } }, "gmacs must be"],
+    [{ reduction: undefined }, "reduction: expected an object"],
+    [{ reduction: { layers: "3" } }, "reduction: layers must be"],
+  ])("refuses a record of %j, and says what to do", (change, says) => {
+    const text = typeof change === "string" ? change : JSON.stringify({ ...recorded, ...change });
+    expect(() => inspectOnnx(withRecord(text))).toThrow(
+      expect.objectContaining({
+        code: "INVALID_INPUT",
+        message: expect.stringMatching(new RegExp(`^metadata 'ppt_vit': ${says}.*: export the model again$`)),
+      }),
+    );
+  });
 });

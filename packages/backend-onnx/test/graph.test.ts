@@ -1,4 +1,7 @@
-/** What ONNX Runtime's optimiser makes of a graph in standard operators: it looks for patterns, and they must be whole. */
+/**
+ * What the traced graph promises its readers, and what ONNX Runtime's optimiser makes of it: it looks for patterns, and
+ * they must be whole.
+ */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +9,7 @@ import { createOnnxBackend, exportOnnx, traceProgram } from "@ppt-vit/backend-on
 import { tinyConfig } from "@ppt-vit/conformance";
 import { hostTensor, type Program, prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decodeModel } from "../src/proto.js";
 
 const weights = weightsFrom(randomWeights(tinyConfig, 1));
@@ -31,7 +34,81 @@ async function optimised(bytes: Uint8Array): Promise<Map<string, number>> {
   }
 }
 
-test("CPUs get operators that project, and sort", () => {
+describe("the traced graph", () => {
+  const matrix = hostTensor([4, 4], (i) => Math.sin(i));
+
+  /** Nodes and initializers of a program of one parameter `w` and one input `x` [B,4]. */
+  function graphOf(program: Program) {
+    const { bytes } = traceProgram(program, {
+      params: { w: matrix },
+      inputs: { x: [-1, 4] },
+      fusion: { contrib: false, attention: false },
+    });
+    const { node, initializer } = decodeModel(bytes).graph;
+    return { operators: node.map(({ opType }) => opType), nodes: node, initializers: initializer };
+  }
+
+  test("one weight used twice lies in it once", () => {
+    const { operators, nodes, initializers } = graphOf((ops, { w }, { x }) => ({
+      y: ops.linear(ops.exp(ops.linear(x!, w!)), w!),
+    }));
+    expect(operators).toEqual(["Gemm", "Exp", "Gemm", "Identity"]);
+    expect(initializers).toHaveLength(1);
+    expect([nodes[0]!.input[1], nodes[2]!.input[1]]).toEqual([initializers[0]!.name, initializers[0]!.name]);
+  });
+
+  test("equal constants lie in it once, wherever they come from", () => {
+    const { initializers } = graphOf((ops, { w }, { x }) => ({
+      y: ops.add(ops.mul(x!, ops.constant(hostTensor([4], () => 2))), ops.constant(hostTensor([4], () => 2))),
+      z: ops.matMul(ops.matMul(x!, w!), ops.constant({ shape: [4, 4], data: matrix.data.slice() })),
+    }));
+    expect(initializers.map(({ dims }) => dims)).toEqual([[4], [4, 4]]);
+  });
+
+  test("what depends on constants alone leaves no node", () => {
+    const { operators, initializers } = graphOf((ops, { w }, { x }) => {
+      const folded = ops.mul(ops.add(ops.transpose(w!, [1, 0]), ops.reshape(w!, [4, 4])), 2);
+      return { y: ops.matMul(x!, ops.sub(folded, ops.cast(ops.greater(w!, 0), "float32"))) };
+    });
+    expect(operators).toEqual(["MatMul", "Identity"]);
+    expect(initializers).toHaveLength(1);
+    const at = (row: number, column: number) => matrix.data[4 * row + column]!;
+    const expected = Float32Array.from({ length: 16 }, (_, i) => {
+      const [row, column] = [Math.floor(i / 4), i % 4];
+      return 2 * (at(column, row) + at(row, column)) - (at(row, column) > 0 ? 1 : 0);
+    });
+    const { rawData } = initializers[0] as { rawData: Uint8Array };
+    const folded = new Float32Array(Uint8Array.from(rawData).buffer);
+    expect(Math.max(...folded.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(1e-6);
+  });
+
+  test("the same expression twice is one node", () => {
+    const { operators } = graphOf((ops, { w }, { x }) => {
+      const expression = () => ops.sqrt(ops.sum(ops.exp(ops.matMul(x!, w!)), 1));
+      return { y: ops.scope("one", expression), z: ops.add(ops.scope("other", expression), 1) };
+    });
+    expect(operators.filter((operator) => operator !== "Identity").sort()).toEqual(
+      ["MatMul", "Exp", "ReduceSum", "Sqrt", "Add"].sort(),
+    );
+  });
+
+  test("names tell block and step, each once", () => {
+    const layers = [0, 1];
+    const prepared = prepareVisionProgram({ config: tinyConfig, weights, reduction: { ...reduction, layers } });
+    const { bytes } = traceProgram(prepared.program, { ...prepared, fusion: { contrib: true, attention: false } });
+    const names = decodeModel(bytes).graph.node.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (let block = 0; block < tinyConfig.layers; block++) {
+      const own = names.filter((name) => name.startsWith(`blocks.${block}/`));
+      expect(own).toContain(`blocks.${block}/attention/Softmax`);
+      const steps = own.map((name) => /\/ppt\/(\w+)\/\w+$/.exec(name)?.[1]).filter((step) => step !== undefined);
+      const expected = layers.includes(block) ? ["significance", "match", "rank", "pool", "compress"] : [];
+      expect([...new Set(steps)]).toEqual(expected);
+    }
+  });
+});
+
+test("CPUs get operators that project, sort and normalise", () => {
   const { program, params, inputs } = prepareVisionProgram({ config: tinyConfig, weights, reduction });
   const fusion = { contrib: true, attention: true, projectedAttention: true, forCpu: true };
   const { bytes } = traceProgram(program, { params, inputs, fusion });

@@ -1,6 +1,6 @@
 /** `ppt-vit export`: a checkpoint with its token reduction as ONNX files that need nothing of this project. */
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
 import { PptError, type VisionModelConfig } from "@ppt-vit/core";
 import { checkpointFolder, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
@@ -33,17 +33,14 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
     throw new PptError("INVALID_OPTION", "--with-source-map shows what the reduction did: leave out --no-ppt");
   const loading = loadOptions(flags.model, flags);
   const source = await checkpointFolder(flags.model, loading);
-  const written = await fillFolder(flags.out, flags, async (folder) => {
+  const written = await fillFolder(flags.out, flags, async (put) => {
     const checkpoint = await readCheckpoint(flags.model, loading);
     const { config, preprocessing, weights } = checkpoint;
     const { exportOnnx } = await import("@ppt-vit/backend-onnx");
     const reduction = resolveReduction(checkpoint, reductionOf(flags));
     const files: Written[] = [];
     const write = async (file: string, content: string | Uint8Array, model?: OnnxExport) => {
-      const path = join(folder, file);
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, content);
-      files.push({ file, bytes: (await stat(path)).size, ...(model && { model }) });
+      files.push({ file, bytes: await put(file, content), ...(model && { model }) });
     };
     /** The checkpoint's own file as it is, unless others would not understand it. */
     const writeSettings = async (
@@ -51,10 +48,7 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
       isKnown: (json: Record<string, unknown>) => boolean,
       make: () => object,
     ) => {
-      const original = await readFile(join(source, file)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return undefined;
-        throw error;
-      });
+      const original = await readIfThere(join(source, file));
       const known = original !== undefined && isKnown(JSON.parse(original.toString()));
       await write(file, known ? original : `${JSON.stringify(make(), null, 2)}\n`);
     };
@@ -95,6 +89,13 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
   });
   process.stdout.write(`${summary(flags.out, written)}\n`);
 }
+
+/** @throws PptError NOT_FOUND where it is there and cannot be read */
+const readIfThere = (path: string): Promise<Buffer | undefined> =>
+  readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return undefined;
+    throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
+  });
 
 /** Families that transformers.js knows; those of timm and of the paper it runs as a ViT, which the graph need not be. */
 const isHuggingFace = (type: unknown): boolean =>

@@ -66,9 +66,9 @@ export async function infoCommand(
 
 async function inspect(source: string, folder: string): Promise<Report> {
   const files = await filesIn(folder);
-  const onnx = await Promise.all(
-    files.filter((file) => file.endsWith(".onnx")).map((file) => inspectFile(folder, file)),
-  );
+  const onnx: OnnxFile[] = [];
+  // One after the other: each may be gigabytes.
+  for (const file of files.filter((file) => file.endsWith(".onnx"))) onnx.push(await inspectFile(folder, file));
   const config = files.includes("config.json") ? await readJson(folder, "config.json") : undefined;
   if (config === undefined && onnx.length === 0)
     throw new PptError("NOT_FOUND", `${folder}: neither a config.json nor an .onnx file: this is no model folder`);
@@ -97,9 +97,9 @@ async function filesIn(folder: string, levels = 2): Promise<string[]> {
 async function inspectFile(folder: string, file: string): Promise<OnnxFile> {
   const path = join(folder, file);
   const { inspectOnnx } = await import("@ppt-vit/backend-onnx");
-  const { size: bytes } = await stat(path);
+  const content = await readWhole(path);
   try {
-    return { file, bytes, ...inspectOnnx(await readFile(path)) };
+    return { file, bytes: content.length, ...inspectOnnx(content) };
   } catch (error) {
     throw isPptError(error) ? new PptError(error.code, `${path}: ${error.message}`, { cause: error }) : error;
   }
@@ -172,9 +172,31 @@ function parameterCount(config: VisionModelConfig): number {
     .reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
 }
 
-async function readJson(folder: string, file: string): Promise<unknown> {
+/** An ONNX file ends here, as every protocol buffer does; Node reads no more at once either. */
+const mostBytes = 2 ** 31 - 1;
+
+/** @throws PptError NOT_FOUND where it is no file or cannot be read */
+async function readWhole(path: string): Promise<Uint8Array> {
+  const fail = (why: unknown, cause?: unknown): never => {
+    throw new PptError("NOT_FOUND", `${path}: cannot be read (${why})`, { cause });
+  };
   try {
-    return JSON.parse(await readFile(join(folder, file), "utf8"));
+    const found = await stat(path);
+    // Reading a pipe would wait for its writer.
+    if (!found.isFile()) fail("it is no file");
+    if (found.size > mostBytes)
+      fail(`its ${(found.size / 2 ** 30).toFixed(1)} GiB are more than the 2 GiB that such a file can have`);
+    return await readFile(path);
+  } catch (cause) {
+    if (isPptError(cause)) throw cause;
+    return fail(cause instanceof Error && "code" in cause ? cause.code : cause, cause);
+  }
+}
+
+async function readJson(folder: string, file: string): Promise<unknown> {
+  const content = await readWhole(join(folder, file));
+  try {
+    return JSON.parse(new TextDecoder().decode(content));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PptError("INVALID_CONFIG", `${join(folder, file)}: ${reason}`, { cause });

@@ -1,0 +1,24 @@
+/** `ppt-vit` as somebody whom permissions bind: root, as whom tests run in containers, may do everything. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { root } from "../scripts/workspace.mjs";
+
+const main = join(root, "packages/cli/dist/main.js");
+const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+
+/** `cwd` and what is in it must let others in: a temporary folder does not by itself. */
+export function runUnprivileged(args: readonly string[], cwd: string) {
+  const {
+    status: code,
+    stdout,
+    stderr,
+  } = spawnSync(process.execPath, [main, ...args], { cwd, encoding: "utf8", ...nobody });
+  return { code, stdout, stderr };
+}
+
+/** Why permissions cannot be tested on this machine; undefined where they can. */
+export function whyNotUnprivileged(): string | undefined {
+  if (process.platform === "win32") return "Windows has no such permissions";
+  if (runUnprivileged(["--version"], root).code !== 0) return "the user 'nobody' cannot run what is built here";
+  return undefined;
+}
