@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,12 +16,23 @@ import {
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { OnnxRuntime } from "@ppt-vit/backend-onnx";
+import type { OnnxBackend, OnnxRuntime } from "@ppt-vit/backend-onnx";
 import { parseImageProcessorConfig, processImageInto } from "@ppt-vit/core";
-import { decodeImage, fromPretrained } from "@ppt-vit/pipeline";
+import { createBackend, decodeImage, fromPretrained, selectBackend } from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { useSoftwareVulkan } from "../packages/backend-onnx/test/webgpu.js";
+import { adapterIn, placementIn } from "../packages/cli/src/doctor-log.js";
+import {
+  adviceOf,
+  explainAttention,
+  type Report,
+  row,
+  showPlacement,
+  showReport,
+  warningsOf,
+} from "../packages/cli/src/doctor-report.js";
 import { root, run } from "../scripts/workspace.mjs";
+import { runUnprivileged, whyNotUnprivileged } from "./unprivileged.js";
 
 const ort: OnnxRuntime = createRequire(join(root, "packages/backend-onnx/package.json"))("onnxruntime-node");
 type Tensor = InstanceType<OnnxRuntime["Tensor"]>;
@@ -253,15 +265,29 @@ describe("nothing half-written is left behind", () => {
     expect(readdirSync(home)).toEqual(before);
   });
 
-  test.skipIf(process.platform === "win32" || process.getuid?.() === 0)(
-    "a read-only folder (not as root)",
-    async () => {
-      mkdirSync(join(home, "locked"), { mode: 0o500 });
-      const { code, stderr } = await pptVit("export", "--model", "demo", "--out", "locked/below");
-      expect(stderr).toContain("not writable: choose another --out");
-      expect(code).toBe(2);
-    },
-  );
+  test("a disk that is full", async ({ skip }) => {
+    // A file system of 8 MiB that only the commands of this shell see, which needs no rights where user namespaces are allowed.
+    const inSmall = (script: string) =>
+      run("unshare", ["-rm", "sh", "-ec", `mount -t tmpfs -o size=8m tmpfs small; ${script}`], { cwd: home });
+    mkdirSync(join(home, "small"));
+    const { code, output: reason } = await inSmall("true");
+    skip(code !== 0, `mounting a small file system is not allowed here: ${reason}`);
+    const { output } = await inSmall(
+      `"${process.execPath}" "${main}" export --model demo --out small/new/full || echo code $?; echo left: $(ls -A small)`,
+    );
+    expect(output).toContain("small/new/full: the disk is full: free space, or choose another --out (ENOSPC)");
+    expect(output).toMatch(/\[WRITE_FAILED\]\ncode 2\nleft:\n$/);
+  });
+
+  test("a read-only folder", ({ skip }) => {
+    const reason = whyNotUnprivileged();
+    skip(reason !== undefined, reason);
+    chmodSync(home, 0o755);
+    mkdirSync(join(home, "locked"), { mode: 0o555 });
+    const { code, stderr } = runUnprivileged(["export", "--model", "demo", "--out", "locked/below"], home);
+    expect(stderr).toContain("locked/below: not writable: choose another --out, or change its permissions (EACCES)");
+    expect(code).toBe(2);
+  });
 
   test.skipIf(!existsSync("/proc/self"))("a file system that takes no files at all", async () => {
     const { code, stderr } = await pptVit("export", "--model", "demo", "--out", "/proc/ppt-vit");
@@ -292,6 +318,25 @@ describe("nothing half-written is left behind", () => {
     watcher.close();
     expect(code).toBe(signal === "SIGINT" ? 130 : 143);
     expect(readdirSync(home)).toEqual(before);
+  });
+
+  test.skipIf(process.platform === "win32").each([
+    ["in a folder that exists", "killed", "killed"],
+    ["beside one that does not", ".", "killed-new"],
+  ])("what SIGKILL leaves %s is cleared away by the next export", async (_where, folder, out) => {
+    mkdirSync(join(home, folder), { recursive: true });
+    const leftovers = () => readdirSync(join(home, folder)).filter((name) => name.includes(".ppt-vit-"));
+    let child: ChildProcess | undefined;
+    const watcher = watch(join(home, folder), (_, name) => {
+      if (name?.includes(".ppt-vit-")) child?.kill("SIGKILL");
+    });
+    child = spawn(process.execPath, [main, "export", "--model", "demo", "--out", out], { cwd: home });
+    expect(await once(child, "exit")).toEqual([null, "SIGKILL"]);
+    watcher.close();
+    expect(leftovers()).toHaveLength(1);
+    await exported(out, "--dtype", "fp16");
+    expect(leftovers()).toEqual([]);
+    expect(filesIn(join(home, out))).toEqual(["config.json", "onnx/model_fp16.onnx", "preprocessor_config.json"]);
   });
 });
 
@@ -356,38 +401,143 @@ describe("info", () => {
 describe("doctor", () => {
   // No Vulkan driver: the answer is the same on machines with and without a GPU.
   const env = { VK_ICD_FILENAMES: "/nowhere.json", VK_DRIVER_FILES: "/nowhere.json" };
-
-  test.skipIf(process.platform !== "linux")("what works, what does not and why, and what to use", async () => {
+  const reportOf = async (env: Record<string, string> = {}): Promise<Report> => {
     const { code, stdout, stderr } = await pptVitWith(env, "doctor", "--json");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    const report = JSON.parse(stdout);
+    return JSON.parse(stdout);
+  };
+
+  test.skipIf(process.platform !== "linux")("what works, what does not and why, and what is used", async () => {
+    const report = await reportOf(env);
     expect(report).toMatchObject({ node: process.version, packages: { "onnxruntime-node": "1.30.0" } });
     const [cpu, webgpu, wasm] = report.devices;
-    for (const device of [cpu, wasm]) {
-      expect(device).toMatchObject({ works: true, halfPrecision: { works: true }, fusedAttention: { agrees: true } });
-      expect(Object.keys(device.placement)).toEqual(["CPUExecutionProvider"]);
-      expect(device.copiesBetweenDevices).toBe(false);
-    }
-    expect(webgpu).toMatchObject({ device: "webgpu", works: false });
-    expect(webgpu.reason).toContain("no usable WebGPU adapter");
-    expect(report.choice).toMatchObject({ backend: "onnx-cpu", attention: "fused" });
-    expect(report.choice.reason).toContain("WebGPU does not work; native code works");
+    for (const device of [cpu, wasm])
+      expect(device).toMatchObject({
+        works: true,
+        check: expect.stringContaining("computes rightly"),
+        halfPrecision: { works: true },
+        attention: "fused",
+        attentionReason: expect.stringContaining("and it agrees with the decomposed one"),
+        fusedAttention: { agrees: true },
+        placement: { nodes: { CPUExecutionProvider: expect.any(Number) }, elsewhere: [], copies: [] },
+      });
+    const reason = expect.stringContaining("no usable WebGPU adapter");
+    expect(webgpu).toEqual({ device: "webgpu", backend: "onnx-webgpu", works: false, reason });
+    expect(report).toMatchObject({ auto: { backend: "onnx-cpu", attention: "fused" }, warnings: [] });
+    expect(report.advice).toEqual([expect.stringContaining("--backend auto, which takes onnx-cpu")]);
   });
 
-  // A software driver has no half precision, which is found while a backend is created.
-  test.skipIf(!useSoftwareVulkan())("WebGPU works, with half precision or without", async () => {
-    const { stdout } = await pptVit("doctor", "--json");
-    const webgpu = JSON.parse(stdout).devices[1];
-    expect(webgpu).toMatchObject({ device: "webgpu", works: true, halfPrecision: { works: expect.any(Boolean) } });
-    if (!webgpu.halfPrecision.works) expect(webgpu.halfPrecision.reason).toContain("pass dtype 'fp32'");
+  // The software driver has no half precision; a GPU may have it.
+  test.skipIf(!useSoftwareVulkan())("WebGPU: adapter, shader-f16, attention and placement", async () => {
+    const report = await reportOf();
+    const webgpu = report.devices[1]!;
+    if (!webgpu.works) throw new Error(webgpu.reason);
+    expect(webgpu.adapter?.name).toBeTruthy();
+    expect(webgpu.placement).toEqual({
+      nodes: { WebGpuExecutionProvider: expect.any(Number) },
+      elsewhere: [],
+      copies: [],
+    });
+    expect(webgpu.shaderF16).toBeTypeOf("boolean");
+    if (!webgpu.shaderF16) expect(webgpu.halfPrecision.reason).toContain("pass dtype 'fp32'");
+    const { info, ...usual } = (await createBackend("onnx-webgpu")) as OnnxBackend;
+    await usual.dispose();
+    expect(webgpu.attention).toBe(info.attention);
+    const asked = webgpu.fusedAttention.agrees ? "and is used where it is asked for" : "and is not used where";
+    expect(webgpu.attentionReason).toContain(asked);
+
+    const text = showReport(report).split("\n");
+    const { name, driver, software } = webgpu.adapter!;
+    expect(text).toContain(
+      row("adapter", `${name}${software ? ", software: the CPU emulates a GPU" : ""} (${driver})`),
+    );
+    expect(text.find((line) => line.startsWith("  shader-f16 "))).toMatch(webgpu.shaderF16 ? /there: / : /missing: /);
+    expect(text).toContain(row("attention", `${webgpu.attention}: ${webgpu.attentionReason}`));
+    const nodes = webgpu.placement!.nodes.WebGpuExecutionProvider;
+    expect(text).toContain(row("placement", `all ${nodes} nodes on WebGpuExecutionProvider, 0 copies between devices`));
+    expect(report.advice.some((advice) => advice.includes("a GPU is usable"))).toBe(!software);
+  });
+
+  test("what is used with --backend auto and without", async () => {
+    const { auto, defaultBackend } = await reportOf(env);
+    const { backend, reason } = await selectBackend();
+    expect(auto).toMatchObject({ backend, reason });
+    for (const command of ["classify", "embed", "visualize", "eval", "demo"]) {
+      const { stdout } = await pptVit(command, "--help");
+      expect(stdout.replace(/\s+/g, " ")).toMatch(
+        new RegExp(`--backend <name>[^()]*\\(default: "${defaultBackend}"\\)`),
+      );
+    }
   });
 
   test.skipIf(process.platform !== "linux")("for people", async () => {
     const { code, stdout } = await pptVitWith(env, "doctor");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/onnx-cpu: works\n {2}half precision {3}works\n {2}fused attention {2}agrees/);
-    expect(stdout).toMatch(/placement +\d{3} nodes on CPUExecutionProvider, no copies between devices/);
-    expect(stdout).toContain("choice: --backend onnx-cpu, attention fused");
+    expect(stdout).toMatch(
+      /^onnx-cpu: works, computes rightly \(.*\)\n {2}half precision +works\n {2}attention +fused: /m,
+    );
+    expect(stdout).toMatch(/placement +all \d{3} nodes on CPUExecutionProvider, 0 copies/);
+    expect(stdout).toMatch(/--backend auto +onnx-cpu, attention fused: onnx-cpu is the best that works here/);
+    expect(stdout).toMatch(
+      /cross-origin isolation +does not apply in Node.* Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp/,
+    );
+  });
+
+  test("fused attention that is wrong where it is the default", () => {
+    const cpu = {
+      device: "cpu",
+      backend: "onnx-cpu",
+      works: true,
+      check: "",
+      halfPrecision: { works: true },
+      attention: "fused",
+      fusedAttention: { agrees: false, difference: 0.5 },
+      attentionReason: "",
+      placement: null,
+    } as const;
+    expect(explainAttention(cpu)).toMatch(/although it is wrong here \(5\.0e-1 of the largest value/);
+    expect(warningsOf([cpu])).toEqual([expect.stringMatching(/^onnx-cpu .* please report this/)]);
+    const auto = { backend: "onnx-cpu", reason: "", candidates: [] };
+    expect(adviceOf({ devices: [cpu], auto, defaultBackend: "cpu" })).toEqual([]);
+    expect(warningsOf([{ ...cpu, attention: "decomposed" }])).toEqual([]);
+    expect(warningsOf([{ ...cpu, fusedAttention: { agrees: true, difference: 0 } }])).toEqual([]);
+  });
+
+  test.skipIf(!useSoftwareVulkan())("nodes that are not on the GPU, by ONNX Runtime's own log", async () => {
+    const script = `
+      import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+      const provider = { name: "webgpu", forceCpuNodeNames: ["Mul"] };
+      const sessionOptions = { logSeverityLevel: 0, executionProviders: [provider] };
+      const backend = await createOnnxBackend({ device: "webgpu", sessionOptions });
+      const program = (ops, _, { x }) => ({ y: ops.add(ops.mul(x, x), x) });
+      await backend.compile(program, { params: {}, inputs: { x: [-1, 4] } });`;
+    const options = { cwd: join(root, "packages/cli"), env: {} };
+    const { output } = await run(process.execPath, ["--input-type=module", "-e", script], options);
+    const placement = placementIn(output, "webgpu")!;
+    // Of `x`, which the CPU takes too, and of the product.
+    const copy = { provider: "WebGpuExecutionProvider", operator: "MemcpyFromHost", name: expect.any(String) };
+    expect(placement).toEqual({
+      nodes: { WebGpuExecutionProvider: 3, CPUExecutionProvider: 1 },
+      elsewhere: [{ provider: "CPUExecutionProvider", operator: "Mul", name: "Mul" }],
+      copies: [copy, copy],
+    });
+    expect(showPlacement(placement)).toEqual([
+      row("placement", "3 nodes on WebGpuExecutionProvider, 1 nodes on CPUExecutionProvider, 2 copies between devices"),
+      row("  elsewhere", "1 Mul on CPUExecutionProvider, as Mul"),
+      row("  copies", `2 MemcpyFromHost on WebGpuExecutionProvider, as ${placement.copies[0]!.name}`),
+    ]);
+  });
+
+  test("the adapter, by the log of the Vulkan loader", () => {
+    const opened = (name: string) => `DRIVER | LAYER:          Using "${name}" with driver: "/usr/lib/some.so"\n`;
+    const driver = "/usr/lib/some.so";
+    for (const [name, software] of [
+      ["llvmpipe (LLVM 15.0.6, 256 bits)", true],
+      ["SwiftShader Device (Subzero)", true],
+      ["NVIDIA H100 80GB HBM3", false],
+    ] as const)
+      expect(adapterIn(`other\n${opened(name)}`)).toEqual({ name, driver, software });
+    expect(adapterIn("a runtime that names none")).toBeNull();
   });
 
   test("an unknown device", async () => {

@@ -2,7 +2,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { describeReduction, PptError } from "@ppt-vit/core";
 import {
-  backendNames,
   type Calibration,
   type CalibrationTarget,
   type CostMeasure,
@@ -17,6 +16,7 @@ import {
   type Trial,
 } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
 import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
 import { progressBar } from "./progress.js";
@@ -64,7 +64,7 @@ export function addCalibrateCommand(program: Command): void {
     .description("find reduction settings for a model, on pictures without labels")
     .requiredOption("--images <folder|file...>", "pictures of the kind that the model will see")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
-    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "auto")
+    .addOption(backendOption("auto"))
     .option("-o, --out <file>", "the settings, for --reduction and fromPretrained", "reduction.json");
   addModelOptions(command)
     .option("--target-gmacs <g>", "the best settings with at most so many GMACs an image", positive)

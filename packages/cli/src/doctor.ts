@@ -1,61 +1,53 @@
-/** `ppt-vit doctor`: what is installed, which devices work and compute rightly, and what to use here. */
+/** `ppt-vit doctor`: what is installed, which devices work and compute rightly, and what is used here. */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SelfCheck } from "@ppt-vit/backend-onnx";
+import type { OnnxBackend, OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
 import { type Backend, isPptError, prepareVisionProgram } from "@ppt-vit/core";
-import { readCheckpoint } from "@ppt-vit/pipeline";
+import { type BackendChoice, createBackend, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
+import { defaultBackend } from "./backend-option.js";
+import { adapterIn, placementIn, vulkanLog } from "./doctor-log.js";
+import {
+  type AutoChoice,
+  adviceOf,
+  type DeviceReport,
+  explainAttention,
+  type Probe,
+  type Report,
+  showReport,
+  warningsOf,
+} from "./doctor-report.js";
 
-export const devices = ["cpu", "webgpu", "wasm"] as const;
+const onnxDevices = ["cpu", "webgpu", "wasm"] as const satisfies readonly OnnxDevice[];
+
+/** What `--probe` takes: a device of ONNX Runtime, or whatever `--backend auto` takes. */
+export const devices = [...onnxDevices, "auto"] as const;
 export type Device = (typeof devices)[number];
 
-/** What a child process finds out about a device. */
-interface Probe {
-  readonly works: boolean;
-  /** Why it does not work. */
-  readonly reason?: string;
-  readonly halfPrecision?: { readonly works: boolean; readonly reason?: string };
-  /** Fused against decomposed attention on this device; the difference is relative to the largest value. */
-  readonly fusedAttention?: SelfCheck;
-}
-
-interface DeviceReport extends Probe {
-  readonly device: Device;
-  readonly backend: string;
-  /** Nodes of the demo model's PPT graph, by execution provider. */
-  readonly placement?: Readonly<Record<string, number>>;
-  readonly copiesBetweenDevices?: boolean;
-  /** A driver that computes WebGPU on the CPU. */
-  readonly softwareDriver?: string;
-}
-
-/** The document that --json prints. Documented in the README of this package. */
-interface Report {
-  readonly node: string;
-  readonly platform: string;
-  readonly threads: number;
-  /** Versions; null where a package is not installed. */
-  readonly packages: Readonly<Record<string, string | null>>;
-  readonly devices: readonly DeviceReport[];
-  readonly choice: { readonly backend: string; readonly attention: string; readonly reason: string };
-}
+const crossOriginIsolation =
+  "does not apply in Node, where threads need none; in a page threads need the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
 
 export async function doctorCommand({ json }: { readonly json: boolean }): Promise<void> {
   const reports: DeviceReport[] = [];
   // One after the other: they would disturb each other's threads.
-  for (const device of devices) reports.push(await examine(device));
+  for (const device of onnxDevices) reports.push(await examine(device));
+  const auto = await askAuto(reports);
   const report: Report = {
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     threads: availableParallelism(),
+    crossOriginIsolation,
     packages: packageVersions(),
     devices: reports,
-    choice: choose(reports),
+    auto,
+    defaultBackend,
+    warnings: warningsOf(reports),
+    advice: adviceOf({ devices: reports, auto, defaultBackend }),
   };
-  process.stdout.write(`${json ? JSON.stringify(report, null, 2) : text(report)}\n`);
+  process.stdout.write(`${json ? JSON.stringify(report, null, 2) : showReport(report)}\n`);
 }
 
 const ours = ["cli", "core", "pipeline", "backend-cpu", "backend-onnx", "demo-model"].map((name) => `@ppt-vit/${name}`);
@@ -82,59 +74,66 @@ export function versionOf(require: NodeJS.Require, name: string): string | null 
   return ownName === name ? version : null;
 }
 
-/** Precedes the probe's answer, among what the runtimes print. */
+/** Precedes the answer, among what the runtimes print. */
 const answerMark = "ppt-vit probe: ";
 
 /** Longest time for a device; software drivers are slow. */
-const probeTimeoutMs = 120_000;
+const probeTimeoutMs = 300_000;
 
-/** In a process of its own: a driver that crashes takes the process along, and ONNX Runtime logs past Node. */
-async function examine(device: Device): Promise<DeviceReport> {
-  const identity = { device, backend: `onnx-${device}` };
+type Answer<Found> = { readonly found: Found } | { readonly failed: string };
+
+/** In a process of its own: a driver that crashes takes the process along, and the runtimes log past Node. */
+async function ask<Found>(device: Device): Promise<{ answer: Answer<Found>; log: string }> {
   const child = spawn(process.execPath, [process.argv[1]!, "doctor", "--probe", device], {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: probeTimeoutMs,
+    env: { ...process.env, ...vulkanLog },
   });
-  let output = "";
+  let log = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
+      log += text;
     });
   const end = await new Promise<string>((resolve) => {
     child.on("error", (error) => resolve(error.message));
     child.on("close", (code, signal) => resolve(signal ? `the process was ended by ${signal}` : `exit code ${code}`));
   });
-  const answer = output.split("\n").find((line) => line.startsWith(answerMark));
-  if (answer === undefined) return { ...identity, works: false, reason: `no answer from the device: ${end}` };
+  const line = log.split("\n").find((text) => text.startsWith(answerMark));
+  const answer: Answer<Found> =
+    line === undefined ? { failed: `no answer: ${end}` } : JSON.parse(line.slice(answerMark.length));
+  return { answer, log };
+}
 
-  const probe = JSON.parse(answer.slice(answerMark.length)) as Probe;
-  const placed = [...output.matchAll(/(?:All nodes|Node\(s\)) placed on \[(\w+)\]\. Number of nodes: (\d+)/g)];
-  const driver = device === "webgpu" ? softwareDriver() : undefined;
+async function examine(device: OnnxDevice): Promise<DeviceReport> {
+  const name = { device, backend: `onnx-${device}` };
+  const { answer, log } = await ask<Probe>(device);
+  if ("failed" in answer) return { ...name, works: false, reason: answer.failed };
   return {
-    ...identity,
-    ...probe,
-    ...(placed.length > 0 && {
-      placement: Object.fromEntries(placed.map(([, provider, nodes]) => [provider, Number(nodes)])),
-      copiesBetweenDevices: /MemcpyToHost|MemcpyFromHost/.test(output),
-    }),
-    ...(driver && { softwareDriver: driver }),
+    ...name,
+    works: true,
+    ...answer.found,
+    attentionReason: explainAttention({ device, ...answer.found }),
+    ...(device === "webgpu" && { adapter: adapterIn(log) }),
+    placement: placementIn(log, device),
   };
 }
 
-function softwareDriver(): string | undefined {
-  const chosen = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES ?? "";
-  return /swiftshader|lvp_|llvmpipe/i.test(chosen) ? chosen : undefined;
+async function askAuto(reports: readonly DeviceReport[]): Promise<AutoChoice> {
+  const { answer } = await ask<BackendChoice>("auto");
+  if ("failed" in answer) return { backend: null, reason: answer.failed, candidates: [] };
+  const device = reports.find(({ backend }) => backend === answer.found.backend);
+  return { ...answer.found, ...(device?.works && { attention: device.attention }) };
 }
 
 /** `ppt-vit doctor --probe DEVICE`, the child's side. */
 export async function probeCommand(device: Device): Promise<void> {
-  let probe: Probe;
+  let answer: Answer<Probe | BackendChoice>;
   try {
-    probe = await probeDevice(device);
+    answer = { found: device === "auto" ? await selectBackend() : await probeDevice(device) };
   } catch (error) {
-    probe = { works: false, reason: reasonOf(error) };
+    answer = { failed: reasonOf(error) };
   }
-  process.stdout.write(`\n${answerMark}${JSON.stringify(probe)}\n`);
+  process.stdout.write(`\n${answerMark}${JSON.stringify(answer)}\n`);
 }
 
 const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
@@ -142,32 +141,47 @@ const reasonOf = (error: unknown) => (error instanceof Error ? error.message : S
 /** How far half precision may lie from single, relative to the largest value. */
 const halfTolerance = 2e-2;
 
-async function probeDevice(device: Device): Promise<Probe> {
-  const { compareAttention, createOnnxBackend } = await import("@ppt-vit/backend-onnx");
-  const single = await createOnnxBackend({ device, attention: "fused" });
-  const compareHalf = async (): Promise<SelfCheck> => {
-    try {
-      const half = await createOnnxBackend({ device, attention: "decomposed", dtype: "fp16" });
-      return await withBackend(half, () => compareAttention(half, single, halfTolerance));
-    } catch (error) {
-      if (!isPptError(error) || error.code !== "UNSUPPORTED_DTYPE") throw error;
-      return { agrees: false, reason: reasonOf(error) };
-    }
-  };
-  return withBackend(single, async () => {
-    const { agrees, difference, reason } = await compareHalf();
+async function probeDevice(device: OnnxDevice): Promise<Probe> {
+  const { createOnnxBackend } = await import("@ppt-vit/backend-onnx");
+  const name = `onnx-${device}`;
+  const attention = await withBackend(
+    await createBackend(name),
+    async (usual) => (usual as OnnxBackend).info.attention,
+  );
+  return withBackend(await createOnnxBackend({ device, attention: "fused" }), async (single) => {
+    const { candidates } = await selectBackend({ candidates: [name] });
+    const half = await checkHalfPrecision(device, single);
     await logPlacement(device);
-    const wrong = difference === undefined ? reason : `wrong by ${difference.toExponential(1)} of the largest value`;
     return {
-      works: true,
-      halfPrecision: { works: agrees, ...(!agrees && { reason: wrong! }) },
+      check: candidates[0]!.reason,
+      ...half,
+      attention,
       fusedAttention: single.info.attentionCheck!,
     };
   });
 }
 
+async function checkHalfPrecision(
+  device: OnnxDevice,
+  single: Backend,
+): Promise<Pick<Probe, "halfPrecision" | "shaderF16">> {
+  const { compareAttention, createOnnxBackend } = await import("@ppt-vit/backend-onnx");
+  const webgpu = device === "webgpu";
+  let check: SelfCheck;
+  try {
+    const half = await createOnnxBackend({ device, attention: "decomposed", dtype: "fp16" });
+    check = await withBackend(half, () => compareAttention(half, single, halfTolerance));
+  } catch (error) {
+    if (!isPptError(error) || error.code !== "UNSUPPORTED_DTYPE") throw error;
+    return { halfPrecision: { works: false, reason: reasonOf(error) }, ...(webgpu && { shaderF16: false }) };
+  }
+  const { agrees, difference, reason } = check;
+  const wrong = difference === undefined ? reason : `wrong by ${difference.toExponential(1)} of the largest value`;
+  return { halfPrecision: { works: agrees, ...(!agrees && { reason: wrong! }) }, ...(webgpu && { shaderF16: true }) };
+}
+
 /** Opens the demo model with its token reduction, so that ONNX Runtime logs where it puts the nodes. */
-async function logPlacement(device: Device): Promise<void> {
+async function logPlacement(device: OnnxDevice): Promise<void> {
   const { createOnnxBackend } = await import("@ppt-vit/backend-onnx");
   const { config, weights, reduction } = await readCheckpoint("demo");
   const { program, params, inputs } = prepareVisionProgram({ config, weights, reduction });
@@ -176,69 +190,10 @@ async function logPlacement(device: Device): Promise<void> {
   );
 }
 
-async function withBackend<R>(backend: Backend, use: (backend: Backend) => Promise<R>): Promise<R> {
+async function withBackend<B extends Backend, R>(backend: B, use: (backend: B) => Promise<R>): Promise<R> {
   try {
     return await use(backend);
   } finally {
     await backend.dispose();
   }
-}
-
-/** A GPU first, then native code, then WebAssembly, then what always works. */
-function choose(reports: readonly DeviceReport[]): Report["choice"] {
-  const working = (device: Device) => reports.find((report) => report.device === device && report.works);
-  const webgpu = working("webgpu");
-  if (webgpu && !webgpu.softwareDriver)
-    return {
-      backend: webgpu.backend,
-      attention: "decomposed",
-      reason: `WebGPU has an adapter; attention is written out there by default, the fused one ${showAttention(webgpu)}`,
-    };
-  const skipped = webgpu ? "WebGPU has only a software driver" : "WebGPU does not work";
-  for (const device of ["cpu", "wasm"] as const) {
-    const report = working(device);
-    if (!report) continue;
-    const reason = `${skipped}; ${device === "cpu" ? "native code works" : "onnxruntime-node does not work, WebAssembly does"}; attention is one operator there by default, and ${showAttention(report)}`;
-    return { backend: report.backend, attention: report.fusedAttention?.agrees ? "fused" : "decomposed", reason };
-  }
-  return {
-    backend: "cpu",
-    attention: "decomposed",
-    reason: "no ONNX runtime works here: npm install onnxruntime-node",
-  };
-}
-
-function showAttention({ fusedAttention }: DeviceReport): string {
-  if (!fusedAttention) return "was not compared";
-  const { agrees, difference, reason } = fusedAttention;
-  if (difference === undefined) return `does not work here: ${reason}`;
-  return agrees
-    ? `agrees with the decomposed one (${difference.toExponential(1)} of the largest value)`
-    : `is wrong here: ${difference.toExponential(1)} of the largest value away from the decomposed one`;
-}
-
-function text({ node, platform, threads, packages, devices: reports, choice }: Report): string {
-  const lines = [
-    `Node ${node}, ${platform}, ${threads} threads`,
-    ...Object.entries(packages).map(([name, version]) => `  ${name.padEnd(22)} ${version ?? "not installed"}`),
-  ];
-  for (const report of reports) {
-    lines.push("", `${report.backend}: ${report.works ? "works" : `does not work: ${report.reason}`}`);
-    if (!report.works) continue;
-    if (report.softwareDriver) lines.push(`  driver           software: ${report.softwareDriver}`);
-    const { works: half, reason = "" } = report.halfPrecision ?? { works: false };
-    lines.push(`  half precision   ${half ? "works" : `does not work: ${reason}`}`);
-    lines.push(`  fused attention  ${showAttention(report)}`);
-    const placed = Object.entries(report.placement ?? {}).map(([provider, nodes]) => `${nodes} nodes on ${provider}`);
-    const copies = report.copiesBetweenDevices ? "with copies between devices" : "no copies between devices";
-    lines.push(
-      `  placement        ${placed.length > 0 ? `${placed.join(", ")}, ${copies}` : "not logged by this runtime"}`,
-    );
-  }
-  return [
-    ...lines,
-    "",
-    `choice: --backend ${choice.backend}, attention ${choice.attention}`,
-    `  ${choice.reason}`,
-  ].join("\n");
 }

@@ -1,7 +1,8 @@
 /** `ppt-vit embed`: a vector for each picture, as JSON lines. */
 import type { PptError } from "@ppt-vit/core";
-import { backendNames, fromPretrained, isFailure, type Pooling, poolings } from "@ppt-vit/pipeline";
+import { fromPretrained, isFailure, type Pooling, poolings } from "@ppt-vit/pipeline";
 import { type Command, Option } from "commander";
+import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
 import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
 import { addPictureOptions, batchOptions, type PictureFlags } from "./picture-options.js";
@@ -22,7 +23,7 @@ export function addEmbedCommand(program: Command): void {
     .description("turn pictures into vectors, one JSON line each: for search, clustering, or a classifier of your own")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
-    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu");
+    .addOption(backendOption());
   addPictureOptions(addReductionOptions(addModelOptions(embed)))
     .addOption(
       new Option(

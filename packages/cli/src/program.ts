@@ -1,7 +1,7 @@
 /** The commands and their options. */
 import { createRequire } from "node:module";
-import { backendNames } from "@ppt-vit/pipeline";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { backendOption } from "./backend-option.js";
 import { addBenchCommands } from "./bench/command.js";
 import { addCalibrateCommand } from "./calibrate.js";
 import { type ClassifyFlags, classifyCommand } from "./classify.js";
@@ -38,7 +38,7 @@ export function createProgram(): Command {
     .description("name what is in pictures (JPEG, PNG, WebP, GIF, AVIF)")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
-    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu");
+    .addOption(backendOption());
   addPictureOptions(addReductionOptions(addModelOptions(classify)))
     .option("-k, --top <k>", "labels per picture", count(1), 5)
     .option("--text-embeddings <file>", "labels for CLIP: a safetensors file, see the README")
@@ -54,7 +54,7 @@ export function createProgram(): Command {
   program
     .command("demo")
     .description("classify the bundled sample pictures with the demo model, unreduced and with PPT side by side")
-    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu")
+    .addOption(backendOption())
     .action(async ({ backend }: { backend: string }) => demoCommand(backend));
 
   const exportOptions = program

@@ -3,7 +3,6 @@ import { writeFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import {
-  backendNames,
   fromPretrained,
   type ImageClassifier,
   isFailure,
@@ -14,6 +13,7 @@ import {
   tokenPicture,
 } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
+import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
 import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
 import { progressBar } from "./progress.js";
@@ -38,7 +38,7 @@ export function addVisualizeCommand(program: Command): void {
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option("-o, --out <file>", "a sheet as .png or .svg, or an .html page", "tokens.png")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
-    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu");
+    .addOption(backendOption());
   addReductionOptions(addModelOptions(visualize))
     .option("--scores", "also draw the significance scores of each stage", false)
     .option("--panel <pixels>", "width of each picture", count(16), 224)

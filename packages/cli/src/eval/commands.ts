@@ -1,6 +1,6 @@
 /** The options of `ppt-vit eval` and `ppt-vit eval merge`. */
-import { backendNames } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError } from "commander";
+import { backendOption } from "../backend-option.js";
 import { addModelOptions, modelDescription, modelForms } from "../model-options.js";
 import { addReductionOptions, count, refuseContradiction } from "../reduction-flags.js";
 import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
@@ -28,7 +28,7 @@ export function addEvalCommands(program: Command): void {
     .description("measure accuracy, agreement with the unreduced model, and speed on labelled pictures")
     .argument("<dataset>", "a folder with a folder of pictures for each class, or a labels file (.csv, .tsv, .json)")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
-    .option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`, "cpu")
+    .addOption(backendOption())
     .option("--classes <file>", "explains the dataset's identifiers, such as WordNet's: lines of ID NAME, or JSON")
     .option("--limit <n>", "take so many pictures, spread evenly over the dataset", count(1))
     .option("--shard <i/n>", "take part I of N, to be merged afterwards", shard)

@@ -1,0 +1,67 @@
+/** What the logs of ONNX Runtime and of the Vulkan loader tell `ppt-vit doctor`. No API in Node shows it. */
+import type { OnnxDevice } from "@ppt-vit/backend-onnx";
+
+export interface Adapter {
+  readonly name: string;
+  readonly driver: string;
+  /** Computes on the CPU. */
+  readonly software: boolean;
+}
+
+export interface PlacedNode {
+  readonly provider: string;
+  readonly operator: string;
+  readonly name: string;
+}
+
+export interface Placement {
+  /** Number of nodes by execution provider, copies among them. */
+  readonly nodes: Readonly<Record<string, number>>;
+  /** Nodes that are not on the device's own provider. */
+  readonly elsewhere: readonly PlacedNode[];
+  /** Nodes that ONNX Runtime added to copy between devices. */
+  readonly copies: readonly PlacedNode[];
+}
+
+/** Makes the Vulkan loader say which device is opened. */
+export const vulkanLog = { VK_LOADER_DEBUG: "all" };
+
+const softwareNames = /swiftshader|llvmpipe|lavapipe/i;
+
+/** The GPU that was opened; null where none is named: older Vulkan loaders, Direct3D and Metal say nothing. */
+export function adapterIn(log: string): Adapter | null {
+  const opened = log.match(/Using "(.+)" with driver: "(.+)"/);
+  if (!opened) return null;
+  const [, name, driver] = opened;
+  return { name: name!, driver: driver!, software: softwareNames.test(name!) };
+}
+
+const ownProviders: Readonly<Record<OnnxDevice, string>> = {
+  cpu: "CPUExecutionProvider",
+  wasm: "CPUExecutionProvider",
+  webgpu: "WebGpuExecutionProvider",
+};
+
+/** Null where the log, at severity 0, does not tell. */
+export function placementIn(log: string, device: OnnxDevice): Placement | null {
+  const nodes: Record<string, number> = {};
+  const listed: PlacedNode[] = [];
+  let provider = "";
+  for (const line of log.split("\n")) {
+    const heading = line.match(/(?:All nodes|Node\(s\)) placed on \[(\w+)\]\. Number of nodes: (\d+)/);
+    if (heading) {
+      provider = heading[1]!;
+      nodes[provider] = Number(heading[2]);
+    }
+    // Where all are in one place, they are not listed.
+    const node = line.match(/VerifyEachNodeIsAssignedToAnEp\w*\] +(\w+) \((.*)\)/);
+    if (node) listed.push({ provider, operator: node[1]!, name: node[2]! });
+  }
+  if (provider === "") return null;
+  const isCopy = ({ operator }: PlacedNode) => operator.startsWith("Memcpy");
+  return {
+    nodes,
+    elsewhere: listed.filter((node) => node.provider !== ownProviders[device] && !isCopy(node)),
+    copies: listed.filter(isCopy),
+  };
+}
