@@ -91,6 +91,19 @@ describe.skipIf(!browserPath)("the ONNX backend in a browser", () => {
     });
   });
 
+  test("fused attention is used if it is right on this very device", { timeout: 300_000 }, async () => {
+    const { attention, attentionCheck } = await page.evaluate(() => window.onnx.fusedAttention());
+    expect(attentionCheck!.difference).toEqual(expect.any(Number));
+    expect(attention).toBe(attentionCheck!.difference! < 1e-4 ? "fused" : "decomposed");
+  });
+
+  test("runs leave no GPU buffers, and the last session gives the device away", async () => {
+    const { buffers, lost } = await onNewPage((page) => page.evaluate(() => window.onnx.sustain()));
+    expect(buffers[0]).toBeGreaterThan(0);
+    expect(buffers[1]).toBeLessThanOrEqual(buffers[0]!);
+    expect(lost).toBe("destroyed");
+  });
+
   test("a device lost in mid-run fails this and later runs, and another backend gets a new one", async () => {
     const report = await onNewPage((page) => page.evaluate(() => window.onnx.loseDevice()));
     expect(report.failures).toHaveLength(4);

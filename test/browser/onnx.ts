@@ -180,5 +180,46 @@ function watchBuffers(): () => { bound: number; destroyed: number } {
   };
 }
 
-const scenarios = { loseDevice, halfPrecision, withoutAdapter, threads, capture };
+/** GPU buffers that are there after 50 and after 200 runs, and whether the device goes with the last session. */
+async function sustain() {
+  const live = countBuffers();
+  const ort = await loadOrt("webgpu");
+  const backend = await createOnnxBackend({ device: "webgpu", ort });
+  const executable = await backend.compile(chain, chainOptions);
+  const buffers: number[] = [];
+  for (let run = 1; run <= 200; run++) {
+    await executable.run(feeds(1));
+    if (run === 50 || run === 200) buffers.push(live());
+  }
+  const { lost } = (await ort.env!.webgpu!.device) as { lost: Promise<{ reason: string }> };
+  await backend.dispose();
+  return { buffers, lost: (await lost).reason };
+}
+
+/** Buffers that were created from now on and not destroyed. */
+function countBuffers(): () => number {
+  const live = new Set<object>();
+  const prototypes = globalThis as never as Record<"GPUDevice" | "GPUBuffer", { prototype: Record<string, unknown> }>;
+  const { createBuffer } = prototypes.GPUDevice.prototype as { createBuffer(descriptor: unknown): object };
+  const { destroy } = prototypes.GPUBuffer.prototype as { destroy(): void };
+  prototypes.GPUDevice.prototype.createBuffer = function (this: unknown, descriptor: unknown) {
+    const buffer = createBuffer.call(this, descriptor);
+    live.add(buffer);
+    return buffer;
+  };
+  prototypes.GPUBuffer.prototype.destroy = function (this: object) {
+    live.delete(this);
+    destroy.apply(this);
+  };
+  return () => live.size;
+}
+
+/** What is settled on where fused attention is asked for. */
+async function fusedAttention(): Promise<OnnxInfo> {
+  const backend = await createOnnxBackend({ device: "webgpu", attention: "fused", ort: await loadOrt("webgpu") });
+  await backend.dispose();
+  return backend.info;
+}
+
+const scenarios = { loseDevice, halfPrecision, withoutAdapter, threads, capture, sustain, fusedAttention };
 window.onnx = scenarios;

@@ -144,32 +144,36 @@ export function packOutputs(program: Program): {
   };
 }
 
+/** What guards the runs of a session, its device, and a buffer on it for every input. */
+async function bindInputs(request: SessionRequest, { inputNames }: InferenceSession, batch: number) {
+  const { runtime, sessionOptions } = request;
+  const inputs = fixed(request.inputs, batch);
+  const guarded = await guardRuns(request);
+  const gpu = await gpuDevice(runtime, sessionOptions);
+  if (!gpu || !runtime.Tensor.fromGpuBuffer)
+    throw new PptError("BACKEND_UNAVAILABLE", "the runtime shows no WebGPU device to bind buffers of");
+  const bound = inputNames.map((name) => {
+    const dims = inputs[name]!;
+    // Kernels read four values at a time.
+    const buffer = gpu.createBuffer({ size: Math.ceil(sizeOf(dims) / 4) * 16, usage: storageToWrite });
+    return { name, buffer, tensor: runtime.Tensor.fromGpuBuffer!(buffer, { dataType: "float32", dims }) };
+  });
+  return { guarded, gpu, bound };
+}
+
 /** A session that records its first run. */
 async function captureSession(
   request: SessionRequest,
   batch: number,
   unpack: (flat: HostTensor) => Tensors<HostTensor>,
 ): Promise<Executable> {
-  const { runtime, sessionOptions } = request;
-  const inputs = fixed(request.inputs, batch);
-  const session = await createSession({ ...request, sessionOptions: captureOptions(sessionOptions, batch) });
-  const { guarded, gpu, bound } = await releasedOnFailure(session, async () => {
-    const guarded = await guardRuns(request);
-    const gpu = await gpuDevice(runtime, sessionOptions);
-    if (!gpu || !runtime.Tensor.fromGpuBuffer)
-      throw new PptError("BACKEND_UNAVAILABLE", "the runtime shows no WebGPU device to bind buffers of");
-    const bound = session.inputNames.map((name) => {
-      const dims = inputs[name]!;
-      // Kernels read four values at a time.
-      const buffer = gpu.createBuffer({ size: Math.ceil(sizeOf(dims) / 4) * 16, usage: storageToWrite });
-      return { name, buffer, tensor: runtime.Tensor.fromGpuBuffer!(buffer, { dataType: "float32", dims }) };
-    });
-    return { guarded, gpu, bound };
-  });
+  const sessionOptions = captureOptions(request.sessionOptions, batch);
+  const session = await createSession({ ...request, sessionOptions });
+  const { guarded, gpu, bound } = await releasedOnFailure(session, bindInputs(request, session, batch));
   const fed = Object.fromEntries(bound.map(({ name, tensor }) => [name, tensor]));
 
   return makeExecutable({
-    inputs,
+    inputs: fixed(request.inputs, batch),
     run: (feeds) =>
       guarded(async () => {
         for (const { name, buffer } of bound) gpu.queue.writeBuffer(buffer, 0, feeds[name]!.data);

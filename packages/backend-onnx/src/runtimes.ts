@@ -1,5 +1,6 @@
 /** ONNX Runtime, loaded when it is first used. */
 import { PptError } from "@ppt-vit/core";
+import { shortReason } from "./reasons.js";
 import type { OnnxDevice, OnnxRuntime } from "./session.js";
 
 export const isNode = typeof process === "object" && process.versions?.node !== undefined;
@@ -27,6 +28,10 @@ export async function loading(
   try {
     return await load();
   } catch (cause) {
-    throw new PptError("BACKEND_UNAVAILABLE", `device '${device}' needs ${name}: npm install ${name}`, { cause });
+    const notInstalled = (cause as { code?: unknown } | undefined)?.code === "ERR_MODULE_NOT_FOUND";
+    const what = notInstalled ? "" : `, which could not be loaded (${shortReason(cause)})`;
+    throw new PptError("BACKEND_UNAVAILABLE", `device '${device}' needs ${name}${what}: npm install ${name}`, {
+      cause,
+    });
   }
 }

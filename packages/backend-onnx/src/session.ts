@@ -69,10 +69,10 @@ function restBetweenRuns(entries: InferenceSession.SessionOptions["extra"]): Rec
   return { ...entries, session: { force_spinning_stop: "1", ...(typeof session === "object" && session) } };
 }
 
-/** What `prepare` gives. Nobody else can release the session when it fails. */
-export async function releasedOnFailure<R>(session: InferenceSession, prepare: () => Promise<R>): Promise<R> {
+/** What is prepared for a session. Nobody else can release it when that fails. */
+export async function releasedOnFailure<R>(session: InferenceSession, prepared: Promise<R>): Promise<R> {
   try {
-    return await prepare();
+    return await prepared;
   } catch (error) {
     await session.release();
     throw error;
@@ -86,7 +86,8 @@ export async function releasedOnFailure<R>(session: InferenceSession, prepare: (
 export async function openSession(request: SessionRequest): Promise<Executable> {
   const { runtime, inputs } = request;
   const session = await createSession(request);
-  const guarded = await releasedOnFailure(session, () => guardRuns(request));
+  // No function made here may refer to `request`: it would keep the parameters as long as the executable lives.
+  const guarded = await releasedOnFailure(session, guardRuns(request));
   return makeExecutable({
     inputs,
     run: (feeds) =>

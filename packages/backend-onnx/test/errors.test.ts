@@ -1,8 +1,10 @@
 /** What goes wrong on a device comes as an error that says what to do, and the backend goes on where it can. */
 import type { Program } from "@ppt-vit/core";
+import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { createOnnxBackend, type OnnxDevice, type OnnxRuntime } from "../src/index.js";
 import { runtimeError } from "../src/reasons.js";
+import { loading } from "../src/runtimes.js";
 import { useSoftwareVulkan } from "./webgpu.js";
 
 const found = useSoftwareVulkan();
@@ -120,6 +122,48 @@ describe("a lost device", () => {
     expect(counts.runs).toBe(2);
     await backend.dispose();
     expect(counts.released).toBe(1);
+  });
+});
+
+describe("a runtime that cannot be loaded", () => {
+  const failing = (message: string, code: string) => () => Promise.reject(Object.assign(new Error(message), { code }));
+
+  it.each([
+    ["ERR_MODULE_NOT_FOUND", "Cannot find package 'onnxruntime-node'", "needs onnxruntime-node: npm install"],
+    [
+      "ERR_DLOPEN_FAILED",
+      "libonnxruntime.so.1: cannot open shared object file",
+      "needs onnxruntime-node, which could not be loaded (libonnxruntime.so.1: cannot open shared object file): npm",
+    ],
+  ])("%s says what is missing", async (code, message, said) => {
+    await expect(loading("cpu", "onnxruntime-node", failing(message, code))).rejects.toMatchObject({
+      code: "BACKEND_UNAVAILABLE",
+      message: expect.stringContaining(said),
+    });
+  });
+});
+
+describe("session options", () => {
+  it("reach the runtime as they are, and win over what the backend sets", async () => {
+    const seen: unknown[] = [];
+    const recording: OnnxRuntime = {
+      ...ort,
+      InferenceSession: {
+        create(model, options) {
+          seen.push(options);
+          return ort.InferenceSession.create(model, options);
+        },
+      },
+    };
+    const sessionOptions = {
+      graphOptimizationLevel: "basic",
+      enableCpuMemArena: false,
+      extra: { session: { force_spinning_stop: "0" } },
+    } as const;
+    const backend = await createOnnxBackend({ device: "cpu", ort: recording, sessionOptions });
+    await backend.compile(outerProduct, outerProductOptions);
+    await backend.dispose();
+    expect(seen).toEqual([expect.objectContaining({ executionProviders: ["cpu"], ...sessionOptions })]);
   });
 });
 
