@@ -37,17 +37,23 @@ interface Loaded {
   readonly pixels: HostTensor;
 }
 
+/** In pages and in Node. */
+async function gunzip(bytes: Uint8Array): Promise<Uint8Array> {
+  const content = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(content).arrayBuffer());
+}
+
 async function load(name: string, read: ReadGolden): Promise<Loaded> {
   const [json, weights, expected, pixels] = (await Promise.all(
-    [`${name}.model.json`, `${name}.model.safetensors`, `${name}.safetensors`, "pixel_values.safetensors"].map((file) =>
-      read(`families/${file}`),
+    [`${name}.model.json`, `${name}.model.safetensors.gz`, `${name}.safetensors`, "pixel_values.safetensors"].map(
+      (file) => read(`families/${file}`),
     ),
   )) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   // Some fields of the golden file are sentences for people.
   const { family, stem: _, ...fields } = JSON.parse(new TextDecoder().decode(json));
   return {
     config: (denseHead) => parseModelConfig({ ...fields, model_type: family, dense_head: denseHead }),
-    weights: parseSafetensors(weights, name),
+    weights: parseSafetensors(await gunzip(weights), name),
     expected: parseSafetensors(expected, name),
     pixels: parseSafetensors(pixels, "pixel_values").read("pixel_values"),
   };

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { goldenUrl, tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
 import {
@@ -133,7 +134,7 @@ describe("stems", () => {
   });
 
   it("makes the sinusoids of T2T-ViT anew for another size, as its own code makes them", () => {
-    const file = readFileSync(new URL("families/t2t-performer.model.safetensors", goldenUrl));
+    const file = gunzipSync(readFileSync(new URL("families/t2t-performer.model.safetensors.gz", goldenUrl)));
     const weights = parseSafetensors(file);
     const config = parseModelConfig({
       model_type: "t2t_vit",
