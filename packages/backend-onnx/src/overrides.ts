@@ -112,7 +112,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         return { ...recorded(normed, shape, x.dtype), shape: x.shape };
       },
 
-      // One kernel on a GPU; on a CPU several times slower than its parts.
+      // One kernel on a GPU; on a CPU slower than its parts (docs/decisions/0005-onnx.md).
       ...(!fusion.forCpu && { l2Norm: (x) => reduced(graph, x, x.shape.length - 1, "ReduceL2") }),
 
       ...(fusion.contrib && {
@@ -195,7 +195,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
             const sizes = logSize && ops.cast(ops.reshape(logSize, [logSize.shape[0]!, 1, 1, N]), "float32");
             const biased = sizes ? ops.add(logits, sizes) : logits;
             const summed = graph.node("ReduceSum", [name(softmax(biased)), graph.integers([1, 2])], { keepdims: 0 });
-            // Sums and products: ReduceL2, and a sum over heads of keys, are several times slower.
+            // Sums of squares, and a product: ReduceL2, and a sum of the keys over heads, are slower (docs/decisions/0005-onnx.md).
             const oneForEachHead = ops.constant(hostTensor([1, heads], () => 1));
             const summedKeys = ops.matMul(oneForEachHead, ops.reshape(keys, [B, heads, N * d]));
             const squares = ops.sum(ops.reshape(ops.sum(ops.mul(values, values), 3), [B, heads, N]), 1);
