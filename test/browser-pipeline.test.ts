@@ -307,8 +307,8 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
       near(features, expected.features);
       expect(labels.map(({ label }) => label)).toEqual(texts.map(({ label }) => label));
       near(
-        labels.map(({ probability }) => probability),
-        texts.map(({ probability }) => probability),
+        labels.map(({ probability }) => probability!),
+        texts.map(({ probability }) => probability!),
       );
     }
     expect(problems).toEqual([]);

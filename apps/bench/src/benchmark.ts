@@ -21,7 +21,7 @@ export interface Cell {
   /** Median over the runs of unreduced over this, on the same backend; left out where that was not measured. */
   readonly speedup?: number;
   readonly label: string;
-  readonly probability: number;
+  readonly probability?: number | undefined;
 }
 
 export interface FailedCell {
@@ -70,7 +70,7 @@ interface Contender {
   readonly loadMs: number;
   readonly firstRunMs: number;
   readonly latenciesMs: number[];
-  readonly top: { label: string; probability: number };
+  readonly top: { label: string; probability?: number };
 }
 
 /** @throws the signal's reason when cancelled */

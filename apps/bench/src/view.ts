@@ -1,5 +1,6 @@
 /** The token view: one picture, unreduced beside reduced, stage by stage. */
 import type { Classification, ClassifierWorker, ImageClassifier, ImageStage } from "@ppt-vit/pipeline/browser";
+import { showAnswer } from "@ppt-vit/pipeline/browser";
 import { byId, complain, element, giga, reasonOf, threeDigits } from "./dom.js";
 import { loadingShare, type ModelChoice, startWorker } from "./models.js";
 import type { Picture } from "./pictures.js";
@@ -94,8 +95,8 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
     if (wanted !== request) return;
     showResult(request, unreduced, whole, reduced, part);
     const top = (result: Classification) => {
-      const { label, probability } = result.labels[0]!;
-      return `${label}, ${(100 * probability).toFixed(1)} %`;
+      const [best] = result.labels;
+      return `${best!.label}, ${showAnswer(best!)}`;
     };
     say(
       part
@@ -214,12 +215,12 @@ function stageCaption(stage: ImageStage): [label: string, caption: HTMLElement] 
 
 function labelCard(policy: PolicyChoice, classifier: ImageClassifier, result: Classification): HTMLElement {
   const { gmacs, tokens } = classifier;
-  const rows = result.labels.map(({ label, probability }) =>
+  const rows = result.labels.map((answer) =>
     element(
       "li",
-      { style: `--share: ${probability}` },
-      element("span", { class: "label" }, label),
-      element("span", { class: "percent" }, `${(100 * probability).toFixed(1)} %`),
+      { style: `--share: ${answer.probability ?? 0}` },
+      element("span", { class: "label" }, answer.label),
+      element("span", { class: "percent" }, showAnswer(answer)),
     ),
   );
   const cost = giga(policy === "unreduced" ? gmacs.unreduced : gmacs.reduced);

@@ -7,6 +7,7 @@ import {
   type ImageClassifier,
   isFailure,
   parseTextEmbeddings,
+  showAnswer,
   type TextEmbeddings,
 } from "@ppt-vit/pipeline";
 import { expandInputs } from "./inputs.js";
@@ -76,8 +77,6 @@ async function readTexts(path: string): Promise<TextEmbeddings> {
 
 const warn = (error: PptError) => void process.stderr.write(`ppt-vit: ${error.message} [${error.code}]\n`);
 
-const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;
-
 function headline({ model, backend, tokens, gmacs, reduction, verification }: ImageClassifier): string {
   const cost = reduction
     ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
@@ -87,7 +86,7 @@ function headline({ model, backend, tokens, gmacs, reduction, verification }: Im
 }
 
 function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string {
-  const named = labels.map(({ label, probability }) => `  ${percent(probability).padStart(7)}  ${label}`);
+  const named = labels.map((answer) => `  ${showAnswer(answer).padStart(7)}  ${answer.label}`);
   const policies = stages.map(
     ({ policy, tokensOut, variance }) => `${policy} to ${tokensOut} (variance ${variance.toExponential(2)})`,
   );
@@ -109,6 +108,7 @@ function report(classifier: ImageClassifier, results: readonly Classification[],
     backend: classifier.backend,
     reduction: classifier.reduction ?? null,
     gmacs: classifier.gmacs,
+    problem: classifier.problem,
     verification: classifier.verification ?? null,
     images: results.map(({ input, labels, stages, latencyMs }) => ({
       file: String(input),

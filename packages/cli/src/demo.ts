@@ -2,11 +2,11 @@
 import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
-import { type Classification, fromPretrained, type ImageClassifier } from "@ppt-vit/pipeline";
+import { type Classification, fromPretrained, type ImageClassifier, showAnswer } from "@ppt-vit/pipeline";
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
-const best = ({ labels: [top] }: Classification) => `${top!.label} ${(100 * top!.probability).toFixed(1)} %`;
+const best = ({ labels: [top] }: Classification) => `${top!.label} ${showAnswer(top!)}`;
 
 export async function demoCommand(backend: string): Promise<void> {
   const print = (line = "") => void process.stdout.write(`${line}\n`);

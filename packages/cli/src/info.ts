@@ -231,6 +231,8 @@ function modelLines({ family, geometry, parameters, reduction, reductionFrom, gm
   const read: Readonly<Record<VisionModelConfig["pooling"], string>> = {
     class: "the class token",
     mean: "the mean of the patches",
+    "normalized-mean": "the mean of the patches",
+    distilled: "the class and the distillation token",
     "class+mean": "the class token and the mean of the patches",
   };
   const cells = (...columns: (string | number)[]) => columns.map((cell) => String(cell).padStart(12)).join("");

@@ -1,7 +1,8 @@
 /** Which checkpoint settings were made for: a short name for its weights. */
 
 import type { VisionModelConfig } from "./vit/config.js";
-import { readParameters, type WeightSource } from "./vit/weights.js";
+import type { WeightSource } from "./vit/stored-names.js";
+import { readParameters } from "./vit/weights.js";
 
 /** Values that are looked at in each parameter, spread evenly over it. */
 const samples = 256;

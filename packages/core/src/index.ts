@@ -33,6 +33,7 @@ export {
   type ImageProcessorConfig,
   type ImageSize,
   parseImageProcessorConfig,
+  parseProcessorConfig,
   processedSize,
   processImage,
   processImageInto,
@@ -72,8 +73,10 @@ export {
 } from "./shape.js";
 export {
   type PositionInterpolation,
+  type Problem,
   patchCount,
   patchGrid,
+  problemOf,
   type Stem,
   specialTokens,
   tokenCount,
@@ -95,6 +98,7 @@ export { parseModelConfig } from "./vit/parse-config.js";
 export { interpolatePositions } from "./vit/positions.js";
 export type { OutputOptions } from "./vit/program.js";
 export { random, randomWeights, weightShapes } from "./vit/random-weights.js";
+export { type WeightSource, weightsFrom } from "./vit/stored-names.js";
 export {
   parseVerificationRecords,
   recordVerification,
@@ -103,4 +107,4 @@ export {
   verificationInput,
   verifyModel,
 } from "./vit/verification.js";
-export { readParameters, type WeightSource, weightsFrom } from "./vit/weights.js";
+export { readParameters } from "./vit/weights.js";

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import {
   type ImageProcessorConfig,
   parseImageProcessorConfig,
+  parseProcessorConfig,
   processedSize,
   processImage,
   processImageInto,
@@ -371,9 +372,48 @@ describe("parseImageProcessorConfig", () => {
       resample: "bicubic",
       doCenterCrop: true,
     });
-    expect(parseImageProcessorConfig({ image_processor_type: "SomethingElse", size: 336 })).toMatchObject({
-      size: { height: 336, width: 336 },
-    });
+  });
+
+  it("takes the processor of the model's type where the file names none", () => {
+    const of = (modelType: string) => parseImageProcessorConfig({}, { modelType });
+    expect(of("clip")).toMatchObject({ size: { shortestEdge: 224 }, doCenterCrop: true, resample: "bicubic" });
+    expect(of("dinov2_with_registers")).toEqual(of("dinov2"));
+    expect(of("deit").size).toEqual({ height: 256, width: 256 });
+    expect(of("vit_msn")).toEqual(of("a type of nobody"));
+    const named = parseImageProcessorConfig({ feature_extractor_type: "ViTFeatureExtractor" }, { modelType: "clip" });
+    expect(named.doCenterCrop).toBe(false);
+  });
+
+  it("lets one number be a square or the shorter edge, as the file says", () => {
+    const clip = { image_processor_type: "CLIPImageProcessor", size: 99 };
+    expect(parseImageProcessorConfig(clip).size).toEqual({ shortestEdge: 99 });
+    expect(parseImageProcessorConfig({ ...clip, default_to_square: true }).size).toEqual({ height: 99, width: 99 });
+    expect(parseImageProcessorConfig({ size: 99, default_to_square: false }).size).toEqual({ shortestEdge: 99 });
+  });
+
+  it("finds the processor in the file that transformers 5 writes, before the older one", () => {
+    const nested = {
+      image_processor: { image_processor_type: "CLIPImageProcessor" },
+      processor_class: "CLIPProcessor",
+    };
+    const preprocessor = { image_processor_type: "ViTImageProcessor" };
+    expect(parseProcessorConfig({ processor: nested, preprocessor })?.doCenterCrop).toBe(true);
+    expect(parseProcessorConfig({ processor: { processor_class: "x" }, preprocessor })?.doCenterCrop).toBe(false);
+    expect(parseProcessorConfig({ processor: { processor_class: "x" } })).toBeUndefined();
+  });
+
+  it.each([
+    [{ image_processor_type: "SomethingElse" }, 'image_processor_type "SomethingElse" is not supported'],
+    [{ image_processor_type: "ConvNextImageProcessor" }, "is not supported; Bit,"],
+    [{ image_processor_type: 7 }, "image_processor_type 7 is not supported"],
+    [{ do_pad: true, pad_size: { height: 9, width: 9 } }, "do_pad true is not supported"],
+    [{ pad_size: { height: 9, width: 9 } }, "pad_size"],
+    [{ do_flip_channel_order: true }, "do_flip_channel_order true is not supported"],
+    [{ crop_pct: 0.9 }, "crop_pct 0.9 is not supported"],
+    [{ default_to_square: "yes" }, 'default_to_square must be true or false, got "yes"'],
+  ])("refuses %j, which would change pixels", (json, message) => {
+    expect(() => parseImageProcessorConfig(json)).toThrow(message);
+    expect(() => parseImageProcessorConfig(json)).toThrow(expect.objectContaining({ code: "INVALID_CONFIG" }));
   });
 
   it("takes null for missing, lists and single numbers, and ignores unknown fields", () => {

@@ -13,6 +13,7 @@ describe("timmImageProcessor", () => {
       resample: "bicubic",
       doCenterCrop: true,
       cropSize: { height: 224, width: 224 },
+      cropOffset: "half-to-even",
       doRescale: true,
       rescaleFactor: 1 / 255,
       doNormalize: true,
@@ -33,6 +34,7 @@ describe("timmImageProcessor", () => {
     const oblong = { input_size: [3, 192, 384], crop_pct: 1 };
     expect(of(oblong)!.size).toEqual({ covering: { height: 192, width: 384 } });
     expect(of({ ...oblong, crop_mode: "squash" })!.size).toEqual({ height: 192, width: 384 });
+    expect([of(oblong)!.resample, of({ ...oblong, crop_mode: "squash" })!.resample]).toEqual(["bilinear", "bicubic"]);
   });
 
   it("leaves alone what is not timm's", () => {
@@ -43,7 +45,7 @@ describe("timmImageProcessor", () => {
   it.each([
     [{ input_size: [3, 224] }, "input_size must be one or two whole numbers"],
     [{ input_size: [3, 1e9, 224] }, "input_size must be one or two whole numbers"],
-    [{ crop_pct: 0 }, "crop_pct must be a number above 0"],
+    [{ crop_pct: -0.5 }, "crop_pct must be a number above 0"],
     [{ crop_pct: 1e-9 }, "makes pictures of"],
     [{ crop_mode: "border" }, 'crop_mode must be center or squash, got "border"'],
     [{ interpolation: "random" }, "interpolation must be"],

@@ -6,8 +6,8 @@ import {
   PptError,
   type PptErrorCode,
   parseConfigJson,
-  parseImageProcessorConfig,
   parseModelConfig,
+  parseProcessorConfig,
   parseReduction,
   parseSafetensors,
   parseSafetensorsIndex,
@@ -27,6 +27,8 @@ export interface Checkpoint {
   /** `demo`, or the id, folder or address as it was given. */
   readonly name: string;
   readonly config: VisionModelConfig;
+  /** Class names of `config.json`, whether or not the weights hold a classifier. */
+  readonly declaredLabels?: readonly string[];
   readonly preprocessing: ImageProcessorConfig;
   readonly weights: WeightSource;
   /** The checkpoint's own `reduction.json`, where it has one. */
@@ -80,45 +82,64 @@ export interface LoadOptions extends HubOptions {
   readonly progress_callback?: ((info: ProgressInfo) => void) | undefined;
 }
 
+/** The files that say how pictures are prepared, where `config.json` does not. */
+const processorFiles = { processor: "processor_config.json", preprocessor: "preprocessor_config.json" } as const;
+
 /**
- * Reads `config.json`, `preprocessor_config.json` (timm has its content in `config.json`), `model.safetensors` (or
- * `model.safetensors.index.json` and the files that it names) and, where present, `reduction.json` and
- * `verification.json`. The weights come last: nobody waits for them where the configuration is wrong.
- * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS
+ * Reads `config.json`, `processor_config.json` or `preprocessor_config.json` (timm has their content in `config.json`),
+ * `model.safetensors` (or `model.safetensors.index.json` and the files that it names) and, where present, `reduction.json`
+ * and `verification.json`. The weights come last: nobody waits for them where the configuration is wrong.
+ * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_WEIGHTS
  */
 export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptions = {}): Promise<Checkpoint> {
+  const folder = files.name.replace(/[/\\]+$/, "");
   const parsing = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R) =>
     readRequired(files, file, options).then((bytes) => parseJson(`${folder}/${file}`, bytes, code, parse));
   const parsingOptional = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R) =>
     readReporting(files, file, true, options).then((bytes) =>
       bytes ? parseJson(`${folder}/${file}`, bytes, code, parse) : undefined,
     );
+  const asItIs = (json: unknown) => json;
 
-  const folder = files.name.replace(/[/\\]+$/, "");
-  const preprocessor = ["preprocessor_config.json", "INVALID_CONFIG", parseImageProcessorConfig] as const;
-  const [{ config, ofTimm }, own, reduction, verification] = await Promise.all([
+  const [{ json, declared, ofTimm }, processor, preprocessor, reduction, verification] = await Promise.all([
     parsing("config.json", "INVALID_CONFIG", (json) => ({
-      config: parseModelConfig(json),
+      json,
+      declared: parseModelConfig(json),
       ofTimm: timmImageProcessor(json),
     })),
-    parsingOptional(...preprocessor),
+    parsingOptional(processorFiles.processor, "INVALID_CONFIG", asItIs),
+    parsingOptional(processorFiles.preprocessor, "INVALID_CONFIG", asItIs),
     parsingOptional("reduction.json", "INVALID_REDUCTION", parseReduction),
     parsingOptional("verification.json", "INVALID_CONFIG", parseVerificationRecords),
   ]);
-  // Asked for once more as a must, because the store knows why it is missing.
-  const preprocessing = own ?? ofTimm ?? (await parsing(...preprocessor));
-  const texts = config.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
+  const { model_type: modelType } = json as { model_type?: unknown };
+  const own = naming(`${folder}/${processorFiles.preprocessor}`, "INVALID_CONFIG", () =>
+    parseProcessorConfig({ processor, preprocessor }, { modelType }),
+  );
+  // Read again as required, to get the store's own error.
+  const preprocessing =
+    own ?? ofTimm ?? (await parsing(processorFiles.preprocessor, "INVALID_CONFIG", missingProcessor));
+  const texts = declared.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
+  const weights = await readWeights(files, options);
+  // The tensors decide which heads there are: many files name no class, or another one.
+  const config = naming(folder, "INVALID_CONFIG", () => parseModelConfig(json, weights));
   const checkpoint = {
     name: files.name,
     config,
+    declaredLabels: declared.labels,
     preprocessing,
-    weights: await readWeights(files, options),
+    weights,
     ...(reduction && { reduction }),
     ...(verification && { verification }),
     ...(texts && { textEmbeddings: parseTextEmbeddings(texts, `${folder}/${textEmbeddingsFile}`) }),
   };
   // Families that leave it to the preprocessing have the size of its pictures.
   return atImageSize(checkpoint, undefined);
+}
+
+/** A file that came after it had been missing. */
+function missingProcessor(): never {
+  throw new PptError("INVALID_CONFIG", "came while the checkpoint was read: load it again");
 }
 
 const singleFile = "model.safetensors";
@@ -178,9 +199,13 @@ async function readReporting(
   return bytes;
 }
 
-function parseJson<R>(where: string, bytes: Uint8Array, code: PptErrorCode, parse: (json: unknown) => R): R {
+const parseJson = <R>(where: string, bytes: Uint8Array, code: PptErrorCode, parse: (json: unknown) => R): R =>
+  naming(where, code, () => parse(parseConfigJson(bytes)));
+
+/** What `work` gives; its errors begin with `where`, and have `code` where they have none. */
+function naming<R>(where: string, code: PptErrorCode, work: () => R): R {
   try {
-    return parse(parseConfigJson(bytes));
+    return work();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PptError(isPptError(cause) ? cause.code : code, `${where}: ${reason}`, { cause });

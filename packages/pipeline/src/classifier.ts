@@ -1,5 +1,5 @@
 /** Pictures in, labels out. The same in Node and browsers. */
-import { PptError, type VisionOutput } from "@ppt-vit/core";
+import { PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
 import { type BatchOptions, type PictureResult, type Pictures, requireCount, runInBatches } from "./batches.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
@@ -27,6 +27,12 @@ export interface ClassifyOptions extends BatchOptions {
 
 export interface ImageClassifier<Input> extends ModelFacts {
   readonly labels: readonly string[];
+  /**
+   * What the logits are. `single-label`: one class is right, probabilities are their softmax and sum to 1. `multi-label`: each
+   * class is right or not by itself, probabilities are sigmoids (also of a model with one class). `regression`: the logits
+   * are the answer, and there are no probabilities.
+   */
+  readonly problem: Problem;
   /** @throws PptError INVALID_IMAGE, NOT_FOUND, INVALID_OPTION, NOT_FINITE, DISPOSED */
   classify(input: Input, options?: ClassifyOptions): Promise<Classification<Input>>;
   /**
@@ -61,7 +67,7 @@ export async function createClassifier<Input, Fetched>(
     task,
     check: (checkpoint) => void labelling(checkpoint, textEmbeddings),
   });
-  const { labels, logitsOf } = labelling(loaded.checkpoint, textEmbeddings);
+  const { labels, problem, logitsOf } = labelling(loaded.checkpoint, textEmbeddings);
 
   async function* classifyAll(
     inputs: readonly Input[],
@@ -70,12 +76,13 @@ export async function createClassifier<Input, Fetched>(
     requireCount("topK", topK);
     yield* runInBatches(loaded, inputs, batching, (output, row): Labels | undefined => {
       const logits = logitsOf(output, row);
-      return allFinite(logits) ? { labels: topLabels(logits, labels, topK), logits } : undefined;
+      return allFinite(logits) ? { labels: topLabels(logits, labels, topK, problem), logits } : undefined;
     });
   }
   return {
     ...loaded.facts,
     labels,
+    problem,
     classify: (input, classifyOptions) => onlyResult(classifyAll([input], { ...classifyOptions, batch: 1 })),
     classifyAll,
     dispose: loaded.dispose,
@@ -84,13 +91,14 @@ export async function createClassifier<Input, Fetched>(
 
 interface Labelling {
   readonly labels: readonly string[];
+  readonly problem: Problem;
   /** [labels], of picture `row` of a run. */
   logitsOf(output: VisionOutput, row: number): Float32Array;
 }
 
 /** A checkpoint's own classifier, or CLIP's comparison with texts. @throws PptError INVALID_OPTION, INVALID_CONFIG */
 function labelling(
-  { name, config, textEmbeddings: own }: Omit<Checkpoint, "weights">,
+  { name, config, declaredLabels = [], textEmbeddings: own }: Omit<Checkpoint, "weights">,
   given: TextEmbeddings | undefined,
 ): Labelling {
   const refuse = (message: string): never => {
@@ -98,9 +106,15 @@ function labelling(
   };
   const { labels, projection } = config;
   if (given && projection === undefined) refuse("textEmbeddings are for CLIP with its projection: leave them out");
-  if (labels.length > 0) return { labels, logitsOf: ({ logits }, row) => rowOf(logits, row) };
+  if (labels.length > 0)
+    return { labels, problem: problemOf(config), logitsOf: ({ logits }, row) => rowOf(logits, row) };
 
   const embedInstead = "load it with task 'image-feature-extraction' (ppt-vit embed)";
+  if (declaredLabels.length > 0)
+    throw new PptError(
+      "INVALID_WEIGHTS",
+      `${name}: config.json names ${declaredLabels.length} classes, but the weights hold no classifier (classifier.weight, head.weight): ${embedInstead}`,
+    );
   if (projection === undefined) return refuse(`has no classifier: ${embedInstead}`);
   const texts =
     given ??
@@ -109,5 +123,9 @@ function labelling(
       `CLIP names pictures by texts: pass textEmbeddings (--text-embeddings), put ${textEmbeddingsFile} beside config.json, or ${embedInstead}`,
     );
   const logitsOf = zeroShotLogits(texts, projection);
-  return { labels: texts.labels, logitsOf: ({ embedding }, row) => logitsOf(rowOf(embedding!, row)) };
+  return {
+    labels: texts.labels,
+    problem: "single-label",
+    logitsOf: ({ embedding }, row) => logitsOf(rowOf(embedding!, row)),
+  };
 }

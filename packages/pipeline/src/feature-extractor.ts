@@ -1,5 +1,5 @@
 /** Pictures in, embeddings and dense features out. The same in Node and browsers. */
-import { type HostTensor, PptError, type VisionOutput } from "@ppt-vit/core";
+import { type HostTensor, PptError, type VisionModelConfig, type VisionOutput } from "@ppt-vit/core";
 import { type BatchOptions, type PictureResult, type Pictures, runInBatches } from "./batches.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
@@ -13,16 +13,20 @@ export interface FeatureExtractorOptions extends ModelOptions {
 }
 
 /** Names for `pooling`. */
-export const poolings = ["class", "mean", "projection"] as const;
+export const poolings = ["class", "mean", "distilled", "projection"] as const;
 
 /**
  * `class`: the class token after the final norm. `mean`: the mean of the patch tokens, each weighted by the patches that it
- * stands for (evenly without proportional attention). `projection`: CLIP's image embedding, the projected class token.
+ * stands for (evenly without proportional attention). `distilled`: the mean of class and distillation token, as timm embeds with
+ * a distilled DeiT. `projection`: CLIP's image embedding, the projected class token.
  */
 export type Pooling = (typeof poolings)[number];
 
 export interface EmbedOptions extends BatchOptions {
-  /** Default `projection` where the checkpoint has one, `mean` where its head reads the mean (MAE), else `class`. */
+  /**
+   * Default `projection` where the checkpoint has one, `mean` where its head reads the mean (MAE), `distilled` for timm's
+   * distilled DeiT, else `class`.
+   */
   readonly pooling?: Pooling;
   /** Divide by the Euclidean length, for cosine similarity as a plain product. Default false. */
   readonly normalize?: boolean;
@@ -86,11 +90,7 @@ export async function createFeatureExtractor<Input, Fetched>(
     outputs: { pooled: true, denseFeatures: dense },
   });
   const { config } = loaded.checkpoint;
-  const defaultPooling: Pooling = config.projection
-    ? "projection"
-    : config.pooling === "mean" || config.classToken === false
-      ? "mean"
-      : "class";
+  const defaultPooling = poolingOf(config);
   const shape = [...loaded.facts.patches, config.hiddenSize] as const;
 
   async function* embedAll(
@@ -124,6 +124,13 @@ export async function createFeatureExtractor<Input, Fetched>(
   };
 }
 
+/** The embedding that a model was made for. */
+function poolingOf({ projection, pooling, classToken }: VisionModelConfig): Pooling {
+  if (projection !== undefined) return "projection";
+  if (pooling === "distilled") return "distilled";
+  return pooling === "mean" || pooling === "normalized-mean" || classToken === false ? "mean" : "class";
+}
+
 /** The output that holds an embedding. @throws PptError INVALID_OPTION */
 function pooledBy(
   pooling: Pooling,
@@ -135,6 +142,12 @@ function pooledBy(
       throw new PptError("INVALID_OPTION", `pooling 'class': ${name} has no class token; use 'mean'`);
     case "mean":
       return ({ meanToken }) => meanToken!;
+    case "distilled":
+      if (config.distillationToken) return ({ distilledToken }) => distilledToken!;
+      throw new PptError(
+        "INVALID_OPTION",
+        `pooling 'distilled': ${name} has no distillation token; use 'class' or 'mean'`,
+      );
     case "projection":
       if (config.projection) return ({ embedding }) => embedding!;
       throw new PptError(

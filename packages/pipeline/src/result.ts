@@ -3,6 +3,7 @@ import {
   type HostTensor,
   type Policy,
   type PptError,
+  type Problem,
   type RgbImage,
   type StageReport,
   specialTokens,
@@ -13,7 +14,10 @@ import {
 export interface LabelProbability {
   readonly label: string;
   readonly index: number;
-  readonly probability: number;
+  /** The model's own number for this label; of a regression the answer. */
+  readonly logit: number;
+  /** Softmax over all labels, or this label's sigmoid, as the classifier's `problem` says. Left out of a regression. */
+  readonly probability?: number;
 }
 
 /** One stage of token reduction on one picture. */
@@ -46,7 +50,7 @@ export interface PictureFailure<Input> {
 
 /** Labels of one picture. */
 export interface Labels {
-  /** Most probable first. */
+  /** Highest logit first, which is the most probable one. */
   readonly labels: readonly LabelProbability[];
   /** [labels] */
   readonly logits: Float32Array;
@@ -106,8 +110,17 @@ export function rowOf({ shape, data }: HostTensor, row: number): Float32Array {
 
 export const allFinite = (values: Float32Array): boolean => values.every(Number.isFinite);
 
-/** Softmax over all classes, the `count` most probable first; ties keep the order of the classes. */
-export function topLabels(logits: Float32Array, labels: readonly string[], count: number): LabelProbability[] {
+/** How sure a model is of a label, for people: `91.8 %`, or the number that a regression answers. */
+export const showAnswer = ({ probability, logit }: Pick<LabelProbability, "probability" | "logit">): string =>
+  probability === undefined ? String(Number(logit.toPrecision(4))) : `${(100 * probability).toFixed(1)} %`;
+
+/** The `count` labels with the highest logits; ties keep the order of the classes. */
+export function topLabels(
+  logits: Float32Array,
+  labels: readonly string[],
+  count: number,
+  problem: Problem = "single-label",
+): LabelProbability[] {
   const best: number[] = [];
   for (let index = 0; index < logits.length; index++) {
     if (best.length >= count && !(logits[index]! > logits[best.at(-1)!]!)) continue;
@@ -116,7 +129,18 @@ export function topLabels(logits: Float32Array, labels: readonly string[], count
     best.splice(rank, 0, index);
     best.length = Math.min(best.length, count);
   }
-  const highest = logits[best[0]!]!;
+  const probabilityOf = probabilities(logits, problem);
+  return best.map((index) => {
+    const probability = probabilityOf?.(logits[index]!);
+    return { label: labels[index]!, index, logit: logits[index]!, ...(probability !== undefined && { probability }) };
+  });
+}
+
+/** What makes a probability of a logit; undefined where nothing does. */
+function probabilities(logits: Float32Array, problem: Problem): ((logit: number) => number) | undefined {
+  if (problem === "regression") return undefined;
+  if (problem === "multi-label") return (logit) => 1 / (1 + Math.exp(-logit));
+  const highest = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY);
   const sum = logits.reduce((total, logit) => total + Math.exp(logit - highest), 0);
-  return best.map((index) => ({ label: labels[index]!, index, probability: Math.exp(logits[index]! - highest) / sum }));
+  return (logit) => Math.exp(logit - highest) / sum;
 }

@@ -180,7 +180,7 @@ describe("names of files", () => {
   it("stay text, whatever they are", async () => {
     const picture = await tokenPicture(
       hostile,
-      { image, stages, labels: [{ label: hostile, index: 0, probability: 1 }] },
+      { image, stages, labels: [{ label: hostile, index: 0, logit: 1, probability: 1 }] },
       grid,
     );
     for (const markup of [

@@ -20,7 +20,7 @@ describe("zero-shot labels", () => {
     const probabilities = expected.read("32x32.probabilities").data;
     expect(labels.map(({ label }) => label)).toEqual(["a dog", "a teapot", "a cat"]);
     expectClose(
-      labels.map(({ probability }) => probability),
+      labels.map(({ probability }) => probability!),
       labels.map(({ index }) => probabilities[index]!),
     );
   });
@@ -49,7 +49,7 @@ describe("zero-shot labels", () => {
     const { stages, labels } = await classifier.classify(picture);
     await classifier.dispose();
     expect(stages.map(({ tokensOut }) => tokensOut)).toEqual([13, 9]);
-    expect(labels.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 6);
+    expect(labels.reduce((sum, { probability }) => sum + probability!, 0)).toBeCloseTo(1, 6);
   });
 
   it("are refused where they do not fit the model", async () => {

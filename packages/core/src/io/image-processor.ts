@@ -1,6 +1,7 @@
 /** From 8-bit pixels to a model's input: the steps of Hugging Face's image processors, with Pillow's very numbers. */
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
+import { processorByModelType, processorDefaults } from "./processor-defaults.js";
 import { type RgbImage, resample } from "./resample/resample.js";
 import { type ResampleFilter, windowsOf } from "./resample/windows.js";
 
@@ -30,6 +31,11 @@ export interface ImageProcessorConfig {
   readonly resample: ResampleFilter;
   readonly doCenterCrop: boolean;
   readonly cropSize: ImageSize;
+  /**
+   * Where the crop begins when half a pixel is left over: `down`, as Hugging Face's processors, or `half-to-even`, as
+   * torchvision and timm. Default `down`.
+   */
+  readonly cropOffset?: "down" | "half-to-even";
   readonly doRescale: boolean;
   /** Multiplies the 8-bit values, usually 1 / 255. */
   readonly rescaleFactor: number;
@@ -45,39 +51,6 @@ const maxEdge = 8192;
 const minScale = 1e-6;
 const maxScale = 1e6;
 
-const square = (edge: number): ImageSize => ({ width: edge, height: edge });
-
-const vitDefaults: ImageProcessorConfig = {
-  doResize: true,
-  size: square(224),
-  resample: "bilinear",
-  doCenterCrop: false,
-  cropSize: square(224),
-  doRescale: true,
-  rescaleFactor: 1 / 255,
-  doNormalize: true,
-  imageMean: [0.5, 0.5, 0.5],
-  imageStd: [0.5, 0.5, 0.5],
-};
-
-const clipDefaults: ImageProcessorConfig = {
-  ...vitDefaults,
-  size: { shortestEdge: 224 },
-  resample: "bicubic",
-  doCenterCrop: true,
-  imageMean: [0.48145466, 0.4578275, 0.40821073],
-  imageStd: [0.26862954, 0.26130258, 0.27577711],
-};
-
-/** By a processor's name without its ending. Every other processor is taken for a ViT's. */
-const defaultsByProcessor: ReadonlyMap<string, ImageProcessorConfig> = new Map([
-  ["DeiT", { ...vitDefaults, size: square(256), resample: "bicubic", doCenterCrop: true }],
-  ["CLIP", clipDefaults],
-  ["ChineseCLIP", clipDefaults],
-  // DINOv2 uses this one.
-  ["Bit", clipDefaults],
-]);
-
 /** By Pillow's numbers. */
 const filtersByNumber: ReadonlyMap<unknown, ResampleFilter> = new Map([
   [0, "nearest"],
@@ -90,64 +63,120 @@ const invalidConfig = (message: string): never => {
   throw new PptError("INVALID_CONFIG", `preprocessor_config: ${message}`);
 };
 
+/** What a `preprocessor_config.json` may leave to others. */
+export interface ProcessorSurroundings {
+  /** `model_type` of the checkpoint's `config.json`, whose processor is taken where the file names none. */
+  readonly modelType?: unknown;
+}
+
 /**
- * Reads a `preprocessor_config.json`. Fields that are missing or null have the defaults of the processor it names;
- * fields that are not known are ignored.
- * @throws PptError INVALID_CONFIG
+ * Reads a `preprocessor_config.json`, or what a `processor_config.json` holds as `image_processor`. Fields that are missing
+ * or null have the defaults of the processor that the file names, else of that which the model's type has. Without either it
+ * is a ViT's.
+ * @throws PptError INVALID_CONFIG, also for a processor and for fields that change pixels in ways that are not known here
  */
-export function parseImageProcessorConfig(json: unknown): ImageProcessorConfig {
+export function parseImageProcessorConfig(
+  json: unknown,
+  { modelType }: ProcessorSurroundings = {},
+): ImageProcessorConfig {
   if (!isObject(json)) return invalidConfig("expected a JSON object");
-  const fields = new Map<string, unknown>(Object.entries(json));
-  const defaults = defaultsOf(fields.get("image_processor_type") ?? fields.get("feature_extractor_type"));
+  const own = new Map<string, unknown>(Object.entries(json));
+  const type = own.get("image_processor_type") ?? own.get("feature_extractor_type") ?? undefined;
+  const defaults = new Map<string, unknown>(Object.entries(defaultsOf(type, modelType)));
+  refuseUnknownSteps(own);
 
   /** The field as `read` understands it, which is undefined where it cannot be what is `expected`. */
-  function field<R>(name: string, fallback: R, expected: string, read: (value: unknown) => R | undefined): R {
-    const value = fields.get(name) ?? undefined;
-    if (value === undefined) return fallback;
+  function field<R>(name: string, expected: string, read: (value: unknown) => R | undefined): R {
+    const value = own.get(name) ?? defaults.get(name);
     return read(value) ?? invalidConfig(`${name} must be ${expected}, got ${show(value)}`);
   }
-  const flag = (name: string, fallback: boolean) =>
-    field(name, fallback, "true or false", (value) => (typeof value === "boolean" ? value : undefined));
+  const flag = (name: string) =>
+    field(name, "true or false", (value) => (typeof value === "boolean" ? value : undefined));
   const edges = `whole numbers from 1 to ${maxEdge}`;
   const scales = `from ${minScale} to ${maxScale}`;
 
+  const toSquare = flag("default_to_square");
   return {
-    doResize: flag("do_resize", defaults.doResize),
+    doResize: flag("do_resize"),
     size: field(
       "size",
-      defaults.size,
       `{height, width}, {shortest_edge}, {shortest_edge, longest_edge} or one number, of ${edges}`,
-      (value) => readResizeTarget(value, "shortestEdge" in defaults.size),
+      (value) => readResizeTarget(value, !toSquare),
     ),
     resample: field(
       "resample",
-      defaults.resample,
       [...filtersByNumber].map(([number, name]) => `${number} (${name})`).join(", "),
       (value) => filtersByNumber.get(value),
     ),
-    doCenterCrop: flag("do_center_crop", defaults.doCenterCrop),
-    cropSize: field("crop_size", defaults.cropSize, `{height, width} or one number, of ${edges}`, readSize),
-    doRescale: flag("do_rescale", defaults.doRescale),
-    rescaleFactor: field("rescale_factor", defaults.rescaleFactor, `a number ${scales}`, (value) =>
-      isScale(value) ? value : undefined,
+    doCenterCrop: flag("do_center_crop"),
+    cropSize: field("crop_size", `{height, width} or one number, of ${edges}`, readSize),
+    doRescale: flag("do_rescale"),
+    rescaleFactor: field("rescale_factor", `a number ${scales}`, (value) => (isScale(value) ? value : undefined)),
+    doNormalize: flag("do_normalize"),
+    imageMean: field("image_mean", `one or three numbers from -${maxScale} to ${maxScale}`, (value) =>
+      readRgb(value, isMean),
     ),
-    doNormalize: flag("do_normalize", defaults.doNormalize),
-    imageMean: field(
-      "image_mean",
-      defaults.imageMean,
-      `one or three numbers from -${maxScale} to ${maxScale}`,
-      (value) => readRgb(value, isMean),
-    ),
-    imageStd: field("image_std", defaults.imageStd, `one or three numbers ${scales}`, (value) =>
-      readRgb(value, isScale),
-    ),
+    imageStd: field("image_std", `one or three numbers ${scales}`, (value) => readRgb(value, isScale)),
   };
 }
 
-function defaultsOf(processor: unknown): ImageProcessorConfig {
-  if (typeof processor !== "string") return vitDefaults;
-  const family = processor.replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, "");
-  return defaultsByProcessor.get(family) ?? vitDefaults;
+/**
+ * The processor of a checkpoint from the files that may hold it: `processor_config.json` with an `image_processor`, as
+ * transformers 5 writes it, before `preprocessor_config.json`. Undefined where neither does.
+ * @throws PptError INVALID_CONFIG
+ */
+export function parseProcessorConfig(
+  files: { readonly processor?: unknown; readonly preprocessor?: unknown },
+  surroundings?: ProcessorSurroundings,
+): ImageProcessorConfig | undefined {
+  const nested = isObject(files.processor) ? (files.processor.image_processor ?? undefined) : undefined;
+  const found = nested ?? files.preprocessor;
+  return found === undefined ? undefined : parseImageProcessorConfig(found, surroundings);
+}
+
+/** Types that transformers' own table does not have. */
+const unlisted: Readonly<Record<string, string>> = {
+  dinov2_with_registers: "Bit",
+  clip_vision_model: "CLIP",
+  chinese_clip_vision_model: "ChineseCLIP",
+  altclip_vision_model: "CLIP",
+};
+
+/** Where neither a default nor a field says more. */
+const withoutWord = { default_to_square: true, crop_size: { height: 224, width: 224 } };
+
+function defaultsOf(type: unknown, modelType: unknown): Readonly<Record<string, unknown>> {
+  const of = (family: string) => ({ ...withoutWord, ...processorDefaults[family] });
+  if (type === undefined) {
+    const model = typeof modelType === "string" ? modelType : "vit";
+    const table = [unlisted, processorByModelType].find((known) => Object.hasOwn(known, model));
+    return of(table?.[model] ?? "ViT");
+  }
+  const family = typeof type === "string" ? type.replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, "") : "";
+  if (Object.hasOwn(processorDefaults, family)) return of(family);
+  return invalidConfig(
+    `image_processor_type ${show(type)} is not supported; ${Object.keys(processorDefaults).join(", ")} are, with ImageProcessor or FeatureExtractor behind the name`,
+  );
+}
+
+/** Steps that are not taken here, by their names and the values that leave pixels alone. */
+const steps: readonly (readonly [
+  name: RegExp,
+  idle: (value: unknown, own: ReadonlyMap<string, unknown>) => boolean,
+])[] = [
+  [/^do_(resize|center_crop|rescale|normalize|convert_rgb|convert_annotations|reduce_labels)$/, () => true],
+  [/^do_/, (value) => value === false],
+  [/^pad_size$|^size_divisor$|^pad_(to_)?multiple|^ensure_multiple_of$/, (_, own) => own.get("do_pad") === false],
+  [/^(crop_pct|offset|rescale_offset|keep_aspect_ratio|thumbnail|background_color)$/, (value) => value === false],
+];
+
+/** @throws PptError INVALID_CONFIG for a field that would change pixels */
+function refuseUnknownSteps(own: ReadonlyMap<string, unknown>): void {
+  for (const [name, value] of own) {
+    const step = steps.find(([pattern]) => pattern.test(name));
+    if (value !== null && step && !step[1](value, own))
+      invalidConfig(`${name} ${show(value)} is not supported: it changes the pixels that the model sees`);
+  }
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -228,7 +257,10 @@ function resizedSize(size: ImageSize, { doResize, size: target }: ImageProcessor
 /** The smallest size with the proportions of `size` that covers `target`. */
 function coveringSize(size: ImageSize, target: ImageSize): ImageSize {
   const ratio = Math.min(size.width / target.width, size.height / target.height);
-  return checkResized(size, { width: Math.round(size.width / ratio), height: Math.round(size.height / ratio) });
+  return checkResized(size, {
+    width: roundHalfToEven(size.width / ratio),
+    height: roundHalfToEven(size.height / ratio),
+  });
 }
 
 /** @throws PptError INVALID_IMAGE where a long and narrow picture would grow beyond measure or vanish. */
@@ -243,7 +275,7 @@ function checkResized(size: ImageSize, resized: ImageSize): ImageSize {
 /** As Python rounds. */
 function roundHalfToEven(x: number): number {
   const rounded = Math.round(x);
-  return rounded - x === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
+  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
 /**
@@ -270,8 +302,9 @@ export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): Rg
   checkImage(image);
   const resized = resizedSize(image, config);
   const { width, height } = processedSize(image, config);
-  const left = Math.floor((resized.width - width) / 2);
-  const top = Math.floor((resized.height - height) / 2);
+  const begin = config.cropOffset === "half-to-even" ? roundHalfToEven : Math.floor;
+  const left = begin((resized.width - width) / 2);
+  const top = begin((resized.height - height) / 2);
   // Only what the crop keeps is computed.
   const kept = resample(
     image,

@@ -2,7 +2,7 @@
 import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
-import type { WeightSource } from "../vit/weights.js";
+import type { WeightSource } from "../vit/stored-names.js";
 import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";
 
 const bytesPerElement = {

@@ -2,7 +2,7 @@
 import type { HostTensor } from "../backend.js";
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
-import type { WeightSource } from "../vit/weights.js";
+import type { WeightSource } from "../vit/stored-names.js";
 import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";
 import type { SafetensorsFile } from "./safetensors.js";
 
@@ -67,6 +67,7 @@ export function joinShards(
   const fileOf = (tensor: string): SafetensorsFile =>
     files.get(shardOf.get(tensor) ?? fail(`holds no tensor ${quote(tensor)}`))!;
   return {
+    names: [...shardOf.keys()],
     has: (tensor) => shardOf.has(tensor),
     read: (tensor): HostTensor => fileOf(tensor).read(tensor),
   };

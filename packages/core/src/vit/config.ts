@@ -25,15 +25,24 @@ export interface VisionModelConfig extends VisionModelTraits {
   readonly distillationHead: boolean;
   /**
    * What the head reads: the class token; the mean of the patch tokens weighted by their sizes, normalised after pooling;
-   * or both side by side, normalised before (DINOv2).
+   * the mean of tokens that were normalised before (`normalized-mean`, timm with `fc_norm: false`); class token and such a
+   * mean side by side (DINOv2); or the mean of class and distillation token, normalised before (timm's distilled DeiT).
    */
-  readonly pooling: "class" | "mean" | "class+mean";
+  readonly pooling: "class" | "mean" | "normalized-mean" | "class+mean" | "distilled";
   /** Class names, in the order of the logits; none where the model has no classifier. */
   readonly labels: readonly string[];
 }
 
+/**
+ * What the logits of a classifier are. `single-label`: one class is right, probabilities are their softmax.
+ * `multi-label`: each class is right or not by itself, probabilities are sigmoids. `regression`: each logit is the answer.
+ */
+export type Problem = "single-label" | "multi-label" | "regression";
+
 /** What differs from a plain ViT. Each is left out where it does not. */
 export interface VisionModelTraits {
+  /** Default: `single-label`, and `multi-label` with one class, whose softmax would always be 1. */
+  readonly problem?: Problem | undefined;
   /** Default true. Without it nothing tells which tokens matter, so such a model cannot be reduced. */
   readonly classToken?: boolean | undefined;
   /** Tokens behind the class and distillation token that belong to no patch and have no position. Default 0. */
@@ -42,6 +51,8 @@ export interface VisionModelTraits {
   readonly stem?: Stem | undefined;
   /** The patch embedding adds a bias. Default true. */
   readonly patchBias?: boolean | undefined;
+  /** Special tokens that have a row in the stored position table. Default: class and distillation token. */
+  readonly positionedTokens?: number | undefined;
   /** Patches of the stored position table, rows and columns, where they are not those of `imageSize`. */
   readonly positionGrid?: readonly [number, number] | undefined;
   /** How the position table becomes one of another grid. Default `bicubic`. */
@@ -81,10 +92,14 @@ export type PositionInterpolation = "bicubic" | "bicubic-antialiased" | "sinusoi
 export const specialTokens = ({ classToken, distillationToken, registerTokens }: VisionModelConfig): number =>
   (classToken === false ? 0 : 1) + (distillationToken ? 1 : 0) + (registerTokens ?? 0);
 
-/** Patches of one image, rows and columns. */
+/** What the logits of a classifier are. */
+export const problemOf = ({ problem, labels }: VisionModelConfig): Problem =>
+  problem ?? (labels.length === 1 ? "multi-label" : "single-label");
+
+/** Whole patches of one image, rows and columns. What remains on the right and below is dropped, as libraries do. */
 export const patchGrid = ({ imageSize, patchSize }: VisionModelConfig): [number, number] => [
-  imageSize[0] / patchSize[0],
-  imageSize[1] / patchSize[1],
+  Math.floor(imageSize[0] / patchSize[0]),
+  Math.floor(imageSize[1] / patchSize[1]),
 ];
 
 /** Patches of one image. */
@@ -106,26 +121,30 @@ export const limits = { pixels: 8192, hidden: 16384, layers: 512, labels: 1_000_
 /**
  * The same model for pictures of another size, [height, width] in pixels: its position table is interpolated as the
  * family's own code does it.
- * @throws PptError INVALID_CONFIG where patches do not fill the size, or are too many
+ * @throws PptError INVALID_CONFIG where no patch fits, where patches are too many, or where they do not fill pictures of a
+ * model whose stem shrinks them step by step
  */
 export function withImageSize(config: VisionModelConfig, imageSize: readonly [number, number]): VisionModelConfig {
-  const problem = imageSizeProblem(imageSize, config.patchSize);
+  const problem = imageSizeProblem(imageSize, config.patchSize, config.stem !== undefined);
   if (problem) throw new PptError("INVALID_CONFIG", `config: ${problem}`);
   const [height, width] = imageSize;
   return { ...config, imageSize: [height, width], positionGrid: config.positionGrid ?? patchGrid(config) };
 }
 
-/** What is wrong with an image size, if anything. */
+/** What is wrong with an image size, if anything. `whole`: patches have to fill it. */
 export function imageSizeProblem(
   imageSize: readonly [number, number],
   patchSize: readonly [number, number],
+  whole = false,
 ): string | undefined {
   const isSide = (n: unknown) => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= limits.pixels;
   if (imageSize.length !== 2 || !imageSize.every(isSide))
     return `image size must be two whole numbers from 1 to ${limits.pixels}, height and width, got ${show(imageSize)}`;
-  if (imageSize[0] % patchSize[0] !== 0 || imageSize[1] % patchSize[1] !== 0)
+  if (imageSize[0] < patchSize[0] || imageSize[1] < patchSize[1])
+    return `patch_size ${patchSize.join("x")} is larger than image_size ${imageSize.join("x")}`;
+  if (whole && (imageSize[0] % patchSize[0] !== 0 || imageSize[1] % patchSize[1] !== 0))
     return `patch_size ${patchSize.join("x")} does not divide image_size ${imageSize.join("x")}`;
-  const patches = (imageSize[0] / patchSize[0]) * (imageSize[1] / patchSize[1]);
+  const patches = Math.floor(imageSize[0] / patchSize[0]) * Math.floor(imageSize[1] / patchSize[1]);
   if (patches > limits.tokens) return `${patches} patches are more than ${limits.tokens}`;
   return undefined;
 }

@@ -11,7 +11,8 @@ import {
 } from "../reduction/schedule.js";
 import { specialTokens, tokenCount, type VisionModelConfig, withImageSize } from "./config.js";
 import { type OutputOptions, visionProgram } from "./program.js";
-import { readParameters, type WeightSource } from "./weights.js";
+import type { WeightSource } from "./stored-names.js";
+import { readParameters } from "./weights.js";
 
 export interface VisionModelOptions {
   readonly config: VisionModelConfig;
@@ -69,6 +70,8 @@ export interface VisionOutput {
    * normalised after the mean where the head does so. Where asked for.
    */
   readonly meanToken?: HostTensor;
+  /** [B, C], the mean of class and distillation token after the final norm, where asked for and there are both. */
+  readonly distilledToken?: HostTensor;
   /**
    * [B, patches, C], as `lastHiddenState` but with a row for every patch, where asked for: the value of the token that
    * contains it, or, where it was pruned, of the token that did so last, before the stage that pruned it.
@@ -151,7 +154,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
 
       const results = await executable.run({ pixel_values: { shape: [batch, ...imageShape], data: pixelValues } });
       const { embedding, last_hidden_state: lastHiddenState, class_token: classToken } = results;
-      const { mean_token: meanToken, dense_features: denseFeatures } = results;
+      const { mean_token: meanToken, distilled_token: distilledToken, dense_features: denseFeatures } = results;
       const stages = plan.stages.map((stage, index) => stageReport(stage, `stages.${index}`, results, batch));
       const source = outputs.source ? (results.source ?? stages.at(-1)?.source ?? identityMaps(batch, N0)) : undefined;
       return {
@@ -163,6 +166,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
         ...(source && { source }),
         ...(classToken && { classToken }),
         ...(meanToken && { meanToken }),
+        ...(distilledToken && { distilledToken }),
         ...(denseFeatures && { denseFeatures }),
       };
     },

@@ -16,7 +16,7 @@ export interface OutputOptions {
   readonly source?: boolean | "stages";
   /** Significance scores of each stage. */
   readonly scores?: boolean;
-  /** The class token, and the mean of the patch tokens. */
+  /** The class token, the mean of the patch tokens, and the mean of class and distillation token. */
   readonly pooled?: boolean;
   /** A vector for every patch, whatever became of its token. */
   readonly denseFeatures?: boolean;
@@ -39,7 +39,8 @@ interface State<T extends Tensor> {
 /**
  * pixel_values [B, 3, H, W] -> logits [B, labels], or embedding [B, C or projection] where there is no classifier;
  * size [B, N'] and `stages.i.{variance,pooled,scores,source}` where tokens are reduced; last_hidden_state [B, N', C],
- * source [B, N', N0], class_token [B, C], mean_token [B, C] and dense_features [B, patches, C] where asked for.
+ * source [B, N', N0], class_token [B, C], mean_token [B, C], distilled_token [B, C] and dense_features [B, patches, C] where
+ * asked for.
  */
 export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wanted: OutputOptions): Program {
   const { heads, layers, layerNormEpsilon: epsilon } = config;
@@ -57,11 +58,11 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     followsTokens && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
   // A classifier reads only the first rows after the last block: compute no others there. Exact, not an approximation.
-  const headRows = config.distillationHead ? 2 : 1;
+  const headRows = config.distillationHead || config.pooling === "distilled" ? 2 : 1;
   // LV-ViT's second head reads all patches; published with PPT is the class token's alone.
   const dense = config.denseHead === true && config.labels.length > 0 && plan.stages.length === 0;
   const tokensWanted = wanted.lastHiddenState || wanted.pooled || wanted.denseFeatures;
-  const headReadsAll = tokensWanted || config.pooling !== "class" || dense;
+  const headReadsAll = tokensWanted || dense || !["class", "distilled"].includes(config.pooling);
 
   function embed<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, pixels: T): T {
     // The special tokens are zero rows here; the table holds each of them with its position already added.
@@ -136,9 +137,12 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     if (config.pooling === "mean") return { features: norm(meanOfPatches(ops, state)), tokens: state.x };
     const tokens = norm(headReadsAll ? state.x : ops.slice(state.x, 1, 0, headRows));
     const first = ops.slice(tokens, 1, 0, 1);
-    if (config.pooling === "class") return { features: first, tokens };
+    // A classifier with two heads reads each of its tokens by itself.
+    if (config.pooling === "class" || config.distillationHead) return { features: first, tokens };
+    if (config.pooling === "distilled") return { features: meanOfDistilled(ops, tokens), tokens };
     const C = config.hiddenSize;
     const mean = meanOfPatches(ops, { ...state, x: tokens });
+    if (config.pooling === "normalized-mean") return { features: mean, tokens };
     return { features: ops.add(ops.pad(first, 2, 0, C), ops.pad(mean, 2, C, 0)), tokens };
   }
 
@@ -160,6 +164,10 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
       last_hidden_state: wanted.lastHiddenState ? tokens : undefined,
       class_token: wanted.pooled && config.classToken !== false ? withoutMiddle(ops, classToken()) : undefined,
       mean_token: wanted.pooled ? withoutMiddle(ops, mean()) : undefined,
+      distilled_token:
+        wanted.pooled && config.distillationToken
+          ? withoutMiddle(ops, meanOfDistilled(ops, norm(ops.slice(state.x, 1, 0, 2))))
+          : undefined,
       dense_features: wanted.denseFeatures ? patches() : undefined,
     };
   }
@@ -207,6 +215,10 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     return outputs;
   };
 }
+
+/** Mean of class and distillation token, the first of tokens [B, N, C]. -> [B, 1, C] */
+const meanOfDistilled = <T extends Tensor>(ops: Ops<T>, tokens: T): T =>
+  ops.div(ops.sum(ops.slice(tokens, 1, 0, 2), 1), 2);
 
 /** [B, 1, C] -> [B, C] */
 const withoutMiddle = <T extends Tensor>(ops: Ops<T>, x: T): T => ops.reshape(x, [x.shape[0]!, x.shape[2]!]);

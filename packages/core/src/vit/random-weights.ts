@@ -2,7 +2,7 @@
 import type { HostTensor, Shape } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { sizeOf } from "../shape.js";
-import { patchGrid, type VisionModelConfig } from "./config.js";
+import { patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
 import { type BlockPart, namesOfTimm, tensorName } from "./names.js";
 import { patchEmbeddingInput, stemShapes } from "./stem-weights.js";
 
@@ -30,12 +30,12 @@ export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
     shapes[`${name}.weight`] = [C];
     shapes[`${name}.bias`] = [C];
   };
-  const special = (config.classToken === false ? 0 : 1) + (config.distillationToken ? 1 : 0);
+  const { positionedTokens = specialTokens(config) - registerTokens } = config;
   const [rows, columns] = config.positionGrid ?? patchGrid(config);
   if (config.classToken !== false) shapes[names.classToken] = [1, 1, C];
   if (config.distillationToken) shapes[names.distillationToken] = [1, 1, C];
   if (registerTokens > 0) shapes[names.registerTokens] = [1, registerTokens, C];
-  shapes[names.positions] = [1, special + rows * columns, C];
+  shapes[names.positions] = [1, positionedTokens + rows * columns, C];
   for (const [name, shape] of Object.entries(stemShapes(config))) shapes[`${names.stem}${name}`] = shape;
   shapes[`${names.patchEmbedding}.weight`] = patchEmbeddingInput(config, "stored");
   if (config.patchBias !== false) shapes[`${names.patchEmbedding}.bias`] = [C];

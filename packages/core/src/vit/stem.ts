@@ -1,6 +1,6 @@
 /** From pixels to patch tokens: a linear layer for each patch, behind the convolutions of LV-ViT or the steps of T2T-ViT. */
 import type { Ops, Tensor, Tensors } from "../backend.js";
-import type { Stem, VisionModelConfig } from "./config.js";
+import { patchGrid, type Stem, type VisionModelConfig } from "./config.js";
 import { parametersOf } from "./parameters.js";
 
 /** The soft splits of T2T-ViT: overlapping windows, each of which becomes a token (section 3.1 there). */
@@ -31,7 +31,7 @@ export function embedPatches<T extends Tensor>(
   const project = (x: T) => ops.linear(x, params["patchEmbedding.weight"]!, params["patchEmbedding.bias"]);
   const patches = (x: T, size: readonly [number, number]) =>
     project(ops.unfold(x, { kernel: size, stride: size, padding: [0, 0] }));
-  if (!stem) return patches(pixels, patchSize);
+  if (!stem) return patches(wholePatches(ops, config, pixels), patchSize);
 
   if (stem.kind === "convolution") {
     const features = stemConvolutions.reduce((x, window, i) => {
@@ -55,6 +55,14 @@ export function embedPatches<T extends Tensor>(
     [rows, columns] = [rows / split.stride[0], columns / split.stride[1]];
   });
   return project(tokens);
+}
+
+/** pixels without what is left over on the right and below: [B, channels, rows * patch, columns * patch]. */
+function wholePatches<T extends Tensor>(ops: Ops<T>, config: VisionModelConfig, pixels: T): T {
+  return patchGrid(config).reduce((x, count, i) => {
+    const used = count * config.patchSize[i as 0 | 1];
+    return used === x.shape[2 + i] ? x : ops.slice(x, 2 + i, 0, used);
+  }, pixels);
 }
 
 /** One re-structurisation: attention of one head and an MLP. tokens [B, N, window] -> [B, N, width] */

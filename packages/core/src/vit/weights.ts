@@ -1,31 +1,12 @@
 /** Finds a model's parameters under the names of its library, checks each of them, and folds what can be folded. */
-import type { HostTensor, Shape, Tensors } from "../backend.js";
+import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
-import { type BlockPart, type Names, namesIn, type Place, tensorName } from "./names.js";
+import { type BlockPart, type Names, namesIn, type Place } from "./names.js";
 import { type Grid, interpolatePositions, sinusoids } from "./positions.js";
 import { patchEmbeddingInput, stemParameters } from "./stem-weights.js";
-
-/** Named tensors of a checkpoint; `SafetensorsFile` is one. */
-export interface WeightSource {
-  has(name: string): boolean;
-  /** @throws PptError where the tensor is missing or not a float tensor. */
-  read(name: string): HostTensor;
-}
-
-/** A checkpoint that already lies in memory. */
-export function weightsFrom(tensors: Tensors<HostTensor>): WeightSource {
-  const named = new Map(Object.entries(tensors));
-  return {
-    has: (name) => named.has(name),
-    read: (name) => named.get(name) ?? missing(name),
-  };
-}
-
-function missing(name: string): never {
-  throw new PptError("INVALID_WEIGHTS", `weights: tensor '${name}' is missing`);
-}
+import { type UnwrappedWeights, unreadTensors, unwrapped, type WeightSource } from "./stored-names.js";
 
 /** Reads tensors, each of them checked against the shape that the config asks for. */
 export type ReadTensor = (name: string, shape: Shape) => HostTensor;
@@ -39,16 +20,15 @@ export type ReadTensor = (name: string, shape: Shape) => HostTensor;
  * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, of another shape or not finite.
  */
 export function readParameters(weights: WeightSource, config: VisionModelConfig): Record<string, HostTensor> {
-  const names = namesIn(weights, config);
+  const stored = unwrapped(weights);
+  const names = namesIn(stored, config);
   const { hiddenSize: C, intermediateSize: hidden } = config;
-  const surplus = `${tensorName(names.block(config.layers, "norm1"))}.weight`;
-  if (weights.has(surplus))
-    throw new PptError(
-      "INVALID_WEIGHTS",
-      `weights: tensor '${surplus}' belongs to a block beyond the config's ${config.layers}`,
-    );
   const parameters: Record<string, HostTensor> = {};
-  const read: ReadTensor = (name, shape) => checkedTensor(weights, name, shape);
+  const reads = new Set<string>();
+  const read: ReadTensor = (name, shape) => {
+    reads.add(name);
+    return checkedTensor(stored, name, shape);
+  };
 
   // Tensors that several parameters share are read once and cut.
   let shared: { name: string; tensor: HostTensor } | undefined;
@@ -75,7 +55,7 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
   const patch = read(`${names.patchEmbedding}.weight`, patchEmbeddingInput(config, "stored"));
   parameters["patchEmbedding.weight"] = { shape: patchEmbeddingInput(config, "flat"), data: patch.data };
   if (config.patchBias !== false) parameters["patchEmbedding.bias"] = read(`${names.patchEmbedding}.bias`, [C]);
-  parameters.positions = positionTable(read, weights, names, config);
+  parameters.positions = positionTable(read, names, config);
   if (config.inputNorm) norm("inputNorm", names.inputNorm);
 
   for (let layer = 0; layer < config.layers; layer++) {
@@ -99,7 +79,29 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
   if (config.distillationHead) linear("distillationHead", names.distillationHead, labels, C);
   if (config.denseHead && labels > 0) linear("denseHead", names.denseHead, labels, C);
   if (config.projection) linear("projection", names.projection, config.projection, C, false);
+  refuseUnread(stored, reads, config);
   return parameters;
+}
+
+/** So many tensors the error about those that nobody reads names. */
+const unreadShown = 3;
+
+/** What the model does not read changes what it should compute: a norm of queries, layer scale, a block too many. */
+function refuseUnread(stored: UnwrappedWeights, reads: ReadonlySet<string>, config: VisionModelConfig): void {
+  const unread = unreadTensors(stored, reads, config.labels.length > 0 || config.projection !== undefined);
+  if (unread.length === 0) return;
+  const beyond = unread.find((name) => Number(/(?:blocks|layers?)\.(\d+)\./.exec(name)?.[1] ?? -1) >= config.layers);
+  if (beyond)
+    throw new PptError(
+      "INVALID_WEIGHTS",
+      `weights: tensor '${beyond}' belongs to a block beyond the config's ${config.layers}`,
+    );
+  const named = unread.slice(0, unreadShown).map((name) => `'${name}'`);
+  const others = unread.length > unreadShown ? ` and ${unread.length - unreadShown} more` : "";
+  throw new PptError(
+    "INVALID_WEIGHTS",
+    `weights: the model that the config describes does not use ${named.join(", ")}${others}: the config belongs to another model, or lacks the field that asks for them`,
+  );
 }
 
 /** Multiplies the rows of a linear layer by layer scale [C], and divides all of it by the divisor of residuals. */
@@ -125,32 +127,25 @@ function scaleRows(
 
 /**
  * positions [N, C]: a row for each token, class, distillation and register tokens first, each with its own embedding
- * added. Registers have no position, nor do all special tokens where timm's table holds the patches alone.
+ * added. The stored table has rows for the first `positionedTokens` of them, and for the patches.
  */
-function positionTable(read: ReadTensor, weights: WeightSource, names: Names, config: VisionModelConfig): HostTensor {
+function positionTable(read: ReadTensor, names: Names, config: VisionModelConfig): HostTensor {
   const { hiddenSize: C, registerTokens: registers = 0, classToken, distillationToken } = config;
   const special = specialTokens(config);
+  const { positionedTokens: positioned = special - registers } = config;
   const stored = config.positionGrid ?? patchGrid(config);
   const patches = stored[0] * stored[1];
   const tokens = [
     ...(classToken === false ? [] : [names.classToken]),
     ...(distillationToken ? [names.distillationToken] : []),
   ].map((name) => read(name, [1, 1, C]).data);
-
-  const patchesAlone = [1, patches, C];
-  const table =
-    tokens.length > 0 && weights.has(names.positions) && sameShape(weights.read(names.positions).shape, patchesAlone)
-      ? { positioned: 0, data: read(names.positions, patchesAlone).data }
-      : { positioned: tokens.length, data: read(names.positions, [1, tokens.length + patches, C]).data };
+  const table = read(names.positions, [1, positioned + patches, C]).data;
 
   const out = new Float32Array(tokenCount(config) * C);
-  out.set(table.data.subarray(0, table.positioned * C));
-  tokens.forEach((token, row) => {
-    for (let c = 0; c < C; c++) out[row * C + c]! += token[c]!;
-  });
+  tokens.forEach((token, row) => void out.set(token, row * C));
   if (registers > 0) out.set(read(names.registerTokens, [1, registers, C]).data, tokens.length * C);
-  const ofPatches = table.data.subarray(table.positioned * C);
-  out.set(resized(ofPatches, stored, config, table.positioned), special * C);
+  for (let i = 0; i < positioned * C; i++) out[i]! += table[i]!;
+  out.set(resized(table.subarray(positioned * C), stored, config, positioned), special * C);
   return { shape: [tokenCount(config), C], data: out };
 }
 
@@ -165,16 +160,17 @@ function resized(table: Float32Array, stored: Grid, config: VisionModelConfig, p
 }
 
 /** @throws PptError INVALID_WEIGHTS */
-function checkedTensor(weights: WeightSource, name: string, shape: Shape): HostTensor {
-  if (!weights.has(name)) missing(name);
+function checkedTensor(weights: UnwrappedWeights, name: string, shape: Shape): HostTensor {
+  const stored = weights.storedName(name);
+  if (!weights.has(name)) throw new PptError("INVALID_WEIGHTS", `weights: tensor '${stored}' is missing`);
   const tensor = weights.read(name);
   // A class token may be [1, 1, C] or [C], a table of positions [1, N, C] or [N, C].
   if (!sameShape(withoutOnes(tensor.shape), withoutOnes(shape)) || tensor.data.length !== sizeOf(shape))
     throw new PptError(
       "INVALID_WEIGHTS",
-      `weights: tensor '${name}' has shape ${showShape(tensor.shape)}, the config asks for ${showShape(shape)}`,
+      `weights: tensor '${stored}' has shape ${showShape(tensor.shape)}, the config asks for ${showShape(shape)}`,
     );
-  requireFinite(name, tensor.data);
+  requireFinite(stored, tensor.data);
   return { shape, data: tensor.data };
 }
 

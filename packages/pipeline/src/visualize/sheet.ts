@@ -1,6 +1,6 @@
 /** Pictures stage by stage as in the paper's figures: one row a picture, drawn as SVG that needs nothing around it. */
 import { PptError, type RgbImage } from "@ppt-vit/core";
-import type { ImageStage } from "../result.js";
+import { type ImageStage, type LabelProbability, showAnswer } from "../result.js";
 import { groupColour, heatColour, meanColour } from "./colours.js";
 import { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./groups.js";
 import { escapeMarkup, shorten } from "./markup.js";
@@ -17,7 +17,7 @@ export interface TokenPicture {
   readonly patches: PatchGrid;
   readonly stages: readonly ImageStage[];
   /** What the model calls it, and how surely. */
-  readonly label?: { readonly label: string; readonly probability: number };
+  readonly label?: LabelProbability;
 }
 
 export interface TokenSheetOptions {
@@ -129,7 +129,7 @@ function drawRow(picture: TokenPicture, { scores, panelWidth, left, y, id }: Row
     return `<g><title>${escapeMarkup(alternative)}</title><g transform="translate(${x} ${y})">${content}</g>${lines.join("")}</g>`;
   };
 
-  const named = label ? `${label.label}, ${(100 * label.probability).toFixed(1)} %` : "";
+  const named = label ? `${label.label}, ${showAnswer(label)}` : "";
   const panels = [panel(original, [name, named], name)];
   let before = identityMap(stages, grid);
   for (const stage of stages) {

@@ -1,14 +1,28 @@
-/** The vision tower of CLIP: `clip` (the whole model's configuration) and `clip_vision_model`. */
+/**
+ * The vision towers of CLIP, Chinese-CLIP and AltCLIP: `clip`, `chinese_clip` and `altclip` (the whole model's configuration),
+ * and the same with `_vision_model` behind it.
+ */
 import { limits, type VisionModelConfig } from "../config.js";
-import { type Fields, invalid, readActivation, readArchitecture, readEpsilon, readSizes, readWidth } from "./fields.js";
+import {
+  type Fields,
+  type Held,
+  invalid,
+  readActivation,
+  readArchitecture,
+  readEpsilon,
+  readSizes,
+  readWidth,
+} from "./fields.js";
 
-export function clipConfig(fields: Fields): VisionModelConfig {
+export function clipConfig(fields: Fields, held: Held): VisionModelConfig {
   const architecture = readArchitecture(fields);
   if (architecture === "CLIPForImageClassification")
     invalid("CLIPForImageClassification is not supported; CLIPModel and CLIPVisionModelWithProjection are");
-  const whole = fields.value("model_type") === "clip";
-  const vision = whole ? fields.object("vision_config") : fields;
+  const type = String(fields.value("model_type"));
+  const vision = type.endsWith("_vision_model") ? fields : visionFields(fields);
   const { hiddenSize, heads } = readWidth(vision, { hidden: 768, heads: 12 });
+  // CLIPVisionModel alone is saved without the projection.
+  const projected = held ? held.has("visual_projection.weight") : !architecture?.endsWith("VisionModel");
   return {
     ...readSizes(vision, { image: 224, patch: 32 }),
     channels: vision.count("num_channels", 16, 3),
@@ -25,7 +39,14 @@ export function clipConfig(fields: Fields): VisionModelConfig {
     labels: [],
     patchBias: false,
     inputNorm: true,
-    // CLIPVisionModel alone is saved without the projection.
-    ...(architecture !== "CLIPVisionModel" && { projection: fields.count("projection_dim", limits.hidden, 512) }),
+    ...(projected && {
+      projection: fields.count("projection_dim", limits.hidden, type.startsWith("altclip") ? 768 : 512),
+    }),
   };
 }
+
+/** The tower's fields. Older files have them twice, and transformers takes `vision_config_dict`, alone. */
+const visionFields = (fields: Fields): Fields =>
+  fields.object(
+    (fields.value("vision_config_dict") ?? undefined) === undefined ? "vision_config" : "vision_config_dict",
+  );

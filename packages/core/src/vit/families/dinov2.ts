@@ -1,11 +1,21 @@
 /** DINOv2, with and without register tokens: layer scale, SwiGLU in the giant, a classifier over class token and mean. */
 import { limits, type VisionModelConfig } from "../config.js";
-import { type Fields, readActivation, readEpsilon, readLabels, readSizes, readWidth } from "./fields.js";
+import {
+  type Fields,
+  type Held,
+  readActivation,
+  readEpsilon,
+  readLabels,
+  readProblem,
+  readSizes,
+  readWidth,
+} from "./fields.js";
 
-export function dinov2Config(fields: Fields): VisionModelConfig {
+export function dinov2Config(fields: Fields, held: Held): VisionModelConfig {
   const { hiddenSize, heads } = readWidth(fields);
   const registers = fields.value("model_type") === "dinov2_with_registers";
   const mlp = fields.flag("use_swiglu_ffn", false) ? "swiglu" : "plain";
+  const labels = readLabels(fields, "where labels are named", held);
   const hidden = Math.floor(hiddenSize * fields.positive("mlp_ratio", 32, 4));
   return {
     ...readSizes(fields, { patch: 14 }),
@@ -21,7 +31,8 @@ export function dinov2Config(fields: Fields): VisionModelConfig {
     distillationToken: false,
     distillationHead: false,
     pooling: "class+mean",
-    labels: readLabels(fields, "where labels are named"),
+    labels,
+    ...readProblem(fields, labels),
     // Trained at 518 pixels, used at 224: its own code interpolates without being asked.
     sizeFromPreprocessing: true,
     layerScale: true,

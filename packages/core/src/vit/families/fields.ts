@@ -2,7 +2,7 @@
 import type { Activation } from "../../backend.js";
 import { PptError } from "../../errors.js";
 import { show } from "../../show.js";
-import { imageSizeProblem, limits } from "../config.js";
+import { imageSizeProblem, limits, type Problem } from "../config.js";
 
 /** @throws PptError INVALID_CONFIG */
 export function invalid(message: string): never {
@@ -22,6 +22,7 @@ const activations: Readonly<Record<string, Activation>> = {
 
 /** The fields of one JSON object. Every method throws PptError INVALID_CONFIG. */
 export interface Fields {
+  readonly names: readonly string[];
   /** As it stands in the file. */
   value(name: string): unknown;
   /** A whole number from 1 to `most`. */
@@ -48,6 +49,8 @@ export function fieldsOf(json: unknown, what = "expected a JSON object"): Fields
   };
 
   return {
+    names: [...fields.keys()],
+
     value: (name) => fields.get(name),
 
     count(name, most, fallback) {
@@ -87,14 +90,15 @@ export function fieldsOf(json: unknown, what = "expected a JSON object"): Fields
   };
 }
 
-/** Image and patch size in pixels, which must fit each other. */
+/** Image and patch size in pixels, which must fit each other. `whole`: patches have to fill the picture. */
 export function readSizes(
   fields: Fields,
   fallback: { image?: number; patch?: number } = {},
+  whole = false,
 ): { imageSize: [number, number]; patchSize: [number, number] } {
   const imageSize = fields.size("image_size", fallback.image);
   const patchSize = fields.size("patch_size", fallback.patch);
-  const problem = imageSizeProblem(imageSize, patchSize);
+  const problem = imageSizeProblem(imageSize, patchSize, whole);
   return problem ? invalid(problem) : { imageSize, patchSize };
 }
 
@@ -131,32 +135,68 @@ export function readArchitecture(fields: Fields): string | undefined {
   return typeof first === "string" ? first : undefined;
 }
 
+/** The names of the tensors that a checkpoint holds; undefined while nobody has looked. */
+export type Held = { has(name: string): boolean } | undefined;
+
+/** What Hugging Face and timm call a classifier's weight. */
+const classifiers = ["classifier.weight", "cls_classifier.weight", "head.weight"];
+
+/** Saved classes of Hugging Face that have no classifier. */
+const headless = /(Model|WithProjection|ForPreTraining|ForMaskedImageModeling|Backbone)$/;
+
 /**
- * Class names of a classifier, none where the saved class has no head. Where it is not said which class was saved,
- * `assumed` decides.
+ * Class names of a classifier, none where there is none. The tensors decide; before they are known the saved class does,
+ * and `assumed` where it is not said.
  */
-export function readLabels(fields: Fields, assumed: "always" | "where labels are named"): string[] {
-  const architecture = readArchitecture(fields);
-  if (
-    architecture !== undefined &&
-    /(Model|WithProjection|ForPreTraining|ForMaskedImageModeling|Backbone)$/.test(architecture)
-  )
-    return [];
+export function readLabels(fields: Fields, assumed: "always" | "where labels are named", held: Held): string[] {
   const named = (fields.value("id2label") ?? fields.value("num_labels")) !== undefined;
-  if (!named && assumed !== "always" && !architecture?.includes("ForImageClassification")) return [];
+  if (held) {
+    if (!classifiers.some((name) => held.has(name))) return [];
+  } else {
+    const architecture = readArchitecture(fields);
+    if (architecture !== undefined && headless.test(architecture)) return [];
+    if (!named && assumed !== "always" && !architecture?.includes("ForImageClassification")) return [];
+  }
 
   const id2label = fields.value("id2label") ?? undefined;
-  if (id2label === undefined) return numberedLabels(fields.count("num_labels", limits.labels, 2));
+  if (id2label === undefined) {
+    if (fields.value("num_labels") === 0) return [];
+    return numberedLabels(fields.count("num_labels", limits.labels, 2));
+  }
   if (typeof id2label !== "object" || id2label === null || Array.isArray(id2label))
     return invalid("id2label must be an object of names");
   const names = new Map<string, unknown>(Object.entries(id2label));
-  if (names.size === 0 || names.size > limits.labels)
-    return invalid(`id2label must name from 1 to ${limits.labels} classes, got ${names.size}`);
+  if (names.size > limits.labels)
+    return invalid(`id2label must name at most ${limits.labels} classes, got ${names.size}`);
   return Array.from({ length: names.size }, (_, i) => {
-    const name = names.get(String(i));
-    return typeof name === "string" ? name : invalid(`id2label has ${names.size} entries, but none for class ${i}`);
+    if (!names.has(String(i))) return invalid(`id2label has ${names.size} entries, but none for class ${i}`);
+    return labelText(names.get(String(i)), "id2label");
   });
+}
+
+/** A class name. Numbers are published, too: their text is the name. */
+export function labelText(name: unknown, field: string): string {
+  if (typeof name === "number") return String(name);
+  return typeof name === "string" ? name : invalid(`${field} must hold texts, got ${show(name)}`);
 }
 
 /** LABEL_0, LABEL_1, ... */
 export const numberedLabels = (count: number): string[] => Array.from({ length: count }, (_, i) => `LABEL_${i}`);
+
+const problems: Readonly<Record<string, Problem>> = {
+  single_label_classification: "single-label",
+  multi_label_classification: "multi-label",
+  regression: "regression",
+};
+
+/**
+ * What the logits are, as Hugging Face's pipeline decides: one class alone is right or not, whatever `problem_type` says
+ * but regression.
+ */
+export function readProblem(fields: Fields, labels: readonly string[]): { problem?: Problem } {
+  const type = fields.value("problem_type") ?? undefined;
+  if (type === undefined) return {};
+  if (typeof type !== "string" || !Object.hasOwn(problems, type))
+    return invalid(`problem_type must be ${Object.keys(problems).join(", ")}, got ${show(type)}`);
+  return problems[type] === "single-label" && labels.length === 1 ? {} : { problem: problems[type]! };
+}

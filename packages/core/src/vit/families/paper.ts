@@ -3,12 +3,23 @@
  * those of Hugging Face's ViT and the few that packages/core/README.md lists.
  */
 import { limits, type VisionModelConfig } from "../config.js";
-import { type Fields, invalid, readActivation, readEpsilon, readLabels, readSizes, readWidth } from "./fields.js";
+import {
+  type Fields,
+  type Held,
+  invalid,
+  readActivation,
+  readEpsilon,
+  readLabels,
+  readProblem,
+  readSizes,
+  readWidth,
+} from "./fields.js";
 
-function common(fields: Fields): VisionModelConfig {
+function common(fields: Fields, held: Held): VisionModelConfig {
   const { hiddenSize, heads } = readWidth(fields);
+  const labels = readLabels(fields, "always", held);
   return {
-    ...readSizes(fields, { patch: 16 }),
+    ...readSizes(fields, { patch: 16 }, true),
     channels: fields.count("num_channels", 16, 3),
     hiddenSize,
     layers: fields.count("num_hidden_layers", limits.layers),
@@ -20,15 +31,16 @@ function common(fields: Fields): VisionModelConfig {
     distillationToken: false,
     distillationHead: false,
     pooling: "class",
-    labels: readLabels(fields, "always"),
+    labels,
+    ...readProblem(fields, labels),
     // Weights published before a correction of the scale need the old one, C^-0.5.
     ...(fields.value("qk_scale") != null && { attentionScale: fields.positive("qk_scale", 1) }),
   };
 }
 
 /** `lvvit` */
-export function lvvitConfig(fields: Fields): VisionModelConfig {
-  const config = common(fields);
+export function lvvitConfig(fields: Fields, held: Held): VisionModelConfig {
+  const config = common(fields, held);
   if (config.patchSize.some((side) => side % 2 !== 0))
     invalid(`patch_size ${config.patchSize.join("x")} must be even: half of it is left for the last convolution`);
   return {
@@ -40,8 +52,8 @@ export function lvvitConfig(fields: Fields): VisionModelConfig {
 }
 
 /** `t2t_vit` */
-export function t2tConfig(fields: Fields): VisionModelConfig {
-  const config = common(fields);
+export function t2tConfig(fields: Fields, held: Held): VisionModelConfig {
+  const config = common(fields, held);
   if (config.patchSize.some((side) => side !== 16))
     invalid(`patch_size of a T2T-ViT is 16, by its three soft splits, got ${config.patchSize.join("x")}`);
   const attention = fields.choice("tokens_type", ["performer", "transformer"], "performer");

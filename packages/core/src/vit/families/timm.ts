@@ -1,74 +1,252 @@
-/** timm's `config.json`: the geometry stands in the name of the architecture. */
+/**
+ * timm's `config.json`, and transformers' wrapper of it (`timm_wrapper`): the architecture's name stands for arguments,
+ * `model_args` replace some of them, and `pretrained_cfg` says what else the model was made with.
+ */
+import type { Activation } from "../../backend.js";
 import { show } from "../../show.js";
 import { limits, type VisionModelConfig } from "../config.js";
-import { type Fields, fieldsOf, invalid, numberedLabels, readSizes } from "./fields.js";
+import {
+  type Fields,
+  fieldsOf,
+  type Held,
+  invalid,
+  labelText,
+  numberedLabels,
+  readProblem,
+  readSizes,
+} from "./fields.js";
+import { timmAliases, timmModels, timmRefusals } from "./timm-models.js";
 
-const geometries = {
-  tiny: { hiddenSize: 192, layers: 12, heads: 3 },
-  small: { hiddenSize: 384, layers: 12, heads: 6 },
-  medium: { hiddenSize: 512, layers: 12, heads: 8 },
-  base: { hiddenSize: 768, layers: 12, heads: 12 },
-  large: { hiddenSize: 1024, layers: 24, heads: 16 },
-  huge: { hiddenSize: 1280, layers: 32, heads: 16 },
-  giant: { hiddenSize: 1536, layers: 40, heads: 24 },
-} as const;
+/** Whether a `config.json` is timm's, or transformers' wrapper of it. */
+export function isTimm(json: unknown): boolean {
+  const fields = fieldsOf(json);
+  const type = fields.value("model_type") ?? undefined;
+  return type === "timm_wrapper" || (type === undefined && fields.value("architecture") !== undefined);
+}
 
-const known =
-  /^(vit|deit|deit3)_(tiny|small|medium|base|large|huge|giant)(_distilled)?_patch(\d{1,3})(?:_reg(\d))?(?:_(\d{2,4}))?(_dinov2)?$/;
+/**
+ * `pretrained_cfg`, with what the file says outside of it, which counts. Older files have all of it at the top.
+ * @throws PptError INVALID_CONFIG
+ */
+export function pretrainedFields(fields: Fields): Fields {
+  const nested = (fields.value("pretrained_cfg") ?? undefined) !== undefined;
+  const inner = nested ? fields.object("pretrained_cfg") : fields;
+  const outer = (name: string) => (nested ? fields.value(name) : undefined) ?? inner.value(name) ?? undefined;
+  return fieldsOf({
+    ...Object.fromEntries(inner.names.map((name) => [name, inner.value(name)])),
+    num_classes: outer("num_classes"),
+    label_names: outer("label_names") ?? (nested ? undefined : inner.value("labels")),
+    label_descriptions: outer("label_descriptions"),
+  });
+}
 
-export function timmConfig(fields: Fields): VisionModelConfig {
-  const name = fields.value("architecture");
-  const parts = typeof name === "string" ? known.exec(name) : null;
-  // Only DINOv2 comes in the giant's size, with SwiGLU; others of that size are built differently.
-  if (!parts || (parts[2] === "giant" && !parts[7]))
-    return invalid(
-      `architecture ${show(name)} of timm is not supported; plain ViT, DeiT, DeiT III and DINOv2 are, such as vit_small_patch16_224`,
-    );
-  const [, family, size, distilled, patch, registers, image, dinov2] = parts;
-  const geometry = geometries[size as keyof typeof geometries];
-  const classes = fields.value("num_classes") === 0 ? 0 : fields.count("num_classes", limits.labels, 1000);
-  const swiglu = size === "giant";
+/** Arguments of timm that change training alone. */
+const harmless =
+  /^(drop_rate|pos_drop_rate|patch_drop_rate|proj_drop_rate|attn_drop_rate|drop_path_rate|weight_init|fix_init|pretrained_strict|scriptable|exportable|no_jit|checkpoint_path|cache_dir|device|dtype|out_indices)$/;
+
+/** Arguments that the program understands in one value only, which is timm's default. */
+const fixed: Readonly<Record<string, unknown>> = {
+  qk_norm: false,
+  scale_attn_norm: false,
+  scale_mlp_norm: false,
+  proj_bias: true,
+  pos_embed: "learn",
+  final_norm: true,
+  pool_include_prefix: false,
+  dynamic_img_pad: false,
+  features_only: false,
+};
+
+/** Arguments that are read below. */
+const understood = new Set([
+  ...[
+    "img_size",
+    "patch_size",
+    "in_chans",
+    "num_classes",
+    "global_pool",
+    "embed_dim",
+    "depth",
+    "num_heads",
+    "mlp_ratio",
+  ],
+  ...["qkv_bias", "init_values", "class_token", "no_embed_class", "reg_tokens", "pre_norm", "fc_norm", "act_layer"],
+  "dynamic_img_size",
+]);
+
+const activations: Readonly<Record<string, Activation>> = {
+  gelu: "gelu",
+  gelu_tanh: "gelu_tanh",
+  quick_gelu: "quick_gelu",
+  relu: "relu",
+  silu: "silu",
+  swish: "silu",
+};
+
+export function timmConfig(fields: Fields, held: Held): VisionModelConfig {
+  const pretrained = pretrainedFields(fields);
+  const named = argumentsOf(fields.value("architecture"));
+  const given = (fields.value("model_args") ?? undefined) === undefined ? fieldsOf({}) : fields.object("model_args");
+  const replaced = Object.fromEntries(
+    given.names.filter((name) => isUnderstood(name, given.value(name))).map((name) => [name, given.value(name)]),
+  );
+  const args = fieldsOf({ ...named, ...replaced });
+
+  const classToken = args.flag("class_token", true);
+  const distilled = args.flag("distilled", false);
+  const registerTokens = countOrNone(args, "reg_tokens", 64, 0);
+  const classes = classesOf(args, pretrained, held);
+  const { hiddenSize, heads } = widthOf(args);
+  const labels = labelsOf(pretrained, classes);
+  const packed = args.value("mlp_layer") === "swiglu_packed";
+  const hidden = Math.floor(hiddenSize * args.positive("mlp_ratio", 32, 4));
+  const special = (classToken ? 1 : 0) + (distilled ? 1 : 0) + registerTokens;
   return {
-    ...readSizes(sizesOf(fields, Number(patch), image ? Number(image) : dinov2 ? 518 : 224)),
-    ...geometry,
-    channels: 3,
-    intermediateSize: swiglu ? 4096 : 4 * geometry.hiddenSize,
-    activation: "gelu",
-    layerNormEpsilon: 1e-6,
-    qkvBias: true,
-    distillationToken: distilled !== undefined,
-    distillationHead: distilled !== undefined && classes > 0,
-    pooling: fields.choice("global_pool", ["token", "avg", ""], "token") === "avg" ? "mean" : "class",
-    labels: labelsOf(fields, classes),
+    ...sizesOf(args, pretrained),
+    channels: channelsOf(args, pretrained),
+    hiddenSize,
+    layers: args.count("depth", limits.layers, 12),
+    heads,
+    intermediateSize: Math.max(1, packed ? Math.floor(hidden / 2) : hidden),
+    activation: activationOf(args),
+    layerNormEpsilon: args.positive("norm_eps", 1, 1e-6),
+    qkvBias: args.flag("qkv_bias", true),
+    distillationToken: distilled,
+    distillationHead: distilled && classes > 0,
+    pooling: poolingOf({ args, pretrained, file: fields, held }, { classToken, distilled }),
+    labels,
+    ...readProblem(fields, labels),
+    classToken,
+    patchBias: !args.flag("pre_norm", false),
+    inputNorm: args.flag("pre_norm", false),
     positionInterpolation: "bicubic-antialiased",
-    layerScale: family === "deit3" || dinov2 !== undefined,
-    mlp: swiglu ? "swiglu" : "plain",
-    registerTokens: Number(registers ?? 0),
+    positionedTokens: args.flag("no_embed_class", false) ? 0 : special,
+    layerScale: (args.value("init_values") ?? undefined) !== undefined,
+    mlp: packed ? "swiglu" : "plain",
+    registerTokens,
+    sizeFromPreprocessing: args.flag("dynamic_img_size", false),
   };
 }
 
-/** `image_size` and `patch_size`: what the file says, else what the name says. */
-function sizesOf(fields: Fields, patch_size: number, named: number): Fields {
-  const given = (name: string) => (fields.value(name) == null ? undefined : fields.object(name));
-  const { value: ofArguments } = given("model_args") ?? fieldsOf({});
-  for (const name of Object.keys(Object(fields.value("model_args") ?? {})))
-    if (name !== "img_size") invalid(`model_args.${name.slice(0, 40)} is not supported; img_size is`);
-  const input = given("pretrained_cfg")?.value("input_size") ?? undefined;
-  if (input !== undefined && !(Array.isArray(input) && input.length === 3 && input[0] === 3))
-    invalid(`pretrained_cfg.input_size must be [3, height, width], got ${show(input)}`);
-  const image_size = ofArguments("img_size") ?? (input as unknown[] | undefined)?.slice(1) ?? named;
-  return fieldsOf({ image_size, patch_size });
+/** What a name stands for. timm's names of checkpoints have a tag behind a dot. */
+function argumentsOf(architecture: unknown): Readonly<Record<string, unknown>> {
+  const name = typeof architecture === "string" ? architecture.split(".")[0]! : "";
+  const known = Object.hasOwn(timmAliases, name) ? timmAliases[name]! : name;
+  if (Object.hasOwn(timmModels, known)) return timmModels[known]!;
+  const reason = Object.hasOwn(timmRefusals, known) ? timmRefusals[known] : undefined;
+  return invalid(
+    `architecture ${show(architecture)} of timm is not supported${reason ? `: ${reason}` : ""}; ${Object.keys(timmModels).length} names of plain ViT, CLIP, DeiT, DeiT III and DINOv2 are, such as vit_small_patch16_224`,
+  );
 }
 
-function labelsOf(fields: Fields, classes: number): string[] {
-  const names = fields.value("label_names") ?? undefined;
+/** @throws PptError INVALID_CONFIG for an argument that asks for another network. */
+function isUnderstood(name: string, value: unknown): boolean {
+  // timm drops what is None.
+  if (value === null || value === undefined || harmless.test(name)) return false;
+  if (understood.has(name)) return true;
+  if (Object.hasOwn(fixed, name) && fixed[name] === value) return false;
+  const shown = Object.hasOwn(fixed, name) ? `${name} = ${show(value)}` : name;
+  return invalid(`model_args.${shown.slice(0, 80)} is not supported`);
+}
+
+/** A number of tokens, which may be 0. */
+const countOrNone = (fields: Fields, name: string, most: number, fallback: number): number =>
+  (fields.value(name) ?? fallback) === 0 ? 0 : fields.count(name, most, fallback);
+
+function widthOf(args: Fields): { hiddenSize: number; heads: number } {
+  const hiddenSize = args.count("embed_dim", limits.hidden, 768);
+  const heads = args.count("num_heads", limits.hidden, 12);
+  if (hiddenSize % heads !== 0) invalid(`num_heads ${heads} does not divide embed_dim ${hiddenSize}`);
+  return { hiddenSize, heads };
+}
+
+/** `input_size`, [channels, height, width]. */
+function inputOf(fields: Fields): readonly [number, number, number] | undefined {
+  const input = fields.value("input_size") ?? undefined;
+  if (input === undefined) return undefined;
+  if (!Array.isArray(input) || input.length !== 3)
+    return invalid(`pretrained_cfg.input_size must be [channels, height, width], got ${show(input)}`);
+  return [input[0], input[1], input[2]];
+}
+
+function channelsOf(args: Fields, pretrained: Fields): number {
+  return fieldsOf({ in_chans: args.value("in_chans") ?? inputOf(pretrained)?.[0] }).count("in_chans", 16, 3);
+}
+
+/** What the arguments say, else what the checkpoint was made with, else timm's default. */
+function sizesOf(args: Fields, pretrained: Fields) {
+  // timm builds a network that takes any size for its own default, unless the checkpoint fixes another.
+  const fixed = pretrained.value("input_size") == null || pretrained.value("fixed_input_size") === true;
+  const free = args.flag("dynamic_img_size", false) && !fixed;
+  const image_size =
+    args.value("img_size") ?? (free ? 224 : inputOf(pretrained)?.slice(1)) ?? inputOf(args)?.slice(1) ?? 224;
+  return readSizes(fieldsOf({ image_size, patch_size: args.value("patch_size") ?? 16 }));
+}
+
+function activationOf(args: Fields): Activation {
+  const name = args.value("act_layer") ?? "gelu";
+  if (args.value("mlp_layer") === "swiglu_packed" && name !== "silu")
+    invalid(`act_layer ${show(name)} is not supported in a gated MLP, silu is`);
+  return typeof name === "string" && Object.hasOwn(activations, name)
+    ? activations[name]!
+    : invalid(`act_layer ${show(name)} is not supported; known are ${Object.keys(activations).join(", ")}`);
+}
+
+/**
+ * What the head reads. timm takes `global_pool` from the arguments, else from `pretrained_cfg`. At the top of the file it only
+ * tells readers how the model was saved, so it counts where the tensors do not say otherwise.
+ */
+function poolingOf(
+  { args, pretrained, file, held }: { args: Fields; pretrained: Fields; file: Fields; held: Held },
+  { classToken, distilled }: { classToken: boolean; distilled: boolean },
+): VisionModelConfig["pooling"] {
+  const told =
+    !held || (held.has("fc_norm.weight") && !held.has("norm.weight")) ? file.value("global_pool") : undefined;
+  const pool = fieldsOf({ global_pool: args.value("global_pool") ?? pretrained.value("global_pool") ?? told }).choice(
+    "global_pool",
+    ["token", "avg", ""],
+    "token",
+  );
+  if (distilled) {
+    if (pool === "avg") invalid("global_pool avg does not go with a distillation token");
+    return "distilled";
+  }
+  if (pool === "avg") return args.flag("fc_norm", true) ? "mean" : "normalized-mean";
+  if (!classToken) invalid(`global_pool ${show(pool)} reads a class token, and class_token is false`);
+  return "class";
+}
+
+/** Number of classes; the tensors decide whether there is a classifier. */
+function classesOf(args: Fields, pretrained: Fields, held: Held): number {
+  if (held && !held.has("head.weight")) return 0;
+  const named = pretrained.value("num_classes") ?? undefined;
+  // timm takes a negative number for none of its business.
+  const count = args.value("num_classes") ?? (typeof named === "number" && named < 0 ? undefined : named);
+  return count === 0 ? 0 : fieldsOf({ num_classes: count }).count("num_classes", limits.labels, 1000);
+}
+
+/** `label_names` is a list, or an object of names by class number. */
+function labelsOf(pretrained: Fields, classes: number): string[] {
+  const names = pretrained.value("label_names") ?? undefined;
   if (names === undefined || classes === 0) return numberedLabels(classes);
-  if (!Array.isArray(names) || names.length !== classes)
-    return invalid(`label_names must name ${classes} classes, got ${show(names)}`);
-  const described = fields.value("label_descriptions") == null ? fieldsOf({}) : fields.object("label_descriptions");
-  return names.map((name: unknown) => {
-    if (typeof name !== "string") return invalid(`label_names must hold texts, got ${show(name)}`);
-    const text = described.value(name);
-    return typeof text === "string" ? text : name;
-  });
+  const described =
+    (pretrained.value("label_descriptions") ?? undefined) === undefined
+      ? fieldsOf({})
+      : pretrained.object("label_descriptions");
+  const textOf = (name: unknown): string => {
+    const own = labelText(name, "label_names");
+    const text = described.value(own);
+    return typeof text === "string" ? text : own;
+  };
+  if (Array.isArray(names)) {
+    if (names.length !== classes) invalid(`label_names must name ${classes} classes, got ${show(names)}`);
+    return names.map(textOf);
+  }
+  if (typeof names !== "object") return invalid(`label_names must be a list or an object of names, got ${show(names)}`);
+  const byNumber = new Map<string, unknown>(Object.entries(names));
+  const beyond = [...byNumber.keys()].find((key) => !/^\d+$/.test(key) || Number(key) >= classes);
+  if (beyond !== undefined) invalid(`label_names has an entry ${show(beyond)}, the classes are 0 to ${classes - 1}`);
+  return numberedLabels(classes).map((numbered, i) =>
+    byNumber.has(String(i)) ? textOf(byNumber.get(String(i))) : numbered,
+  );
 }

@@ -1,0 +1,249 @@
+"""Makes the tables that core has of other libraries: what timm's names of plain ViTs stand for, and what transformers'
+image processors do where a file does not say.
+
+    python -m venv .venv && .venv/bin/pip install torch timm transformers torchvision pillow
+    .venv/bin/python packages/core/scripts/make-tables.py           # writes both files
+    .venv/bin/python packages/core/scripts/make-tables.py --check   # builds every listed model of timm and compares it
+
+Needed after a release of timm or transformers only: the files it writes are committed, and nothing else needs Python.
+"""
+
+import json
+import pathlib
+import sys
+import warnings
+
+import torch
+
+try:  # builds of torchvision without operators cannot be imported otherwise; none of them is used here
+    _stub = torch.library.Library("torchvision", "DEF")
+    for _name in ("nms", "qnms"):
+        _stub.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+except RuntimeError:
+    pass
+
+import timm
+import timm.models.deit
+import timm.models.vision_transformer
+import transformers
+from timm.models import _registry
+from transformers.image_processing_backends import TorchvisionBackend
+from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
+
+SOURCE = pathlib.Path(__file__).parent.parent / "src"
+MODULES = (timm.models.vision_transformer, timm.models.deit)
+
+# Arguments that the program understands, and those that change no inference or stand in the checkpoint's own files.
+UNDERSTOOD = {
+    "img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "qkv_bias", "init_values", "class_token",
+    "no_embed_class", "reg_tokens", "pre_norm", "fc_norm", "global_pool", "act_layer", "dynamic_img_size", "num_classes",
+}  # fmt: skip
+PLUMBING = {
+    "pretrained_filter_fn", "pretrained_strict", "feature_cfg", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir",
+    "weight_init", "fix_init",
+}  # fmt: skip
+
+
+def entry_arguments(name):
+    """What the entry point of `name` hands to the class of the model: (class, arguments)."""
+    caught = {}
+
+    class Caught(Exception):
+        pass
+
+    def catch(model_class, variant, pretrained, **arguments):
+        caught.update(model_class=model_class, arguments=arguments)
+        raise Caught
+
+    originals = [module.build_model_with_cfg for module in MODULES]
+    try:
+        for module in MODULES:
+            module.build_model_with_cfg = catch
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            timm.model_entrypoint(name)()
+    except Caught:
+        pass
+    finally:
+        for module, original in zip(MODULES, originals):
+            module.build_model_with_cfg = original
+    return caught["model_class"].__name__, {k: v for k, v in caught["arguments"].items() if k not in PLUMBING}
+
+
+def function_of(value):
+    """The class or function below partial applications, with the arguments that were applied."""
+    applied = {}
+    while hasattr(value, "func"):
+        applied = {**value.keywords, **applied}
+        value = value.func
+    return value, applied
+
+
+def translated(name, model_class, arguments):
+    """The arguments as the table holds them; a text where the program cannot run the model."""
+    out = {}
+    if model_class == "VisionTransformerDistilled":
+        out["distilled"] = True
+    for key, value in arguments.items():
+        if key in UNDERSTOOD:
+            if key == "act_layer" and not isinstance(value, str):
+                value = {"SiLU": "silu", "GELU": "gelu"}.get(value.__name__, value.__name__)
+            if key == "global_pool" and value not in ("token", "avg", ""):
+                return f"its head pools by '{value}'"
+            out[key] = list(value) if isinstance(value, tuple) else value
+        elif key == "norm_layer":
+            kind, applied = function_of(value)
+            if getattr(kind, "__name__", kind) != "LayerNorm" or set(applied) - {"eps"}:
+                return "its norms are no layer norms"
+            out["norm_eps"] = applied["eps"]
+        elif key == "mlp_layer":
+            kind, applied = function_of(value)
+            if kind.__name__ == "SwiGLUPacked" or (
+                kind.__name__ == "GluMlp" and applied.get("gate_last") is False and applied["act_layer"].__name__ == "SiLU"
+            ):
+                out["mlp_layer"] = "swiglu_packed"
+            else:
+                return f"its MLP is {kind.__name__}"
+        elif key in ("final_norm", "proj_bias"):
+            if not value:
+                return {"final_norm": "it has no final norm", "proj_bias": "its projections have no bias"}[key]
+        elif value is False or value is None:
+            continue
+        else:
+            return {
+                "qk_norm": "it normalises queries and keys",
+                "scale_attn_norm": "it has norms inside the attention",
+                "scale_mlp_norm": "it has norms inside the MLP",
+                "block_fn": f"its blocks are {getattr(value, '__name__', value)}",
+                "attn_layer": f"its attention is '{value}'",
+                "embed_norm_layer": "it normalises patches",
+                "pool_include_prefix": "its mean includes the class token",
+            }.get(key, f"{key} is {value}")
+    return out
+
+
+def models_of_timm():
+    names = sorted(name for module in ("vision_transformer", "deit") for name in timm.list_models(module=module))
+    models, refused = {}, {}
+    for name in names:
+        what = translated(name, *entry_arguments(name))
+        size = timm.get_pretrained_cfg(name).input_size
+        if isinstance(what, dict) and size != (3, 224, 224):
+            what["input_size"] = list(size)
+        (refused if isinstance(what, str) else models)[name] = what
+    aliases = {}
+    for old, new in sorted(_registry._deprecated_models.items()):
+        target = (new or "").split(".")[0]
+        if target in models and old not in models:
+            aliases[old] = target
+    others = {}
+    for module, why in (
+        ("vision_transformer_hybrid", "convolutions stand before its blocks"),
+        ("vision_transformer_relpos", "its positions are relative"),
+        ("vision_transformer_sam", "it attends in windows"),
+        ("naflexvit", "its pictures keep their proportions (NaFlex)"),
+        ("eva", "its positions are rotary or relative"),
+        ("beit", "its positions are relative"),
+    ):
+        for name in sorted(timm.list_models(module=module)):
+            others[name] = why
+    return models, {**refused, **others}, aliases
+
+
+def processors_of_transformers():
+    """Defaults of the image processors that resize, crop, rescale and normalise, and nothing else."""
+    types, defaults = {}, {}
+    fields = (
+        "do_resize", "size", "default_to_square", "resample", "do_center_crop", "crop_size", "do_rescale",
+        "rescale_factor", "do_normalize", "image_mean", "image_std",
+    )  # fmt: skip
+    for model_type, names in IMAGE_PROCESSOR_MAPPING_NAMES.items():
+        name = names.get("torchvision")
+        cls = getattr(transformers, name, None) if name else None
+        if cls is None or not issubclass(cls, TorchvisionBackend):
+            continue
+        own = {}
+        for base in cls.__mro__[: cls.__mro__.index(TorchvisionBackend)]:
+            for key, value in vars(base).items():
+                if not key.startswith("__") and key not in ("_abc_impl", "model_input_names"):
+                    own.setdefault(key, value)
+        # `post_process_*` reads outputs; anything else that is defined anew changes pixels.
+        code = [k for k, v in own.items() if (callable(v) or isinstance(v, (classmethod, staticmethod, property))) and not k.startswith("post_process")]
+        if [k for k in code if k != "valid_kwargs"] or own.get("do_pad") or own.get("do_normalize") is False:
+            continue
+        short = name.removesuffix("ImageProcessor")
+        values = {f: getattr(cls, f, None) for f in fields}
+        values["resample"] = int(values["resample"])
+        # as the file would say it: what is not set is off
+        defaults[short] = {k: bool(v) if k.startswith("do_") else v for k, v in values.items() if v is not None or k.startswith("do_")}
+        types[model_type] = short
+    return types, defaults
+
+
+def typescript(text):
+    return "// Made by scripts/make-tables.py; change that.\n" + text
+
+
+def dumps(table):
+    rows = (f"  {json.dumps(k)}: {json.dumps(v)}," for k, v in table.items())
+    return "{\n" + "\n".join(rows) + "\n}"
+
+
+def write():
+    models, refused, aliases = models_of_timm()
+    (SOURCE / "vit/families/timm-models.ts").write_text(
+        typescript(
+            f"""
+/**
+ * What the names of timm {timm.__version__} stand for: the arguments that each name's entry point hands to the class of the
+ * model, where they are not that class's own defaults; `input_size` is that of its first published weights, where it is not 224.
+ */
+export const timmModels: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {dumps(models)};
+
+/** Older names for the same models. */
+export const timmAliases: Readonly<Record<string, string>> = {dumps(aliases)};
+
+/** Names that sound alike and stand for something else, each with the reason. */
+export const timmRefusals: Readonly<Record<string, string>> = {dumps(refused)};
+"""
+        )
+    )
+    types, defaults = processors_of_transformers()
+    (SOURCE / "io/processor-defaults.ts").write_text(
+        typescript(
+            f"""
+/** What the image processors of transformers {transformers.__version__} do where a file does not say, by their names without the ending. */
+export const processorDefaults: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {dumps(defaults)};
+
+/** The processor of each `model_type`, for files that name none. */
+export const processorByModelType: Readonly<Record<string, string>> = {dumps(types)};
+"""
+        )
+    )
+    print(f"{len(models)} models, {len(aliases)} aliases, {len(refused)} refused; {len(defaults)} processors")
+
+
+def check():
+    """Builds every model without memory, and compares names and shapes of its tensors with what the table says."""
+    import subprocess
+
+    models, _, _ = models_of_timm()
+    told = subprocess.run(
+        ["node", str(pathlib.Path(__file__).parent / "print-timm-shapes.mjs")], capture_output=True, text=True, check=True
+    )
+    ours = json.loads(told.stdout)
+    wrong = 0
+    for name in models:
+        with torch.device("meta"):
+            model = timm.create_model(name, num_classes=1000)
+        theirs = {k: list(v.shape) for k, v in model.state_dict().items()}
+        epsilon = next(m.eps for m in model.modules() if isinstance(m, torch.nn.LayerNorm))
+        found = ours.get(name)
+        if found is None or found["shapes"] != theirs or found["epsilon"] != epsilon:
+            wrong += 1
+            print(name, "differs", {k: (theirs.get(k), (found or {}).get("shapes", {}).get(k)) for k in {*theirs, *(found or {}).get("shapes", {})} if theirs.get(k) != (found or {}).get("shapes", {}).get(k)})
+    print(f"{len(models) - wrong} of {len(models)} models have the tensors that timm gives them")
+    sys.exit(1 if wrong else 0)
+
+
+check() if "--check" in sys.argv[1:] else write()
