@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
-import { PptError, type VisionModelConfig } from "@ppt-vit/core";
+import { PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
 import { checkpointFolder, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { configForOthers, preprocessorConfigOf } from "./hugging-face.js";
 import { fillFolder, showBytes } from "./model-folder.js";
@@ -42,16 +42,18 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
     const write = async (file: string, content: string | Uint8Array, model?: OnnxExport) => {
       files.push({ file, bytes: await put(file, content), ...(model && { model }) });
     };
-    /** The checkpoint's own file as it is, unless others would not understand it. */
+    /** The checkpoint's own file, unless others would not understand it. */
     const writeSettings = async (
       file: string,
       isKnown: (json: Record<string, unknown>) => boolean,
       make: () => object,
     ) => {
       const original = await readIfThere(join(source, file));
-      const known = original !== undefined && isKnown(JSON.parse(original.toString()));
-      await write(file, known ? original : `${JSON.stringify(make(), null, 2)}\n`);
+      const json = original && (parseConfigJson(original) as Record<string, unknown>);
+      // Written anew: Python's NaN is no JSON for others.
+      await write(file, `${JSON.stringify(json && isKnown(json) ? json : make(), null, 2)}\n`);
     };
+    const nested = await readIfThere(join(source, "processor_config.json"));
 
     if (flags.format === "onnx") {
       await writeSettings(
@@ -61,7 +63,8 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
       );
       await writeSettings(
         "preprocessor_config.json",
-        () => true,
+        // What the file leaves to the model's type, or another file says, transformers.js would guess.
+        (json) => nested === undefined && (json.image_processor_type ?? json.feature_extractor_type) !== undefined,
         () => preprocessorConfigOf(preprocessing),
       );
     }
@@ -99,7 +102,7 @@ const readIfThere = (path: string): Promise<Buffer | undefined> =>
 
 /** Families that transformers.js knows; those of timm and of the paper it runs as a ViT, which the graph need not be. */
 const isHuggingFace = (type: unknown): boolean =>
-  ["vit", "deit", "vit_mae", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model"].some(
+  ["vit", "deit", "vit_mae", "vit_msn", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model"].some(
     (one) => one === type,
   );
 

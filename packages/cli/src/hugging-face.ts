@@ -1,5 +1,12 @@
 /** Settings of a model as Hugging Face's files have them, for checkpoints that come without. */
-import { type ImageProcessorConfig, PptError, type ResampleFilter, type VisionModelConfig } from "@ppt-vit/core";
+import {
+  type ImageProcessorConfig,
+  PptError,
+  type Problem,
+  problemOf,
+  type ResampleFilter,
+  type VisionModelConfig,
+} from "@ppt-vit/core";
 
 /** A `config.json` that says what a runtime needs around the graph: sizes and labels, under the name of a ViT. */
 export function configForOthers(config: VisionModelConfig): object {
@@ -16,16 +23,24 @@ export function configForOthers(config: VisionModelConfig): object {
     intermediate_size: config.intermediateSize,
     ...(config.labels.length > 0 && {
       id2label: Object.fromEntries(config.labels.entries()),
+      ...(problemOf(config) !== "single-label" && { problem_type: problemTypes[problemOf(config)] }),
       label2id: Object.fromEntries(config.labels.map((label, i) => [label, i])),
     }),
   };
 }
 
+const problemTypes: Readonly<Record<Problem, string>> = {
+  "single-label": "single_label_classification",
+  "multi-label": "multi_label_classification",
+  regression: "regression",
+};
+
 /** Pillow's numbers. */
 const filterNumbers: Readonly<Record<ResampleFilter, number>> = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3 };
 
 /**
- * A `preprocessor_config.json` that is read back as the same steps.
+ * A `preprocessor_config.json` that is read back as the same steps, but for the half pixel of timm's crops, which no file of
+ * Hugging Face can ask for.
  * @throws PptError INVALID_CONFIG where that file has no words for them
  */
 export function preprocessorConfigOf(config: ImageProcessorConfig): object {

@@ -7,8 +7,9 @@ import {
   isPptError,
   modelCost,
   PptError,
-  parseImageProcessorConfig,
+  parseConfigJson,
   parseModelConfig,
+  parseProcessorFiles,
   parseReduction,
   publishedReduction,
   type ReductionConfig,
@@ -112,9 +113,12 @@ async function modelReport(
   onnx: readonly OnnxFile[],
   hasWeights: boolean,
 ): Promise<ModelReport> {
-  const preprocessing = files.includes("preprocessor_config.json")
-    ? parseImageProcessorConfig(await readJson(folder, "preprocessor_config.json"))
-    : undefined;
+  const ifThere = async (file: string) => (files.includes(file) ? await readJson(folder, file) : undefined);
+  const preprocessing = parseProcessorFiles({
+    config: json,
+    processor: await ifThere("processor_config.json"),
+    preprocessor: await ifThere("preprocessor_config.json"),
+  });
   const parsed = parseModelConfig(json);
   const config = preprocessing ? atPictureSize(parsed, preprocessing) : parsed;
   const { labels, ...geometry } = config;
@@ -196,7 +200,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
 async function readJson(folder: string, file: string): Promise<unknown> {
   const content = await readWhole(join(folder, file));
   try {
-    return JSON.parse(new TextDecoder().decode(content));
+    return parseConfigJson(content);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PptError("INVALID_CONFIG", `${join(folder, file)}: ${reason}`, { cause });

@@ -33,7 +33,6 @@ export {
   type ImageProcessorConfig,
   type ImageSize,
   parseImageProcessorConfig,
-  parseProcessorConfig,
   processedSize,
   processImage,
   processImageInto,
@@ -43,6 +42,7 @@ export {
   resizeImage,
 } from "./io/image-processor.js";
 export { parseConfigJson } from "./io/json.js";
+export { type ProcessorFiles, parseProcessorFiles } from "./io/processor-files.js";
 export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
 export { timmImageProcessor } from "./io/timm-processor.js";

@@ -5,7 +5,6 @@ import { describe, expect, it } from "vitest";
 import {
   type ImageProcessorConfig,
   parseImageProcessorConfig,
-  parseProcessorConfig,
   processedSize,
   processImage,
   processImageInto,
@@ -14,6 +13,7 @@ import {
   resizeAndCrop,
   resizeImage,
 } from "../src/io/image-processor.js";
+import { parseProcessorFiles } from "../src/io/processor-files.js";
 import { parseSafetensors } from "../src/io/safetensors.js";
 import { decodePng } from "./png.js";
 
@@ -397,9 +397,11 @@ describe("parseImageProcessorConfig", () => {
       processor_class: "CLIPProcessor",
     };
     const preprocessor = { image_processor_type: "ViTImageProcessor" };
-    expect(parseProcessorConfig({ processor: nested, preprocessor })?.doCenterCrop).toBe(true);
-    expect(parseProcessorConfig({ processor: { processor_class: "x" }, preprocessor })?.doCenterCrop).toBe(false);
-    expect(parseProcessorConfig({ processor: { processor_class: "x" } })).toBeUndefined();
+    expect(parseProcessorFiles({ config: {}, processor: nested, preprocessor })?.doCenterCrop).toBe(true);
+    expect(parseProcessorFiles({ config: {}, processor: { processor_class: "x" }, preprocessor })?.doCenterCrop).toBe(
+      false,
+    );
+    expect(parseProcessorFiles({ config: {}, processor: { processor_class: "x" } })).toBeUndefined();
   });
 
   it.each([

@@ -7,14 +7,13 @@ import {
   type PptErrorCode,
   parseConfigJson,
   parseModelConfig,
-  parseProcessorConfig,
+  parseProcessorFiles,
   parseReduction,
   parseSafetensors,
   parseSafetensorsIndex,
   parseVerificationRecords,
   type ReductionConfig,
   type SafetensorsFile,
-  timmImageProcessor,
   type VerificationRecord,
   type VisionModelConfig,
   type WeightSource,
@@ -101,24 +100,24 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
     );
   const asItIs = (json: unknown) => json;
 
-  const [{ json, declared, ofTimm }, processor, preprocessor, reduction, verification] = await Promise.all([
+  const [{ json, declared }, processor, preprocessor, reduction, verification] = await Promise.all([
     parsing("config.json", "INVALID_CONFIG", (json) => ({
       json,
       declared: parseModelConfig(json),
-      ofTimm: timmImageProcessor(json),
     })),
     parsingOptional(processorFiles.processor, "INVALID_CONFIG", asItIs),
     parsingOptional(processorFiles.preprocessor, "INVALID_CONFIG", asItIs),
     parsingOptional("reduction.json", "INVALID_REDUCTION", parseReduction),
     parsingOptional("verification.json", "INVALID_CONFIG", parseVerificationRecords),
   ]);
-  const { model_type: modelType } = json as { model_type?: unknown };
-  const own = naming(`${folder}/${processorFiles.preprocessor}`, "INVALID_CONFIG", () =>
-    parseProcessorConfig({ processor, preprocessor }, { modelType }),
-  );
-  // Read again as required, to get the store's own error.
   const preprocessing =
-    own ?? ofTimm ?? (await parsing(processorFiles.preprocessor, "INVALID_CONFIG", missingProcessor));
+    naming(
+      `${folder}/${processor === undefined ? processorFiles.preprocessor : processorFiles.processor}`,
+      "INVALID_CONFIG",
+      () => parseProcessorFiles({ config: json, processor, preprocessor }),
+    ) ??
+    // Read again as required, to get the store's own error.
+    (await parsing(processorFiles.preprocessor, "INVALID_CONFIG", missingProcessor));
   const texts = declared.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
   const weights = await readWeights(files, options);
   // The tensors decide which heads there are: many files name no class, or another one.

@@ -1,6 +1,6 @@
 /** `ppt-vit eval`: how right a model is on labelled pictures, what its reduction costs there, and how fast it is. */
 import { renameSync, writeFileSync } from "node:fs";
-import { type Backend, createVisionModel, modelCost, PptError, processImage } from "@ppt-vit/core";
+import { type Backend, createVisionModel, modelCost, PptError, problemOf, processImage } from "@ppt-vit/core";
 import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selectBackend } from "@ppt-vit/pipeline";
 import { loadOptions, type ModelFlags } from "../model-options.js";
 import { progressBar } from "../progress.js";
@@ -83,6 +83,11 @@ function checkCheckpoint({ name, config, preprocessing }: Checkpoint): void {
     throw new PptError(
       "INVALID_CONFIG",
       `${name}: has no classifier, and so no answers that labels could be compared with`,
+    );
+  if (problemOf(config) !== "single-label")
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${name}: its answers are ${problemOf(config)}, and top-1, top-5 and cross entropy need one right class a picture`,
     );
   // Neither square nor large, so that whatever the preprocessor leaves to the picture shows.
   const { shape } = processImage({ width: 1, height: 2, data: new Uint8Array(6) }, preprocessing);

@@ -120,20 +120,6 @@ export function parseImageProcessorConfig(
   };
 }
 
-/**
- * The processor of a checkpoint from the files that may hold it: `processor_config.json` with an `image_processor`, as
- * transformers 5 writes it, before `preprocessor_config.json`. Undefined where neither does.
- * @throws PptError INVALID_CONFIG
- */
-export function parseProcessorConfig(
-  files: { readonly processor?: unknown; readonly preprocessor?: unknown },
-  surroundings?: ProcessorSurroundings,
-): ImageProcessorConfig | undefined {
-  const nested = isObject(files.processor) ? (files.processor.image_processor ?? undefined) : undefined;
-  const found = nested ?? files.preprocessor;
-  return found === undefined ? undefined : parseImageProcessorConfig(found, surroundings);
-}
-
 /** Types that transformers' own table does not have. */
 const unlisted: Readonly<Record<string, string>> = {
   dinov2_with_registers: "Bit",

@@ -9,6 +9,7 @@ import {
   modelCost,
   modelFingerprint,
   PptError,
+  problemOf,
   processImage,
   type ReductionConfig,
 } from "@ppt-vit/core";
@@ -80,6 +81,11 @@ export async function calibrate(source: CheckpointSource, options: CalibrateOpti
     throw new PptError(
       "INVALID_CONFIG",
       `${checkpoint.name}: calibration compares answers, and this model has no classes`,
+    );
+  if (problemOf(config) !== "single-label")
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${checkpoint.name}: calibration compares which class comes first, and this model's answers are ${problemOf(config)}`,
     );
   const budgets = budgetsFor(checkpoint, options);
   const { pictures, failures } = await readPictures(checkpoint, options);
