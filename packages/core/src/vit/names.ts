@@ -131,26 +131,33 @@ const dinov2Of5: Library = (config) => ({
   }),
 });
 
-/** The vision tower of CLIP, inside the whole model or alone. */
-const clip: Library = (config) => ({
-  ...hugging(config),
-  classToken: "embeddings.class_embedding",
-  positions: "embeddings.position_embedding.weight",
-  patchEmbedding: "embeddings.patch_embedding",
-  // Misspelt in the original, and so in every checkpoint.
-  inputNorm: "pre_layrnorm",
-  norm: "post_layernorm",
-  block: blockNames((layer) => `encoder.layers.${layer}.`, {
-    norm1: "layer_norm1",
-    query: "self_attn.q_proj",
-    key: "self_attn.k_proj",
-    value: "self_attn.v_proj",
-    output: "self_attn.out_proj",
-    norm2: "layer_norm2",
-    fc1: "mlp.fc1",
-    fc2: "mlp.fc2",
-  }),
-});
+/** The vision tower of CLIP and its kin, inside the whole model or alone. */
+const clipIn =
+  (blocks: string): Library =>
+  (config) => ({
+    ...hugging(config),
+    classToken: "embeddings.class_embedding",
+    positions: "embeddings.position_embedding.weight",
+    patchEmbedding: "embeddings.patch_embedding",
+    // Misspelt in the original, and so in every checkpoint.
+    inputNorm: "pre_layrnorm",
+    norm: "post_layernorm",
+    block: blockNames((layer) => `${blocks}.${layer}.`, {
+      norm1: "layer_norm1",
+      query: "self_attn.q_proj",
+      key: "self_attn.k_proj",
+      value: "self_attn.v_proj",
+      output: "self_attn.out_proj",
+      norm2: "layer_norm2",
+      fc1: "mlp.fc1",
+      fc2: "mlp.fc2",
+    }),
+  });
+
+const clip = clipIn("encoder.layers");
+
+/** AltCLIP, as version 5 of transformers saves it. */
+const altclipOf5 = clipIn("encoder.layer");
 
 /** timm, and what is built on it: the original LV-ViT and T2T-ViT, and fine-tuned MAE. */
 const timm: Library = (config, held) => ({
@@ -184,7 +191,7 @@ const timm: Library = (config, held) => ({
 /** The names of timm, whatever a checkpoint uses. */
 export const namesOfTimm = (config: VisionModelConfig): Names => timm(config);
 
-const libraries = [vit4, vit5, dinov2Of4, dinov2Of5, clip, timm];
+const libraries = [vit4, vit5, dinov2Of4, dinov2Of5, clip, altclipOf5, timm];
 
 /** The first tensor that a place lies in. */
 export const tensorName = (place: Place): string => (typeof place === "string" ? place : place.name);
