@@ -1,5 +1,6 @@
 /** timm's `pretrained_cfg` as the steps that its evaluation transform takes. */
-import { timmImageProcessor } from "@ppt-vit/core";
+import { readFileSync } from "node:fs";
+import { processImage, type RgbImage, timmImageProcessor } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 
 const of = (pretrained_cfg: object) => timmImageProcessor({ architecture: "vit_small_patch16_224", pretrained_cfg });
@@ -55,5 +56,40 @@ describe("timmImageProcessor", () => {
   ])("refuses %j", (fields, message) => {
     expect(() => of(fields)).toThrow(message);
     expect(() => of(fields)).toThrow(expect.objectContaining({ code: "INVALID_CONFIG" }));
+  });
+});
+
+/** What timm's own transform gives, made by scripts/make-crop-cases.py. */
+describe("timm's evaluation transform", () => {
+  interface CropCase {
+    readonly picture: readonly [width: number, height: number];
+    readonly pretrained_cfg: object;
+    readonly shape: readonly [number, number, number];
+    /** At the corners and in the middle of each plane. */
+    readonly values: readonly number[];
+  }
+  const file = readFileSync(new URL("../fixtures/preprocess/timm-crops.json", import.meta.url), "utf8");
+  const { cases }: { cases: readonly CropCase[] } = JSON.parse(file);
+
+  function picture([width, height]: CropCase["picture"]): RgbImage {
+    const data = new Uint8Array(3 * width * height);
+    for (let y = 0, at = 0; y < height; y++)
+      for (let x = 0; x < width; x++) {
+        data[at++] = 13 * x + 7 * y + ((x * y) >> 3);
+        data[at++] = 31 * (x >> 1) + 11 * y;
+        data[at++] = 5 * (x ^ y) + (y >> 2);
+      }
+    return { width, height, data };
+  }
+
+  it.each(cases)("$picture $pretrained_cfg", ({ picture: size, pretrained_cfg, shape, values }) => {
+    const { shape: made, data } = processImage(picture(size), of(pretrained_cfg)!);
+    expect(made.slice(1)).toEqual(shape);
+    const [channels, rows, columns] = shape;
+    const three = (length: number) => [0, Math.floor(length / 2), length - 1];
+    const found = Array.from({ length: channels }, (_, c) =>
+      three(rows).flatMap((y) => three(columns).map((x) => data[(c * rows + y) * columns + x]!)),
+    ).flat();
+    for (const [i, value] of values.entries()) expect(Math.abs(found[i]! - value)).toBeLessThan(1e-5);
   });
 });

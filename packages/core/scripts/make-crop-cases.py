@@ -1,0 +1,62 @@
+"""Makes fixtures/preprocess/timm-crops.json: what timm's evaluation transform makes of pictures of many sizes.
+
+    python -m venv .venv && .venv/bin/pip install torch torchvision timm pillow
+    .venv/bin/python packages/core/scripts/make-crop-cases.py
+
+Needed to make the file anew only. The pictures are made of a formula, which test/timm-processor.test.ts repeats.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import torch
+
+try:  # builds of torchvision without operators cannot be imported otherwise; none of them is used here
+    _stub = torch.library.Library("torchvision", "DEF")
+    for _name in ("nms", "qnms"):
+        _stub.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+except RuntimeError:
+    pass
+
+import timm
+from PIL import Image
+
+OUT = pathlib.Path(__file__).parent.parent / "fixtures" / "preprocess" / "timm-crops.json"
+STATISTICS = dict(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+
+
+def picture(width, height):
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [(13 * x + 7 * y + x * y // 8) % 256, (31 * (x // 2) + 11 * y) % 256, (5 * (x ^ y) + y // 4) % 256]
+    return Image.fromarray(np.stack(planes, axis=-1).astype(np.uint8))
+
+
+def case(width, height, **cfg):
+    pretrained_cfg = STATISTICS | dict(interpolation="bicubic", crop_mode="center") | cfg
+    data_config = timm.data.resolve_data_config(pretrained_cfg=pretrained_cfg)
+    x = timm.data.create_transform(**data_config, is_training=False)(picture(width, height)).numpy()
+    # corners and the middle: any other size, place or filter shows
+    rows, columns = x.shape[1:]
+    places = [(c, r, k) for c in range(3) for r in (0, rows // 2, rows - 1) for k in (0, columns // 2, columns - 1)]
+    values = [float(f"{x[place]:.7g}") for place in places]
+    return dict(picture=[width, height], pretrained_cfg=pretrained_cfg, shape=list(x.shape), values=values)
+
+
+def main():
+    cases = []
+    for size, crop in ((64, 0.875), (64, 0.9), (64, 0.95), (64, 1.0), (62, 0.965), (56, 0.88)):
+        for width, height in ((100, 75), (111, 83), (75, 100), (97, 61), (61, 97), (64, 64), (300, 101)):
+            cases.append(case(width, height, input_size=[3, size, size], crop_pct=crop))
+    for interpolation in ("bilinear", "nearest", "lanczos"):
+        cases.append(case(101, 77, input_size=[3, 48, 48], crop_pct=0.9, interpolation=interpolation))
+    for crop in (0.9, 1.0):
+        for mode in ("center", "squash"):
+            for sizes in ([3, 40, 72], [3, 72, 40]):
+                for width, height in ((100, 75), (75, 100), (333, 251)):
+                    cases.append(case(width, height, input_size=sizes, crop_pct=crop, crop_mode=mode))
+    OUT.write_text(json.dumps(dict(madeWith=f"timm {timm.__version__}", cases=cases)) + "\n")
+    print(len(cases), "cases,", OUT.stat().st_size, "bytes")
+
+
+main()
