@@ -12,6 +12,7 @@ import { addEvalCommands } from "./eval/commands.js";
 import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
 import { infoCommand } from "./info.js";
 import { addModelOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
+import { complain, printOwn, say } from "./output.js";
 import { addPictureOptions } from "./picture-options.js";
 import { addReductionOptions, count, refuseContradiction } from "./reduction-flags.js";
 import { addVisualizeCommand } from "./visualize.js";
@@ -26,12 +27,22 @@ function dtypes(text: string): ExportDtype[] {
   return [...new Set(names)] as ExportDtype[];
 }
 
+const linesOf = (text: string): string[] => text.replace(/\n$/, "").split("\n");
+
+/** Commander's complaint, which quotes what was typed; below it, it may suggest names of our own. */
+function complainOfUsage(text: string): void {
+  const [, message, suggestion] = /^(?:error: )?(.*?)(?:\n(\(Did you mean [^\n]*\?\)))?\n$/s.exec(text)!;
+  complain({ message: message!, code: "INVALID_OPTION" });
+  if (suggestion !== undefined) say(suggestion);
+}
+
 export function createProgram(): Command {
   const program = new Command("ppt-vit")
     .description("Faster Vision Transformers without retraining: token pruning and pooling (PPT, arXiv 2310.01812).")
     .version(version)
     .exitOverride()
-    .showHelpAfterError("(ppt-vit --help lists the commands, ppt-vit COMMAND --help their options)");
+    .showHelpAfterError("(ppt-vit --help lists the commands, ppt-vit COMMAND --help their options)")
+    .configureOutput({ writeOut: printOwn, writeErr: (text) => say(...linesOf(text)), outputError: complainOfUsage });
 
   const classify = program
     .command("classify")

@@ -46,7 +46,8 @@ export function addBenchCommands(program: Command): void {
           throw new PptError("INVALID_OPTION", "--compare takes two files: A.json B.json");
         compareCommand(flags.compare as [string, string]);
       } else if (flags.from) reportCommand({ ...flags, from: flags.from });
-      else if (flags.table) throw new PptError("INVALID_OPTION", "--table needs --from: the results to write it from");
+      else if (flags.table !== undefined)
+        throw new PptError("INVALID_OPTION", "--table needs --from: the results to write it from");
       else process.exitCode = await benchCommand(flags);
     });
   // One measured process.
