@@ -1,6 +1,7 @@
 /** The commands and their options. */
 import { createRequire } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { refuseReplaced } from "./arguments.js";
 import { backendOption } from "./backend-option.js";
 import { addBenchCommands } from "./bench/command.js";
 import { addCalibrateCommand } from "./calibrate.js";
@@ -41,6 +42,7 @@ export function createProgram(): Command {
     .description("Faster Vision Transformers without retraining: token pruning and pooling (PPT, arXiv 2310.01812).")
     .version(version)
     .exitOverride()
+    .hook("preAction", (_, command) => refuseReplaced(command))
     .showHelpAfterError("(ppt-vit --help lists the commands, ppt-vit COMMAND --help their options)")
     .configureOutput({ writeOut: printOwn, writeErr: (text) => say(...linesOf(text)), outputError: complainOfUsage });
 
