@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `ppt-vit`: exit code 0 when all went well, 1 when some pictures failed, 2 when the call itself was wrong. */
 import { CommanderError } from "commander";
-import { complainOf, watchStreams } from "./output.js";
+import { complain, complainOf, watchStreams } from "./output.js";
 import { createProgram } from "./program.js";
 
 watchStreams();
@@ -14,9 +14,12 @@ process.on("uncaughtException", (error) => {
 try {
   await createProgram().parseAsync();
 } catch (error) {
-  // Commander has printed its own message; help and version exit with 0.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
+  if (error instanceof CommanderError) {
+    // Commander has printed its own message; help and version exit with 0.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    if (error.code === "commander.help" && error.exitCode !== 0)
+      complain({ message: "expected a command, as listed above", code: "INVALID_OPTION" });
+  } else {
     complainOf(error);
     process.exitCode = 2;
   }

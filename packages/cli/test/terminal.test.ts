@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { json, line, shown } from "../src/terminal.js";
 
@@ -52,4 +54,12 @@ describe("json", () => {
       expect(JSON.parse(written)).toEqual(value);
     }
   });
+});
+
+it("nothing else prints than the module that escapes, and the bars", () => {
+  const source = join(import.meta.dirname, "../src");
+  const printing = readdirSync(source, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .filter((file) => /process\.std(out|err)|console\.\w/.test(readFileSync(join(source, file), "utf8")));
+  expect(printing.sort()).toEqual(["output.ts", "progress.ts"]);
 });

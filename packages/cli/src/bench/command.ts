@@ -9,11 +9,15 @@ import { contenderNames } from "./contenders.js";
 import { type BenchPolicy, policies } from "./model.js";
 import { tableMarkers } from "./table.js";
 
-const names = (text: string) => text.split(",").filter((name) => name !== "");
+function names(text: string): string[] {
+  const list = text.split(",").filter((name) => name !== "");
+  if (list.length === 0) throw new InvalidArgumentError("expected one or more, with commas between them.");
+  return list;
+}
 
 function benchPolicies(text: string): BenchPolicy[] {
   const wanted = names(text);
-  if (wanted.length === 0 || !wanted.every((name) => (policies as readonly string[]).includes(name)))
+  if (!wanted.every((name) => (policies as readonly string[]).includes(name)))
     throw new InvalidArgumentError(`expected one or more of ${policies.join(",")}.`);
   return wanted as BenchPolicy[];
 }
