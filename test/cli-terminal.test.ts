@@ -90,6 +90,16 @@ describe("labels of a checkpoint", () => {
   });
 });
 
+test("names in an ONNX file are escaped", () => {
+  expect(pptVit("export", "--model", "./model", "--out", "onnx", "--dtype", "fp32").code).toBe(0);
+  const file = at("onnx/onnx/model.onnx");
+  // As long as before, so that the file stays one.
+  const [name, other] = ["pixel_values", "pix\x1b[31mvals"];
+  writeFileSync(file, Buffer.from(readFileSync(file, "latin1").replaceAll(name, other), "latin1"));
+  const { code, stdout } = pptVit("info", "./onnx");
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("pix\\u001b[31mvals -> logits") });
+});
+
 describe("errors", () => {
   const text = labels.join(" ");
 
