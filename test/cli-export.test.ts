@@ -446,7 +446,7 @@ describe("doctor", () => {
     const asked = webgpu.fusedAttention.agrees ? "and is used where it is asked for" : "and is not used where";
     expect(webgpu.attentionReason).toContain(asked);
 
-    const text = showReport(report).split("\n");
+    const text = showReport(report);
     const { name, driver, software } = webgpu.adapter!;
     expect(text).toContain(
       row("adapter", `${name}${software ? ", software: the CPU emulates a GPU" : ""} (${driver})`),

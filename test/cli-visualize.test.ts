@@ -74,7 +74,10 @@ describe("a wrong call ends with code 2 and says what to do", () => {
   test.each([
     [[dog, "-o", "x.pdf"], "--out x.pdf: expected a name that ends with .png, .svg, .html"],
     [[dog, "--no-ppt"], "the unreduced model keeps every token: leave out --no-ppt"],
-    [[dog, "-o", "nowhere/x.svg"], "nowhere/x.svg: cannot be written (ENOENT) [WRITE_FAILED]"],
+    [
+      [dog, "-o", "nowhere/x.svg"],
+      "nowhere/x.svg: its folder does not exist: make it, or choose another --out (ENOENT) [WRITE_FAILED]",
+    ],
     [[dog, "--panel", "3"], "expected a whole number of at least 16"],
     [[dog, "--scale", "300"], "take fewer, or write an HTML page"],
     [[], "missing required argument"],

@@ -1,5 +1,5 @@
 /** `ppt-vit calibrate`: reduction settings for a model, found on pictures without labels. */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { describeReduction, PptError } from "@ppt-vit/core";
 import {
   type Calibration,
@@ -18,9 +18,11 @@ import {
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
-import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
-import { progressBar } from "./progress.js";
+import { addModelOptions, type ModelFlags, modelDescription, modelForms, withDownloads } from "./model-options.js";
+import { complain, print, printJson } from "./output.js";
+import { withProgress } from "./progress.js";
 import { count } from "./reduction-flags.js";
+import { requireWritable, writeFileWhole } from "./write-file.js";
 
 export interface CalibrateFlags extends ModelFlags {
   readonly model: string;
@@ -93,32 +95,31 @@ async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
   const target = targetOf(flags);
   if (existsSync(flags.out) && !flags.force)
     throw new PptError("INVALID_OPTION", `${flags.out} exists: choose another --out, or replace it with --force`);
+  requireWritable(flags.out);
+  if (flags.report !== undefined) requireWritable(flags.report, "--report");
   const { files, failures: missing } = await expandInputs(flags.images);
   if (files.length === 0)
     throw missing[0]?.error ?? new PptError("NOT_FOUND", `--images: no pictures (${imageExtensions.join(" ")})`);
   const images = evenly(files, flags.pictures);
 
-  const bar = progressBar(usualTrials);
-  let calibration: Calibration;
-  try {
-    calibration = await calibrate(model, {
-      ...loadOptions(model, flags),
-      ...{ images, backend, target, objective, measure, compare, batch },
-      onTrial: () => bar.advance(),
-    });
-  } finally {
-    bar.stop();
-  }
+  const calibration = await withProgress(usualTrials, (progress) =>
+    withDownloads(model, flags, (loading) =>
+      calibrate(model, {
+        ...loading,
+        ...{ images, backend, target, objective, measure, compare, batch },
+        onTrial: () => progress.advance(),
+      }),
+    ),
+  );
   const failed = [...missing.map(({ error }) => error), ...calibration.failures.map(({ error }) => error)];
-  for (const { message, code } of failed) process.stderr.write(`ppt-vit: ${message} [${code}]\n`);
+  for (const error of failed) complain(error);
 
   const chosen = chooseSettings(calibration, target);
   const settings = reductionDocument(calibration, chosen, target);
-  write(flags.out, `${JSON.stringify(settings, null, 2)}\n`);
-  if (flags.report) write(flags.report, calibrationPage(calibration, chosen));
-  process.stdout.write(
-    flags.json ? `${JSON.stringify(report(calibration, settings), null, 2)}\n` : summary(calibration, chosen, flags),
-  );
+  writeFileWhole(flags.out, `${JSON.stringify(settings, null, 2)}\n`);
+  if (flags.report !== undefined) writeFileWhole(flags.report, calibrationPage(calibration, chosen), "--report");
+  if (flags.json) printJson(report(calibration, settings), 2);
+  else print(...summary(calibration, chosen, flags));
   return failed.length > 0 ? 1 : 0;
 }
 
@@ -137,19 +138,9 @@ const evenly = <T>(list: readonly T[], most: number): T[] =>
     .filter((_, i) => Math.floor((i * most) / list.length) !== Math.floor(((i - 1) * most) / list.length))
     .slice(0, most);
 
-/** @throws PptError WRITE_FAILED */
-function write(path: string, content: string): void {
-  try {
-    writeFileSync(path, content);
-  } catch (cause) {
-    const reason = cause instanceof Error && "code" in cause ? cause.code : cause;
-    throw new PptError("WRITE_FAILED", `${path}: cannot be written (${reason})`, { cause });
-  }
-}
-
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
-function summary(calibration: Calibration, chosen: Trial, { out, report: page, compare }: CalibrateFlags): string {
+function summary(calibration: Calibration, chosen: Trial, { out, report: page, compare }: CalibrateFlags): string[] {
   const { model, backend, pictures, trials, unreduced, measure, objective } = calibration;
   const [low, high] = disagreementInterval(chosen);
   const line = (trial: Trial) =>
@@ -166,8 +157,7 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
     `  ${unreduced.gmacs.toFixed(3)} -> ${chosen.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} -> ${chosen.latencyMs.toFixed(1)} ms an image`,
     `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${pictures} pictures can tell no more than between ${percent(low)} and ${percent(high)} (95 %)`,
     `wrote ${out}${page ? ` and ${page}` : ""}; use it with --reduction ${/[/\\]|\.json$/i.test(out) ? out : `./${out}`}`,
-    "",
-  ].join("\n");
+  ];
 }
 
 /** The document that --json prints. Documented in the README of this package. */

@@ -11,9 +11,10 @@ import {
   type TextEmbeddings,
 } from "@ppt-vit/pipeline";
 import { expandInputs } from "./inputs.js";
-import { loadOptions, type ModelFlags } from "./model-options.js";
+import { type ModelFlags, withDownloads } from "./model-options.js";
+import { complain, print, printJson } from "./output.js";
 import { batchOptions, type PictureFlags } from "./picture-options.js";
-import { progressBar } from "./progress.js";
+import { withProgress } from "./progress.js";
 import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
 
 export interface ClassifyFlags extends ReductionFlags, ModelFlags, PictureFlags {
@@ -34,33 +35,35 @@ interface Failure {
 export async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags): Promise<0 | 1> {
   const { files, failures: notFound } = await expandInputs(inputs);
   const failures: Failure[] = [...notFound];
-  for (const failure of notFound) warn(failure.error);
-  const classifier = await fromPretrained(flags.model, {
-    ...loadOptions(flags.model, flags),
-    backend: flags.backend,
-    reduction: reductionOf(flags),
-    imageSize: flags.imageSize,
-    verify: flags.verify,
-    ...(flags.textEmbeddings !== undefined && { textEmbeddings: await readTexts(flags.textEmbeddings) }),
-  });
+  for (const failure of notFound) complain(failure.error);
+  const classifier = await withDownloads(flags.model, flags, async (loading) =>
+    fromPretrained(flags.model, {
+      ...loading,
+      backend: flags.backend,
+      reduction: reductionOf(flags),
+      imageSize: flags.imageSize,
+      verify: flags.verify,
+      ...(flags.textEmbeddings !== undefined && { textEmbeddings: await readTexts(flags.textEmbeddings) }),
+    }),
+  );
   const results: Classification[] = [];
   try {
-    if (!flags.json) process.stdout.write(`${headline(classifier)}\n`);
-    const bar = progressBar(files.length);
+    if (!flags.json) print(headline(classifier));
     const options = { topK: flags.top, ...batchOptions(flags) };
-    for await (const result of classifier.classifyAll(files, options)) {
-      if (isFailure(result)) {
-        failures.push({ file: String(result.input), error: result.error });
-        bar.interrupt(() => warn(result.error));
-      } else {
-        results.push(result);
-        if (!flags.json) bar.interrupt(() => void process.stdout.write(`${lines(result, classifier)}\n`));
+    await withProgress(files.length, async (progress) => {
+      for await (const result of classifier.classifyAll(files, options)) {
+        if (isFailure(result)) {
+          failures.push({ file: String(result.input), error: result.error });
+          progress.interrupt(() => complain(result.error));
+        } else {
+          results.push(result);
+          if (!flags.json) progress.interrupt(() => print(...lines(result, classifier)));
+        }
+        progress.advance();
       }
-      bar.advance();
-    }
-    bar.stop();
-    if (flags.json) process.stdout.write(`${JSON.stringify(report(classifier, results, failures), null, 2)}\n`);
-    else process.stdout.write(`${summary(classifier, results, failures.length)}\n`);
+    });
+    if (flags.json) printJson(report(classifier, results, failures), 2);
+    else print(summary(classifier, results, failures.length));
   } finally {
     await classifier.dispose();
   }
@@ -75,8 +78,6 @@ async function readTexts(path: string): Promise<TextEmbeddings> {
   return parseTextEmbeddings(bytes, path);
 }
 
-const warn = (error: PptError) => void process.stderr.write(`ppt-vit: ${error.message} [${error.code}]\n`);
-
 function headline({ model, backend, tokens, gmacs, reduction, verification }: ImageClassifier): string {
   const cost = reduction
     ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
@@ -85,13 +86,13 @@ function headline({ model, backend, tokens, gmacs, reduction, verification }: Im
   return `model ${model} on ${backend}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
 }
 
-function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string {
+function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string[] {
   const named = labels.map((answer) => `  ${showAnswer(answer).padStart(7)}  ${answer.label}`);
   const policies = stages.map(
     ({ policy, tokensOut, variance }) => `${policy} to ${tokensOut} (variance ${variance.toExponential(2)})`,
   );
   const path = policies.length > 0 ? `  ${tokens[0]} tokens, ${policies.join(", ")}` : `  ${tokens[0]} tokens`;
-  return [`${input}  ${latencyMs.toFixed(0)} ms`, ...named, path].join("\n");
+  return [`${input}  ${latencyMs.toFixed(0)} ms`, ...named, path];
 }
 
 function summary({ tokens }: ImageClassifier, results: readonly Classification[], failed: number): string {

@@ -3,13 +3,13 @@ import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
 import { type Classification, fromPretrained, type ImageClassifier, showAnswer } from "@ppt-vit/pipeline";
+import { print } from "./output.js";
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const best = ({ labels: [top] }: Classification) => `${top!.label} ${showAnswer(top!)}`;
 
 export async function demoCommand(backend: string): Promise<void> {
-  const print = (line = "") => void process.stdout.write(`${line}\n`);
   const unreduced = await fromPretrained("demo", { backend, reduction: false });
   const reduced = await fromPretrained("demo", { backend });
   try {
@@ -22,7 +22,7 @@ export async function demoCommand(backend: string): Promise<void> {
     print(
       `tokens ${reduced.tokens.join(" -> ")}, GMACs ${cost(unreduced, "unreduced")} -> ${cost(reduced, "reduced")} (${saving(reduced)})`,
     );
-    print();
+    print("");
     const columns = [19, 20, 20, 22];
     const row = (...cells: string[]) =>
       print(
@@ -49,7 +49,7 @@ export async function demoCommand(backend: string): Promise<void> {
     const [before, after] = [median(times.unreduced), median(times.reduced)];
     // Between neighbours in time, so that a busy moment counts against both.
     const speedup = median(times.unreduced.map((time, i) => time / times.reduced[i]!));
-    print();
+    print("");
     print(`same label on ${agreed} of ${files.length} pictures`);
     print(
       `median time an image: ${before.toFixed(0)} ms unreduced, ${after.toFixed(0)} ms with PPT: ${speedup.toFixed(2)} times as fast`,

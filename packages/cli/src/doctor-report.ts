@@ -107,8 +107,8 @@ export function adviceOf({
   return advice;
 }
 
-/** For people. */
-export function showReport(report: Report): string {
+/** For people, by lines. */
+export function showReport(report: Report): string[] {
   const { node, platform, threads, packages, crossOriginIsolation, devices, auto, defaultBackend } = report;
   const attention = auto.attention ? `, attention ${auto.attention}` : "";
   return [
@@ -122,7 +122,7 @@ export function showReport(report: Report): string {
     row("without --backend", `${defaultBackend} (calibrate: auto)`),
     ...report.warnings.map((text) => row("WARNING", text)),
     ...report.advice.map((text) => row("advice", text)),
-  ].join("\n");
+  ];
 }
 
 export const row = (label: string, text: string): string => `  ${label.padEnd(22)} ${text}`;

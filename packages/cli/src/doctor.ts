@@ -20,6 +20,8 @@ import {
   showReport,
   warningsOf,
 } from "./doctor-report.js";
+import { print, printJson } from "./output.js";
+import { json } from "./terminal.js";
 
 const onnxDevices = ["cpu", "webgpu", "wasm"] as const satisfies readonly OnnxDevice[];
 
@@ -30,7 +32,7 @@ export type Device = (typeof devices)[number];
 const crossOriginIsolation =
   "does not apply in Node, where threads need none; in a page threads need the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
 
-export async function doctorCommand({ json }: { readonly json: boolean }): Promise<void> {
+export async function doctorCommand({ json: asJson }: { readonly json: boolean }): Promise<void> {
   const reports: DeviceReport[] = [];
   // One after the other: they would disturb each other's threads.
   for (const device of onnxDevices) reports.push(await examine(device));
@@ -47,7 +49,8 @@ export async function doctorCommand({ json }: { readonly json: boolean }): Promi
     warnings: warningsOf(reports),
     advice: adviceOf({ devices: reports, auto, defaultBackend }),
   };
-  process.stdout.write(`${json ? JSON.stringify(report, null, 2) : showReport(report)}\n`);
+  if (asJson) printJson(report, 2);
+  else print(...showReport(report));
 }
 
 const ours = ["cli", "core", "pipeline", "backend-cpu", "backend-onnx", "demo-model"].map((name) => `@ppt-vit/${name}`);
@@ -133,7 +136,7 @@ export async function probeCommand(device: Device): Promise<void> {
   } catch (error) {
     answer = { failed: reasonOf(error) };
   }
-  process.stdout.write(`\n${answerMark}${JSON.stringify(answer)}\n`);
+  print("", `${answerMark}${json(answer)}`);
 }
 
 const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;

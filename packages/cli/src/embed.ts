@@ -1,12 +1,12 @@
 /** `ppt-vit embed`: a vector for each picture, as JSON lines. */
-import type { PptError } from "@ppt-vit/core";
 import { fromPretrained, isFailure, type Pooling, poolings } from "@ppt-vit/pipeline";
 import { type Command, Option } from "commander";
 import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
-import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
+import { addModelOptions, type ModelFlags, modelDescription, modelForms, withDownloads } from "./model-options.js";
+import { complain, printJson } from "./output.js";
 import { addPictureOptions, batchOptions, type PictureFlags } from "./picture-options.js";
-import { progressBar } from "./progress.js";
+import { withProgress } from "./progress.js";
 import { addReductionOptions, type ReductionFlags, reductionOf, refuseContradiction } from "./reduction-flags.js";
 
 export interface EmbedFlags extends ReductionFlags, ModelFlags, PictureFlags {
@@ -42,38 +42,38 @@ export function addEmbedCommand(program: Command): void {
 /** Lines go to stdout as they are ready, everything else to stderr. -> exit code */
 export async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promise<0 | 1> {
   const { files, failures } = await expandInputs(inputs);
-  for (const { error } of failures) warn(error);
+  for (const { error } of failures) complain(error);
   let failed = failures.length;
-  const extractor = await fromPretrained(flags.model, {
-    ...loadOptions(flags.model, flags),
-    task: "image-feature-extraction",
-    backend: flags.backend,
-    reduction: reductionOf(flags),
-    imageSize: flags.imageSize,
-    verify: flags.verify,
-  });
+  const extractor = await withDownloads(flags.model, flags, (loading) =>
+    fromPretrained(flags.model, {
+      ...loading,
+      task: "image-feature-extraction",
+      backend: flags.backend,
+      reduction: reductionOf(flags),
+      imageSize: flags.imageSize,
+      verify: flags.verify,
+    }),
+  );
   try {
-    const bar = progressBar(files.length);
     const { pooling, normalize } = flags;
     const options = { ...batchOptions(flags), normalize, ...(pooling && { pooling }) };
-    for await (const result of extractor.embedAll(files, options)) {
-      if (isFailure(result)) {
-        failed++;
-        bar.interrupt(() => warn(result.error));
-      } else {
-        const line = JSON.stringify({ file: String(result.input), embedding: Array.from(result.embedding, shortest) });
-        bar.interrupt(() => void process.stdout.write(`${line}\n`));
+    await withProgress(files.length, async (progress) => {
+      for await (const result of extractor.embedAll(files, options)) {
+        if (isFailure(result)) {
+          failed++;
+          progress.interrupt(() => complain(result.error));
+        } else {
+          const document = { file: String(result.input), embedding: Array.from(result.embedding, shortest) };
+          progress.interrupt(() => printJson(document));
+        }
+        progress.advance();
       }
-      bar.advance();
-    }
-    bar.stop();
+    });
   } finally {
     await extractor.dispose();
   }
   return failed > 0 ? 1 : 0;
 }
-
-const warn = (error: PptError) => void process.stderr.write(`ppt-vit: ${error.message} [${error.code}]\n`);
 
 /** Nine digits tell every float32 from its neighbours. */
 const shortest = (value: number): number => Number(value.toPrecision(9));

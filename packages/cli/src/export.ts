@@ -3,10 +3,11 @@ import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
 import { PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
-import { checkpointFolder, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
+import { checkpointFolder, type LoadOptions, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { configForOthers, preprocessorConfigOf } from "./hugging-face.js";
 import { fillFolder, showBytes } from "./model-folder.js";
-import { loadOptions, type ModelFlags } from "./model-options.js";
+import { type ModelFlags, withDownloads } from "./model-options.js";
+import { print } from "./output.js";
 import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
 
 export const exportDtypes = ["fp32", "fp16"] as const;
@@ -31,9 +32,13 @@ interface Written {
 export async function exportCommand(flags: ExportFlags): Promise<void> {
   if (flags.withSourceMap && !flags.ppt)
     throw new PptError("INVALID_OPTION", "--with-source-map shows what the reduction did: leave out --no-ppt");
-  const loading = loadOptions(flags.model, flags);
+  const written = await withDownloads(flags.model, flags, (loading) => writeExport(flags, loading));
+  print(...summary(flags.out, written));
+}
+
+async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Written[]> {
   const source = await checkpointFolder(flags.model, loading);
-  const written = await fillFolder(flags.out, flags, async (put) => {
+  return fillFolder(flags.out, flags, async (put) => {
     const checkpoint = await readCheckpoint(flags.model, loading);
     const { config, preprocessing, weights } = checkpoint;
     const { exportOnnx } = await import("@ppt-vit/backend-onnx");
@@ -90,7 +95,6 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
     }
     return files;
   });
-  process.stdout.write(`${summary(flags.out, written)}\n`);
 }
 
 /** @throws PptError NOT_FOUND where it is there and cannot be read */
@@ -138,7 +142,7 @@ dynamic_batching { }
 `;
 }
 
-function summary(out: string, files: readonly Written[]): string {
+function summary(out: string, files: readonly Written[]): string[] {
   const width = Math.max(...files.map(({ file }) => file.length));
   const lines = files.map(({ file, bytes, model }) => {
     const nodes = model ? `  ${model.nodes} nodes, ${model.outputs.join(" and ")}` : "";
@@ -148,5 +152,5 @@ function summary(out: string, files: readonly Written[]): string {
   const cost = reduction
     ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
     : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
-  return [`wrote ${out}: tokens ${tokens.join(" -> ")}, ${cost}`, ...lines].join("\n");
+  return [`wrote ${out}: tokens ${tokens.join(" -> ")}, ${cost}`, ...lines];
 }

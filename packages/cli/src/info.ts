@@ -20,7 +20,8 @@ import {
 } from "@ppt-vit/core";
 import { atPictureSize, checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
 import { showBytes } from "./model-folder.js";
-import { loadOptions, type ModelFlags } from "./model-options.js";
+import { type ModelFlags, withDownloads } from "./model-options.js";
+import { print, printJson } from "./output.js";
 
 interface OnnxFile extends OnnxSummary {
   readonly file: string;
@@ -61,8 +62,10 @@ export async function infoCommand(
   source: string,
   { json, ...flags }: ModelFlags & { readonly json: boolean },
 ): Promise<void> {
-  const report = await inspect(source, await checkpointFolder(source, loadOptions(source, flags)));
-  process.stdout.write(`${json ? JSON.stringify(report, null, 2) : text(report)}\n`);
+  const folder = await withDownloads(source, flags, (loading) => checkpointFolder(source, loading));
+  const report = await inspect(source, folder);
+  if (json) printJson(report, 2);
+  else print(...text(report));
 }
 
 async function inspect(source: string, folder: string): Promise<Report> {
@@ -207,7 +210,7 @@ async function readJson(folder: string, file: string): Promise<unknown> {
   }
 }
 
-function text({ folder, kind, model, onnx }: Report): string {
+function text({ folder, kind, model, onnx }: Report): string[] {
   const lines = [`${folder}: ${kind}`];
   if (model) lines.push(...modelLines(model));
   for (const { file, bytes, dtype, nodes, inputs, outputs, operatorSets, nonStandard, export: made } of onnx) {
@@ -221,7 +224,7 @@ function text({ folder, kind, model, onnx }: Report): string {
     );
     if (made) lines.push(`  tokens           ${made.tokens.join(" -> ")}`);
   }
-  return lines.join("\n");
+  return lines;
 }
 
 function modelLines({ family, geometry, parameters, reduction, reductionFrom, gmacs, blocks, labels }: ModelReport) {

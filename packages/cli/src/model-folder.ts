@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { isPptError, PptError } from "@ppt-vit/core";
+import { PptError } from "@ppt-vit/core";
+import { writeError } from "./write-file.js";
 
 /** `22.2 MB` */
 export function showBytes(bytes: number): string {
@@ -211,23 +212,4 @@ function removeCreated(last: string, first: string | undefined): void {
   for (let folder = last; folder.length >= first.length && removeEmpty(folder); ) folder = dirname(folder);
 }
 
-const advice: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full: free space, or choose another --out",
-  EDQUOT: "the disk quota is used up: free space, or choose another --out",
-  EFBIG: "the file would exceed what this file system or process may write: choose another --out",
-  EACCES: "not writable: choose another --out, or change its permissions",
-  EPERM: "not writable: choose another --out, or change its permissions",
-  EROFS: "lies on a read-only file system: choose another --out",
-  ENOTDIR: "a part of this path is a file: choose another --out",
-  EEXIST: "a part of this path is a file: choose another --out",
-  ENOTEMPTY: "was filled by somebody else meanwhile: choose another --out",
-};
-
 const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined);
-
-/** An error of the file system while `out` was written, with what to do about it; others as they are. */
-export function writeError(out: string, cause: unknown): unknown {
-  const code = codeOf(cause);
-  if (isPptError(cause) || code === undefined) return cause;
-  return new PptError("WRITE_FAILED", `${out}: ${advice[String(code)] ?? "cannot be written"} (${code})`, { cause });
-}

@@ -1,9 +1,12 @@
 /** The options that say which model of the Hub is taken and from where, shared by the commands that load one. */
 import { PptError } from "@ppt-vit/core";
 import { type LoadOptions, type ProgressInfo, sourceKind } from "@ppt-vit/pipeline";
-import { Presets, SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { showBytes } from "./model-folder.js";
+import { say } from "./output.js";
+import { isWatched, startBar } from "./progress.js";
+import { shown } from "./terminal.js";
 
 export interface ModelFlags {
   readonly revision?: string;
@@ -23,41 +26,52 @@ export function addModelOptions(command: Command): Command {
 }
 
 /**
- * What loading `source` needs to know, with downloads shown on stderr.
- * @throws PptError INVALID_OPTION where the model has no such form, or is a folder and a revision is given
+ * Loads `source`: `load` gets what it needs to know for that, with downloads shown on stderr until it is done.
+ * @throws PptError INVALID_OPTION where the model has no such form, or is a folder and a revision is given; what `load`
+ * throws
  */
-export function loadOptions(source: string, { revision, cacheDir, offline }: ModelFlags): LoadOptions {
+export async function withDownloads<R>(
+  source: string,
+  { revision, cacheDir, offline }: ModelFlags,
+  load: (options: LoadOptions) => Promise<R>,
+): Promise<R> {
   if (sourceKind(source) !== "hub" && revision !== undefined)
     throw new PptError("INVALID_OPTION", `--revision is for models of the Hub, '${source}' is a folder: leave it out`);
-  return { revision, cacheDir, localFilesOnly: offline, progress_callback: downloadProgress() };
+  const progress = downloadProgress();
+  try {
+    return await load({ revision, cacheDir, localFilesOnly: offline, progress_callback: progress.report });
+  } finally {
+    progress.stop();
+  }
 }
 
 /** Files that arrive before anybody has read a line about them. */
 const smallBytes = 1e6;
 
 /** Downloads on stderr: a bar where somebody watches, else a line a file. What is on the disk is not mentioned. */
-function downloadProgress(): (info: ProgressInfo) => void {
-  const shown = new Set<string>();
+function downloadProgress(): { report(info: ProgressInfo): void; stop(): void } {
+  const known = new Set<string>();
   let bar: SingleBar | undefined;
-  return (info) => {
-    if (info.status === "done") {
-      bar?.stop();
-      bar = undefined;
-    }
-    if (info.status !== "progress") return;
-    const { name, file, loaded, total } = info;
-    if (shown.has(file)) return bar?.update(loaded);
-    // Files on the disk come whole.
-    if (loaded >= total || total < smallBytes || sourceKind(name) !== "hub") return;
-    shown.add(file);
-    if (!process.stderr.isTTY) return void process.stderr.write(`downloading ${name}/${file}, ${showBytes(total)}\n`);
-    const formatValue = (value: number, _: unknown, type: string) =>
-      type === "value" || type === "total" ? showBytes(value) : String(value);
-    const format = `${file} {bar} {value} of {total}, {eta_formatted} left`;
-    bar = new SingleBar(
-      { format, formatValue, stream: process.stderr, hideCursor: false, clearOnComplete: true },
-      Presets.shades_classic,
-    );
-    bar.start(total, loaded);
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    report(info) {
+      if (info.status === "done") stop();
+      if (info.status !== "progress") return;
+      const { name, file, loaded, total } = info;
+      if (known.has(file)) return bar?.update(loaded);
+      // Files on the disk come whole.
+      if (loaded >= total || total < smallBytes || sourceKind(name) !== "hub") return;
+      known.add(file);
+      if (!isWatched()) return say(`downloading ${name}/${file}, ${showBytes(total)}`);
+      stop();
+      const formatValue = (value: number, _: unknown, type: string) =>
+        type === "value" || type === "total" ? showBytes(value) : String(value);
+      const format = "{file} {bar} {value} of {total}, {eta_formatted} left";
+      bar = startBar(total, loaded, { format, formatValue }, { file: shown(file) });
+    },
+    stop,
   };
 }

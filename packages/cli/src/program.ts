@@ -1,6 +1,7 @@
 /** The commands and their options. */
 import { createRequire } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { refuseReplaced } from "./arguments.js";
 import { backendOption } from "./backend-option.js";
 import { addBenchCommands } from "./bench/command.js";
 import { addCalibrateCommand } from "./calibrate.js";
@@ -12,6 +13,7 @@ import { addEvalCommands } from "./eval/commands.js";
 import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
 import { infoCommand } from "./info.js";
 import { addModelOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
+import { complain, printOwn, say } from "./output.js";
 import { addPictureOptions } from "./picture-options.js";
 import { addReductionOptions, count, refuseContradiction } from "./reduction-flags.js";
 import { addVisualizeCommand } from "./visualize.js";
@@ -26,12 +28,23 @@ function dtypes(text: string): ExportDtype[] {
   return [...new Set(names)] as ExportDtype[];
 }
 
+const linesOf = (text: string): string[] => text.replace(/\n$/, "").split("\n");
+
+/** Commander's complaint, which quotes what was typed; below it, it may suggest names of our own. */
+function complainOfUsage(text: string): void {
+  const [, message, suggestion] = /^(?:error: )?(.*?)(?:\n(\(Did you mean [^\n]*\?\)))?\n$/s.exec(text)!;
+  complain({ message: message!, code: "INVALID_OPTION" });
+  if (suggestion !== undefined) say(suggestion);
+}
+
 export function createProgram(): Command {
   const program = new Command("ppt-vit")
     .description("Faster Vision Transformers without retraining: token pruning and pooling (PPT, arXiv 2310.01812).")
     .version(version)
     .exitOverride()
-    .showHelpAfterError("(ppt-vit --help lists the commands, ppt-vit COMMAND --help their options)");
+    .hook("preAction", (_, command) => refuseReplaced(command))
+    .showHelpAfterError("(ppt-vit --help lists the commands, ppt-vit COMMAND --help their options)")
+    .configureOutput({ writeOut: printOwn, writeErr: (text) => say(...linesOf(text)), outputError: complainOfUsage });
 
   const classify = program
     .command("classify")

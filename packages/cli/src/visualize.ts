@@ -1,5 +1,4 @@
 /** `ppt-vit visualize`: what becomes of a picture's patches, stage by stage, as a figure. */
-import { writeFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import {
@@ -15,9 +14,11 @@ import {
 import type { Command } from "commander";
 import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
-import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
-import { progressBar } from "./progress.js";
+import { addModelOptions, type ModelFlags, modelDescription, modelForms, withDownloads } from "./model-options.js";
+import { complain, print, say } from "./output.js";
+import { withProgress } from "./progress.js";
 import { addReductionOptions, count, type ReductionFlags, reductionOf } from "./reduction-flags.js";
+import { requireWritable, writeFileWhole } from "./write-file.js";
 
 export interface VisualizeFlags extends ReductionFlags, ModelFlags {
   readonly model: string;
@@ -57,18 +58,20 @@ export async function visualizeCommand(inputs: readonly string[], flags: Visuali
   const reduction = reductionOf(flags);
   if (reduction === false)
     throw new PptError("INVALID_OPTION", "the unreduced model keeps every token: leave out --no-ppt");
+  requireWritable(flags.out);
   const { files, failures } = await expandInputs(inputs);
   let failed = 0;
   const report = (error: PptError) => {
-    process.stderr.write(`ppt-vit: ${error.message} [${error.code}]\n`);
+    complain(error);
     failed++;
   };
   for (const { error } of failures) report(error);
 
   const { model, backend } = flags;
-  const classifier = await fromPretrained(model, { ...loadOptions(model, flags), backend, reduction, trace: true });
+  const classifier = await withDownloads(model, flags, (loading) =>
+    fromPretrained(model, { ...loading, backend, reduction, trace: true }),
+  );
   const pictures: TokenPicture[] = [];
-  const bar = progressBar(files.length);
   try {
     const options = {
       topK: 1,
@@ -76,25 +79,24 @@ export async function visualizeCommand(inputs: readonly string[], flags: Visuali
       firstFrame: flags.firstFrame,
       ...(flags.maxPixels && { maxPixels: flags.maxPixels }),
     };
-    for await (const result of classifier.classifyAll(files, options)) {
-      if (isFailure(result)) bar.interrupt(() => report(result.error));
-      else pictures.push(await tokenPicture(basename(String(result.input)), result, classifier.patches));
-      bar.advance();
-    }
+    await withProgress(files.length, async (progress) => {
+      for await (const result of classifier.classifyAll(files, options)) {
+        if (isFailure(result)) progress.interrupt(() => report(result.error));
+        else pictures.push(await tokenPicture(basename(String(result.input)), result, classifier.patches));
+        progress.advance();
+      }
+    });
   } finally {
-    bar.stop();
     await classifier.dispose();
   }
   if (pictures.length === 0) {
-    process.stderr.write(`ppt-vit: none of the pictures could be read, nothing is written\n`);
+    say("ppt-vit: none of the pictures could be read, nothing is written");
     return 1;
   }
   const { scores, panel: panelWidth, scale, out } = flags;
   const bytes = await renderTokens(pictures, format, { scores, panelWidth, scale, about: aboutOf(classifier) });
-  await writeFile(out, bytes).catch((cause: NodeJS.ErrnoException) => {
-    throw new PptError("WRITE_FAILED", `${out}: cannot be written (${cause.code})`, { cause });
-  });
-  process.stdout.write(`wrote ${out}: ${pictures.length} pictures, tokens ${classifier.tokens.join(" -> ")}\n`);
+  writeFileWhole(out, bytes);
+  print(`wrote ${out}: ${pictures.length} pictures, tokens ${classifier.tokens.join(" -> ")}`);
   return failed > 0 ? 1 : 0;
 }
 

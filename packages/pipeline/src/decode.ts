@@ -1,9 +1,10 @@
 /** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
 import { readFile, stat } from "node:fs/promises";
 import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
+import { pathOf } from "./file-path.js";
 import { type DecodeOptions, decodeDefaults as defaults } from "./formats.js";
 
-/** A file's path, or the bytes of an encoded picture. */
+/** A file's path or `file:` URL, whose escapes need not be UTF-8, or the bytes of an encoded picture. */
 export type ImageInput = string | URL | Uint8Array;
 
 /** What sharp calls the formats that are read here, and what people call them. HEIF is read where it holds AVIF. */
@@ -104,9 +105,9 @@ function looksReadable(bytes: Uint8Array): boolean {
 
 async function readLimited(path: string | URL, what: string, maxBytes: number): Promise<Uint8Array> {
   try {
-    const { size } = await stat(path);
+    const { size } = await stat(pathOf(path));
     if (size > maxBytes) invalid(what, `${size} bytes are more than the limit of ${maxBytes}`);
-    return await readFile(path);
+    return await readFile(pathOf(path));
   } catch (error) {
     if (isPptError(error)) throw error;
     const reason = error instanceof Error && "code" in error ? String(error.code) : String(error);

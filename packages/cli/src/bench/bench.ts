@@ -1,7 +1,9 @@
 /** `ppt-vit bench`: backends, models, policies and batches against each other on this machine. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { PptError } from "@ppt-vit/core";
+import { print, printJson, say } from "../output.js";
+import { requireWritable, writeError, writeFileWhole } from "../write-file.js";
 import { requireContender } from "./contenders.js";
 import { fileForResult, type Recorded, readRecorded, writeDocument } from "./documents.js";
 import { measureGroup, schedule } from "./group.js";
@@ -51,9 +53,11 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
   const { backends, models, policies, batches, seconds }: Plan = { ...defaults, ...given };
   for (const backend of backends) requireContender(backend);
   for (const model of models) requireModelName(model);
-  for (const model of models) await fetchModel(model);
   const date = new Date();
   const file = flags.out === undefined ? undefined : fileForResult(flags.out, date);
+  if (file !== undefined) requireWritable(file);
+  if (flags.report !== undefined) prepareReport(flags.report);
+  for (const model of models) await fetchModel(model);
   const hardware = describeHardware();
 
   const results: CellResult[] = [];
@@ -80,9 +84,10 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
     failures,
   };
   if (file !== undefined) writeDocument(file, document);
-  if (flags.report) writeReport(flags.report, { documents: [document], others: [] });
-  process.stdout.write(flags.json ? `${JSON.stringify(document, null, 1)}\n` : resultTable(document));
-  if (file !== undefined) process.stderr.write(`recorded in ${file}\n`);
+  if (flags.report !== undefined) writeReport(flags.report, { documents: [document], others: [] });
+  if (flags.json) printJson(document, 1);
+  else print(...resultTable(document).trimEnd().split("\n"));
+  if (file !== undefined) say(`recorded in ${file}`);
   return results.length > 0 ? 0 : 1;
 }
 
@@ -96,28 +101,37 @@ export interface ReportFlags {
 
 /** `ppt-vit bench --from`: a report from recorded results alone. @throws PptError NOT_FOUND, INVALID_INPUT, INVALID_OPTION */
 export function reportCommand({ from, report, table }: ReportFlags): void {
-  if (!report && !table)
+  if (report === undefined && table === undefined)
     throw new PptError("INVALID_OPTION", "--from needs --report FILE.html, --table FILE.md, or both");
   const recorded = readRecorded(from);
   const lines = [`${recorded.documents.length} results of ppt-vit bench`];
   if (recorded.others.length > 0) lines.push(`not of ppt-vit bench, left out: ${recorded.others.join(", ")}`);
-  if (report) {
+  if (report !== undefined) {
+    prepareReport(report);
     writeReport(report, recorded);
     lines.push(`wrote ${report}`);
   }
-  if (table) {
+  if (table !== undefined) {
     const before = readMarkdown(table);
     const after = replaceTable(before, recorded.documents, table);
-    if (after !== before) writeFileSync(table, after);
+    if (after !== before) writeFileWhole(table, after, "--table");
     lines.push(`${table}: the table ${after === before ? "was as the results give it" : "is rewritten"}`);
   }
-  process.stdout.write(`${lines.join("\n")}\n`);
+  print(...lines);
 }
 
-function writeReport(file: string, recorded: Recorded): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, renderReport(recorded));
+/** Makes the folder of a report, before the work whose result it is to hold. @throws PptError WRITE_FAILED */
+function prepareReport(file: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (cause) {
+    throw writeError(file, cause, "--report");
+  }
+  requireWritable(file, "--report");
 }
+
+const writeReport = (file: string, recorded: Recorded): void =>
+  writeFileWhole(file, renderReport(recorded), "--report");
 
 function readMarkdown(file: string): string {
   try {

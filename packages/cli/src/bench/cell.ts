@@ -43,6 +43,8 @@ type Opened = Prepared & { readonly run: Run };
 
 /** Answers the parent's messages until it says to finish. */
 export function benchCellCommand(): void {
+  // Whoever measures tells why a process ended by what Node says on stderr.
+  process.removeAllListeners("uncaughtException");
   let prepared: Prepared | undefined;
   let opened: Opened | undefined;
 

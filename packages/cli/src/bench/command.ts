@@ -9,11 +9,15 @@ import { contenderNames } from "./contenders.js";
 import { type BenchPolicy, policies } from "./model.js";
 import { tableMarkers } from "./table.js";
 
-const names = (text: string) => text.split(",").filter((name) => name !== "");
+function names(text: string): string[] {
+  const list = text.split(",").filter((name) => name !== "");
+  if (list.length === 0) throw new InvalidArgumentError("expected one or more, with commas between them.");
+  return list;
+}
 
 function benchPolicies(text: string): BenchPolicy[] {
   const wanted = names(text);
-  if (wanted.length === 0 || !wanted.every((name) => (policies as readonly string[]).includes(name)))
+  if (!wanted.every((name) => (policies as readonly string[]).includes(name)))
     throw new InvalidArgumentError(`expected one or more of ${policies.join(",")}.`);
   return wanted as BenchPolicy[];
 }
@@ -46,7 +50,8 @@ export function addBenchCommands(program: Command): void {
           throw new PptError("INVALID_OPTION", "--compare takes two files: A.json B.json");
         compareCommand(flags.compare as [string, string]);
       } else if (flags.from) reportCommand({ ...flags, from: flags.from });
-      else if (flags.table) throw new PptError("INVALID_OPTION", "--table needs --from: the results to write it from");
+      else if (flags.table !== undefined)
+        throw new PptError("INVALID_OPTION", "--table needs --from: the results to write it from");
       else process.exitCode = await benchCommand(flags);
     });
   // One measured process.

@@ -1,5 +1,6 @@
 /** `ppt-vit bench --compare A.json B.json`: what changed beyond noise. */
 import { PptError } from "@ppt-vit/core";
+import { print } from "../output.js";
 import { readDocument } from "./documents.js";
 import { median, spread } from "./statistics.js";
 import type { BenchDocument, CellResult } from "./types.js";
@@ -60,14 +61,11 @@ export function compareCommand([a, b]: readonly [string, string]): void {
       : [`different machines: ${before.hardware.cpu}; ${after.hardware.cpu}`];
   const gains = changes.flatMap(({ speedups }) => (speedups ? [speedups[1] / speedups[0]] : []));
   const summary = `times differ by up to ${percent(farthest(changes.map(({ ratio }) => ratio)))}`;
-  process.stdout.write(
-    [
-      ...machines,
-      ...lines,
-      ...onlyIn(a, before, after),
-      ...onlyIn(b, after, before),
-      gains.length > 0 ? `${summary}, speedups by up to ${percent(farthest(gains))}` : summary,
-      "",
-    ].join("\n"),
+  print(
+    ...machines,
+    ...lines,
+    ...onlyIn(a, before, after),
+    ...onlyIn(b, after, before),
+    gains.length > 0 ? `${summary}, speedups by up to ${percent(farthest(gains))}` : summary,
   );
 }

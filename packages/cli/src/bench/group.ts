@@ -2,6 +2,7 @@
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
+import { withStatus } from "../progress.js";
 import type { CellAnswer, CellFacts, CellRequest } from "./cell.js";
 import { median, medianRatio, quantile } from "./statistics.js";
 import type { CellFailure, CellResult, CellSettings } from "./types.js";
@@ -45,15 +46,22 @@ interface Cell extends Process {
  * Opens all, then lets them take turns until another round would not end within `limitMs`. What fails is listed, and the
  * others go on.
  */
-export async function measureGroup(group: readonly CellSettings[], limitMs: number): Promise<GroupResult> {
+export const measureGroup = (group: readonly CellSettings[], limitMs: number): Promise<GroupResult> =>
+  withStatus((tell) => measure(group, limitMs, tell));
+
+async function measure(
+  group: readonly CellSettings[],
+  limitMs: number,
+  tell: (status: string) => void,
+): Promise<GroupResult> {
   const start = performance.now();
   const failures: CellFailure[] = [];
   let cells: Cell[] = [];
   const { model, batch } = group[0]!;
-  progress(`${model}, batch ${batch}: preparing`);
+  tell(`${model}, batch ${batch}: preparing`);
   for (const prepared of await prepareAll(group)) {
     if (!("code" in prepared))
-      progress(`${model}, batch ${batch}: opening ${prepared.settings.backend}, ${prepared.settings.policy}`);
+      tell(`${model}, batch ${batch}: opening ${prepared.settings.backend}, ${prepared.settings.policy}`);
     const cell = "code" in prepared ? prepared : await openCell(prepared);
     if ("code" in cell) failures.push(cell);
     else cells.push(cell);
@@ -62,7 +70,7 @@ export async function measureGroup(group: readonly CellSettings[], limitMs: numb
   for (let round = 0; round < schedule.maxRounds && cells.length > 0; round++) {
     const roundStart = performance.now();
     if (round >= fewestRounds && roundStart - start + longestRoundMs > limitMs) break;
-    progress(`${model}, batch ${batch}: round ${round + 1}`);
+    tell(`${model}, batch ${batch}: round ${round + 1}`);
     for (const cell of cells) {
       const failure = await takeTurn(cell);
       if (!failure) continue;
@@ -77,7 +85,6 @@ export async function measureGroup(group: readonly CellSettings[], limitMs: numb
     if ("code" in result) failures.push(result);
     else results.push(result);
   }
-  progress("");
   return { results, failures };
 }
 
@@ -178,8 +185,3 @@ const failureOf = (settings: CellSettings, answer: CellAnswer): CellFailure =>
   "failure" in answer
     ? { ...settings, ...answer.failure }
     : { ...settings, code: "UNEXPECTED", message: `unexpected answer ${JSON.stringify(answer)}` };
-
-/** One line on stderr that the next one replaces. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`);
-}

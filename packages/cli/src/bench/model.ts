@@ -10,7 +10,7 @@ import {
   weightsFrom,
 } from "@ppt-vit/core";
 import { readCheckpoint, sourceKind } from "@ppt-vit/pipeline";
-import { loadOptions } from "../model-options.js";
+import { withDownloads } from "../model-options.js";
 
 /** The policies that are compared; `unreduced` is what the speedups refer to. */
 export const policies = ["unreduced", "ppt", "prune", "pool"] as const;
@@ -62,7 +62,8 @@ export function requireModelName(name: string): void {
 
 /** Brings a model of the Hub into the cache, so that no measured process waits for the network. */
 export async function fetchModel(name: string): Promise<void> {
-  if (!geometries.has(name) && sourceKind(name) === "hub") await readCheckpoint(name, loadOptions(name, {}));
+  if (geometries.has(name) || sourceKind(name) !== "hub") return;
+  await withDownloads(name, {}, (loading) => readCheckpoint(name, loading));
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Results as text: for a terminal, and for a README. */
 import { PptError } from "@ppt-vit/core";
+import { shown } from "../terminal.js";
 import { spread, threeDigits } from "./statistics.js";
 import type { BenchDocument, CellResult } from "./types.js";
 
@@ -28,7 +29,7 @@ const columns: readonly (readonly [string, (result: CellResult, document: BenchD
 /** A table for a terminal, with what could not be measured below it. */
 export function resultTable(document: BenchDocument): string {
   const rows = [columns.map(([name]) => name)];
-  for (const result of document.results) rows.push(columns.map(([, show]) => show(result, document)));
+  for (const result of document.results) rows.push(columns.map(([, show]) => shown(show(result, document))));
   const widths = columns.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) => row.map((text, column) => text.padStart(widths[column]!)).join("  "));
   const { hardware, peakMatmulGflops, failures } = document;
@@ -41,7 +42,9 @@ export function resultTable(document: BenchDocument): string {
         `not measured: ${backend}, ${model}, ${policy}, ${batch}: ${message}`,
     ),
     "",
-  ].join("\n");
+  ]
+    .map(shown)
+    .join("\n");
 }
 
 /**

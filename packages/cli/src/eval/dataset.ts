@@ -2,9 +2,10 @@
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname, extname, join } from "node:path";
+import { dirname, extname, join, relative, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { imageExtensions } from "@ppt-vit/pipeline";
+import { isPictureName, picturesBelow } from "../picture-files.js";
 import { matchClasses, parseIdentifiers } from "./classes.js";
 import { type LabelledFile, labelsFileEndings, parseLabelsFile } from "./labels-file.js";
 import type { Sample } from "./types.js";
@@ -75,9 +76,6 @@ function spread<T>(items: readonly T[], count = items.length): T[] {
   return Array.from({ length: taken }, (_, i) => items[Math.floor((i * items.length) / taken)]!);
 }
 
-const isPicture = (name: string) =>
-  !name.startsWith(".") && (imageExtensions as readonly string[]).includes(extname(name).toLowerCase());
-
 /** Pictures in the folders of a folder, each labelled with the folder's name. */
 async function listTree(root: string): Promise<{ root: string; files: LabelledFile[]; notes: string[] }> {
   const top = await entriesOf(root);
@@ -85,7 +83,7 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
   for (const entry of top)
     if (!entry.name.startsWith(".") && (await is(join(root, entry.name), entry, "isDirectory")))
       folders.push(entry.name);
-  const stray = top.filter((entry) => !folders.includes(entry.name) && isPicture(entry.name)).length;
+  const stray = top.filter((entry) => !folders.includes(entry.name) && isPictureName(entry.name)).length;
   if (folders.length === 0)
     throw new PptError(
       "INVALID_INPUT",
@@ -96,10 +94,12 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
   // By code units, which is the same on every machine.
   const files: LabelledFile[] = [];
   const empty: string[] = [];
+  let left = 0;
   for (const folder of folders.sort()) {
-    const inside = (await picturesBelow(join(root, folder))).sort();
-    if (inside.length === 0) empty.push(folder);
-    files.push(...inside.map((file) => ({ file: `${folder}/${file}`, label: folder })));
+    const { names, unnamed } = await namesBelow(join(root, folder));
+    if (names.length === 0) empty.push(folder);
+    left += unnamed;
+    files.push(...names.sort().map((file) => ({ file: `${folder}/${file}`, label: folder })));
   }
   if (files.length === 0)
     throw new PptError(
@@ -111,6 +111,9 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
     files,
     notes: [
       ...(stray > 0 ? [`${stray} pictures that lie in no class's folder are left out`] : []),
+      ...(left > 0
+        ? [`${left} pictures whose names are not valid UTF-8 are left out: a result could not name them`]
+        : []),
       ...(empty.length > 0 ? [`folders without pictures: ${empty.join(", ")}`] : []),
     ],
   };
@@ -121,15 +124,18 @@ const entriesOf = (folder: string): Promise<Dirent[]> =>
     throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${cause.code})`, { cause });
   });
 
-/** Links are followed to files, not to folders: those could lead in circles. */
-async function picturesBelow(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await entriesOf(folder)) {
-    if (entry.isDirectory() && !entry.name.startsWith("."))
-      found.push(...(await picturesBelow(join(folder, entry.name))).map((file) => `${entry.name}/${file}`));
-    else if (isPicture(entry.name) && (await is(join(folder, entry.name), entry, "isFile"))) found.push(entry.name);
-  }
-  return found;
+/**
+ * Names of the pictures below a folder, with `/`, and how many there are whose names are no text.
+ * @throws PptError NOT_FOUND where a folder cannot be listed
+ */
+async function namesBelow(folder: string): Promise<{ names: string[]; unnamed: number }> {
+  const { pictures, failures } = await picturesBelow(folder);
+  if (failures[0]) throw failures[0].error;
+  const paths = pictures.filter((path) => typeof path === "string");
+  return {
+    names: paths.map((path) => relative(folder, path).replaceAll(sep, "/")),
+    unnamed: pictures.length - paths.length,
+  };
 }
 
 type Kind = "isFile" | "isDirectory";

@@ -1,10 +1,11 @@
 /** `ppt-vit eval`: how right a model is on labelled pictures, what its reduction costs there, and how fast it is. */
-import { renameSync, writeFileSync } from "node:fs";
 import { type Backend, createVisionModel, modelCost, PptError, problemOf, processImage } from "@ppt-vit/core";
 import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selectBackend } from "@ppt-vit/pipeline";
-import { loadOptions, type ModelFlags } from "../model-options.js";
-import { progressBar } from "../progress.js";
+import { type ModelFlags, withDownloads } from "../model-options.js";
+import { print, printJson, say as sayLines } from "../output.js";
+import { withProgress } from "../progress.js";
 import { type ReductionFlags, reductionOf } from "../reduction-flags.js";
+import { writeFileWhole } from "../write-file.js";
 import { type Dataset, fingerprintOf, openDataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import { checkpointFingerprint } from "./fingerprint.js";
@@ -38,7 +39,7 @@ export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1
   const backendName = flags.backend === "auto" ? (await selectBackend()).backend : flags.backend;
   const backend = await createBackend(backendName);
   try {
-    const checkpoint = await readCheckpoint(flags.model, loadOptions(flags.model, flags));
+    const checkpoint = await withDownloads(flags.model, flags, (loading) => readCheckpoint(flags.model, loading));
     checkCheckpoint(checkpoint);
     const dataset = await openDataset(path, { ...flags, labels: checkpoint.config.labels });
     for (const note of dataset.notes) say(note);
@@ -75,7 +76,7 @@ export function mergeCommand(files: readonly string[], flags: OutputFlags): 0 | 
 
 const journalEnding = ".journal.jsonl";
 
-const say = (line: string) => void process.stderr.write(`ppt-vit: ${line}\n`);
+const say = (line: string) => sayLines(`ppt-vit: ${line}`);
 
 /** @throws PptError INVALID_CONFIG where the model has no answers, or takes other pictures than preprocessing makes. */
 function checkCheckpoint({ name, config, preprocessing }: Checkpoint): void {
@@ -156,19 +157,22 @@ async function compute(
     imageSize: config.imageSize,
     options: { firstFrame, ...(maxPixels !== undefined && { maxPixels }) },
   });
-  const bar = progressBar(todo.reduce((sum, { samples }) => sum + samples.length, 0));
   try {
-    for await (const entry of evaluate({ root: dataset.root, batches: todo, model, unreduced, pool })) {
-      // On the disk before anything else happens.
-      journal?.append(entry);
-      onBatch(entry);
-      for (const record of entry.records) {
-        if (isFailed(record)) bar.interrupt(() => say(`${record.message} [${record.code}]`));
-        bar.advance();
-      }
-    }
+    await withProgress(
+      todo.reduce((sum, { samples }) => sum + samples.length, 0),
+      async (progress) => {
+        for await (const entry of evaluate({ root: dataset.root, batches: todo, model, unreduced, pool })) {
+          // On the disk before anything else happens.
+          journal?.append(entry);
+          onBatch(entry);
+          for (const record of entry.records) {
+            if (isFailed(record)) progress.interrupt(() => say(`${record.message} [${record.code}]`));
+            progress.advance();
+          }
+        }
+      },
+    );
   } finally {
-    bar.stop();
     await pool.close();
     await unreduced?.dispose();
     await model.dispose();
@@ -177,20 +181,8 @@ async function compute(
 
 /** Files first: who reads the terminal may rely on them. */
 function publish(report: EvalReport, { out, report: page, json }: OutputFlags): void {
-  const text = `${JSON.stringify(report, null, 1)}\n`;
-  if (out !== undefined) write(out, text);
-  if (page !== undefined) write(page, reportPage(report));
-  process.stdout.write(json ? text : reportText(report));
-}
-
-/** A file is there whole or not at all. @throws PptError WRITE_FAILED */
-function write(path: string, content: string): void {
-  try {
-    writeFileSync(`${path}.part`, content);
-    renameSync(`${path}.part`, path);
-  } catch (cause) {
-    throw new PptError("WRITE_FAILED", `${path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, {
-      cause,
-    });
-  }
+  if (out !== undefined) writeFileWhole(out, `${JSON.stringify(report, null, 1)}\n`);
+  if (page !== undefined) writeFileWhole(page, reportPage(report), "--report");
+  if (json) printJson(report, 1);
+  else print(...reportText(report).trimEnd().split("\n"));
 }

@@ -1,6 +1,7 @@
 /** The result of an evaluation: the document, made from what was recorded of each picture, and its text for a terminal. */
 import { availableParallelism, cpus } from "node:os";
 import { packageVersions } from "../doctor.js";
+import { shown } from "../terminal.js";
 import { classSummaries, confusionsOf, failuresOf, summaryOf } from "./score.js";
 import {
   type Accuracy,
@@ -132,5 +133,7 @@ export function reportText(report: EvalReport): string {
     ...(summary.failed > 0 ? [`${summary.failed} pictures could not be used; they count in nothing above`] : []),
     `${decimals(run.seconds.total, 1)} s, ${decimals(run.picturesPerSecond.overall, 1)} pictures/s in all, waiting for decoding ${percent(run.waitingShare)} of the time`,
     "",
-  ].join("\n");
+  ]
+    .map(shown)
+    .join("\n");
 }
