@@ -1,0 +1,132 @@
+/** Files that commands write: whole or not at all. */
+import { randomBytes } from "node:crypto";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  lstatSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { isPptError, PptError } from "@ppt-vit/core";
+
+/**
+ * Writes a file that is there whole or not at all, also when the disk is full or the process is interrupted: what was at
+ * `path` before stays until a temporary file beside it is complete and takes its name. Symbolic links are followed, and
+ * permissions kept. What is no file, such as a pipe or /dev/stdout, is written to as it is.
+ * @throws PptError WRITE_FAILED, whose message says to choose another `option`
+ */
+export function writeFileWhole(path: string, data: string | Uint8Array, option = "--out"): void {
+  try {
+    const target = targetOf(path);
+    const found = statSync(target, { throwIfNoEntry: false });
+    if (found && !found.isFile()) return writeFileSync(target, data);
+    if (found) accessSync(target, constants.W_OK);
+    const part = join(dirname(target), `.${basename(target).slice(0, 40)}.${randomBytes(4).toString("hex")}.part`);
+    const release = holdSignals();
+    try {
+      writeFileSync(part, data, { flag: "wx" });
+      if (found) chmodSync(part, found.mode & 0o777);
+      moveOver(part, target);
+    } finally {
+      rmSync(part, { force: true });
+      release();
+    }
+  } catch (cause) {
+    throw writeError(path, cause, option);
+  }
+}
+
+/**
+ * Refuses a file that could not be written, before the work whose result it is to hold.
+ * @throws PptError WRITE_FAILED where the folder does not exist or is not writable, or `path` is a folder or read-only;
+ * its message says to choose another `option`
+ */
+export function requireWritable(path: string, option = "--out"): void {
+  const complain = (code: string): never => {
+    throw Object.assign(new Error(code), { code });
+  };
+  try {
+    const target = targetOf(path);
+    const found = statSync(target, { throwIfNoEntry: false });
+    if (found?.isDirectory()) complain("EISDIR");
+    if (found) accessSync(target, constants.W_OK);
+    if (found && !found.isFile()) return;
+    if (path === "" || /[/\\]$/.test(path)) complain("EISDIR");
+    if (!statSync(dirname(target)).isDirectory()) complain("ENOTDIR");
+    accessSync(dirname(target), constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw writeError(path, cause, option);
+  }
+}
+
+/** Where a path leads, also where the end of its links does not exist yet. */
+function targetOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
+    if (isLink && codeOf(error) === "ENOENT") return targetOf(resolve(dirname(path), readlinkSync(path)));
+    return path;
+  }
+}
+
+function moveOver(part: string, target: string): void {
+  try {
+    renameSync(part, target);
+  } catch (error) {
+    // A file that a container mounts cannot be replaced, only filled.
+    if (codeOf(error) !== "EBUSY") throw error;
+    copyFileSync(part, target);
+  }
+}
+
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJS.Signals[];
+
+/** A signal that would end the process does so after what follows until `release`, which is synchronous. */
+function holdSignals(): () => void {
+  const end = (signal: NodeJS.Signals) => {
+    stop();
+    // Whoever else listens decides.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+  const stop = () => {
+    for (const signal of endings) process.off(signal, end);
+  };
+  for (const signal of endings) process.on(signal, end);
+  // A signal that has come by now is delivered in the event loop's next turn.
+  return () => void setImmediate(() => setImmediate(stop));
+}
+
+/** What to do about an error of the file system; OPTION is what named the file. */
+const advice: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full: free space, or choose another OPTION",
+  EDQUOT: "the disk quota is used up: free space, or choose another OPTION",
+  EFBIG: "the file would exceed what this file system or process may write: choose another OPTION",
+  EACCES: "not writable: choose another OPTION, or change its permissions",
+  EPERM: "not writable: choose another OPTION, or change its permissions",
+  EROFS: "lies on a read-only file system: choose another OPTION",
+  ENOENT: "its folder does not exist: make it, or choose another OPTION",
+  ENOTDIR: "a part of this path is a file: choose another OPTION",
+  EEXIST: "a part of this path is a file: choose another OPTION",
+  EISDIR: "is a folder, not a file: choose another OPTION",
+  ENOTEMPTY: "was filled by somebody else meanwhile: choose another OPTION",
+  ENAMETOOLONG: "the name is too long: choose another OPTION",
+  ELOOP: "its symbolic links lead in a circle: choose another OPTION",
+};
+
+const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined);
+
+/** An error of the file system while `path` was written, with what to do about it; others as they are. */
+export function writeError(path: string, cause: unknown, option = "--out"): unknown {
+  const code = codeOf(cause);
+  if (isPptError(cause) || code === undefined) return cause;
+  const what = advice[String(code)]?.replace("OPTION", option) ?? "cannot be written";
+  return new PptError("WRITE_FAILED", `${path === "" ? "''" : path}: ${what} (${code})`, { cause });
+}
