@@ -16,4 +16,4 @@ export const markdown = (value: string | number): string =>
     // A model's `my_model` stays as it is: underscores inside words mean nothing.
     .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, reference)
     // Headings, lists, quotes and rules begin lines; addresses become links wherever they stand.
-    .replace(/^[#+=-]|(?<=^\d{1,9})[.)]|:(?=\/\/)|(?<=www)\./gi, reference);
+    .replace(/^[#+=-]|(?<=^\d{1,9})[.)](?= |$)|:(?=\/\/)|(?<=www)\./gi, reference);

@@ -90,6 +90,8 @@ export function checked<Schema extends v.GenericSchema>(
   if (result.success) return result.output;
   const [{ path = [], input, message, type }] = result.issues;
   const field = pathOf(path.map(({ key }) => key));
+  // Whoever reads a part by other means has said what it found.
+  if (type === "raw_transform") return complain(field, message);
   const missing = input === undefined && type === "object";
   return complain(field, missing ? "is missing" : `is ${quoted(input)}, expected ${message}`);
 }

@@ -88,7 +88,7 @@ export function requireConsistent(report: EvalReport, complain: Complain): void 
   if (indices.size !== expected)
     complain(
       "pictures",
-      `with failures are ${indices.size}, expected ${expected}${shard ? `, which is shard ${shard.index} of ${shard.count}` : ""}: settings.dataset.pictures is ${total}`,
+      `are ${indices.size} with failures, expected ${expected}${shard ? `, which is shard ${shard.index} of ${shard.count}` : ""}: settings.dataset.pictures is ${total}`,
     );
 
   const { summary, classes, classesWithoutPictures, confusions } = reportOf(report, [...pictures, ...failures]);

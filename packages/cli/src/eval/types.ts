@@ -86,7 +86,7 @@ const reductionSchema = v.pipe(
     try {
       return parseReduction(dataset.value);
     } catch (error) {
-      addIssue({ message: `a reduction (${(error as Error).message})` });
+      addIssue({ message: (error as Error).message.replace(/^reduction: /, "") });
       return NEVER;
     }
   }),
