@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import {
   accessSync,
+  type BigIntStats,
   chmodSync,
   constants,
   copyFileSync,
@@ -17,6 +18,12 @@ import { basename, dirname, join, resolve } from "node:path";
 import { isPptError, PptError } from "@ppt-vit/core";
 
 /**
+ * For whatever may be a pipe: after `statSync` of one without this, Node's next `import()` may not follow symbolic links,
+ * because `realpathSync` looks at the numbers that were left there.
+ */
+export const plainStat = { bigint: true } as const;
+
+/**
  * Writes a file that is there whole or not at all, also when the disk is full or the process is interrupted: what was at
  * `path` before stays until a temporary file beside it is complete and takes its name. Symbolic links are followed, and
  * permissions kept. What is no file, such as a pipe or /dev/stdout, is written to as it is.
@@ -24,15 +31,17 @@ import { isPptError, PptError } from "@ppt-vit/core";
  */
 export function writeFileWhole(path: string, data: string | Uint8Array, option = "--out"): void {
   try {
-    const target = targetOf(path);
-    const found = statSync(target, { throwIfNoEntry: false });
-    if (found && !found.isFile()) return writeFileSync(target, data);
+    const { found, target } = lookUp(path);
+    if (target === undefined) {
+      writeFileSync(path, data);
+      return;
+    }
     if (found) accessSync(target, constants.W_OK);
     const part = join(dirname(target), `.${basename(target).slice(0, 40)}.${randomBytes(4).toString("hex")}.part`);
     const release = holdSignals();
     try {
       writeFileSync(part, data, { flag: "wx" });
-      if (found) chmodSync(part, found.mode & 0o777);
+      if (found) chmodSync(part, Number(found.mode) & 0o777);
       moveOver(part, target);
     } finally {
       rmSync(part, { force: true });
@@ -53,28 +62,31 @@ export function requireWritable(path: string, option = "--out"): void {
     throw Object.assign(new Error(code), { code });
   };
   try {
-    const target = targetOf(path);
-    const found = statSync(target, { throwIfNoEntry: false });
+    const { found, target } = lookUp(path);
     if (found?.isDirectory()) complain("EISDIR");
-    if (found) accessSync(target, constants.W_OK);
-    if (found && !found.isFile()) return;
+    if (found) accessSync(path, constants.W_OK);
+    if (target === undefined) return;
     if (path === "" || /[/\\]$/.test(path)) complain("EISDIR");
-    if (!statSync(dirname(target)).isDirectory()) complain("ENOTDIR");
+    if (!statSync(dirname(target), plainStat).isDirectory()) complain("ENOTDIR");
     accessSync(dirname(target), constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw writeError(path, cause, option);
   }
 }
 
-/** Where a path leads, also where the end of its links does not exist yet. */
-function targetOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch (error) {
-    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
-    if (isLink && codeOf(error) === "ENOENT") return targetOf(resolve(dirname(path), readlinkSync(path)));
-    return path;
-  }
+/** What is at a path, and the file that its links lead to; none where that is no file that another can replace. */
+function lookUp(path: string): { readonly found: BigIntStats | undefined; readonly target?: string } {
+  const found = statSync(path, { ...plainStat, throwIfNoEntry: false });
+  if (!found) return { found, target: endOfLinks(path) };
+  // /dev/stdout may be a file, but one that others have open.
+  if (!found.isFile() || /^[/](dev|proc)[/]/.test(path)) return { found };
+  return { found, target: realpathSync(path) };
+}
+
+/** Where the links of a path lead that does not exist yet. */
+function endOfLinks(path: string): string {
+  const isLink = lstatSync(path, { ...plainStat, throwIfNoEntry: false })?.isSymbolicLink();
+  return isLink ? endOfLinks(resolve(dirname(path), readlinkSync(path))) : path;
 }
 
 function moveOver(part: string, target: string): void {

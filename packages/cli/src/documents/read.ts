@@ -1,7 +1,8 @@
 /** Text files that people and programs hand to us: of a limited size, in UTF-8, and never waited for without end. */
 import { isUtf8 } from "node:buffer";
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
+import { plainStat } from "../write-file.js";
 
 /** Bytes that are read at once. */
 const chunkBytes = 2 ** 20;
@@ -25,17 +26,21 @@ export function* readChunks(path: string, mostBytes: number): Generator<Uint8Arr
     }
   };
   const tooLarge = (size: string) => fail(`${size} bytes, at most ${mostBytes} are read of such a file`);
-  const found: Stats = reading(() => statSync(path));
+  const found = reading(() => statSync(path, plainStat));
+  const size = Number(found.size);
   if (found.isDirectory()) throw new PptError("NOT_FOUND", `${path}: cannot be read (EISDIR)`);
-  if (found.isFile() && found.size > mostBytes) tooLarge(String(found.size));
+  if (found.isFile() && size > mostBytes) tooLarge(String(size));
   // Opening a pipe waits for its writer, and reading for what is written, unless told not to.
   const flags = constants.O_RDONLY | (found.isFile() ? 0 : (constants.O_NONBLOCK ?? 0));
   const file = reading(() => openSync(path, flags));
   try {
-    const isPipe = fstatSync(file).isFIFO();
+    const isPipe = fstatSync(file, plainStat).isFIFO();
     let total = 0;
     for (let silentMs = 0; ; ) {
-      const chunk = new Uint8Array(chunkBytes);
+      // One byte more than a file has tells that it has no more.
+      const chunk = Buffer.allocUnsafe(
+        found.isFile() ? Math.min(chunkBytes, Math.max(0, size - total) + 1) : chunkBytes,
+      );
       const read = reading(() => readIfReady(file, chunk));
       if (read === undefined) {
         if (silentMs >= silenceMs) fail(`a pipe into which nothing was written for ${silenceMs / 1000} s`);

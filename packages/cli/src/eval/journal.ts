@@ -5,6 +5,7 @@ import { parseJson } from "../documents/json.js";
 import { quoted } from "../documents/quoted.js";
 import { decodeText, readChunks } from "../documents/read.js";
 import { checked, complainer } from "../documents/schema.js";
+import { plainStat } from "../write-file.js";
 import { requireRecord } from "./consistency.js";
 import type { Lock } from "./lock.js";
 import type { Batch } from "./run.js";
@@ -47,7 +48,7 @@ export function openJournal(path: string, expected: ExpectedJournal, lock: Pick<
     }
   };
   // Before it is opened: a pipe would be waited for, and a device has no end.
-  const found = writing(() => statSync(path, { throwIfNoEntry: false }));
+  const found = writing(() => statSync(path, { ...plainStat, throwIfNoEntry: false }));
   if (found && !found.isFile()) complainer(path)("", `is no file${remedy}`);
   const { started, done, bytes } = found
     ? parseJournal(readChunks(path, Number.POSITIVE_INFINITY), path, expected)
