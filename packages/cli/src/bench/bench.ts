@@ -1,10 +1,7 @@
 /** `ppt-vit bench`: backends, models, policies and batches against each other on this machine. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { PptError } from "@ppt-vit/core";
-import { readText } from "../documents/read.js";
-import { requireOutputs } from "../outputs.js";
-import { writeError, writeFileWhole } from "../write-file.js";
 import { requireContender } from "./contenders.js";
 import { fileForResult, type Recorded, readRecorded, writeDocument } from "./documents.js";
 import { measureGroup, schedule } from "./group.js";
@@ -54,10 +51,9 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
   const { backends, models, policies, batches, seconds }: Plan = { ...defaults, ...given };
   for (const backend of backends) requireContender(backend);
   for (const model of models) requireModelName(model);
+  for (const model of models) await fetchModel(model);
   const date = new Date();
   const file = flags.out === undefined ? undefined : fileForResult(flags.out, date);
-  requireFiles({ "--out": file, "--report": flags.report }, []);
-  for (const model of models) await fetchModel(model);
   const hardware = describeHardware();
 
   const results: CellResult[] = [];
@@ -103,9 +99,6 @@ export function reportCommand({ from, report, table }: ReportFlags): void {
   if (!report && !table)
     throw new PptError("INVALID_OPTION", "--from needs --report FILE.html, --table FILE.md, or both");
   const recorded = readRecorded(from);
-  requireFiles({ "--report": report, "--table": table }, from);
-  const before = table ? readText(table, mostMarkdownBytes) : "";
-  const after = table ? replaceTable(before, recorded.documents, table) : "";
   const lines = [`${recorded.documents.length} results of ppt-vit bench`];
   if (recorded.others.length > 0) lines.push(`not of ppt-vit bench, left out: ${recorded.others.join(", ")}`);
   if (report) {
@@ -113,25 +106,23 @@ export function reportCommand({ from, report, table }: ReportFlags): void {
     lines.push(`wrote ${report}`);
   }
   if (table) {
-    if (after !== before) writeFileWhole(table, after, "--table");
+    const before = readMarkdown(table);
+    const after = replaceTable(before, recorded.documents, table);
+    if (after !== before) writeFileSync(table, after);
     lines.push(`${table}: the table ${after === before ? "was as the results give it" : "is rewritten"}`);
   }
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-/** Bytes of a Markdown file. */
-const mostMarkdownBytes = 2 ** 24;
-
-/** The folder of --report is made where it does not exist. @throws PptError WRITE_FAILED, INVALID_OPTION */
-function requireFiles(outputs: Readonly<Record<string, string | undefined>>, inputs: readonly string[]): void {
-  const { "--report": report } = outputs;
-  try {
-    if (report !== undefined) mkdirSync(dirname(report), { recursive: true });
-  } catch (cause) {
-    throw writeError(report!, cause, "--report");
-  }
-  requireOutputs(outputs, inputs);
+function writeReport(file: string, recorded: Recorded): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, renderReport(recorded));
 }
 
-const writeReport = (file: string, recorded: Recorded): void =>
-  writeFileWhole(file, renderReport(recorded), "--report");
+function readMarkdown(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new PptError("NOT_FOUND", `${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
+  }
+}

@@ -3,7 +3,9 @@ import { json } from "../terminal.js";
 
 const mostCharacters = 80;
 
-const cut = (text: string): string => (text.length > mostCharacters ? `${text.slice(0, mostCharacters - 3)}...` : text);
+/** The beginning of a text that is longer than `most` characters. */
+export const cut = (text: string, most = mostCharacters): string =>
+  text.length > most ? `${text.slice(0, most - 3)}...` : text;
 
 /** What is inside a value, for those that are not shown whole. */
 const outline = (value: object): string => (Array.isArray(value) ? `a list of ${value.length}` : "an object");

@@ -2,7 +2,7 @@
 import { PptError } from "@ppt-vit/core";
 import * as v from "valibot";
 import { shown } from "../terminal.js";
-import { quoted } from "./quoted.js";
+import { cut, quoted } from "./quoted.js";
 
 /** A text of at most so many characters. */
 export const text = (most: number) => {
@@ -91,7 +91,7 @@ export function checked<Schema extends v.GenericSchema>(
   const [{ path = [], input, message, type }] = result.issues;
   const field = pathOf(path.map(({ key }) => key));
   // Whoever reads a part by other means has said what it found.
-  if (type === "raw_transform") return complain(field, message);
+  if (type === "raw_transform") return complain(field, cut(shown(message), 300));
   const missing = input === undefined && type === "object";
   return complain(field, missing ? "is missing" : `is ${quoted(input)}, expected ${message}`);
 }

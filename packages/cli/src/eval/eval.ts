@@ -204,8 +204,7 @@ async function compute(
 
 /** Files first: who reads the terminal may rely on them. */
 function publish(report: EvalReport, { out, report: page, json }: OutputFlags): void {
-  const text = `${JSON.stringify(report, null, 1)}\n`;
-  if (out !== undefined) writeFileWhole(out, text, "--out");
+  if (out !== undefined) writeFileWhole(out, `${JSON.stringify(report, null, 1)}\n`);
   if (page !== undefined) writeFileWhole(page, reportPage(report), "--report");
-  process.stdout.write(json ? text : reportText(report));
+  process.stdout.write(json ? `${JSON.stringify(report, null, 1)}\n` : reportText(report));
 }

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
 import { parseJson } from "../documents/json.js";
-import { quoted } from "../documents/quoted.js";
+import { cut, quoted } from "../documents/quoted.js";
 import { decodeText, readChunks } from "../documents/read.js";
 import { checked, complainer } from "../documents/schema.js";
 import { plainStat } from "../write-file.js";
@@ -199,10 +199,7 @@ const mostShown = 200;
 
 /** The settings in which two evaluations differ, with both values. */
 export function differences(a: Record<string, unknown>, b: Record<string, unknown>): string[] {
-  const show = (value: unknown) => {
-    const text = JSON.stringify(value ?? null);
-    return text.length > mostShown ? `${text.slice(0, mostShown - 3)}...` : text;
-  };
+  const show = (value: unknown) => cut(JSON.stringify(value ?? null), mostShown);
   return Object.keys({ ...a, ...b })
     .filter((key) => canonical(a[key]) !== canonical(b[key]))
     .map((key) => `${key} ${show(a[key])} there, ${show(b[key])} here`);
@@ -211,7 +208,7 @@ export function differences(a: Record<string, unknown>, b: Record<string, unknow
 function requireSame(found: JournalHeader, header: JournalHeader, path: string): void {
   const differing = differences(comparable(found), comparable(header));
   if (differing.length === 0) return;
-  const models = `model ${found.settings.model.name}, dataset ${found.settings.dataset.path}`;
+  const models = `model ${cut(found.settings.model.name)}, dataset ${cut(found.settings.dataset.path)}`;
   throw new PptError(
     "INVALID_OPTION",
     `${path} was made for other settings (${models}; now ${header.settings.model.name}, ${header.settings.dataset.path}): ${differing.join("; ")}. Choose another --out, or remove the file`,
