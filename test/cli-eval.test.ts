@@ -181,6 +181,57 @@ describe("an evaluation", () => {
   });
 });
 
+/** Starts an evaluation, and gives it when its journal has a line of a batch. */
+async function started(
+  out: string,
+): Promise<{ pid: number; end(signal: NodeJS.Signals): Promise<NodeJS.Signals | null> }> {
+  const child = spawn(process.execPath, [main, "eval", "tree", ...settings, "-o", out], { cwd: home, stdio: "ignore" });
+  const closed = new Promise<NodeJS.Signals | null>((resolve) => child.on("close", (_, signal) => resolve(signal)));
+  const journal = `${out}.journal.jsonl`;
+  await new Promise<void>((resolve) => {
+    const watcher = watch(home, (_, name) => {
+      if (name !== journal || linesOf(journal) < 2) return;
+      watcher.close();
+      resolve();
+    });
+  });
+  return {
+    pid: child.pid!,
+    end(signal) {
+      child.kill(signal);
+      return closed;
+    },
+  };
+}
+
+describe("two evaluations to one file", () => {
+  const lock = "same.json.journal.jsonl.lock";
+  const again = () => evaluate("tree", "--limit", "2", ...settings, "-o", "same.json");
+
+  test("are refused while the first lives, and the journal of one that was killed is taken over", async () => {
+    const first = await started("same.json");
+    const { code, stderr } = await again();
+    expect(stderr).toMatch(
+      new RegExp(
+        `^ppt-vit: same\\.json is being written by process ${first.pid} on \\S+ since \\S+: wait for its end, or choose another --out\\. If it does not run any more, remove same\\.json\\.journal\\.jsonl\\.lock \\[INVALID_OPTION\\]\n$`,
+      ),
+    );
+    expect(code).toBe(2);
+    expect(await first.end("SIGKILL")).toBe("SIGKILL");
+    expect(readdirSync(home)).toContain(lock);
+    // Taken over, and then refused for its other limit: which it could only find out with the lock.
+    expect((await again()).stderr).toContain("was made for other settings");
+    expect(readdirSync(home)).not.toContain(lock);
+  });
+
+  test("leave no lock when a signal ends them", async () => {
+    const first = await started("ended.json");
+    expect(readdirSync(home)).toContain("ended.json.journal.jsonl.lock");
+    expect(await first.end("SIGTERM")).toBe("SIGTERM");
+    expect(readdirSync(home)).not.toContain("ended.json.journal.jsonl.lock");
+  });
+});
+
 describe("a wrong call ends with code 2 and says what to do", () => {
   beforeAll(() => {
     mkdirSync(join(home, "empty"));
@@ -208,7 +259,19 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     [["tree", "--backend", "gpu"], "unknown backend 'gpu'"],
     [["tree", "--model", "./other-size"], "does not make all pictures 224 x 224 pixels, which config.json asks for"],
     [["tree", "--layers", "12"], "layer 12 does not exist"],
-    [["tree", "-o", "nowhere/x.json"], "nowhere/x.json.journal.jsonl: cannot be written (ENOENT) [WRITE_FAILED]"],
+    [
+      ["tree", "-o", "nowhere/x.json"],
+      "nowhere/x.json: its folder does not exist: make it, or choose another --out (ENOENT) [WRITE_FAILED]",
+    ],
+    [["tree", "-o", "x.json", "--report", "nowhere/x.html"], "nowhere/x.html: its folder does not exist"],
+    [["tree", "-o", "empty"], "empty: is a folder, not a file: choose another --out (EISDIR) [WRITE_FAILED]"],
+    [["tree", "-o", "x.json", "--report", "tree/../x.json"], "would replace what --out x.json holds"],
+    [["tree", "--classes", "other.json", "-o", "./other.json"], "would replace other.json, which is read"],
+    [["merge", "other.json", "-o", "other.json"], "would replace other.json, which is read"],
+    [
+      ["merge", "other.json", "-o", "y.json", "--report", "nowhere/y.html"],
+      "nowhere/y.html: its folder does not exist",
+    ],
     [["tree", "-o", "taken.json"], "taken.json.journal.jsonl: line 1 is not of a journal of ppt-vit eval"],
     [["merge", "other.json", "-o", "x.json"], "other.json: not a result of ppt-vit eval"],
     [["merge", "gone.json", "-o", "x.json"], "gone.json: cannot be read (ENOENT)"],

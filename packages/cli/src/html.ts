@@ -1,6 +1,5 @@
-/** Text of any origin inside HTML. */
+/** Values of any origin inside HTML and SVG. */
+import { escapeMarkup } from "@ppt-vit/pipeline";
 
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-
-/** Text as element content or in an attribute in double quotes. */
-export const html = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character]!);
+/** As element content or in a quoted attribute. Numbers, too: a document may claim that a text is one. */
+export const html = (value: string | number): string => escapeMarkup(String(value));

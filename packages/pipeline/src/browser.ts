@@ -39,6 +39,7 @@ export {
 } from "./select-backend.js";
 export type { ModelVerification } from "./verify.js";
 export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
+export { escapeMarkup } from "./visualize/markup.js";
 export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
 export { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./visualize/sheet.js";
 export { parseTextEmbeddings, type TextEmbeddings } from "./zero-shot.js";

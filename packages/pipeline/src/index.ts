@@ -45,6 +45,7 @@ export {
 } from "./select-backend.js";
 export type { ModelVerification } from "./verify.js";
 export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
+export { escapeMarkup } from "./visualize/markup.js";
 export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
 export {
   type RenderTokensOptions,

@@ -1,9 +1,10 @@
 /** Reduction settings by name or from a file. Node only. */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import {
   completeReduction,
   isPptError,
   PptError,
+  parseConfigJson,
   parseReduction,
   type ReductionConfig,
   reductionPreset,
@@ -13,6 +14,23 @@ import type { ReductionSetting } from "./reduction.js";
 /** A name has neither a folder nor an ending. */
 const isPath = (source: string) => /[/\\]|\.json$/i.test(source);
 
+/** What `calibrate` writes has some thousand. */
+const mostBytes = 2 ** 20;
+
+/** The first `most` bytes of a file. Devices have no end, whatever their size says. */
+function readAtMost(path: string, most: number): Uint8Array {
+  const bytes = new Uint8Array(most);
+  const file = openSync(path, "r");
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < most; length += read)
+      read = readSync(file, bytes, length, most - length, null);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /**
  * Whole settings, with nothing left for others to fill in: the published ones of that name (`deit-small-paper`), or those
  * in a `reduction.json`. A name and a path are told apart by form.
@@ -20,15 +38,16 @@ const isPath = (source: string) => /[/\\]|\.json$/i.test(source);
  */
 export function readReduction(source: string): ReductionConfig {
   if (!isPath(source)) return completeReduction(reductionPreset(source));
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(source, "utf8");
+    bytes = readAtMost(source, mostBytes + 1);
   } catch (cause) {
     const reason = cause instanceof Error && "code" in cause ? cause.code : cause;
     throw new PptError("NOT_FOUND", `${source}: cannot be read (${reason})`, { cause });
   }
   try {
-    return completeReduction(parseReduction(JSON.parse(text)));
+    if (bytes.length > mostBytes) throw new Error(`more than ${mostBytes} bytes: this is no reduction.json`);
+    return completeReduction(parseReduction(parseConfigJson(bytes)));
   } catch (cause) {
     const code = isPptError(cause) ? cause.code : "INVALID_REDUCTION";
     throw new PptError(code, `${source}: ${cause instanceof Error ? cause.message : cause}`, { cause });

@@ -87,7 +87,13 @@ describe("readReduction", () => {
     expect(resolveReduction({ ...demo, reduction: own }, readReduction(path))).toEqual(whole);
   });
 
+  it("skips a byte order mark, as editors on Windows write it", () => {
+    const path = file("mark.json", `\ufeff${JSON.stringify(published)}`);
+    expect(readReduction(path).layers).toEqual(published.layers);
+  });
+
   it.each([
+    ["a device without end", () => "/dev/zero", "INVALID_REDUCTION", "more than 1048576 bytes"],
     [
       "a missing file",
       () => "./nowhere/reduction.json",

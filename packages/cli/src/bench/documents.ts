@@ -1,8 +1,12 @@
 /** Recorded results: where they are written, and how they are read again. */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { PptError } from "@ppt-vit/core";
-import type { BenchDocument } from "./types.js";
+import { parseJson } from "../documents/json.js";
+import { readText } from "../documents/read.js";
+import { type Complain, checked, complainer } from "../documents/schema.js";
+import { writeError } from "../write-file.js";
+import { type BenchDocument, benchDocumentSchema, type CellSettings, mostDocumentBytes } from "./types.js";
 
 /** What was found in files and folders of results. */
 export interface Recorded {
@@ -14,7 +18,7 @@ export interface Recorded {
 
 /**
  * Reads files, which must be of `ppt-vit bench`, and folders, whose other JSON files are only named.
- * @throws PptError NOT_FOUND, INVALID_INPUT
+ * @throws PptError NOT_FOUND; INVALID_INPUT that names the field which cannot be
  */
 export function readRecorded(paths: readonly string[]): Recorded {
   const documents: BenchDocument[] = [];
@@ -26,38 +30,59 @@ export function readRecorded(paths: readonly string[]): Recorded {
     }
     const names = readdirSync(path).filter((name) => name.endsWith(".json"));
     for (const name of names.sort()) {
-      const document = parse(readText(join(path, name)));
-      if (document) documents.push(document);
-      else others.push(name);
+      const file = join(path, name);
+      const text = readText(file, mostDocumentBytes);
+      if (isOther(text)) others.push(name);
+      else documents.push(parseDocument(text, file));
     }
   }
   if (documents.length === 0)
     throw new PptError("INVALID_INPUT", `${paths.join(", ")}: no result of ppt-vit bench among ${others.length} files`);
-  return { documents: documents.sort((a, b) => a.date.localeCompare(b.date)), others };
+  // By code units, which is the same on every machine.
+  return { documents: documents.sort((a, b) => (a.date < b.date ? -1 : Number(a.date > b.date))), others };
 }
 
-/** @throws PptError NOT_FOUND, INVALID_INPUT */
-export function readDocument(file: string): BenchDocument {
-  const document = parse(readText(file));
-  if (!document) throw new PptError("INVALID_INPUT", `${file}: not a result of ppt-vit bench`);
+/** @throws PptError NOT_FOUND; INVALID_INPUT that names the field which cannot be */
+export const readDocument = (file: string): BenchDocument => parseDocument(readText(file, mostDocumentBytes), file);
+
+/** @throws PptError INVALID_INPUT that names the field which cannot be */
+export function parseDocument(text: string, file: string): BenchDocument {
+  const json = parseJson(text, file);
+  const complain = complainer(file);
+  if (!claimsToBeOurs(json)) return complain("", "not a result of ppt-vit bench");
+  const document = checked(benchDocumentSchema, json, complain);
+  requireConsistent(document, complain);
   return document;
 }
 
-function readText(file: string): string {
+const claimsToBeOurs = (json: unknown): boolean =>
+  typeof json === "object" && json !== null && "benchmark" in json && json.benchmark === "ppt-vit bench";
+
+/** Whether a file of a folder is of another benchmark, or no JSON at all. One of ours that is damaged is not. */
+function isOther(text: string): boolean {
   try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new PptError("NOT_FOUND", `${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
+    return !claimsToBeOurs(JSON.parse(text));
+  } catch {
+    return !text.includes('"ppt-vit bench"');
   }
 }
 
-function parse(text: string): BenchDocument | undefined {
-  try {
-    const document = JSON.parse(text) as BenchDocument;
-    return document.benchmark === "ppt-vit bench" && document.version === 1 ? document : undefined;
-  } catch {
-    return undefined;
+/** What no schema says: every cell is there once, and nine tenths of the runs are not faster than half of them. */
+function requireConsistent({ results, failures }: BenchDocument, complain: Complain): void {
+  const known = new Map<string, string>();
+  const once = ({ backend, model, policy, batch }: CellSettings, path: string) => {
+    const key = JSON.stringify([backend, model, policy, batch]);
+    const other = known.get(key);
+    if (other !== undefined)
+      complain(path, `is the cell of ${other} again: backend, model, policy and batch are the same`);
+    known.set(key, path);
+  };
+  for (const [i, result] of results.entries()) {
+    once(result, `results[${i}]`);
+    if (result.p90Ms < result.medianMs)
+      complain(`results[${i}].p90Ms`, `is ${result.p90Ms}, expected at least medianMs, ${result.medianMs}`);
   }
+  for (const [i, failure] of failures.entries()) once(failure, `failures[${i}]`);
 }
 
 const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
@@ -74,5 +99,11 @@ export function fileForResult(out: string, date: Date): string {
   return file;
 }
 
-export const writeDocument = (file: string, document: BenchDocument): void =>
-  writeFileSync(file, `${JSON.stringify(document, null, 1)}\n`);
+/** Never replaces what another process has written meanwhile. @throws PptError WRITE_FAILED */
+export function writeDocument(file: string, document: BenchDocument): void {
+  try {
+    writeFileSync(file, `${JSON.stringify(document, null, 1)}\n`, { flag: "wx" });
+  } catch (cause) {
+    throw writeError(file, cause);
+  }
+}

@@ -28,6 +28,7 @@ export function renderReport({ documents, others }: Recorded): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>ppt-vit benchmark</title>
 <style>${style}</style>
@@ -52,8 +53,8 @@ function section(document: BenchDocument): string {
   const peak = peakMatmulGflops === null ? "" : `, peak matmul ${peakMatmulGflops.toFixed(0)} GFLOP/s`;
   const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return `<section>
-<h2>${html(hardware.cpu)}, ${hardware.cores} threads${peak}</h2>
-<p class="source">${html(date)}, load before ${hardware.loadBefore}${commit ? `, commit ${html(commit)}` : ""}. ${html(software.join(", "))}</p>
+<h2>${html(`${hardware.cpu}, ${hardware.cores} threads${peak}`)}</h2>
+<p class="source">${html(`${date}, load before ${hardware.loadBefore}${commit ? `, commit ${commit}` : ""}. ${software.join(", ")}`)}</p>
 ${[...groups].map(([name, group]) => plots(name, group)).join("\n")}
 <h3>Speedup over the unreduced model against the multiply-accumulates saved; on the dashed line both are equal</h3>
 ${scatter(results)}
@@ -77,7 +78,7 @@ function bars(group: readonly CellResult[]): string {
     const gain = speedup !== null && policy !== "unreduced" ? `, ${speedup.toFixed(2)}x` : "";
     const end = labelWidth + length(imagesPerSecond);
     return `<rect x="${labelWidth}" y="${y}" width="${length(imagesPerSecond).toFixed(1)}" height="${barHeight - 3}" fill="${colours[policy]}"/>
-<text x="${(end + 5).toFixed(1)}" y="${y + barHeight - 5}">${threeDigits(imagesPerSecond)}${gain}</text>`;
+<text x="${(end + 5).toFixed(1)}" y="${y + barHeight - 5}">${html(`${threeDigits(imagesPerSecond)}${gain}`)}</text>`;
   });
 }
 
@@ -91,7 +92,7 @@ function latencies(group: readonly CellResult[]): string {
     const middle = y + barHeight / 2 - 1;
     return `<line x1="${at(medianMs).toFixed(1)}" x2="${at(p90Ms).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="${colours[policy]}" stroke-width="3"/>
 <circle cx="${at(medianMs).toFixed(1)}" cy="${middle}" r="4.5" fill="${colours[policy]}"/>
-<text x="${(at(p90Ms) + 8).toFixed(1)}" y="${y + barHeight - 5}">${threeDigits(medianMs)} to ${threeDigits(p90Ms)}</text>`;
+<text x="${(at(p90Ms) + 8).toFixed(1)}" y="${y + barHeight - 5}">${html(`${threeDigits(medianMs)} to ${threeDigits(p90Ms)}`)}</text>`;
   });
 }
 
@@ -132,7 +133,9 @@ function scatter(results: readonly CellResult[]): string {
   const at = (value: number) => ((Math.max(1, value) - 1) / (top - 1)) * (side - margin - 10);
   const x = (value: number) => margin + at(value);
   const y = (value: number) => side - margin - at(value);
-  const ticks = Array.from({ length: Math.floor((top - 1) / 0.2) + 1 }, (_, i) => 1 + 0.2 * i);
+  // At most twenty, however far the points lie.
+  const step = [0.2, 0.5, 1, 2, 5].find((step) => (top - 1) / step < 20) ?? 10 ** Math.ceil(Math.log10((top - 1) / 20));
+  const ticks = Array.from({ length: Math.floor((top - 1) / step) + 1 }, (_, i) => 1 + step * i);
   const words = ({ result, saved, speedup }: (typeof points)[number]) =>
     `${result.model}, batch ${result.batch}, ${describe(result)}: ${speedup.toFixed(2)}x for ${saved.toFixed(2)}x fewer multiply-accumulates`;
   // Names beside the plot in the order of the points, each a line below the one before.
@@ -182,9 +185,9 @@ function table(results: readonly CellResult[], peak: number | null): string {
     "peak MB",
   ];
   const row = (result: CellResult) => [
-    html(result.model),
+    result.model,
     result.batch,
-    html(result.backend),
+    result.backend,
     names[result.policy],
     threeDigits(result.imagesPerSecond),
     result.speedup === null ? "" : `${result.speedup.toFixed(2)}x`,
@@ -199,7 +202,7 @@ function table(results: readonly CellResult[], peak: number | null): string {
     (result.peakMemoryBytes / 1e6).toFixed(0),
   ];
   const cells = (values: readonly (string | number)[], tag: string) =>
-    values.map((value) => `<${tag}>${value}</${tag}>`).join("");
+    values.map((value) => `<${tag}>${html(value)}</${tag}>`).join("");
   return `<div class="scroll" tabindex="0"><table><thead><tr>${cells(heads, "th")}</tr></thead>
 <tbody>${results.map((result) => `<tr>${cells(row(result), "td")}</tr>`).join("\n")}</tbody></table></div>`;
 }

@@ -1,5 +1,6 @@
 /** Results as text: for a terminal, and for a README. */
 import { PptError } from "@ppt-vit/core";
+import { markdown } from "../markdown.js";
 import { shown } from "../terminal.js";
 import { spread, threeDigits } from "./statistics.js";
 import type { BenchDocument, CellResult } from "./types.js";
@@ -73,16 +74,17 @@ function machineTable(machine: string, newestFirst: readonly BenchDocument[]): s
       );
       if (!unreduced || speedup === null || rows.has(key)) continue;
       const [before, after] = [unreduced.imagesPerSecond, imagesPerSecond].map(threeDigits);
-      rows.set(key, `| ${model} | ${batch} | ${backend} | ${before} | ${after} | ${speedup.toFixed(2)}x |`);
+      const cells = [model, batch, backend, before!, after!, `${speedup.toFixed(2)}x`].map(markdown);
+      rows.set(key, `| ${cells.join(" | ")} |`);
       used.add(document);
     }
   const dates = [...used].map(({ date, versions, hardware: { cores, loadBefore } }) => {
     // Speedups are of neighbours in time and stand it; images per second do not.
     const busy = loadBefore > cores / 2 ? `, a busy machine (load ${loadBefore}): read the speedups` : "";
-    return `${date.slice(0, 10)} on Node ${versions.node}${busy}`;
+    return `${date.slice(0, 10)} on Node ${versions.node ?? "of an unknown version"}${busy}`;
   });
   return [
-    `${machine}; ${[...new Set(dates)].join(", ")}:`,
+    markdown(`${machine}; ${[...new Set(dates)].join(", ")}:`),
     "",
     "| model | batch | backend | unreduced, images/s | PPT, images/s | speedup |",
     "| --- | ---: | --- | ---: | ---: | ---: |",

@@ -1,66 +1,82 @@
-/** The document that `ppt-vit bench` writes and that reports and comparisons read. */
-import type { BenchPolicy } from "./model.js";
+/** The document that `ppt-vit bench` writes and that reports and comparisons read: its schema, and the types that follow from it. */
+import * as v from "valibot";
+import { date, list, name, quantity, record, text, versions, whole } from "../documents/schema.js";
+import { policies } from "./model.js";
+
+/** Far more than one call measures. */
+const mostCells = 2000;
+const mostRounds = 10_000;
+
+/** Bytes of a document that is read back. */
+export const mostDocumentBytes = 2 ** 25;
 
 /** What one process measures. */
-export interface CellSettings {
+const cellEntries = {
   /** A name of `contenderNames`; ONNX backends take `:fp16` behind it. */
-  readonly backend: string;
+  backend: name(100),
   /** A geometry, `demo`, or a folder. */
-  readonly model: string;
-  readonly policy: BenchPolicy;
+  model: name(4096),
+  policy: v.picklist(policies, `one of ${policies.join(", ")}`),
   /** Images per run. */
-  readonly batch: number;
-}
+  batch: whole(1),
+};
+const cellSettingsSchema = record(cellEntries);
+export type CellSettings = v.InferOutput<typeof cellSettingsSchema>;
 
-export interface CellResult extends CellSettings {
+const cellResultSchema = record({
+  ...cellEntries,
   /** Multiply-accumulates of one image, 1e9. */
-  readonly gmacs: number;
+  gmacs: quantity,
   /** Backend and model, weights in memory; the random weights of a geometry are not counted. */
-  readonly loadMs: number;
-  readonly firstRunMs: number;
+  loadMs: quantity,
+  firstRunMs: quantity,
   /** Median run of each turn, in the order of the rounds. */
-  readonly turnMs: readonly number[];
+  turnMs: list(quantity, mostRounds, 1),
   /** Over all runs, readback included. */
-  readonly medianMs: number;
-  readonly p90Ms: number;
-  readonly imagesPerSecond: number;
+  medianMs: quantity,
+  p90Ms: quantity,
+  imagesPerSecond: quantity,
   /** Median over the rounds of the unreduced model's turn over this one's, on the same backend, model and batch. */
-  readonly speedup: number | null;
-  readonly effectiveGflops: number;
-  readonly peakMemoryBytes: number;
-}
+  speedup: v.nullable(quantity),
+  effectiveGflops: quantity,
+  peakMemoryBytes: quantity,
+});
+export type CellResult = v.InferOutput<typeof cellResultSchema>;
 
 /** A cell that could not be measured, and why. */
-export interface CellFailure extends CellSettings {
-  readonly code: string;
-  readonly message: string;
-}
+const cellFailureSchema = record({ ...cellEntries, code: name(100), message: text(20_000) });
+export type CellFailure = v.InferOutput<typeof cellFailureSchema>;
 
-export interface BenchDocument {
-  readonly benchmark: "ppt-vit bench";
-  readonly version: 1;
-  readonly date: string;
+export const benchDocumentSchema = record({
+  benchmark: v.literal("ppt-vit bench", '"ppt-vit bench"'),
+  version: v.literal(1, "1"),
+  date,
   /** Of this repository, where the command ran from it. */
-  readonly commit?: string;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly hardware: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly memoryGiB: number;
-    readonly platform: string;
-    readonly arch: string;
+  commit: v.exactOptional(text(200)),
+  versions,
+  hardware: record({
+    cpu: text(1000),
+    cores: whole(1),
+    memoryGiB: whole(0),
+    platform: name(100),
+    arch: name(100),
     /** Processes that wanted a core in the minute before: near 0 on a quiet machine. */
-    readonly loadBefore: number;
-  };
-  readonly settings: {
+    loadBefore: v.pipe(
+      v.number("a number of at least 0"),
+      v.minValue(0, "a number of at least 0"),
+      v.maxValue(1e6, "a load of at most 1000000"),
+    ),
+  }),
+  settings: record({
     /** Time for each pair of model and batch, opening included. */
-    readonly secondsPerGroup: number;
-    readonly runsPerTurn: number;
-    readonly turnLimitMs: number;
-    readonly maxRounds: number;
-  };
+    secondsPerGroup: quantity,
+    runsPerTurn: whole(1),
+    turnLimitMs: quantity,
+    maxRounds: whole(1),
+  }),
   /** The fastest 2048-cube product of onnxruntime-node here; null where it is not installed. */
-  readonly peakMatmulGflops: number | null;
-  readonly results: readonly CellResult[];
-  readonly failures: readonly CellFailure[];
-}
+  peakMatmulGflops: v.nullable(quantity),
+  results: list(cellResultSchema, mostCells),
+  failures: list(cellFailureSchema, mostCells),
+});
+export type BenchDocument = v.InferOutput<typeof benchDocumentSchema>;

@@ -32,7 +32,8 @@ function requireOf(name: string, from: NodeJS.Require | undefined): NodeJS.Requi
 
 /** To be asked before anything is measured: the load is that of the minute before. */
 export const describeHardware = (): BenchDocument["hardware"] => ({
-  cpu: cpus()[0]!.model.trim(),
+  // Some systems show none.
+  cpu: cpus()[0]?.model.trim() ?? "unknown",
   cores: availableParallelism(),
   memoryGiB: Math.round(totalmem() / 2 ** 30),
   platform: platform(),

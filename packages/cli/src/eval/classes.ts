@@ -1,5 +1,9 @@
 /** Which of the model's classes a dataset means: by name, by index, or by an identifier that a file explains. */
 import { PptError } from "@ppt-vit/core";
+import * as v from "valibot";
+import { parseJson } from "../documents/json.js";
+import { quoted } from "../documents/quoted.js";
+import { checked, complainer, name, record, whole } from "../documents/schema.js";
 
 /** Capitals, underscores, hyphens and repeated blanks make no difference. */
 const plain = (name: string): string =>
@@ -26,7 +30,7 @@ function classNames(labels: readonly string[]): (name: string) => number[] {
 }
 
 const listed = (names: readonly string[]): string => {
-  const shown = names.slice(0, 5).map((name) => JSON.stringify(name));
+  const shown = names.slice(0, 5).map(quoted);
   return `${shown.join(", ")}${names.length > shown.length ? ` and ${names.length - shown.length} more` : ""}`;
 };
 
@@ -70,69 +74,65 @@ function advice(unknown: readonly string[], labels: readonly string[]): string {
   return `The model has ${labels.length} classes, 0 to ${labels.length - 1}: ${listed(labels)}. Use their names or indices, or explain other identifiers in a file given with --classes`;
 }
 
+const identifierSchema = record({
+  id: name(1000),
+  name: v.exactOptional(name(10_000)),
+  index: v.exactOptional(whole(0)),
+});
+type Identifier = v.InferOutput<typeof identifierSchema>;
+
 /**
  * Reads a file of identifiers: lines `n01440764 tench, Tinca tinca`; or JSON, `{ "n01440764": 0 }` with an index or a name, or
  * `{ "0": ["n01440764", "tench"] }`. A line's class is the one that its name names; a name of several classes or of none
  * stands for the class of the line's number, where the file has a line for every class of the model.
+ * @param content without a byte order mark; JSON where `where` ends in .json, or it starts with a brace
  * @throws PptError INVALID_INPUT
  */
 export function parseIdentifiers(content: string, where: string, labels: readonly string[]): Map<string, number> {
-  const entries = content.trimStart().startsWith("{") ? entriesOfJson(content, where) : entriesOfLines(content);
+  const isJson = /\.json$/i.test(where) || content.trimStart().startsWith("{");
+  const entries = isJson ? entriesOfJson(content, where) : entriesOfLines(content, where);
   const named = classNames(labels);
   const identifiers = new Map<string, number>();
   for (const [place, { id, name, index }] of entries.entries()) {
     const complain = (problem: string): never => {
-      throw new PptError("INVALID_INPUT", `${where}: ${JSON.stringify(id)}: ${problem}`);
+      throw new PptError("INVALID_INPUT", `${where}: ${quoted(id)}: ${problem}`);
     };
     if (identifiers.has(id)) complain("is listed twice");
     const candidates = name === undefined ? [] : named(name);
     const byPlace = index ?? (entries.length === labels.length ? place : undefined);
-    if (byPlace !== undefined && !(Number.isInteger(byPlace) && byPlace >= 0 && byPlace < labels.length))
+    if (byPlace !== undefined && byPlace >= labels.length)
       complain(`class ${byPlace} does not exist: the model has ${labels.length}, from 0`);
     if (candidates.length === 1 && (index === undefined || index === candidates[0]))
       identifiers.set(id, candidates[0]!);
     else if (byPlace !== undefined && (candidates.length === 0 || candidates.includes(byPlace)))
       identifiers.set(id, byPlace);
     else if (name === undefined) complain("has no name and no index");
-    else
-      complain(`${JSON.stringify(name)} is not the name of one class of the model, or of another than its place says`);
+    else complain(`${quoted(name)} is not the name of one class of the model, or of another than its place says`);
   }
   return identifiers;
 }
 
-interface Identifier {
-  readonly id: string;
-  readonly name?: string;
-  readonly index?: number;
-}
-
-function entriesOfLines(content: string): Identifier[] {
-  return content
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [, id, name] = /^(\S+)\s*(.*)$/.exec(line)!;
-      return { id: id!, ...(name && { name }) };
-    });
+function entriesOfLines(content: string, where: string): Identifier[] {
+  return content.split(/\r?\n/).flatMap((line, i) => {
+    const found = /^(\S+)\s*(.*)$/.exec(line.trim());
+    if (!found) return [];
+    const [, id, name] = found;
+    return [checked(identifierSchema, { id, ...(name && { name }) }, complainer(`${where}: line ${i + 1}`))];
+  });
 }
 
 function entriesOfJson(content: string, where: string): Identifier[] {
-  let json: Record<string, unknown>;
-  try {
-    json = JSON.parse(content) as Record<string, unknown>;
-  } catch (cause) {
-    throw new PptError("INVALID_INPUT", `${where}: ${(cause as Error).message}`, { cause });
-  }
+  const json = parseJson(content, where);
+  const complain = complainer(where);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    return complain("", `is ${quoted(json)}, expected an object of identifiers`);
   return Object.entries(json).map(([key, value]) => {
-    if (typeof value === "number") return { id: key, index: value };
-    if (typeof value === "string") return { id: key, name: value };
+    const about = complainer(`${where}: ${quoted(key)}`);
+    if (typeof value === "number") return checked(identifierSchema, { id: key, index: value }, about);
+    if (typeof value === "string") return checked(identifierSchema, { id: key, name: value }, about);
     const [id, name] = Array.isArray(value) ? (value as unknown[]) : [];
     if (typeof id === "string" && /^\d+$/.test(key))
-      return { id, index: Number(key), ...(typeof name === "string" && { name }) };
-    throw new PptError(
-      "INVALID_INPUT",
-      `${where}: ${JSON.stringify(key)}: expected an index, a name, or an identifier and a name`,
-    );
+      return checked(identifierSchema, { id, index: Number(key), ...(name !== undefined && { name }) }, about);
+    return about("", `is ${quoted(value)}, expected an index, a name, or an identifier and a name`);
   });
 }

@@ -1,14 +1,18 @@
 /** Datasets: ImageFolder trees and labels files, in an order that every machine agrees on. */
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, extname, join, relative, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { imageExtensions } from "@ppt-vit/pipeline";
+import { readText } from "../documents/read.js";
 import { isPictureName, picturesBelow } from "../picture-files.js";
 import { matchClasses, parseIdentifiers } from "./classes.js";
 import { type LabelledFile, labelsFileEndings, parseLabelsFile } from "./labels-file.js";
 import type { Sample } from "./types.js";
+
+/** Bytes of a labels file or a classes file: some two million pictures. */
+const mostListBytes = 2 ** 27;
 
 export interface Dataset {
   /** The folder that files are relative to. */
@@ -45,10 +49,11 @@ export async function openDataset(path: string, { labels, classes, limit }: Data
     );
   const { root, files, notes } = isFolder
     ? await listTree(path)
-    : { root: dirname(path), files: parseLabelsFile(await readText(path), path), notes: [] };
+    : { root: dirname(path), files: parseLabelsFile(readText(path, mostListBytes), path), notes: [] };
   if (files.length === 0) throw new PptError("INVALID_INPUT", `${path}: lists no pictures`);
 
-  const identifiers = classes === undefined ? undefined : parseIdentifiers(await readText(classes), classes, labels);
+  const identifiers =
+    classes === undefined ? undefined : parseIdentifiers(readText(classes, mostListBytes), classes, labels);
   const names = [...new Set(files.map(({ label }) => label))];
   const indices = matched(path, () => matchClasses(names, labels, identifiers));
   const samples = spread(files, limit).map(({ file, label }, index) => ({ index, file, label: indices.get(label)! }));
@@ -62,12 +67,6 @@ function matched<R>(path: string, match: () => R): R {
   } catch (cause) {
     throw cause instanceof PptError ? new PptError(cause.code, `${path}: ${cause.message}`, { cause }) : cause;
   }
-}
-
-async function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
-  });
 }
 
 /** `count` of the items at equal distances, so that classes in sequence all have their share. */

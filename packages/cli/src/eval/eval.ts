@@ -3,18 +3,20 @@ import { type Backend, createVisionModel, modelCost, PptError, problemOf, proces
 import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selectBackend } from "@ppt-vit/pipeline";
 import { type ModelFlags, withDownloads } from "../model-options.js";
 import { print, printJson, say as sayLines } from "../output.js";
+import { requireOutputs } from "../outputs.js";
 import { withProgress } from "../progress.js";
 import { type ReductionFlags, reductionOf } from "../reduction-flags.js";
 import { writeFileWhole } from "../write-file.js";
 import { type Dataset, fingerprintOf, openDataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import { checkpointFingerprint } from "./fingerprint.js";
-import { type BatchEntry, type Journal, openJournal } from "./journal.js";
+import { type Journal, openJournal } from "./journal.js";
+import { type Lock, takeLock } from "./lock.js";
 import { mergeReports, readReport } from "./merge.js";
 import { reportPage } from "./page.js";
 import { type ReportFrame, reportOf, reportText, runFacts } from "./report.js";
 import { type Batch, batchesOf, evaluate } from "./run.js";
-import { type EvalReport, type EvalSettings, isFailed, type Shard } from "./types.js";
+import { type BatchEntry, type EvalReport, type EvalSettings, isFailed, type Shard } from "./types.js";
 
 export interface OutputFlags {
   readonly out?: string;
@@ -34,8 +36,29 @@ export interface EvalFlags extends ReductionFlags, ModelFlags, OutputFlags {
   readonly maxPixels?: number;
 }
 
-/** -> exit code, 1 where some pictures could not be used */
+/**
+ * -> exit code, 1 where some pictures could not be used
+ * @throws PptError WRITE_FAILED before anything is read or computed, where a result could not be written; INVALID_OPTION
+ * where another process evaluates to the same file
+ */
 export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1> {
+  const { out, report, classes } = flags;
+  const journal = out === undefined ? undefined : `${out}${journalEnding}`;
+  requireOutputs({ "--out": out, "--report": report }, [path, classes], journal === undefined ? [] : [journal]);
+  const lock = journal === undefined ? undefined : takeLock(`${journal}.lock`, out!);
+  try {
+    return await evaluateTo(path, flags, journal !== undefined && lock ? { path: journal, lock } : undefined);
+  } finally {
+    lock?.release();
+  }
+}
+
+interface LockedJournal {
+  readonly path: string;
+  readonly lock: Lock;
+}
+
+async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal | undefined): Promise<0 | 1> {
   const backendName = flags.backend === "auto" ? (await selectBackend()).backend : flags.backend;
   const backend = await createBackend(backendName);
   try {
@@ -45,12 +68,12 @@ export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1
     for (const note of dataset.notes) say(note);
     const frame = await frameOf(checkpoint, dataset, path, backendName, flags);
     const batches = batchesOf(dataset.samples, flags.batch, frame.shard);
-    const journal = flags.out === undefined ? undefined : openJournalOf(flags.out, frame);
+    const journal = locked && openJournalOf(locked, frame, batches);
     const entries = [...(journal?.done ?? [])];
     const done = new Set(entries.map(({ batch }) => batch));
     const todo = batches.filter(({ number }) => !done.has(number));
-    if (done.size > 0)
-      say(`going on with ${flags.out}${journalEnding}: ${done.size} of ${batches.length} batches are done`);
+    if (locked && done.size > 0)
+      say(`going on with ${locked.path}: ${done.size} of ${batches.length} batches are done`);
     try {
       if (todo.length > 0)
         await compute({ backend, checkpoint, dataset, todo, frame, journal }, flags, (entry) => entries.push(entry));
@@ -69,6 +92,7 @@ export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1
 
 /** -> exit code, 1 where some pictures could not be used */
 export function mergeCommand(files: readonly string[], flags: OutputFlags): 0 | 1 {
+  requireOutputs({ "--out": flags.out, "--report": flags.report }, files);
   const report = mergeReports(files.map((file) => ({ file, report: readReport(file) })));
   publish(report, flags);
   return report.failures.length > 0 ? 1 : 0;
@@ -130,8 +154,16 @@ async function frameOf(
   };
 }
 
-const openJournalOf = (out: string, { settings, shard }: ReportFrame): Journal =>
-  openJournal(`${out}${journalEnding}`, { journal: "ppt-vit eval", version: 1, settings, shard });
+const openJournalOf = (
+  { path, lock }: LockedJournal,
+  { settings, shard, labels }: ReportFrame,
+  batches: readonly Batch[],
+): Journal =>
+  openJournal(
+    path,
+    { header: { journal: "ppt-vit eval", version: 1, settings, shard }, batches, classes: labels.length },
+    lock,
+  );
 
 interface Work {
   readonly backend: Backend;

@@ -1,72 +1,122 @@
 /** Labels files: CSV, TSV or JSON that name a class for each picture. */
-import { extname } from "node:path";
+import { extname, join } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { type CsvError, parse } from "csv-parse/sync";
+import * as v from "valibot";
+import { parseJson } from "../documents/json.js";
+import { quoted } from "../documents/quoted.js";
+import { type Complain, checked, complainer, list, name, record } from "../documents/schema.js";
+import { shown } from "../terminal.js";
+import { mostPathCharacters } from "./types.js";
 
-export interface LabelledFile {
-  readonly file: string;
+const mostPictures = 5_000_000;
+const mostLabelCharacters = 1000;
+
+/** A path without the character that ends it for every system. */
+const fileSchema = v.pipe(
+  name(mostPathCharacters),
+  v.check((path) => !path.includes("\0"), "a path, which holds no NUL"),
+);
+const nameSchema = name(mostLabelCharacters);
+
+const entrySchema = record({
+  file: fileSchema,
   /** As it is written: a name, an index, or an identifier. */
-  readonly label: string;
-}
+  label: nameSchema,
+});
+export type LabelledFile = v.InferOutput<typeof entrySchema>;
+
+const indexOrName = v.union(
+  [nameSchema, v.pipe(v.number(), v.safeInteger())],
+  `a name of at most ${mostLabelCharacters} characters, or an index`,
+);
+const jsonEntrySchema = record({ file: fileSchema, label: indexOrName });
 
 export const labelsFileEndings = [".csv", ".tsv", ".json"] as const;
+
+/** An entry, and what a message calls it. */
+interface Placed extends LabelledFile {
+  readonly place: string;
+}
 
 /**
  * CSV and TSV: columns `file` and `label` by their names in the first line, else in this order. JSON: an array of `{ file,
  * label }`, or an object of labels by file.
- * @throws PptError INVALID_INPUT
+ * @param content without a byte order mark
+ * @throws PptError INVALID_INPUT that names the line or the entry; also where a picture is listed twice, under whatever
+ * spelling of its path. Links are pictures of their own.
  */
 export function parseLabelsFile(content: string, where: string): LabelledFile[] {
-  const entries = extname(where).toLowerCase() === ".json" ? fromJson(content, where) : fromCsv(content, where);
-  const seen = new Set<string>();
-  for (const { file } of entries) {
-    if (seen.has(file)) throw new PptError("INVALID_INPUT", `${where}: ${JSON.stringify(file)} is listed twice`);
-    seen.add(file);
+  const complain = complainer(where);
+  const isJson = extname(where).toLowerCase() === ".json";
+  const entries = isJson ? fromJson(parseJson(content, where), complain) : fromCsv(content, where, complain);
+  const seen = new Map<string, string>();
+  for (const { file, place } of entries) {
+    // As it will be opened.
+    const path = join(".", file);
+    const known = seen.get(path);
+    if (known !== undefined)
+      complain(
+        place,
+        known === file
+          ? `${quoted(file)} is listed twice`
+          : `${quoted(file)} is listed twice, also as ${quoted(known)}`,
+      );
+    seen.set(path, file);
   }
-  return entries;
+  return entries.map(({ file, label }) => ({ file, label }));
 }
 
-function fromCsv(content: string, where: string): LabelledFile[] {
+interface Row {
+  readonly record: string[];
+  readonly info: { readonly lines: number };
+}
+
+function fromCsv(content: string, where: string, complain: Complain): Placed[] {
   const rows = csvRows(content, where);
-  const header = rows[0]?.map((cell) => cell.toLowerCase()) ?? [];
+  const header = rows[0]?.record.map((cell) => cell.toLowerCase()) ?? [];
   const [file, label] = [header.indexOf("file"), header.indexOf("label")];
   const hasHeader = file >= 0 && label >= 0;
-  return rows.slice(hasHeader ? 1 : 0).map((row, i) => {
-    const [path, name] = hasHeader ? [row[file], row[label]] : row;
-    if (!path || !name || (!hasHeader && row.length > 2))
-      throw new PptError(
-        "INVALID_INPUT",
-        `${where}: entry ${i} is ${JSON.stringify(row)}: expected a file and a label; name the columns file and label in the first line where there are others`,
+  return rows.slice(hasHeader ? 1 : 0).map(({ record, info }) => {
+    const place = `line ${info.lines}`;
+    const [path, name] = hasHeader ? [record[file], record[label]] : record;
+    if (!path || !name || (!hasHeader && record.length > 2))
+      complain(
+        place,
+        `is ${record.slice(0, 5).map(quoted).join(", ")}${record.length > 5 ? ", ..." : ""}: expected a file and a label; name the columns file and label in the first line where there are others`,
       );
-    return { file: path, label: name };
+    const entry = checked(entrySchema, { file: path, label: name }, (field, problem) =>
+      complain(`${place}: ${field}`, problem),
+    );
+    return { ...entry, place };
   });
 }
 
-function csvRows(content: string, where: string): string[][] {
+function csvRows(content: string, where: string): Row[] {
   const delimiter = extname(where).toLowerCase() === ".tsv" ? "\t" : ",";
   try {
-    return parse(content, { bom: true, trim: true, skip_empty_lines: true, relax_column_count: true, delimiter });
+    return parse(content, {
+      ...{ trim: true, skip_empty_lines: true, relax_column_count: true, delimiter, info: true },
+      // A quote that does not end would take in the rest of the file.
+      max_record_size: 2 ** 16,
+    }) as unknown as Row[];
   } catch (cause) {
-    throw new PptError("INVALID_INPUT", `${where}: ${(cause as CsvError).message}`, { cause });
+    throw new PptError("INVALID_INPUT", `${where}: ${shown((cause as CsvError).message)}`, { cause });
   }
 }
 
-function fromJson(content: string, where: string): LabelledFile[] {
-  let json: unknown;
-  try {
-    json = JSON.parse(content);
-  } catch (cause) {
-    throw new PptError("INVALID_INPUT", `${where}: ${(cause as Error).message}`, { cause });
-  }
-  const entries: { file: unknown; label: unknown }[] = Array.isArray(json)
-    ? json.map((entry: unknown) => ({ file: undefined, label: undefined, ...(entry as object) }))
-    : Object.entries(json ?? {}).map(([file, label]) => ({ file, label }));
-  return entries.map(({ file, label }, i) => {
-    if (typeof file === "string" && file !== "" && (typeof label === "string" || Number.isInteger(label)))
-      return { file, label: String(label) };
-    throw new PptError(
-      "INVALID_INPUT",
-      `${where}: entry ${i} has file ${JSON.stringify(file)} and label ${JSON.stringify(label)}: expected a path, and a name or an index`,
+function fromJson(json: unknown, complain: Complain): Placed[] {
+  if (typeof json !== "object" || json === null)
+    return complain("", `is ${quoted(json)}, expected a list of { file, label }, or an object of labels by file`);
+  if (Array.isArray(json))
+    return checked(list(jsonEntrySchema, mostPictures), json, complain).map(({ file, label }, i) => ({
+      ...{ file, label: String(label), place: `[${i}]` },
+    }));
+  return Object.entries(json).map(([file, label]) => {
+    const place = quoted(file);
+    const entry = checked(jsonEntrySchema, { file, label }, (field, problem) =>
+      complain(`${place}: ${field}`, problem),
     );
+    return { file: entry.file, label: String(entry.label), place };
   });
 }

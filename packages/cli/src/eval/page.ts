@@ -9,9 +9,9 @@ const shownConfusions = 20;
 export function reportPage(report: EvalReport): string {
   const { settings, summary, labels, run, shard, failures, classesWithoutPictures, confusions } = report;
   const { model, backend, reduction, dataset, batch, limit } = settings;
-  const name = (label: number) => html(`${label} ${labels[label]}`);
+  const name = (label: number) => `${label} ${labels[label]}`;
   const both = summary.unreduced !== undefined;
-  const part = shard ? `, shard ${shard.index} of ${shard.count}` : "";
+  const part = shard ? html(`, shard ${shard.index} of ${shard.count}`) : "";
   const versions = Object.entries(run.versions).map(([of, version]) => `${of} ${version}`);
   return `<!doctype html>
 <html lang="en">
@@ -21,13 +21,10 @@ export function reportPage(report: EvalReport): string {
 <title>ppt-vit eval: ${html(model.name)}</title>
 <style>${style}</style>
 <h1>${html(model.name)} on ${html(dataset.path)}${part}</h1>
-<p>${summary.pictures} pictures${limit === null ? "" : ` (at most ${limit})`}, ${report.classes.length} of ${labels.length} classes, backend ${html(backend)}, batch ${batch}, tokens ${report.tokens.join(" → ")}.
+<p>${html(`${summary.pictures} pictures${limit === null ? "" : ` (at most ${limit})`}, ${report.classes.length} of ${labels.length} classes, backend ${backend}, batch ${batch}, tokens ${report.tokens.join(" → ")}`)}.
 Reduction: <code>${html(reduction ? JSON.stringify(reduction) : "none")}</code></p>
-${table(
-  ["", ...columnsOf(report)],
-  comparison(report).map(([of, ...values]) => [html(of), ...values]),
-)}
-${summary.agreement ? `<p>Right only reduced: ${summary.agreement.rightOnlyReduced}. Right only unreduced: ${summary.agreement.rightOnlyUnreduced}.</p>` : ""}
+${table(["", ...columnsOf(report)], comparison(report))}
+${summary.agreement ? `<p>${html(`Right only reduced: ${summary.agreement.rightOnlyReduced}. Right only unreduced: ${summary.agreement.rightOnlyUnreduced}.`)}</p>` : ""}
 <h2>Classes</h2>
 ${table(
   ["class", "pictures", "top-1", "top-5", "loss", ...(both ? ["unreduced top-1", "same answer"] : [])],
@@ -48,23 +45,23 @@ ${
   failures.length > 0
     ? table(
         ["picture", "why"],
-        failures.map(({ file, code, message }) => [html(file), html(`${message} [${code}]`)]),
+        failures.map(({ file, code, message }) => [file, `${message} [${code}]`]),
       )
     : "<p>None.</p>"
 }
-<p class="source">${html(run.finished)}, ${html(run.hardware.cpu)}, ${run.hardware.cores} threads. ${decimals(run.seconds.total, 1)} s, ${decimals(run.picturesPerSecond.overall, 1)} pictures/s in all, waiting for decoding ${percent(run.waitingShare)} of the time. ${html(versions.join(", "))}. Model ${html(model.fingerprint)}, dataset ${html(dataset.fingerprint.slice(0, 16))}.</p>
+<p class="source">${html(`${run.finished}, ${run.hardware.cpu}, ${run.hardware.cores} threads. ${decimals(run.seconds.total, 1)} s, ${decimals(run.picturesPerSecond.overall, 1)} pictures/s in all, waiting for decoding ${percent(run.waitingShare)} of the time. ${versions.join(", ")}. Model ${model.fingerprint}, dataset ${dataset.fingerprint.slice(0, 16)}.`)}</p>
 </html>
 `;
 }
 
 function classRow({ label, name, pictures, top1, top5, loss, unreduced, agreement }: ClassSummary, both: boolean) {
-  const own = [html(`${label} ${name}`), String(pictures), percent(top1), percent(top5), decimals(loss, 4)];
+  const own = [`${label} ${name}`, String(pictures), percent(top1), percent(top5), decimals(loss, 4)];
   return both ? [...own, percent(unreduced?.top1), percent(agreement?.share)] : own;
 }
 
-/** Cells are markup already. */
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = (values: readonly string[], tag: string) => values.map((value) => `<${tag}>${value}</${tag}>`).join("");
+  const cells = (values: readonly string[], tag: string) =>
+    values.map((value) => `<${tag}>${html(value)}</${tag}>`).join("");
   return `<div class="scroll"><table><thead><tr>${cells(heads, "th")}</tr></thead>
 <tbody>${rows.map((row) => `<tr>${cells(row, "td")}</tr>`).join("\n")}</tbody></table></div>`;
 }

@@ -73,7 +73,7 @@ function finished(seconds: RunFacts["seconds"], pictures: number): RunFacts {
   return {
     finished: new Date().toISOString(),
     versions: Object.fromEntries(versions.filter((entry): entry is [string, string] => entry[1] !== null)),
-    hardware: { cpu: cpus()[0]!.model.trim(), cores: availableParallelism() },
+    hardware: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism() },
     seconds,
     waitingShare: ratio(seconds.waitingForDecoding, seconds.total),
     picturesPerSecond: { overall: ratio(pictures, seconds.total), model: ratio(pictures, seconds.model) },

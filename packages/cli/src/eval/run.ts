@@ -3,9 +3,8 @@ import { join } from "node:path";
 import type { VisionModel } from "@ppt-vit/core";
 import type { DecodePool } from "./decode-pool.js";
 import type { Decoded } from "./decode-worker.js";
-import type { BatchEntry } from "./journal.js";
 import { scoreOf } from "./score.js";
-import type { PictureRecord, Sample, Shard } from "./types.js";
+import { type BatchEntry, mostMessageCharacters, type PictureRecord, type Sample, type Shard } from "./types.js";
 
 /** Pictures that the model takes in one run. */
 export interface Batch {
@@ -93,7 +92,8 @@ function recordsOf(
   let row = 0;
   return samples.map((sample, i) => {
     const one = decoded[i]!;
-    if (!("pixels" in one)) return { ...sample, code: one.code, message: one.message };
+    // What is recorded must be what is read back.
+    if (!("pixels" in one)) return { ...sample, code: one.code, message: one.message.slice(0, mostMessageCharacters) };
     const own = logits[row]!;
     const other = reference?.[row];
     row++;

@@ -1,135 +1,211 @@
-/** What `ppt-vit eval` records of each picture, and the document that it writes. */
-import type { ReductionConfig } from "@ppt-vit/core";
+/** What `ppt-vit eval` records of each picture, and the document that it writes: schemas, and the types that follow from them. */
+import { parseReduction, type ReductionConfig } from "@ppt-vit/core";
+import * as v from "valibot";
+import {
+  amount,
+  date,
+  fingerprint,
+  flag,
+  list,
+  name,
+  record,
+  share,
+  text,
+  versions,
+  whole,
+} from "../documents/schema.js";
+
+/** Longer paths no system opens. */
+export const mostPathCharacters = 4096;
+/** Room for a message that names a picture twice. */
+export const mostMessageCharacters = 20_000;
+const mostClasses = 1_000_000;
+const mostLabelCharacters = 10_000;
+/** What else holds the pictures' own limit: the size of the file. */
+const mostPictures = 5_000_000;
+
+/** Bytes of a document that is read back: some 400,000 pictures. */
+export const mostDocumentBytes = 2 ** 27;
+
+const index = whole(0);
+const label = whole(0, mostClasses - 1);
 
 /** A picture of a dataset. */
-export interface Sample {
+const sampleEntries = {
   /** Place in the dataset, from 0. */
-  readonly index: number;
+  index,
   /** Path below the dataset's folder, with `/`. */
-  readonly file: string;
+  file: name(mostPathCharacters),
   /** Index of its class among the model's labels. */
-  readonly label: number;
-}
+  label,
+};
+const sampleSchema = record(sampleEntries);
+export type Sample = v.InferOutput<typeof sampleSchema>;
 
 /** What a model says about a picture whose class is known. */
-export interface Score {
+const scoreEntries = {
   /** Index of the most probable class. */
-  readonly predicted: number;
+  predicted: label,
   /** How many classes are more probable than the right one: 0 is top-1, below 5 is top-5. */
-  readonly rank: number;
+  rank: label,
   /** Cross entropy in nats: -log of the right class's probability. */
-  readonly loss: number;
-}
+  loss: amount,
+};
+const scoreSchema = record(scoreEntries);
+export type Score = v.InferOutput<typeof scoreSchema>;
 
-export interface ScoredPicture extends Sample, Score {
+const scoredPictureSchema = record({
+  ...sampleEntries,
+  ...scoreEntries,
   /** What the unreduced model says, where it was asked. */
-  readonly unreduced?: Score;
-}
+  unreduced: v.exactOptional(scoreSchema),
+});
+export type ScoredPicture = v.InferOutput<typeof scoredPictureSchema>;
 
 /** A picture that could not be read, or whose logits are not finite. It counts in no average. */
-export interface FailedPicture extends Sample {
-  readonly code: string;
-  readonly message: string;
-}
+const failedPictureSchema = record({
+  ...sampleEntries,
+  code: name(100),
+  message: text(mostMessageCharacters),
+});
+export type FailedPicture = v.InferOutput<typeof failedPictureSchema>;
 
 export type PictureRecord = ScoredPicture | FailedPicture;
 
 export const isFailed = (record: PictureRecord): record is FailedPicture => "code" in record;
 
+const pictureRecordSchema = v.lazy(
+  (value): v.GenericSchema<unknown, PictureRecord> =>
+    typeof value === "object" && value !== null && "code" in value ? failedPictureSchema : scoredPictureSchema,
+);
+
+/** The settings as core reads them, which knows what they may hold. */
+const reductionSchema = v.pipe(
+  v.unknown(),
+  v.rawTransform<unknown, ReductionConfig>(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parseReduction(dataset.value);
+    } catch (error) {
+      addIssue({ message: (error as Error).message.replace(/^reduction: /, "") });
+      return NEVER;
+    }
+  }),
+);
+
 /** All that decides about the result. Two evaluations with equal settings give equal results. */
-export interface EvalSettings {
-  readonly model: { readonly name: string; readonly fingerprint: string };
-  readonly backend: string;
-  readonly reduction: ReductionConfig | null;
+const settingsSchema = record({
+  model: record({ name: text(mostPathCharacters), fingerprint }),
+  backend: name(100),
+  reduction: v.nullable(reductionSchema),
   /** Whether the unreduced model is asked, too. */
-  readonly agreement: boolean;
+  agreement: flag,
   /** Pictures per run of the model: some backends round differently in batches of different sizes. */
-  readonly batch: number;
-  readonly dataset: { readonly path: string; readonly pictures: number; readonly fingerprint: string };
-  readonly limit: number | null;
-  readonly decoding: { readonly firstFrame: boolean; readonly maxPixels: number | null };
-}
+  batch: whole(1),
+  dataset: record({ path: text(mostPathCharacters), pictures: whole(1), fingerprint }),
+  limit: v.nullable(whole(1)),
+  decoding: record({ firstFrame: flag, maxPixels: v.nullable(whole(1)) }),
+});
+export type EvalSettings = v.InferOutput<typeof settingsSchema>;
 
 /** Part `index` of `count`, from 1. */
-export interface Shard {
-  readonly index: number;
-  readonly count: number;
-}
+const shardSchema = record({ index: whole(1), count: whole(1) });
+export type Shard = v.InferOutput<typeof shardSchema>;
 
 /** Where the time of some batches went, in milliseconds. */
-export interface Times {
+const timesSchema = record({
   /** Nothing computed, because no picture was ready. */
-  readonly waitingMs: number;
+  waitingMs: amount,
   /** The model with its reduction. */
-  readonly modelMs: number;
-  readonly unreducedMs: number;
+  modelMs: amount,
+  unreducedMs: amount,
   /** All of it: also scoring and the journal. */
-  readonly totalMs: number;
-}
+  totalMs: amount,
+});
+export type Times = v.InferOutput<typeof timesSchema>;
+
+/** The first line of a journal: what it was made for. */
+export const journalHeaderSchema = record({
+  journal: v.literal("ppt-vit eval", '"ppt-vit eval"'),
+  version: v.literal(1, "1"),
+  settings: settingsSchema,
+  shard: v.nullable(shardSchema),
+});
+export type JournalHeader = v.InferOutput<typeof journalHeaderSchema>;
+
+/** Every other line of a journal: what one batch gave. */
+export const batchEntrySchema = record({
+  /** Its place in the whole dataset, from 0. */
+  batch: index,
+  records: list(pictureRecordSchema, mostPictures),
+  times: timesSchema,
+});
+export type BatchEntry = v.InferOutput<typeof batchEntrySchema>;
+
+const count = whole(0);
 
 /** Averages over pictures; null where there are none. */
-export interface Accuracy {
-  readonly top1: number | null;
-  readonly top5: number | null;
-  readonly loss: number | null;
-}
+const accuracyEntries = { top1: v.nullable(share), top5: v.nullable(share), loss: v.nullable(amount) };
+const accuracySchema = record(accuracyEntries);
+export type Accuracy = v.InferOutput<typeof accuracySchema>;
 
-export interface Agreement {
+const agreementSchema = record({
   /** Pictures, and share of them, on which both models give the same answer. */
-  readonly same: number;
-  readonly share: number | null;
+  same: count,
+  share: v.nullable(share),
   /** Pictures that only one of the two gets right. */
-  readonly rightOnlyReduced: number;
-  readonly rightOnlyUnreduced: number;
-}
+  rightOnlyReduced: count,
+  rightOnlyUnreduced: count,
+});
+export type Agreement = v.InferOutput<typeof agreementSchema>;
 
-export interface Summary extends Accuracy {
-  readonly pictures: number;
-  readonly failed: number;
-  readonly unreduced?: Accuracy;
-  readonly agreement?: Agreement;
-}
+const summaryEntries = {
+  pictures: count,
+  failed: count,
+  ...accuracyEntries,
+  unreduced: v.exactOptional(accuracySchema),
+  agreement: v.exactOptional(agreementSchema),
+};
+const summarySchema = record(summaryEntries);
+export type Summary = v.InferOutput<typeof summarySchema>;
 
-export interface ClassSummary extends Summary {
-  readonly label: number;
-  readonly name: string;
-}
+const className = text(mostLabelCharacters);
+const classSummarySchema = record({ label, name: className, ...summaryEntries });
+export type ClassSummary = v.InferOutput<typeof classSummarySchema>;
 
 /** Everything that may differ between two runs of the same evaluation. */
-export interface RunFacts {
-  readonly finished: string;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly hardware: { readonly cpu: string; readonly cores: number };
-  readonly seconds: {
-    readonly total: number;
-    readonly waitingForDecoding: number;
-    readonly model: number;
-    readonly unreduced: number;
-  };
-  readonly waitingShare: number | null;
+const runFactsSchema = record({
+  finished: date,
+  versions,
+  hardware: record({ cpu: text(1000), cores: whole(1) }),
+  seconds: record({ total: amount, waitingForDecoding: amount, model: amount, unreduced: amount }),
+  waitingShare: v.nullable(amount),
   /** Pictures over all the time, and over the model's alone. */
-  readonly picturesPerSecond: { readonly overall: number | null; readonly model: number | null };
+  picturesPerSecond: record({ overall: v.nullable(amount), model: v.nullable(amount) }),
   /** Time of the unreduced model over that of the reduced one. */
-  readonly speedup: number | null;
-}
+  speedup: v.nullable(amount),
+});
+export type RunFacts = v.InferOutput<typeof runFactsSchema>;
 
-export interface EvalReport {
-  readonly evaluation: "ppt-vit eval";
-  readonly version: 1;
-  readonly settings: EvalSettings;
+/** The document of `--out`. */
+export const evalReportSchema = record({
+  evaluation: v.literal("ppt-vit eval", '"ppt-vit eval"'),
+  version: v.literal(1, "1"),
+  settings: settingsSchema,
   /** Null for a whole dataset, run at once or merged. */
-  readonly shard: Shard | null;
-  readonly tokens: readonly number[];
+  shard: v.nullable(shardSchema),
+  /** Before the first block, and after each that reduces. */
+  tokens: list(whole(1), 1000, 1),
   /** Multiply-accumulates of one picture, 1e9. */
-  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
-  readonly labels: readonly string[];
-  readonly summary: Summary;
+  gmacs: record({ unreduced: amount, reduced: amount }),
+  labels: list(className, mostClasses, 1),
+  summary: summarySchema,
   /** Classes with pictures, in the model's order. */
-  readonly classes: readonly ClassSummary[];
-  readonly classesWithoutPictures: readonly string[];
+  classes: list(classSummarySchema, mostClasses),
+  classesWithoutPictures: list(className, mostClasses),
   /** Most frequent first. */
-  readonly confusions: readonly { readonly label: number; readonly predicted: number; readonly pictures: number }[];
-  readonly failures: readonly FailedPicture[];
-  readonly pictures: readonly ScoredPicture[];
-  readonly run: RunFacts;
-}
+  confusions: list(record({ label, predicted: label, pictures: whole(1) }), mostPictures),
+  failures: list(failedPictureSchema, mostPictures),
+  pictures: list(scoredPictureSchema, mostPictures),
+  run: runFactsSchema,
+});
+export type EvalReport = v.InferOutput<typeof evalReportSchema>;

@@ -74,7 +74,7 @@ export function calibrationPlot(calibration: Calibration, chosen: Trial | undefi
   const bottom = height - margin.bottom;
   const legend = [...new Set(all.map(policyOf))].map(
     (policy, i) =>
-      `<circle cx="${margin.left + 10 + 90 * i}" cy="16" r="4" fill="${colours[policy]}"/><text x="${margin.left + 20 + 90 * i}" y="20">${policy}</text>`,
+      `<circle cx="${margin.left + 10 + 90 * i}" cy="16" r="4" fill="${colours[policy]}"/><text x="${margin.left + 20 + 90 * i}" y="20">${escapeMarkup(policy)}</text>`,
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="Loss against cost of all trials">`,
@@ -125,14 +125,14 @@ function spreadPlot(spreads: readonly BlockSpread[]): string {
 const rowOf = (trial: Trial, { unreduced }: Calibration, chosen: Trial | undefined): string => {
   const [low, high] = disagreementInterval(trial);
   const cells = [
-    escapeMarkup(describeReduction(trial.reduction)),
+    describeReduction(trial.reduction),
     trial.gmacs.toFixed(3),
     `${trial.latencyMs.toFixed(1)} (${(unreduced.latencyMs / trial.latencyMs).toFixed(2)}x)`,
     short(trial.divergence),
     `${trial.disagreements} of ${trial.pictures}`,
     `${percent(low)} to ${percent(high)}`,
   ];
-  return `<tr${trial === chosen ? ' class="chosen"' : ""}>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
+  return `<tr${trial === chosen ? ' class="chosen"' : ""}>${cells.map((cell) => `<td>${escapeMarkup(cell)}</td>`).join("")}</tr>`;
 };
 
 /** A page that needs nothing else: the plot, the front as a table, and the spreads. */
@@ -142,7 +142,8 @@ export function calibrationPage(calibration: Calibration, chosen: Trial): string
   const table = (rows: readonly Trial[]) =>
     `<table><tr><th>settings</th><th>GMACs</th><th>ms</th><th>divergence</th><th>other answer</th><th>95 % interval</th></tr>${rows.map((trial) => rowOf(trial, calibration, chosen)).join("\n")}</table>`;
   return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
 <title>Calibration of ${escapeMarkup(model.name)}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }

@@ -1,0 +1,47 @@
+/** Files that a command will write, looked at before it works: it may work for hours. */
+import { realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { PptError } from "@ppt-vit/core";
+import { requireWritable } from "./write-file.js";
+
+/**
+ * Refuses files that could not be written, two results for one file, and a result that would replace what it is made from.
+ * @param outputs files by their options; those that were not given are undefined
+ * @param inputs files that are read
+ * @param beside files that are written beside --out
+ * @throws PptError WRITE_FAILED, INVALID_OPTION
+ */
+export function requireOutputs(
+  outputs: Readonly<Record<string, string | undefined>>,
+  inputs: readonly (string | undefined)[],
+  beside: readonly string[] = [],
+): void {
+  const taken = new Map<string, string>();
+  for (const input of inputs) if (input !== undefined) taken.set(placeOf(input), `${input}, which is read`);
+  const all = [
+    ...Object.entries(outputs).flatMap(([option, path]) => (path === undefined ? [] : [{ option, path }])),
+    ...beside.map((path) => ({ option: "--out", path })),
+  ];
+  for (const { option, path } of all) {
+    requireWritable(path, option);
+    const place = placeOf(path);
+    const other = taken.get(place);
+    // Devices and pipes may be named twice: nothing is replaced there.
+    if (other !== undefined && !place.startsWith("/dev/") && !place.startsWith("/proc/"))
+      throw new PptError("INVALID_OPTION", `${option} ${path} would replace ${other}: choose another name`);
+    taken.set(place, `what ${option} ${path} holds`);
+  }
+}
+
+/** The same for every spelling of a path. The file need not exist, its folder may not either. */
+function placeOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    try {
+      return join(realpathSync(dirname(path)), basename(path));
+    } catch {
+      return resolve(path);
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/** Documents as `ppt-vit` writes them, for tests that change something in them. */
+
+import type { BenchDocument } from "../src/bench/types.js";
+import { reportOf, runFacts } from "../src/eval/report.js";
+import { type Batch, batchesOf } from "../src/eval/run.js";
+import type {
+  BatchEntry,
+  EvalReport,
+  EvalSettings,
+  JournalHeader,
+  PictureRecord,
+  Sample,
+  Shard,
+} from "../src/eval/types.js";
+
+export const labels = ["tench, Tinca tinca", "crane", "soccer ball"];
+
+export const evalSettings: EvalSettings = {
+  model: { name: "./model", fingerprint: "a".repeat(64) },
+  backend: "cpu",
+  reduction: { layers: [0], tokensRemoved: 4, threshold: 7e-5 },
+  agreement: true,
+  batch: 2,
+  dataset: { path: "pictures", pictures: 7, fingerprint: "b".repeat(64) },
+  limit: 10,
+  decoding: { firstFrame: false, maxPixels: 1000 },
+};
+
+const samples = Array.from({ length: 7 }, (_, index): Sample => ({ index, file: `c/${index}.png`, label: index % 3 }));
+/** Every sixth picture is broken. */
+const recordOf = (sample: Sample): PictureRecord =>
+  sample.index === 5
+    ? { ...sample, code: "INVALID_IMAGE", message: "c/5.png: broken" }
+    : {
+        ...sample,
+        predicted: 1,
+        rank: sample.label === 1 ? 0 : 2,
+        loss: 0.5,
+        unreduced: { predicted: 0, rank: sample.label, loss: 1.25 },
+      };
+
+const entryOf = ({ number, samples }: Batch): BatchEntry => ({
+  batch: number,
+  records: samples.map(recordOf),
+  times: { waitingMs: 1, modelMs: 10, unreducedMs: 15, totalMs: 30 },
+});
+
+export function evalPart(shard: Shard | null): EvalReport {
+  const entries = batchesOf(samples, evalSettings.batch, shard).map(entryOf);
+  const records = entries.flatMap((entry) => entry.records);
+  const frame = { settings: evalSettings, shard, tokens: [17, 13], gmacs: { unreduced: 2, reduced: 1 }, labels };
+  const run = runFacts(
+    entries.map(({ times }) => times),
+    records.length,
+  );
+  return {
+    ...reportOf(frame, records),
+    run: { ...run, finished: "2026-01-01T00:00:00.000Z", versions: { node: "v20" } },
+  };
+}
+
+const header: JournalHeader = { journal: "ppt-vit eval", version: 1, settings: evalSettings, shard: null };
+const batches = batchesOf(samples, evalSettings.batch, null);
+/** What an evaluation knows of its journal, and the lines that it writes. */
+export const journal = {
+  expected: { header, batches, classes: labels.length },
+  lines: [header, ...batches.map(entryOf)] as readonly object[],
+};
+
+export function benchDocument(): BenchDocument {
+  const cell = { backend: "onnx-cpu", model: "deit-s", batch: 8, loadMs: 100, firstRunMs: 50 };
+  const measured = { p90Ms: 110, effectiveGflops: 300, peakMemoryBytes: 5e8 };
+  return {
+    benchmark: "ppt-vit bench",
+    version: 1,
+    date: "2026-01-01T00:00:00.000Z",
+    commit: "c0ffee",
+    versions: { node: "v20" },
+    hardware: { cpu: "a CPU", cores: 2, memoryGiB: 8, platform: "linux", arch: "x64", loadBefore: 0.1 },
+    settings: { secondsPerGroup: 1, runsPerTurn: 5, turnLimitMs: 1000, maxRounds: 30 },
+    peakMatmulGflops: 400,
+    results: [
+      {
+        ...cell,
+        ...measured,
+        policy: "unreduced",
+        gmacs: 4.6,
+        turnMs: [100, 101],
+        medianMs: 101,
+        imagesPerSecond: 79,
+        speedup: 1,
+      },
+      {
+        ...cell,
+        ...measured,
+        policy: "ppt",
+        gmacs: 2.9,
+        turnMs: [70, 71],
+        medianMs: 71,
+        imagesPerSecond: 112,
+        speedup: 1.4,
+      },
+    ],
+    failures: [{ backend: "tfjs-node", model: "demo", policy: "ppt", batch: 1, code: "X", message: "not installed" }],
+  };
+}
+
+export type Path = readonly (string | number)[];
+
+/** Every value inside a document that is neither a list nor an object. */
+export function leaves(value: unknown, path: Path = []): Path[] {
+  if (typeof value !== "object" || value === null) return [path];
+  const keys = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
+  return keys.flatMap((key) => leaves((value as Record<string | number, unknown>)[key], [...path, key]));
+}
+
+export const named = (path: Path) =>
+  path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`))
+    .join("")
+    .slice(1);
+
+type Container = Record<string | number, unknown>;
+
+export const valueAt = (document: unknown, path: Path): unknown =>
+  path.reduce((inner, key) => (inner as Container)[key], document);
+
+/** A copy with another value in one place; without a value that place is gone. */
+export function withValue<T>(document: T, path: Path, value?: unknown): T {
+  const copy = structuredClone(document);
+  const parent = valueAt(copy, path.slice(0, -1)) as Container;
+  const last = path.at(-1)!;
+  if (value !== undefined) parent[last] = value;
+  else if (Array.isArray(parent)) parent.splice(Number(last), 1);
+  else delete parent[last];
+  return copy;
+}
