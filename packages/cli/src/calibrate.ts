@@ -20,6 +20,7 @@ import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
 import { addModelOptions, type ModelFlags, modelDescription, modelForms, withDownloads } from "./model-options.js";
 import { complain, print, printJson } from "./output.js";
+import { requireOutputs } from "./outputs.js";
 import { withProgress } from "./progress.js";
 import { count } from "./reduction-flags.js";
 import { requireWritable, writeFileWhole } from "./write-file.js";
@@ -100,6 +101,7 @@ async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
   const { files, failures: missing } = await expandInputs(flags.images);
   if (files.length === 0)
     throw missing[0]?.error ?? new PptError("NOT_FOUND", `--images: no pictures (${imageExtensions.join(" ")})`);
+  requireOutputs({ "--out": flags.out, "--report": flags.report }, files);
   const images = evenly(files, flags.pictures);
 
   const calibration = await withProgress(usualTrials, (progress) =>

@@ -13,11 +13,12 @@ import { requireWritable } from "./write-file.js";
  */
 export function requireOutputs(
   outputs: Readonly<Record<string, string | undefined>>,
-  inputs: readonly (string | undefined)[],
+  inputs: readonly (string | URL | undefined)[],
   beside: readonly string[] = [],
 ): void {
   const taken = new Map<string, string>();
-  for (const input of inputs) if (input !== undefined) taken.set(placeOf(input), `${input}, which is read`);
+  // A name that is no UTF-8 comes as a URL, and no option can name it.
+  for (const input of inputs) if (typeof input === "string") taken.set(placeOf(input), `${input}, which is read`);
   const all = [
     ...Object.entries(outputs).flatMap(([option, path]) => (path === undefined ? [] : [{ option, path }])),
     ...beside.map((path) => ({ option: "--out", path })),

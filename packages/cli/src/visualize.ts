@@ -16,6 +16,7 @@ import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
 import { addModelOptions, type ModelFlags, modelDescription, modelForms, withDownloads } from "./model-options.js";
 import { complain, print, say } from "./output.js";
+import { requireOutputs } from "./outputs.js";
 import { withProgress } from "./progress.js";
 import { addReductionOptions, count, type ReductionFlags, reductionOf } from "./reduction-flags.js";
 import { requireWritable, writeFileWhole } from "./write-file.js";
@@ -60,6 +61,7 @@ export async function visualizeCommand(inputs: readonly string[], flags: Visuali
     throw new PptError("INVALID_OPTION", "the unreduced model keeps every token: leave out --no-ppt");
   requireWritable(flags.out);
   const { files, failures } = await expandInputs(inputs);
+  requireOutputs({ "--out": flags.out }, files);
   let failed = 0;
   const report = (error: PptError) => {
     complain(error);

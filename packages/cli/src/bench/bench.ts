@@ -1,7 +1,8 @@
 /** `ppt-vit bench`: backends, models, policies and batches against each other on this machine. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { PptError } from "@ppt-vit/core";
+import { readText } from "../documents/read.js";
 import { print, printJson, say } from "../output.js";
 import { requireWritable, writeError, writeFileWhole } from "../write-file.js";
 import { requireContender } from "./contenders.js";
@@ -91,6 +92,9 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
   return results.length > 0 ? 0 : 1;
 }
 
+/** Bytes of a Markdown file. */
+const longestMarkdown = 2 ** 24;
+
 export interface ReportFlags {
   /** Files and folders of recorded results. */
   readonly from: readonly string[];
@@ -106,14 +110,15 @@ export function reportCommand({ from, report, table }: ReportFlags): void {
   const recorded = readRecorded(from);
   const lines = [`${recorded.documents.length} results of ppt-vit bench`];
   if (recorded.others.length > 0) lines.push(`not of ppt-vit bench, left out: ${recorded.others.join(", ")}`);
+  // Both are made before either is written: a table without its markers leaves no half of the answer behind.
+  const before = table === undefined ? "" : readText(table, longestMarkdown);
+  const after = table === undefined ? "" : replaceTable(before, recorded.documents, table);
   if (report !== undefined) {
     prepareReport(report);
     writeReport(report, recorded);
     lines.push(`wrote ${report}`);
   }
   if (table !== undefined) {
-    const before = readMarkdown(table);
-    const after = replaceTable(before, recorded.documents, table);
     if (after !== before) writeFileWhole(table, after, "--table");
     lines.push(`${table}: the table ${after === before ? "was as the results give it" : "is rewritten"}`);
   }
@@ -132,11 +137,3 @@ function prepareReport(file: string): void {
 
 const writeReport = (file: string, recorded: Recorded): void =>
   writeFileWhole(file, renderReport(recorded), "--report");
-
-function readMarkdown(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new PptError("NOT_FOUND", `${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
-  }
-}

@@ -28,7 +28,7 @@ export function readRecorded(paths: readonly string[]): Recorded {
       documents.push(readDocument(path));
       continue;
     }
-    const names = readdirSync(path).filter((name) => name.endsWith(".json"));
+    const names = namesIn(path).filter((name) => name.endsWith(".json"));
     for (const name of names.sort()) {
       const file = join(path, name);
       const text = readText(file, mostDocumentBytes);
@@ -40,6 +40,17 @@ export function readRecorded(paths: readonly string[]): Recorded {
     throw new PptError("INVALID_INPUT", `${paths.join(", ")}: no result of ppt-vit bench among ${others.length} files`);
   // By code units, which is the same on every machine.
   return { documents: documents.sort((a, b) => (a.date < b.date ? -1 : Number(a.date > b.date))), others };
+}
+
+/** @throws PptError NOT_FOUND */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${(cause as NodeJS.ErrnoException).code})`, {
+      cause,
+    });
+  }
 }
 
 /** @throws PptError NOT_FOUND; INVALID_INPUT that names the field which cannot be */
