@@ -44,6 +44,7 @@ function downloadProgress(): (info: ProgressInfo) => void {
       bar?.stop();
       bar = undefined;
     }
+    if (info.status === "notice") process.stderr.write(`${info.message}\n`);
     if (info.status !== "progress") return;
     const { name, file, loaded, total } = info;
     if (shown.has(file)) return bar?.update(loaded);

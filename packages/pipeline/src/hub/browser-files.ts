@@ -6,13 +6,12 @@ import { PassingFailure, persist, waitForTimer } from "./attempts.js";
 import {
   announce,
   type Conversion,
+  conversionIn,
   findConversion,
   hasModelWeights,
-  indexFile,
   isConversion,
   isModelWeights,
   mayBeElsewhere,
-  singleFile,
 } from "./conversion.js";
 import { type DownloadLimits, downloadLimits, mostBytes, tooLarge } from "./limits.js";
 import { askHub, type ListedFile, type Listing, listingAddress, parseListing } from "./listing.js";
@@ -68,18 +67,17 @@ export function hubFiles(
     if (!mayBeElsewhere(remote) || hasModelWeights(main)) return main;
     const known = conversionAddress(remote, main.commit);
     const cached = await cache.match(known);
-    const kept = cached && parseConversion(await cached.json(), remote);
-    let found = kept;
+    let found = cached && parseConversion(await cached.json(), remote);
     if (!found && !offline) {
       const fresh = await findConversion(connection, remote, main, signal);
       if (fresh) {
-        const { revision, listing, json } = fresh;
+        const { revision, json } = fresh;
         await keep(cache, known, new TextEncoder().encode(JSON.stringify({ revision, json })));
-        found = { revision, commit: listing.commit, listing };
+        found = fresh;
       }
     }
     if (!found) return main;
-    announce(id, found.listing.files.has(singleFile) ? singleFile : indexFile, found, options);
+    announce(id, found, options);
     return found.listing;
   }
 
@@ -156,7 +154,7 @@ const conversionAddress = ({ endpoint, id }: Remote, commit: string): URL =>
 function parseConversion(kept: unknown, remote: Remote): (Conversion & { readonly listing: Listing }) | undefined {
   const { revision, json } = (kept ?? {}) as { revision?: unknown; json?: unknown };
   const listing = parseListing(json, { ...remote, revision: String(revision) });
-  const conversion = { revision, commit: listing.commit };
+  const conversion = conversionIn(String(revision), listing);
   return isConversion(conversion) ? { ...conversion, listing } : undefined;
 }
 

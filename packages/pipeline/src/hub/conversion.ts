@@ -6,6 +6,7 @@ import { isPptError, PptError } from "@ppt-vit/core";
 import type { LoadOptions } from "../checkpoint.js";
 import { askHub, type Listing, listingAddress, parseListing } from "./listing.js";
 import { defaultRevision } from "./options.js";
+import { isCommit } from "./reference.js";
 import type { Connection, Remote } from "./request.js";
 
 /** The account and the title by which transformers knows these pull requests, too: anybody may open others. */
@@ -22,14 +23,27 @@ export const hasModelWeights = ({ files }: Pick<Listing, "files">): boolean =>
 /** Only who names no revision is looked for elsewhere. */
 export const mayBeElsewhere = ({ revision }: Remote): boolean => revision === defaultRevision;
 
-/** The branch that holds the safetensors, and the commit that it stood for when it was found. */
+/** The branch that holds the safetensors, the commit that it stood for when it was found, and the file to begin with. */
 export interface Conversion {
   readonly revision: string;
   readonly commit: string;
+  readonly file: typeof singleFile | typeof indexFile;
 }
 
+/** What the hub says of a conversion, also in its own words. */
+export interface FoundConversion extends Conversion {
+  readonly listing: Listing;
+  readonly json: unknown;
+}
+
+export const conversionIn = (revision: string, listing: Listing): Conversion => ({
+  revision,
+  commit: listing.commit,
+  file: listing.files.has(singleFile) ? singleFile : indexFile,
+});
+
 /**
- * The converter's pull request, with what it holds and the hub's own words for that; undefined where there is none.
+ * The converter's pull request, with what it holds; undefined where there is none.
  * `main` is what the default branch holds: what was converted must be its weights.
  * @throws PptError NOT_FOUND where other weights were converted; as `askHub`
  */
@@ -38,7 +52,7 @@ export async function findConversion(
   remote: Remote,
   main: Listing,
   signal: AbortSignal | undefined,
-): Promise<{ readonly revision: string; readonly listing: Listing; readonly json: unknown } | undefined> {
+): Promise<FoundConversion | undefined> {
   const { endpoint, id } = remote;
   const query = new URLSearchParams({ p: "0", type: "pull_request", status: "open", author: converter });
   const discussions = new URL(`${endpoint}/api/models/${id}/discussions?${query}`);
@@ -64,7 +78,7 @@ export async function findConversion(
         `${id}: ${defaultRevision} has no safetensors, and those of ${revision} were converted from another ${file} than it has now: pass ${revision} as the revision if you want them`,
       );
   }
-  return { revision, listing, json };
+  return { ...conversionIn(revision, listing), listing, json };
 }
 
 /** The number of the newest that is the converter's own and open. */
@@ -79,16 +93,17 @@ function pullRequestOf(json: unknown): number | undefined {
   return numbers.length > 0 ? Math.max(...numbers) : undefined;
 }
 
-export const isConversion = (value: unknown): value is Conversion => {
-  const { revision, commit } = (value ?? {}) as Record<string, unknown>;
-  return typeof revision === "string" && /^refs\/pr\/\d+$/.test(revision) && /^[0-9a-f]{40}$/.test(String(commit));
-};
+export const isConversion = (value: { readonly [Key in keyof Conversion]: unknown }): value is Conversion =>
+  typeof value.revision === "string" &&
+  /^refs\/pr\/\d+$/.test(value.revision) &&
+  typeof value.commit === "string" &&
+  isCommit(value.commit) &&
+  (value.file === singleFile || value.file === indexFile);
 
 /** Tells that weights come from elsewhere. */
 export function announce(
   id: string,
-  file: string,
-  { revision, commit }: Conversion,
+  { revision, commit, file }: Conversion,
   { progress_callback: report }: Pick<LoadOptions, "progress_callback">,
 ): void {
   const message = `${id}: ${defaultRevision} has no safetensors; taking ${file} of ${revision} at commit ${commit}`;

@@ -95,15 +95,15 @@ export async function cachedConversion(cache: ModelCache, commit: string): Promi
   const real = await realpath(path).catch(absent);
   if (real === undefined || !(await isFile(real))) return undefined;
   await requireInside(cache, path, real);
-  const [revision, converted] = ((await readFile(real, "utf8").catch(absent)) ?? "").trim().split(" ");
-  const conversion = { revision, commit: converted };
+  const [revision, converted, file] = ((await readFile(real, "utf8").catch(absent)) ?? "").trim().split(" ");
+  const conversion = { revision, commit: converted, file };
   if (isConversion(conversion)) return conversion;
-  throw new PptError("NOT_FOUND", `${path}: holds no revision and commit: delete it, and load the model again`);
+  throw new PptError("NOT_FOUND", `${path}: holds no revision, commit and file: delete it, and load the model again`);
 }
 
 /** Remembers where the weights of a commit are, for good: the same commit has the same weights. @throws PptError WRITE_FAILED */
 export const noteConversion = (cache: ModelCache, commit: string, conversion: Conversion): Promise<void> =>
-  writeWhole(cache, conversionPath(cache, commit), `${conversion.revision} ${conversion.commit}\n`);
+  writeWhole(cache, conversionPath(cache, commit), `${conversion.revision} ${conversion.commit} ${conversion.file}\n`);
 
 /** Puts a blob under its name in a snapshot: a link, or where there are none (Windows) the blob itself. */
 export async function linkBlob(cache: ModelCache, hash: string, commit: string, file: string): Promise<void> {

@@ -99,8 +99,7 @@ export function hubFiles(
     if (!mayBeElsewhere(remote)) return commit;
     const found = (await cachedConversion(cache, commit)) ?? (await lookElsewhere(commit, readOptions));
     if (!found) return commit;
-    const single = await fileAt(found.commit, singleFile, { ...readOptions, optional: true });
-    announce(id, single ? singleFile : indexFile, found, options);
+    announce(id, found, options);
     return found.commit;
   }
 
@@ -112,10 +111,9 @@ export function hubFiles(
     const main = await list(commit, signal);
     const found = main && (await findConversion(connection, remote, main, signal));
     if (!found) return undefined;
-    const conversion = { revision: found.revision, commit: found.listing.commit };
-    await noteCommit(cache, conversion.revision, conversion.commit);
-    await noteConversion(cache, commit, conversion);
-    return conversion;
+    await noteCommit(cache, found.revision, found.commit);
+    await noteConversion(cache, commit, found);
+    return found;
   }
 
   async function list(commit: string, signal: AbortSignal | undefined): Promise<Listing | undefined> {
