@@ -1,7 +1,8 @@
 /** Checkpoints that something went wrong with: the small ones of the project, with faults that a seed decides. */
 import { readFileSync } from "node:fs";
+import { parseSafetensors } from "@ppt-vit/core";
 import type { CheckpointFiles } from "@ppt-vit/pipeline";
-import { below, mutated, pick, type Random, randomOf } from "./mutate.js";
+import { mutated, pick, type Random, randomOf } from "./mutate.js";
 
 type Files = Readonly<Record<string, Uint8Array>>;
 
@@ -52,15 +53,44 @@ function family(name: string): Files {
     ...shared,
     [configFile]: config,
     "preprocessor_config.json": json(preprocessing),
-    [weightsFile]: bytesOf(`core/fixtures/families/${name}.safetensors`),
+    [weightsFile]: weightsOf(bytesOf(`core/fixtures/families/${name}.safetensors`)),
   };
 }
 
+/** A family's file holds its weights below a prefix, and beside them what the model gives. */
+function weightsOf(bytes: Uint8Array): Uint8Array {
+  const file = parseSafetensors(bytes);
+  const header: Record<string, object> = {};
+  const parts: Uint8Array[] = [];
+  let end = 0;
+  for (const name of file.names.filter((name) => name.startsWith("weights."))) {
+    const part = file.bytes(name);
+    const begin = end;
+    end += part.length;
+    header[name.slice("weights.".length)] = {
+      dtype: file.dtype(name),
+      shape: file.shape(name),
+      data_offsets: [begin, end],
+    };
+    parts.push(part);
+  }
+  return withHeader(json(header), Buffer.concat(parts));
+}
+
+function withHeader(header: Uint8Array, data: Uint8Array): Uint8Array {
+  const file = new Uint8Array(8 + header.length + data.length);
+  new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true);
+  file.set(header, 8);
+  file.set(data, 8 + header.length);
+  return file;
+}
+
+const headerBytesOf = (bytes: Uint8Array): number =>
+  Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+
 /** The same weights under an index: all of them in the first file, and the second a copy that nobody needs. */
 function sharded({ [weightsFile]: weights, ...rest }: Files): Files {
-  const headerBytes = Number(new DataView(weights!.buffer, weights!.byteOffset).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(weights!.subarray(8, 8 + headerBytes)));
-  const names = Object.keys(header).filter((name) => name !== "__metadata__");
+  const { names } = parseSafetensors(weights!);
   const weight_map = Object.fromEntries(names.map((name, i) => [name, shards[i % 2]]));
   return { ...rest, [indexFile]: json({ metadata: {}, weight_map }), [shards[0]]: weights!, [shards[1]]: weights! };
 }
@@ -99,7 +129,7 @@ const strange = (random: Random): unknown =>
 
 /** Some field of some object in `value`, exchanged, removed, copied to another place or multiplied. */
 function changeField(value: unknown, random: Random): unknown {
-  if (typeof value !== "object" || value === null || random() < 0.1) return strange(random);
+  if (typeof value !== "object" || value === null || random() < 0.03) return strange(random);
   const names = Object.keys(value);
   if (names.length === 0) return strange(random);
   const name = pick(names, random);
@@ -123,19 +153,14 @@ const pythonJson = (value: unknown): string =>
 
 function changedJson(bytes: Uint8Array, random: Random): Uint8Array {
   let value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  for (let n = 1 + below(3, random); n > 0; n--) value = changeField(value, random);
+  for (let n = random() < 0.7 ? 1 : 2; n > 0; n--) value = changeField(value, random);
   return new TextEncoder().encode(pythonJson(value));
 }
 
 /** A safetensors file whose header was changed as JSON, with its length corrected. */
 function changedHeader(bytes: Uint8Array, random: Random): Uint8Array {
-  const headerBytes = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  const header = changedJson(bytes.subarray(8, 8 + headerBytes), random);
-  const file = new Uint8Array(8 + header.length + bytes.length - 8 - headerBytes);
-  new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true);
-  file.set(header, 8);
-  file.set(bytes.subarray(8 + headerBytes), 8 + header.length);
-  return file;
+  const headerBytes = headerBytesOf(bytes);
+  return withHeader(changedJson(bytes.subarray(8, 8 + headerBytes), random), bytes.subarray(8 + headerBytes));
 }
 
 function changed(file: string, bytes: Uint8Array, random: Random): Uint8Array | undefined {
@@ -145,18 +170,24 @@ function changed(file: string, bytes: Uint8Array, random: Random): Uint8Array | 
   return file.endsWith(".json") ? changedJson(bytes, random) : changedHeader(bytes, random);
 }
 
+/** Those that name classes. */
+const labelled = /^(vit|sharded|timm|family deit.*|family dinov2-registers)$/;
+
+/** What the faults are put into. */
+export const wholeCheckpoints = (): Readonly<Record<string, Files>> => ({
+  ...Object.fromEntries(["vit", "clip", "dinov2"].map((name) => [name, fixture(name)])),
+  ...Object.fromEntries(
+    ["clip-tower", "deit-distilled", "deit-one-head", "dino", "dinov2-registers", "dinov2-swiglu", "mae"].map(
+      (name) => [`family ${name}`, family(name)],
+    ),
+  ),
+  sharded: sharded(fixture("vit")),
+  timm: timm(),
+});
+
 /** `count` checkpoints, the same for the same seed. */
 export function* mutatedCheckpoints(count: number, seed: number): Generator<MutatedCheckpoint> {
-  const whole: Readonly<Record<string, Files>> = {
-    ...Object.fromEntries(["vit", "clip", "dinov2"].map((name) => [name, fixture(name)])),
-    ...Object.fromEntries(
-      ["clip-tower", "deit-distilled", "deit-one-head", "dino", "dinov2-registers", "dinov2-swiglu", "mae"].map(
-        (name) => [`family ${name}`, family(name)],
-      ),
-    ),
-    sharded: sharded(fixture("vit")),
-    timm: timm(),
-  };
+  const whole = wholeCheckpoints();
   for (let i = 0; i < count; i++) {
     // Each has numbers of its own, so that one can be had without those before it.
     const random = randomOf(seed + i);
@@ -174,7 +205,8 @@ export function* mutatedCheckpoints(count: number, seed: number): Generator<Muta
     yield {
       name: `checkpoint ${seed + i} (${base}: ${done.join(", ")})`,
       files: { name: "mutated", read: async (file) => files[file] },
-      task: random() < 0.5 ? "image-classification" : "image-feature-extraction",
+      // Now and then the task that the model has no head for.
+      task: labelled.test(base) === random() < 0.9 ? "image-classification" : "image-feature-extraction",
     };
   }
 }
