@@ -26,6 +26,22 @@ const files = Object.fromEntries(
   ),
 );
 
+const converted = "89abcdef0123456789abcdef0123456789abcdef";
+/** A model whose safetensors are only in the pull request of the Hub's converter. */
+function unconverted(): FakeModel {
+  const { "model.safetensors": _, ...settings } = files;
+  const own = { ...settings, "pytorch_model.bin": Buffer.from("PK") };
+  const pullRequest = { num: 3, title: "Adding `safetensors` variant of this model", status: "open" };
+  return {
+    commit,
+    files: own,
+    discussions: [{ ...pullRequest, isPullRequest: true, author: { name: "SFconvertbot" } }],
+    branches: { "refs/pr/3": { commit: converted, files: { ...own, ...files } } },
+  };
+}
+const notice = (model: string) =>
+  `${model}: main has no safetensors; taking model.safetensors of refs/pr/3 at commit ${converted}`;
+
 /** The same weights in two files with an index. */
 function sharded(): FakeModel["files"] {
   const headerBytes = Number(weights.readBigUInt64LE(0));
@@ -61,7 +77,11 @@ let cache: string;
 let hub: FakeHub;
 beforeEach(async () => {
   cache = mkdtempSync(join(tmpdir(), "ppt-vit-hub-"));
-  hub = await startHub({ [id]: { commit, files }, "org/sharded": { commit, files: sharded() } });
+  hub = await startHub({
+    [id]: { commit, files },
+    "org/sharded": { commit, files: sharded() },
+    "org/unconverted": unconverted(),
+  });
 });
 afterEach(async () => {
   await hub.close();
@@ -103,6 +123,35 @@ describe("the command line", () => {
     const { code, stdout, stderr } = await classify("--model", "org/sharded");
     expect(stderr.match(/model-0000[12]-of-00002\.safetensors, \d\.\d MB/g)).toHaveLength(2);
     expect({ code, label: labelOf(stdout) }).toEqual({ code: 0, label: "dog" });
+  });
+
+  test("takes weights that only the Hub's converter has made, and says so in one line", async () => {
+    const model = "org/unconverted";
+    const first = await classify("--model", model);
+    expect(first.stderr).toBe(`${notice(model)}\ndownloading ${model}/model.safetensors, 11.1 MB\n`);
+    expect(labelOf(first.stdout)).toBe("dog");
+    hub.takeSeen();
+    const again = await classify("--model", model, "--offline");
+    expect({ label: labelOf(again.stdout), stderr: again.stderr }).toEqual({
+      label: "dog",
+      stderr: `${notice(model)}\n`,
+    });
+    const named = await classify("--model", model, "--offline", "--revision", "refs/pr/3");
+    // The rest of that branch was never asked for.
+    expect(named.stderr).toContain("config.json is not in the cache at revision refs/pr/3");
+    expect(hub.takeSeen()).toEqual([]);
+    const online = await classify("--model", model, "--revision", "refs/pr/3");
+    expect({ label: labelOf(online.stdout), stderr: online.stderr }).toEqual({ label: "dog", stderr: "" });
+  });
+
+  test("ends where a hub never answers, however it is left waiting", async () => {
+    hub.fail(/^hub.*config\.json/, { silent: true }, { silent: true });
+    const { code, stderr } = await run(process.execPath, [main, "classify", "--model", id, dog], {
+      cwd: cache,
+      env: { ...environment(), HF_HUB_DOWNLOAD_TIMEOUT: "0.1" },
+    }).then(({ code, output }) => ({ code, stderr: output }));
+    expect(stderr).toContain("has sent nothing for 0.1 s (timeoutMs, in Node HF_HUB_DOWNLOAD_TIMEOUT, sets how long");
+    expect(code).toBe(2);
   });
 
   test("info shows a model without its weights, and export takes one", async () => {
@@ -241,6 +290,7 @@ describe.skipIf(!browserPath)("a browser", () => {
     page.evaluate(
       async ({ id, where = "page", abortAt, ...options }) => {
         let weights: unknown;
+        let notice: string | undefined;
         const controller = new AbortController();
         const worker = window.startWorker();
         try {
@@ -249,6 +299,7 @@ describe.skipIf(!browserPath)("a browser", () => {
             ...options,
             signal: controller.signal,
             progress_callback: (info) => {
+              if (info.status === "notice") notice = info.message;
               if (info.status !== "progress" || info.file !== "model.safetensors") return;
               weights = info;
               if (info.loaded === abortAt) controller.abort();
@@ -256,7 +307,7 @@ describe.skipIf(!browserPath)("a browser", () => {
           });
           const { labels } = await classifier.classify("dog.png");
           await classifier.dispose();
-          return { label: labels[0]!.label, name: classifier.model, weights };
+          return { label: labels[0]!.label, name: classifier.model, weights, ...(notice && { notice }) };
         } catch (error) {
           const { code, name, message } = error as Error & { code?: unknown };
           // An abort is a DOMException, whose code is a number.
@@ -296,6 +347,19 @@ describe.skipIf(!browserPath)("a browser", () => {
     expect(await load({ revision: commit })).toMatchObject({ label: "dog" });
     expect(hub.takeSeen()).toEqual([]);
     expect(await load({ id: "org/sharded", where: "worker" })).toMatchObject({ label: "dog" });
+  });
+
+  test("takes weights that only the Hub's converter has made, and tells the page from the worker, too", async () => {
+    const model = "org/unconverted";
+    const right = { label: "dog", notice: notice(model) };
+    expect(await load({ id: model })).toMatchObject(right);
+    expect(await cached()).toContain(`${hub.url}/${model}/resolve/${converted}/model.safetensors`);
+    hub.takeSeen();
+    expect(await load({ id: model, where: "worker", localFilesOnly: true })).toMatchObject(right);
+    expect(hub.takeSeen()).toEqual([]);
+    const named = await load({ id: model, revision: "refs/pr/3" });
+    expect(named).toMatchObject({ label: "dog" });
+    expect(named).not.toHaveProperty("notice");
   });
 
   test("goes on where a body ended, and waits where it is asked to", async () => {

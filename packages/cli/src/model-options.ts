@@ -58,6 +58,10 @@ function downloadProgress(): { report(info: ProgressInfo): void; stop(): void } 
   };
   return {
     report(info) {
+      if (info.status === "notice") {
+        stop();
+        return say(info.message);
+      }
       if (info.status === "done") stop();
       if (info.status !== "progress") return;
       const { name, file, loaded, total } = info;

@@ -212,8 +212,18 @@ describe("malformed files are refused with the reason", () => {
     expectRefused(fileOf("{}", two, 100_000_001n), `declares a header of 100000001 bytes, ${huge}`);
     expectRefused(fileOf("{}", two, 2n ** 64n - 1n), `declares a header of 18446744073709551615 bytes, ${huge}`);
     expectRefused(fileOf("{}", two, 2n ** 63n + 2n), `declares a header of 9223372036854775810 bytes, ${huge}`);
-    // The first bytes of a GIF, a ZIP (PyTorch) or a web page.
-    expectRefused(new TextEncoder().encode("<!DOCTYPE html>"), /is this a safetensors file/);
+    expectRefused(new TextEncoder().encode("GIF89a, or what else"), /is this a safetensors file/);
+  });
+
+  it.each([
+    ["version https://git-lfs.github.com/spec/v1\noid sha256:00", "a Git LFS pointer"],
+    ["\n<!DOCTYPE html>", "a web page"],
+    ["PK\x03\x04\x14\0\0\0", "a zip archive, as torch.save writes"],
+    ["\x80\x02\x8a\x0al\xfc\x9cF\xf9", "a Python pickle"],
+    ["GGUF\x03\0\0\0", "a GGUF file"],
+  ])("another file under this name: %j", (start, says) => {
+    const bytes = Uint8Array.from(start, (character) => character.charCodeAt(0));
+    expectRefused(bytes, new RegExp(`is no safetensors file, but ${says}`));
   });
 
   it("header longer than the file", () => {

@@ -8,17 +8,18 @@ import { joinShards, parseSafetensorsIndex } from "../src/io/sharded.js";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-/** A file of one-element tensors, the i-th of value i. */
-function shard(...names: string[]) {
+/** A file of one-element tensors, the i-th of value i + `from`. */
+function shardFrom(from: number, ...names: string[]) {
   const entry = (i: number) => ({ dtype: "F32", shape: [1], data_offsets: [4 * i, 4 * i + 4] });
   const header = utf8(JSON.stringify(Object.fromEntries(names.map((name, i) => [name, entry(i)]))));
   const file = new Uint8Array(8 + header.length + 4 * names.length);
   const view = new DataView(file.buffer);
   view.setBigUint64(0, BigInt(header.length), true);
   file.set(header, 8);
-  names.forEach((_, i) => void view.setFloat32(8 + header.length + 4 * i, i, true));
+  names.forEach((_, i) => void view.setFloat32(8 + header.length + 4 * i, from + i, true));
   return parseSafetensors(file, "shard");
 }
+const shard = (...names: string[]) => shardFrom(0, ...names);
 
 const a = "model-00001-of-00002.safetensors";
 const b = "model-00002-of-00002.safetensors";
@@ -100,26 +101,8 @@ describe("indexes are refused", () => {
     refused(() => parse(utf8(`{"weight_map":{"x":"${a}","\\u0078":"${b}"}}`)), "index has the name 'x' twice");
   });
 
-  it("for files that do not belong to it", () => {
+  it("for a shard that was not read", () => {
     const index = parse(indexOf(good));
-    const join = (first: string[], second: string[]) => () =>
-      joinShards(
-        index,
-        new Map([
-          [a, shard(...first)],
-          [b, shard(...second)],
-        ]),
-        "index",
-      );
-    refused(join([], ["head.weight", "head.bias"]), `tensor 'embeddings.cls_token' is not in '${a}', where the index`);
-    refused(
-      join(["embeddings.cls_token", "head.bias"], ["head.weight", "head.bias"]),
-      `tensor 'head.bias' is in '${a}'`,
-    );
-    refused(
-      join(["embeddings.cls_token"], ["head.weight", "head.bias", "extra"]),
-      `tensor 'extra' is in '${b}', the index`,
-    );
     refused(() => joinShards(index, new Map([[a, shard("embeddings.cls_token")]]), "index"), `'${b}' was not read`);
   });
 
@@ -152,7 +135,99 @@ describe("indexes are refused", () => {
   });
 });
 
+describe("an index that differs from its shards", () => {
+  const join = (first: ReturnType<typeof shard>, second: ReturnType<typeof shard>) =>
+    joinShards(
+      parse(indexOf(good)),
+      new Map([
+        [a, first],
+        [b, second],
+      ]),
+      "index",
+    );
+
+  it("is completed by a tensor that it does not list", () => {
+    const weights = join(shard("embeddings.cls_token"), shard("head.weight", "head.bias", "extra"));
+    expect(weights.names).toEqual(["embeddings.cls_token", "extra", "head.bias", "head.weight"]);
+    expect(weights.has("extra")).toBe(true);
+    expect(weights.read("extra")).toEqual({ shape: [1], data: Float32Array.of(2) });
+  });
+
+  it("is refused by who reads a tensor that is not where it says", () => {
+    const weights = join(shard("head.bias"), shard("head.weight"));
+    expect(weights.names).toEqual(["head.bias", "head.weight"]);
+    expect(weights.read("head.weight").data[0]).toBe(0);
+    expect(weights.has("embeddings.cls_token")).toBe(true);
+    refused(
+      () => weights.read("embeddings.cls_token"),
+      `tensor 'embeddings.cls_token' is not in '${a}', where the index says it is: the files do not belong together`,
+    );
+    refused(
+      () => weights.read("head.bias"),
+      `tensor 'head.bias' is not in '${b}', where the index says it is, but in '${a}'`,
+    );
+  });
+
+  it("is refused by who reads a tensor of two values, and one copied into both has one", () => {
+    const same = join(shard("embeddings.cls_token", "head.bias"), shard("head.weight", "head.bias"));
+    expect(same.read("head.bias").data[0]).toBe(1);
+    const different = join(shard("embeddings.cls_token", "extra"), shardFrom(5, "extra", "head.weight", "head.bias"));
+    refused(() => different.read("extra"), `tensor 'extra' is in '${a}' and, with other values, in '${b}'`);
+    expect(different.read("head.weight").data[0]).toBe(6);
+  });
+
+  it("may hold what Python writes in fields that nothing reads", () => {
+    const text = `\ufeff{"metadata":{"total_size":NaN},"weight_map":{"x":"${a}"}}`;
+    expect(parse(utf8(text)).shards).toEqual([a]);
+    refused(() => parse(utf8(`{"weight_map":{"x":NaN}}`)), "tensor 'x' is said to be in NaN");
+    refused(() => parse(utf8(`{"x":NaN,"weight_map":{"x":"${a}","x":"${a}"}}`)), "index has the name 'x' twice");
+  });
+});
+
 describe("parseConfigJson", () => {
+  it("reads NaN and Infinity, as Python's json writes them, as the numbers they are", () => {
+    const text = '{"a": NaN, "b": [-Infinity, Infinity,NaN], "NaN": "NaN, -Infinity", "c": {"d":-Infinity}}';
+    expect(parseConfigJson(utf8(text))).toEqual({
+      a: Number.NaN,
+      b: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NaN],
+      NaN: "NaN, -Infinity",
+      c: { d: Number.NEGATIVE_INFINITY },
+    });
+    expect(parseConfigJson(utf8("NaN"))).toBe(Number.NaN);
+    expect(parseConfigJson(utf8(`${"[".repeat(50_000)}NaN${"]".repeat(50_000)}`))).toBeInstanceOf(Array);
+    expect(() => parseConfigJson(utf8('{"__proto__":NaN}'))).toThrow("a field is named '__proto__'");
+  });
+
+  it.each([
+    "-NaN",
+    "nan",
+    "1NaN",
+    "Infinity5",
+    "--Infinity",
+    "NaNNaN",
+    "{NaN:1}",
+    '"a"NaN',
+    "[NaN",
+    "Inf",
+    "+Infinity",
+  ])("takes nothing else for a number: %s", (text) => {
+    expect(() => parseConfigJson(utf8(text))).toThrow(SyntaxError);
+    expect(() => parseConfigJson(utf8(`{"a":${text}}`))).toThrow(SyntaxError);
+  });
+
+  it("passes over a byte order mark, and says what holds nothing or something else", () => {
+    expect(parseConfigJson(utf8('\ufeff{"a":1}'))).toEqual({ a: 1 });
+    expect(() => parseConfigJson(utf8(" \n"))).toThrow("holds nothing (2 bytes)");
+    expect(() => parseConfigJson(utf8("version https://git-lfs.github.com/spec/v1\noid sha256:0"))).toThrow(
+      "is a Git LFS pointer",
+    );
+    expect(() => parseConfigJson(utf8("<!DOCTYPE html><html>"))).toThrow("is a web page");
+  });
+
+  it("refuses more values than any configuration has, before they take memory", () => {
+    expect(() => parseConfigJson(utf8(`[${"[],".repeat(2_100_000)}0]`))).toThrow("holds more than 4000000 values");
+  });
+
   it("gives what JSON.parse gives, at any depth", () => {
     expect(parseConfigJson(utf8('{"a":[1,{"b":null}]}'))).toEqual({ a: [1, { b: null }] });
     expect(() => parseConfigJson(utf8("["))).toThrow(SyntaxError);

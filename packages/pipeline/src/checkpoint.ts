@@ -18,7 +18,9 @@ import {
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
+import type { FoundFiles } from "./found-files.js";
 import type { HubOptions } from "./hub/options.js";
+import { missingWeights } from "./missing-weights.js";
 import { atImageSize } from "./resolution.js";
 import { parseTextEmbeddings, type TextEmbeddings, textEmbeddingsFile } from "./zero-shot.js";
 
@@ -55,6 +57,8 @@ export interface CheckpointFiles {
    * @throws PptError NOT_FOUND where it cannot be read
    */
   read(file: string, options: ReadFileOptions): Promise<Uint8Array | undefined>;
+  /** What there is, so that an error about a missing file can say it; stores that cannot tell leave it out. */
+  look?(options: Pick<ReadFileOptions, "signal">): Promise<FoundFiles | undefined>;
 }
 
 /** What loading reports, in the shape that transformers.js gives. `name` is the checkpoint's. */
@@ -70,6 +74,13 @@ export type ProgressInfo =
       readonly total: number;
     }
   | {
+      /** Something that the caller should know and that is no error. */
+      readonly status: "notice";
+      readonly name: string;
+      readonly file: string;
+      readonly message: string;
+    }
+  | {
       readonly status: "ready";
       readonly task: "image-classification" | "image-feature-extraction";
       readonly model: string;
@@ -77,7 +88,7 @@ export type ProgressInfo =
 
 export interface LoadOptions extends HubOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called for each file as it is read. */
+  /** Called for each file as it is read. Without it, what the caller should know goes to the console. */
   readonly progress_callback?: ((info: ProgressInfo) => void) | undefined;
 }
 
@@ -143,22 +154,18 @@ function missingProcessor(): never {
 
 const singleFile = "model.safetensors";
 const indexFile = "model.safetensors.index.json";
-const conversion =
-  "a pytorch_model.bin or .pth is not read, because such files can run code: convert it once, as the README of @ppt-vit/pipeline shows";
 
 async function readWeights(files: CheckpointFiles, options: LoadOptions): Promise<WeightSource> {
   const whereOf = (file: string) => `${files.name.replace(/[/\\]+$/, "")}/${file}`;
   const single = await readReporting(files, singleFile, true, options);
   if (single) return parseSafetensors(single, whereOf(singleFile));
   const bytes = await readReporting(files, indexFile, true, options);
-  if (!bytes) {
+  if (!bytes)
     // Asked for once more as a must, because the store knows why it is missing.
-    const reason = await readRequired(files, singleFile, options).then(
-      () => `${files.name}: ${singleFile} came and went`,
-      (error: unknown) => (isPptError(error) ? error.message : Promise.reject(error)),
+    throw await readRequired(files, singleFile, options).then(
+      () => new PptError("NOT_FOUND", `${files.name}: ${singleFile} came and went`),
+      (reason: unknown) => missingWeights(files, singleFile, indexFile, reason, options.signal),
     );
-    throw new PptError("NOT_FOUND", `${reason}. There is no ${indexFile} either; ${conversion}`);
-  }
   const index = parseSafetensorsIndex(bytes, whereOf(indexFile));
   const shards = new Map<string, SafetensorsFile>();
   // One after the other: each may be gigabytes, and the connection is the same.

@@ -3,9 +3,11 @@ import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PptError } from "@ppt-vit/core";
 import { type Checkpoint, type CheckpointFiles, type LoadOptions, parseCheckpoint } from "./checkpoint.js";
+import { explaining, withFound } from "./found-files.js";
 import { hubFiles } from "./hub/node-files.js";
 import { quoted } from "./hub/quoted.js";
 import { looksLikeModelId } from "./hub/reference.js";
+import { lookInFolder } from "./look-in-folder.js";
 import { readWhole } from "./read-whole.js";
 
 /** `demo`; a folder (`./name`, `../name` or an absolute path); a model of the Hub (`org/name`); or a store of your own. */
@@ -40,9 +42,13 @@ export async function readCheckpoint(source: CheckpointSource, options: LoadOpti
 
 async function filesOf(source: string, options: LoadOptions): Promise<CheckpointFiles> {
   const kind = sourceKind(source);
-  if (kind === "hub") return hubFiles(source, options);
+  if (kind === "hub") return explaining(hubFiles(source, options));
   const folder = kind === "demo" ? await demoFolder() : source;
-  return { name: source, read: (file, options) => readWhole(join(folder, file), file, options) };
+  return explaining({
+    name: source,
+    read: (file, options) => readWhole(join(folder, file), file, options),
+    look: () => lookInFolder(folder),
+  });
 }
 
 /**
@@ -53,12 +59,15 @@ async function filesOf(source: string, options: LoadOptions): Promise<Checkpoint
 export async function checkpointFolder(source: string, options: LoadOptions = {}): Promise<string> {
   const kind = sourceKind(source);
   if (kind !== "hub") return kind === "demo" ? demoFolder() : source;
-  const { fetchFile } = hubFiles(source, options);
-  const fetching = (file: string, optional: boolean) => fetchFile(file, { optional, signal: options.signal });
-  const config = await fetching("config.json", false);
+  const files = hubFiles(source, options);
+  const fetching = (file: string, optional: boolean) => files.fetchFile(file, { optional, signal: options.signal });
+  const config = await fetching("config.json", false).catch(async (error: unknown) => {
+    throw error instanceof PptError ? await withFound(files, "config.json", error, options.signal) : error;
+  });
   await Promise.all([
     // timm's checkpoints have none.
     fetching("preprocessor_config.json", true),
+    fetching("processor_config.json", true),
     fetching("reduction.json", true),
     fetching("verification.json", true),
   ]);

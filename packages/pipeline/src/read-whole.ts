@@ -1,10 +1,14 @@
 /** Reads a file from disk into memory, once. Node only. */
+import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { PptError, parseSafetensors } from "@ppt-vit/core";
+import { allocate } from "./allocate.js";
 import type { ReadFileOptions } from "./checkpoint.js";
-import { mostBytes } from "./hub/request.js";
+import { isWeights, mostSmallBytes } from "./hub/limits.js";
 
 const chunkBytes = 2 ** 24;
+/** A pipe that takes the file's place after it was looked at must not make `open` wait for its writer. */
+const readWithoutWaiting = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /**
  * The bytes of the file `name`, which lies at `path`; in memory they lie once. Those of a safetensors file lie so that its tensors are aligned, and can
@@ -23,12 +27,15 @@ export async function readWhole(
   try {
     // Before it is opened: opening a pipe would wait for its writer.
     if (!(await stat(path)).isFile()) fail("it is no file");
-    const handle = await open(path);
+    const handle = await open(path, readWithoutWaiting);
     try {
-      const { size } = await handle.stat();
-      if (size > mostBytes(name)) fail(`${size} bytes are more than the ${mostBytes(name)} that such a file may have`);
-      const start = name.endsWith(".safetensors") ? await alignment(handle, path) : 0;
-      const bytes = allocate(start, size, path);
+      const found = await handle.stat();
+      if (!found.isFile()) fail("it is no file");
+      const { size } = found;
+      const most = isWeights(name) ? Number.MAX_SAFE_INTEGER : mostSmallBytes;
+      if (size > most) fail(`${size} bytes are more than the ${most} that such a file may have`);
+      const start = isWeights(name) ? await alignment(handle, path) : 0;
+      const bytes = allocate(size, path, start);
       for (let loaded = 0; loaded < size; ) {
         signal?.throwIfAborted();
         const { bytesRead } = await handle.read(bytes, loaded, Math.min(chunkBytes, size - loaded), loaded);
@@ -36,6 +43,9 @@ export async function readWhole(
         loaded += bytesRead;
         onProgress?.(loaded, size);
       }
+      // Files of the system itself have a size of 0 and yet hold something.
+      if ((await handle.read(Buffer.alloc(1), 0, 1, size)).bytesRead > 0)
+        fail(`more than its ${size} bytes came: somebody is writing it, or it is no file on a disk`);
       return bytes;
     } finally {
       await handle.close();
@@ -45,7 +55,7 @@ export async function readWhole(
     if (cause instanceof PptError) throw cause;
     const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
     // Absent is fine, unreadable is not.
-    return optional && reason === "ENOENT" ? undefined : fail(reason, cause);
+    return optional && (reason === "ENOENT" || reason === "ENOTDIR") ? undefined : fail(reason, cause);
   }
 }
 
@@ -57,17 +67,9 @@ const longestHeader = 100_000_000n;
  * before gigabytes are read.
  */
 async function alignment(handle: FileHandle, path: string): Promise<number> {
-  const length = Buffer.alloc(8);
-  const { bytesRead } = await handle.read(length, 0, length.length, 0);
-  if (bytesRead < length.length || length.readBigUInt64LE() > longestHeader)
-    parseSafetensors(length.subarray(0, bytesRead), path);
-  return Number(-length.readBigUInt64LE() & 3n);
-}
-
-function allocate(start: number, size: number, path: string): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(new ArrayBuffer(start + size), start);
-  } catch (cause) {
-    throw new PptError("OUT_OF_MEMORY", `${path}: its ${size} bytes do not fit into memory`, { cause });
-  }
+  // Enough to tell what else it may be.
+  const start = Buffer.alloc(64);
+  const { bytesRead } = await handle.read(start, 0, start.length, 0);
+  if (bytesRead < 8 || start.readBigUInt64LE() > longestHeader) parseSafetensors(start.subarray(0, bytesRead), path);
+  return Number(-start.readBigUInt64LE() & 3n);
 }

@@ -16,11 +16,25 @@ export interface Fault {
   readonly ignoreRange?: boolean;
   /** Sends no length, in chunks. */
   readonly chunked?: boolean;
+  /** Sends nothing, ever. */
+  readonly silent?: boolean;
+  /** Sends the body again and again, without an end. */
+  readonly endless?: boolean;
 }
 
-export interface FakeModel {
+/** What a commit holds. */
+export interface FakeTree {
   readonly commit: string;
   readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+export interface FakeModel extends FakeTree {
+  /** Other branches, such as `refs/pr/1`. */
+  readonly branches?: Readonly<Record<string, FakeTree>>;
+  /** What the API says of discussions and pull requests. */
+  readonly discussions?: readonly object[];
+  /** What the API says of the model card. */
+  readonly cardData?: object;
   /** Other names of the commit. Default `main`. */
   readonly revisions?: readonly string[];
   /** Whoever asks without it is refused. */
@@ -91,8 +105,8 @@ export async function startHub(models: Readonly<Record<string, FakeModel>> = {})
     });
 
   const storage = answering("storage", (path) => {
-    for (const { files } of all.values())
-      for (const [file, body] of Object.entries(files))
+    for (const { files, branches = {} } of all.values())
+      for (const [file, body] of [files, ...Object.values(branches).map((tree) => tree.files)].flatMap(Object.entries))
         if (isLarge(file) && path.startsWith(`/blobs/${sha256(body)}?`))
           return { status: 200, headers: { etag: '"of the storage"' }, body };
     return { status: 403, headers: {} };
@@ -103,12 +117,23 @@ export async function startHub(models: Readonly<Record<string, FakeModel>> = {})
     const error = (status: number, code: string, more = {}) => ({ status, headers: { "x-error-code": code, ...more } });
     const [, listed, asked] = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/?]+)\?blobs=true$/.exec(path) ?? [];
     const [, resolved, at, file] = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
-    const model = all.get(listed ?? resolved ?? "");
+    const [, discussed] = /^\/api\/models\/([^/]+\/[^/]+)\/discussions\?/.exec(path) ?? [];
+    const model = all.get(listed ?? resolved ?? discussed ?? "");
     if (!model) return error(404, "RepoNotFound");
-    const { commit, files, token, revisions = ["main"] } = model;
+    const { token, revisions = ["main"], branches = {}, discussions = [], cardData } = model;
     if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) return error(401, "GatedRepo");
-    if (![commit, ...revisions].includes(decodeURIComponent(asked ?? at!))) return error(404, "RevisionNotFound");
-    if (listed) return { status: 200, headers: {}, body: new TextEncoder().encode(listing(model)) };
+    const json = (value: object) => ({
+      status: 200,
+      headers: {},
+      body: new TextEncoder().encode(JSON.stringify(value)),
+    });
+    if (discussed) return json({ discussions, count: discussions.length, start: 0 });
+    const revision = decodeURIComponent(asked ?? at!);
+    const trees = [...revisions.map((name) => [name, model] as const), ...Object.entries(branches)];
+    const tree = trees.find(([name, { commit }]) => name === revision || commit === revision)?.[1];
+    if (!tree && revision !== model.commit) return error(404, "RevisionNotFound");
+    const { commit, files } = tree ?? model;
+    if (listed) return json({ ...listing(commit, files), cardData });
     const body = files[decodeURIComponent(file!)];
     if (!body) return error(404, "EntryNotFound", { "x-repo-commit": commit });
     if (!isLarge(file!)) return { status: 200, headers: { "x-repo-commit": commit, etag: `"${gitSha1(body)}"` }, body };
@@ -159,16 +184,15 @@ interface Answer {
   readonly body?: Uint8Array;
 }
 
-const listing = ({ commit, files }: FakeModel) =>
-  JSON.stringify({
-    sha: commit,
-    siblings: Object.entries(files).map(([rfilename, body]) => ({
-      rfilename,
-      size: body.length,
-      blobId: gitSha1(body),
-      ...(isLarge(rfilename) && { lfs: { sha256: sha256(body), size: body.length, pointerSize: 135 } }),
-    })),
-  });
+const listing = (commit: string, files: FakeTree["files"]) => ({
+  sha: commit,
+  siblings: Object.entries(files).map(([rfilename, body]) => ({
+    rfilename,
+    size: body.length,
+    blobId: gitSha1(body),
+    ...(isLarge(rfilename) && { lfs: { sha256: sha256(body), size: body.length, pointerSize: 135 } }),
+  })),
+});
 
 /** -> what is held back, where something is. */
 function send(
@@ -178,6 +202,7 @@ function send(
   fault: Fault,
 ): Uint8Array | undefined {
   let { status, headers, body = new Uint8Array(0) } = found;
+  if (fault.silent) return undefined;
   if (fault.status !== undefined) [status, headers, body] = [fault.status, {}, new Uint8Array(0)];
   if (fault.body) body = fault.body;
   const start = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
@@ -186,11 +211,20 @@ function send(
     [status, body] = start < whole ? [206, body.subarray(start)] : [416, new Uint8Array(0)];
     headers = { ...headers, "content-range": `bytes ${start}-${whole - 1}/${whole}` };
   }
-  const length = fault.chunked ? {} : { "content-length": String(body.length) };
+  const length = fault.chunked || fault.endless ? {} : { "content-length": String(body.length) };
   response.writeHead(status, { ...headers, ...length, ...fault.headers });
   if (fault.cut) {
     response.flushHeaders();
     response.destroy();
+    return undefined;
+  }
+  if (fault.endless) {
+    const more = () => {
+      // As fast as the client takes it, and until it hangs up.
+      while (!response.destroyed && response.write(body));
+    };
+    response.on("drain", more);
+    more();
     return undefined;
   }
   if (fault.stallAfter === undefined) {

@@ -330,7 +330,7 @@ describe("answers", () => {
     });
     hub.models.set(id, { commit, files: {} });
     rmSync(folder(), { recursive: true });
-    expect(await errorOf(read("model.safetensors"))).toMatchObject({
+    expect(await errorOf(read("config.json"))).toMatchObject({
       message: expect.stringContaining("no config.json"),
     });
   });

@@ -1,5 +1,6 @@
 /** JSON out of files that nobody vouches for: what JSON.parse takes without a word is refused, with the reason. */
 import { PptError } from "../errors.js";
+import { looksLike } from "./looks-like.js";
 
 export type Fail = (message: string) => never;
 
@@ -7,12 +8,17 @@ export type Fail = (message: string) => never;
 const deepest = 16;
 /** Far above any published model, and low enough that a hostile header cannot ask for gigabytes. */
 const mostCommas = 1_000_000;
+/** A configuration names up to a million classes twice, as `id2label` and as `label2id`; more is no configuration. */
+const mostConfigValues = 4_000_000;
 
 const code = {
   space: 0x20,
   quote: 0x22,
   comma: 0x2c,
+  minus: 0x2d,
   colon: 0x3a,
+  upperI: 0x49,
+  upperN: 0x4e,
   openBracket: 0x5b,
   backslash: 0x5c,
   closeBracket: 0x5d,
@@ -22,10 +28,18 @@ const code = {
 
 /** The JSON in `bytes`, with every name once in the first two levels of objects. `what` starts each message. */
 export function parseStrictJson(bytes: Uint8Array, what: string, fail: Fail): unknown {
-  const text = decodeUtf8(bytes, what, fail);
+  return parseChecked(decodeUtf8(bytes, what, fail), what, fail, JSON.parse);
+}
+
+/** As `parseStrictJson`, of a file that Python's `json` wrote: a byte order mark is passed over, `NaN` is a number. */
+export function parseStrictPythonJson(bytes: Uint8Array, what: string, fail: Fail): unknown {
+  return parseChecked(decodeUtf8(bytes, what, fail).replace(/^\ufeff/, ""), what, fail, parsePythonJson);
+}
+
+function parseChecked(text: string, what: string, fail: Fail, parse: (text: string) => unknown): unknown {
   try {
     checkStructure(text, what, fail);
-    return JSON.parse(text);
+    return parse(text);
   } catch (error) {
     if (error instanceof PptError) throw error;
     return fail(`${what} is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
@@ -33,12 +47,19 @@ export function parseStrictJson(bytes: Uint8Array, what: string, fail: Fail): un
 }
 
 /**
- * The JSON of a configuration. A field `__proto__` is refused wherever it stands: no checkpoint has one, and code that
- * copies fields would take it for the prototype.
+ * The JSON of a configuration, as Python's `json` writes it: `NaN`, `Infinity` and `-Infinity` are the numbers that they
+ * name, so that only who reads such a field refuses it. A byte order mark is passed over. A field `__proto__` is refused
+ * wherever it stands: no checkpoint has one, and code that copies fields would take it for the prototype.
  * @throws Error with the reason, SyntaxError where `bytes` are no JSON
  */
 export function parseConfigJson(bytes: Uint8Array): unknown {
-  const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  // The decoder drops a byte order mark.
+  const text = new TextDecoder().decode(bytes);
+  if (text.trim() === "") throw new Error(`holds nothing (${bytes.length} bytes): is the download complete?`);
+  const kind = looksLike(bytes);
+  if (kind !== undefined) throw new Error(`is ${kind}`);
+  if (valuesBegunIn(text) > mostConfigValues) throw new Error(`holds more than ${mostConfigValues} values`);
+  const json = parsePythonJson(text);
   // A list of what is left instead of recursion: nesting must not reach the stack's end.
   const left: unknown[] = [json];
   while (left.length > 0) {
@@ -48,6 +69,73 @@ export function parseConfigJson(bytes: Uint8Array): unknown {
     for (const part of Object.values(value)) left.push(part);
   }
   return json;
+}
+
+/** What stands for a number that JSON has no word for, until the text is parsed. No label contains U+0000. */
+const stands = (word: string): string => `\0${word}`;
+const unwritable: ReadonlyMap<unknown, number> = new Map([
+  [stands("NaN"), Number.NaN],
+  [stands("Infinity"), Number.POSITIVE_INFINITY],
+  [stands("-Infinity"), Number.NEGATIVE_INFINITY],
+]);
+
+/** JSON.parse, with `NaN`, `Infinity` and `-Infinity` where values stand. @throws SyntaxError */
+function parsePythonJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const replaced = replaceUnwritable(text);
+    if (replaced === undefined) throw error;
+    let json: unknown;
+    try {
+      json = JSON.parse(replaced);
+    } catch {
+      // The first message shows the file's own text.
+      throw error;
+    }
+    const holder = { json };
+    const left: object[] = [holder];
+    for (let value = left.pop(); value !== undefined; value = left.pop())
+      for (const [name, part] of Object.entries(value)) {
+        if (typeof part === "object" && part !== null) left.push(part);
+        const number = unwritable.get(part);
+        // Defined, not assigned: a field may be named `__proto__`.
+        if (number !== undefined)
+          Object.defineProperty(value, name, { value: number, enumerable: true, writable: true, configurable: true });
+      }
+    return holder.json;
+  }
+}
+
+/** The text with strings in place of Python's words for numbers; undefined where it has none. */
+function replaceUnwritable(text: string): string | undefined {
+  const parts: string[] = [];
+  let copied = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === code.quote) at = endOfString(text, at) - 1;
+    if (character !== code.upperN && character !== code.upperI) continue;
+    const word = character === code.upperN ? "NaN" : "Infinity";
+    const end = at + word.length;
+    // Names have quotes, also in Python.
+    if (!text.startsWith(word, at) || isFollowedByColon(text, end)) continue;
+    const isNegative = word === "Infinity" && at > copied && text.charCodeAt(at - 1) === code.minus;
+    parts.push(text.slice(copied, isNegative ? at - 1 : at), JSON.stringify(stands(isNegative ? `-${word}` : word)));
+    copied = end;
+    at = end - 1;
+  }
+  return copied === 0 ? undefined : parts.join("") + text.slice(copied);
+}
+
+/** Commas, and brackets that open: at least as many as a text has values, less one. */
+function valuesBegunIn(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === code.quote) at = endOfString(text, at) - 1;
+    else if (character === code.comma || character === code.openBrace || character === code.openBracket) count++;
+  }
+  return count;
 }
 
 function decodeUtf8(bytes: Uint8Array, what: string, fail: Fail): string {

@@ -4,6 +4,7 @@ import { PptError } from "../errors.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/stored-names.js";
 import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";
+import { looksLike } from "./looks-like.js";
 
 const bytesPerElement = {
   BOOL: 1,
@@ -67,8 +68,15 @@ export function parseSafetensors(bytes: Uint8Array, name = "safetensors"): Safet
   const fail: Fail = (message) => {
     throw new PptError("INVALID_SAFETENSORS", `${name}: ${message}`);
   };
-  const headerBytes = readHeaderLength(bytes, fail);
+  // Told only where it cannot be one: any bytes may begin a file, since they count those of its header.
+  const failAtStart: Fail = (message) => {
+    const kind = looksLike(bytes);
+    return fail(kind === undefined ? message : `is no safetensors file, but ${kind}`);
+  };
+  const headerBytes = readHeaderLength(bytes, failAtStart);
   const data = bytes.subarray(lengthBytes + headerBytes);
+  if (headerBytes === 0 || bytes[lengthBytes] !== openBrace)
+    failAtStart("header does not start with '{'; is this a safetensors file?");
   const { entries, metadata } = readHeader(bytes.subarray(lengthBytes, lengthBytes + headerBytes), fail);
   checkOffsets(entries, data.length, fail);
 
@@ -109,7 +117,6 @@ function readHeaderLength(bytes: Uint8Array, fail: Fail): number {
 }
 
 function readHeader(bytes: Uint8Array, fail: Fail): { entries: Map<string, Entry>; metadata: Map<string, string> } {
-  if (bytes[0] !== openBrace) fail("header does not start with '{'; is this a safetensors file?");
   const json = parseStrictJson(bytes, "header", fail);
 
   const tensors: [string, Entry][] = [];

@@ -3,7 +3,7 @@ import type { HostTensor } from "../backend.js";
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/stored-names.js";
-import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";
+import { type Fail, fieldsOf, parseStrictPythonJson, quote } from "./json.js";
 import type { SafetensorsFile } from "./safetensors.js";
 
 /** Which file holds which tensor. */
@@ -25,7 +25,7 @@ const mostShards = 1000;
  */
 export function parseSafetensorsIndex(bytes: Uint8Array, name: string): SafetensorsIndex {
   const fail = failing(name);
-  const index = fieldsOf(parseStrictJson(bytes, "index", fail)) ?? fail("index is not a JSON object");
+  const index = fieldsOf(parseStrictPythonJson(bytes, "index", fail)) ?? fail("index is not a JSON object");
   const map = index.get("weight_map");
   const shardOf = new Map<string, string>();
   for (const [tensor, shard] of fieldsOf(map) ?? fail(`weight_map must be an object, got ${show(map)}`)) {
@@ -41,36 +41,62 @@ export function parseSafetensorsIndex(bytes: Uint8Array, name: string): Safetens
   return { shards, shardOf };
 }
 
+/** The tensors of several files as one checkpoint. */
+export interface ShardedWeights extends WeightSource {
+  /** The tensors that the files hold, sorted; what only the index names is not among them. */
+  readonly names: readonly string[];
+}
+
 /**
- * The tensors of all shards as one checkpoint. `name` is the index's, and starts each error's message.
- * @throws PptError INVALID_SAFETENSORS unless every tensor is in the shard that the index names, and in no other.
+ * The tensors of all shards as one checkpoint. `name` is the index's, and starts each error's message. A tensor that the
+ * index does not list is taken from the shard that holds it, as transformers does. What the index and the shards
+ * say differently of a tensor is an error when the tensor is read, and none where nobody reads it.
+ * @throws PptError INVALID_SAFETENSORS where a shard was not read; `read` also where the tensor is missing, is not in the
+ * shard that the index names, or is in two of them with different values
  */
 export function joinShards(
   { shards, shardOf }: SafetensorsIndex,
   files: ReadonlyMap<string, SafetensorsFile>,
   name: string,
-): WeightSource {
+): ShardedWeights {
   const fail = failing(name);
+  const holders = new Map<string, string[]>();
   for (const shard of shards) {
     const file = files.get(shard) ?? fail(`${quote(shard)} was not read`);
     for (const tensor of file.names) {
-      const named = shardOf.get(tensor);
-      if (named !== shard)
-        fail(
-          `tensor ${quote(tensor)} is in ${quote(shard)}, the index ${named === undefined ? "does not know it" : `says ${quote(named)}`}: the files do not belong together`,
-        );
+      const others = holders.get(tensor);
+      if (others) others.push(shard);
+      else holders.set(tensor, [shard]);
     }
   }
-  for (const [tensor, shard] of shardOf)
-    if (!files.get(shard)?.has(tensor))
-      fail(`tensor ${quote(tensor)} is not in ${quote(shard)}, where the index says it is`);
-  const fileOf = (tensor: string): SafetensorsFile =>
-    files.get(shardOf.get(tensor) ?? fail(`holds no tensor ${quote(tensor)}`))!;
+  const fileOf = (tensor: string): SafetensorsFile => {
+    const holding = holders.get(tensor) ?? [];
+    const named = shardOf.get(tensor) ?? holding[0] ?? fail(`holds no tensor ${quote(tensor)}`);
+    if (!holding.includes(named))
+      fail(
+        `tensor ${quote(tensor)} is not in ${quote(named)}, where the index says it is${holding[0] === undefined ? "" : `, but in ${quote(holding[0])}`}: the files do not belong together`,
+      );
+    const file = files.get(named)!;
+    const another = holding.find((shard) => shard !== named && !isSameTensor(tensor, file, files.get(shard)!));
+    if (another !== undefined)
+      fail(
+        `tensor ${quote(tensor)} is in ${quote(named)} and, with other values, in ${quote(another)}: the files do not belong together`,
+      );
+    return file;
+  };
   return {
-    names: [...shardOf.keys()],
-    has: (tensor) => shardOf.has(tensor),
+    names: [...new Set([...shardOf.keys(), ...holders.keys()])].sort(),
+    // Also what only the index names, so that who asks first reads it and hears what is wrong.
+    has: (tensor) => shardOf.has(tensor) || holders.has(tensor),
     read: (tensor): HostTensor => fileOf(tensor).read(tensor),
   };
+}
+
+function isSameTensor(tensor: string, one: SafetensorsFile, other: SafetensorsFile): boolean {
+  if (one.dtype(tensor) !== other.dtype(tensor) || String(one.shape(tensor)) !== String(other.shape(tensor)))
+    return false;
+  const [bytes, others] = [one.bytes(tensor), other.bytes(tensor)];
+  return bytes.every((byte, i) => byte === others[i]);
 }
 
 const failing =

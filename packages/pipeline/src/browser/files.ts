@@ -1,10 +1,15 @@
 /** Checkpoints in the browser: on the Hub, at an address, in a folder that was picked or dropped, or in a store of your own. */
-import { PptError } from "@ppt-vit/core";
-import type { CheckpointFiles, ReadFileOptions } from "../checkpoint.js";
+import { isPptError, PptError } from "@ppt-vit/core";
+import { allocate } from "../allocate.js";
+import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint.js";
+import { explaining } from "../found-files.js";
+import { PassingFailure } from "../hub/attempts.js";
 import { hubFiles } from "../hub/browser-files.js";
+import { type DownloadLimits, downloadLimits, isWeights, mostBytes, mostSmallBytes, tooLarge } from "../hub/limits.js";
 import type { HubOptions } from "../hub/options.js";
 import { quoted } from "../hub/quoted.js";
 import { looksLikeModelId } from "../hub/reference.js";
+import { answerWithin, piecesOf } from "../hub/silence.js";
 import { baseAddress } from "./address.js";
 
 /**
@@ -26,6 +31,8 @@ export type PortableSource = string | FileSystemDirectoryHandle | NamedBlobs;
 export interface NamedBlobs {
   readonly folder: string;
   readonly blobs: ReadonlyMap<string, Blob>;
+  /** All that lies in that folder and below it, so that an error can say what was found. */
+  readonly paths?: readonly string[];
 }
 
 /** The same source without what is lost on the way to a worker: bases of addresses, and paths of files. */
@@ -43,13 +50,13 @@ export function portableSource(source: BrowserCheckpointSource): PortableSource 
 /** @throws PptError INVALID_OPTION for what is neither an id, nor an address, nor files */
 export function checkpointFiles(
   source: BrowserCheckpointSource | PortableSource,
-  options: HubOptions = {},
+  options: LoadOptions = {},
 ): CheckpointFiles {
-  if (isModelId(source)) return hubFiles(source, options);
-  if (typeof source === "string" || source instanceof URL) return filesAt(addressOf(source), String(source));
-  if (isDirectory(source)) return filesIn(source);
-  if (Symbol.iterator in source) return filesOf(blobsByName(source));
-  return "blobs" in source ? filesOf(source) : source;
+  if (isModelId(source)) return explaining(hubFiles(source, options));
+  if (typeof source === "string" || source instanceof URL) return filesAt(addressOf(source), String(source), options);
+  if (isDirectory(source)) return explaining(filesIn(source));
+  if (Symbol.iterator in source) return explaining(filesOf(blobsByName(source)));
+  return "blobs" in source ? explaining(filesOf(source)) : source;
 }
 
 const isDirectory = (source: object): source is FileSystemDirectoryHandle =>
@@ -77,79 +84,123 @@ function addressOf(source: string | URL): URL {
   return url;
 }
 
-function filesAt(folder: URL, name: string): CheckpointFiles {
+/** A server of the caller's own choice: it may be silent no longer, and its files no larger, than those of the Hub. */
+function filesAt(folder: URL, name: string, options: HubOptions): CheckpointFiles {
+  const limits = downloadLimits(options);
   return {
     name,
     async read(file, options) {
       const url = new URL(file, folder);
-      const response = await fetch(url, { signal: options.signal ?? null }).catch((cause: unknown) => {
-        options.signal?.throwIfAborted();
+      const { signal } = options;
+      try {
+        const response = await answerWithin(url.host, { ...limits, signal }, (signal) => fetch(url, { signal }));
+        // Servers of single-page applications answer with the page where there is no file.
+        const isPage = response.headers.get("content-type")?.startsWith("text/html") ?? false;
+        if (response.ok && !isPage) return await readBody(response, file, url.href, limits, options);
+        await response.body?.cancel();
+        if (options.optional && (response.status === 404 || isPage)) return undefined;
+        const reason = response.ok ? "an HTML page came instead" : `${response.status} ${response.statusText}`.trim();
+        throw new PptError("NOT_FOUND", `${url}: cannot be fetched (${reason})`);
+      } catch (cause) {
+        signal?.throwIfAborted();
+        if (isPptError(cause)) throw cause;
+        if (cause instanceof PassingFailure)
+          throw new PptError("DOWNLOAD_FAILED", `${url}: ${cause.message}: try again`, { cause });
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new PptError("NOT_FOUND", `${url}: cannot be fetched (${reason})`, { cause });
-      });
-      // Servers of single-page applications answer with the page where there is no file.
-      const isPage = response.headers.get("content-type")?.startsWith("text/html") ?? false;
-      if (response.ok && !isPage) return readBody(response, options);
-      await response.body?.cancel();
-      if (options.optional && (response.status === 404 || isPage)) return undefined;
-      const reason = response.ok ? "an HTML page came instead" : `${response.status} ${response.statusText}`.trim();
-      throw new PptError("NOT_FOUND", `${url}: cannot be fetched (${reason})`);
+      }
     },
   };
 }
 
 /** The whole body, with the caller told how far it is. */
-async function readBody(response: Response, { onProgress }: ReadFileOptions): Promise<Uint8Array> {
-  const { body, headers } = response;
-  if (!body) return new Uint8Array(await response.arrayBuffer());
+async function readBody(
+  { body, headers }: Response,
+  file: string,
+  what: string,
+  limits: DownloadLimits,
+  { onProgress, signal }: ReadFileOptions,
+): Promise<Uint8Array> {
+  if (!body) return new Uint8Array(0);
   // Of a compressed body the header tells another length than arrives.
-  const total = headers.get("content-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
+  const told = headers.get("content-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
+  const total = Number.isSafeInteger(told) && told > 0 ? told : 0;
+  const most = mostBytes(file, limits, total > 0);
+  if (total > most) throw tooLarge(what, file, total, most);
   // As large as announced, so that a large model lies in memory once; more where the header said too little.
-  let bytes = new Uint8Array(total);
+  let bytes = allocate(total, what);
   let loaded = 0;
-  const reader = body.getReader();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    if (loaded + next.value.length > bytes.length) {
-      const larger = new Uint8Array(2 * (loaded + next.value.length));
+  for await (const piece of piecesOf(body, { timeoutMs: limits.timeoutMs, signal })) {
+    const needed = loaded + piece.length;
+    if (needed > most) throw tooLarge(what, file, total > 0 ? needed : undefined, most);
+    if (needed > bytes.length) {
+      const larger = allocate(Math.min(2 * needed, most), what);
       larger.set(bytes.subarray(0, loaded));
       bytes = larger;
     }
-    bytes.set(next.value, loaded);
-    loaded += next.value.length;
+    bytes.set(piece, loaded);
+    loaded = needed;
     onProgress?.(loaded, total);
   }
   return bytes.subarray(0, loaded);
 }
+
+/** Enough to tell what a folder is. */
+const mostNames = 2000;
 
 function filesIn(directory: FileSystemDirectoryHandle): CheckpointFiles {
   return {
     name: directory.name,
     async read(file, { optional }) {
       try {
-        return await bytesOf(await (await directory.getFileHandle(file)).getFile());
+        return await bytesOf(await (await directory.getFileHandle(file)).getFile(), `${directory.name}/${file}`, file);
       } catch (cause) {
+        if (isPptError(cause)) throw cause;
         const reason = cause instanceof Error ? cause.name : String(cause);
         if (optional && reason === "NotFoundError") return undefined;
         throw new PptError("NOT_FOUND", `${directory.name}/${file}: cannot be read (${reason})`, { cause });
       }
     },
+    async look() {
+      const names: string[] = [];
+      await listNames(directory, "", names);
+      return { names: names.sort(), useFolder: (inner) => `pick ${directory.name}/${inner} itself` };
+    },
   };
 }
 
-/** Files by their names; of several with one name, the one nearest to the top of the folder. */
-function blobsByName(files: Iterable<File>): NamedBlobs {
-  const depth = ({ webkitRelativePath: path }: File) => path.split("/").length;
-  const blobs = new Map<string, File>();
-  let folder = "folder";
-  for (const file of files) {
-    const known = blobs.get(file.name);
-    if (!known || depth(file) < depth(known)) blobs.set(file.name, file);
-    folder = file.webkitRelativePath.split("/").find(Boolean) ?? folder;
+async function listNames(directory: FileSystemDirectoryHandle, prefix: string, names: string[], depth = 0) {
+  const inner: FileSystemDirectoryHandle[] = [];
+  // TypeScript's types of a page leave out that a directory can be iterated over.
+  const entries = directory as FileSystemDirectoryHandle & AsyncIterable<[string, FileSystemHandle]>;
+  for await (const [name, entry] of entries) {
+    if (names.length >= mostNames) break;
+    if (entry.kind === "file") names.push(prefix + name);
+    else if (depth < 2) inner.push(entry as FileSystemDirectoryHandle);
   }
-  return { folder, blobs };
+  for (const one of inner) await listNames(one, `${prefix}${one.name}/`, names, depth + 1);
 }
 
-function filesOf({ folder, blobs }: NamedBlobs): CheckpointFiles {
+/**
+ * The files of one folder by their names: of the one that holds the config.json nearest to the top, or where there is none,
+ * or two as near, of the top itself.
+ */
+function blobsByName(files: Iterable<File>): NamedBlobs {
+  const all = [...files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+  const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
+  const depthOf = (path: string) => path.split("/").length;
+  const configs = all.filter(({ file }) => file.name === "config.json").map(({ path }) => path);
+  const least = Math.min(...configs.map(depthOf));
+  const nearest = configs.filter((path) => depthOf(path) === least);
+  // Files that were dropped one by one have no folder.
+  const top = all[0]?.path.includes("/") ? `${all[0].path.split("/").find(Boolean)}/` : "";
+  const base = nearest.length === 1 ? folderOf(nearest[0]!) : top;
+  const blobs = new Map(all.filter(({ path }) => folderOf(path) === base).map(({ file }) => [file.name, file]));
+  const paths = all.slice(0, mostNames).map(({ path }) => (path.startsWith(base) ? path.slice(base.length) : path));
+  return { folder: base.replace(/\/$/, "") || "folder", blobs, paths };
+}
+
+function filesOf({ folder, blobs, paths }: NamedBlobs): CheckpointFiles {
   return {
     name: folder,
     async read(file, { optional }) {
@@ -157,13 +208,26 @@ function filesOf({ folder, blobs }: NamedBlobs): CheckpointFiles {
       if (!blob && optional) return undefined;
       if (!blob) throw new PptError("NOT_FOUND", `${folder}/${file}: is not among the ${blobs.size} files`);
       try {
-        return await bytesOf(blob);
+        return await bytesOf(blob, `${folder}/${file}`, file);
       } catch (cause) {
+        if (isPptError(cause)) throw cause;
         const reason = cause instanceof Error ? cause.name : String(cause);
         throw new PptError("NOT_FOUND", `${folder}/${file}: cannot be read (${reason})`, { cause });
       }
     },
+    async look() {
+      const names = [...(paths ?? blobs.keys())].sort();
+      return { names, useFolder: (inner) => `pick ${folder}/${inner} itself` };
+    },
   };
 }
 
-const bytesOf = async (blob: Blob): Promise<Uint8Array> => new Uint8Array(await blob.arrayBuffer());
+/** @throws PptError NOT_FOUND where it is too large for what it is */
+async function bytesOf(blob: Blob, what: string, file: string): Promise<Uint8Array> {
+  if (!isWeights(file) && blob.size > mostSmallBytes)
+    throw new PptError(
+      "NOT_FOUND",
+      `${what}: ${blob.size} bytes are more than the ${mostSmallBytes} that such a file may have`,
+    );
+  return new Uint8Array(await blob.arrayBuffer());
+}

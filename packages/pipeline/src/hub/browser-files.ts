@@ -1,32 +1,38 @@
 /** Models of the Hugging Face Hub in a page or worker, kept in the browser's Cache storage by commit. */
 import { PptError } from "@ppt-vit/core";
-import type { CheckpointFiles, ReadFileOptions } from "../checkpoint.js";
+import { allocate } from "../allocate.js";
+import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint.js";
 import { PassingFailure, persist, waitForTimer } from "./attempts.js";
+import {
+  announce,
+  type Conversion,
+  conversionIn,
+  findConversion,
+  hasModelWeights,
+  isConversion,
+  isModelWeights,
+  mayBeElsewhere,
+} from "./conversion.js";
+import { type DownloadLimits, downloadLimits, mostBytes, tooLarge } from "./limits.js";
+import { askHub, type ListedFile, type Listing, listingAddress, parseListing } from "./listing.js";
 import { defaultRevision, type HubOptions, publicEndpoint } from "./options.js";
+import { reasonOf } from "./reason.js";
 import { isCommit, requireFileName } from "./reference.js";
 import {
+  type Connection,
   type ContentHash,
   checkAnswer,
   checkedRemote,
-  contentHash,
   fileAddress,
-  mostBytes,
   nameOfFile,
   type Remote,
-  reasonOf,
-  requireCommit,
   send,
   startOf,
   type Transport,
 } from "./request.js";
+import { piecesOf } from "./silence.js";
 
 const cacheName = "ppt-vit-hub";
-
-/** What one commit holds. */
-interface Listing {
-  readonly commit: string;
-  readonly files: ReadonlyMap<string, { readonly hash: ContentHash; readonly bytes: number }>;
-}
 
 // The files are kept in Cache storage; a second copy in the browser's own cache would only take space.
 const transport: Transport = {
@@ -36,10 +42,14 @@ const transport: Transport = {
 
 /**
  * The files of one commit. A page cannot see where a redirect leads, and so asks the hub's API for commit, sizes and
- * hashes, once a load; a commit that is cached needs no network.
+ * hashes, once a load; a commit that is cached needs no network. Weights that the default branch lacks are taken from
+ * where the Hub's converter left them.
  * @throws PptError INVALID_OPTION
  */
-export function hubFiles(id: string, options: HubOptions = {}): CheckpointFiles {
+export function hubFiles(
+  id: string,
+  options: HubOptions & Pick<LoadOptions, "progress_callback"> = {},
+): CheckpointFiles {
   const remote = checkedRemote({
     id,
     revision: options.revision ?? defaultRevision,
@@ -48,15 +58,38 @@ export function hubFiles(id: string, options: HubOptions = {}): CheckpointFiles 
   });
   const { revision } = remote;
   const offline = options.localFilesOnly ?? false;
+  const connection = { ...transport, ...downloadLimits(options) };
   let listed: Promise<Listing> | undefined;
+  let withWeights: Promise<Listing> | undefined;
+
+  /** What holds the weights: `main`, unless it has none and the converter has made some of it. */
+  async function listWeights(cache: Cache, main: Listing, signal: AbortSignal | undefined): Promise<Listing> {
+    if (!mayBeElsewhere(remote) || hasModelWeights(main)) return main;
+    const known = conversionAddress(remote, main.commit);
+    const cached = await cache.match(known);
+    let found = cached && parseConversion(await cached.json(), remote);
+    if (!found && !offline) {
+      const fresh = await findConversion(connection, remote, main, signal);
+      if (fresh) {
+        const { revision, json } = fresh;
+        await keep(cache, known, new TextEncoder().encode(JSON.stringify({ revision, json })));
+        found = fresh;
+      }
+    }
+    if (!found) return main;
+    announce(id, found, options);
+    return found.listing;
+  }
 
   return {
     name: id,
     async read(file, { optional, ...readOptions }) {
       requireFileName(file);
       const cache = await openCache();
-      listed ??= list(cache, remote, offline, readOptions.signal);
-      const { commit, files } = await listed;
+      listed ??= list(cache, connection, remote, offline, readOptions.signal);
+      const main = await listed;
+      if (isModelWeights(file)) withWeights ??= listWeights(cache, main, readOptions.signal);
+      const { commit, files } = isModelWeights(file) ? await withWeights! : main;
       const entry = files.get(file);
       if (!entry && optional) return undefined;
       if (!entry)
@@ -69,9 +102,15 @@ export function hubFiles(id: string, options: HubOptions = {}): CheckpointFiles 
           "NOT_FOUND",
           `${id}: ${file} is not in this browser's cache, and localFilesOnly keeps us from asking for it`,
         );
-      const bytes = await download(remote, address, file, entry, readOptions);
+      const bytes = await download(connection, remote, address, file, entry, readOptions);
       await keep(cache, address, bytes);
       return bytes;
+    },
+    async look({ signal }) {
+      listed ??= list(await openCache(), connection, remote, offline, signal);
+      const { files, baseModels } = await listed;
+      const useFolder = () => "serve that folder beside the page and pass its address";
+      return { names: [...files.keys()], baseModels, useFolder };
     },
   };
 }
@@ -84,9 +123,15 @@ async function openCache(): Promise<Cache> {
   );
 }
 
-async function list(cache: Cache, remote: Remote, offline: boolean, signal: AbortSignal | undefined): Promise<Listing> {
+async function list(
+  cache: Cache,
+  connection: Connection,
+  remote: Remote,
+  offline: boolean,
+  signal: AbortSignal | undefined,
+): Promise<Listing> {
   const { id, revision, endpoint } = remote;
-  const address = new URL(`${endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`);
+  const address = listingAddress(remote, revision);
   const cached = offline || isCommit(revision) ? await cache.match(address) : undefined;
   if (cached) return parseListing(await cached.json(), remote);
   if (offline)
@@ -94,77 +139,56 @@ async function list(cache: Cache, remote: Remote, offline: boolean, signal: Abor
       "NOT_FOUND",
       `${id}: revision ${revision} is not in this browser's cache, and localFilesOnly keeps us from asking for it`,
     );
-  const json: unknown = await persist(id, { wait: transport.wait, signal }, async () => {
-    const response = await checkAnswer(await send(transport, remote, address, { what: id, signal }), remote, id);
-    if (!response) throw new PptError("NOT_FOUND", `${id}: there is no such model at ${endpoint}: check the id`);
-    return response.json().catch((cause: unknown) => {
-      throw new PassingFailure(`the list of its files cannot be read (${reasonOf(cause)})`, { cause });
-    });
-  });
+  const json = await askHub(connection, remote, address, signal);
+  if (json === undefined) throw new PptError("NOT_FOUND", `${id}: there is no such model at ${endpoint}: check the id`);
   const listing = parseListing(json, remote);
   await keep(cache, address, new TextEncoder().encode(JSON.stringify(json)));
   return listing;
 }
 
-/** `{ sha, siblings: [{ rfilename, size, blobId, lfs: { sha256, size } }] }`; what lies in folders is not for us. */
-function parseListing(json: unknown, remote: Remote): Listing {
-  const { sha, siblings } = (json ?? {}) as { sha?: unknown; siblings?: unknown };
-  const commit = requireCommit(typeof sha === "string" ? sha : undefined, remote, remote.id);
-  const files = new Map<string, { hash: ContentHash; bytes: number }>();
-  for (const sibling of Array.isArray(siblings) ? siblings : []) {
-    const { rfilename, size, blobId, lfs } = (sibling ?? {}) as Record<string, unknown>;
-    const stored = lfs as { sha256?: unknown; size?: unknown } | undefined;
-    const hash = contentHash(String(stored?.sha256 ?? blobId));
-    const bytes = stored?.size ?? size;
-    if (typeof rfilename === "string" && hash && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0)
-      files.set(rfilename, { hash, bytes });
-  }
-  if (files.size > 0) return { commit, files };
-  throw new PptError(
-    "DOWNLOAD_FAILED",
-    `${remote.id}: ${remote.endpoint} lists no files with their hashes: use a Hugging Face hub or a mirror of one`,
-  );
+/** Under which the cache knows where the weights of a commit are; nobody is asked for it. */
+const conversionAddress = ({ endpoint, id }: Remote, commit: string): URL =>
+  new URL(`${endpoint}/api/models/${id}/ppt-vit-conversion/${commit}`);
+
+/** `{ revision, json }`, as it was kept. */
+function parseConversion(kept: unknown, remote: Remote): (Conversion & { readonly listing: Listing }) | undefined {
+  const { revision, json } = (kept ?? {}) as { revision?: unknown; json?: unknown };
+  const listing = parseListing(json, { ...remote, revision: String(revision) });
+  const conversion = conversionIn(String(revision), listing);
+  return isConversion(conversion) ? { ...conversion, listing } : undefined;
 }
 
 /** The whole file, checked. What has arrived is kept from attempt to attempt. */
 async function download(
+  connection: Connection & DownloadLimits,
   remote: Remote,
   address: URL,
   file: string,
-  { hash, bytes: size }: { readonly hash: ContentHash; readonly bytes: number },
+  { hash, bytes: size }: ListedFile,
   { signal, onProgress }: Omit<ReadFileOptions, "optional">,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const what = nameOfFile(remote, file);
-  if (size > mostBytes(file))
-    throw new PptError("DOWNLOAD_FAILED", `${what}: has ${size} bytes, more than the ${mostBytes(file)} it may have`);
-  const bytes = new Uint8Array(size);
+  const most = mostBytes(file, connection, true);
+  if (size > most) throw tooLarge(what, file, size, most);
+  const bytes = allocate(size, what);
   let loaded = 0;
-  return persist(what, { wait: transport.wait, signal }, async () => {
+  return persist(what, { wait: connection.wait, signal }, async () => {
     if (loaded < size) {
       const answer = await checkAnswer(
-        await send(transport, remote, address, { what, offset: loaded, signal }),
+        await send(connection, remote, address, { what, offset: loaded, signal }),
         remote,
         what,
       );
       if (!answer?.body) throw new PptError("NOT_FOUND", `${what}: is listed, but not there: try again`);
       loaded = startOf(answer, loaded);
-      const body = answer.body.getReader();
-      try {
-        for (let next = await body.read(); !next.done; next = await body.read()) {
-          if (loaded + next.value.length > size) {
-            loaded = 0;
-            throw new PassingFailure(`more than the announced ${size} bytes came`);
-          }
-          bytes.set(next.value, loaded);
-          loaded += next.value.length;
-          onProgress?.(loaded, size);
+      for await (const piece of piecesOf(answer.body, { timeoutMs: connection.timeoutMs, signal })) {
+        if (loaded + piece.length > size) {
+          loaded = 0;
+          throw new PassingFailure(`more than the announced ${size} bytes came`);
         }
-      } catch (cause) {
-        signal?.throwIfAborted();
-        if (cause instanceof PassingFailure) throw cause;
-        throw new PassingFailure(`the connection broke (${reasonOf(cause)})`, { cause });
-      } finally {
-        await body.cancel().catch(() => {}); // broken already
+        bytes.set(piece, loaded);
+        loaded += piece.length;
+        onProgress?.(loaded, size);
       }
       if (loaded < size) throw new PassingFailure(`the connection ended after ${loaded} of ${size} bytes`);
     }

@@ -7,6 +7,7 @@ import { lstat, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFile 
 import { homedir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
+import { type Conversion, isConversion } from "./conversion.js";
 import { writeError } from "./node-errors.js";
 import { isCommit } from "./reference.js";
 
@@ -85,6 +86,24 @@ export const noteMissing = (cache: ModelCache, commit: string, file: string): Pr
 export async function noteCommit(cache: ModelCache, revision: string, commit: string): Promise<void> {
   if (!isCommit(revision)) await writeWhole(cache, refPath(cache, revision), commit);
 }
+
+const conversionPath = ({ folder }: ModelCache, commit: string): string => join(folder, ".converted", commit);
+
+/** Where the weights of a commit of the default branch were found. @throws PptError NOT_FOUND where a link leads out */
+export async function cachedConversion(cache: ModelCache, commit: string): Promise<Conversion | undefined> {
+  const path = conversionPath(cache, commit);
+  const real = await realpath(path).catch(absent);
+  if (real === undefined || !(await isFile(real))) return undefined;
+  await requireInside(cache, path, real);
+  const [revision, converted, file] = ((await readFile(real, "utf8").catch(absent)) ?? "").trim().split(" ");
+  const conversion = { revision, commit: converted, file };
+  if (isConversion(conversion)) return conversion;
+  throw new PptError("NOT_FOUND", `${path}: holds no revision, commit and file: delete it, and load the model again`);
+}
+
+/** Remembers where the weights of a commit are, for good: the same commit has the same weights. @throws PptError WRITE_FAILED */
+export const noteConversion = (cache: ModelCache, commit: string, conversion: Conversion): Promise<void> =>
+  writeWhole(cache, conversionPath(cache, commit), `${conversion.revision} ${conversion.commit} ${conversion.file}\n`);
 
 /** Puts a blob under its name in a snapshot: a link, or where there are none (Windows) the blob itself. */
 export async function linkBlob(cache: ModelCache, hash: string, commit: string, file: string): Promise<void> {

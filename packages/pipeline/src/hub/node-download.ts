@@ -1,23 +1,23 @@
 /** Brings one file of a model from a hub into the cache. Node only: pages cannot see where a redirect leads. */
 import { PptError } from "@ppt-vit/core";
 import { PassingFailure, persist } from "./attempts.js";
+import { type DownloadLimits, mostBytes, tooLarge } from "./limits.js";
 import { blobPath, isFile, linkBlob, type ModelCache } from "./node-cache.js";
 import { openPart, type Part } from "./node-part.js";
 import { isCommit } from "./reference.js";
 import {
+  type Connection,
   type ContentHash,
   checkAnswer,
   contentHash,
   fileAddress,
-  mostBytes,
   nameOfFile,
   type Remote,
-  reasonOf,
   requireCommit,
   send,
   startOf,
-  type Transport,
 } from "./request.js";
+import { piecesOf } from "./silence.js";
 
 /** What the hub says of a file, and where its bytes are. */
 interface Located {
@@ -50,7 +50,7 @@ const mostRedirects = 5;
  * @throws PptError DOWNLOAD_FAILED, ACCESS_DENIED, NOT_FOUND, WRITE_FAILED; the signal's reason when aborted
  */
 export async function downloadFile(
-  transport: Transport,
+  transport: Connection & DownloadLimits,
   remote: Remote,
   cache: ModelCache,
   { file, revision }: { readonly file: string; readonly revision: string },
@@ -88,7 +88,7 @@ export async function downloadFile(
 
 /** Asks the hub where a file is, following redirects by hand to see what each of them says. */
 async function locate(
-  transport: Transport,
+  transport: Connection & DownloadLimits,
   remote: Remote,
   revision: string,
   file: string,
@@ -148,39 +148,34 @@ function describe(told: ReadonlyMap<string, string>, answer: Response | undefine
 /** Appends to `part` what is missing, and checks the whole. @throws PassingFailure, PptError DOWNLOAD_FAILED */
 async function fill(
   part: Part,
-  transport: Transport,
+  transport: Connection & DownloadLimits,
   remote: Remote,
   file: string,
   located: Located,
   { signal, onProgress }: DownloadOptions,
 ): Promise<void> {
   const what = nameOfFile(remote, file);
-  const { bytes = Number.NaN, hash } = located;
-  const most = mostBytes(file);
-  if (bytes > most)
-    throw new PptError(
-      "DOWNLOAD_FAILED",
-      `${what}: has ${bytes} bytes, more than the ${most} that such a file may have`,
-    );
-  if (part.bytes > bytes) await part.cutTo(0);
+  const { bytes, hash } = located;
+  const most = mostBytes(file, transport, bytes !== undefined);
+  if (bytes !== undefined && bytes > most) throw tooLarge(what, file, bytes, most);
+  if (part.bytes > (bytes ?? most)) await part.cutTo(0);
   const resumed = part.bytes > 0;
   if (part.bytes !== bytes) {
     const body = await bodyFrom(part, transport, remote, located, what, signal);
-    onProgress?.(part.bytes, bytes || 0);
-    try {
-      for (let next = await read(body, signal); !next.done; next = await read(body, signal)) {
-        // Stops in time: a body without an end must not fill the disk.
-        if (part.bytes + next.value.length > (bytes || most)) {
-          await part.cutTo(0);
-          throw new PassingFailure(`more than the announced ${bytes || most} bytes came`);
-        }
-        await part.append(next.value);
-        onProgress?.(part.bytes, bytes || 0);
+    onProgress?.(part.bytes, bytes ?? 0);
+    for await (const piece of piecesOf(body, { timeoutMs: transport.timeoutMs, signal })) {
+      // Stops in time: a body without an end must not fill the disk.
+      if (part.bytes + piece.length > (bytes ?? most)) {
+        await part.cutTo(0);
+        throw bytes === undefined
+          ? tooLarge(what, file, bytes, most)
+          : new PassingFailure(`more than the announced ${bytes} bytes came`);
       }
-    } finally {
-      await body.cancel().catch(() => {}); // broken already
+      await part.append(piece);
+      onProgress?.(part.bytes, bytes ?? 0);
     }
-    if (part.bytes < bytes) throw new PassingFailure(`the connection ended after ${part.bytes} of ${bytes} bytes`);
+    if (bytes !== undefined && part.bytes < bytes)
+      throw new PassingFailure(`the connection ended after ${part.bytes} of ${bytes} bytes`);
   }
   const digest = await part.digest(signal);
   if (digest === hash.hex) return;
@@ -194,13 +189,13 @@ async function fill(
 /** The bytes behind what `part` has. Cuts it where the server begins earlier. */
 async function bodyFrom(
   part: Part,
-  transport: Transport,
+  transport: Connection,
   remote: Remote,
   { address, elsewhere, response: whole }: Located,
   what: string,
   signal: AbortSignal | undefined,
-): Promise<ReadableStreamDefaultReader<Uint8Array>> {
-  if (whole?.body && part.bytes === 0) return whole.body.getReader();
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  if (whole?.body && part.bytes === 0) return whole.body;
   const response = await send(transport, remote, address, {
     what,
     offset: part.bytes,
@@ -217,14 +212,5 @@ async function bodyFrom(
   if (!answer?.body) throw new PptError("DOWNLOAD_FAILED", `${what}: ${address.host} has nothing there (${status})`);
   const start = startOf(answer, part.bytes);
   if (start < part.bytes) await part.cutTo(start);
-  return answer.body.getReader();
-}
-
-async function read(body: ReadableStreamDefaultReader<Uint8Array>, signal: AbortSignal | undefined) {
-  try {
-    return await body.read();
-  } catch (cause) {
-    signal?.throwIfAborted();
-    throw new PassingFailure(`the connection broke (${reasonOf(cause)})`, { cause });
-  }
+  return answer.body;
 }

@@ -1,15 +1,29 @@
 /** Models of the Hugging Face Hub as files, downloaded into the cache when they are first read. Node only. */
 import { PptError } from "@ppt-vit/core";
-import type { CheckpointFiles, ReadFileOptions } from "../checkpoint.js";
+import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint.js";
+import { lookInFolder } from "../look-in-folder.js";
 import { readWhole } from "../read-whole.js";
 import { waitForTimer } from "./attempts.js";
 import {
+  announce,
+  type Conversion,
+  findConversion,
+  indexFile,
+  isModelWeights,
+  mayBeElsewhere,
+  singleFile,
+} from "./conversion.js";
+import { downloadLimits } from "./limits.js";
+import { askHub, type Listing, listingAddress, parseListing } from "./listing.js";
+import {
   cachedCommit,
+  cachedConversion,
   cachedFile,
   cacheRoot,
   isKnownMissing,
   modelCache,
   noteCommit,
+  noteConversion,
   noteMissing,
   snapshotFolder,
 } from "./node-cache.js";
@@ -43,10 +57,15 @@ export interface CachedFile {
 }
 
 /**
- * The files of one commit: a branch is looked up once, when the first file is read.
- * @throws PptError INVALID_OPTION where the id, the revision, the endpoint or the token has no such form
+ * The files of one commit: a branch is looked up once, when the first file is read. Weights that the default branch lacks
+ * are taken from where the Hub's converter left them.
+ * @throws PptError INVALID_OPTION where the id, the revision, the endpoint, the token or a limit has no such form
  */
-export function hubFiles(id: string, options: HubOptions = {}, { fetch, wait, env } = surroundings()): HubFiles {
+export function hubFiles(
+  id: string,
+  options: HubOptions & Pick<LoadOptions, "progress_callback"> = {},
+  { fetch, wait, env } = surroundings(),
+): HubFiles {
   const remote = checkedRemote({
     id,
     revision: options.revision ?? defaultRevision,
@@ -56,9 +75,10 @@ export function hubFiles(id: string, options: HubOptions = {}, { fetch, wait, en
   const { revision } = remote;
   const cache = modelCache(options.cacheDir ?? cacheRoot(env), id);
   const offline = options.localFilesOnly ?? isSet(env.HF_HUB_OFFLINE);
-  const transport = { fetch, wait };
+  const connection = { fetch, wait, ...downloadLimits(options, env) };
 
   let pinned: Promise<string> | undefined;
+  let weights: Promise<string> | undefined;
 
   /** The commit that all files come from. Every model has a config.json, so a branch is looked up by asking for it. */
   async function pin(options: ReadFileOptions): Promise<string> {
@@ -68,21 +88,44 @@ export function hubFiles(id: string, options: HubOptions = {}, { fetch, wait, en
       throw new PptError("NOT_FOUND", `${id}: ${notCached("the model")}`);
     }
     if (isCommit(revision)) return revision;
-    const { commit, hash } = await downloadFile(transport, remote, cache, { file: "config.json", revision }, options);
-    if (hash === undefined) throw noSuchFile("config.json");
+    const { commit, hash } = await downloadFile(connection, remote, cache, { file: "config.json", revision }, options);
+    if (hash === undefined) await noteMissing(cache, commit, "config.json");
     await noteCommit(cache, revision, commit);
     return commit;
   }
 
+  /** The commit that weights come from: `commit`, unless it has none and the converter has made some of it. */
+  async function pinWeights(commit: string, readOptions: ReadFileOptions): Promise<string> {
+    if (!mayBeElsewhere(remote)) return commit;
+    const found = (await cachedConversion(cache, commit)) ?? (await lookElsewhere(commit, readOptions));
+    if (!found) return commit;
+    announce(id, found, options);
+    return found.commit;
+  }
+
+  async function lookElsewhere(commit: string, readOptions: ReadFileOptions): Promise<Conversion | undefined> {
+    const { signal } = readOptions;
+    for (const file of [singleFile, indexFile])
+      if (await fileAt(commit, file, { ...readOptions, optional: true })) return undefined;
+    if (offline) return undefined;
+    const main = await list(commit, signal);
+    const found = main && (await findConversion(connection, remote, main, signal));
+    if (!found) return undefined;
+    await noteCommit(cache, found.revision, found.commit);
+    await noteConversion(cache, commit, found);
+    return found;
+  }
+
+  async function list(commit: string, signal: AbortSignal | undefined): Promise<Listing | undefined> {
+    const asked = { ...remote, revision: commit };
+    const json = await askHub(connection, asked, listingAddress(remote, commit), signal);
+    return json === undefined ? undefined : parseListing(json, asked);
+  }
+
   const notCached = (thing: string) =>
     `${thing} is not in the cache at revision ${revision} (${cache.root}), and localFilesOnly or HF_HUB_OFFLINE keeps us from asking for it: load the model once without`;
-  const noSuchFile = (file: string) =>
-    new PptError("NOT_FOUND", `${id}: has no ${file} at revision ${revision}: check the id and the revision`);
 
-  async function fetchFile(file: string, options: ReadFileOptions): Promise<CachedFile | undefined> {
-    requireFileName(file);
-    pinned ??= pin(options);
-    const commit = await pinned;
+  async function fileAt(commit: string, file: string, options: ReadFileOptions): Promise<CachedFile | undefined> {
     const path = await cachedFile(cache, commit, file);
     if (path !== undefined) return { path, snapshot: snapshotFolder(cache, commit) };
     if (offline) {
@@ -90,13 +133,22 @@ export function hubFiles(id: string, options: HubOptions = {}, { fetch, wait, en
       throw new PptError("NOT_FOUND", `${id}: ${notCached(file)}`);
     }
     if (!(await isKnownMissing(cache, commit, file))) {
-      const { hash } = await downloadFile(transport, remote, cache, { file, revision: commit }, options);
+      const { hash } = await downloadFile(connection, remote, cache, { file, revision: commit }, options);
       if (hash === undefined) await noteMissing(cache, commit, file);
     }
     const fresh = await cachedFile(cache, commit, file);
     if (fresh !== undefined) return { path: fresh, snapshot: snapshotFolder(cache, commit) };
     if (options.optional) return undefined;
-    throw noSuchFile(file);
+    throw new PptError("NOT_FOUND", `${id}: has no ${file} at revision ${revision}: check the id and the revision`);
+  }
+
+  async function fetchFile(file: string, options: ReadFileOptions): Promise<CachedFile | undefined> {
+    requireFileName(file);
+    pinned ??= pin(options);
+    const commit = await pinned;
+    if (!isModelWeights(file)) return fileAt(commit, file, options);
+    weights ??= pinWeights(commit, options);
+    return fileAt(await weights, file, options);
   }
 
   return {
@@ -106,6 +158,14 @@ export function hubFiles(id: string, options: HubOptions = {}, { fetch, wait, en
       const found = await fetchFile(file, options);
       // Progress is of the network: what is on the disk is there.
       return found && readWhole(found.path, file, { optional: false, signal: options.signal });
+    },
+    async look({ signal }) {
+      pinned ??= pin({ optional: true, signal });
+      const commit = await pinned;
+      const useFolder = () => `download the repository (hf download ${id}) and pass that folder of it`;
+      const listing = offline ? undefined : await list(commit, signal);
+      if (listing) return { names: [...listing.files.keys()], baseModels: listing.baseModels, useFolder };
+      return { ...(await lookInFolder(snapshotFolder(cache, commit))), useFolder };
     },
   };
 }

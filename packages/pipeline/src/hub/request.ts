@@ -2,12 +2,19 @@
 import { PptError } from "@ppt-vit/core";
 import { PassingFailure, type Wait } from "./attempts.js";
 import { quoted } from "./quoted.js";
+import { reasonOf } from "./reason.js";
 import { isCommit, requireModelId, requireRevision } from "./reference.js";
+import { answerWithin } from "./silence.js";
 
 /** The outside world, so that tests can stand in for it. */
 export interface Transport {
   readonly fetch: typeof fetch;
   readonly wait: Wait;
+}
+
+/** The outside world, and how long it may be silent. */
+export interface Connection extends Transport {
+  readonly timeoutMs: number;
 }
 
 /** One model on one hub. */
@@ -57,24 +64,27 @@ const unreachable = new Set(["ENOTFOUND", "ECONNREFUSED", "ERR_INVALID_URL"]);
  * @throws PassingFailure, PptError DOWNLOAD_FAILED where the server cannot be reached
  */
 export async function send(
-  { fetch }: Transport,
+  { fetch, timeoutMs }: Connection,
   { endpoint, token }: Remote,
   url: URL,
   { what, offset = 0, redirect = "follow", headers, signal }: RequestOptions,
 ): Promise<Response> {
   const trusted = url.origin === new URL(endpoint).origin;
   try {
-    return await fetch(url, {
-      redirect,
-      signal: signal ?? null,
-      headers: {
-        ...headers,
-        ...(token !== undefined && trusted && { authorization: `Bearer ${token}` }),
-        ...(offset > 0 && { range: `bytes=${offset}-` }),
-      },
-    });
+    return await answerWithin(url.host, { timeoutMs, signal }, (signal) =>
+      fetch(url, {
+        redirect,
+        signal,
+        headers: {
+          ...headers,
+          ...(token !== undefined && trusted && { authorization: `Bearer ${token}` }),
+          ...(offset > 0 && { range: `bytes=${offset}-` }),
+        },
+      }),
+    );
   } catch (cause) {
     signal?.throwIfAborted();
+    if (cause instanceof PassingFailure) throw cause;
     const reason = reasonOf(cause);
     if (unreachable.has(reason))
       throw new PptError(
@@ -84,14 +94,6 @@ export async function send(
       );
     throw new PassingFailure(`${url.host} cannot be reached (${reason})`, { cause });
   }
-}
-
-/** The code of what broke a connection, as far as the platform tells it. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof Error) return "code" in cause ? String(cause.code) : cause.message;
-  return error.message;
 }
 
 const busy = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -122,7 +124,10 @@ export async function checkAnswer(
   if (code === "RevisionNotFound")
     throw new PptError("NOT_FOUND", `${what}: ${id} has no revision ${quoted(revision)} at ${endpoint}`);
   if (code === "RepoNotFound")
-    throw new PptError("NOT_FOUND", `${what}: there is no model ${quoted(id)} at ${endpoint}: check the id`);
+    throw new PptError(
+      "NOT_FOUND",
+      `${what}: there is no model ${quoted(id)} at ${endpoint}: check the id; for a folder write ./ in front`,
+    );
   if (status === 404) return undefined;
   throw new PptError("DOWNLOAD_FAILED", `${what}: the server answers ${status}, which says nothing of use`);
 }
@@ -170,6 +175,3 @@ export function startOf(response: Response, offset: number): number {
   if (Number(range?.[1]) === offset) return offset;
   throw new PassingFailure(`the server sent another range than ${offset}- (${response.headers.get("content-range")})`);
 }
-
-/** Largest file of a kind: what is parsed as a whole must not be endless. */
-export const mostBytes = (file: string): number => (file.endsWith(".json") ? 2 ** 26 : Number.MAX_SAFE_INTEGER);

@@ -1,0 +1,40 @@
+/** What a file of the wrong kind is, told by how it begins, so that errors can name what is there. */
+
+interface Kind {
+  /** Bytes as Latin-1; text in lower case. */
+  readonly begins: readonly string[];
+  /** Completes the sentence "the file is ...", and says what to do. */
+  readonly is: string;
+}
+
+/** A further kind is one line. */
+const kinds: readonly Kind[] = [
+  {
+    begins: ["version https://git-lfs"],
+    is: "a Git LFS pointer, which only stands for the file: fetch the file itself with git lfs pull",
+  },
+  {
+    begins: ["<!doctype", "<html", "<head", "<?xml"],
+    is: "a web page, such as a login or an error: download the file itself",
+  },
+  { begins: ["PK\x03\x04"], is: "a zip archive, as torch.save writes: convert it to safetensors" },
+  {
+    begins: ["\x80\x02", "\x80\x03", "\x80\x04", "\x80\x05"],
+    is: "a Python pickle, which can run code: convert it to safetensors",
+  },
+  { begins: ["GGUF"], is: "a GGUF file, as llama.cpp reads: take the model that it was made from" },
+  { begins: ["\x89HDF"], is: "an HDF5 file, as Keras writes: convert it to safetensors" },
+  { begins: ["\x1f\x8b"], is: "a gzip archive: unpack it" },
+];
+
+const enough = 64;
+
+/** What `bytes` are by their beginning, as in `a web page, ...: what to do`; undefined where they tell nothing. */
+export function looksLike(bytes: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, enough));
+  const text = start
+    .replace(/^\xef\xbb\xbf/, "")
+    .trimStart()
+    .toLowerCase();
+  return kinds.find(({ begins }) => begins.some((one) => start.startsWith(one) || text.startsWith(one)))?.is;
+}

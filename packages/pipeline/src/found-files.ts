@@ -1,0 +1,228 @@
+/** What lies where a checkpoint was looked for, and what to do about it: errors name what was found. */
+import { PptError } from "@ppt-vit/core";
+import type { CheckpointFiles } from "./checkpoint.js";
+import { quoted } from "./hub/quoted.js";
+import { requireModelId } from "./hub/reference.js";
+
+/** What a store holds, for messages about what is missing. */
+export interface FoundFiles {
+  /** Names, those in folders with `/`; at most a few thousand. */
+  readonly names: readonly string[];
+  /** Ids of the models that this one was made from, where the store knows them. */
+  readonly baseModels?: readonly unknown[];
+  /** How a folder below is loaded instead: `pass ./parent/sub`. */
+  readonly useFolder: (folder: string) => string;
+  /** What there is instead of a folder, as in `it is a file: pass its folder`. */
+  readonly instead?: string;
+}
+
+/** Files of a store that is being looked at. */
+interface Look extends FoundFiles {
+  /** The first name that matches, quoted. */
+  first(pattern: RegExp): string | undefined;
+  text(file: string): Promise<string | undefined>;
+  /** `the model that it was made from`, by its name where that is known. */
+  base(): Promise<string>;
+}
+
+/** One kind of thing that people take for a checkpoint. */
+interface Finding {
+  /** What gives it away, or undefined. */
+  readonly sign: (look: Look) => string | undefined;
+  /** A sentence that follows "it holds SIGN", with what to do. */
+  readonly says: (look: Look) => string | Promise<string>;
+}
+
+const weightsPattern = /^model\.safetensors(\.index\.json)?$/;
+const modelFolder = /^(.+)\/model\.safetensors(\.index\.json)?$/;
+
+const conversion =
+  "a pytorch_model.bin or .pth is not read, because such files can run code: convert it once, as the README of @ppt-vit/pipeline shows";
+
+/** The first that shows its sign is told. A further kind is one entry. */
+const findings: readonly Finding[] = [
+  {
+    sign: ({ first }) => first(/^model_index\.json$/),
+    says: ({ names }) =>
+      names.includes("image_encoder/config.json")
+        ? ", a diffusers pipeline: its vision model lies in image_encoder, load that folder"
+        : ", a diffusers pipeline, which classifies nothing: pass a Vision Transformer",
+  },
+  {
+    sign: ({ first }) => first(/^adapter_config\.json$/),
+    says: async (look) =>
+      `, an adapter of ${await adapterBase(look)}: merge the two in Python (merge_and_unload, save_pretrained) and pass the result, or pass the base model`,
+  },
+  {
+    sign: ({ first, names }) => (names.some((name) => weightsPattern.test(name)) ? undefined : first(modelFolder)),
+    says: ({ names, useFolder }) => {
+      const folder = modelFolder.exec(names.find((name) => modelFolder.test(name))!)![1]!;
+      return `: the model lies in the folder ${quoted(folder)}: ${useFolder(folder)}`;
+    },
+  },
+  {
+    sign: ({ first }) => first(/^open_clip_(config\.json|model\.safetensors|pytorch_model\.bin)$/),
+    says: async (look) =>
+      `, OpenCLIP's own layout, which is not read: pass the same model as transformers or timm publish it${await openClipName(look)}, with config.json and model.safetensors`,
+  },
+  {
+    sign: ({ first }) =>
+      first(/^(?!training_args|optimizer|scheduler|rng_state|openvino)[^/]+\.(bin|bin\.index\.json|pth|pt|ckpt)$/),
+    says: () => `; ${conversion}`,
+  },
+  { sign: ({ first }) => first(/(^|\/)[^/]+\.onnx$/), says: sayOnnx },
+  {
+    sign: ({ first }) =>
+      first(/^[^/]+\.(h5|msgpack|ot|tflite|gguf|xml|mlmodel|npz|keras)$|^saved_model\.pb$|\.mlpackage\//),
+    says: async (look) =>
+      `, weights of another program, which are not read: pass ${await look.base()} with its model.safetensors, or convert them with that program's tools and save_pretrained of transformers`,
+  },
+  {
+    sign: ({ first, names }) =>
+      names.some((name) => weightsPattern.test(name)) ? undefined : first(/^model-\d+-of-\d+\.safetensors$/),
+    says: () => ", but not the model.safetensors.index.json that ties such files together: fetch it, too",
+  },
+  {
+    sign: ({ first, names }) =>
+      names.some((name) => weightsPattern.test(name)) ? undefined : first(/^[^/]+\.safetensors$/),
+    says: () => ": if these are the weights, give the file the name model.safetensors",
+  },
+  {
+    sign: ({ first, names }) => (names.includes("config.json") ? undefined : first(weightsPattern)),
+    says: async (look) =>
+      `, but no config.json, which says what these weights are: take the file from ${await look.base()}`,
+  },
+  {
+    sign: ({ first }) =>
+      first(/^(tokenizer(_config)?\.json|vocab\.(json|txt)|merges\.txt|spiece\.model|tokenizer\.model)$/),
+    says: () => ", a tokenizer and no vision model: pass a Vision Transformer",
+  },
+];
+
+/** `error` says that `wanted` is missing; the same with what lies there instead, where that can be told. */
+export async function withFound(
+  files: CheckpointFiles,
+  wanted: string,
+  error: PptError,
+  signal?: AbortSignal | undefined,
+): Promise<PptError> {
+  const told = await tellFound(files, wanted, signal);
+  return told === undefined ? error : new PptError(error.code, `${error.message}. ${told}`, { cause: error });
+}
+
+/** What `files` hold instead of `wanted`, as one sentence with what to do; undefined where there is nothing to tell. */
+export async function tellFound(
+  files: CheckpointFiles,
+  wanted: string,
+  signal?: AbortSignal | undefined,
+): Promise<string | undefined> {
+  // The first error is what matters: a second one on the way to explain it is not told.
+  const found = await files.look?.({ signal }).catch(() => undefined);
+  if (!found || found.names.includes(wanted)) return undefined;
+  if (found.instead !== undefined) return found.instead;
+  if (found.names.length === 0) return "There is nothing in it: is it the right folder, and the download complete?";
+  const look = lookAt(files, found, signal);
+  for (const { sign, says } of findings) {
+    const file = sign(look);
+    if (file !== undefined) return `It holds ${file}${await says(look)}`;
+  }
+  const some = found.names.slice(0, 3).map(quoted).join(", ");
+  return `It holds ${some}${found.names.length > 3 ? `, and ${found.names.length - 3} more files` : ""}`;
+}
+
+/** The store whose missing config.json is told with what is there instead. */
+export function explaining(files: CheckpointFiles): CheckpointFiles {
+  return {
+    ...files,
+    async read(file, options) {
+      try {
+        return await files.read(file, options);
+      } catch (error) {
+        if (options.optional || file !== "config.json" || !(error instanceof PptError) || error.code !== "NOT_FOUND")
+          throw error;
+        throw await withFound(files, file, error, options.signal);
+      }
+    },
+  };
+}
+
+function lookAt(files: CheckpointFiles, found: FoundFiles, signal: AbortSignal | undefined): Look {
+  const text = async (file: string) => {
+    if (!found.names.includes(file)) return undefined;
+    const bytes = await files.read(file, { optional: true, signal }).catch(() => undefined);
+    return bytes && new TextDecoder().decode(bytes);
+  };
+  return {
+    ...found,
+    text,
+    first(pattern) {
+      const name = found.names.find((one) => pattern.test(one));
+      return name === undefined ? undefined : quoted(name).slice(1, -1);
+    },
+    async base() {
+      const listed = [...(found.baseModels ?? []), ...baseModelsOfCard((await text("README.md")) ?? "")];
+      return soundId(listed) ?? "the model that it was made from";
+    },
+  };
+}
+
+async function sayOnnx(look: Look): Promise<string> {
+  const base = await look.base();
+  return base.includes("/")
+    ? `; the weights are in its base model ${base}: pass that`
+    : `: this is an export: give it to transformers.js or another ONNX engine, or look at it with ppt-vit info; to run it here, pass ${base}`;
+}
+
+async function adapterBase(look: Look): Promise<string> {
+  const { base_model_name_or_path: base } = fieldsOfJson(await look.text("adapter_config.json"));
+  return soundId([base]) ?? (await look.base());
+}
+
+/** The image tower's name in timm, where OpenCLIP has it from there. */
+async function openClipName(look: Look): Promise<string> {
+  const { model_cfg } = fieldsOfJson(await look.text("open_clip_config.json"));
+  const { vision_cfg } = (model_cfg ?? {}) as { vision_cfg?: { timm_model_name?: unknown } };
+  const name = vision_cfg?.timm_model_name;
+  return typeof name === "string" && /^\w{1,80}$/.test(name) ? ` (timm/${name})` : "";
+}
+
+function fieldsOfJson(text: string | undefined): Record<string, unknown> {
+  try {
+    return (JSON.parse(text ?? "{}") ?? {}) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+/** The first that is an id of the Hub: a stranger's text is not echoed as a command. */
+function soundId(values: readonly unknown[]): string | undefined {
+  return values.flat().find((value): value is string => {
+    try {
+      if (typeof value !== "string") return false;
+      requireModelId(value);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** `base_model` of a model card: the YAML between the first two lines of `---`, where it is a text or a list of texts. */
+export function baseModelsOfCard(card: string): string[] {
+  const lines = /^\ufeff?---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1]?.split(/\r?\n/) ?? [];
+  const start = lines.findIndex((line) => /^base_model\s*:/.test(line));
+  if (start < 0) return [];
+  const rest = lines.slice(start + 1);
+  const end = rest.findIndex((line) => !/^(\s*-\s|\s*$|\s*#)/.test(line));
+  const own = lines[start]!.replace(/^base_model\s*:/, "")
+    .replace(/^\s*\[|\]\s*$/g, "")
+    .split(",");
+  return [...own, ...rest.slice(0, end < 0 ? undefined : end).map((line) => line.replace(/^\s*-\s/, ""))]
+    .map((value) =>
+      value
+        .replace(/\s#.*$/, "")
+        .trim()
+        .replace(/^(["'])(.*)\1$/, "$2"),
+    )
+    .filter(Boolean);
+}
