@@ -87,10 +87,11 @@ function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held, decompos
 
 /**
  * The operations on the engine that is active now, to run a program as part of your own code: under a gradient tape, with
- * variables for parameters. Call them inside `tf.tidy`; `dispose` frees the constants that they keep.
+ * variables for parameters. Call them inside `tf.tidy`, which frees what they make; `dispose` frees the few index tables
+ * that they keep beside.
  */
 export function createTfjsOps(tf: Tfjs): { readonly ops: Ops<TfjsTensor>; dispose(): void } {
-  const held = holdTensors(tf);
+  const held = holdTensors(tf, { runs: false });
   return { ops: heldOps({ tf, name: tf.getBackend() }, held), dispose: () => held.dispose() };
 }
 
@@ -112,12 +113,16 @@ function compile(
 
   /** The outputs own their values, also where the program returns a parameter, a feed, or one tensor twice. */
   const run = (fed: () => Tensors<TfTensor>): Record<string, TfTensor> =>
-    engine.active(() =>
-      tf.tidy(() => {
-        const outputs = program(ops, uploaded, fed() as Tensors<TfjsTensor>);
-        return Object.fromEntries(Object.entries(outputs).map(([name, x]) => [name, x.clone()]));
-      }),
-    );
+    engine.active(() => {
+      try {
+        return tf.tidy(() => {
+          const outputs = program(ops, uploaded, fed() as Tensors<TfjsTensor>);
+          return Object.fromEntries(Object.entries(outputs).map(([name, x]) => [name, x.clone()]));
+        });
+      } finally {
+        held.endRun();
+      }
+    });
 
   const executable = makeExecutable({
     inputs,

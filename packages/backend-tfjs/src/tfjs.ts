@@ -31,7 +31,6 @@ export type Tfjs = Pick<
   | "log"
   | "matMul"
   | "max"
-  | "minimum"
   | "mul"
   | "notEqual"
   | "pad"
