@@ -1,11 +1,5 @@
 /** Tensors of TensorFlow.js in and out, readback, memory, several engines, errors. */
-import {
-  createTfjsBackend,
-  createTfjsOps,
-  pixelsToInput,
-  type TfjsDevice,
-  type TfjsTensor,
-} from "@ppt-vit/backend-tfjs";
+import { createTfjsBackend, createTfjsOps, pixelsToInput, type TfjsDevice } from "@ppt-vit/backend-tfjs";
 import { hostTensor, isPptError, type Program, parseImageProcessorConfig, processImage } from "@ppt-vit/core";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -108,7 +102,8 @@ describe("constants", () => {
     await tf.setBackend("cpu");
     const { ops, dispose } = createTfjsOps(tf);
     const before = tf.memory().numTensors;
-    for (let step = 1; step <= 20; step++) tf.tidy(() => ops.mul(ops.constant(hostTensor([3], () => step)), 1 / step));
+    for (let step = 1; step <= 20; step++)
+      tf.tidy(() => void ops.mul(ops.constant(hostTensor([3], () => step)), 1 / step));
     expect(tf.memory().numTensors).toBe(before);
     dispose();
   });
