@@ -8,6 +8,7 @@ import { addModelOptions, loadOptions, type ModelFlags, modelDescription, modelF
 import { addPictureOptions, batchOptions, type PictureFlags } from "./picture-options.js";
 import { progressBar } from "./progress.js";
 import { addReductionOptions, type ReductionFlags, reductionOf, refuseContradiction } from "./reduction-flags.js";
+import { describeVerification } from "./verified.js";
 
 export interface EmbedFlags extends ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
@@ -52,6 +53,8 @@ export async function embedCommand(inputs: readonly string[], flags: EmbedFlags)
     imageSize: flags.imageSize,
     verify: flags.verify,
   });
+  const { verification } = extractor;
+  if (verification) process.stderr.write(`${describeVerification(verification)}\n`);
   try {
     const bar = progressBar(files.length);
     const { pooling, normalize } = flags;

@@ -96,6 +96,7 @@ export { interpolatePositions } from "./vit/positions.js";
 export type { OutputOptions } from "./vit/program.js";
 export { random, randomWeights, weightShapes } from "./vit/random-weights.js";
 export {
+  findVerificationRecord,
   parseVerificationRecords,
   recordVerification,
   type Verification,

@@ -1,6 +1,6 @@
 /** Whether a model computes on one backend what it computed on another: a fixed input and the logits it gave. */
 import { PptError } from "../errors.js";
-import { parseReduction, planReduction, type ReductionConfig } from "../reduction/schedule.js";
+import { parseReduction, planReduction, type ReductionConfig, type ReductionPlan } from "../reduction/schedule.js";
 import { show } from "../show.js";
 import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import type { VisionModel, VisionOutput } from "./model.js";
@@ -34,6 +34,57 @@ export function verificationInput({ channels, imageSize }: VisionModelConfig, se
   });
 }
 
+const planOf = (reduction: ReductionConfig | null | undefined, config: VisionModelConfig): ReductionPlan =>
+  planReduction(reduction ?? undefined, {
+    layers: config.layers,
+    tokens: tokenCount(config),
+    protectedTokens: specialTokens(config),
+  });
+
+/** Far below `decisionMargin`: thresholds this near decide alike on every input that is recorded. */
+const sameThreshold = 1e-6;
+
+/** Whether two plans compute the same. */
+function samePlan(a: ReductionPlan, b: ReductionPlan): boolean {
+  if (a.stages.length !== b.stages.length) return false;
+  const sameStages = a.stages.every((stage, i) => {
+    const { threshold, ...rest } = b.stages[i]!;
+    const near =
+      typeof threshold === "number" && typeof stage.threshold === "number"
+        ? Math.abs(stage.threshold - threshold) <= sameThreshold * threshold
+        : stage.threshold === threshold;
+    return near && JSON.stringify({ ...stage, threshold: 0 }) === JSON.stringify({ ...rest, threshold: 0 });
+  });
+  // Where nothing is merged every size stays 1, and its logarithm 0.
+  const merges = a.stages.some(({ threshold }) => threshold !== "prune");
+  return sameStages && (!merges || a.proportionalAttention === b.proportionalAttention);
+}
+
+/**
+ * The record of these settings, however they are written: settings are the same where they make the same plan for this
+ * model, whether a number of tokens is a count or a share, a threshold absolute or scale-free, a default written out or not.
+ * @throws PptError INVALID_CONFIG where a record's settings are none for this model
+ */
+export function findVerificationRecord(
+  records: readonly VerificationRecord[],
+  reduction: ReductionConfig | undefined,
+  config: VisionModelConfig,
+): VerificationRecord | undefined {
+  const wanted = planOf(reduction, config);
+  return records.find((record, i) => {
+    let recorded: ReductionPlan;
+    try {
+      recorded = planOf(record.reduction, config);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new PptError("INVALID_CONFIG", `verification records: record ${i} is not for this model: ${reason}`, {
+        cause,
+      });
+    }
+    return samePlan(wanted, recorded);
+  });
+}
+
 /** Nearer to its threshold than this, relative to it, a variance may decide otherwise on another backend. */
 const decisionMargin = 0.01;
 const seedsTried = 32;
@@ -47,11 +98,7 @@ export async function recordVerification(
   reduction: ReductionConfig | undefined,
 ): Promise<VerificationRecord> {
   const { config } = model;
-  const plan = planReduction(reduction, {
-    layers: config.layers,
-    tokens: tokenCount(config),
-    protectedTokens: specialTokens(config),
-  });
+  const plan = planOf(reduction, config);
   for (let seed = 1; seed <= seedsTried; seed++) {
     const output = await model.run({ pixelValues: verificationInput(config, seed), batch: 1 });
     const clear = plan.stages.every(({ threshold }, i) => {
@@ -80,7 +127,8 @@ export async function verifyModel(
     throw new PptError("VERIFICATION_FAILED", `${logits.length} logits, ${recorded.length} were recorded`);
   const largest = recorded.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const distances = recorded.map((value, i) => Math.abs(logits[i]! - value));
-  const difference = distances.reduce((most, distance) => Math.max(most, distance), 0) / largest;
+  const furthest = distances.reduce((most, distance) => Math.max(most, distance), 0);
+  const difference = furthest === 0 ? 0 : furthest / largest;
   // Negated, so that NaN fails too.
   if (distances.some(Number.isNaN) || !(difference <= tolerance))
     throw new PptError(
