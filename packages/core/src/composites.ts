@@ -2,10 +2,15 @@
 import type { AttentionOptions, Composites, HostTensor, Ops, Primitives, Shape, Tensor } from "./backend.js";
 import { checkedComposites } from "./checked-composites.js";
 import { checkedPrimitives } from "./checked-primitives.js";
+import { arrayOf, callback, checkArgument } from "./options.js";
 import { sameShape, sizeOf, windowPositions } from "./shape.js";
+
+const shapeCheck = arrayOf("lengths", (n) => Number.isSafeInteger(n) && (n as number) >= 0);
 
 /** A host tensor of `shape` filled by index. */
 export function hostTensor(shape: Shape, fill: (index: number) => number): HostTensor {
+  checkArgument("hostTensor", "shape", shape, shapeCheck, "INVALID_SHAPE");
+  checkArgument("hostTensor", "fill", fill, callback);
   return { shape, data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => fill(i)) };
 }
 

@@ -1,12 +1,14 @@
 /** Reduction settings by name or from a file. Node only. */
 import { readFileSync } from "node:fs";
 import {
+  checkArgument,
   completeReduction,
   isPptError,
   PptError,
   parseReduction,
   type ReductionConfig,
   reductionPreset,
+  text,
 } from "@ppt-vit/core";
 import type { ReductionSetting } from "./reduction.js";
 
@@ -19,16 +21,17 @@ const isPath = (source: string) => /[/\\]|\.json$/i.test(source);
  * @throws PptError INVALID_REDUCTION, NOT_FOUND
  */
 export function readReduction(source: string): ReductionConfig {
+  checkArgument("readReduction", "source", source, text);
   if (!isPath(source)) return completeReduction(reductionPreset(source));
-  let text: string;
+  let content: string;
   try {
-    text = readFileSync(source, "utf8");
+    content = readFileSync(source, "utf8");
   } catch (cause) {
     const reason = cause instanceof Error && "code" in cause ? cause.code : cause;
     throw new PptError("NOT_FOUND", `${source}: cannot be read (${reason})`, { cause });
   }
   try {
-    return completeReduction(parseReduction(JSON.parse(text)));
+    return completeReduction(parseReduction(JSON.parse(content)));
   } catch (cause) {
     const code = isPptError(cause) ? cause.code : "INVALID_REDUCTION";
     throw new PptError(code, `${source}: ${cause instanceof Error ? cause.message : cause}`, { cause });

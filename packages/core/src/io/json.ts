@@ -1,5 +1,6 @@
 /** JSON out of files that nobody vouches for: what JSON.parse takes without a word is refused, with the reason. */
 import { PptError } from "../errors.js";
+import { bytesCheck, checkArgument } from "../options.js";
 
 export type Fail = (message: string) => never;
 
@@ -38,6 +39,7 @@ export function parseStrictJson(bytes: Uint8Array, what: string, fail: Fail): un
  * @throws Error with the reason, SyntaxError where `bytes` are no JSON
  */
 export function parseConfigJson(bytes: Uint8Array): unknown {
+  checkArgument("parseConfigJson", "bytes", bytes, bytesCheck);
   const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
   // A list of what is left instead of recursion: nesting must not reach the stack's end.
   const left: unknown[] = [json];

@@ -1,6 +1,7 @@
 /** Checkpoints in several safetensors files, tied together by `model.safetensors.index.json`. Trusts none of them. */
 import type { HostTensor } from "../backend.js";
 import { PptError } from "../errors.js";
+import { bytesCheck, check, checkArgument, shaped, text } from "../options.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/weights.js";
 import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";
@@ -24,6 +25,8 @@ const mostShards = 1000;
  * @throws PptError INVALID_SAFETENSORS
  */
 export function parseSafetensorsIndex(bytes: Uint8Array, name: string): SafetensorsIndex {
+  checkArgument("parseSafetensorsIndex", "bytes", bytes, bytesCheck);
+  checkArgument("parseSafetensorsIndex", "name", name, text);
   const fail = failing(name);
   const index = fieldsOf(parseStrictJson(bytes, "index", fail)) ?? fail("index is not a JSON object");
   const map = index.get("weight_map");
@@ -41,15 +44,23 @@ export function parseSafetensorsIndex(bytes: Uint8Array, name: string): Safetens
   return { shards, shardOf };
 }
 
+const isMap = (value: unknown): boolean => value instanceof Map;
+const indexCheck = shaped("an index, as parseSafetensorsIndex() makes it", { shards: Array.isArray, shardOf: isMap });
+const filesCheck = check("a Map of files, as parseSafetensors() makes them, by name", isMap);
+
 /**
  * The tensors of all shards as one checkpoint. `name` is the index's, and starts each error's message.
  * @throws PptError INVALID_SAFETENSORS unless every tensor is in the shard that the index names, and in no other.
  */
 export function joinShards(
-  { shards, shardOf }: SafetensorsIndex,
+  index: SafetensorsIndex,
   files: ReadonlyMap<string, SafetensorsFile>,
   name: string,
 ): WeightSource {
+  checkArgument("joinShards", "index", index, indexCheck);
+  checkArgument("joinShards", "files", files, filesCheck);
+  checkArgument("joinShards", "name", name, text);
+  const { shards, shardOf } = index;
   const fail = failing(name);
   for (const shard of shards) {
     const file = files.get(shard) ?? fail(`${quote(shard)} was not read`);

@@ -1,9 +1,10 @@
 /** Reduction settings in one line, for people. */
 import { type PolicyName, policies } from "./policies.js";
-import type { ReductionConfig, Threshold, TokensRemoved } from "./settings.js";
+import { parseReduction, type ReductionConfig, type Threshold, type TokensRemoved } from "./settings.js";
 
-/** `blocks 3, 6, 9, 50 tokens each, threshold 0.00007`; `evit in blocks 3, 6, 9, 25 % of the tokens each`. */
+/** `blocks 3, 6, 9, 50 tokens each, threshold 0.00007`; `evit in blocks 3, 6, 9, 25 % of the tokens each`. @throws PptError INVALID_REDUCTION */
 export function describeReduction(reduction: ReductionConfig): string {
+  parseReduction(reduction);
   const { layers, tokensRemoved, policy = "ppt", threshold } = reduction;
   const sizes = reduction.proportionalAttention ?? policies[policy].proportionalAttention;
   return [

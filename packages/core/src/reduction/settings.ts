@@ -148,6 +148,9 @@ function parseIdentity(value: unknown): ModelIdentity {
  * @throws PptError INVALID_REDUCTION
  */
 export function mergeReduction(base: ReductionConfig, given: Partial<ReductionConfig>): ReductionConfig {
+  for (const settings of [base, given])
+    if (typeof settings !== "object" || settings === null || Array.isArray(settings))
+      return invalid(`expected an object with any of ${[...keys].join(", ")}, got ${show(settings)}`);
   const { threshold, proportionalAttention, ...schedule } = base;
   const samePolicy = given.policy === undefined || given.policy === (base.policy ?? "ppt");
   return parseReduction({ ...(samePolicy ? base : schedule), ...given });

@@ -1,5 +1,7 @@
 /** Whether a model computes on one backend what it computed on another: a fixed input and the logits it gave. */
+import { requireConfig } from "../arguments.js";
 import { PptError } from "../errors.js";
+import { arrayOf, checkArgument, positive, seedCheck, shaped } from "../options.js";
 import { parseReduction, planReduction, type ReductionConfig, type ReductionPlan } from "../reduction/schedule.js";
 import { show } from "../show.js";
 import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
@@ -24,7 +26,10 @@ export interface Verification {
 }
 
 /** [1, channels, H, W], noise between -2 and 2, the same on every machine. */
-export function verificationInput({ channels, imageSize }: VisionModelConfig, seed: number): Float32Array {
+export function verificationInput(config: VisionModelConfig, seed: number): Float32Array {
+  requireConfig("verificationInput", config);
+  checkArgument("verificationInput", "seed", seed, seedCheck, "INVALID_OPTION");
+  const { channels, imageSize } = config;
   return Float32Array.from({ length: channels * imageSize[0] * imageSize[1] }, (_, i) => {
     // Integer mixing, so that no floating-point function can differ between machines.
     let hash = Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(seed, 0x85ebca6b);
@@ -70,6 +75,13 @@ export function findVerificationRecord(
   reduction: ReductionConfig | undefined,
   config: VisionModelConfig,
 ): VerificationRecord | undefined {
+  checkArgument(
+    "findVerificationRecord",
+    "records",
+    records,
+    arrayOf("records, as parseVerificationRecords() makes them", recordCheck.holds),
+  );
+  requireConfig("findVerificationRecord", config);
   const wanted = planOf(reduction, config);
   return records.find((record, i) => {
     let recorded: ReductionPlan;
@@ -85,6 +97,15 @@ export function findVerificationRecord(
   });
 }
 
+const modelCheck = shaped("a model, as createVisionModel() makes it", {
+  config: (value) => typeof value === "object",
+  run: (value) => typeof value === "function",
+});
+const recordCheck = shaped("a record, as recordVerification() makes it", {
+  seed: seedCheck.holds,
+  logits: (value) => Array.isArray(value) && value.length > 0,
+});
+
 /** Nearer to its threshold than this, relative to it, a variance may decide otherwise on another backend. */
 const decisionMargin = 0.01;
 const seedsTried = 32;
@@ -97,6 +118,7 @@ export async function recordVerification(
   model: VisionModel,
   reduction: ReductionConfig | undefined,
 ): Promise<VerificationRecord> {
+  checkArgument("recordVerification", "model", model, modelCheck);
   const { config } = model;
   const plan = planOf(reduction, config);
   for (let seed = 1; seed <= seedsTried; seed++) {
@@ -119,9 +141,13 @@ export async function recordVerification(
  */
 export async function verifyModel(
   model: VisionModel,
-  { seed, logits: recorded }: VerificationRecord,
+  record: VerificationRecord,
   tolerance: number,
 ): Promise<Verification> {
+  checkArgument("verifyModel", "model", model, modelCheck);
+  checkArgument("verifyModel", "record", record, recordCheck);
+  checkArgument("verifyModel", "tolerance", tolerance, positive, "INVALID_OPTION");
+  const { seed, logits: recorded } = record;
   const logits = answerOf(await model.run({ pixelValues: verificationInput(model.config, seed), batch: 1 }));
   if (recorded.length !== logits.length)
     throw new PptError("VERIFICATION_FAILED", `${logits.length} logits, ${recorded.length} were recorded`);

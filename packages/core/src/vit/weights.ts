@@ -1,4 +1,5 @@
 /** Finds a model's parameters under the names of its library, checks each of them, and folds what can be folded. */
+import { requireConfig, requireTensors, requireWeights } from "../arguments.js";
 import type { HostTensor, Shape, Tensors } from "../backend.js";
 import { PptError } from "../errors.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
@@ -16,6 +17,7 @@ export interface WeightSource {
 
 /** A checkpoint that already lies in memory. */
 export function weightsFrom(tensors: Tensors<HostTensor>): WeightSource {
+  requireTensors("weightsFrom", "tensors", tensors);
   const named = new Map(Object.entries(tensors));
   return {
     has: (name) => named.has(name),
@@ -39,6 +41,8 @@ export type ReadTensor = (name: string, shape: Shape) => HostTensor;
  * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, of another shape or not finite.
  */
 export function readParameters(weights: WeightSource, config: VisionModelConfig): Record<string, HostTensor> {
+  requireWeights("readParameters", weights);
+  requireConfig("readParameters", config);
   const names = namesIn(weights, config);
   const { hiddenSize: C, intermediateSize: hidden } = config;
   const surplus = `${tensorName(names.block(config.layers, "norm1"))}.weight`;
