@@ -63,6 +63,7 @@ export {
   object,
   oneOf,
   positive,
+  requireReadable,
   shaped,
   signalCheck,
   text,

@@ -77,6 +77,7 @@ export const backendCheck: Check = shaped(
 export function found(value: unknown): string {
   try {
     if (typeof value === "function") return "a function";
+    if (value instanceof Promise) return "a promise: await it";
     if (typeof value === "string" && value.length > 200) return show(`${value.slice(0, 60)}...`);
     if (ArrayBuffer.isView(value)) return `a view of ${value.byteLength} bytes`;
     if (value instanceof ArrayBuffer) return `an ArrayBuffer of ${value.byteLength} bytes`;
@@ -108,6 +109,15 @@ export function checkArgument(
   if (!holds(expected, value))
     throw new PptError(code, `${where}: ${name} is ${found(value)}, expected ${expected.expected}`);
 }
+
+/** What JSON.parse gives can be read; a proxy or a getter may refuse. @throws PptError with `code` */
+export const requireReadable = (where: string, json: unknown, code: PptErrorCode): void =>
+  checkArgument(where, "json", json, readable, code);
+
+const readable = check("what JSON.parse() gives", (value) => {
+  if (typeof value === "object" && value !== null) Object.values(value);
+  return true;
+});
 
 /** A check for each option, so that none is forgotten. */
 export type Checks<Options> = { readonly [Name in keyof Required<Options>]: Check };

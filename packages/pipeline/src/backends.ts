@@ -1,5 +1,7 @@
 /** The backends that can be asked for by name. Each is an optional peer, loaded when it is first used. */
+
 import { type Backend, check, checkArgument, PptError } from "@ppt-vit/core";
+import { quoted } from "./hub/quoted.js";
 
 interface Loader {
   /** What has to be installed. */
@@ -47,7 +49,7 @@ const nameCheck = check("the name of a backend", (value) => typeof value === "st
 export async function createBackend(name: string): Promise<Backend> {
   checkArgument("createBackend", "name", name, nameCheck, "UNKNOWN_BACKEND");
   if (!Object.hasOwn(loaders, name))
-    throw new PptError("UNKNOWN_BACKEND", `unknown backend '${name}'; available: ${backendNames.join(", ")}`);
+    throw new PptError("UNKNOWN_BACKEND", `unknown backend ${quoted(name)}; available: ${backendNames.join(", ")}`);
   const loader = loaders[name]!;
   try {
     return await loader.create();

@@ -28,13 +28,17 @@ import type { EmbedOptions, FeatureExtractorOptions } from "./feature-extractor.
 import type { DecodeOptions } from "./formats.js";
 import type { ModelOptions } from "./load.js";
 
+/** Texts that are looked into later, under a code of their own. */
+const anyText = check("a text", (value) => typeof value === "string");
+const isNumber = (value: unknown): boolean => typeof value === "number";
+
 /** Names for `pooling`. */
 export const poolings = ["class", "mean", "projection"] as const;
 
 /** `Infinity` is no limit. */
 const limit: Check = check("a number above 0", (value) => typeof value === "number" && value > 0);
 const names = arrayOf("texts", (value) => typeof value === "string");
-const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && value.every(count().holds);
+const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && value.every(isNumber);
 
 const textEmbeddings: Check = shaped(
   "text embeddings { labels, embeddings, logitScale }, as parseTextEmbeddings() gives",
@@ -76,7 +80,7 @@ const modelChecks: Checks<ModelOptions> = {
     "settings { layers, tokensRemoved, threshold }, the name of published settings, or false for none",
     (value) => value === false || text.holds(value) || object.holds(value),
   ),
-  imageSize: check("a number of pixels, or [height, width]", (value) => count().holds(value) || isPair(value)),
+  imageSize: check("a number of pixels, or [height, width]", (value) => isNumber(value) || isPair(value)),
   verify: flag,
   trace: flag,
 };
@@ -181,7 +185,7 @@ export const requireNodeSource = (where: string, source: unknown): void =>
     where,
     "source",
     source,
-    either("'demo', a path, an id of the Hub, or a store { name, read }", text, storeCheck),
+    either("'demo', a path, an id of the Hub, or a store { name, read }", anyText, storeCheck),
   );
 
 /** In pages and workers. @throws PptError INVALID_INPUT */
@@ -190,6 +194,14 @@ export const requireBrowserSource = (where: string, source: unknown): void =>
 
 const storeCheck = shaped("a store { name, read }", { name: text.holds, read: callback.holds });
 const isFile = (value: unknown): boolean => value instanceof Blob && "name" in value;
+/** Also a `FileList`. What can be gone through once alone is left for the one who reads it. */
+function holdsFiles(value: object): boolean {
+  if (!(Symbol.iterator in value) || ArrayBuffer.isView(value)) return false;
+  const files = value as Iterable<unknown>;
+  const iterator: unknown = files[Symbol.iterator]();
+  return iterator === files || Array.from(files).every(isFile);
+}
+
 const browserSource = check(
   "an id of the Hub, an address, the files or the handle of a folder, or a store { name, read }",
   (value) => {
@@ -197,7 +209,7 @@ const browserSource = check(
     if (Array.isArray(value)) return value.length > 0 && value.every(isFile);
     if (typeof value !== "object" || value === null) return false;
     const { kind, folder, blobs } = value as { kind?: unknown; folder?: unknown; blobs?: unknown };
-    return kind === "directory" || (text.holds(folder) && blobs instanceof Map) || Symbol.iterator in value;
+    return kind === "directory" || (text.holds(folder) && blobs instanceof Map) || holdsFiles(value);
   },
 );
 

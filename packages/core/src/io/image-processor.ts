@@ -2,7 +2,7 @@
 
 import { requireImage, requireProcessor, requireSize } from "../arguments.js";
 import { PptError } from "../errors.js";
-import { check, checkArgument, oneOf } from "../options.js";
+import { check, checkArgument, oneOf, requireReadable } from "../options.js";
 import { show } from "../show.js";
 import { type RgbImage, resample } from "./resample/resample.js";
 import { type ResampleFilter, windowsOf } from "./resample/windows.js";
@@ -102,6 +102,7 @@ const invalidConfig = (message: string): never => {
  * @throws PptError INVALID_CONFIG
  */
 export function parseImageProcessorConfig(json: unknown): ImageProcessorConfig {
+  requireReadable("parseImageProcessorConfig", json, "INVALID_CONFIG");
   if (!isObject(json)) return invalidConfig("expected a JSON object");
   const fields = new Map<string, unknown>(Object.entries(json));
   const defaults = defaultsOf(fields.get("image_processor_type") ?? fields.get("feature_extractor_type"));

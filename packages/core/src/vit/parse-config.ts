@@ -1,4 +1,5 @@
 /** Reads the `config.json` of any supported family. */
+import { requireReadable } from "../options.js";
 import { show } from "../show.js";
 import type { VisionModelConfig } from "./config.js";
 import { clipConfig } from "./families/clip.js";
@@ -26,6 +27,7 @@ const families: Readonly<Record<string, (fields: Fields) => VisionModelConfig>> 
  * @throws PptError INVALID_CONFIG
  */
 export function parseModelConfig(json: unknown): VisionModelConfig {
+  requireReadable("parseModelConfig", json, "INVALID_CONFIG");
   const fields = fieldsOf(json);
   const type = fields.value("model_type");
   if (type === undefined) return fields.value("architecture") === undefined ? vitConfig(fields) : timmConfig(fields);

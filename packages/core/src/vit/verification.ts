@@ -1,7 +1,7 @@
 /** Whether a model computes on one backend what it computed on another: a fixed input and the logits it gave. */
 import { requireConfig } from "../arguments.js";
 import { PptError } from "../errors.js";
-import { arrayOf, checkArgument, positive, seedCheck, shaped } from "../options.js";
+import { arrayOf, checkArgument, positive, requireReadable, seedCheck, shaped } from "../options.js";
 import { parseReduction, planReduction, type ReductionConfig, type ReductionPlan } from "../reduction/schedule.js";
 import { show } from "../show.js";
 import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
@@ -169,6 +169,7 @@ export function parseVerificationRecords(json: unknown): readonly VerificationRe
   const fail = (what: string): never => {
     throw new PptError("INVALID_CONFIG", `verification records: ${what}`);
   };
+  requireReadable("parseVerificationRecords", json, "INVALID_CONFIG");
   if (!Array.isArray(json)) return fail(`expected a list, got ${show(json)}`);
   return json.map((entry: unknown) => {
     if (typeof entry !== "object" || entry === null) return fail(`expected an object, got ${show(entry)}`);
