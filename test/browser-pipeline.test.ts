@@ -232,7 +232,7 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
     expect(actual.maps).toEqual(expected.stages.map(({ tokenOfPatch }) => Array.from(tokenOfPatch!)));
     expect(actual.image).toEqual(Array.from(expected.image!.data));
     expect(facts).toMatchObject({ tokens: [197, 147, 97, 49], patches: [14, 14], backend: "cpu" });
-    expect(facts.verification).toMatchObject({ reference: "recorded" });
+    expect(facts.verification).toMatchObject({ against: "verification.json" });
 
     const of = (file: string) => (progress as { status: string; file?: string }[]).filter((info) => info.file === file);
     const weights = of("model.safetensors");

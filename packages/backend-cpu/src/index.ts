@@ -2,6 +2,8 @@
 import {
   type Backend,
   type Composites,
+  check,
+  checkOptions,
   compileEager,
   type EagerSession,
   type Executable,
@@ -19,8 +21,16 @@ export interface CpuBackendOptions {
   readonly decomposed?: boolean | readonly (keyof Composites<CpuTensor>)[];
 }
 
-/** A backend on the calling thread. Sums run in float64; the same input gives the same bits in any batch. */
-export function createCpuBackend({ decomposed = false }: CpuBackendOptions = {}): Backend {
+const decomposedCheck = check("true, false or an array of names of composites", (value) =>
+  Array.isArray(value) ? value.every((name) => typeof name === "string") : typeof value === "boolean",
+);
+
+/**
+ * A backend on the calling thread. Sums run in float64; the same input gives the same bits in any batch.
+ * @throws PptError INVALID_OPTION
+ */
+export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
+  const { decomposed = false } = checkOptions("createCpuBackend", options, { decomposed: decomposedCheck });
   let disposed = false;
   const executables = new Set<Executable>();
 

@@ -147,7 +147,7 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
         for (let image = 0; image < B; image++)
           for (let j = 0; j < N; j++) {
             const row = destination.data[image * N + j]!;
-            if (row >= count) continue;
+            if (!(row >= 0 && row < count)) continue;
             const weight = weights ? weights.data[placeOf(weights, image, j)]! : 1;
             const from = placeOf(x, image, j) * F;
             const to = (image * count + row) * F;

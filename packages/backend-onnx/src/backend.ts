@@ -1,12 +1,20 @@
 /** ONNX Runtime as a backend: the program is traced once into a static graph, which runs on CPU, WebGPU or wasm. */
 import {
   type Backend,
+  type Checks,
   type CompileOptions,
+  checkOptions,
+  checkProgram,
+  count,
   type Executable,
+  found,
   type HostTensor,
   hostTensor,
+  object,
+  oneOf,
   PptError,
   type Program,
+  shaped,
   type Tensors,
 } from "@ppt-vit/core";
 import type { InferenceSession } from "onnxruntime-common";
@@ -91,7 +99,10 @@ function checkCapture(batch: number, device: OnnxDevice): void {
       `graphCapture needs device 'webgpu' in a browser (onnxruntime-node binds no GPU buffers); here it is '${device}'${isNode ? " in Node" : ""}: leave graphCapture out`,
     );
   if (!(Number.isInteger(batch) && batch > 0))
-    throw new PptError("INVALID_OPTION", `graphCapture.batch is ${batch}: pass the number of images of every run`);
+    throw new PptError(
+      "INVALID_OPTION",
+      `graphCapture.batch is ${found(batch)}: pass the number of images of every run`,
+    );
 }
 
 /** Not within `compile`: what its functions refer to lives as long as the executable, and the parameters must not. */
@@ -110,8 +121,26 @@ function trace(
   return { model: bytes, beside };
 }
 
+const optionChecks: Checks<OnnxBackendOptions> = {
+  device: oneOf(["cpu", "webgpu", "wasm"]),
+  ort: shaped("ONNX Runtime, as `import * as ort from 'onnxruntime-web'` gives it", {
+    InferenceSession: (value) => typeof (value as OnnxRuntime["InferenceSession"])?.create === "function",
+    Tensor: (value) => typeof value === "function",
+  }),
+  dtype: oneOf(["fp32", "fp16"]),
+  attention: oneOf(["fused", "decomposed"]),
+  threads: count(),
+  graphCapture: object,
+  sessionOptions: object,
+};
+const misnamed = {
+  numThreads: "write 'threads'",
+  executionProviders: "write 'device', or pass it in sessionOptions",
+};
+
 /** `createOnnxBackend`, with runtimes that come from `loadRuntime`. */
-export async function openBackend(options: OnnxBackendOptions, loadRuntime: LoadRuntime): Promise<OnnxBackend> {
+export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRuntime): Promise<OnnxBackend> {
+  const options = checkOptions("createOnnxBackend", given, optionChecks, { misnamed });
   const { device = defaultDevice(), dtype = "fp32", graphCapture } = options;
   if (graphCapture) checkCapture(graphCapture.batch, device);
   const runtime = options.ort ?? (await loadRuntime(device));
@@ -125,8 +154,10 @@ export async function openBackend(options: OnnxBackendOptions, loadRuntime: Load
   const assertLive = () => {
     if (disposed) throw new PptError("DISPOSED", "compile: this ONNX backend was disposed; create another");
   };
-  async function compile(program: Program, { params, inputs }: CompileOptions, fused: boolean, batch?: number) {
+  async function compile(program: Program, options: CompileOptions, fused: boolean, batch?: number) {
     assertLive();
+    checkProgram(program, options);
+    const { params, inputs } = options;
     const settings = { params, inputs, device, dtype, fused };
     const request = { runtime, device, ...trace(program, settings), inputs, sessionOptions };
     let executable: Executable;

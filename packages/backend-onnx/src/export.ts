@@ -1,6 +1,13 @@
 /** Model files for others: a traced model with what was done to it, and what a model file says about itself. */
 import {
+  bytesCheck,
+  type Checks,
+  checkArgument,
+  checkOptions,
+  flag,
   modelCost,
+  object,
+  oneOf,
   PptError,
   parseReduction,
   prepareVisionProgram,
@@ -55,12 +62,26 @@ const metadataKey = "ppt_vit";
 /** Protocol buffers end at 2 GiB; what is left of it holds the nodes. */
 const mostWeightBytes = 2 ** 31 - 2 ** 24;
 
+const optionChecks: Checks<OnnxExportOptions> = {
+  config: object,
+  weights: object,
+  reduction: object,
+  dtype: oneOf(["float32", "float16"]),
+  portable: flag,
+  withSourceMap: flag,
+};
+const misnamed = { opset: "it is 18", outputs: "write 'withSourceMap' for the source map" };
+
 /**
  * A model as one `.onnx` file with a free batch.
  * @throws PptError INVALID_REDUCTION, INVALID_WEIGHTS; INVALID_OPTION where the source map or the size is impossible
  */
 export function exportOnnx(options: OnnxExportOptions): OnnxExport {
-  const { config, weights, reduction, dtype = "float32", portable = false, withSourceMap = false } = options;
+  const { config, weights, reduction, ...settings } = checkOptions("exportOnnx", options, optionChecks, {
+    required: ["config", "weights"],
+    misnamed,
+  });
+  const { dtype = "float32", portable = false, withSourceMap = false } = settings;
   const { program, params, inputs, plan } = prepareVisionProgram({
     config,
     weights,
@@ -119,6 +140,7 @@ const isStandard = (domain: string) => domain === "" || domain === "ai.onnx";
 
 /** @throws PptError INVALID_INPUT where the bytes are no ONNX model, or what an export recorded in it has been changed. */
 export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
+  checkArgument("inspectOnnx", "bytes", bytes, bytesCheck);
   const { graph, opsetImport, metadataProps } = decoded(bytes);
   const { node: nodes, initializer: weights, input: inputs, output: outputs } = graph;
   const recorded = metadataProps.find(({ key }) => key === metadataKey)?.value;

@@ -1,5 +1,5 @@
 /** Tensors of a program while it is traced. */
-import { type DType, type Shape, sameShape, type Tensor } from "@ppt-vit/core";
+import { type DType, PptError, type Shape, sameShape, showShape, type Tensor } from "@ppt-vit/core";
 import type { Graph } from "./graph.js";
 
 /**
@@ -36,9 +36,14 @@ const hasShape = (x: OnnxTensor): boolean =>
 /** Whether a tensor can be had in its shape only through a node of its own. */
 export const needsReshape = (x: OnnxTensor): boolean => x.name !== undefined && !hasShape(x);
 
-/** Name of a tensor, in its shape, as the input of a node; a constant becomes an initializer here. */
+/**
+ * Name of a tensor, in its shape, as the input of a node; a constant becomes an initializer here.
+ * @throws PptError INVALID_SHAPE where it was computed in another precision than that node takes
+ */
 export function inputName(graph: Graph, x: OnnxTensor, dtype: DType = x.dtype): string {
   if (x.name === undefined) return graph.constant(x.host!, x.shape, dtype);
+  if (x.dtype !== dtype)
+    throw new PptError("INVALID_SHAPE", `operands are ${x.dtype} ${showShape(x.shape)} and ${dtype}: cast one of them`);
   if (needsReshape(x)) return graph.node("Reshape", [x.name, graph.integers(x.shape)]);
   return sameShape(x.stored, x.shape) ? x.name : x.alternative!.record();
 }

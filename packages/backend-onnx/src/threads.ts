@@ -15,8 +15,6 @@ export function settleThreads(
   device: OnnxDevice,
   { threads, sessionOptions }: { readonly threads?: number; readonly sessionOptions?: InferenceSession.SessionOptions },
 ): Threads {
-  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))
-    throw new PptError("INVALID_OPTION", `threads is ${threads}: pass a whole number of at least 1`);
   if (device === "webgpu") {
     if (threads !== undefined)
       throw new PptError("INVALID_OPTION", "threads are for devices 'cpu' and 'wasm': device 'webgpu' has none");

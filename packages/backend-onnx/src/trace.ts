@@ -1,5 +1,5 @@
 /** Runs a program once on symbolic tensors and writes what it recorded as an ONNX model. */
-import { type CompileOptions, type DType, type Program, resolveOps, type Shape } from "@ppt-vit/core";
+import { type CompileOptions, checkProgram, type DType, type Program, resolveOps, type Shape } from "@ppt-vit/core";
 import { contrib, Graph } from "./graph.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
 import { onnxPrimitives } from "./primitives.js";
@@ -40,6 +40,7 @@ export interface TracedModel {
 
 /** @throws PptError INVALID_SHAPE where the program does not fit its parameters and inputs. */
 export function traceProgram(program: Program, options: TraceOptions): TracedModel {
+  checkProgram(program, options);
   const { params, inputs, dtype = "float32", fusion, weights = "inside", metadata = {} } = options;
   const graph = new Graph();
   const ops = resolveOps(onnxPrimitives(graph), onnxOverrides(graph, fusion, weights === "beside"));

@@ -181,7 +181,7 @@ describe("threads", () => {
   it.each([0, -1, 1.5, Number.NaN])("%d is refused", async (threads) => {
     await expect(createOnnxBackend({ threads })).rejects.toMatchObject({
       code: "INVALID_OPTION",
-      message: `threads is ${threads}: pass a whole number of at least 1`,
+      message: `createOnnxBackend: threads is ${threads}, expected a whole number of at least 1`,
     });
   });
 

@@ -69,8 +69,7 @@ export function attentionByHead(tf: Tfjs, held: Held): Composites<TfjsTensor>["a
         indices(tf, held, `matrix ${i}`, 1, () => i),
       );
 
-    const number = held.once(scale, () => tf.scalar(scale));
-    const queries = tf.mul(q, number);
+    const queries = tf.mul(q, held.number(scale));
     const keys = tf.reshape(tf.transpose(tf.reshape(k, [B, N, heads, d]), [0, 2, 3, 1]), [B * heads, d, N]);
     /** Log size of the tokens of image `b`, [N] */
     function biasOf(b: number): TensorInfo | undefined {

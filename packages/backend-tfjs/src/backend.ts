@@ -1,9 +1,14 @@
 /** TensorFlow.js backend: the program runs operation by operation on an engine of TensorFlow.js. */
 import {
   type Backend,
+  type Checks,
   type CompileOptions,
+  checkArgument,
   checkFeedShapes,
+  checkOptions,
+  checkProgram,
   type Executable,
+  flag,
   isPptError,
   makeExecutable,
   type Ops,
@@ -11,13 +16,14 @@ import {
   type Program,
   resolveOps,
   type Tensors,
+  text,
 } from "@ppt-vit/core";
 import { type Engine, openEngine } from "./engine.js";
 import { tfjsOverrides } from "./overrides.js";
 import { type Held, holdTensors, tfjsPrimitives, upload } from "./primitives.js";
 import { probe } from "./probe.js";
 import { engineOf, loadTfjs, type TfjsDevice } from "./runtime.js";
-import type { Tfjs, TfjsTensor, TfTensor } from "./tfjs.js";
+import { type Tfjs, type TfjsTensor, type TfTensor, tfjsCheck } from "./tfjs.js";
 import { traitsOf, withoutSpeed } from "./traits.js";
 
 export interface TfjsBackendOptions {
@@ -42,12 +48,19 @@ export interface TfjsExecutable extends Executable {
   runTensors(feeds: Tensors<TfTensor>): Record<string, TfTensor>;
 }
 
+const optionChecks: Checks<TfjsBackendOptions> = { tf: tfjsCheck, device: text, decomposed: flag };
+const misnamed = {
+  dtype: "TensorFlow.js computes in the precision of its engine",
+  threads: "call setThreadsCount() of @tensorflow/tfjs-backend-wasm",
+};
+
 /**
  * A backend on TensorFlow.js. TensorFlow.js has one active engine for the whole page or process: this backend makes its
  * own active while a program runs, which is synchronous, and then the one before active again.
  * @throws PptError BACKEND_UNAVAILABLE where a package is missing or the engine does not start, INVALID_OPTION
  */
-export async function createTfjsBackend({ tf, device, decomposed }: TfjsBackendOptions = {}): Promise<TfjsBackend> {
+export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promise<TfjsBackend> {
+  const { tf, device, decomposed } = checkOptions("createTfjsBackend", options, optionChecks, { misnamed });
   const wanted = device ?? (tf ? undefined : defaultDevice);
   const engineName = wanted && engineOf(wanted);
   const engine = await openEngine(tf ?? (await loadTfjs(wanted!)), engineName);
@@ -63,6 +76,7 @@ export async function createTfjsBackend({ tf, device, decomposed }: TfjsBackendO
 
     async compile(program, options) {
       if (disposed) throw new PptError("DISPOSED", "compile: this TensorFlow.js backend was disposed; create another");
+      checkProgram(program, options);
       return guarded(engine, async () => {
         const executable = compile(engine, program, { ...options, decomposed }, () => executables.delete(executable));
         executables.add(executable);
@@ -87,10 +101,12 @@ function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held, decompos
 
 /**
  * The operations on the engine that is active now, to run a program as part of your own code: under a gradient tape, with
- * variables for parameters. Call them inside `tf.tidy`; `dispose` frees the constants that they keep.
+ * variables for parameters. Call them inside `tf.tidy`, which frees what they make; `dispose` frees the few index tables
+ * that they keep beside.
  */
 export function createTfjsOps(tf: Tfjs): { readonly ops: Ops<TfjsTensor>; dispose(): void } {
-  const held = holdTensors(tf);
+  checkArgument("createTfjsOps", "tf", tf, tfjsCheck);
+  const held = holdTensors(tf, { runs: false });
   return { ops: heldOps({ tf, name: tf.getBackend() }, held), dispose: () => held.dispose() };
 }
 
@@ -112,12 +128,16 @@ function compile(
 
   /** The outputs own their values, also where the program returns a parameter, a feed, or one tensor twice. */
   const run = (fed: () => Tensors<TfTensor>): Record<string, TfTensor> =>
-    engine.active(() =>
-      tf.tidy(() => {
-        const outputs = program(ops, uploaded, fed() as Tensors<TfjsTensor>);
-        return Object.fromEntries(Object.entries(outputs).map(([name, x]) => [name, x.clone()]));
-      }),
-    );
+    engine.active(() => {
+      try {
+        return tf.tidy(() => {
+          const outputs = program(ops, uploaded, fed() as Tensors<TfjsTensor>);
+          return Object.fromEntries(Object.entries(outputs).map(([name, x]) => [name, x.clone()]));
+        });
+      } finally {
+        held.endRun();
+      }
+    });
 
   const executable = makeExecutable({
     inputs,

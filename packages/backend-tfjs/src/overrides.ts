@@ -109,7 +109,7 @@ function comparingByArithmetic(
   };
 }
 
-/** Adds each row where it belongs. Rows that are dropped meet in one row more. */
+/** Adds each row where it belongs. Rows that are dropped meet in one row more in front, or in one more at the end. */
 function scattered(
   tf: Tfjs,
   held: Held,
@@ -119,15 +119,17 @@ function scattered(
   return (destination, count, tokens) => {
     if (tf.engine().isTapeOn()) return defaults.compressTokens(destination, count, tokens);
     const [B, N] = destination.shape as [number, number];
-    const rows = count + 1;
-    const last = held.once(`scatter: last of ${rows}`, () => tf.scalar(count));
-    const firsts = held.once(`scatter: ${B} of ${rows}`, () => tf.reshape(tf.mul(tf.range(0, B), rows), [B, 1]));
-    const places = tf.reshape(tf.cast(tf.add(tf.minimum(destination, last), firsts), "int32"), [B * N, 1]);
+    const rows = count + 2;
+    /** The row of destination 0 of each image. */
+    const firsts = held.once(`scatter: ${B} of ${rows}`, () =>
+      tf.reshape(tf.add(tf.mul(tf.range(0, B), rows), 1), [B, 1]),
+    );
+    const places = tf.reshape(tf.cast(tf.add(tf.clipByValue(destination, -1, count), firsts), "int32"), [B * N, 1]);
     const sums = (x: TfjsTensor) => {
       const F = x.shape[2]!;
       const whole = x.shape[0] === B ? x : tf.add(x, tf.zeros([B, 1, 1]));
       const added = tf.scatterND(places, tf.reshape(whole, [B * N, F]), [B * rows, F]);
-      return ops.slice(asOurs(tf.reshape(added, [B, rows, F])), 1, 0, count);
+      return ops.slice(asOurs(tf.reshape(added, [B, rows, F])), 1, 1, count + 1);
     };
     const { averaged, summed } = tokens;
     const size = sums(tokens.size ?? asOurs(held.once(`scatter: ones of ${N}`, () => tf.fill([1, N, 1], 1))));
@@ -147,14 +149,13 @@ const logitOfPhi = [
 
 /** x Phi(x), the exact GELU, off by at most 4.3e-7 in float32 arithmetic and 1e-7 relative to 1 + |gelu(x)|. */
 function geluBySigmoid(tf: Tfjs, held: Held, x: TfTensor): TfTensor {
-  const number = (value: number) => held.once(value, () => tf.scalar(value));
   // Beyond 6, Phi is 0 or 1 to 1e-9.
   const near = tf.clipByValue(x, -6, 6);
   const square = tf.square(near);
   const [highest, ...lower] = logitOfPhi.toReversed();
   const polynomial = lower.reduce(
-    (sum: TfTensor, coefficient) => tf.add(tf.mul(sum, square), number(coefficient)),
-    number(highest!),
+    (sum: TfTensor, coefficient) => tf.add(tf.mul(sum, square), held.number(coefficient)),
+    held.number(highest!),
   );
   return tf.mul(x, tf.sigmoid(tf.mul(near, polynomial)));
 }

@@ -1,15 +1,20 @@
 /** From pixels that are tensors already, as `tf.browser.fromPixels` gives them, to a model's input. */
-import { type ImageProcessorConfig, PptError, showShape } from "@ppt-vit/core";
-import type { Tfjs, TfTensor } from "./tfjs.js";
+import { checkArgument, type ImageProcessorConfig, object, PptError, shaped, showShape } from "@ppt-vit/core";
+import { type Tfjs, type TfTensor, tfjsCheck } from "./tfjs.js";
+
+const pixelsCheck = shaped("a tensor of TensorFlow.js", { shape: Array.isArray });
 
 /**
  * pixels [H, W, 3] or [B, H, W, 3], 0 to 255 -> pixel_values [B, 3, H, W], rescaled and normalised on the device that
  * holds them, with the values of `processImage` to rounding. It does not resize: give it pixels of the model's size.
  * `tf.image.resizeBilinear` and a canvas can resize before, but not to the same pixels as Pillow, whose filters widen when
  * a picture shrinks; `resizeAndCrop` of `@ppt-vit/core` does, on the host.
- * @throws PptError INVALID_IMAGE where the shape is another one
+ * @throws PptError INVALID_IMAGE where the shape is another one, INVALID_INPUT
  */
 export function pixelsToInput(tf: Tfjs, pixels: TfTensor, config: ImageProcessorConfig): TfTensor {
+  checkArgument("pixelsToInput", "tf", tf, tfjsCheck);
+  checkArgument("pixelsToInput", "pixels", pixels, pixelsCheck);
+  checkArgument("pixelsToInput", "config", config, object);
   const { shape } = pixels;
   if ((shape.length !== 3 && shape.length !== 4) || shape.at(-1) !== 3)
     throw new PptError(

@@ -12,18 +12,38 @@ import {
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 import type { Traits } from "./traits.js";
 
-/** Tensors that outlive a run: parameters, the program's constants, and what is derived from them once. */
+/** Tensors that outlive a run: parameters, what is derived from them once, and the program's constants. */
 export interface Held {
   /** The tensor that `make` made for `key`, made at the first call. */
   once(key: unknown, make: () => TfTensor): TfjsTensor;
-  /** Whether the tensor is one of them. */
+  /** Whether the tensor is one of those that `once` made. */
   has(x: TfTensor): boolean;
+  /**
+   * A constant of the program, by its host tensor. It is kept until a run ends that did not ask for it, so that one which
+   * the program makes anew in every run does not stay.
+   */
+  constant(host: HostTensor): TfjsTensor;
+  /** A number, likewise. */
+  number(value: number): TfjsTensor;
+  endRun(): void;
   dispose(): void;
 }
 
-export function holdTensors(tf: Tfjs): Held {
+/** With `runs` false nobody says when a run ends: constants belong to the `tf.tidy` that they are made in. */
+export function holdTensors(tf: Tfjs, { runs = true } = {}): Held {
   const tensors = new Map<unknown, TfTensor>();
   const own = new Set<TfTensor>();
+  const constants = new Map<HostTensor | number, TfTensor>();
+  /** What the current run asked for. */
+  const asked = new Set<HostTensor | number>();
+
+  function constant(key: HostTensor | number, make: () => TfTensor): TfjsTensor {
+    if (!runs) return asOurs(make());
+    asked.add(key);
+    const tensor = constants.get(key) ?? tf.keep(make());
+    constants.set(key, tensor);
+    return asOurs(tensor);
+  }
   return {
     once(key, make) {
       const known = tensors.get(key);
@@ -34,10 +54,21 @@ export function holdTensors(tf: Tfjs): Held {
       return asOurs(tensor);
     },
     has: (x) => own.has(x),
+    constant: (host) => constant(host, () => upload(tf, host)),
+    number: (value) => constant(value, () => tf.scalar(value, "float32")),
+    endRun() {
+      for (const [key, tensor] of constants) {
+        if (asked.has(key)) continue;
+        tensor.dispose();
+        constants.delete(key);
+      }
+      asked.clear();
+    },
     dispose() {
-      for (const tensor of own) tensor.dispose();
+      for (const tensor of [...own, ...constants.values()]) tensor.dispose();
       own.clear();
       tensors.clear();
+      constants.clear();
     },
   };
 }
@@ -56,9 +87,8 @@ export const indices = (tf: Tfjs, held: Held, key: string, length: number, at: (
 export const upload = (tf: Tfjs, { data, shape }: HostTensor): TfTensor => tf.tensor(data, [...shape], "float32");
 
 export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives<TfjsTensor> {
-  /** Numbers become tensors of the device, each of them once. */
-  const tensorOf = (x: Operand<TfjsTensor>): TfTensor =>
-    typeof x === "number" ? held.once(x, () => tf.scalar(x, "float32")) : x;
+  /** Numbers become tensors of the device, each of them once for all runs that use it. */
+  const tensorOf = (x: Operand<TfjsTensor>): TfTensor => (typeof x === "number" ? held.number(x) : x);
   const shapeOf = (x: Operand<TfjsTensor>): Shape => (typeof x === "number" ? [] : x.shape);
 
   const arithmetic =
@@ -153,7 +183,7 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
     );
 
   return {
-    constant: (host) => held.once(host, () => upload(tf, host)),
+    constant: (host) => held.constant(host),
     reshape: (x, shape) => asOurs(tf.reshape(x, [...shape])),
     transpose: (x, permutation) => asOurs(transpose(tf, x, permutation)),
     slice(x, axis, start, end, step = 1) {

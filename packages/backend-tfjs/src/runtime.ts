@@ -46,7 +46,7 @@ export function engineOf(device: TfjsDevice): string {
   if (!Object.hasOwn(runtimes, device))
     throw new PptError(
       "INVALID_OPTION",
-      `unknown TensorFlow.js device '${device}'; known are ${Object.keys(runtimes).join(", ")}`,
+      `unknown TensorFlow.js device '${String(device).slice(0, 60)}'; known are ${Object.keys(runtimes).join(", ")}`,
     );
   return runtimes[device].engine;
 }

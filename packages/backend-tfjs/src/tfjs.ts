@@ -1,5 +1,5 @@
 /** What is used of TensorFlow.js, and its tensors as the programs of `@ppt-vit/core` see them. */
-import type { Tensor } from "@ppt-vit/core";
+import { shaped, type Tensor } from "@ppt-vit/core";
 import type * as core from "@tensorflow/tfjs-core";
 
 /**
@@ -31,7 +31,6 @@ export type Tfjs = Pick<
   | "log"
   | "matMul"
   | "max"
-  | "minimum"
   | "mul"
   | "notEqual"
   | "pad"
@@ -68,3 +67,13 @@ export type TfjsTensor = TfTensor & Tensor;
 
 /** The program's view of a tensor that is known to hold floats or bools. */
 export const asOurs = (x: TfTensor): TfjsTensor => x as TfjsTensor;
+
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+export const tfjsCheck = shaped("TensorFlow.js, as `import * as tf from '@tensorflow/tfjs-core'` gives it", {
+  engine: isFunction,
+  tidy: isFunction,
+  tensor: isFunction,
+  getBackend: isFunction,
+  setBackend: isFunction,
+});

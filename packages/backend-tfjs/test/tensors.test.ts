@@ -1,6 +1,6 @@
 /** Tensors of TensorFlow.js in and out, readback, memory, several engines, errors. */
-import { createTfjsBackend, pixelsToInput, type TfjsDevice } from "@ppt-vit/backend-tfjs";
-import { isPptError, parseImageProcessorConfig, processImage } from "@ppt-vit/core";
+import { createTfjsBackend, createTfjsOps, pixelsToInput, type TfjsDevice } from "@ppt-vit/backend-tfjs";
+import { hostTensor, isPptError, type Program, parseImageProcessorConfig, processImage } from "@ppt-vit/core";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { tinyPixels, tinyProgram } from "./tiny-model.js";
@@ -75,6 +75,37 @@ describe("runTensors", () => {
     tf.dispose(executable.runTensors({}));
     expect(await executable.run({})).toEqual({ a: shift, b: shift });
     await backend.dispose();
+  });
+});
+
+describe("constants", () => {
+  it("that a program makes anew in every run, and numbers that change, are gone when the next run ends", async () => {
+    const backend = await createTfjsBackend({ tf, device: "cpu" });
+    await tf.setBackend("cpu");
+    let runs = 0;
+    const program: Program = (ops, _params, { x }) => {
+      runs++;
+      const weight = hostTensor([64, 64], () => runs);
+      return { y: ops.mul(ops.linear(x!, ops.constant(weight)), 1 / runs) };
+    };
+    const executable = await backend.compile(program, { params: {}, inputs: { x: [1, 64] } });
+    const x = hostTensor([1, 64], () => 1);
+    const y = { shape: [1, 64], data: new Float32Array(64).fill(64) };
+    expect(await executable.run({ x })).toEqual({ y });
+    const { numTensors, numBytes } = tf.memory();
+    for (let run = 0; run < 50; run++) expect((await executable.run({ x })).y!.data[63]).toBeCloseTo(64, 4);
+    expect(tf.memory()).toMatchObject({ numTensors, numBytes });
+    await backend.dispose();
+  });
+
+  it("of operations in somebody's own tidy go with it", async () => {
+    await tf.setBackend("cpu");
+    const { ops, dispose } = createTfjsOps(tf);
+    const before = tf.memory().numTensors;
+    for (let step = 1; step <= 20; step++)
+      tf.tidy(() => void ops.mul(ops.constant(hostTensor([3], () => step)), 1 / step));
+    expect(tf.memory().numTensors).toBe(before);
+    dispose();
   });
 });
 

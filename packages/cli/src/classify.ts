@@ -16,6 +16,7 @@ import { complain, print, printJson } from "./output.js";
 import { batchOptions, type PictureFlags } from "./picture-options.js";
 import { withProgress } from "./progress.js";
 import { type ReductionFlags, reductionOf } from "./reduction-flags.js";
+import { describeVerification } from "./verified.js";
 
 export interface ClassifyFlags extends ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
@@ -82,7 +83,7 @@ function headline({ model, backend, tokens, gmacs, reduction, verification }: Im
   const cost = reduction
     ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
     : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
-  const verified = verification ? `, verified (logits ${verification.difference.toExponential(1)} apart)` : "";
+  const verified = verification ? `, ${describeVerification(verification)}` : "";
   return `model ${model} on ${backend}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
 }
 

@@ -4,10 +4,11 @@ import { type Command, Option } from "commander";
 import { backendOption } from "./backend-option.js";
 import { expandInputs } from "./inputs.js";
 import { addModelOptions, type ModelFlags, modelDescription, modelForms, withDownloads } from "./model-options.js";
-import { complain, printJson } from "./output.js";
+import { complain, printJson, say } from "./output.js";
 import { addPictureOptions, batchOptions, type PictureFlags } from "./picture-options.js";
 import { withProgress } from "./progress.js";
 import { addReductionOptions, type ReductionFlags, reductionOf, refuseContradiction } from "./reduction-flags.js";
+import { describeVerification } from "./verified.js";
 
 export interface EmbedFlags extends ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
@@ -54,6 +55,7 @@ export async function embedCommand(inputs: readonly string[], flags: EmbedFlags)
       verify: flags.verify,
     }),
   );
+  if (extractor.verification) say(describeVerification(extractor.verification));
   try {
     const { pooling, normalize } = flags;
     const options = { ...batchOptions(flags), normalize, ...(pooling && { pooling }) };

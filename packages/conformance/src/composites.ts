@@ -6,6 +6,7 @@ import {
   defaultComposites,
   type HostTensor,
   hostTensor,
+  iota,
   type SlidingWindow,
   type Tensor,
   type Tensors,
@@ -270,6 +271,12 @@ function* cases(): Generator<CompositeCase> {
       });
       return [size, averaged!, ...summed];
     },
+  };
+  yield {
+    name: "compressTokens of tokens that are sent nowhere, before the first row and behind the last",
+    feeds: { destination: { shape: [2, 4], data: Float32Array.of(0, -1, 1, 2, 1, -5, 9, 0) }, x: iota([2, 4, 1]) },
+    expected: { shape: [2, 2, 1], data: Float32Array.of(0, 2, 7, 4) },
+    apply: (c, f) => [...c.compressTokens(f.destination!, 2, { summed: [f.x!] }).summed],
   };
   yield {
     name: "compressTokens without sizes",

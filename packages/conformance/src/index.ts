@@ -4,6 +4,7 @@ import { familyCases } from "./families.js";
 import { goldenCases, type ReadGolden } from "./golden.js";
 import { type ConformanceCase, type CreateBackend, withBackend } from "./harness.js";
 import { type LifecycleOptions, lifecycleCases } from "./lifecycle.js";
+import { misuseCases } from "./misuse.js";
 import { wholeModelCases } from "./models.js";
 import { policyCases } from "./policies.js";
 import { primitiveCases } from "./primitives.js";
@@ -23,6 +24,7 @@ export async function conformanceCases(options: ConformanceOptions): Promise<Con
   return withBackend(create, async (backend) => [
     ...primitiveCases(create, backend),
     ...compositeCases(create, backend),
+    ...misuseCases(create),
     ...goldenCases(create, backend, readGolden),
     ...familyCases(create, backend, readGolden),
     ...wholeModelCases(create, backend, reference),

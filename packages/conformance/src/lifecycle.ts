@@ -3,6 +3,7 @@ import {
   type Backend,
   createVisionModel,
   type HostTensor,
+  hostTensor,
   type Program,
   randomWeights,
   weightsFrom,
@@ -18,6 +19,21 @@ const doubled = (x: HostTensor): HostTensor => ({
   shape: x.shape,
   data: x.data.map((v, i) => 2 * (v + shift.data[i % 3]!)),
 });
+
+/**
+ * `double` with constants, in scopes and outside, that are new objects in every run: as factors, as a weight that a backend
+ * may prepare, and one that is used twice.
+ */
+const withFreshConstants: Program = (ops, params, { x }) => {
+  const ones = hostTensor([64, 64], () => 1);
+  const identity = ops.constant(hostTensor([3, 3], (i) => (i % 4 === 0 ? 1 : 0)));
+  const one = ops.scope("mean", () => {
+    const mean = ops.div(ops.sum(ops.sum(ops.mul(ops.constant(ones), ops.constant(ones)), 0), 1), 64 * 64);
+    return ops.reshape(mean, [1]);
+  });
+  const shifted = ops.scope("shift", () => ops.mul(ops.add(x!, params.shift!), one));
+  return { y: ops.mul(ops.linear(shifted, identity), ops.constant(hostTensor([3], () => 2))) };
+};
 
 export interface LifecycleOptions {
   /** Anything that must not grow over repeated runs: live tensors, bytes held. Read after runs, between which it may vary. */
@@ -114,6 +130,16 @@ export function lifecycleCases(
       for (let run = 0; run < 20; run++) expectClose(`run ${run}`, (await model.run(tinyInput)).logits, first, 0);
     },
     ...(footprint && {
+      "constants made in a run do not add up": async (backend: Backend) => {
+        const executable = await backend.compile(withFreshConstants, doubleOptions);
+        const x = uniform([2, 3], 1);
+        const run = async () => expectClose("y", (await executable.run({ x })).y, doubled(x), 1e-2);
+        for (let i = 0; i < 5; i++) await run();
+        const before = await footprint(backend);
+        for (let i = 0; i < 50; i++) await run();
+        const after = await footprint(backend);
+        if (after > before + footprintSlack) throw new Error(`footprint grew from ${before} to ${after} over 50 runs`);
+      },
       "repeated runs do not grow": async (backend: Backend) => {
         const model = await tinyModel(backend);
         for (let run = 0; run < 5; run++) await model.run(tinyInput);

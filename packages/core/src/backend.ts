@@ -28,10 +28,14 @@ export type Operand<T extends Tensor> = T | number;
 
 /**
  * What a backend must provide: synchronous, pure, nothing in place. Elementwise operations broadcast as in NumPy.
- * `resolveOps` checks shapes before it calls these, so an implementation may rely on them.
+ * `resolveOps` checks shapes and types before it calls these, so an implementation may rely on them. A program that does
+ * not fit gets PptError INVALID_SHAPE, the same on every backend.
  */
 export interface Primitives<T extends Tensor> {
-  /** A tensor of the program itself (a mask, a table). The same host object may be uploaded once and kept. */
+  /**
+   * A tensor of the program itself (a mask, a table). The same host object may be uploaded once and kept; one that is made
+   * anew in every run must not be kept for longer than the next.
+   */
   constant(host: HostTensor): T;
   /** Same elements, row-major, in another shape. One dimension may be -1. */
   reshape(x: T, shape: Shape): T;
@@ -140,10 +144,11 @@ export interface TokenValues<T extends Tensor> {
 
 /**
  * Larger operations with default decompositions into primitives (composites.ts). A backend overrides one where its
- * runtime is measurably faster; conformance holds each override against its default.
+ * runtime is measurably faster; conformance holds each override against its default. Shapes, types and options are checked
+ * before default or override is called: what does not fit is PptError INVALID_SHAPE on every backend.
  */
 export interface Composites<T extends Tensor> {
-  /** x [..., I], weight [O, I] as PyTorch stores it, bias [O] -> [..., O]. */
+  /** x [..., N, I], weight [O, I] as PyTorch stores it, bias [O] -> [..., N, O]. */
   linear(x: T, weight: T, bias?: T): T;
   /**
    * The content of every position of a window, row by row: x [B, C, H, W] -> [B, H' W', C kh kw] with
@@ -176,8 +181,8 @@ export interface Composites<T extends Tensor> {
   /** Index of the maximum of the last axis, as a float: [..., N] -> [...]; ties go to the lower index. */
   argMax(x: T): T;
   /**
-   * Tokens that share a destination become one. destination [B, N] holds whole numbers; tokens that are sent to `count` or
-   * beyond are dropped. Each of the `count` rows has to be the destination of one token at least.
+   * Tokens that share a destination become one. destination [B, N] holds whole numbers; tokens that are sent below 0, or to
+   * `count` or beyond, are dropped. Each of the `count` rows has to be the destination of one token at least.
    */
   compressTokens(destination: T, count: number, tokens: TokenValues<T>): TokenValues<T> & { readonly size: T };
 }

@@ -1,31 +1,16 @@
 /** Composites written in primitives, and the merge of primitives, defaults and overrides into the `Ops` of a program. */
-import type {
-  AttentionOptions,
-  Composites,
-  HostTensor,
-  Operand,
-  Ops,
-  Primitives,
-  Projection,
-  Shape,
-  SlidingWindow,
-  Tensor,
-} from "./backend.js";
-import { PptError } from "./errors.js";
-import {
-  broadcastShapes,
-  matMulShape,
-  reshapedShape,
-  resolveAxis,
-  sameShape,
-  showShape,
-  sizeOf,
-  transposedShape,
-  windowPositions,
-} from "./shape.js";
+import type { AttentionOptions, Composites, HostTensor, Ops, Primitives, Shape, Tensor } from "./backend.js";
+import { checkedComposites } from "./checked-composites.js";
+import { checkedPrimitives } from "./checked-primitives.js";
+import { arrayOf, callback, checkArgument } from "./options.js";
+import { sameShape, sizeOf, windowPositions } from "./shape.js";
+
+const shapeCheck = arrayOf("lengths", (n) => Number.isSafeInteger(n) && (n as number) >= 0);
 
 /** A host tensor of `shape` filled by index. */
 export function hostTensor(shape: Shape, fill: (index: number) => number): HostTensor {
+  checkArgument("hostTensor", "shape", shape, shapeCheck, "INVALID_SHAPE");
+  checkArgument("hostTensor", "fill", fill, callback);
   return { shape, data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => fill(i)) };
 }
 
@@ -246,183 +231,16 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   return composites;
 }
 
-const shapeOf = (x: Operand<Tensor>): Shape => (typeof x === "number" ? [] : x.shape);
-
-function requireFloat(op: string, ...operands: Operand<Tensor>[]): void {
-  for (const x of operands)
-    if (typeof x !== "number" && x.dtype === "bool")
-      throw new PptError("INVALID_SHAPE", `${op}: takes numbers, got bool ${showShape(x.shape)}: cast it first`);
-}
-
-/** The same primitives, with shapes and types checked first, so that every backend answers misuse alike. */
-function checked<T extends Tensor>(primitives: Primitives<T>): Primitives<T> {
-  type Binary = "add" | "sub" | "mul" | "div" | "greater" | "equal";
-  const binary =
-    (op: Binary) =>
-    (a: Operand<T>, b: Operand<T>): T => {
-      requireFloat(op, a, b);
-      broadcastShapes(op, shapeOf(a), shapeOf(b));
-      return primitives[op](a, b);
-    };
-  const unary =
-    (op: "exp" | "log" | "sqrt" | "tanh" | "erf") =>
-    (x: T): T => {
-      requireFloat(op, x);
-      return primitives[op](x);
-    };
-  const reduction =
-    (op: "sum" | "max") =>
-    (x: T, axis: number): T => {
-      requireFloat(op, x);
-      return primitives[op](x, resolveAxis(op, x.shape, axis));
-    };
-  return {
-    constant(host) {
-      if (host.data.length !== sizeOf(host.shape))
-        throw new PptError(
-          "INVALID_SHAPE",
-          `constant: ${host.data.length} values do not fill ${showShape(host.shape)}`,
-        );
-      return primitives.constant(host);
-    },
-    reshape: (x, shape) => primitives.reshape(x, reshapedShape(x.shape, shape)),
-    transpose(x, permutation) {
-      transposedShape(x.shape, permutation);
-      return primitives.transpose(x, permutation);
-    },
-    slice(x, axis, start, end, step = 1) {
-      const along = resolveAxis("slice", x.shape, axis);
-      const whole = [start, end, step].every(Number.isInteger);
-      if (!whole || start < 0 || start >= end || end > x.shape[along]! || step < 1)
-        throw new PptError(
-          "INVALID_SHAPE",
-          `slice: [${start}, ${end}) of axis ${along} in steps of ${step} is not inside ${showShape(x.shape)}`,
-        );
-      return primitives.slice(x, along, start, end, step);
-    },
-    pad(x, axis, before, after) {
-      requireFloat("pad", x);
-      if (!Number.isInteger(before) || !Number.isInteger(after) || before < 0 || after < 0)
-        throw new PptError("INVALID_SHAPE", `pad: ${before} before and ${after} after are not counts`);
-      return primitives.pad(x, resolveAxis("pad", x.shape, axis), before, after);
-    },
-    cast: (x, dtype) => (x.dtype === dtype ? x : primitives.cast(x, dtype)),
-    add: binary("add"),
-    sub: binary("sub"),
-    mul: binary("mul"),
-    div: binary("div"),
-    exp: unary("exp"),
-    log: unary("log"),
-    sqrt: unary("sqrt"),
-    tanh: unary("tanh"),
-    erf: unary("erf"),
-    greater: binary("greater"),
-    equal: binary("equal"),
-    where(condition, a, b) {
-      if (condition.dtype !== "bool")
-        throw new PptError("INVALID_SHAPE", `where: the condition ${showShape(condition.shape)} is not bool`);
-      requireFloat("where", a, b);
-      broadcastShapes("where", broadcastShapes("where", shapeOf(a), shapeOf(b)), condition.shape);
-      return primitives.where(condition, a, b);
-    },
-    sum: reduction("sum"),
-    max: reduction("max"),
-    matMul(a, b) {
-      requireFloat("matMul", a, b);
-      matMulShape(a.shape, b.shape);
-      return primitives.matMul(a, b);
-    },
-    scope: (name, body) => primitives.scope(name, body),
-  };
-}
-
 /** Composites a backend supplies itself. It is handed the defaults, to fall back on for cases it does not cover. */
 export type Overrides<T extends Tensor> = (ops: Primitives<T>, defaults: Composites<T>) => Partial<Composites<T>>;
 
-/** Checked primitives, default composites, and the backend's overrides over those. */
+/**
+ * Checked primitives, default composites, and the backend's overrides over those. What a program calls is checked once, in
+ * front of the default or the override: neither checks again, nor do the composites that they are made of.
+ */
 export function resolveOps<T extends Tensor>(primitives: Primitives<T>, overrides?: Overrides<T>): Ops<T> {
-  const base = checked(primitives);
+  const base = checkedPrimitives(primitives);
   const defaults: Composites<T> = defaultComposites(base, () => resolved);
   const resolved: Composites<T> = { ...defaults, ...overrides?.(base, defaults) };
   return { ...base, ...checkedComposites(resolved) };
-}
-
-/** @throws PptError INVALID_SHAPE unless the window fits into the image x [B, C, H, W] at least once along each axis. */
-function checkWindow(op: string, x: Tensor, { kernel, stride, padding }: SlidingWindow): void {
-  const isCount = (n: number) => Number.isInteger(n) && n >= 1;
-  const fits =
-    x.shape.length === 4 &&
-    [...kernel, ...stride].every(isCount) &&
-    padding.every((n) => Number.isInteger(n) && n >= 0) &&
-    kernel.every((side, axis) => side <= x.shape[2 + axis]! + 2 * padding[axis]!);
-  if (!fits)
-    throw new PptError(
-      "INVALID_SHAPE",
-      `${op}: kernel ${showShape(kernel)}, stride ${showShape(stride)}, padding ${showShape(padding)} do not fit x ${showShape(x.shape)}`,
-    );
-}
-
-/** Composites with the checks that an override would otherwise have to repeat. */
-function checkedComposites<T extends Tensor>(composites: Composites<T>): Composites<T> {
-  const heads = (op: string, q: T, k: T, count: number) => {
-    const C = q.shape[2];
-    if (q.shape.length !== 3 || k.shape.length !== 3 || C !== k.shape[2] || C! % count !== 0)
-      throw new PptError(
-        "INVALID_SHAPE",
-        `${op}: ${count} heads do not fit q ${showShape(q.shape)}, k ${showShape(k.shape)}`,
-      );
-  };
-  return {
-    ...composites,
-    linear(x, weight, bias) {
-      const [O, I] = weight.shape;
-      if (weight.shape.length !== 2 || x.shape[x.shape.length - 1] !== I || (bias && sizeOf(bias.shape) !== O))
-        throw new PptError(
-          "INVALID_SHAPE",
-          `linear: x ${showShape(x.shape)}, weight ${showShape(weight.shape)}${bias ? `, bias ${showShape(bias.shape)}` : ""} do not fit`,
-        );
-      return composites.linear(x, weight, bias);
-    },
-    unfold(x, window) {
-      checkWindow("unfold", x, window);
-      return composites.unfold(x, window);
-    },
-    convolution(x, weight, bias, window) {
-      checkWindow("convolution", x, window);
-      const [O, I] = weight.shape;
-      if (
-        weight.shape.length !== 4 ||
-        I !== x.shape[1] ||
-        !sameShape(weight.shape.slice(2), window.kernel) ||
-        sizeOf(bias.shape) !== O
-      )
-        throw new PptError(
-          "INVALID_SHAPE",
-          `convolution: x ${showShape(x.shape)}, weight ${showShape(weight.shape)}, bias ${showShape(bias.shape)}, kernel ${showShape(window.kernel)} do not fit`,
-        );
-      return composites.convolution(x, weight, bias, window);
-    },
-    attention(q, k, v, options) {
-      heads("attention", q, k, options.heads);
-      heads("attention", q, v, options.heads);
-      return composites.attention(q, k, v, options);
-    },
-    selfAttention(x, projections, options) {
-      const C = x.shape[2]!;
-      const fits = ({ weight, bias }: Projection<T>) =>
-        sameShape(weight.shape, [C, C]) && (!bias || sizeOf(bias.shape) === C);
-      heads("selfAttention", x, x, options.heads);
-      for (const [name, projection] of Object.entries(projections))
-        if (!fits(projection))
-          throw new PptError(
-            "INVALID_SHAPE",
-            `selfAttention: x ${showShape(x.shape)}, ${name} ${showShape(projection.weight.shape)}${projection.bias ? `, bias ${showShape(projection.bias.shape)}` : ""} do not fit`,
-          );
-      return composites.selfAttention(x, projections, options);
-    },
-    classAttention(q, k, options) {
-      heads("classAttention", q, k, options.heads);
-      return composites.classAttention(q, k, options);
-    },
-  };
 }

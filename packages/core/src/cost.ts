@@ -1,4 +1,5 @@
 /** Analytic cost of a model: multiply-accumulates (the paper's "FLOPs") and tokens per block. */
+import { requireConfig } from "./arguments.js";
 import { policies } from "./reduction/policies.js";
 import { planReduction, type ReductionConfig, type ReductionStage } from "./reduction/schedule.js";
 import { sizeOf } from "./shape.js";
@@ -32,9 +33,10 @@ export interface ModelCost {
 /**
  * Cost of one image. PPT acts between attention and MLP (section 3.1), so the MLP of a reducing block already sees
  * fewer tokens.
- * @throws PptError INVALID_REDUCTION
+ * @throws PptError INVALID_REDUCTION, INVALID_INPUT
  */
 export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig): ModelCost {
+  requireConfig("modelCost", config);
   const { hiddenSize: C, intermediateSize, heads, layers } = config;
   const { stages } = planReduction(reduction, {
     layers,

@@ -1,6 +1,6 @@
 /** compile() for backends that execute each operation at once. */
 import type { CompileOptions, Executable, HostTensor, Ops, Program, Tensor } from "./backend.js";
-import { makeExecutable } from "./executable.js";
+import { checkProgram, makeExecutable } from "./executable.js";
 
 /** What an eager backend supplies for one compiled program. */
 export interface EagerSession<T extends Tensor> {
@@ -18,8 +18,10 @@ export interface EagerSession<T extends Tensor> {
 export function compileEager<T extends Tensor>(
   session: EagerSession<T>,
   program: Program,
-  { params, inputs }: CompileOptions,
+  options: CompileOptions,
 ): Executable {
+  checkProgram(program, options);
+  const { params, inputs } = options;
   const uploaded = Object.fromEntries(Object.entries(params).map(([name, host]) => [name, session.upload(host)]));
   return makeExecutable({
     inputs,

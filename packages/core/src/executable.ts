@@ -1,7 +1,35 @@
 /** What every executable does alike: check its feeds, take one run at a time, dispose once. */
-import type { CompileOptions, Executable, HostTensor, Shape, Tensors } from "./backend.js";
+import type { CompileOptions, Executable, HostTensor, Program, Shape, Tensors } from "./backend.js";
 import { PptError } from "./errors.js";
+import { callback, check, checkArgument, checkOptions, found, hostTensorCheck, object } from "./options.js";
 import { showShape, sizeOf } from "./shape.js";
+
+/** Positive lengths; -1 in front leaves the batch free. */
+const inputShape = check("a shape of lengths of at least 1, -1 in front for a free batch", (value) => {
+  const isLength = (n: unknown, axis: number) =>
+    Number.isInteger(n) && ((n as number) >= 1 || (n === -1 && axis === 0));
+  return Array.isArray(value) && Array.from(value).every(isLength);
+});
+
+/**
+ * What every `compile` is given, checked alike.
+ * @throws PptError INVALID_INPUT for what is no program or no options, INVALID_SHAPE for parameters that do not fill their
+ * shape and inputs of no shape
+ */
+export function checkProgram(program: Program, options: Pick<CompileOptions, "params" | "inputs">): void {
+  checkArgument("compile", "program", program, callback);
+  checkOptions("compile", options, { params: object, inputs: object }, { required: ["params", "inputs"] });
+  for (const [name, host] of Object.entries(options.params)) {
+    checkArgument("compile", `parameter '${name}'`, host, hostTensorCheck);
+    if (host.data.length !== sizeOf(host.shape))
+      throw new PptError(
+        "INVALID_SHAPE",
+        `compile: parameter '${name}' has ${host.data.length} values for shape ${showShape(host.shape)}`,
+      );
+  }
+  for (const [name, shape] of Object.entries(options.inputs))
+    checkArgument("compile", `input '${name}'`, shape, inputShape, "INVALID_SHAPE");
+}
 
 export interface ExecutableParts {
   readonly inputs: CompileOptions["inputs"];
@@ -37,9 +65,15 @@ export function checkFeedShapes(
   inputs: CompileOptions["inputs"],
   feeds: Readonly<Record<string, { shape: Shape }>>,
 ): void {
+  checkArgument("run", "feeds", feeds, object);
   for (const [name, shape] of Object.entries(inputs)) {
     const feed = feeds[name];
     if (!feed) throw new PptError("INVALID_INPUT", `run: input '${name}' ${showShape(shape)} is missing`);
+    if (!Array.isArray(feed.shape))
+      throw new PptError(
+        "INVALID_INPUT",
+        `run: input '${name}' is ${found(feed)}, expected a tensor ${showShape(shape)}`,
+      );
     const fits =
       feed.shape.length === shape.length &&
       shape.every((n, i) => n === feed.shape[i] || (n === -1 && feed.shape[i]! > 0));
@@ -56,6 +90,7 @@ function checkFeeds(inputs: CompileOptions["inputs"], feeds: Tensors<HostTensor>
   checkFeedShapes(inputs, feeds);
   for (const name of Object.keys(inputs)) {
     const { shape, data } = feeds[name]!;
+    checkArgument("run", `input '${name}'`, feeds[name], hostTensorCheck);
     if (data.length !== sizeOf(shape))
       throw new PptError(
         "INVALID_INPUT",

@@ -1,5 +1,6 @@
 /** Which checkpoint settings were made for: a short name for its weights. */
 
+import { requireConfig, requireWeights } from "./arguments.js";
 import type { VisionModelConfig } from "./vit/config.js";
 import type { WeightSource } from "./vit/stored-names.js";
 import { readParameters } from "./vit/weights.js";
@@ -11,9 +12,11 @@ const samples = 256;
  * Sixteen hexadecimal digits that tell checkpoints apart, not forgers: FNV-1a over shapes and a sample of the values of
  * all parameters but the positions, which follow the resolution. Weights stored in another precision are another
  * checkpoint.
- * @throws PptError INVALID_WEIGHTS
+ * @throws PptError INVALID_WEIGHTS, INVALID_INPUT
  */
 export function modelFingerprint(config: VisionModelConfig, weights: WeightSource): string {
+  requireConfig("modelFingerprint", config);
+  requireWeights("modelFingerprint", weights);
   // Two 32-bit hashes from different starts: integers of 64 bits would be slow.
   let low = 0x811c9dc5;
   let high = 0x9dc5811c;

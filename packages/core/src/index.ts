@@ -27,7 +27,7 @@ export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from 
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";
 export { isPptError, PptError, type PptErrorCode } from "./errors.js";
-export { checkFeedShapes, type ExecutableParts, makeExecutable } from "./executable.js";
+export { checkFeedShapes, checkProgram, type ExecutableParts, makeExecutable } from "./executable.js";
 export { modelFingerprint } from "./fingerprint.js";
 export {
   type ImageProcessorConfig,
@@ -46,6 +46,29 @@ export { type ProcessorFiles, parseProcessorFiles } from "./io/processor-files.j
 export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
 export { timmImageProcessor } from "./io/timm-processor.js";
+export {
+  arrayOf,
+  backendCheck,
+  bytesCheck,
+  type Check,
+  type Checks,
+  callback,
+  check,
+  checkArgument,
+  checkOptions,
+  count,
+  flag,
+  found,
+  hostTensorCheck,
+  type OptionRules,
+  object,
+  oneOf,
+  positive,
+  requireReadable,
+  shaped,
+  signalCheck,
+  text,
+} from "./options.js";
 export { describeReduction } from "./reduction/describe.js";
 export { isPolicyName, type PolicyName, policyNames } from "./reduction/policies.js";
 export type { Policy } from "./reduction/policy.js";
@@ -100,6 +123,7 @@ export type { OutputOptions } from "./vit/program.js";
 export { random, randomWeights, weightShapes } from "./vit/random-weights.js";
 export { type WeightSource, weightsFrom } from "./vit/stored-names.js";
 export {
+  findVerificationRecord,
   parseVerificationRecords,
   recordVerification,
   type Verification,

@@ -1,9 +1,10 @@
 /** Shape arithmetic and its errors, shared by all backends. */
 import type { Shape } from "./backend.js";
 import { PptError } from "./errors.js";
+import { show } from "./show.js";
 
-/** `[2,3,4]`, for messages. */
-export const showShape = (shape: Shape): string => `[${shape.join(",")}]`;
+/** `[2,3,4]`, for messages. Each entry by `String`, which takes symbols too. */
+export const showShape = (shape: Shape): string => `[${Array.from(shape, String).join(",")}]`;
 
 /** Number of elements. */
 export function sizeOf(shape: Shape): number {
@@ -32,7 +33,7 @@ const fail = (message: string): never => {
 export function resolveAxis(op: string, shape: Shape, axis: number): number {
   const resolved = axis < 0 ? axis + shape.length : axis;
   if (!Number.isInteger(axis) || resolved < 0 || resolved >= shape.length)
-    fail(`${op}: axis ${axis} does not exist in ${showShape(shape)}`);
+    fail(`${op}: axis ${show(axis)} does not exist in ${showShape(shape)}`);
   return resolved;
 }
 

@@ -1,5 +1,7 @@
 /** The backends that can be asked for by name. Each is an optional peer, loaded when it is first used. */
-import { type Backend, PptError } from "@ppt-vit/core";
+
+import { type Backend, check, checkArgument, PptError } from "@ppt-vit/core";
+import { quoted } from "./hub/quoted.js";
 
 interface Loader {
   /** What has to be installed. */
@@ -41,10 +43,13 @@ const loaders: Readonly<Record<string, Loader>> = {
 /** Names that `createBackend` knows. `tfjs-webgl` is for browsers, native ones are for Node. */
 export const backendNames: readonly string[] = Object.keys(loaders);
 
+const nameCheck = check("the name of a backend", (value) => typeof value === "string");
+
 /** @throws PptError UNKNOWN_BACKEND, or BACKEND_UNAVAILABLE where its package is not installed. */
 export async function createBackend(name: string): Promise<Backend> {
+  checkArgument("createBackend", "name", name, nameCheck, "UNKNOWN_BACKEND");
   if (!Object.hasOwn(loaders, name))
-    throw new PptError("UNKNOWN_BACKEND", `unknown backend '${name}'; available: ${backendNames.join(", ")}`);
+    throw new PptError("UNKNOWN_BACKEND", `unknown backend ${quoted(name)}; available: ${backendNames.join(", ")}`);
   const loader = loaders[name]!;
   try {
     return await loader.create();

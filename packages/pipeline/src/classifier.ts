@@ -1,8 +1,9 @@
 /** Pictures in, labels out. The same in Node and browsers. */
-import { PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
-import { type BatchOptions, type PictureResult, type Pictures, requireCount, runInBatches } from "./batches.js";
+import { found, PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
+import { type BatchOptions, type PictureResult, type Pictures, runInBatches } from "./batches.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
+import { classifyOptions, requireInputs } from "./options.js";
 import {
   allFinite,
   type Classification,
@@ -61,7 +62,7 @@ export async function createClassifier<Input, Fetched>(
   if (task !== "image-classification")
     throw new PptError(
       "INVALID_OPTION",
-      `task must be 'image-classification' or 'image-feature-extraction', got ${JSON.stringify(task satisfies never)}`,
+      `task must be 'image-classification' or 'image-feature-extraction', got ${found(task satisfies never)}`,
     );
   const loaded = await loadModel(read, options, loadPictures, {
     task,
@@ -71,9 +72,10 @@ export async function createClassifier<Input, Fetched>(
 
   async function* classifyAll(
     inputs: readonly Input[],
-    { topK = 5, ...batching }: ClassifyOptions = {},
+    given: ClassifyOptions = {},
   ): AsyncGenerator<PictureResult<Input, Labels> | PictureFailure<Input>> {
-    requireCount("topK", topK);
+    const { topK = 5, ...batching } = classifyOptions(given);
+    requireInputs("classifyAll", inputs);
     yield* runInBatches(loaded, inputs, batching, (output, row): Labels | undefined => {
       const logits = logitsOf(output, row);
       return allFinite(logits) ? { labels: topLabels(logits, labels, topK, problem), logits } : undefined;
@@ -83,7 +85,7 @@ export async function createClassifier<Input, Fetched>(
     ...loaded.facts,
     labels,
     problem,
-    classify: (input, classifyOptions) => onlyResult(classifyAll([input], { ...classifyOptions, batch: 1 })),
+    classify: async (input, given) => onlyResult(classifyAll([input], { ...classifyOptions(given), batch: 1 })),
     classifyAll,
     dispose: loaded.dispose,
   };

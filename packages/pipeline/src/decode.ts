@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
 import { pathOf } from "./file-path.js";
 import { type DecodeOptions, decodeDefaults as defaults } from "./formats.js";
+import { decodeOptions, requireNodePicture } from "./options.js";
 
 /** A file's path or `file:` URL, whose escapes need not be UTF-8, or the bytes of an encoded picture. */
 export type ImageInput = string | URL | Uint8Array;
@@ -28,9 +29,11 @@ export const nameOf = (input: ImageInput): string =>
 /**
  * Decodes JPEG, PNG, WebP, GIF or AVIF to 8-bit RGB. EXIF orientation is applied; transparency and colour profiles are
  * dropped, as Pillow does, so that a model sees the pixels it was trained on.
- * @throws PptError NOT_FOUND; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures
+ * @throws PptError NOT_FOUND; INVALID_INPUT, INVALID_OPTION; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures
  */
-export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
+export async function decodeImage(input: ImageInput, given: DecodeOptions = {}): Promise<RgbImage> {
+  const options = decodeOptions(given);
+  requireNodePicture(input);
   const decode = await loadDecoder();
   return decode(await readImage(input, options), nameOf(input), options);
 }

@@ -4,6 +4,7 @@ import { type BatchOptions, type PictureResult, type Pictures, runInBatches } fr
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
 import { normalized } from "./normalized.js";
+import { embedOptions, featureOptions, poolings, requireInputs } from "./options.js";
 import { allFinite, onlyResult, type PictureFailure, type PictureRun, rowOf } from "./result.js";
 
 export interface FeatureExtractorOptions extends ModelOptions {
@@ -12,8 +13,7 @@ export interface FeatureExtractorOptions extends ModelOptions {
   readonly dense?: boolean;
 }
 
-/** Names for `pooling`. */
-export const poolings = ["class", "mean", "distilled", "projection"] as const;
+export { poolings };
 
 /**
  * `class`: the class token after the final norm. `mean`: the mean of the patch tokens, each weighted by the patches that it
@@ -95,8 +95,10 @@ export async function createFeatureExtractor<Input, Fetched>(
 
   async function* embedAll(
     inputs: readonly Input[],
-    { pooling = defaultPooling, normalize = false, ...batching }: EmbedOptions = {},
+    given: EmbedOptions = {},
   ): AsyncGenerator<PictureResult<Input, { embedding: Float32Array }> | PictureFailure<Input>> {
+    const { pooling = defaultPooling, normalize = false, ...batching } = embedOptions(given);
+    requireInputs("embedAll", inputs);
     const outputOf = pooledBy(pooling, loaded.checkpoint);
     yield* runInBatches(loaded, inputs, batching, (output, row) => {
       const embedding = rowOf(outputOf(output), row);
@@ -104,7 +106,9 @@ export async function createFeatureExtractor<Input, Fetched>(
     });
   }
 
-  async function* featuresAll(inputs: readonly Input[], batching: BatchOptions = {}) {
+  async function* featuresAll(inputs: readonly Input[], given: BatchOptions = {}) {
+    const batching = featureOptions(given);
+    requireInputs("featuresAll", inputs);
     if (!dense)
       throw new PptError("INVALID_OPTION", "features: this model gives embeddings only; load it with { dense: true }");
     yield* runInBatches(loaded, inputs, batching, (output, row) => {
@@ -115,10 +119,10 @@ export async function createFeatureExtractor<Input, Fetched>(
   }
   return {
     ...loaded.facts,
-    embed: async (input, embedOptions) =>
-      (await onlyResult(embedAll([input], { ...embedOptions, batch: 1 }))).embedding,
+    embed: async (input, given) =>
+      (await onlyResult(embedAll([input], { ...embedOptions(given), batch: 1 }))).embedding,
     embedAll,
-    features: (input, batching) => onlyResult(featuresAll([input], { ...batching, batch: 1 })),
+    features: async (input, given) => onlyResult(featuresAll([input], { ...featureOptions(given), batch: 1 })),
     featuresAll,
     dispose: loaded.dispose,
   };

@@ -1,13 +1,14 @@
 /** Checkpoints in folders and in the cache of the Hub. Node only. */
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PptError } from "@ppt-vit/core";
+import { check, checkArgument, PptError } from "@ppt-vit/core";
 import { type Checkpoint, type CheckpointFiles, type LoadOptions, parseCheckpoint } from "./checkpoint.js";
 import { explaining, withFound } from "./found-files.js";
 import { hubFiles } from "./hub/node-files.js";
 import { quoted } from "./hub/quoted.js";
 import { looksLikeModelId } from "./hub/reference.js";
 import { lookInFolder } from "./look-in-folder.js";
+import { loadOptions, requireNodeSource } from "./options.js";
 import { readWhole } from "./read-whole.js";
 
 /** `demo`; a folder (`./name`, `../name` or an absolute path); a model of the Hub (`org/name`); or a store of your own. */
@@ -22,6 +23,12 @@ export type SourceKind = "demo" | "folder" | "hub";
  * @throws PptError INVALID_OPTION for what is none of them
  */
 export function sourceKind(source: string): SourceKind {
+  checkArgument(
+    "sourceKind",
+    "source",
+    source,
+    check("'demo', a path or an id of the Hub", (value) => typeof value === "string"),
+  );
   if (source === "demo") return "demo";
   if (/^\.{1,2}([/\\]|$)/.test(source) || isAbsolute(source)) return "folder";
   if (looksLikeModelId(source)) return "hub";
@@ -36,7 +43,9 @@ export function sourceKind(source: string): SourceKind {
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION; for models of the
  * Hub also ACCESS_DENIED, DOWNLOAD_FAILED, WRITE_FAILED
  */
-export async function readCheckpoint(source: CheckpointSource, options: LoadOptions = {}): Promise<Checkpoint> {
+export async function readCheckpoint(source: CheckpointSource, given: LoadOptions = {}): Promise<Checkpoint> {
+  const options = loadOptions("readCheckpoint", given);
+  requireNodeSource("readCheckpoint", source);
   return parseCheckpoint(typeof source === "string" ? await filesOf(source, options) : source, options);
 }
 
@@ -56,7 +65,8 @@ async function filesOf(source: string, options: LoadOptions): Promise<Checkpoint
  * in the cache, to which its settings are downloaded.
  * @throws PptError as `readCheckpoint`
  */
-export async function checkpointFolder(source: string, options: LoadOptions = {}): Promise<string> {
+export async function checkpointFolder(source: string, given: LoadOptions = {}): Promise<string> {
+  const options = loadOptions("checkpointFolder", given);
   const kind = sourceKind(source);
   if (kind !== "hub") return kind === "demo" ? demoFolder() : source;
   const files = hubFiles(source, options);

@@ -36,7 +36,8 @@ export interface ModelOptions extends LoadOptions {
   readonly imageSize?: ImageSizeOption | undefined;
   /**
    * Compare the logits of a known input before anything else is computed: some GPU drivers give wrong numbers without a
-   * word. Takes one run of the model; for a checkpoint without `verification.json` also one on the plain CPU backend.
+   * word. Takes one run of the model; where the checkpoint's `verification.json` has no logits for these settings also one
+   * on the plain CPU backend. That backend itself can only be compared with recorded logits: `verification` says with what.
    */
   readonly verify?: boolean;
   /**

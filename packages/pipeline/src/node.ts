@@ -10,6 +10,8 @@ import {
   type FeatureExtractorOptions,
 } from "./feature-extractor.js";
 import { type CheckpointSource, readCheckpoint } from "./folder.js";
+import type { DecodeOptions } from "./formats.js";
+import { pretrainedOptions, requireNodePicture, requireNodeSource } from "./options.js";
 import { withReductionRead } from "./reduction-file.js";
 import type { PictureFailure as Failure, Classification as Labelled } from "./result.js";
 
@@ -30,11 +32,19 @@ export function fromPretrained(source: CheckpointSource, options: FeatureExtract
 export function fromPretrained(source: CheckpointSource, options?: PretrainedOptions): Promise<ImageClassifier>;
 export async function fromPretrained(
   source: CheckpointSource,
-  options: PretrainedOptions | FeatureExtractorOptions = {},
+  given: PretrainedOptions | FeatureExtractorOptions = {},
 ): Promise<ImageClassifier | FeatureExtractor> {
+  const options = pretrainedOptions(given);
+  requireNodeSource("fromPretrained", source);
   const read = (loading: LoadOptions) => readCheckpoint(source, loading);
-  const loadPictures = async () => ({ nameOf, fetch: readImage, decode: await loadDecoder() });
+  const loadPictures = async () => ({ nameOf, fetch: readPicture, decode: await loadDecoder() });
   return options.task === "image-feature-extraction"
     ? createFeatureExtractor<ImageInput, Uint8Array>(read, withReductionRead(options), loadPictures)
     : createClassifier<ImageInput, Uint8Array>(read, withReductionRead(options), loadPictures);
+}
+
+/** The bytes of one of many inputs. @throws PptError INVALID_INPUT, NOT_FOUND, INVALID_IMAGE */
+async function readPicture(input: ImageInput, options: DecodeOptions): Promise<Uint8Array> {
+  requireNodePicture(input);
+  return readImage(input, options);
 }

@@ -1,6 +1,7 @@
 /** Reduction settings by name or from a file. Node only. */
 import { closeSync, openSync, readSync } from "node:fs";
 import {
+  checkArgument,
   completeReduction,
   isPptError,
   PptError,
@@ -8,6 +9,7 @@ import {
   parseReduction,
   type ReductionConfig,
   reductionPreset,
+  text,
 } from "@ppt-vit/core";
 import type { ReductionSetting } from "./reduction.js";
 
@@ -37,6 +39,7 @@ function readAtMost(path: string, most: number): Uint8Array {
  * @throws PptError INVALID_REDUCTION, NOT_FOUND
  */
 export function readReduction(source: string): ReductionConfig {
+  checkArgument("readReduction", "source", source, text);
   if (!isPath(source)) return completeReduction(reductionPreset(source));
   let bytes: Uint8Array;
   try {

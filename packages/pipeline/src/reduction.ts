@@ -8,6 +8,7 @@ import {
   reductionPreset,
 } from "@ppt-vit/core";
 import type { Checkpoint } from "./checkpoint.js";
+import { requireCheckpoint } from "./options.js";
 
 /**
  * Settings; any fields of them, the others coming from the checkpoint's `reduction.json`, else from the published setting;
@@ -20,11 +21,12 @@ export type ReductionSetting = Partial<ReductionConfig> | string | false | undef
  * @throws PptError INVALID_REDUCTION, also where the settings were calibrated for another checkpoint
  */
 export function resolveReduction(checkpoint: Checkpoint, given: ReductionSetting): ReductionConfig | undefined {
+  requireCheckpoint("resolveReduction", checkpoint);
   if (given === false) return undefined;
   const reduction =
     typeof given === "string"
       ? reductionPreset(given)
-      : mergeReduction(checkpoint.reduction ?? publishedReduction, given ?? {});
+      : mergeReduction(checkpoint.reduction ?? publishedReduction, given === undefined ? {} : given);
   if (reduction.model) requireModel(checkpoint, reduction.model);
   return reduction;
 }

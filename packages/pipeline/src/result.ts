@@ -61,7 +61,8 @@ export interface Classification<Input> extends Labels, PictureRun {
 }
 
 /** True for a picture's failure; what is left are results. */
-export const isFailure = (result: object): result is PictureFailure<unknown> => "error" in result;
+export const isFailure = (result: object): result is PictureFailure<unknown> =>
+  typeof result === "object" && result !== null && "error" in result;
 
 /** The result of the one picture that was given. @throws PptError what it failed with */
 export async function onlyResult<Result extends object>(

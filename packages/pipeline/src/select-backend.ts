@@ -1,7 +1,21 @@
 /** Which backend to use here: by platform, by what is installed, by whether it computes rightly, and by measurement. */
-import { type Backend, createVisionModel, PptError, type ReductionConfig, verificationInput } from "@ppt-vit/core";
+import {
+  arrayOf,
+  type Backend,
+  type Checks,
+  callback,
+  checkOptions,
+  createVisionModel,
+  object,
+  PptError,
+  type ReductionConfig,
+  shaped,
+  text,
+  verificationInput,
+} from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
 import type { Checkpoint } from "./checkpoint.js";
+import { isCheckpoint } from "./options.js";
 import { currentPlatform, type GpuSupport, type Platform } from "./platform.js";
 import { checkBackend } from "./self-check.js";
 
@@ -50,15 +64,29 @@ const memoryCache: SelectionCache = {
   setItem: (key, value) => void memory.set(key, value),
 };
 
+const optionChecks: Checks<SelectOptions> = {
+  candidates: arrayOf("names of backends", text.holds),
+  measure: shaped("{ checkpoint }, as readCheckpoint() gives it, and a reduction where one is wanted", {
+    checkpoint: isCheckpoint,
+    reduction: (value) => value === undefined || object.holds(value),
+  }),
+  cache: shaped("a store { getItem, setItem }, as localStorage is", {
+    getItem: callback.holds,
+    setItem: callback.holds,
+  }),
+};
+const misnamed = { backends: "write 'candidates'", backend: "write 'candidates', an array of names" };
+
 /**
  * Tries the candidates in their order; each must load and compute a small known model rightly. Without `measure` the
  * first that does is chosen. A GPU that is only emulated is passed over: the CPU itself is faster.
  * The plain CPU backend is the last candidate and needs nothing, so a choice is always found where it is installed.
- * @throws PptError BACKEND_UNAVAILABLE where no candidate works, with the reason of each.
+ * @throws PptError INVALID_OPTION; BACKEND_UNAVAILABLE where no candidate works, with the reason of each.
  */
 export async function selectBackend(options: SelectOptions = {}): Promise<BackendChoice> {
   const now = () => performance.now();
-  return selectOn({ platform: await currentPlatform(), create: createBackend, now }, options);
+  const checked = checkOptions("selectBackend", options, optionChecks, { misnamed });
+  return selectOn({ platform: await currentPlatform(), create: createBackend, now }, checked);
 }
 
 /** Names of `backendNames`, best first: what is nearest to the hardware, ONNX Runtime before TensorFlow.js. */

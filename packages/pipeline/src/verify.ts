@@ -2,6 +2,7 @@
 import {
   type Backend,
   createVisionModel,
+  findVerificationRecord,
   type ReductionConfig,
   recordVerification,
   type Verification,
@@ -12,18 +13,26 @@ import {
 import { createBackend } from "./backends.js";
 import type { Checkpoint } from "./checkpoint.js";
 
-export interface ModelVerification extends Verification {
-  /** Where the expected logits come from: the checkpoint's `verification.json`, or the plain CPU backend. */
-  readonly reference: "recorded" | "cpu";
-}
+/** What `verify` found, and what the model was compared with. */
+export type ModelVerification =
+  | (Verification & {
+      /** The logits that the checkpoint's `verification.json` holds for these settings, or those of the plain CPU backend. */
+      readonly against: "verification.json" | "cpu backend";
+    })
+  /** Nothing was compared: the record is missing, and the backend is the one that others are compared with. */
+  | { readonly against: "nothing"; readonly reason: string };
 
 /** Largest relative difference that is still right. Half precision and the like lose three digits. */
 const tolerances = { float32: 1e-3, reduced: 5e-2 };
 
+/** What the plain CPU backend calls itself, whoever made it. */
+const cpuName = "cpu";
+
 /**
  * Runs a known input and compares the logits with the checkpoint's record for these settings. Where it has none, the
- * plain CPU backend computes them first, which takes seconds for a large model.
- * @throws PptError VERIFICATION_FAILED
+ * plain CPU backend computes them first, which takes seconds for a large model. A model on that backend is not compared
+ * with itself: the result says that nothing was compared.
+ * @throws PptError VERIFICATION_FAILED where the logits differ, INVALID_CONFIG for records of another model
  */
 export async function verifyCheckpoint(
   model: VisionModel,
@@ -31,18 +40,23 @@ export async function verifyCheckpoint(
   checkpoint: Checkpoint,
   reduction: ReductionConfig | undefined,
 ): Promise<ModelVerification> {
-  const settings = JSON.stringify(reduction ?? null);
-  const recorded = checkpoint.verification?.find((record) => JSON.stringify(record.reduction) === settings);
-  const record = recorded ?? (await recordOnCpu(checkpoint, reduction));
-  const verification = await verifyModel(model, record, tolerances[backend.capabilities.precision]);
-  return { ...verification, reference: recorded ? "recorded" : "cpu" };
+  const tolerance = tolerances[backend.capabilities.precision];
+  const recorded = findVerificationRecord(checkpoint.verification ?? [], reduction, model.config);
+  if (recorded) return { against: "verification.json", ...(await verifyModel(model, recorded, tolerance)) };
+  if (backend.name === cpuName)
+    return {
+      against: "nothing",
+      reason: `${checkpoint.verification ? "verification.json has no logits for these settings" : "there are no recorded logits (verification.json) of this model at this size"}, and the CPU backend, which others are compared with, would be compared with itself`,
+    };
+  const record = await recordOnCpu(checkpoint, reduction);
+  return { against: "cpu backend", ...(await verifyModel(model, record, tolerance)) };
 }
 
 async function recordOnCpu(
   { config, weights }: Checkpoint,
   reduction: ReductionConfig | undefined,
 ): Promise<VerificationRecord> {
-  const backend = await createBackend("cpu");
+  const backend = await createBackend(cpuName);
   try {
     return await recordVerification(await createVisionModel({ config, weights, backend, reduction }), reduction);
   } finally {

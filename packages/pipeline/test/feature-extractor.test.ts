@@ -132,8 +132,8 @@ describe("a feature extractor", () => {
   it("verifies a model without a classifier by its embedding", async () => {
     const backend = "onnx-cpu";
     const extractor = await fromPretrained(clipFolder, { task, reduction, backend, verify: true });
-    expect(extractor.verification).toMatchObject({ reference: "cpu" });
-    expect(extractor.verification!.difference).toBeGreaterThan(0);
+    expect(extractor.verification).toMatchObject({ against: "cpu backend", difference: expect.any(Number) });
+    expect(extractor.verification).not.toMatchObject({ difference: 0 });
     await extractor.dispose();
   });
 

@@ -62,7 +62,7 @@ describe("another resolution", () => {
 
   it("verifies against the CPU: what was recorded at the checkpoint's own size says nothing here", async () => {
     const loaded = await fromPretrained("demo", { backend: "onnx-cpu", imageSize: 160, verify: true });
-    expect(loaded.verification).toMatchObject({ reference: "cpu" });
+    expect(loaded.verification).toMatchObject({ against: "cpu backend" });
     await loaded.dispose();
   });
 

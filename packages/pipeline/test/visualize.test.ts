@@ -150,7 +150,6 @@ describe("a sheet", () => {
 
   it.each([
     ["no pictures", (): TokenPicture[] => [], {}, "there is no picture to draw"],
-    ["no width", (picture: TokenPicture) => [picture], { panelWidth: 0 }, "panelWidth must be above 0, got 0"],
     [
       "no maps",
       (picture: TokenPicture) => [{ ...picture, stages: [{ ...stages[0]!, tokenOfPatch: undefined as never }] }],

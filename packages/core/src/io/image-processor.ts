@@ -1,5 +1,8 @@
 /** From 8-bit pixels to a model's input: the steps of Hugging Face's image processors, with Pillow's very numbers. */
+
+import { requireImage, requireProcessor, requireSize } from "../arguments.js";
 import { PptError } from "../errors.js";
+import { check, checkArgument, oneOf, requireReadable } from "../options.js";
 import { show } from "../show.js";
 import { processorByModelType, processorDefaults } from "./processor-defaults.js";
 import { type RgbImage, resample } from "./resample/resample.js";
@@ -59,6 +62,9 @@ const filtersByNumber: ReadonlyMap<unknown, ResampleFilter> = new Map([
   [3, "bicubic"],
 ]);
 
+const filterCheck = oneOf([...filtersByNumber.values()]);
+const floatsCheck = check("a Float32Array", (value) => value instanceof Float32Array);
+
 const invalidConfig = (message: string): never => {
   throw new PptError("INVALID_CONFIG", `preprocessor_config: ${message}`);
 };
@@ -79,6 +85,7 @@ export function parseImageProcessorConfig(
   json: unknown,
   { modelType }: ProcessorSurroundings = {},
 ): ImageProcessorConfig {
+  requireReadable("parseImageProcessorConfig", json, "INVALID_CONFIG");
   if (!isObject(json)) return invalidConfig("expected a JSON object");
   const own = new Map<string, unknown>(Object.entries(json));
   const type = own.get("image_processor_type") ?? own.get("feature_extractor_type") ?? undefined;
@@ -218,6 +225,8 @@ function checkImage({ width, height, data }: RgbImage): void {
  * @throws PptError INVALID_IMAGE where an edge would become longer than 8192 pixels or vanish.
  */
 export function processedSize(size: ImageSize, config: ImageProcessorConfig): ImageSize {
+  requireSize("processedSize", size);
+  requireProcessor("processedSize", config);
   const resized = resizedSize(size, config);
   return config.doCenterCrop ? config.cropSize : resized;
 }
@@ -268,7 +277,11 @@ function roundHalfToEven(x: number): number {
  * The image at another size: Pillow's `resize`, bit for bit.
  * @throws PptError INVALID_IMAGE
  */
-export function resizeImage(image: RgbImage, { width, height }: ImageSize, filter: ResampleFilter): RgbImage {
+export function resizeImage(image: RgbImage, size: ImageSize, filter: ResampleFilter): RgbImage {
+  requireImage("resizeImage", image);
+  requireSize("resizeImage", size);
+  const { width, height } = size;
+  checkArgument("resizeImage", "filter", filter, filterCheck, "INVALID_OPTION");
   checkImage(image);
   if (!isEdge(width) || !isEdge(height))
     invalidImage(`cannot be resized to ${width}x${height}; edges must be whole numbers from 1 to ${maxEdge}`);
@@ -285,6 +298,8 @@ export function resizeImage(image: RgbImage, { width, height }: ImageSize, filte
  * @throws PptError INVALID_IMAGE
  */
 export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): RgbImage {
+  requireImage("resizeAndCrop", image);
+  requireProcessor("resizeAndCrop", config);
   checkImage(image);
   const resized = resizedSize(image, config);
   const { width, height } = processedSize(image, config);
@@ -314,6 +329,8 @@ export function processImage(
   image: RgbImage,
   config: ImageProcessorConfig,
 ): { shape: [1, 3, number, number]; data: Float32Array } {
+  requireImage("processImage", image);
+  requireProcessor("processImage", config);
   const { width, height } = processedSize(image, config);
   const data = new Float32Array(3 * width * height);
   processImageInto(image, config, data);
@@ -330,6 +347,7 @@ export function processImageInto(
   target: Float32Array,
   offset = 0,
 ): void {
+  checkArgument("processImageInto", "target", target, floatsCheck);
   const { data } = resizeAndCrop(image, config);
   if (!(offset >= 0 && offset + data.length <= target.length))
     throw new PptError(

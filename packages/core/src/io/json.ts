@@ -1,5 +1,6 @@
 /** JSON out of files that nobody vouches for: what JSON.parse takes without a word is refused, with the reason. */
 import { PptError } from "../errors.js";
+import { bytesCheck, checkArgument } from "../options.js";
 import { looksLike } from "./looks-like.js";
 
 export type Fail = (message: string) => never;
@@ -53,6 +54,7 @@ function parseChecked(text: string, what: string, fail: Fail, parse: (text: stri
  * @throws Error with the reason, SyntaxError where `bytes` are no JSON
  */
 export function parseConfigJson(bytes: Uint8Array): unknown {
+  checkArgument("parseConfigJson", "bytes", bytes, bytesCheck);
   // The decoder drops a byte order mark.
   const text = new TextDecoder().decode(bytes);
   if (text.trim() === "") throw new Error(`holds nothing (${bytes.length} bytes): is the download complete?`);

@@ -1,6 +1,7 @@
 /** Reads the safetensors format: an 8-byte length, a JSON header, and the tensors' bytes. Trusts nothing in the file. */
 import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
+import { bytesCheck, checkArgument, text } from "../options.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/stored-names.js";
 import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";
@@ -65,6 +66,8 @@ const openBrace = 0x7b;
  * @throws PptError INVALID_SAFETENSORS
  */
 export function parseSafetensors(bytes: Uint8Array, name = "safetensors"): SafetensorsFile {
+  checkArgument("parseSafetensors", "name", name, text);
+  checkArgument("parseSafetensors", "bytes", bytes, bytesCheck);
   const fail: Fail = (message) => {
     throw new PptError("INVALID_SAFETENSORS", `${name}: ${message}`);
   };

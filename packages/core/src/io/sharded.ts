@@ -1,6 +1,7 @@
 /** Checkpoints in several safetensors files, tied together by `model.safetensors.index.json`. Trusts none of them. */
 import type { HostTensor } from "../backend.js";
 import { PptError } from "../errors.js";
+import { bytesCheck, check, checkArgument, shaped, text } from "../options.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/stored-names.js";
 import { type Fail, fieldsOf, parseStrictPythonJson, quote } from "./json.js";
@@ -24,6 +25,8 @@ const mostShards = 1000;
  * @throws PptError INVALID_SAFETENSORS
  */
 export function parseSafetensorsIndex(bytes: Uint8Array, name: string): SafetensorsIndex {
+  checkArgument("parseSafetensorsIndex", "bytes", bytes, bytesCheck);
+  checkArgument("parseSafetensorsIndex", "name", name, text);
   const fail = failing(name);
   const index = fieldsOf(parseStrictPythonJson(bytes, "index", fail)) ?? fail("index is not a JSON object");
   const map = index.get("weight_map");
@@ -46,6 +49,9 @@ export interface ShardedWeights extends WeightSource {
   /** The tensors that the files hold, sorted; what only the index names is not among them. */
   readonly names: readonly string[];
 }
+const isMap = (value: unknown): boolean => value instanceof Map;
+const indexCheck = shaped("an index, as parseSafetensorsIndex() makes it", { shards: Array.isArray, shardOf: isMap });
+const filesCheck = check("a Map of files, as parseSafetensors() makes them, by name", isMap);
 
 /**
  * The tensors of all shards as one checkpoint. `name` is the index's, and starts each error's message. A tensor that the
@@ -55,10 +61,14 @@ export interface ShardedWeights extends WeightSource {
  * shard that the index names, or is in two of them with different values
  */
 export function joinShards(
-  { shards, shardOf }: SafetensorsIndex,
+  index: SafetensorsIndex,
   files: ReadonlyMap<string, SafetensorsFile>,
   name: string,
 ): ShardedWeights {
+  checkArgument("joinShards", "index", index, indexCheck);
+  checkArgument("joinShards", "files", files, filesCheck);
+  checkArgument("joinShards", "name", name, text);
+  const { shards, shardOf } = index;
   const fail = failing(name);
   const holders = new Map<string, string[]>();
   for (const shard of shards) {
@@ -85,7 +95,7 @@ export function joinShards(
     return file;
   };
   return {
-    names: [...new Set([...shardOf.keys(), ...holders.keys()])].sort(),
+    names: [...holders.keys()].sort(),
     // Also what only the index names, so that who asks first reads it and hears what is wrong.
     has: (tensor) => shardOf.has(tensor) || holders.has(tensor),
     read: (tensor): HostTensor => fileOf(tensor).read(tensor),

@@ -1,6 +1,10 @@
 /** One stage of token reduction: ask the policy for every token's row, and average what meets there. */
-import type { Observation, Ops, Tensor } from "../backend.js";
+import type { Observation, Ops, Shape, Tensor } from "../backend.js";
+import { PptError } from "../errors.js";
+import { sameShape, showShape } from "../shape.js";
+import { show } from "../show.js";
 import { policies } from "./policies.js";
+import type { Destinations } from "./policy.js";
 import type { ReductionStage } from "./schedule.js";
 import { significance } from "./significance.js";
 
@@ -38,7 +42,9 @@ export function reductionStage(stage: ReductionStage, heads: number) {
   const reduce = <T extends Tensor>(ops: Ops<T>, input: StageInput<T>): StageOutput<T> => {
     const { classAttention, keys, source } = input;
     const { scores, variance } = ops.scope("significance", () => scoresOf(ops, input));
-    const { destination, pools, weights } = destinationsOf(ops, { scores, variance, classAttention, keys });
+    const destinations = destinationsOf(ops, { scores, variance, classAttention, keys });
+    checkDestinations(stage.policy, destinations, classAttention.shape[0]!, N);
+    const { destination, pools, weights } = destinations;
 
     const compressed = ops.scope("compress", () => {
       // Where sums are divided afterwards, that of many tokens overflows half precision.
@@ -64,4 +70,29 @@ export function reductionStage(stage: ReductionStage, heads: number) {
     };
   };
   return <T extends Tensor>(ops: Ops<T>, input: StageInput<T>) => ops.scope("ppt", () => reduce(ops, input));
+}
+
+/**
+ * A policy decides for each image: what it returns for one alone would be spread over the batch on some paths, and not on
+ * others.
+ * @throws PptError INVALID_SHAPE
+ */
+function checkDestinations<T extends Tensor>(policy: string, given: Destinations<T>, B: number, N: number): void {
+  const check = (name: keyof Destinations<T>, shape: Shape, bool: boolean) => {
+    const x = given[name];
+    if (x === undefined && name !== "destination") return;
+    const type = bool ? "bool" : "numbers";
+    if (!Array.isArray(x?.shape))
+      fail(`${name} is ${show(x)}, expected a tensor of ${type} in the shape ${showShape(shape)}`);
+    else if (!sameShape(x.shape, shape) || (x.dtype === "bool") !== bool)
+      fail(
+        `${name} is ${x.dtype} ${showShape(x.shape)}, expected ${type} in the shape ${showShape(shape)}, a row for each image`,
+      );
+  };
+  const fail = (what: string): never => {
+    throw new PptError("INVALID_SHAPE", `policy '${policy}': ${what}`);
+  };
+  check("destination", [B, N], false);
+  check("pools", [B, 1], true);
+  check("weights", [B, N, 1], false);
 }

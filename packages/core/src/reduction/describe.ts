@@ -1,9 +1,18 @@
 /** Reduction settings in one line, for people. */
-import { type PolicyName, policies } from "./policies.js";
+import { checkArgument, shaped } from "../options.js";
+import { isPolicyName, type PolicyName, policies } from "./policies.js";
 import type { ReductionConfig, Threshold, TokensRemoved } from "./settings.js";
 
-/** `blocks 3, 6, 9, 50 tokens each, threshold 0.00007`; `evit in blocks 3, 6, 9, 25 % of the tokens each`. */
+/** As far as it is looked at here: a trial of other settings has to be named too. */
+const settingsCheck = shaped("reduction settings, as parseReduction() gives them", {
+  layers: Array.isArray,
+  tokensRemoved: (value) => typeof value === "number" || (typeof value === "object" && value !== null),
+  policy: (value) => value === undefined || isPolicyName(value),
+});
+
+/** `blocks 3, 6, 9, 50 tokens each, threshold 0.00007`; `evit in blocks 3, 6, 9, 25 % of the tokens each`. @throws PptError INVALID_REDUCTION */
 export function describeReduction(reduction: ReductionConfig): string {
+  checkArgument("describeReduction", "reduction", reduction, settingsCheck, "INVALID_REDUCTION");
   const { layers, tokensRemoved, policy = "ppt", threshold } = reduction;
   const sizes = reduction.proportionalAttention ?? policies[policy].proportionalAttention;
   return [

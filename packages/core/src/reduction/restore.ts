@@ -1,6 +1,7 @@
 /** Token restore: reduced tokens back on the grid of patches, through the source map (section 5 of the method). */
 import type { HostTensor, Ops, Shape, Tensor } from "../backend.js";
 import { PptError } from "../errors.js";
+import { arrayOf, checkArgument, hostTensorCheck, shaped } from "../options.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 
 /** Tokens between two stages: x [B, N, C], and source [B or 1, N, N0], left out while every token is its own. */
@@ -36,6 +37,10 @@ export interface TokenState {
   readonly source: HostTensor;
 }
 
+const isTensor = (value: unknown): boolean => hostTensorCheck.holds(value) && (value as HostTensor).shape.length === 3;
+const stateCheck = shaped("", { tokens: isTensor, source: isTensor });
+const statesCheck = arrayOf("{ tokens [B,N,C], source [B,N,N0] }", stateCheck.holds);
+
 /**
  * Tokens back on the positions that they stand for: [B, N0, C], special tokens first as in the input. `states` are given
  * from early to late; each position has the value of the token that contains it in the last state that still holds it,
@@ -46,6 +51,7 @@ export interface TokenState {
  * @throws PptError INVALID_INPUT where there is no state, or tokens and source maps do not fit each other
  */
 export function restoreTokens(states: readonly TokenState[]): HostTensor {
+  checkArgument("restoreTokens", "states", states, statesCheck);
   const first = states[0];
   if (!first)
     throw new PptError("INVALID_INPUT", "restoreTokens: no states; pass at least tokens and source of the end");

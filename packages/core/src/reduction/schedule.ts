@@ -34,7 +34,7 @@ export function planReduction(
   reduction: ReductionConfig | undefined,
   model: { layers: number; tokens: number; protectedTokens: number },
 ): ReductionPlan {
-  if (!reduction) return { stages: [], proportionalAttention: false };
+  if (reduction === undefined) return { stages: [], proportionalAttention: false };
   const { layers, tokensRemoved, policy = "ppt", threshold, ...rest } = parseReduction(reduction);
   const { protectedTokens } = model;
   const { does, mostRemovable, proportionalAttention } = policies[policy];

@@ -1,5 +1,6 @@
 /** The user's settings: where tokens are reduced, by how many, and by which policy. */
 import { PptError } from "../errors.js";
+import { requireReadable } from "../options.js";
 import { show } from "../show.js";
 import { isPolicyName, type PolicyName, policies, policyNames } from "./policies.js";
 
@@ -58,6 +59,7 @@ const keys = new Set([
 
 /** Reads settings of unknown origin, such as a `reduction.json`. @throws PptError INVALID_REDUCTION */
 export function parseReduction(value: unknown): ReductionConfig {
+  requireReadable("reduction", value, "INVALID_REDUCTION");
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return invalid(`expected an object with layers, tokensRemoved and threshold, got ${show(value)}`);
   const fields = value as Record<string, unknown>;
@@ -148,6 +150,11 @@ function parseIdentity(value: unknown): ModelIdentity {
  * @throws PptError INVALID_REDUCTION
  */
 export function mergeReduction(base: ReductionConfig, given: Partial<ReductionConfig>): ReductionConfig {
+  for (const settings of [base, given]) {
+    requireReadable("reduction", settings, "INVALID_REDUCTION");
+    if (typeof settings !== "object" || settings === null || Array.isArray(settings))
+      return invalid(`expected an object with any of ${[...keys].join(", ")}, got ${show(settings)}`);
+  }
   const { threshold, proportionalAttention, ...schedule } = base;
   const samePolicy = given.policy === undefined || given.policy === (base.policy ?? "ppt");
   return parseReduction({ ...(samePolicy ? base : schedule), ...given });

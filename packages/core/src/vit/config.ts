@@ -1,6 +1,9 @@
 /** The geometry of a Vision Transformer: what is common to all families, and what some of them do differently. */
+
+import { imageSizeCheck, requireConfig } from "../arguments.js";
 import type { Activation } from "../backend.js";
 import { PptError } from "../errors.js";
+import { checkArgument } from "../options.js";
 import { show } from "../show.js";
 
 export interface VisionModelConfig extends VisionModelTraits {
@@ -125,6 +128,8 @@ export const limits = { pixels: 8192, hidden: 16384, layers: 512, labels: 1_000_
  * model whose stem shrinks them step by step
  */
 export function withImageSize(config: VisionModelConfig, imageSize: readonly [number, number]): VisionModelConfig {
+  requireConfig("withImageSize", config);
+  checkArgument("withImageSize", "imageSize", imageSize, imageSizeCheck, "INVALID_CONFIG");
   const problem = imageSizeProblem(imageSize, config.patchSize, config.stem !== undefined);
   if (problem) throw new PptError("INVALID_CONFIG", `config: ${problem}`);
   const [height, width] = imageSize;

@@ -1,7 +1,20 @@
 /** A Vision Transformer that is ready to run: weights on a backend, tokens reduced as the settings say. */
+
+import { configCheck, imageSizeCheck, weightsCheck } from "../arguments.js";
 import type { Backend, CompileOptions, HostTensor, Program, Tensors } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { PptError } from "../errors.js";
+import {
+  backendCheck,
+  type Checks,
+  checkArgument,
+  checkOptions,
+  flag,
+  found,
+  object,
+  oneOf,
+  shaped,
+} from "../options.js";
 import {
   type Policy,
   planReduction,
@@ -97,13 +110,49 @@ export interface VisionProgram extends CompileOptions {
   readonly plan: ReductionPlan;
 }
 
+const programChecks: Checks<Omit<VisionModelOptions, "backend">> = {
+  config: configCheck,
+  imageSize: imageSizeCheck,
+  weights: weightsCheck,
+  reduction: object,
+  outputs: object,
+};
+const misnamed = {
+  device: "pass a backend that runs on it, as createOnnxBackend({ device }) makes it",
+  dtype: "pass a backend that computes in it, as createOnnxBackend({ dtype: 'fp16' }) makes it",
+};
+const outputChecks: Checks<OutputOptions> = {
+  lastHiddenState: flag,
+  source: oneOf([true, false, "stages"]),
+  scores: flag,
+  pooled: flag,
+  denseFeatures: flag,
+};
+const inputCheck = shaped("{ pixelValues: Float32Array, batch }", {
+  pixelValues: (value) => value instanceof Float32Array,
+});
+
 /**
  * Checks settings and every weight, and builds the program.
- * @throws PptError INVALID_CONFIG where the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
+ * @throws PptError INVALID_OPTION, INVALID_CONFIG where the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
  */
 export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend">): VisionProgram {
-  const { imageSize, weights, reduction, outputs = {} } = options;
-  const config = imageSize ? withImageSize(options.config, imageSize) : options.config;
+  return prepare("prepareVisionProgram", options);
+}
+
+function prepare(where: string, options: Omit<VisionModelOptions, "backend">): VisionProgram {
+  const {
+    imageSize,
+    weights,
+    reduction,
+    outputs = {},
+    ...given
+  } = checkOptions(where, options, programChecks, {
+    required: ["config", "weights"],
+    misnamed,
+  });
+  const config = imageSize ? withImageSize(given.config, imageSize) : given.config;
+  checkOptions(`${where}: outputs`, outputs, outputChecks);
   const plan = planReduction(reduction, {
     layers: config.layers,
     tokens: tokenCount(config),
@@ -130,8 +179,18 @@ export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend"
  * @throws PptError INVALID_CONFIG where the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
  */
 export async function createVisionModel(options: VisionModelOptions): Promise<VisionModel> {
-  const { backend, outputs = {} } = options;
-  const { config, program, plan, ...compileOptions } = prepareVisionProgram(options);
+  const where = "createVisionModel";
+  const { backend, ...given } = checkOptions(
+    where,
+    options,
+    { ...programChecks, backend: backendCheck },
+    {
+      required: ["config", "weights", "backend"],
+      misnamed,
+    },
+  );
+  const { outputs = {} } = given;
+  const { config, program, plan, ...compileOptions } = prepare(where, given);
   const executable = await backend.compile(program, compileOptions);
   const N0 = tokenCount(config);
   const imageShape = [config.channels, ...config.imageSize];
@@ -141,9 +200,11 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
     config,
     tokens: [N0, ...plan.stages.map((stage) => stage.tokensOut)],
 
-    async run({ pixelValues, batch }) {
+    async run(input) {
+      checkArgument("run", "input", input, inputCheck);
+      const { pixelValues, batch } = input;
       if (!Number.isInteger(batch) || batch < 1)
-        throw new PptError("INVALID_INPUT", `run: batch must be a whole number of at least 1, got ${batch}`);
+        throw new PptError("INVALID_INPUT", `run: batch must be a whole number of at least 1, got ${found(batch)}`);
       if (pixelValues.length !== batch * imageLength)
         throw new PptError(
           "INVALID_INPUT",

@@ -1,4 +1,6 @@
 /** Reads the `config.json` of any supported family. */
+import { requireWeights } from "../arguments.js";
+import { requireReadable } from "../options.js";
 import { show } from "../show.js";
 import type { VisionModelConfig } from "./config.js";
 import { clipConfig } from "./families/clip.js";
@@ -35,6 +37,8 @@ const families: Readonly<Record<string, (fields: Fields, held: Held) => VisionMo
  * @throws PptError INVALID_CONFIG; INVALID_WEIGHTS where two tensors of `weights` have one name below their prefixes
  */
 export function parseModelConfig(json: unknown, weights?: WeightSource): VisionModelConfig {
+  requireReadable("parseModelConfig", json, "INVALID_CONFIG");
+  if (weights !== undefined) requireWeights("parseModelConfig", weights);
   const fields = fieldsOf(json);
   const held = weights && unwrapped(weights);
   const type = fields.value("model_type") ?? undefined;

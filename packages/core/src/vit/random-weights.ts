@@ -1,6 +1,8 @@
 /** Seeded random weights, for tests and benchmarks: the speed of a model does not depend on what it has learnt. */
+import { requireConfig } from "../arguments.js";
 import type { HostTensor, Shape } from "../backend.js";
 import { hostTensor } from "../composites.js";
+import { checkArgument, seedCheck } from "../options.js";
 import { sizeOf } from "../shape.js";
 import { patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
 import { type BlockPart, namesOfTimm, tensorName } from "./names.js";
@@ -8,6 +10,7 @@ import { patchEmbeddingInput, stemShapes } from "./stem-weights.js";
 
 /** Numbers in [0, 1), the same on every machine (mulberry32). */
 export function random(seed: number): () => number {
+  checkArgument("random", "seed", seed, seedCheck, "INVALID_OPTION");
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -19,6 +22,7 @@ export function random(seed: number): () => number {
 
 /** Every tensor of a model under timm's names, or the original ones of LV-ViT and T2T-ViT, with its shape. */
 export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
+  requireConfig("weightShapes", config);
   const { hiddenSize: C, intermediateSize: hidden, layers, labels, registerTokens = 0, mlp } = config;
   const names = namesOfTimm(config);
   const shapes: Record<string, Shape> = {};
@@ -60,6 +64,8 @@ export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
 
 /** Random weights under the names of `weightShapes`, large enough that attention is far from uniform. */
 export function randomWeights(config: VisionModelConfig, seed: number): Record<string, HostTensor> {
+  requireConfig("randomWeights", config);
+  checkArgument("randomWeights", "seed", seed, seedCheck, "INVALID_OPTION");
   const next = random(seed);
   const normal = (shape: Shape, deviation: number) =>
     hostTensor(shape, () => deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));

@@ -1,4 +1,5 @@
 /** The names of a checkpoint's tensors below whatever wrapped the model when it was saved, and which of them nobody reads. */
+import { requireTensors } from "../arguments.js";
 import type { HostTensor, Tensors } from "../backend.js";
 import { PptError } from "../errors.js";
 
@@ -13,6 +14,7 @@ export interface WeightSource {
 
 /** A checkpoint that already lies in memory. */
 export function weightsFrom(tensors: Tensors<HostTensor>): WeightSource {
+  requireTensors("weightsFrom", "tensors", tensors);
   const named = new Map(Object.entries(tensors));
   return {
     names: [...named.keys()],
@@ -62,7 +64,8 @@ export function unwrapped(weights: WeightSource): UnwrappedWeights {
   const storedName = (name: string) => stored.get(name) ?? `${common}${name}`;
   return {
     names: [...stored.keys()],
-    has: (name) => stored.has(name),
+    // Also what a source knows and does not list: an index of shards may name what no shard holds, and reading says so.
+    has: (name) => stored.has(name) || weights.has(storedName(name)),
     read: (name) => weights.read(storedName(name)),
     storedName,
   };

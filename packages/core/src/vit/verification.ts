@@ -1,6 +1,8 @@
 /** Whether a model computes on one backend what it computed on another: a fixed input and the logits it gave. */
+import { requireConfig } from "../arguments.js";
 import { PptError } from "../errors.js";
-import { parseReduction, planReduction, type ReductionConfig } from "../reduction/schedule.js";
+import { arrayOf, checkArgument, positive, requireReadable, seedCheck, shaped } from "../options.js";
+import { parseReduction, planReduction, type ReductionConfig, type ReductionPlan } from "../reduction/schedule.js";
 import { show } from "../show.js";
 import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import type { VisionModel, VisionOutput } from "./model.js";
@@ -24,7 +26,10 @@ export interface Verification {
 }
 
 /** [1, channels, H, W], noise between -2 and 2, the same on every machine. */
-export function verificationInput({ channels, imageSize }: VisionModelConfig, seed: number): Float32Array {
+export function verificationInput(config: VisionModelConfig, seed: number): Float32Array {
+  requireConfig("verificationInput", config);
+  checkArgument("verificationInput", "seed", seed, seedCheck, "INVALID_OPTION");
+  const { channels, imageSize } = config;
   return Float32Array.from({ length: channels * imageSize[0] * imageSize[1] }, (_, i) => {
     // Integer mixing, so that no floating-point function can differ between machines.
     let hash = Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(seed, 0x85ebca6b);
@@ -33,6 +38,73 @@ export function verificationInput({ channels, imageSize }: VisionModelConfig, se
     return ((hash ^ (hash >>> 15)) >>> 0) / 2 ** 30 - 2;
   });
 }
+
+const planOf = (reduction: ReductionConfig | null | undefined, config: VisionModelConfig): ReductionPlan =>
+  planReduction(reduction ?? undefined, {
+    layers: config.layers,
+    tokens: tokenCount(config),
+    protectedTokens: specialTokens(config),
+  });
+
+/** Far below `decisionMargin`: thresholds this near decide alike on every input that is recorded. */
+const sameThreshold = 1e-6;
+
+/** Whether two plans compute the same. */
+function samePlan(a: ReductionPlan, b: ReductionPlan): boolean {
+  if (a.stages.length !== b.stages.length) return false;
+  const sameStages = a.stages.every((stage, i) => {
+    const { threshold, ...rest } = b.stages[i]!;
+    const near =
+      typeof threshold === "number" && typeof stage.threshold === "number"
+        ? Math.abs(stage.threshold - threshold) <= sameThreshold * threshold
+        : stage.threshold === threshold;
+    return near && JSON.stringify({ ...stage, threshold: 0 }) === JSON.stringify({ ...rest, threshold: 0 });
+  });
+  // Where nothing is merged every size stays 1, and its logarithm 0.
+  const merges = a.stages.some(({ threshold }) => threshold !== "prune");
+  return sameStages && (!merges || a.proportionalAttention === b.proportionalAttention);
+}
+
+/**
+ * The record of these settings, however they are written: settings are the same where they make the same plan for this
+ * model, whether a number of tokens is a count or a share, a threshold absolute or scale-free, a default written out or not.
+ * @throws PptError INVALID_CONFIG where a record's settings are none for this model
+ */
+export function findVerificationRecord(
+  records: readonly VerificationRecord[],
+  reduction: ReductionConfig | undefined,
+  config: VisionModelConfig,
+): VerificationRecord | undefined {
+  checkArgument(
+    "findVerificationRecord",
+    "records",
+    records,
+    arrayOf("records, as parseVerificationRecords() makes them", recordCheck.holds),
+  );
+  requireConfig("findVerificationRecord", config);
+  const wanted = planOf(reduction, config);
+  return records.find((record, i) => {
+    let recorded: ReductionPlan;
+    try {
+      recorded = planOf(record.reduction, config);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new PptError("INVALID_CONFIG", `verification records: record ${i} is not for this model: ${reason}`, {
+        cause,
+      });
+    }
+    return samePlan(wanted, recorded);
+  });
+}
+
+const modelCheck = shaped("a model, as createVisionModel() makes it", {
+  config: (value) => typeof value === "object",
+  run: (value) => typeof value === "function",
+});
+const recordCheck = shaped("a record, as recordVerification() makes it", {
+  seed: seedCheck.holds,
+  logits: (value) => Array.isArray(value) && value.length > 0,
+});
 
 /** Nearer to its threshold than this, relative to it, a variance may decide otherwise on another backend. */
 const decisionMargin = 0.01;
@@ -46,12 +118,9 @@ export async function recordVerification(
   model: VisionModel,
   reduction: ReductionConfig | undefined,
 ): Promise<VerificationRecord> {
+  checkArgument("recordVerification", "model", model, modelCheck);
   const { config } = model;
-  const plan = planReduction(reduction, {
-    layers: config.layers,
-    tokens: tokenCount(config),
-    protectedTokens: specialTokens(config),
-  });
+  const plan = planOf(reduction, config);
   for (let seed = 1; seed <= seedsTried; seed++) {
     const output = await model.run({ pixelValues: verificationInput(config, seed), batch: 1 });
     const clear = plan.stages.every(({ threshold }, i) => {
@@ -72,15 +141,20 @@ export async function recordVerification(
  */
 export async function verifyModel(
   model: VisionModel,
-  { seed, logits: recorded }: VerificationRecord,
+  record: VerificationRecord,
   tolerance: number,
 ): Promise<Verification> {
+  checkArgument("verifyModel", "model", model, modelCheck);
+  checkArgument("verifyModel", "record", record, recordCheck);
+  checkArgument("verifyModel", "tolerance", tolerance, positive, "INVALID_OPTION");
+  const { seed, logits: recorded } = record;
   const logits = answerOf(await model.run({ pixelValues: verificationInput(model.config, seed), batch: 1 }));
   if (recorded.length !== logits.length)
     throw new PptError("VERIFICATION_FAILED", `${logits.length} logits, ${recorded.length} were recorded`);
   const largest = recorded.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const distances = recorded.map((value, i) => Math.abs(logits[i]! - value));
-  const difference = distances.reduce((most, distance) => Math.max(most, distance), 0) / largest;
+  const furthest = distances.reduce((most, distance) => Math.max(most, distance), 0);
+  const difference = furthest === 0 ? 0 : furthest / largest;
   // Negated, so that NaN fails too.
   if (distances.some(Number.isNaN) || !(difference <= tolerance))
     throw new PptError(
@@ -95,6 +169,7 @@ export function parseVerificationRecords(json: unknown): readonly VerificationRe
   const fail = (what: string): never => {
     throw new PptError("INVALID_CONFIG", `verification records: ${what}`);
   };
+  requireReadable("parseVerificationRecords", json, "INVALID_CONFIG");
   if (!Array.isArray(json)) return fail(`expected a list, got ${show(json)}`);
   return json.map((entry: unknown) => {
     if (typeof entry !== "object" || entry === null) return fail(`expected an object, got ${show(entry)}`);

@@ -1,4 +1,5 @@
 /** Finds a model's parameters under the names of its library, checks each of them, and folds what can be folded. */
+import { requireConfig, requireWeights } from "../arguments.js";
 import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
@@ -20,6 +21,8 @@ export type ReadTensor = (name: string, shape: Shape) => HostTensor;
  * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, of another shape or not finite.
  */
 export function readParameters(weights: WeightSource, config: VisionModelConfig): Record<string, HostTensor> {
+  requireWeights("readParameters", weights);
+  requireConfig("readParameters", config);
   const stored = unwrapped(weights);
   const names = namesIn(stored, config);
   const { hiddenSize: C, intermediateSize: hidden } = config;

@@ -10,6 +10,13 @@ import {
   type FeatureExtractorOptions,
 } from "../feature-extractor.js";
 import type { DecodeOptions } from "../formats.js";
+import {
+  decodeOptions,
+  loadOptions,
+  pretrainedOptions,
+  requireBrowserPicture,
+  requireBrowserSource,
+} from "../options.js";
 import type { PictureFailure as Failure, Classification as Labelled } from "../result.js";
 import { type BrowserImageInput, decodePicture, fetchPicture, type LocalPicture, nameOf } from "./decode.js";
 import { type BrowserCheckpointSource, checkpointFiles, type PortableSource } from "./files.js";
@@ -38,12 +45,14 @@ export function fromPretrained(
   source: BrowserCheckpointSource | PortableSource,
   options?: PretrainedOptions | FeatureExtractorOptions,
 ): Promise<ImageClassifier | FeatureExtractor>;
-export function fromPretrained(
+export async function fromPretrained(
   source: BrowserCheckpointSource | PortableSource,
-  options: PretrainedOptions | FeatureExtractorOptions = {},
+  given: PretrainedOptions | FeatureExtractorOptions = {},
 ): Promise<ImageClassifier | FeatureExtractor> {
+  const options = pretrainedOptions(given);
+  requireBrowserSource("fromPretrained", source);
   const read = (loading: LoadOptions) => readCheckpoint(source, loading);
-  const loadPictures = async () => ({ nameOf, fetch: fetchPicture, decode: decodePicture });
+  const loadPictures = async () => ({ nameOf, fetch: readPicture, decode: decodePicture });
   return options.task === "image-feature-extraction"
     ? createFeatureExtractor<BrowserImageInput, LocalPicture>(read, options, loadPictures)
     : createClassifier<BrowserImageInput, LocalPicture>(read, options, loadPictures);
@@ -52,8 +61,10 @@ export function fromPretrained(
 /** @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION */
 export async function readCheckpoint(
   source: BrowserCheckpointSource | PortableSource,
-  options?: LoadOptions,
+  given?: LoadOptions,
 ): Promise<Checkpoint> {
+  const options = loadOptions("readCheckpoint", given);
+  requireBrowserSource("readCheckpoint", source);
   return parseCheckpoint(checkpointFiles(source, options), options);
 }
 
@@ -61,6 +72,14 @@ export async function readCheckpoint(
  * A picture as 8-bit RGB. EXIF orientation is applied; transparency and colour profiles are dropped.
  * @throws PptError NOT_FOUND; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures
  */
-export async function decodeImage(input: BrowserImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
+export async function decodeImage(input: BrowserImageInput, given: DecodeOptions = {}): Promise<RgbImage> {
+  const options = decodeOptions(given);
+  requireBrowserPicture(input);
   return decodePicture(await fetchPicture(input, options), nameOf(input), options);
+}
+
+/** What one of many inputs names. @throws PptError INVALID_INPUT, NOT_FOUND, INVALID_IMAGE */
+async function readPicture(input: BrowserImageInput, options: DecodeOptions): Promise<LocalPicture> {
+  requireBrowserPicture(input);
+  return fetchPicture(input, options);
 }

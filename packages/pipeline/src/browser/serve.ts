@@ -1,5 +1,5 @@
 /** The worker's side: models that a page asks for. */
-import type { Backend } from "@ppt-vit/core";
+import { type Backend, callback, check, checkOptions, object } from "@ppt-vit/core";
 import { isFailure } from "../result.js";
 import type { BrowserImageInput } from "./decode.js";
 import { type FeatureExtractor, fromPretrained, type ImageClassifier } from "./from-pretrained.js";
@@ -27,11 +27,17 @@ type Methods = Partial<
   Record<Method, (inputs: readonly BrowserImageInput[], options: object) => AsyncGenerator<object>>
 >;
 
+const backendsCheck = check(
+  "an object of functions that create a backend, by name",
+  (value) => object.holds(value) && Object.values(value as object).every(callback.holds),
+);
+
 /**
  * Answers `createClassifierWorker`. Call it once, first thing in a module worker:
  * `import { serveClassifiers } from "@ppt-vit/pipeline"; serveClassifiers();`
  */
-export function serveClassifiers({ backends = {} }: ServeOptions = {}): void {
+export function serveClassifiers(options: ServeOptions = {}): void {
+  const { backends = {} } = checkOptions("serveClassifiers", options, { backends: backendsCheck });
   // The types of a page and of a worker cannot be had together; in a worker the global object is one of these.
   const scope = globalThis as unknown as Scope;
   const served = new Map<number, Served>();

@@ -1,7 +1,16 @@
 /** The page's side of a worker: the same models, computed elsewhere. */
-import { PptError } from "@ppt-vit/core";
+import { callback, checkArgument, PptError, shaped } from "@ppt-vit/core";
 import type { BatchOptions } from "../batches.js";
 import type { LoadOptions } from "../checkpoint.js";
+import {
+  classifyOptions,
+  embedOptions,
+  featureOptions,
+  portableOptions,
+  requireBrowserPicture,
+  requireBrowserSource,
+  requireInputs,
+} from "../options.js";
 import { onlyResult, type PictureFailure } from "../result.js";
 import { baseAddress } from "./address.js";
 import type { BrowserImageInput } from "./decode.js";
@@ -37,12 +46,19 @@ interface Pending {
   onFailure(error: unknown): void;
 }
 
+const workerCheck = shaped("a Worker that calls serveClassifiers()", {
+  postMessage: callback.holds,
+  addEventListener: callback.holds,
+  terminate: callback.holds,
+});
+
 /**
  * Models in a module worker that calls `serveClassifiers`, so that the page stays responsive. The worker is the
  * caller's, because bundlers find workers only in `new Worker(new URL("./worker.js", import.meta.url))`:
  * `createClassifierWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }))`.
  */
 export function createClassifierWorker(worker: Worker): ClassifierWorker {
+  checkArgument("createClassifierWorker", "worker", worker, workerCheck);
   const pending = new Map<number, Pending>();
   let requests = 0;
   let ended: PptError | undefined;
@@ -156,8 +172,10 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
   ): Promise<ImageClassifier>;
   async function fromPretrained(
     source: BrowserCheckpointSource,
-    { signal, progress_callback: report, ...options }: WorkerClassifierOptions | WorkerExtractorOptions = {},
+    given: WorkerClassifierOptions | WorkerExtractorOptions = {},
   ): Promise<ImageClassifier | FeatureExtractor> {
+    const { signal, progress_callback: report, ...options } = portableOptions(given) as typeof given;
+    requireBrowserSource("fromPretrained", source);
     const { id, done } = ask(
       { kind: "load", source: portableSource(source), options },
       {
@@ -173,16 +191,19 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
     async function* run<Result extends { readonly input: BrowserImageInput }>(
       method: Method,
       inputs: Inputs,
-      runOptions?: BatchOptions,
+      optionsOf: () => BatchOptions,
     ) {
       if (disposal) throw new PptError("DISPOSED", `${method}: this model was disposed; load it again`);
+      const runOptions = optionsOf();
+      requireInputs(method, inputs);
+      for (const input of inputs) requireBrowserPicture(input);
       yield* runAll<Result>(id, method, inputs, runOptions);
     }
-    const runOne = <Result extends { readonly input: BrowserImageInput }>(
+    const runOne = async <Result extends { readonly input: BrowserImageInput }>(
       method: Method,
       input: BrowserImageInput,
-      runOptions?: BatchOptions,
-    ) => onlyResult(run<Result>(method, [input], { ...runOptions, batch: 1 }));
+      optionsOf: () => BatchOptions,
+    ) => onlyResult(run<Result>(method, [input], () => ({ ...optionsOf(), batch: 1 })));
     const dispose = async () => {
       disposal ??= ended ? Promise.resolve() : ask({ kind: "dispose", model: id }, {}).done;
       await disposal;
@@ -190,16 +211,19 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
     if (options.task === "image-feature-extraction")
       return {
         ...(description as Description<FeatureExtractor>),
-        embedAll: (inputs, embedOptions) => run<Embedding>("embedAll", inputs, embedOptions),
-        embed: async (input, embedOptions) => (await runOne<Embedding>("embedAll", input, embedOptions)).embedding,
-        featuresAll: (inputs, batching) => run<DenseFeatures>("featuresAll", inputs, batching),
-        features: (input, batching) => runOne<DenseFeatures>("featuresAll", input, batching),
+        embedAll: (inputs, runOptions) => run<Embedding>("embedAll", inputs, () => embedOptions(runOptions)),
+        embed: async (input, runOptions) =>
+          (await runOne<Embedding>("embedAll", input, () => embedOptions(runOptions))).embedding,
+        featuresAll: (inputs, runOptions) =>
+          run<DenseFeatures>("featuresAll", inputs, () => featureOptions(runOptions)),
+        features: (input, runOptions) => runOne<DenseFeatures>("featuresAll", input, () => featureOptions(runOptions)),
         dispose,
       };
     return {
       ...(description as Description<ImageClassifier>),
-      classifyAll: (inputs, classifyOptions) => run<Classification>("classifyAll", inputs, classifyOptions),
-      classify: (input, classifyOptions) => runOne<Classification>("classifyAll", input, classifyOptions),
+      classifyAll: (inputs, runOptions) =>
+        run<Classification>("classifyAll", inputs, () => classifyOptions(runOptions)),
+      classify: (input, runOptions) => runOne<Classification>("classifyAll", input, () => classifyOptions(runOptions)),
       dispose,
     };
   }

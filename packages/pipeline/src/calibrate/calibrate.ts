@@ -3,12 +3,22 @@
  * truth that settings are held to. Node only.
  */
 import {
+  arrayOf,
   type Backend,
+  type Checks,
+  callback,
+  check,
+  checkArgument,
+  checkOptions,
+  flag,
   isPptError,
   type ModelIdentity,
   modelCost,
   modelFingerprint,
+  object,
+  oneOf,
   PptError,
+  positive,
   problemOf,
   processImage,
   type ReductionConfig,
@@ -18,6 +28,7 @@ import type { Checkpoint, LoadOptions } from "../checkpoint.js";
 import { decodeImage, type ImageInput } from "../decode.js";
 import { type CheckpointSource, readCheckpoint } from "../folder.js";
 import type { DecodeOptions } from "../formats.js";
+import { calibrationBasics } from "../options.js";
 import { atImageSize, checkPreprocessing } from "../resolution.js";
 import type { PictureFailure } from "../result.js";
 import { selectBackend } from "../select-backend.js";
@@ -31,6 +42,8 @@ import {
   disagreementInterval,
   type Objective,
   type Trial,
+  targetCheck,
+  trialCheck,
 } from "./trial.js";
 
 export interface CalibrateOptions extends LoadOptions, DecodeOptions {
@@ -66,12 +79,32 @@ export interface Calibration extends Choices {
   readonly comparisons: readonly Trial[];
 }
 
+const optionChecks: Checks<CalibrateOptions> = {
+  ...calibrationBasics,
+  images: arrayOf("paths, file: URLs or bytes of pictures"),
+  gmacs: check(
+    "an array of numbers above 0",
+    (value) => Array.isArray(value) && value.length > 0 && Array.from(value).every(positive.holds),
+  ),
+  target: targetCheck,
+  objective: oneOf(["divergence", "disagreement"]),
+  measure: oneOf(["gmacs", "latency"]),
+  compare: flag,
+  onTrial: callback,
+};
+const misnamed = {
+  speedup: "write target: { speedup }",
+  maxDisagreement: "write target: { maxDisagreement }",
+  reduction: "it is what calibration looks for",
+};
+
 /**
  * Tries settings on a checkpoint. `chooseSettings` picks among the trials, `reductionDocument` makes a `reduction.json`.
  * @throws PptError what loading throws; INVALID_INPUT where no picture can be read; INVALID_OPTION for a target that
  * nothing can reach
  */
-export async function calibrate(source: CheckpointSource, options: CalibrateOptions): Promise<Calibration> {
+export async function calibrate(source: CheckpointSource, given: CalibrateOptions): Promise<Calibration> {
+  const options = checkOptions("calibrate", given, optionChecks, { required: ["images"], misnamed });
   const { backend: wanted = "auto", batch = 8, signal, onTrial } = options;
   const { objective = "divergence", measure = "gmacs" } = options;
   const checkpoint = atImageSize(await readCheckpoint(source, options), undefined);
@@ -203,6 +236,9 @@ export function reductionDocument(
   trial: Trial,
   target: CalibrationTarget,
 ): ReductionDocument {
+  checkArgument("reductionDocument", "calibration", calibration, object);
+  checkArgument("reductionDocument", "trial", trial, trialCheck);
+  checkArgument("reductionDocument", "target", target, targetCheck, "INVALID_OPTION");
   const { unreduced, pictures, trials, backend, objective, measure } = calibration;
   const { gmacs, latencyMs, divergence, disagreements } = trial;
   return {

@@ -1,5 +1,14 @@
 /** What is known of settings that were tried, which of them are worth having, and which one answers what was asked. */
-import { describeReduction, PptError, type ReductionConfig } from "@ppt-vit/core";
+import {
+  check,
+  checkArgument,
+  describeReduction,
+  object,
+  PptError,
+  positive,
+  type ReductionConfig,
+  shaped,
+} from "@ppt-vit/core";
 import { type Interval, shareInterval } from "./statistics.js";
 
 /** One reduction, tried on the calibration pictures. */
@@ -59,6 +68,28 @@ export type CalibrationTarget =
   /** Share of the pictures whose best class may differ from the unreduced model's. */
   | { readonly maxDisagreement: number };
 
+const isShare = (value: unknown): boolean => typeof value === "number" && value >= 0 && value < 1;
+
+/** One of the three, and a number. */
+export const targetCheck = check("{ gmacs }, { speedup } or { maxDisagreement }, one of them and a number", (value) => {
+  if (!object.holds(value)) return false;
+  const { gmacs, speedup, maxDisagreement, ...others } = value as Record<string, unknown>;
+  const asked = [gmacs, speedup, maxDisagreement].filter((one) => one !== undefined);
+  const sound = positive.holds(gmacs) || positive.holds(speedup) || isShare(maxDisagreement);
+  return asked.length === 1 && sound && Object.keys(others).length === 0;
+});
+
+export const trialCheck = shaped("a trial, as calibrate() makes it", {
+  reduction: object.holds,
+  gmacs: (value) => typeof value === "number",
+  disagreements: (value) => typeof value === "number",
+  pictures: (value) => typeof value === "number",
+});
+const choicesCheck = shaped("what calibrate() gives", {
+  trials: (value) => Array.isArray(value) && value.length > 0 && Array.from(value).every(trialCheck.holds),
+  unreduced: object.holds,
+});
+
 export interface Choices {
   readonly trials: readonly Trial[];
   readonly unreduced: Pick<Trial, "gmacs" | "latencyMs">;
@@ -71,6 +102,8 @@ export interface Choices {
  * @throws PptError INVALID_OPTION where none does, naming the nearest
  */
 export function chooseSettings(choices: Choices, target: CalibrationTarget): Trial {
+  checkArgument("chooseSettings", "choices", choices, choicesCheck);
+  checkArgument("chooseSettings", "target", target, targetCheck, "INVALID_OPTION");
   const { unreduced, measure } = choices;
   if ("gmacs" in target) return withinCost(choices, "gmacs", target.gmacs);
   if ("speedup" in target) return withinCost(choices, measure, costOfTrial(unreduced, measure) / target.speedup);

@@ -1,6 +1,7 @@
 /** Token pictures as an HTML page that stands alone. */
+import { type Checks, check, checkOptions } from "@ppt-vit/core";
 import { escapeMarkup } from "./markup.js";
-import { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./sheet.js";
+import { requirePictures, sheetChecks, type TokenPicture, type TokenSheetOptions, tokenSheet } from "./sheet.js";
 
 export interface TokenPageOptions extends Omit<TokenSheetOptions, "idPrefix"> {
   readonly title?: string;
@@ -8,11 +9,17 @@ export interface TokenPageOptions extends Omit<TokenSheetOptions, "idPrefix"> {
   readonly about?: string;
 }
 
+const anyText = check("a text", (value) => typeof value === "string");
+const { idPrefix: _, ...drawingChecks } = sheetChecks;
+export const pageChecks: Checks<TokenPageOptions> = { ...drawingChecks, title: anyText, about: anyText };
+
 /**
  * A page with one drawing for each picture, of any number of pictures. Nothing is fetched, and nothing in it runs.
- * @throws PptError INVALID_INPUT as `tokenSheet` does
+ * @throws PptError INVALID_OPTION and INVALID_INPUT as `tokenSheet` does
  */
-export function tokenPage(pictures: readonly TokenPicture[], options: TokenPageOptions = {}): string {
+export function tokenPage(pictures: readonly TokenPicture[], given: TokenPageOptions = {}): string {
+  const options = checkOptions("tokenPage", given, pageChecks);
+  requirePictures("tokenPage", pictures);
   const { title = "Tokens stage by stage", about = "" } = options;
   const figures = pictures.map(
     (picture, i) => `<figure>${tokenSheet([picture], { ...options, idPrefix: `figure-${i}` })}</figure>`,

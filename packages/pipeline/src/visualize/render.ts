@@ -1,9 +1,19 @@
 /** Token pictures as files. Node only: sharp encodes the pictures and draws the sheet. */
-import { PptError, type RgbImage } from "@ppt-vit/core";
+import {
+  type Checks,
+  check,
+  checkArgument,
+  checkOptions,
+  count,
+  oneOf,
+  PptError,
+  type RgbImage,
+  shaped,
+} from "@ppt-vit/core";
 import type { ImageStage, LabelProbability } from "../result.js";
 import type { PatchGrid } from "./groups.js";
-import { type TokenPageOptions, tokenPage } from "./page.js";
-import { sheetSize, type TokenPicture, tokenSheet } from "./sheet.js";
+import { pageChecks, type TokenPageOptions, tokenPage } from "./page.js";
+import { requirePictures, sheetSize, type TokenPicture, tokenSheet } from "./sheet.js";
 
 /** What a model with `trace` says about a picture; a `Classification` is one. */
 export interface TracedPicture {
@@ -12,11 +22,21 @@ export interface TracedPicture {
   readonly labels?: readonly LabelProbability[];
 }
 
+const anyText = check("a text", (value) => typeof value === "string");
+const resultCheck = shaped("a result of a model with trace: true", { stages: Array.isArray });
+const patchesCheck = check(
+  "[rows, columns], the classifier's patches",
+  (value) => Array.isArray(value) && value.length === 2 && value.every(count().holds),
+);
+
 /**
  * A result as `tokenSheet` and `tokenPage` take it. `patches` is the classifier's.
  * @throws PptError INVALID_INPUT where the model was loaded without `trace`
  */
 export async function tokenPicture(name: string, result: TracedPicture, patches: PatchGrid): Promise<TokenPicture> {
+  checkArgument("tokenPicture", "name", name, anyText);
+  checkArgument("tokenPicture", "result", result, resultCheck);
+  checkArgument("tokenPicture", "patches", patches, patchesCheck);
   const { image, stages, labels } = result;
   if (!image)
     throw new PptError("INVALID_INPUT", `${name}: the result holds no picture: load the model with trace: true`);
@@ -38,6 +58,11 @@ export interface RenderTokensOptions extends TokenPageOptions {
   readonly scale?: number;
 }
 
+const renderChecks: Checks<RenderTokensOptions> = {
+  ...pageChecks,
+  scale: check("a number above 0, at most 16", (n) => typeof n === "number" && n > 0 && n <= 16),
+};
+
 /** As many as sharp reads back by default. */
 const mostPixels = 0x3fff ** 2;
 
@@ -48,12 +73,16 @@ const mostPixels = 0x3fff ** 2;
 export async function renderTokens(
   pictures: readonly TokenPicture[],
   format: TokenFormat,
-  options: RenderTokensOptions = {},
+  given: RenderTokensOptions = {},
 ): Promise<Uint8Array> {
-  if (format === "html") return new TextEncoder().encode(tokenPage(pictures, options));
-  const svg = new TextEncoder().encode(tokenSheet(pictures, options));
+  const options = checkOptions("renderTokens", given, renderChecks);
+  checkArgument("renderTokens", "format", format, oneOf(tokenFormats), "INVALID_OPTION");
+  requirePictures("renderTokens", pictures);
+  const { scale = 2, ...page } = options;
+  if (format === "html") return new TextEncoder().encode(tokenPage(pictures, page));
+  const { title: _title, about: _about, ...sheet } = page;
+  const svg = new TextEncoder().encode(tokenSheet(pictures, sheet));
   if (format === "svg") return svg;
-  const { scale = 2 } = options;
   const { width, height } = sheetSize(pictures, options);
   const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
   if (!(w * h <= mostPixels))

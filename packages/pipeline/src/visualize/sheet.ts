@@ -1,5 +1,16 @@
 /** Pictures stage by stage as in the paper's figures: one row a picture, drawn as SVG that needs nothing around it. */
-import { PptError, type RgbImage } from "@ppt-vit/core";
+import {
+  arrayOf,
+  type Checks,
+  check,
+  checkArgument,
+  checkOptions,
+  count,
+  flag,
+  PptError,
+  type RgbImage,
+  shaped,
+} from "@ppt-vit/core";
 import { type ImageStage, type LabelProbability, showAnswer } from "../result.js";
 import { groupColour, heatColour, meanColour } from "./colours.js";
 import { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./groups.js";
@@ -29,6 +40,30 @@ export interface TokenSheetOptions {
   readonly idPrefix?: string;
 }
 
+export const sheetChecks: Checks<TokenSheetOptions> = {
+  scores: flag,
+  panelWidth: check("a number of pixels from 1 to 4096", (n) => typeof n === "number" && n >= 1 && n <= 4096),
+  idPrefix: check("a name of letters, digits, - and _", (id) => typeof id === "string" && /^[A-Za-z][\w-]*$/.test(id)),
+};
+const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && value.every(count().holds);
+const isImage = shaped("", {
+  width: count().holds,
+  height: count().holds,
+  data: (value) => value instanceof Uint8Array || value instanceof Uint8ClampedArray,
+}).holds;
+const isStage = shaped("", { layer: (n) => typeof n === "number", policy: (value) => typeof value === "string" }).holds;
+const pictureCheck = shaped("", {
+  name: (value) => typeof value === "string",
+  image: isImage,
+  href: (value) => typeof value === "string",
+  patches: isPair,
+  stages: (value) => Array.isArray(value) && value.every(isStage),
+});
+
+/** @throws PptError INVALID_INPUT */
+export const requirePictures = (where: string, pictures: unknown): void =>
+  checkArgument(where, "pictures", pictures, arrayOf("pictures, as tokenPicture() makes them", pictureCheck.holds));
+
 /** Lengths in pixels. */
 const layout = { margin: 20, gap: 12, titles: 26, caption: 46, legend: 38, narrowest: 150 };
 
@@ -42,9 +77,11 @@ const characterWidth = 0.54;
  * The sheet as an SVG document. Pruned patches are dark; patches that share a token are outlined in one colour and filled
  * with their mean colour; a patch that has its token to itself keeps the picture. Below each stage: its policy, the tokens
  * before and after, and the variance of the scores.
- * @throws PptError INVALID_INPUT where there are no pictures, or none of their token maps
+ * @throws PptError INVALID_OPTION; INVALID_INPUT where there are no pictures, or none of their token maps
  */
-export function tokenSheet(pictures: readonly TokenPicture[], options: TokenSheetOptions = {}): string {
+export function tokenSheet(pictures: readonly TokenPicture[], given: TokenSheetOptions = {}): string {
+  const options = checkOptions("tokenSheet", given, sheetChecks);
+  requirePictures("tokenSheet", pictures);
   const { width, height } = sheetSize(pictures, options);
   const { scores = false, panelWidth = 224, idPrefix = "picture" } = options;
   const columns = columnsOf(pictures, scores);
@@ -74,8 +111,6 @@ export function sheetSize(
   { scores = false, panelWidth = 224 }: TokenSheetOptions = {},
 ): { readonly width: number; readonly height: number } {
   if (pictures.length === 0) throw new PptError("INVALID_INPUT", "token sheet: there is no picture to draw");
-  if (!(panelWidth > 0))
-    throw new PptError("INVALID_INPUT", `token sheet: panelWidth must be above 0, got ${panelWidth}`);
   const { margin, gap, titles, caption } = layout;
   const columns = columnsOf(pictures, scores).length;
   const rows = pictures.reduce((sum, picture) => sum + panelHeight(picture, panelWidth) + caption, 0);

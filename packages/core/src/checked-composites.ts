@@ -1,0 +1,223 @@
+/** The composites with shapes, types and options checked first, so that every default and override refuses the same. */
+import type {
+  Activation,
+  AttentionOptions,
+  Composites,
+  Projection,
+  Shape,
+  SlidingWindow,
+  Tensor,
+  TokenValues,
+} from "./backend.js";
+import { misuse, requireFloat } from "./checked-primitives.js";
+import { resolveAxis, showShape, windowPositions } from "./shape.js";
+import { show } from "./show.js";
+
+/** A length that must be met, or the name of one that may be anything. */
+type Length = number | string;
+
+/**
+ * @throws PptError INVALID_SHAPE unless x holds numbers in the expected shape. `to` names what the shape has to fit to.
+ * With `common` one row may stand for all images.
+ */
+function requireShape(
+  op: string,
+  argument: string,
+  x: Tensor,
+  expected: readonly Length[],
+  to?: { readonly [argument: string]: Tensor },
+  common = false,
+): void {
+  requireFloat(op, argument, x);
+  const { shape } = x;
+  let fits = shape.length === expected.length;
+  for (let i = 0; fits && i < expected.length; i++)
+    fits = typeof expected[i] === "string" || shape[i] === expected[i] || (common && i === 0 && shape[0] === 1);
+  if (fits) return;
+  const given = Object.entries(to ?? {}).map(([name, other]) => `${name} ${showShape(other.shape)}`);
+  const wanted = `[${common && expected[0] !== 1 ? `${expected[0]} or 1,${expected.slice(1).join(",")}` : expected.join(",")}]`;
+  misuse(
+    op,
+    `${argument} is ${showShape(shape)}, expected ${wanted}${given.length > 0 ? ` to fit ${given.join(", ")}` : ""}`,
+  );
+}
+
+/** Of what is computed along the last axis. Its length has to be known: the free batch stands in front. */
+function lastLength(op: string, x: Tensor): number {
+  requireFloat(op, "x", x);
+  const length = x.shape[x.shape.length - 1];
+  if (length === undefined || length < 1)
+    misuse(op, `x is ${showShape(x.shape)}, expected a last axis of a known length`);
+  return length!;
+}
+
+function requireCount(op: string, name: string, value: number, most: number): void {
+  if (!(Number.isInteger(value) && value >= 1 && value <= most))
+    misuse(op, `${name} is ${show(value)}, expected a whole number from 1 to ${most}`);
+}
+
+function requireObject(op: string, name: string, value: object): void {
+  if (typeof value !== "object" || value === null) misuse(op, `${name} is ${show(value)}, expected an object`);
+}
+
+/** Options of an attention over N keys of C channels in B images. */
+function requireAttention<T extends Tensor>(
+  op: string,
+  options: AttentionOptions<T>,
+  [B, N, C]: Shape,
+  to: { readonly [argument: string]: Tensor },
+): void {
+  requireObject(op, "options", options);
+  const { heads, scale, logSize } = options;
+  if (!(Number.isInteger(heads) && heads >= 1 && C! % heads === 0))
+    misuse(op, `heads is ${show(heads)}, expected a whole number that divides the ${C} channels`);
+  if (!Number.isFinite(scale)) misuse(op, `scale is ${show(scale)}, expected a finite number`);
+  if (logSize !== undefined) requireShape(op, "logSize", logSize, [B!, N!], to, true);
+}
+
+function requireProjection<T extends Tensor>(op: string, name: string, given: Projection<T>, x: T, C: number): void {
+  requireObject(op, name, given);
+  requireShape(op, `${name}.weight`, given.weight, [C, C], { x });
+  if (given.bias !== undefined) requireShape(op, `${name}.bias`, given.bias, [C], { x });
+}
+
+const isPair = (value: unknown, least: number): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every((n) => Number.isInteger(n) && n >= least);
+
+/** Unless the window fits into the image x [B, C, H, W] at least once along each axis. */
+function requireWindow(op: string, x: Tensor, window: SlidingWindow): void {
+  requireShape(op, "x", x, ["B", "C", "H", "W"]);
+  requireObject(op, "window", window);
+  const { kernel, stride, padding } = window;
+  for (const [name, value, least] of [
+    ["kernel", kernel, 1],
+    ["stride", stride, 1],
+    ["padding", padding, 0],
+  ] as const)
+    if (!isPair(value, least)) misuse(op, `${name} is ${show(value)}, expected two whole numbers of at least ${least}`);
+  for (const axis of [0, 1] as const)
+    if (!(windowPositions(x.shape[2 + axis]!, kernel[axis], stride[axis], padding[axis]) >= 1))
+      misuse(op, `kernel ${showShape(kernel)} with padding ${showShape(padding)} does not fit x ${showShape(x.shape)}`);
+}
+
+const activations: readonly unknown[] = ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"] satisfies Activation[];
+
+/** The same composites, with their operands and options checked. Axes reach them counted from the front. */
+export function checkedComposites<T extends Tensor>(composites: Composites<T>): Composites<T> {
+  return {
+    linear(x, weight, bias) {
+      requireFloat("linear", "x", x);
+      const I = x.shape[x.shape.length - 1]!;
+      if (x.shape.length < 2) misuse("linear", `x is ${showShape(x.shape)}, expected [...,N,I]`);
+      requireShape("linear", "weight", weight, ["O", I], { x });
+      if (bias !== undefined) requireShape("linear", "bias", bias, [weight.shape[0]!], { weight });
+      return composites.linear(x, weight, bias);
+    },
+
+    unfold(x, window) {
+      requireWindow("unfold", x, window);
+      return composites.unfold(x, window);
+    },
+
+    convolution(x, weight, bias, window) {
+      requireWindow("convolution", x, window);
+      const { kernel } = window;
+      requireShape("convolution", "weight", weight, ["O", x.shape[1]!, kernel[0], kernel[1]], { x });
+      requireShape("convolution", "bias", bias, [weight.shape[0]!], { weight });
+      return composites.convolution(x, weight, bias, window);
+    },
+
+    softmax(x, axis = -1) {
+      requireFloat("softmax", "x", x);
+      return composites.softmax(x, resolveAxis("softmax", x.shape, axis));
+    },
+
+    layerNorm(x, weight, bias, epsilon) {
+      const C = lastLength("layerNorm", x);
+      requireShape("layerNorm", "weight", weight, [C], { x });
+      requireShape("layerNorm", "bias", bias, [C], { x });
+      if (!(Number.isFinite(epsilon) && epsilon >= 0))
+        misuse("layerNorm", `epsilon is ${show(epsilon)}, expected a finite number of at least 0`);
+      return composites.layerNorm(x, weight, bias, epsilon);
+    },
+
+    l2Norm(x) {
+      lastLength("l2Norm", x);
+      return composites.l2Norm(x);
+    },
+
+    lpNormalize(x, p) {
+      lastLength("lpNormalize", x);
+      if (p !== 1 && p !== 2) misuse("lpNormalize", `p is ${show(p)}, expected 1 or 2`);
+      return composites.lpNormalize(x, p);
+    },
+
+    activation(x, kind) {
+      requireFloat("activation", "x", x);
+      if (!activations.includes(kind))
+        misuse("activation", `kind is ${show(kind)}, expected one of ${activations.join(", ")}`);
+      return composites.activation(x, kind);
+    },
+
+    attention(q, k, v, options) {
+      requireShape("attention", "q", q, ["B", "M", "C"]);
+      const [B, , C] = q.shape as [number, number, number];
+      requireShape("attention", "k", k, [B, "N", C], { q });
+      requireShape("attention", "v", v, [B, k.shape[1]!, C], { q, k });
+      requireAttention("attention", options, k.shape, { q, k });
+      return composites.attention(q, k, v, options);
+    },
+
+    selfAttention(x, projections, options) {
+      requireShape("selfAttention", "x", x, ["B", "N", "C"]);
+      const [, N, C] = x.shape as [number, number, number];
+      requireObject("selfAttention", "projections", projections);
+      const { query, key, value } = projections;
+      for (const [name, given] of Object.entries({ query, key, value }))
+        requireProjection("selfAttention", name, given, x, C);
+      requireAttention("selfAttention", options, x.shape, { x });
+      const { rows, observe } = options;
+      if (rows !== undefined) requireCount("selfAttention", "rows", rows, N);
+      if (observe !== undefined && typeof observe !== "boolean")
+        misuse("selfAttention", `observe is ${show(observe)}, expected true or false`);
+      return composites.selfAttention(x, projections, options);
+    },
+
+    classAttention(q, k, options) {
+      requireShape("classAttention", "k", k, ["B", "N", "C"]);
+      const [B, , C] = k.shape as [number, number, number];
+      requireShape("classAttention", "q", q, [B, 1, C], { k });
+      requireAttention("classAttention", options, k.shape, { q, k });
+      return composites.classAttention(q, k, options);
+    },
+
+    rankDescending(x) {
+      requireShape("rankDescending", "x", x, ["B", "N"]);
+      return composites.rankDescending(x);
+    },
+
+    argMax(x) {
+      lastLength("argMax", x);
+      return composites.argMax(x);
+    },
+
+    compressTokens(destination, count, tokens) {
+      requireShape("compressTokens", "destination", destination, ["B", "N"]);
+      const [B, N] = destination.shape as [number, number];
+      // Each row is the destination of one token at least.
+      requireCount("compressTokens", "count", count, N);
+      requireTokens(tokens, destination, B, N);
+      return composites.compressTokens(destination, count, tokens);
+    },
+  };
+}
+
+function requireTokens<T extends Tensor>(tokens: TokenValues<T>, destination: T, B: number, N: number): void {
+  const op = "compressTokens";
+  requireObject(op, "tokens", tokens);
+  const { size, averaged, summed } = tokens;
+  if (size !== undefined) requireShape(op, "size", size, [B, N, 1], { destination }, true);
+  if (averaged !== undefined) requireShape(op, "averaged", averaged, [B, N, "C"], { destination });
+  if (!Array.isArray(summed)) misuse(op, `summed is ${show(summed)}, expected an array of tensors`);
+  for (const [i, x] of summed.entries()) requireShape(op, `summed[${i}]`, x, [B, N, "F"], { destination }, true);
+}

@@ -1,0 +1,185 @@
+/**
+ * Options and arguments of callers without types: a table says what each of them must be, and an error names the one that
+ * is not, what was found and what is expected.
+ */
+import { PptError, type PptErrorCode } from "./errors.js";
+import { show } from "./show.js";
+
+/** What one value must be. */
+export interface Check {
+  /** Completes the sentence "expected ...". */
+  readonly expected: string;
+  holds(value: unknown): boolean;
+}
+
+export const check = (expected: string, holds: (value: unknown) => boolean): Check => ({ expected, holds });
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export const flag: Check = check("true or false", (value) => typeof value === "boolean");
+export const text: Check = check("a text that is not empty", (value) => typeof value === "string" && value !== "");
+export const callback: Check = check("a function", (value) => typeof value === "function");
+export const object: Check = check("an object", isObject);
+export const count = (most = Number.MAX_SAFE_INTEGER): Check =>
+  check(
+    `a whole number of at least 1${most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : ""}`,
+    (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most,
+  );
+/** Of a generator of numbers. */
+export const seedCheck: Check = check("a whole number", (value) => Number.isSafeInteger(value));
+/** A finite number above 0. */
+export const positive: Check = check(
+  "a number above 0",
+  (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
+);
+export const oneOf = (values: readonly unknown[]): Check =>
+  check(
+    `one of ${values.map((value) => (typeof value === "string" ? `'${value}'` : show(value))).join(", ")}`,
+    (value) => values.includes(value),
+  );
+export const arrayOf = (what: string, holds: (value: unknown) => boolean = () => true): Check =>
+  // Array.from: `every` passes over the holes of a sparse list.
+  check(`an array of ${what}`, (value) => Array.isArray(value) && Array.from(value).every(holds));
+/** An object with these fields, for what is too large or too much somebody else's to be looked through. */
+export const shaped = (expected: string, fields: Readonly<Record<string, (value: unknown) => boolean>>): Check =>
+  check(
+    expected,
+    (value) =>
+      ((typeof value === "object" && value !== null) || typeof value === "function") &&
+      Object.entries(fields).every(([name, holds]) => holds((value as Record<string, unknown>)[name])),
+  );
+const isFunction = callback.holds;
+
+export const hostTensorCheck: Check = shaped("a tensor { shape, data: Float32Array }", {
+  shape: (value) => Array.isArray(value) && Array.from(value).every((n) => Number.isInteger(n) && (n as number) >= 0),
+  data: (value) => value instanceof Float32Array,
+});
+export const bytesCheck: Check = check("a Uint8Array", (value) => value instanceof Uint8Array);
+/** An `AbortController`'s. */
+export const signalCheck: Check = shaped("an AbortSignal", {
+  aborted: flag.holds,
+  addEventListener: isFunction,
+  throwIfAborted: isFunction,
+});
+export const backendCheck: Check = shaped(
+  "a backend with specVersion 1 ({ specVersion, name, capabilities, compile, dispose }), as createCpuBackend() makes it",
+  {
+    specVersion: (value) => value === 1,
+    name: text.holds,
+    capabilities: isObject,
+    compile: isFunction,
+    dispose: isFunction,
+  },
+);
+
+/** `show`, without going through what may be as large as a model. */
+export function found(value: unknown): string {
+  try {
+    if (typeof value === "function") return "a function";
+    if (value instanceof Promise) return "a promise: await it";
+    if (typeof value === "string" && value.length > 200) return show(`${value.slice(0, 60)}...`);
+    if (ArrayBuffer.isView(value)) return `a view of ${value.byteLength} bytes`;
+    if (value instanceof ArrayBuffer) return `an ArrayBuffer of ${value.byteLength} bytes`;
+    if (Array.isArray(value) && value.length > 50) return `an array of ${value.length} elements`;
+    if (typeof value === "bigint") return `${String(value).slice(0, 40)}n`;
+  } catch {
+    return "an object that cannot be read";
+  }
+  return show(value);
+}
+
+/** A value that a proxy or a getter may refuse to give. */
+function holds({ holds }: Check, value: unknown): boolean {
+  try {
+    return holds(value);
+  } catch {
+    return false;
+  }
+}
+
+/** @throws PptError with `code`, INVALID_INPUT by default, unless the argument is what it must be. */
+export function checkArgument(
+  where: string,
+  name: string,
+  value: unknown,
+  expected: Check,
+  code: PptErrorCode = "INVALID_INPUT",
+): void {
+  if (!holds(expected, value))
+    throw new PptError(code, `${where}: ${name} is ${found(value)}, expected ${expected.expected}`);
+}
+
+/** What JSON.parse gives can be read; a proxy or a getter may refuse. @throws PptError with `code` */
+export const requireReadable = (where: string, json: unknown, code: PptErrorCode): void =>
+  checkArgument(where, "json", json, readable, code);
+
+const readable = check("what JSON.parse() gives", (value) => {
+  if (typeof value === "object" && value !== null) Object.values(value);
+  return true;
+});
+
+/** A check for each option, so that none is forgotten. */
+export type Checks<Options> = { readonly [Name in keyof Required<Options>]: Check };
+
+export interface OptionRules {
+  /** Options that have no default. */
+  readonly required?: readonly string[];
+  /** What names of other libraries are called here, or what to do instead: the whole of the advice. */
+  readonly misnamed?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The options that are known, each read once and checked. Null, or another value than an object, is no set of options.
+ * A name that is unknown is ignored, as is the custom, unless it is nearly that of an option or listed in `misnamed`.
+ * @throws PptError INVALID_OPTION, naming the option, what was found and what is expected
+ */
+export function checkOptions<Options extends object>(
+  where: string,
+  options: Options | undefined,
+  checks: Checks<Options>,
+  { required = [], misnamed = {} }: OptionRules = {},
+): Options {
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new PptError("INVALID_OPTION", `${where}: ${what}`, { cause });
+  };
+  const known: Record<string, unknown> = {};
+  const names = Object.keys(checks);
+  try {
+    if (options !== undefined && !isObject(options)) refuse(`options are ${found(options)}, expected an object`);
+    const given: Readonly<Record<string, unknown>> = { ...options };
+    for (const name of names) {
+      // Also what a class defines, which is not the object's own.
+      const value = given[name] ?? (options as Record<string, unknown> | undefined)?.[name];
+      if (value === undefined && !required.includes(name)) continue;
+      checkArgument(where, name, value, checks[name as keyof Options], "INVALID_OPTION");
+      known[name] = value;
+    }
+    for (const name of Object.keys(given)) {
+      if (names.includes(name) || given[name] === undefined) continue;
+      const advice = Object.hasOwn(misnamed, name) ? misnamed[name] : undefined;
+      if (advice) refuse(`there is no option '${name}': ${advice}`);
+      const meant = names.find((one) => isNearly(name, one));
+      if (meant) refuse(`there is no option '${name}': write '${meant}'`);
+    }
+  } catch (cause) {
+    if (cause instanceof PptError) throw cause;
+    refuse(`options cannot be read (${cause instanceof Error ? cause.message : show(cause)})`, cause);
+  }
+  return known as Options;
+}
+
+/** Whether two names differ by case, separators, or one letter that is missing, added, changed or in the wrong place. */
+export function isNearly(name: string, known: string): boolean {
+  const plain = (word: string) => word.replace(/[_-]/g, "").toLowerCase();
+  const [a, b] = [plain(name), plain(known)];
+  if (a === b) return true;
+  // Short names are near to too many words.
+  if (Math.min(a.length, b.length) < 4 || Math.abs(a.length - b.length) > 1) return false;
+  let start = 0;
+  while (start < a.length && a[start] === b[start]) start++;
+  let end = 0;
+  while (end < Math.min(a.length, b.length) - start && a.at(-1 - end) === b.at(-1 - end)) end++;
+  const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  return left.length <= 1 && right.length <= 1 ? true : left.length === 2 && left === [...right].reverse().join("");
+}

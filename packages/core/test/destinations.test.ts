@@ -1,0 +1,80 @@
+/** What a policy returns is held to one row for each image, on whatever path its stage runs. */
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { tinyConfig } from "@ppt-vit/conformance";
+import { createVisionModel, hostTensor, type Ops, randomWeights, type Tensor, weightsFrom } from "@ppt-vit/core";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { policies } from "../src/reduction/policies.js";
+import type { Destinations, PolicyInput } from "../src/reduction/policy.js";
+
+afterEach(() => vi.restoreAllMocks());
+
+const [H, W] = tinyConfig.imageSize;
+
+/** Logits of three images under a policy that somebody wrote. */
+async function logitsOf(
+  decide: <T extends Tensor>(ops: Ops<T>, input: PolicyInput<T>, tokens: number) => Destinations<T>,
+  decomposed: boolean,
+  layers: readonly number[],
+) {
+  vi.spyOn(policies["top-k"], "destinations").mockImplementation(
+    ({ tokensIn }) =>
+      (ops, input) =>
+        decide(ops, input, tokensIn),
+  );
+  const backend = createCpuBackend({ decomposed });
+  try {
+    const model = await createVisionModel({
+      config: tinyConfig,
+      weights: weightsFrom(randomWeights(tinyConfig, 1)),
+      backend,
+      reduction: { layers, tokensRemoved: 3, policy: "top-k" },
+    });
+    const { logits } = await model.run({ pixelValues: hostTensor([3, 3, H, W], (i) => Math.sin(i)).data, batch: 3 });
+    return logits.shape;
+  } finally {
+    await backend.dispose();
+  }
+}
+
+const inOrder = (N: number) => hostTensor([1, N], (i) => i);
+
+describe.each([false, true])("a policy, decomposed: %s", (decomposed) => {
+  // The last block reduces sizes alone, the others tokens too.
+  describe.each([[[1]], [[2]]])("in blocks %j", (layers) => {
+    const refused = (message: RegExp) => ({ code: "INVALID_SHAPE", message: expect.stringMatching(message) });
+
+    it("that decides once for all images is refused", async () => {
+      await expect(
+        logitsOf((ops, _input, N) => ({ destination: ops.constant(inOrder(N)) }), decomposed, layers),
+      ).rejects.toMatchObject(refused(/^policy 'top-k': destination is float32 \[1,16\], expected .*\[3,16\]/));
+    });
+
+    it("whose weights are of one image is refused", async () => {
+      await expect(
+        logitsOf(
+          (ops, { classAttention }, N) => ({
+            destination: ops.rankDescending(classAttention),
+            weights: ops.reshape(ops.constant(inOrder(N)), [1, N, 1]),
+          }),
+          decomposed,
+          layers,
+        ),
+      ).rejects.toMatchObject(refused(/weights is float32 \[1,16,1\], expected .*\[3,16,1\]/));
+    });
+
+    it("that forgets its destinations is refused", async () => {
+      await expect(logitsOf(() => ({}) as never, decomposed, layers)).rejects.toMatchObject(
+        refused(/destination is undefined/),
+      );
+    });
+
+    it("that decides for each image is run", async () => {
+      const shape = await logitsOf(
+        (ops, { classAttention }) => ({ destination: ops.rankDescending(classAttention) }),
+        decomposed,
+        layers,
+      );
+      expect(shape).toEqual([3, 5]);
+    });
+  });
+});
