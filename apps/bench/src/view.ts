@@ -214,14 +214,17 @@ function stageCaption(stage: ImageStage): [label: string, caption: HTMLElement] 
 
 function labelCard(policy: PolicyChoice, classifier: ImageClassifier, result: Classification): HTMLElement {
   const { gmacs, tokens } = classifier;
-  const rows = result.labels.map(({ label, probability }) =>
-    element(
+  const rows = result.labels.map(({ label, probability }) => {
+    const row = element(
       "li",
-      { style: `--share: ${probability}` },
+      {},
       element("span", { class: "label" }, label),
       element("span", { class: "percent" }, `${(100 * probability).toFixed(1)} %`),
-    ),
-  );
+    );
+    // Not as an attribute, which the policy forbids.
+    row.style.setProperty("--share", String(probability));
+    return row;
+  });
   const cost = giga(policy === "unreduced" ? gmacs.unreduced : gmacs.reduced);
   return element(
     "article",

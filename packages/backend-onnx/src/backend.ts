@@ -7,6 +7,7 @@ import {
   hostTensor,
   PptError,
   type Program,
+  requireWebAssembly,
   type Tensors,
 } from "@ppt-vit/core";
 import type { InferenceSession } from "onnxruntime-common";
@@ -114,6 +115,8 @@ function trace(
 export async function openBackend(options: OnnxBackendOptions, loadRuntime: LoadRuntime): Promise<OnnxBackend> {
   const { device = defaultDevice(), dtype = "fp32", graphCapture } = options;
   if (graphCapture) checkCapture(graphCapture.batch, device);
+  // ONNX Runtime Web is WebAssembly for all its devices.
+  if (device === "wasm" || !isNode) requireWebAssembly(`device '${device}' of ONNX Runtime`);
   const runtime = options.ort ?? (await loadRuntime(device));
   const threads = settleThreads(runtime, device, options);
   const sessionOptions = { ...threads.sessionOptions, ...options.sessionOptions };

@@ -1,6 +1,7 @@
 /** One engine of TensorFlow.js (`wasm`, `webgpu`, `tensorflow`, ...), whatever engine is the active one. */
 import { PptError } from "@ppt-vit/core";
 import type { Tfjs, TfTensor } from "./tfjs.js";
+import { prepareWasm } from "./wasm.js";
 
 export interface Engine {
   readonly tf: Tfjs;
@@ -44,6 +45,7 @@ async function startEngine(tf: Tfjs, name?: string): Promise<Engine> {
       `TensorFlow.js has no engine '${chosen}' here; registered: ${registered}. ${howToRegister(chosen)}`,
     );
   }
+  if (chosen === "wasm" && !(chosen in state.registry)) await prepareWasm(tf);
   const started = await tf.setBackend(chosen);
   const backend = state.registry[chosen]!;
   if (before && before !== chosen) await tf.setBackend(before);

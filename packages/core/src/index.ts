@@ -104,3 +104,4 @@ export {
   verifyModel,
 } from "./vit/verification.js";
 export { readParameters, type WeightSource, weightsFrom } from "./vit/weights.js";
+export { requireWebAssembly } from "./webassembly.js";
