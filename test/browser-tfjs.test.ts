@@ -41,9 +41,17 @@ describe.skipIf(!browserPath)("the TensorFlow.js backend in a browser", () => {
 
   // Its threads start from blobs, which the tests' policy forbids.
   const ofWasm = { name: "tfjs-wasm", precision: "float32", nonFinite: true, failures: [] };
+  const wasmLoaded = () =>
+    page.evaluate(() =>
+      performance
+        .getEntriesByType("resource")
+        .filter(({ name }) => name.endsWith(".wasm"))
+        .map(({ name }) => name.split("/").at(-1)),
+    );
   test("wasm passes the whole suite on one thread", { timeout: 300_000 }, async () => {
     const report = await page.evaluate(() => window.runTfjsConformance("wasm", [""]));
-    expect(report).toMatchObject({ ...ofWasm, threads: 1 });
+    expect(report).toMatchObject(ofWasm);
+    expect(await wasmLoaded()).toEqual(["tfjs-backend-wasm-simd.wasm"]);
     expect(report.passed).toBeGreaterThan(160);
   });
 
@@ -51,7 +59,8 @@ describe.skipIf(!browserPath)("the TensorFlow.js backend in a browser", () => {
     const allowing = strictPolicy.replace(/(script-src|worker-src) 'self'/g, "$& blob:");
     await underPolicy(page, url, allowing);
     const report = await page.evaluate((cases) => window.runTfjsConformance("wasm", cases), cases);
-    expect(report).toMatchObject({ ...ofWasm, threads: 2 });
+    expect(report).toMatchObject(ofWasm);
+    expect(await wasmLoaded()).toEqual(["tfjs-backend-wasm-threaded-simd.wasm"]);
     expect(report.passed).toBeGreaterThan(130);
   });
 

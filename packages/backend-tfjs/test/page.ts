@@ -3,7 +3,7 @@ import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createTfjsBackend, pixelsToInput, type TfjsDevice } from "@ppt-vit/backend-tfjs";
 import { conformanceCases } from "@ppt-vit/conformance";
 import { isPptError, parseImageProcessorConfig } from "@ppt-vit/core";
-import { getThreadsCount, setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 // These register the flags that are set below, before the engines start.
 import type { MathBackendWebGL } from "@tensorflow/tfjs-backend-webgl";
 import "@tensorflow/tfjs-backend-webgl";
@@ -16,8 +16,6 @@ interface Report {
   readonly name: string;
   readonly precision: string;
   readonly nonFinite: boolean;
-  /** Of the wasm engine. */
-  readonly threads?: number;
   readonly passed: number;
   readonly skipped: number;
   readonly failures: readonly string[];
@@ -39,7 +37,6 @@ async function runTfjsConformance(
   flags: Readonly<Record<string, boolean | number>> = {},
 ): Promise<Report> {
   setWasmPaths("/wasm/");
-  setThreadsCount(2);
   const create = () => createTfjsBackend({ device });
   // Small tensors on the GPU too: it is the shaders that are tested.
   for (const [flag, value] of Object.entries({ WEBGL_CPU_FORWARD: false, WEBGPU_CPU_FORWARD: false, ...flags }))
@@ -53,12 +50,8 @@ async function runTfjsConformance(
     readGolden: async (file) => new Uint8Array(await (await fetch(`/golden/${file}`)).arrayBuffer()),
     footprint: () => tf.memory().numTensors,
   });
-  const report = await runCases(cases, prefixes);
-  return { name, ...capabilities, ...(device === "wasm" && { threads: threadsUsed() }), ...report };
+  return { name, ...capabilities, ...(await runCases(cases, prefixes)) };
 }
-
-/** Without threads the engine's WebAssembly has no count of them. */
-const threadsUsed = (): number => (tf.env().getBool("WASM_HAS_MULTITHREAD_SUPPORT") ? getThreadsCount() : 1);
 
 /** A picture drawn on a canvas, through `fromPixels`, as far as the logits: nothing may be read back on the way. */
 async function classifyOnGpu(device: "webgl" | "webgpu") {
