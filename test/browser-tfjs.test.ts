@@ -64,11 +64,20 @@ describe.skipIf(!browserPath)("the TensorFlow.js backend in a browser", () => {
     expect(report.passed).toBeGreaterThan(130);
   });
 
-  test("a policy that forbids WebAssembly is named", async () => {
-    await underPolicy(page, url, strictPolicy.replace(" 'wasm-unsafe-eval'", ""));
-    expect(await page.evaluate(() => window.failureOfWasm())).toBe(
-      "BACKEND_UNAVAILABLE the TensorFlow.js engine 'wasm' needs WebAssembly, which the Content-Security-Policy of this page or worker forbids: allow 'wasm-unsafe-eval' in script-src",
-    );
+  test.each([
+    [
+      "WebAssembly",
+      strictPolicy.replace(" 'wasm-unsafe-eval'", ""),
+      /^BACKEND_UNAVAILABLE the TensorFlow.js engine 'wasm' needs WebAssembly, which the Content-Security-Policy of this page or worker forbids: allow 'wasm-unsafe-eval' in script-src$/,
+    ],
+    [
+      "the runtime's files",
+      `${strictPolicy}; connect-src 'none'`,
+      /^BACKEND_UNAVAILABLE the TensorFlow.js engine 'wasm': the Content-Security-Policy .* blocks '.*\.wasm': allow it in connect-src$/,
+    ],
+  ])("a policy that forbids %s is named", async (_, policy, named) => {
+    await underPolicy(page, url, policy);
+    expect(await page.evaluate(() => window.failureOfWasm())).toMatch(named);
   });
 
   test("WebGPU passes operations and golden cases", { timeout: 600_000 }, async () => {

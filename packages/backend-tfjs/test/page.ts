@@ -99,11 +99,13 @@ async function classifyOnGpu(device: "webgl" | "webgpu") {
 }
 
 /** What creating a backend on wasm fails with. */
-const failureOfWasm = (): Promise<string> =>
-  createTfjsBackend({ device: "wasm" }).then(
+function failureOfWasm(): Promise<string> {
+  setWasmPaths("/wasm/");
+  return createTfjsBackend({ device: "wasm" }).then(
     () => "no failure",
     (error: unknown) => (isPptError(error) ? `${error.code} ${error.message}` : `not named: ${error}`),
   );
+}
 
 /** What a run says after the browser took the WebGL context away. */
 async function runAfterContextLoss(): Promise<string> {
