@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../scripts/workspace.mjs";
-import { browserPath, launchBrowser, serve } from "./browser/serve.js";
+import { strictPolicy } from "./browser/policy.js";
+import { browserPath, launchBrowser, serve, underPolicy } from "./browser/serve.js";
 
 const ortFolder = dirname(createRequire(join(root, "packages/backend-onnx/package.json")).resolve("onnxruntime-web"));
 
@@ -133,6 +134,30 @@ describe.skipIf(!browserPath)("the ONNX backend in a browser", () => {
     }
   });
 
+  test.each([
+    [
+      "WebAssembly",
+      strictPolicy.replace(" 'wasm-unsafe-eval'", ""),
+      /^BACKEND_UNAVAILABLE device 'wasm' of ONNX Runtime needs WebAssembly, which the Content-Security-Policy of this page or worker forbids: allow 'wasm-unsafe-eval' in script-src$/,
+    ],
+    [
+      "threads, which the runtime waits for without end",
+      strictPolicy.replace("worker-src 'self'", "worker-src 'none'"),
+      /^BACKEND_UNAVAILABLE opening the model on device 'wasm': the Content-Security-Policy .* blocks '.*\.mjs': allow it in worker-src$/,
+    ],
+    [
+      "the runtime's files",
+      `${strictPolicy}; connect-src 'none'`,
+      /^BACKEND_UNAVAILABLE opening the model on device 'wasm': the Content-Security-Policy .* blocks '.*\.wasm': allow it in connect-src$/,
+    ],
+  ])("a policy that forbids %s is named", async (_, policy, named) => {
+    const failure = await onNewPage(async (page) => {
+      await underPolicy(page, url, policy);
+      return page.evaluate(() => window.onnx.threads(2));
+    });
+    expect(failure).toMatch(named);
+  });
+
   describe("threads of wasm", () => {
     test("are as many as asked for", async () => {
       expect(await onNewPage((page) => page.evaluate(() => window.onnx.threads(2)))).toBe(2);
@@ -148,7 +173,8 @@ describe.skipIf(!browserPath)("the ONNX backend in a browser", () => {
         (page) =>
           page.route(url, async (route) => {
             const response = await route.fetch();
-            await route.fulfill({ response, headers: { "content-type": "text/html" } });
+            const headers = { "content-type": "text/html", "content-security-policy": strictPolicy };
+            await route.fulfill({ response, headers });
           }),
       );
       expect(asked).toEqual([

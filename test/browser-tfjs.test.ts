@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { root } from "../scripts/workspace.mjs";
-import { browserPath, launchBrowser, serve } from "./browser/serve.js";
+import { strictPolicy } from "./browser/policy.js";
+import { browserPath, launchBrowser, serve, underPolicy } from "./browser/serve.js";
 
 const backend = join(root, "packages/backend-tfjs");
 const wasmPackage = createRequire(join(backend, "package.json")).resolve("@tensorflow/tfjs-backend-wasm/package.json");
@@ -38,10 +39,45 @@ describe.skipIf(!browserPath)("the TensorFlow.js backend in a browser", () => {
   // Every shader is compiled for a CPU here, so whole models beyond the golden cases are left to Node.
   const cases = ["primitive:", "composite:", "golden:"];
 
-  test("wasm passes the whole suite", { timeout: 300_000 }, async () => {
+  // Its threads start from blobs, which the tests' policy forbids.
+  const ofWasm = { name: "tfjs-wasm", precision: "float32", nonFinite: true, failures: [] };
+  const wasmLoaded = () =>
+    page.evaluate(() =>
+      performance
+        .getEntriesByType("resource")
+        .filter(({ name }) => name.endsWith(".wasm"))
+        .map(({ name }) => name.split("/").at(-1)),
+    );
+  test("wasm passes the whole suite on one thread", { timeout: 300_000 }, async () => {
     const report = await page.evaluate(() => window.runTfjsConformance("wasm", [""]));
-    expect(report).toMatchObject({ name: "tfjs-wasm", precision: "float32", nonFinite: true, failures: [] });
+    expect(report).toMatchObject(ofWasm);
+    expect(await wasmLoaded()).toEqual(["tfjs-backend-wasm-simd.wasm"]);
     expect(report.passed).toBeGreaterThan(160);
+  });
+
+  test("wasm has threads where script-src and worker-src allow blob:", { timeout: 300_000 }, async () => {
+    const allowing = strictPolicy.replace(/(script-src|worker-src) 'self'/g, "$& blob:");
+    await underPolicy(page, url, allowing);
+    const report = await page.evaluate((cases) => window.runTfjsConformance("wasm", cases), cases);
+    expect(report).toMatchObject(ofWasm);
+    expect(await wasmLoaded()).toEqual(["tfjs-backend-wasm-threaded-simd.wasm"]);
+    expect(report.passed).toBeGreaterThan(130);
+  });
+
+  test.each([
+    [
+      "WebAssembly",
+      strictPolicy.replace(" 'wasm-unsafe-eval'", ""),
+      /^BACKEND_UNAVAILABLE the TensorFlow.js engine 'wasm' needs WebAssembly, which the Content-Security-Policy of this page or worker forbids: allow 'wasm-unsafe-eval' in script-src$/,
+    ],
+    [
+      "the runtime's files",
+      `${strictPolicy}; connect-src 'none'`,
+      /^BACKEND_UNAVAILABLE the TensorFlow.js engine 'wasm': the Content-Security-Policy .* blocks '.*\.wasm': allow it in connect-src$/,
+    ],
+  ])("a policy that forbids %s is named", async (_, policy, named) => {
+    await underPolicy(page, url, policy);
+    expect(await page.evaluate(() => window.failureOfWasm())).toMatch(named);
   });
 
   test("WebGPU passes operations and golden cases", { timeout: 600_000 }, async () => {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
+import { developmentHeaders, headers, headersFile, metaPolicy } from "./headers.js";
 
 const require = createRequire(import.meta.url);
 const folderOf = (module: string) => dirname(require.resolve(module));
@@ -15,6 +16,7 @@ const samples = readdirSync(join(demo, "samples")).sort();
 
 /** What the app serves as it is: the demo model, its pictures, and the runtimes' WebAssembly with its loaders. */
 const files: Readonly<Record<string, string | (() => string)>> = {
+  _headers: () => headersFile,
   "samples/index.json": () => JSON.stringify(samples),
   ...under("samples", join(demo, "samples"), samples),
   ...under("demo", join(demo, "model"), readdirSync(join(demo, "model"))),
@@ -27,11 +29,7 @@ const files: Readonly<Record<string, string | (() => string)>> = {
     "ort-wasm-simd-threaded.asyncify.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
   ]),
-  ...under("tfjs", tfjsWasm, [
-    "tfjs-backend-wasm.wasm",
-    "tfjs-backend-wasm-simd.wasm",
-    "tfjs-backend-wasm-threaded-simd.wasm",
-  ]),
+  ...under("tfjs", tfjsWasm, ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm"]),
 };
 
 function under(address: string, folder: string, names: readonly string[]): Record<string, string> {
@@ -43,12 +41,6 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".mjs": "text/javascript",
   ".png": "image/png",
   ".wasm": "application/wasm",
-};
-
-/** A page with these headers may share memory between threads, which WebAssembly's threads need. */
-const isolation = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
 /** Emits `files` in a build and serves them in development, from where they are installed. */
@@ -64,8 +56,8 @@ function servedAsTheyAre(): Plugin {
       middlewares.use((request, response, next) => {
         const path = (request.url ?? "/").slice(1).replace(/\?.*/, "");
         if (!Object.hasOwn(files, path)) return next();
-        // Threads start from these files, and must be isolated as the page is.
-        for (const [name, value] of Object.entries(isolation)) response.setHeader(name, value);
+        // Threads start from these files, and must be isolated and guarded as the page is.
+        for (const [name, value] of Object.entries(developmentHeaders)) response.setHeader(name, value);
         response.setHeader("content-type", contentTypes[extname(basename(path))] ?? "application/octet-stream");
         response.end(read(files[path]!));
       });
@@ -73,10 +65,21 @@ function servedAsTheyAre(): Plugin {
   };
 }
 
+/** The policy inside the built page, for hosts that send no headers. */
+function policyInThePage(): Plugin {
+  const attrs = { "http-equiv": "Content-Security-Policy", content: metaPolicy };
+  return {
+    name: "policy-in-the-page",
+    apply: "build",
+    // Before all that it is to hold for.
+    transformIndexHtml: () => [{ tag: "meta", attrs, injectTo: "head-prepend" }],
+  };
+}
+
 export default defineConfig({
   // Relative addresses: the built folder works at any place of any host.
   base: "./",
-  plugins: [servedAsTheyAre()],
+  plugins: [servedAsTheyAre(), policyInThePage()],
   resolve: {
     // ONNX Runtime is loaded from `ort/` when a backend is first used, and not bundled a second time.
     alias: [
@@ -88,6 +91,6 @@ export default defineConfig({
   },
   build: { target: "es2022", chunkSizeWarningLimit: 1500 },
   worker: { format: "es" },
-  server: { headers: isolation },
-  preview: { headers: isolation },
+  server: { headers: developmentHeaders },
+  preview: { headers },
 });

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { build } from "esbuild";
 import { root } from "../../scripts/workspace.mjs";
+import { strictHeaders } from "./policy.js";
 
 const contentTypes: Readonly<Record<string, string>> = {
   ".css": "text/css",
@@ -23,18 +24,14 @@ export interface Host {
   readonly missing: readonly string[];
 }
 
-export interface HostOptions {
-  /** Sends the headers with which WebAssembly may use threads. Default true. */
-  readonly isolated?: boolean;
-}
-
 /**
- * Serves `folders` by the first part of the address, "" for all others, and `files` by their whole address.
+ * Serves `folders` by the first part of the address, "" for all others, and `files` by their whole address; all with
+ * `headers`.
  */
 export async function host(
   folders: Readonly<Record<string, string>>,
   files: Readonly<Record<string, string | Uint8Array>> = {},
-  { isolated = true }: HostOptions = {},
+  headers: Readonly<Record<string, string>> = strictHeaders,
 ): Promise<Host> {
   const missing: string[] = [];
   const read = (path: string): Promise<Uint8Array | string | undefined> | string | Uint8Array => {
@@ -48,10 +45,7 @@ export async function host(
     const path = pathname === "/" ? "/index.html" : pathname;
     const body = await read(path);
     if (body === undefined) missing.push(path);
-    if (isolated) {
-      response.setHeader("cross-origin-opener-policy", "same-origin");
-      response.setHeader("cross-origin-embedder-policy", "require-corp");
-    }
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader("content-type", contentTypes[extname(path)] ?? "application/octet-stream");
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });
@@ -80,3 +74,7 @@ export async function bundle(entry: string): Promise<{ script: string; inputs: s
   });
   return { script: outputFiles[0]!.text, inputs: Object.keys(metafile.inputs) };
 }
+
+/** The headers that a `_headers` file has for all addresses. */
+export const parseHeadersFile = (text: string): Record<string, string> =>
+  Object.fromEntries([...text.matchAll(/^ {2}([\w-]+): (.*)$/gm)].map(([, name, value]) => [name, value!]));

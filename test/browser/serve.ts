@@ -4,9 +4,10 @@ import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { extname, join, resolve } from "node:path";
 import { build } from "esbuild";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { findBrowser } from "../../scripts/browser.mjs";
 import { root } from "../../scripts/workspace.mjs";
+import { strictHeaders } from "./policy.js";
 
 export const browserPath = findBrowser();
 
@@ -61,7 +62,7 @@ export interface ServeOptions {
   readonly files?: Readonly<Record<string, Uint8Array>>;
 }
 
-/** Cross-origin isolated, so that WebAssembly may use threads. */
+/** All under the headers of policy.ts. */
 export async function serve({ scripts, folders, files = {} }: ServeOptions): Promise<{ server: Server; url: string }> {
   const [first] = Object.keys(scripts);
   const page = `<!doctype html><link rel="icon" href="data:,"><script type="module" src="${first}"></script>`;
@@ -73,8 +74,7 @@ export async function serve({ scripts, folders, files = {} }: ServeOptions): Pro
     const [, folder = "", file = ""] = /^\/([a-z]+)\/(\w[\w.-]*(?:\/\w[\w.-]*)*)$/.exec(path) ?? [];
     const body =
       fixed.get(path) ?? (folders[folder] && (await readFile(join(folders[folder], file)).catch(() => undefined)));
-    response.setHeader("cross-origin-opener-policy", "same-origin");
-    response.setHeader("cross-origin-embedder-policy", "require-corp");
+    for (const [name, value] of Object.entries(strictHeaders)) response.setHeader(name, value);
     response.setHeader(
       "content-type",
       contentTypes[path === "/" ? ".html" : extname(path)] ?? "application/octet-stream",
@@ -85,4 +85,14 @@ export async function serve({ scripts, folders, files = {} }: ServeOptions): Pro
   const address = server.address();
   if (typeof address !== "object" || !address) throw new Error("the server has no port");
   return { server, url: `http://127.0.0.1:${address.port}/` };
+}
+
+/** Loads `url` again, with another content security policy for the page. */
+export async function underPolicy(page: Page, url: string, policy: string): Promise<void> {
+  await page.route(url, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), "content-security-policy": policy } });
+  });
+  await page.goto(url);
+  await page.waitForLoadState();
 }

@@ -91,7 +91,11 @@ export function backendChoices(machine: Machine): BackendChoice[] {
     { name: "cpu", title: "Plain TypeScript", detail: "one core, no dependency" },
     { name: "onnx-wasm", title: "ONNX Runtime · WebAssembly", detail: wasm },
     { name: "onnx-webgpu", title: "ONNX Runtime · WebGPU", ...gpu },
-    { name: "tfjs-wasm", title: "TensorFlow.js · WebAssembly", detail: wasm },
+    {
+      name: "tfjs-wasm",
+      title: "TensorFlow.js · WebAssembly",
+      detail: "SIMD, one thread: more would need scripts from blobs",
+    },
     { name: "tfjs-webgl", title: "TensorFlow.js · WebGL", ...gl },
     { name: "tfjs-webgpu", title: "TensorFlow.js · WebGPU", ...gpu },
   ];

@@ -215,14 +215,17 @@ function stageCaption(stage: ImageStage): [label: string, caption: HTMLElement] 
 
 function labelCard(policy: PolicyChoice, classifier: ImageClassifier, result: Classification): HTMLElement {
   const { gmacs, tokens } = classifier;
-  const rows = result.labels.map((answer) =>
-    element(
+  const rows = result.labels.map((answer) => {
+    const row = element(
       "li",
-      { style: `--share: ${answer.probability ?? 0}` },
+      {},
       element("span", { class: "label" }, answer.label),
       element("span", { class: "percent" }, showAnswer(answer)),
-    ),
-  );
+    );
+    // Not as an attribute, which the policy forbids.
+    row.style.setProperty("--share", String(answer.probability ?? 0));
+    return row;
+  });
   const cost = giga(policy === "unreduced" ? gmacs.unreduced : gmacs.reduced);
   return element(
     "article",

@@ -24,9 +24,13 @@ async function onnx(device: "wasm" | "webgpu") {
 async function tfjs(device: "wasm" | "webgl" | "webgpu") {
   const { createTfjsBackend } = await import("@ppt-vit/backend-tfjs");
   if (device === "wasm") {
-    const { setThreadsCount, setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
+    const [{ setWasmPaths }, { env }] = await Promise.all([
+      import("@tensorflow/tfjs-backend-wasm"),
+      import("@tensorflow/tfjs-core"),
+    ]);
     setWasmPaths(served("tfjs/"));
-    setThreadsCount(threads);
+    // Its threads start from blobs, which the policy of headers.ts forbids.
+    env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   }
   return createTfjsBackend({ device });
 }

@@ -14,6 +14,7 @@ import {
   oneOf,
   PptError,
   type Program,
+  requireWebAssembly,
   shaped,
   type Tensors,
 } from "@ppt-vit/core";
@@ -143,6 +144,8 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
   const options = checkOptions("createOnnxBackend", given, optionChecks, { misnamed });
   const { device = defaultDevice(), dtype = "fp32", graphCapture } = options;
   if (graphCapture) checkCapture(graphCapture.batch, device);
+  // ONNX Runtime Web is WebAssembly for all its devices.
+  if (device === "wasm" || !isNode) requireWebAssembly(`device '${device}' of ONNX Runtime`);
   const runtime = options.ort ?? (await loadRuntime(device));
   const threads = settleThreads(runtime, device, options);
   const sessionOptions = { ...threads.sessionOptions, ...options.sessionOptions };

@@ -1,5 +1,5 @@
 /** The part of ONNX's protobuf schema that is written and read here (onnx/onnx.proto, IR version 8). */
-import protobuf from "protobufjs/light.js";
+import { bytes, field, float, int32, int64, message, repeated, string } from "./messages.js";
 
 export interface AttributeProto {
   name: string;
@@ -28,12 +28,20 @@ export interface TensorProto {
 /** A tensor whose bytes lie elsewhere, under `location`. */
 export interface ExternalTensorProto extends Omit<TensorProto, "rawData"> {
   dataLocation: number;
-  externalData: { key: "location" | "length"; value: string }[];
+  externalData: KeyValueProto[];
+}
+
+/** A tensor in either form. */
+type StoredTensorProto = Omit<TensorProto, "rawData"> & Partial<TensorProto & ExternalTensorProto>;
+
+export interface KeyValueProto {
+  key: string;
+  value: string;
 }
 
 export interface ValueInfoProto {
   name: string;
-  type: { tensorType: { elemType: number; shape: { dim: ({ dimValue: number } | { dimParam: string })[] } } };
+  type: { tensorType: { elemType: number; shape: { dim: { dimValue?: number; dimParam?: string }[] } } };
 }
 
 export interface ModelProto {
@@ -43,11 +51,11 @@ export interface ModelProto {
   graph: {
     name: string;
     node: NodeProto[];
-    initializer: (TensorProto | ExternalTensorProto)[];
+    initializer: StoredTensorProto[];
     input: ValueInfoProto[];
     output: ValueInfoProto[];
   };
-  metadataProps: { key: string; value: string }[];
+  metadataProps: KeyValueProto[];
 }
 
 /** TensorProto.DataType */
@@ -56,82 +64,67 @@ export const elementTypes = { float32: 1, int64: 7, bool: 9, float16: 10 } as co
 /** AttributeProto.AttributeType */
 export const attributeTypes = { float: 1, int: 2, ints: 7 } as const;
 
-const field = (type: string, id: number) => ({ type, id });
-const repeated = (type: string, id: number) => ({ rule: "repeated" as const, type, id });
+const keyValue = message<KeyValueProto>({ key: field(1, string, ""), value: field(2, string, "") });
 
-let modelType: protobuf.Type | undefined;
+const attributeProto = message<AttributeProto>({
+  name: field(1, string, ""),
+  f: field(2, float, 0),
+  i: field(3, int64, 0),
+  ints: repeated(8, int64),
+  type: field(20, int32, 0),
+});
 
-/** Built when first used: importing this module does no work. */
-function modelProto(): protobuf.Type {
-  modelType ??= protobuf.Root.fromJSON({
-    nested: {
-      ModelProto: {
-        fields: {
-          irVersion: field("int64", 1),
-          opsetImport: repeated("OperatorSetIdProto", 8),
-          producerName: field("string", 2),
-          graph: field("GraphProto", 7),
-          metadataProps: repeated("StringStringEntryProto", 14),
-        },
-      },
-      OperatorSetIdProto: { fields: { domain: field("string", 1), version: field("int64", 2) } },
-      StringStringEntryProto: { fields: { key: field("string", 1), value: field("string", 2) } },
-      GraphProto: {
-        fields: {
-          node: repeated("NodeProto", 1),
-          name: field("string", 2),
-          initializer: repeated("TensorProto", 5),
-          input: repeated("ValueInfoProto", 11),
-          output: repeated("ValueInfoProto", 12),
-        },
-      },
-      NodeProto: {
-        fields: {
-          input: repeated("string", 1),
-          output: repeated("string", 2),
-          name: field("string", 3),
-          opType: field("string", 4),
-          attribute: repeated("AttributeProto", 5),
-          domain: field("string", 7),
-        },
-      },
-      AttributeProto: {
-        fields: {
-          name: field("string", 1),
-          f: field("float", 2),
-          i: field("int64", 3),
-          ints: repeated("int64", 8),
-          type: field("int32", 20),
-        },
-      },
-      TensorProto: {
-        fields: {
-          dims: repeated("int64", 1),
-          dataType: field("int32", 2),
-          name: field("string", 8),
-          rawData: field("bytes", 9),
-          externalData: repeated("StringStringEntryProto", 13),
-          dataLocation: field("int32", 14),
-        },
-      },
-      ValueInfoProto: { fields: { name: field("string", 1), type: field("TypeProto", 2) } },
-      TypeProto: { fields: { tensorType: field("TypeProtoTensor", 1) } },
-      TypeProtoTensor: { fields: { elemType: field("int32", 1), shape: field("TensorShapeProto", 2) } },
-      TensorShapeProto: { fields: { dim: repeated("Dimension", 1) } },
-      Dimension: {
-        oneofs: { value: { oneof: ["dimValue", "dimParam"] } },
-        fields: { dimValue: field("int64", 1), dimParam: field("string", 2) },
-      },
-    },
-  }).lookupType("ModelProto");
-  return modelType;
-}
+const nodeProto = message<NodeProto>({
+  input: repeated(1, string),
+  output: repeated(2, string),
+  name: field(3, string, ""),
+  opType: field(4, string, ""),
+  attribute: repeated(5, attributeProto),
+  domain: field(7, string, ""),
+});
+
+const tensorProto = message<StoredTensorProto>({
+  dims: repeated(1, int64),
+  dataType: field(2, int32, 0),
+  name: field(8, string, ""),
+  rawData: field(9, bytes),
+  externalData: repeated(13, keyValue),
+  dataLocation: field(14, int32),
+});
+
+type TensorTypeProto = ValueInfoProto["type"]["tensorType"];
+const dimension = message<TensorTypeProto["shape"]["dim"][number]>({
+  dimValue: field(1, int64),
+  dimParam: field(2, string),
+});
+const shapeProto = message<TensorTypeProto["shape"]>({ dim: repeated(1, dimension) });
+const tensorTypeProto = message<TensorTypeProto>({ elemType: field(1, int32, 0), shape: field(2, shapeProto) });
+const typeProto = message<ValueInfoProto["type"]>({ tensorType: field(1, tensorTypeProto) });
+const valueInfoProto = message<ValueInfoProto>({ name: field(1, string, ""), type: field(2, typeProto) });
+
+const graphProto = message<ModelProto["graph"]>({
+  node: repeated(1, nodeProto),
+  name: field(2, string, ""),
+  initializer: repeated(5, tensorProto),
+  input: repeated(11, valueInfoProto),
+  output: repeated(12, valueInfoProto),
+});
+
+const operatorSet = message<ModelProto["opsetImport"][number]>({
+  domain: field(1, string, ""),
+  version: field(2, int64, 0),
+});
+
+const modelProto = message<ModelProto>({
+  irVersion: field(1, int64, 0),
+  producerName: field(2, string, ""),
+  graph: field(7, graphProto),
+  opsetImport: repeated(8, operatorSet),
+  metadataProps: repeated(14, keyValue),
+});
 
 /** A model as the bytes of an `.onnx` file. */
-export function encodeModel(model: ModelProto): Uint8Array {
-  const type = modelProto();
-  return type.encode(type.fromObject(model)).finish();
-}
+export const encodeModel = (model: ModelProto): Uint8Array => modelProto.encode(model);
 
 /** Bytes that a model file refers to by `path`, as ONNX Runtime takes them. */
 export interface ExternalData {
@@ -163,14 +156,13 @@ export function putBeside(initializers: readonly TensorProto[]): {
   return { initializers: kept, beside };
 }
 
-/** The messages of a model file; weights are views of `bytes`. @throws Error where it is no ONNX model. */
-export function decodeModel(bytes: Uint8Array): ModelProto {
-  const type = modelProto();
-  const model = type.toObject(type.decode(bytes), { longs: Number, defaults: true, arrays: true });
+/** The messages of a model file; weights are views of `file`. @throws Error where it is no ONNX model. */
+export function decodeModel(file: Uint8Array): ModelProto {
+  const model = modelProto.decode(file);
   if (!model.graph || model.opsetImport.length === 0) throw new Error("it has no graph or no operator set");
-  return model as ModelProto;
+  return model;
 }
 
 /** The key-value pairs that a model file carries beside its graph. @throws Error where the bytes are no ONNX model. */
-export const readMetadata = (bytes: Uint8Array): ReadonlyMap<string, string> =>
-  new Map(decodeModel(bytes).metadataProps.map(({ key, value }) => [key, value]));
+export const readMetadata = (file: Uint8Array): ReadonlyMap<string, string> =>
+  new Map(decodeModel(file).metadataProps.map(({ key, value }) => [key, value]));

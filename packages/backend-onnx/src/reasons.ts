@@ -16,6 +16,12 @@ export function shortReason(cause: unknown): string {
 /** In this order: a lost device makes allocations fail too. Wordings of ONNX Runtime 1.30, Dawn, Chromium and V8. */
 const known: readonly { code: PptErrorCode; said: RegExp; what: string; advice: string }[] = [
   {
+    code: "BACKEND_UNAVAILABLE",
+    said: /content security policy|unsafe-eval|blocked by CSP/i,
+    what: "the Content-Security-Policy of this page or worker forbids it",
+    advice: "allow 'wasm-unsafe-eval' and the address of the runtime in script-src",
+  },
+  {
     code: "DEVICE_LOST",
     said: /device (was|is) lost|GPUDevice\.lost|device was destroyed|DEVICE_LOST|DEVICE_(REMOVED|HUNG)/i,
     what: "the GPU device was lost",

@@ -1,5 +1,5 @@
 /** ONNX Runtime, loaded when it is first used. */
-import { PptError } from "@ppt-vit/core";
+import { isPptError, namingViolations, PptError } from "@ppt-vit/core";
 import { shortReason } from "./reasons.js";
 import type { OnnxDevice, OnnxRuntime } from "./session.js";
 
@@ -26,8 +26,9 @@ export async function loading(
   load: () => Promise<OnnxRuntime>,
 ): Promise<OnnxRuntime> {
   try {
-    return await load();
+    return await namingViolations(`device '${device}' needs ${name}`, load);
   } catch (cause) {
+    if (isPptError(cause)) throw cause;
     const notInstalled = (cause as { code?: unknown } | undefined)?.code === "ERR_MODULE_NOT_FOUND";
     const what = notInstalled ? "" : `, which could not be loaded (${shortReason(cause)})`;
     throw new PptError("BACKEND_UNAVAILABLE", `device '${device}' needs ${name}${what}: npm install ${name}`, {

@@ -3,6 +3,7 @@ import {
   type Executable,
   type HostTensor,
   makeExecutable,
+  namingViolations,
   type PptError,
   type Shape,
   type Tensors,
@@ -50,12 +51,14 @@ export async function createSession(request: SessionRequest): Promise<InferenceS
       ? "no usable WebGPU adapter, or it refused the model: pass device 'wasm' or 'cpu'"
       : "ONNX Runtime refused the model";
   const externalData = beside.length > 0 ? { externalData: beside } : {};
-  return runtime.InferenceSession.create(model, {
-    executionProviders: [device],
-    ...externalData,
-    ...sessionOptions,
-    ...(device === "cpu" && { extra: restBetweenRuns(sessionOptions.extra) }),
-  }).catch((cause: unknown) => {
+  const create = () =>
+    runtime.InferenceSession.create(model, {
+      executionProviders: [device],
+      ...externalData,
+      ...sessionOptions,
+      ...(device === "cpu" && { extra: restBetweenRuns(sessionOptions.extra) }),
+    });
+  return namingViolations(`opening the model on device '${device}'`, create).catch((cause: unknown) => {
     throw runtimeError("opening the model", device, cause, advice);
   });
 }

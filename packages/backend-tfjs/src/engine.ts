@@ -1,6 +1,7 @@
 /** One engine of TensorFlow.js (`wasm`, `webgpu`, `tensorflow`, ...), whatever engine is the active one. */
-import { PptError } from "@ppt-vit/core";
+import { namingViolations, PptError } from "@ppt-vit/core";
 import type { Tfjs, TfTensor } from "./tfjs.js";
+import { prepareWasm } from "./wasm.js";
 
 export interface Engine {
   readonly tf: Tfjs;
@@ -44,11 +45,19 @@ async function startEngine(tf: Tfjs, name?: string): Promise<Engine> {
       `TensorFlow.js has no engine '${chosen}' here; registered: ${registered}. ${howToRegister(chosen)}`,
     );
   }
-  const started = await tf.setBackend(chosen);
+  if (chosen === "wasm" && !(chosen in state.registry)) await prepareWasm(tf);
+  try {
+    await namingViolations(`the TensorFlow.js engine '${chosen}'`, async () => {
+      if (await tf.setBackend(chosen)) return;
+      throw new PptError(
+        "BACKEND_UNAVAILABLE",
+        `the TensorFlow.js engine '${chosen}' did not start. ${advice(chosen)}`,
+      );
+    });
+  } finally {
+    if (before && before !== chosen) await tf.setBackend(before);
+  }
   const backend = state.registry[chosen]!;
-  if (before && before !== chosen) await tf.setBackend(before);
-  if (!started)
-    throw new PptError("BACKEND_UNAVAILABLE", `the TensorFlow.js engine '${chosen}' did not start. ${advice(chosen)}`);
 
   /** Both engines are started, so TensorFlow.js changes between them at once, before its promise resolves. */
   function activate(engine: string): void {

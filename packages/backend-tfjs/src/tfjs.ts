@@ -18,6 +18,7 @@ export type Tfjs = Pick<
   | "customGrad"
   | "div"
   | "engine"
+  | "env"
   | "equal"
   | "erf"
   | "exp"

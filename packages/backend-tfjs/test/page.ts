@@ -26,6 +26,7 @@ declare global {
     runTfjsConformance: typeof runTfjsConformance;
     classifyOnGpu: typeof classifyOnGpu;
     runAfterContextLoss: typeof runAfterContextLoss;
+    failureOfWasm: typeof failureOfWasm;
   }
 }
 
@@ -97,6 +98,15 @@ async function classifyOnGpu(device: "webgl" | "webgpu") {
   return { reads: readsOnTheWay, sameAsRun: again!.data.every((value, i) => value === logits[i]), tensorsLeft };
 }
 
+/** What creating a backend on wasm fails with. */
+function failureOfWasm(): Promise<string> {
+  setWasmPaths("/wasm/");
+  return createTfjsBackend({ device: "wasm" }).then(
+    () => "no failure",
+    (error: unknown) => (isPptError(error) ? `${error.code} ${error.message}` : `not named: ${error}`),
+  );
+}
+
 /** What a run says after the browser took the WebGL context away. */
 async function runAfterContextLoss(): Promise<string> {
   const backend = await createTfjsBackend({ device: "webgl" });
@@ -114,4 +124,4 @@ async function runAfterContextLoss(): Promise<string> {
   }
 }
 
-Object.assign(window, { runTfjsConformance, classifyOnGpu, runAfterContextLoss });
+Object.assign(window, { runTfjsConformance, classifyOnGpu, runAfterContextLoss, failureOfWasm });

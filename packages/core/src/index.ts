@@ -24,6 +24,7 @@ export type {
   TokenValues,
 } from "./backend.js";
 export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from "./composites.js";
+export { namingViolations, requireWebAssembly } from "./content-security.js";
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";
 export { isPptError, PptError, type PptErrorCode } from "./errors.js";
