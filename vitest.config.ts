@@ -8,7 +8,10 @@ const fromRoot = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 export default defineConfig({
   plugins: [viteWat],
   resolve: {
-    alias: [{ find: /^@ppt-vit\/([a-z-]+)$/, replacement: fromRoot("packages/$1/src/index.ts") }],
+    alias: [
+      { find: "@ppt-vit/core/options", replacement: fromRoot("packages/core/src/options.ts") },
+      { find: /^@ppt-vit\/([a-z-]+)$/, replacement: fromRoot("packages/$1/src/index.ts") },
+    ],
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],

@@ -1,4 +1,4 @@
 import { packageBuild } from "../../tsup.base.js";
 import { esbuildWat } from "../../wat.js";
 
-export default packageBuild({ esbuildPlugins: [esbuildWat] });
+export default packageBuild({ entry: ["src/index.ts", "src/options.ts"], esbuildPlugins: [esbuildWat] });

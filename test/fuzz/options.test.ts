@@ -7,6 +7,7 @@ import { createOnnxBackend, exportOnnx, inspectOnnx } from "@ppt-vit/backend-onn
 import { createTfjsBackend, createTfjsOps, pixelsToInput } from "@ppt-vit/backend-tfjs";
 import { tinyConfig } from "@ppt-vit/conformance";
 import * as core from "@ppt-vit/core";
+import { found } from "@ppt-vit/core/options";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClassifierWorker } from "../../packages/pipeline/src/browser/worker.js";
 import * as pipeline from "../../packages/pipeline/src/index.js";
@@ -334,7 +335,7 @@ describe("wrong options and arguments", () => {
     for (const { label, names, call } of wrong.filter((one) => one.name === name)) {
       let outcome: unknown;
       try {
-        outcome = `was accepted: ${core.found(await call(values[label] as never))}`;
+        outcome = `was accepted: ${found(await call(values[label] as never))}`;
       } catch (error) {
         outcome = error;
       }

@@ -2,8 +2,6 @@
 import {
   type Backend,
   type Composites,
-  check,
-  checkOptions,
   compileEager,
   type EagerSession,
   type Executable,
@@ -11,6 +9,7 @@ import {
   PptError,
   resolveOps,
 } from "@ppt-vit/core";
+import { check, checkOptions } from "@ppt-vit/core/options";
 import { Arena } from "./arena.js";
 import { cpuOverrides } from "./overrides.js";
 import { cpuPrimitives } from "./primitives.js";

@@ -1,23 +1,17 @@
 /** ONNX Runtime as a backend: the program is traced once into a static graph, which runs on CPU, WebGPU or wasm. */
 import {
   type Backend,
-  type Checks,
   type CompileOptions,
-  checkOptions,
   checkProgram,
-  count,
   type Executable,
-  found,
   type HostTensor,
   hostTensor,
-  object,
-  oneOf,
   PptError,
   type Program,
   requireWebAssembly,
-  shaped,
   type Tensors,
 } from "@ppt-vit/core";
+import { type Checks, checkOptions, count, found, object, oneOf, shaped } from "@ppt-vit/core/options";
 import type { InferenceSession } from "onnxruntime-common";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
 import { checkAdapter } from "./gpu.js";

@@ -1,13 +1,6 @@
 /** Model files for others: a traced model with what was done to it, and what a model file says about itself. */
 import {
-  bytesCheck,
-  type Checks,
-  checkArgument,
-  checkOptions,
-  flag,
   modelCost,
-  object,
-  oneOf,
   PptError,
   parseReduction,
   prepareVisionProgram,
@@ -16,6 +9,7 @@ import {
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
+import { bytesCheck, type Checks, checkArgument, checkOptions, flag, object, oneOf } from "@ppt-vit/core/options";
 import { decodeModel, elementTypes, type ModelProto } from "./proto.js";
 import { traceProgram } from "./trace.js";
 

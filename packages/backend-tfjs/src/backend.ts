@@ -1,14 +1,10 @@
 /** TensorFlow.js backend: the program runs operation by operation on an engine of TensorFlow.js. */
 import {
   type Backend,
-  type Checks,
   type CompileOptions,
-  checkArgument,
   checkFeedShapes,
-  checkOptions,
   checkProgram,
   type Executable,
-  flag,
   isPptError,
   makeExecutable,
   type Ops,
@@ -16,8 +12,8 @@ import {
   type Program,
   resolveOps,
   type Tensors,
-  text,
 } from "@ppt-vit/core";
+import { type Checks, checkArgument, checkOptions, flag, text } from "@ppt-vit/core/options";
 import { type Engine, openEngine } from "./engine.js";
 import { tfjsOverrides } from "./overrides.js";
 import { type Held, holdTensors, tfjsPrimitives, upload } from "./primitives.js";

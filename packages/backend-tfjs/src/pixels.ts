@@ -1,5 +1,6 @@
 /** From pixels that are tensors already, as `tf.browser.fromPixels` gives them, to a model's input. */
-import { checkArgument, type ImageProcessorConfig, object, PptError, shaped, showShape } from "@ppt-vit/core";
+import { type ImageProcessorConfig, PptError, showShape } from "@ppt-vit/core";
+import { checkArgument, object, shaped } from "@ppt-vit/core/options";
 import { type Tfjs, type TfTensor, tfjsCheck } from "./tfjs.js";
 
 const pixelsCheck = shaped("a tensor of TensorFlow.js", { shape: Array.isArray });

@@ -1,5 +1,6 @@
 /** What is used of TensorFlow.js, and its tensors as the programs of `@ppt-vit/core` see them. */
-import { shaped, type Tensor } from "@ppt-vit/core";
+import type { Tensor } from "@ppt-vit/core";
+import { shaped } from "@ppt-vit/core/options";
 import type * as core from "@tensorflow/tfjs-core";
 
 /**

@@ -47,29 +47,6 @@ export { type ProcessorFiles, parseProcessorFiles } from "./io/processor-files.j
 export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
 export { timmImageProcessor } from "./io/timm-processor.js";
-export {
-  arrayOf,
-  backendCheck,
-  bytesCheck,
-  type Check,
-  type Checks,
-  callback,
-  check,
-  checkArgument,
-  checkOptions,
-  count,
-  flag,
-  found,
-  hostTensorCheck,
-  type OptionRules,
-  object,
-  oneOf,
-  positive,
-  requireReadable,
-  shaped,
-  signalCheck,
-  text,
-} from "./options.js";
 export { describeReduction } from "./reduction/describe.js";
 export { isPolicyName, type PolicyName, policyNames } from "./reduction/policies.js";
 export type { Policy } from "./reduction/policy.js";

@@ -1,6 +1,7 @@
 /** The backends that can be asked for by name. Each is an optional peer, loaded when it is first used. */
 
-import { type Backend, check, checkArgument, PptError } from "@ppt-vit/core";
+import { type Backend, PptError } from "@ppt-vit/core";
+import { check, checkArgument } from "@ppt-vit/core/options";
 import { quoted } from "./hub/quoted.js";
 
 interface Loader {

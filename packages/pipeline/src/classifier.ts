@@ -1,5 +1,6 @@
 /** Pictures in, labels out. The same in Node and browsers. */
-import { found, PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
+import { PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
+import { found } from "@ppt-vit/core/options";
 import { type BatchOptions, type PictureResult, type Pictures, runInBatches } from "./batches.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";

@@ -1,7 +1,8 @@
 /** Checkpoints in folders and in the cache of the Hub. Node only. */
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { check, checkArgument, PptError } from "@ppt-vit/core";
+import { PptError } from "@ppt-vit/core";
+import { check, checkArgument } from "@ppt-vit/core/options";
 import { type Checkpoint, type CheckpointFiles, type LoadOptions, parseCheckpoint } from "./checkpoint.js";
 import { explaining, withFound } from "./found-files.js";
 import { hubFiles } from "./hub/node-files.js";

@@ -2,6 +2,7 @@
  * The options of this package's functions, each with what it must be. Names that belong to other libraries are refused with
  * what to write here; any other unknown name is ignored, as is the custom.
  */
+import { PptError } from "@ppt-vit/core";
 import {
   arrayOf,
   backendCheck,
@@ -16,11 +17,10 @@ import {
   hostTensorCheck,
   object,
   oneOf,
-  PptError,
   shaped,
   signalCheck,
   text,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/options";
 import type { BatchOptions } from "./batches.js";
 import type { LoadOptions } from "./checkpoint.js";
 import type { ClassifyOptions, PretrainedOptions } from "./classifier.js";

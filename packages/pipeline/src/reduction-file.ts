@@ -1,7 +1,6 @@
 /** Reduction settings by name or from a file. Node only. */
 import { closeSync, openSync, readSync } from "node:fs";
 import {
-  checkArgument,
   completeReduction,
   isPptError,
   PptError,
@@ -9,8 +8,8 @@ import {
   parseReduction,
   type ReductionConfig,
   reductionPreset,
-  text,
 } from "@ppt-vit/core";
+import { checkArgument, text } from "@ppt-vit/core/options";
 import type { ReductionSetting } from "./reduction.js";
 
 /** A name has neither a folder nor an ending. */

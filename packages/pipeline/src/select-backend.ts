@@ -1,18 +1,6 @@
 /** Which backend to use here: by platform, by what is installed, by whether it computes rightly, and by measurement. */
-import {
-  arrayOf,
-  type Backend,
-  type Checks,
-  callback,
-  checkOptions,
-  createVisionModel,
-  object,
-  PptError,
-  type ReductionConfig,
-  shaped,
-  text,
-  verificationInput,
-} from "@ppt-vit/core";
+import { type Backend, createVisionModel, PptError, type ReductionConfig, verificationInput } from "@ppt-vit/core";
+import { arrayOf, type Checks, callback, checkOptions, object, shaped, text } from "@ppt-vit/core/options";
 import { createBackend } from "./backends.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { isCheckpoint } from "./options.js";

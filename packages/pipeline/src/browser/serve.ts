@@ -1,5 +1,6 @@
 /** The worker's side: models that a page asks for. */
-import { type Backend, callback, check, checkOptions, object } from "@ppt-vit/core";
+import type { Backend } from "@ppt-vit/core";
+import { callback, check, checkOptions, object } from "@ppt-vit/core/options";
 import { isFailure } from "../result.js";
 import type { BrowserImageInput } from "./decode.js";
 import { type FeatureExtractor, fromPretrained, type ImageClassifier } from "./from-pretrained.js";

@@ -1,5 +1,6 @@
 /** The page's side of a worker: the same models, computed elsewhere. */
-import { callback, checkArgument, PptError, shaped } from "@ppt-vit/core";
+import { PptError } from "@ppt-vit/core";
+import { callback, checkArgument, shaped } from "@ppt-vit/core/options";
 import type { BatchOptions } from "../batches.js";
 import type { LoadOptions } from "../checkpoint.js";
 import {

@@ -3,26 +3,28 @@
  * truth that settings are held to. Node only.
  */
 import {
-  arrayOf,
   type Backend,
+  isPptError,
+  type ModelIdentity,
+  modelCost,
+  modelFingerprint,
+  PptError,
+  problemOf,
+  processImage,
+  type ReductionConfig,
+} from "@ppt-vit/core";
+import {
+  arrayOf,
   type Checks,
   callback,
   check,
   checkArgument,
   checkOptions,
   flag,
-  isPptError,
-  type ModelIdentity,
-  modelCost,
-  modelFingerprint,
   object,
   oneOf,
-  PptError,
   positive,
-  problemOf,
-  processImage,
-  type ReductionConfig,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/options";
 import { createBackend } from "../backends.js";
 import type { Checkpoint, LoadOptions } from "../checkpoint.js";
 import { decodeImage, type ImageInput } from "../decode.js";

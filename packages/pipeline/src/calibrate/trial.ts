@@ -1,14 +1,6 @@
 /** What is known of settings that were tried, which of them are worth having, and which one answers what was asked. */
-import {
-  check,
-  checkArgument,
-  describeReduction,
-  object,
-  PptError,
-  positive,
-  type ReductionConfig,
-  shaped,
-} from "@ppt-vit/core";
+import { describeReduction, PptError, type ReductionConfig } from "@ppt-vit/core";
+import { check, checkArgument, object, positive, shaped } from "@ppt-vit/core/options";
 import { type Interval, shareInterval } from "./statistics.js";
 
 /** One reduction, tried on the calibration pictures. */

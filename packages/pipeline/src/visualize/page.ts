@@ -1,5 +1,5 @@
 /** Token pictures as an HTML page that stands alone. */
-import { type Checks, check, checkOptions } from "@ppt-vit/core";
+import { type Checks, check, checkOptions } from "@ppt-vit/core/options";
 import { escapeMarkup } from "./markup.js";
 import { requirePictures, sheetChecks, type TokenPicture, type TokenSheetOptions, tokenSheet } from "./sheet.js";
 

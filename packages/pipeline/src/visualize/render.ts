@@ -1,15 +1,6 @@
 /** Token pictures as files. Node only: sharp encodes the pictures and draws the sheet. */
-import {
-  type Checks,
-  check,
-  checkArgument,
-  checkOptions,
-  count,
-  oneOf,
-  PptError,
-  type RgbImage,
-  shaped,
-} from "@ppt-vit/core";
+import { PptError, type RgbImage } from "@ppt-vit/core";
+import { type Checks, check, checkArgument, checkOptions, count, oneOf, shaped } from "@ppt-vit/core/options";
 import type { ImageStage, LabelProbability } from "../result.js";
 import type { PatchGrid } from "./groups.js";
 import { pageChecks, type TokenPageOptions, tokenPage } from "./page.js";

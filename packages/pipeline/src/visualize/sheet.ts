@@ -1,16 +1,6 @@
 /** Pictures stage by stage as in the paper's figures: one row a picture, drawn as SVG that needs nothing around it. */
-import {
-  arrayOf,
-  type Checks,
-  check,
-  checkArgument,
-  checkOptions,
-  count,
-  flag,
-  PptError,
-  type RgbImage,
-  shaped,
-} from "@ppt-vit/core";
+import { PptError, type RgbImage } from "@ppt-vit/core";
+import { arrayOf, type Checks, check, checkArgument, checkOptions, count, flag, shaped } from "@ppt-vit/core/options";
 import { type ImageStage, type LabelProbability, showAnswer } from "../result.js";
 import { groupColour, heatColour, meanColour } from "./colours.js";
 import { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./groups.js";
