@@ -1,7 +1,7 @@
 /** The pipeline in Node: checkpoints in folders, picture files decoded by sharp. */
 import type { LoadOptions } from "./checkpoint.js";
 import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "./classifier.js";
-import { type ImageInput, loadDecoder, nameOf, readImage } from "./decode.js";
+import { type EncodedPicture, type ImageInput, loadDecoder, nameOf, readPicture } from "./decode.js";
 import {
   createFeatureExtractor,
   type DenseFeatures as Dense,
@@ -33,8 +33,8 @@ export async function fromPretrained(
   options: PretrainedOptions | FeatureExtractorOptions = {},
 ): Promise<ImageClassifier | FeatureExtractor> {
   const read = (loading: LoadOptions) => readCheckpoint(source, loading);
-  const loadPictures = async () => ({ nameOf, fetch: readImage, decode: await loadDecoder() });
+  const loadPictures = async () => ({ nameOf, fetch: readPicture, decode: await loadDecoder() });
   return options.task === "image-feature-extraction"
-    ? createFeatureExtractor<ImageInput, Uint8Array>(read, withReductionRead(options), loadPictures)
-    : createClassifier<ImageInput, Uint8Array>(read, withReductionRead(options), loadPictures);
+    ? createFeatureExtractor<ImageInput, EncodedPicture>(read, withReductionRead(options), loadPictures)
+    : createClassifier<ImageInput, EncodedPicture>(read, withReductionRead(options), loadPictures);
 }
