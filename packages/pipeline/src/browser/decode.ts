@@ -15,6 +15,7 @@ import { asStill } from "../pictures/avif.js";
 import { gifFrame, onScreen } from "../pictures/gif.js";
 import type { PictureHeader } from "../pictures/header.js";
 import type { Fetched } from "../pictures/look-ahead.js";
+import { turned, webpOrientation } from "../pictures/orientation.js";
 import { withoutAnimation } from "../pictures/png.js";
 import { signatureBytes } from "../pictures/signatures.js";
 import { baseAddress } from "./address.js";
@@ -147,6 +148,8 @@ const asStored: ImageBitmapOptions = {
   imageOrientation: "from-image",
 };
 
+const unturned: ImageBitmapOptions = { ...asStored, imageOrientation: "none" };
+
 /**
  * 8-bit RGB of a picture, called `what` in errors.
  * @throws PptError INVALID_IMAGE for corrupt, oversized, animated or unsupported pictures
@@ -177,15 +180,22 @@ async function decodeFile(
 ): Promise<RgbImage> {
   if (format === "GIF") {
     const frame = gifFrame(bytes)!;
-    return onScreen(await decodeStill(frame.file(), what, true), frame);
+    return onScreen(await decodeStill(frame.file(), what, asStored, true), frame);
   }
   if (format === "AVIF") return decodeStill(asStill(bytes), what);
+  // Chromium does not look for EXIF in WebP.
+  if (format === "WebP") return turned(await decodeStill(bytes, what, unturned), webpOrientation(bytes));
   return decodeStill(format === "PNG" && animated ? withoutAnimation(bytes) : bytes, what);
 }
 
 /** `mustBeOpaque`: pixels that are not are missing from the file. */
-async function decodeStill(bytes: Uint8Array<ArrayBuffer>, what: string, mustBeOpaque = false): Promise<RgbImage> {
-  const bitmap = await createImageBitmap(new Blob([bytes]), asStored).catch((error: unknown) =>
+async function decodeStill(
+  bytes: Uint8Array<ArrayBuffer>,
+  what: string,
+  options = asStored,
+  mustBeOpaque = false,
+): Promise<RgbImage> {
+  const bitmap = await createImageBitmap(new Blob([bytes]), options).catch((error: unknown) =>
     invalidImage(what, `not a readable picture (${error instanceof Error ? error.message : String(error)})`, error),
   );
   try {

@@ -2,7 +2,7 @@
  * Files, pipes and devices into memory. Bytes are counted as they come, because a device has no size and a file may grow,
  * and nothing but a picture is read beyond its first bytes. Node only.
  */
-import { close, constants, fstat, open, read, readSync, type Stats } from "node:fs";
+import { type BigIntStats, close, constants, fstat, open, read, readSync } from "node:fs";
 import { Socket } from "node:net";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
@@ -26,11 +26,11 @@ export async function readPictureFile(path: string | URL, what: string, limits: 
     const fd = await promisify(open)(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     let owned = true;
     try {
-      const found = await promisify(fstat)(fd);
+      const found = await status(fd);
       if (isatty(fd)) invalidImage(what, "a terminal, and no picture");
       // From here on the socket closes it.
       if (found.isFIFO()) owned = false;
-      return await (found.isFIFO() ? readPipe(fd, what, limits) : readFile(fd, found, what, limits));
+      return await (found.isFIFO() ? readPipe(fd, what, limits) : readFile(fd, Number(found.size), what, limits));
     } finally {
       if (owned) await promisify(close)(fd);
     }
@@ -41,23 +41,36 @@ export async function readPictureFile(path: string | URL, what: string, limits: 
   }
 }
 
-async function readFile(fd: number, { size }: Stats, what: string, limits: DecodeLimits): Promise<Uint8Array> {
+/**
+ * As big integers: the others come in memory that all of Node shares, and Node 20 looks there for the kind of another file
+ * when it imports a module next. After a pipe's it finds no package through a link.
+ */
+const status = (fd: number) => promisify<number, { bigint: true }, BigIntStats>(fstat)(fd, { bigint: true });
+
+async function readFile(fd: number, size: number, what: string, limits: DecodeLimits): Promise<Uint8Array> {
   if (size > limits.maxBytes) requireBytes(size, what, limits);
+  const beginning = Buffer.alloc(signatureBytes);
+  let length = await fill(fd, beginning, 0);
+  requireReadable(beginning.subarray(0, length), what);
   // One byte more than there should be, to see that there is no more.
-  let bytes = Buffer.allocUnsafe(Math.max(signatureBytes, size + 1));
-  let length = 0;
-  for (let recognised = false; ; ) {
-    if (length === bytes.length) bytes = Buffer.concat([bytes], Math.min(2 * length, limits.maxBytes + 1));
-    const wanted = recognised ? bytes.length - length : signatureBytes - length;
-    const { bytesRead } = await promisify(read)(fd, bytes, length, wanted, null);
-    length += bytesRead;
+  let bytes = Buffer.concat([beginning], Math.max(signatureBytes, size) + 1);
+  while (length >= signatureBytes) {
+    length = await fill(fd, bytes, length);
     if (length > limits.maxBytes) tooMany(what, limits);
-    if (!recognised && (bytesRead === 0 || length >= signatureBytes)) {
-      requireReadable(bytes.subarray(0, length), what);
-      recognised = true;
-    }
-    if (bytesRead === 0) return bytes.subarray(0, length);
+    if (length < bytes.length) break;
+    bytes = Buffer.concat([bytes], Math.min(2 * length, limits.maxBytes + 1));
   }
+  return bytes.subarray(0, length);
+}
+
+/** Reads up to the end of `target`, or of the file. -> how much of `target` is filled then */
+async function fill(fd: number, target: Buffer, length: number): Promise<number> {
+  while (length < target.length) {
+    const { bytesRead } = await promisify(read)(fd, target, length, target.length - length, null);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return length;
 }
 
 const tooMany = (what: string, { maxBytes }: DecodeLimits): never =>
