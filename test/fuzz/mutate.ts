@@ -87,3 +87,9 @@ export function mutated(bytes: Uint8Array, random: Random): Uint8Array {
   for (let n = 1 + below(3, random); n > 0; n--) result = Uint8Array.from(pick(mutations, random)(result, random));
   return result;
 }
+
+/** How many inputs a fuzzer tries: `short`, or as many as FUZZ_ROUNDS says. */
+export const rounds = (short: number): number => Number(process.env.FUZZ_ROUNDS ?? short);
+
+/** Where the numbers of a run begin: always at the same place, or where FUZZ_SEED says. */
+export const seed = (): number => Number(process.env.FUZZ_SEED ?? 1);

@@ -103,6 +103,7 @@ export function pictureHeader(bytes: Uint8Array, what: string, limits: DecodeLim
   requirePixels(header, what, limits);
   if (header.animated && !limits.firstFrame)
     invalidImage(what, "an animation: extract one frame, or take its first (firstFrame, --first-frame)");
+  if (header.broken) invalidImage(what, `not a readable picture (${header.broken})`);
   return header;
 }
 

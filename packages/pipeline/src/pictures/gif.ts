@@ -18,6 +18,8 @@ export interface GifFrame {
   readonly frameHeight: number;
   /** What the screen shows around the frame. */
   readonly background: readonly [number, number, number];
+  /** Whether its data make all of its pixels. */
+  complete(): boolean;
   /** A file of the frame alone: opaque, with a palette of 256 colours. */
   file(): Uint8Array<ArrayBuffer>;
 }
@@ -70,6 +72,7 @@ export function gifFrame(bytes: Uint8Array): GifFrame | undefined {
     frameWidth,
     frameHeight,
     background: [colours[background]!, colours[background + 1]!, colours[background + 2]!],
+    complete: () => lzwLength(bytes.subarray(start, end), frameWidth * frameHeight) === frameWidth * frameHeight,
     file: () => fileOf(frameWidth, frameHeight, colours, (flags & 0x40) !== 0, bytes.subarray(start, end)),
   };
 }
@@ -101,6 +104,48 @@ function hasFrame(bytes: Uint8Array, at: number): boolean {
   return false;
 }
 
+/**
+ * How many pixels compressed data make, counted up to `wanted`: strings are followed by their lengths, so that a file that
+ * promises more than it holds is known before anything is made room for.
+ */
+function lzwLength(data: Uint8Array, wanted: number): number {
+  const codeBits = data[0]!;
+  if (codeBits > 11) return 0;
+  const [clear, end] = [1 << codeBits, (1 << codeBits) + 1];
+  const lengths = new Uint16Array(4096).fill(1, 0, clear);
+  let [next, width, previous] = [end + 1, codeBits + 1, 0];
+  let [bits, have, pixels] = [0, 0, 0];
+  for (let block = 1; block < data.length && data[block] !== 0; block += 1 + data[block]!) {
+    const blockEnd = Math.min(data.length, block + 1 + data[block]!);
+    for (let at = block + 1; at < blockEnd; at++) {
+      bits |= data[at]! << have;
+      have += 8;
+      while (have >= width) {
+        const code = bits & ((1 << width) - 1);
+        bits >>>= width;
+        have -= width;
+        if (code === end) return pixels;
+        if (code === clear) {
+          [next, width, previous] = [end + 1, codeBits + 1, 0];
+          continue;
+        }
+        // The string before it and one pixel more may be asked for before it is in the table.
+        const isNew = code === next && previous > 0 && next < 4096;
+        if (!isNew && (code >= next || lengths[code] === 0)) return pixels;
+        const length = isNew ? previous + 1 : lengths[code]!;
+        if (previous > 0 && next < 4096) {
+          lengths[next++] = previous + 1;
+          if (next === 1 << width && width < 12) width++;
+        }
+        previous = length;
+        pixels += length;
+        if (pixels >= wanted) return wanted;
+      }
+    }
+  }
+  return pixels;
+}
+
 function fileOf(
   width: number,
   height: number,
@@ -130,7 +175,8 @@ function fileOf(
 export function onScreen(image: RgbImage, { width, height, left, top, background }: GifFrame): RgbImage {
   if (image.width === width && image.height === height) return image;
   const data = new Uint8Array(3 * width * height);
-  if (background.some((value) => value !== 0)) for (let i = 0; i < data.length; i += 3) data.set(background, i);
+  if (data.length > 0) data.set(background);
+  for (let filled = 3; filled < data.length; filled *= 2) data.copyWithin(filled, 0, filled);
   const row = 3 * image.width;
   for (let y = 0; y < image.height; y++)
     data.set(image.data.subarray(y * row, (y + 1) * row), 3 * ((top + y) * width + left));

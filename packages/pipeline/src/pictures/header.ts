@@ -13,6 +13,8 @@ export interface PictureHeader {
   readonly components?: number;
   /** Images in an AVIF file, with masks and tiles. */
   readonly items?: number;
+  /** Why the file cannot hold what its header promises, where that shows without decoding it. */
+  readonly broken?: string;
 }
 
 /** Undefined where the bytes are none of the formats that are read, or end before their size is told. */
@@ -55,7 +57,7 @@ function readGif(bytes: Uint8Array): PictureHeader | undefined {
   const frame = gifFrame(bytes);
   if (!frame) return undefined;
   const { width, height, animated } = frame;
-  return { format: "GIF", width, height, animated };
+  return { format: "GIF", width, height, animated, ...(!frame.complete() && { broken: "it is cut off or broken" }) };
 }
 
 function readWebp(view: DataView, chunk: string): PictureHeader | undefined {
@@ -71,19 +73,28 @@ function readWebp(view: DataView, chunk: string): PictureHeader | undefined {
   return chunk === "VP8 " ? { format, width: side(26), height: side(28), animated: false } : undefined;
 }
 
+/**
+ * A Huffman code has at least one bit, and each 8 x 8 pixels of the component that is stored largest need one: at most 512
+ * pixels a byte, and 4 times as many where no component is large in both directions.
+ */
+const mostPixelsPerByte = 2048;
+
 function readJpeg(view: DataView): PictureHeader {
   let at = 2;
   for (;;) {
     const marker = view.getUint16(at);
     // Start of frame, of any kind; C4, C8 and CC are tables.
     if (marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker)) {
-      const components = view.getUint8(at + 9);
+      const [width, height] = [view.getUint16(at + 7), view.getUint16(at + 5)];
+      const isHuffman = marker < 0xffc8;
+      const broken = isHuffman && width * height > mostPixelsPerByte * view.byteLength;
       return {
         format: "JPEG",
-        width: view.getUint16(at + 7),
-        height: view.getUint16(at + 5),
+        width,
+        height,
         animated: false,
-        components,
+        components: view.getUint8(at + 9),
+        ...(broken && { broken: `${view.byteLength} bytes are too few for ${width} x ${height} pixels` }),
       };
     }
     // Decoders pass what stands between segments. FF may fill up; restart markers and the like have no length.
