@@ -18,7 +18,7 @@ export interface BatchOptions extends DecodeOptions {
   /** Pictures per run of the model. Default 1. */
   readonly batch?: number;
   /**
-   * Bytes of pixels, and bytes of files, that may be held for pictures that are decoded before the model needs them. One
+   * Bytes that may be held, files and pixels together, for pictures that are decoded before the model needs them. One
    * picture is always under way, whatever it takes. Default 256 MiB.
    */
   readonly maxBytesAhead?: number;
@@ -82,10 +82,9 @@ export async function* runInBatches<Input, Encoded extends Fetched, Result exten
     if (pixels.length === 0) pixels = new Float32Array(Math.min(batch, inputs.length) * imageLength);
     let images = 0;
     for (const input of current) {
-      const { done: image, failure } = await ahead.next();
-      const picture: Attempt<Prepared> = failure
-        ? { failure }
-        : await attempt(() => prepare(input, image, pixels, images));
+      const picture = await ahead.next<Attempt<Prepared>>(({ done: image, failure }) =>
+        failure ? { failure } : attempt(() => prepare(input, image, pixels, images)),
+      );
       if (picture.done) images++;
       prepared.push(picture);
     }

@@ -8,6 +8,7 @@ import type { PictureHeader } from "./pictures/header.js";
 import { rgbOfInks } from "./pictures/inks.js";
 import { readPictureFile } from "./pictures/picture-file.js";
 import { loadSharp, type OpenSharp } from "./pictures/sharp.js";
+import type { PictureFormat } from "./pictures/signatures.js";
 
 /** A file's path, or the bytes of an encoded picture. */
 export type ImageInput = string | URL | Uint8Array;
@@ -31,9 +32,32 @@ export const nameOf = (input: ImageInput): string =>
  * @throws PptError NOT_FOUND; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures; INVALID_OPTION
  */
 export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
+  return (await openPicture(input, options)).decode();
+}
+
+/** A picture that was read, and is not decoded yet. */
+export interface OpenedPicture {
+  readonly format: PictureFormat;
+  /** Pixels as they are stored, before the picture is turned as EXIF says. */
+  readonly width: number;
+  readonly height: number;
+  readonly animated: boolean;
+  /** What its pixels will take as 8-bit RGB. */
+  readonly decodedBytes: number;
+  /** @throws PptError INVALID_IMAGE */
+  decode(): Promise<RgbImage>;
+}
+
+/**
+ * `decodeImage` in two steps: the file is read and its header understood, so that its size is known before it is decoded.
+ * @throws PptError as `decodeImage` does, but for what shows in the pixels
+ */
+export async function openPicture(input: ImageInput, options: DecodeOptions = {}): Promise<OpenedPicture> {
   const picture = await readPicture(input, options);
   const decode = await loadDecoder();
-  return decode(picture, nameOf(input), options);
+  const { format, width, height, animated } = picture.header;
+  const { decodedBytes } = picture;
+  return { format, width, height, animated, decodedBytes, decode: () => decode(picture, nameOf(input), options) };
 }
 
 /**

@@ -37,10 +37,10 @@ export async function attempt<T>(step: () => Promise<T> | T): Promise<Attempt<T>
 }
 
 export interface LookAheadOptions extends DecodeOptions {
-  /** How many pictures behind the next one are decoded at most, and read. */
+  /** How many pictures are decoded at most, and read, counted from the one that is needed next. */
   readonly decodeAhead: number;
   readonly readAhead: number;
-  /** Bytes that pictures may take that are read or decoded before they are needed. The next one is not bound to it. */
+  /** Bytes that pictures may take, files and pixels together. The one that is needed next is not bound to it. */
   readonly maxBytesAhead: number;
 }
 
@@ -52,20 +52,19 @@ interface Ahead<Encoded> {
   readonly reading: Promise<Attempt<Encoded>>;
   read?: Attempt<Encoded>;
   decoding?: Promise<Attempt<RgbImage>>;
-  decoded?: true;
   /** What it holds now, of either kind. */
   encodedBytes: number;
   decodedBytes: number;
 }
 
 export interface LookAhead {
-  /** The next picture, in the order of the inputs. Its pixels count as taken, and make room for another's. */
-  next(): Promise<Attempt<RgbImage>>;
+  /** Hands the next picture, in the order of the inputs, to `use`. What that does not keep makes room for another. */
+  next<T>(use: (picture: Attempt<RgbImage>) => T | Promise<T>): Promise<T>;
 }
 
 /**
  * Reads and decodes in the order of the inputs. What is decoded next is always under way; others join it as long as what is
- * held stays within `maxBytesAhead`, for encoded bytes and for pixels each. Decoding is begun whenever this thread has a
+ * held stays within `maxBytesAhead`, files and pixels together. Decoding is begun whenever this thread has a
  * moment: while a run keeps it, what was begun goes on.
  */
 export function lookAhead<Input, Encoded extends Fetched>(
@@ -78,7 +77,8 @@ export function lookAhead<Input, Encoded extends Fetched>(
   let position = 0;
   let [nextRead, nextDecode] = [0, 0];
   let reads = 0;
-  let [encodedBytes, decodedBytes] = [0, 0];
+  /** Bytes of all files and pixels that are held. */
+  let held = 0;
 
   function startReading(index: number): void {
     const input = inputs[index]!;
@@ -88,7 +88,7 @@ export function lookAhead<Input, Encoded extends Fetched>(
         reads--;
         picture.read = read;
         picture.encodedBytes = read.done?.encodedBytes ?? 0;
-        encodedBytes += picture.encodedBytes;
+        held += picture.encodedBytes;
         advance();
         return read;
       }),
@@ -107,13 +107,12 @@ export function lookAhead<Input, Encoded extends Fetched>(
       return;
     }
     picture.decodedBytes = done.decodedBytes;
-    decodedBytes += picture.decodedBytes;
+    held += picture.decodedBytes;
     const release = () => {
-      encodedBytes -= picture.encodedBytes;
+      held -= picture.encodedBytes;
       picture.encodedBytes = 0;
       // The file is not held any longer than its decoder needs it.
       delete picture.read;
-      picture.decoded = true;
       advance();
     };
     picture.decoding = attempt(() => pictures.decode(done, pictures.nameOf(inputs[index]!), options));
@@ -124,29 +123,29 @@ export function lookAhead<Input, Encoded extends Fetched>(
   function advance(): void {
     while (
       nextRead < inputs.length &&
-      nextRead <= position + readAhead &&
+      nextRead < position + readAhead &&
       reads < mostReads &&
-      (nextRead === position || encodedBytes < maxBytesAhead)
+      (nextRead === position || held < maxBytesAhead)
     )
       startReading(nextRead++);
     for (;;) {
       const picture = ahead.get(nextDecode);
-      if (!picture?.read || nextDecode > position + decodeAhead) return;
+      if (!picture?.read || nextDecode >= position + decodeAhead) return;
       const bytes = picture.read.done?.decodedBytes ?? 0;
-      if (nextDecode !== position && decodedBytes + bytes > maxBytesAhead) return;
+      if (nextDecode !== position && held + bytes > maxBytesAhead) return;
       startDecoding(nextDecode++, picture);
     }
   }
 
   return {
-    async next() {
+    async next(use) {
       advance();
       const picture = ahead.get(position)!;
       await picture.reading;
       advance();
-      const result = await picture.decoding!;
+      const result = await use(await picture.decoding!);
       ahead.delete(position++);
-      decodedBytes -= picture.decodedBytes;
+      held -= picture.decodedBytes;
       advance();
       return result;
     },
