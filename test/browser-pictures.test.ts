@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../scripts/workspace.mjs";
 import { bundle, host } from "./browser/bench-serve.js";
 import { browserPath, launchBrowser } from "./browser/serve.js";
+import { rounds, seed } from "./fuzz/mutate.js";
+import { mutatedPictures } from "./fuzz/pictures.js";
 
 const folder = join(root, "packages/pipeline/fixtures/pictures");
 const read = (name: string) => readFileSync(join(folder, name));
@@ -125,6 +127,29 @@ describe.skipIf(!browserPath)("pictures in a browser", () => {
     const error = await errorOf(name);
     expect(error.message).toContain("not a readable picture");
     expect(error.code).toBe("INVALID_IMAGE");
+  });
+
+  test("mutated pictures are decoded, or refused with a code", async () => {
+    const pictures = [...mutatedPictures(rounds(300), seed())].map(({ name, bytes }) => [
+      name,
+      Buffer.from(bytes).toString("base64"),
+    ]);
+    const problems = await page.evaluate(async (pictures) => {
+      const found: string[] = [];
+      for (const [name, base64] of pictures) {
+        const bytes = Uint8Array.from(atob(base64!), (character) => character.charCodeAt(0));
+        await window.pipeline.decodeImage(bytes, { firstFrame: true, maxPixels: 4e6 }).then(
+          ({ width, height, data }) => {
+            if (data.length !== 3 * width * height) found.push(`${name}: ${data.length} bytes`);
+          },
+          (error) => {
+            if (error.code !== "INVALID_IMAGE") found.push(`${name}: ${error}`);
+          },
+        );
+      }
+      return found;
+    }, pictures);
+    expect(problems).toEqual([]);
   });
 
   test("a download is counted while it comes, and ends at what is no picture", async () => {
