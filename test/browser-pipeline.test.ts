@@ -193,7 +193,7 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
     });
     expect(results).toEqual([
       4,
-      expect.stringContaining("bytes are more than the limit of 1000"),
+      expect.stringContaining("more bytes than the limit of 1000"),
       expect.stringContaining("61 x 47 pixels are more than the limit of 1000"),
       expect.stringContaining("40 x 40 pixels are more than the limit of 1000"),
       expect.stringContaining("it has no pixels"),

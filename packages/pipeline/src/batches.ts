@@ -2,44 +2,40 @@
 import {
   type ImageProcessorConfig,
   type ImageSize,
-  isPptError,
   PptError,
+  patchGrid,
   processedSize,
   processImageInto,
   type RgbImage,
   resizeAndCrop,
   type VisionModel,
+  type VisionModelConfig,
   type VisionOutput,
 } from "@ppt-vit/core";
-import type { DecodeOptions } from "./formats.js";
+import { type DecodeOptions, decodeLimits } from "./formats.js";
+import { type Attempt, attempt, type Fetched, lookAhead, type Pictures } from "./pictures/look-ahead.js";
 import { describeStages, type PictureFailure, type PictureRun } from "./result.js";
-
-/** How a platform gets from an input to pixels. */
-export interface Pictures<Input, Fetched> {
-  /** What messages call an input. */
-  nameOf(input: Input): string;
-  /** Brings into memory what an input names. @throws PptError NOT_FOUND, INVALID_IMAGE */
-  fetch(input: Input, options: DecodeOptions): Promise<Fetched>;
-  /**
-   * Hands decoding to other threads before it returns, so that it goes on while a model keeps this one.
-   * @throws PptError INVALID_IMAGE
-   */
-  decode(fetched: Fetched, what: string, options: DecodeOptions): Promise<RgbImage>;
-}
 
 export interface BatchOptions extends DecodeOptions {
   /** Pictures per run of the model. Default 1. */
   readonly batch?: number;
+  /**
+   * Bytes that may be held, files and pixels together, for pictures that are decoded before the model needs them. One
+   * picture is always under way, whatever it takes. Default 256 MiB.
+   */
+  readonly maxBytesAhead?: number;
   readonly signal?: AbortSignal;
 }
 
+const defaultBytesAhead = 256 * 2 ** 20;
+
 /** A model, and how pictures get into it. */
-export interface PictureModel<Input, Fetched> {
+export interface PictureModel<Input, Encoded extends Fetched> {
   readonly model: VisionModel;
   readonly preprocessing: ImageProcessorConfig;
   /** Results hold the picture as the model saw it. */
   readonly trace: boolean;
-  readonly loadPictures: () => Promise<Pictures<Input, Fetched>>;
+  readonly loadPictures: () => Promise<Pictures<Input, Encoded>>;
 }
 
 /** What a task says about one picture, what the model did with it, and which it was. */
@@ -50,99 +46,57 @@ interface Prepared {
   readonly image?: RgbImage;
 }
 
-type Attempt<R, Input> =
-  | { readonly done: R; readonly failure?: undefined }
-  | { readonly failure: PictureFailure<Input>; readonly done?: undefined };
-
 /**
  * One result for each input, in their order. `describe` makes it from row `row` of a run's output, or says undefined
  * where numbers there are not finite. A picture that cannot be read becomes a failure and the others go on.
  * @throws PptError INVALID_OPTION, DISPOSED; the signal's reason when aborted
  */
-export async function* runInBatches<Input, Fetched, Result extends object>(
-  { model, preprocessing, trace, loadPictures }: PictureModel<Input, Fetched>,
+export async function* runInBatches<Input, Encoded extends Fetched, Result extends object>(
+  { model, preprocessing, trace, loadPictures }: PictureModel<Input, Encoded>,
   inputs: readonly Input[],
   options: BatchOptions,
   describe: (output: VisionOutput, row: number) => Result | undefined,
 ): AsyncGenerator<PictureResult<Input, Result> | PictureFailure<Input>> {
-  const { batch = 1, signal } = options;
-  requireCount("batch", batch);
+  const { batch = 1, maxBytesAhead = defaultBytesAhead, signal } = options;
+  const limits = decodeLimits(options);
   const { config } = model;
   const imageLength = config.channels * config.imageSize[0] * config.imageSize[1];
   const pictures = await loadPictures();
 
-  /** What `step` gives, or the failure of this picture alone. */
-  async function attempt<R>(input: Input, step: () => Promise<R>): Promise<Attempt<R, Input>> {
-    try {
-      return { done: await step() };
-    } catch (error) {
-      if (!isPptError(error)) throw error;
-      return { failure: { input, error } };
-    }
-  }
-  const inBatch = (start: number) => inputs.slice(start, start + batch);
-  const read = (start: number) =>
-    Promise.all(inBatch(start).map((input) => attempt(input, () => pictures.fetch(input, options))));
-
-  /** Hands a picture to the decoder's threads. */
-  function startDecoding(input: Input, fetched: Attempt<Fetched, Input>): Promise<Attempt<RgbImage, Input>> {
-    const { done, failure } = fetched;
-    if (failure) return Promise.resolve({ failure });
-    const decoding = attempt(input, () => pictures.decode(done, pictures.nameOf(input), options));
-    // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
-    decoding.catch(() => {});
-    return decoding;
-  }
-
   /** Puts a picture into row `row` of its batch. */
-  function prepare(
-    input: Input,
-    { done: image, failure }: Attempt<RgbImage, Input>,
-    batchPixels: Float32Array,
-    row: number,
-  ): Promise<Attempt<Prepared, Input>> {
-    if (failure) return Promise.resolve({ failure });
-    return attempt(input, async (): Promise<Prepared> => {
-      requireModelSize(pictures.nameOf(input), processedSize(image, preprocessing), config.imageSize);
-      processImageInto(image, preprocessing, batchPixels, row * imageLength);
-      return trace ? { image: resizeAndCrop(image, preprocessing) } : {};
-    });
+  function prepare(input: Input, image: RgbImage, batchPixels: Float32Array, row: number): Prepared {
+    requireModelSize(pictures.nameOf(input), processedSize(image, preprocessing), config.imageSize);
+    processImageInto(image, preprocessing, batchPixels, row * imageLength);
+    return trace ? { image: wholePatches(resizeAndCrop(image, preprocessing), config) } : {};
   }
 
-  // While the model computes one batch, the next is decoded on other threads. It was read from files before that: a
+  // While the model computes one batch, the next is decoded on other threads, and that one was read from files before: a
   // runtime may keep this thread for the whole run, and then nothing that has to come back to it moves.
-  let decoding = (await read(0)).map((fetched, i) => startDecoding(inputs[i]!, fetched));
-  let reading = read(batch);
+  const ahead = lookAhead(pictures, inputs, { ...limits, decodeAhead: batch, readAhead: 2 * batch, maxBytesAhead });
   let pixels = new Float32Array();
   for (let start = 0; start < inputs.length; start += batch) {
     signal?.throwIfAborted();
-    const next = await reading;
-    reading = read(start + 2 * batch);
-    reading.catch(() => {});
-    const nextDecoding: typeof decoding = [];
-    const prepared: Attempt<Prepared, Input>[] = [];
-    const current = inBatch(start);
+    const current = inputs.slice(start, start + batch);
+    const prepared: Attempt<Prepared>[] = [];
     // Room for a batch is made once, and again where a runtime took it along to another thread.
     if (pixels.length === 0) pixels = new Float32Array(Math.min(batch, inputs.length) * imageLength);
     let images = 0;
-    for (const [i, input] of current.entries()) {
-      const decoded = await decoding[i]!;
-      // One decoded picture makes room for another: the decoder has work while this thread resizes.
-      if (i < next.length) nextDecoding.push(startDecoding(inputs[start + batch + i]!, next[i]!));
-      const picture = await prepare(input, decoded, pixels, images);
+    for (const input of current) {
+      const picture = await ahead.next<Attempt<Prepared>>(({ done: image, failure }) =>
+        failure ? { failure } : attempt(() => prepare(input, image, pixels, images)),
+      );
       if (picture.done) images++;
       prepared.push(picture);
     }
-    decoding = nextDecoding;
 
     const run = images > 0 ? await runBatch(model, pixels.subarray(0, images * imageLength), images) : undefined;
     let row = 0;
     for (const [offset, { done, failure }] of prepared.entries()) {
+      const input = current[offset]!;
       if (failure) {
-        yield failure;
+        yield { input, error: failure };
         continue;
       }
-      const input = inputs[start + offset]!;
       const { image } = done;
       const { output, latencyMs } = run!;
       const result = describe(output, row);
@@ -179,8 +133,13 @@ function requireModelSize(
     );
 }
 
-/** @throws PptError INVALID_OPTION */
-export function requireCount(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1)
-    throw new PptError("INVALID_OPTION", `${name} must be a whole number of at least 1, got ${value}`);
+/** The part of a picture that patches cover: what is left over on the right and below the model does not see. */
+function wholePatches(image: RgbImage, config: VisionModelConfig): RgbImage {
+  const [rows, columns] = patchGrid(config);
+  const [height, width] = [rows * config.patchSize[0], columns * config.patchSize[1]];
+  if (height === image.height && width === image.width) return image;
+  const data = new Uint8Array(3 * width * height);
+  for (let y = 0; y < height; y++)
+    data.set(image.data.subarray(3 * y * image.width, 3 * (y * image.width + width)), 3 * y * width);
+  return { width, height, data };
 }

@@ -1,10 +1,11 @@
 /** Pictures in, labels out. The same in Node and browsers. */
 import { PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
 import { found } from "@ppt-vit/core/options";
-import { type BatchOptions, type PictureResult, type Pictures, runInBatches } from "./batches.js";
+import { type BatchOptions, type PictureResult, runInBatches } from "./batches.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
 import { classifyOptions, requireInputs } from "./options.js";
+import type { Fetched, Pictures } from "./pictures/look-ahead.js";
 import {
   allFinite,
   type Classification,
@@ -54,10 +55,10 @@ export interface ImageClassifier<Input> extends ModelFacts {
  * @throws PptError what `read` throws, INVALID_CONFIG, INVALID_OPTION, INVALID_WEIGHTS, INVALID_REDUCTION,
  * UNKNOWN_BACKEND, BACKEND_UNAVAILABLE, VERIFICATION_FAILED
  */
-export async function createClassifier<Input, Fetched>(
+export async function createClassifier<Input, Encoded extends Fetched>(
   read: (options: LoadOptions) => Promise<Checkpoint>,
   options: PretrainedOptions,
-  loadPictures: () => Promise<Pictures<Input, Fetched>>,
+  loadPictures: () => Promise<Pictures<Input, Encoded>>,
 ): Promise<ImageClassifier<Input>> {
   const { task = "image-classification", textEmbeddings } = options;
   if (task !== "image-classification")

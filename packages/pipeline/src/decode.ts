@@ -1,26 +1,26 @@
 /** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
-import { readFile, stat } from "node:fs/promises";
-import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
-import { pathOf } from "./file-path.js";
-import { type DecodeOptions, decodeDefaults as defaults } from "./formats.js";
+import { isPptError, type RgbImage } from "@ppt-vit/core";
+import type { Sharp } from "sharp";
+import { type DecodeOptions, decodeLimits, invalidImage, pictureHeader, requireBytes } from "./formats.js";
 import { decodeOptions, requireNodePicture } from "./options.js";
+import { asStill } from "./pictures/avif.js";
+import { gifFrame, onScreen } from "./pictures/gif.js";
+import type { PictureHeader } from "./pictures/header.js";
+import { rgbOfInks } from "./pictures/inks.js";
+import { readPictureFile } from "./pictures/picture-file.js";
+import { loadSharp, type OpenSharp } from "./pictures/sharp.js";
+import type { PictureFormat } from "./pictures/signatures.js";
 
 /** A file's path or `file:` URL, whose escapes need not be UTF-8, or the bytes of an encoded picture. */
 export type ImageInput = string | URL | Uint8Array;
 
-/** What sharp calls the formats that are read here, and what people call them. HEIF is read where it holds AVIF. */
-const formats: Readonly<Record<string, string>> = {
-  jpeg: "JPEG",
-  png: "PNG",
-  webp: "WebP",
-  gif: "GIF",
-  heif: "AVIF",
-  avif: "AVIF",
-};
-
-const invalid = (what: string, problem: string, cause?: unknown): never => {
-  throw new PptError("INVALID_IMAGE", `${what}: ${problem}`, { cause });
-};
+/** An encoded picture that may be decoded, and what its header says. */
+export interface EncodedPicture {
+  readonly bytes: Uint8Array;
+  readonly header: PictureHeader;
+  readonly encodedBytes: number;
+  readonly decodedBytes: number;
+}
 
 /** What messages call an input: its path, with control characters escaped. */
 export const nameOf = (input: ImageInput): string =>
@@ -28,99 +28,125 @@ export const nameOf = (input: ImageInput): string =>
 
 /**
  * Decodes JPEG, PNG, WebP, GIF or AVIF to 8-bit RGB. EXIF orientation is applied; transparency and colour profiles are
- * dropped, as Pillow does, so that a model sees the pixels it was trained on.
- * @throws PptError NOT_FOUND; INVALID_INPUT, INVALID_OPTION; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures
+ * dropped and inks (CMYK) multiplied, as Pillow does, so that a model sees the pixels it was trained on. Of 16 bits a value
+ * keeps the upper 8.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures;
+ * INVALID_INPUT, INVALID_OPTION
  */
-export async function decodeImage(input: ImageInput, given: DecodeOptions = {}): Promise<RgbImage> {
-  const options = decodeOptions(given);
-  requireNodePicture(input);
-  const decode = await loadDecoder();
-  return decode(await readImage(input, options), nameOf(input), options);
+export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
+  return (await openPicture(input, options)).decode();
+}
+
+/** A picture that was read, and is not decoded yet. */
+export interface OpenedPicture {
+  readonly format: PictureFormat;
+  /** Pixels as they are stored, before the picture is turned as EXIF says. */
+  readonly width: number;
+  readonly height: number;
+  readonly animated: boolean;
+  /** What its pixels will take as 8-bit RGB. */
+  readonly decodedBytes: number;
+  /** @throws PptError INVALID_IMAGE */
+  decode(): Promise<RgbImage>;
 }
 
 /**
- * The bytes of an encoded picture.
- * @throws PptError NOT_FOUND; INVALID_IMAGE where they are none or too many
+ * `decodeImage` in two steps: the file is read and its header understood, so that its size is known before it is decoded.
+ * @throws PptError as `decodeImage` does, but for what shows in the pixels
  */
-export async function readImage(
-  input: ImageInput,
-  { maxBytes = defaults.maxBytes }: DecodeOptions,
-): Promise<Uint8Array> {
-  const what = nameOf(input);
-  const bytes = input instanceof Uint8Array ? input : await readLimited(input, what, maxBytes);
-  if (bytes.length === 0) invalid(what, "the file is empty");
-  if (bytes.length > maxBytes) invalid(what, `${bytes.length} bytes are more than the limit of ${maxBytes}`);
-  return bytes;
+export async function openPicture(input: ImageInput, given: DecodeOptions = {}): Promise<OpenedPicture> {
+  const options = decodeOptions(given);
+  const picture = await readPicture(input, options);
+  const decode = await loadDecoder();
+  const { format, width, height, animated } = picture.header;
+  const { decodedBytes } = picture;
+  return { format, width, height, animated, decodedBytes, decode: () => decode(picture, nameOf(input), options) };
 }
 
-/** Decodes encoded bytes, called `what` in errors. @throws PptError INVALID_IMAGE */
-export type Decoder = (bytes: Uint8Array, what: string, options: DecodeOptions) => Promise<RgbImage>;
+/**
+ * The bytes of an encoded picture, and what its header says: nothing is decoded.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE where it is none that `decodeImage` would begin with; INVALID_OPTION
+ */
+export async function readPicture(input: ImageInput, options: DecodeOptions = {}): Promise<EncodedPicture> {
+  const limits = decodeLimits(options);
+  requireNodePicture(input);
+  const what = nameOf(input);
+  const bytes = input instanceof Uint8Array ? input : await readPictureFile(input, what, limits);
+  requireBytes(bytes.length, what, limits);
+  const header = pictureHeader(bytes, what, limits);
+  return { bytes, header, encodedBytes: bytes.length, decodedBytes: 3 * header.width * header.height };
+}
+
+/** Decodes what was read, called `what` in errors. @throws PptError INVALID_IMAGE */
+export type Decoder = (picture: EncodedPicture, what: string, options: DecodeOptions) => Promise<RgbImage>;
 
 /** A decoder that hands its work to other threads before it returns, so that it goes on while a model keeps this one. */
 export async function loadDecoder(): Promise<Decoder> {
-  const { default: sharp } = await import("sharp");
+  const sharp = await loadSharp();
 
-  return async (bytes, what, options) => {
-    const { maxPixels, firstFrame } = { ...defaults, ...options };
-    // The header has no limit of its own, so that the message below can say more.
-    const header = sharp(bytes, { limitInputPixels: false }).metadata();
-    const pixels = looksReadable(bytes)
-      ? sharp(bytes, { limitInputPixels: maxPixels, failOn: "error", ignoreIcc: true })
-          .autoOrient()
-          .toColourspace("srgb")
-          .removeAlpha()
-          .raw({ depth: "uchar" })
-          .toBuffer({ resolveWithObject: true })
-      : undefined;
-    // A rejection is seen when it is awaited, if the header is right.
-    pixels?.catch(() => {});
+  return async ({ bytes, header }, what, options) => {
+    const { maxPixels } = decodeLimits(options);
+    const open: OpenSharp = (encoded, more) =>
+      sharp(encoded, {
+        limitInputPixels: Number.isFinite(maxPixels) ? Math.floor(maxPixels) : false,
+        failOn: "error",
+        ignoreIcc: true,
+        ...more,
+      });
     try {
-      const { format, width, height, pages = 1 } = await header;
-      if (!pixels || !format || !(format in formats))
-        return invalid(
-          what,
-          `format ${format ?? "unknown"} is not read: use ${[...new Set(Object.values(formats))].join(", ")}`,
-        );
-      if (width * height > maxPixels)
-        invalid(
-          what,
-          `${width} x ${height} pixels are more than the limit of ${maxPixels}: scale it down, or raise the limit (maxPixels, --max-pixels)`,
-        );
-      if (pages > 1 && !firstFrame)
-        invalid(what, `an animation of ${pages} frames: extract one, or take its first (firstFrame, --first-frame)`);
-      const { data, info } = await pixels;
-      return { width: info.width, height: info.height, data: info.channels === 1 ? repeatChannel(data) : data };
+      return await (decodings[header.format] ?? decodePlain)(bytes, header, open);
     } catch (error) {
       if (isPptError(error)) throw error;
       const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
-      return invalid(what, `not a readable picture (${reason})`, error);
+      return invalidImage(what, `not a readable picture (${reason})`, error);
     }
   };
 }
 
-/** What the formats that are read begin with, `.` for any byte. Nothing else reaches a decoder. */
-const signatures = [/^\xff\xd8/, /^\x89PNG/, /^GIF8/, /^RIFF....WEBP/s, /^....ftyp/s];
+type Decoding = (bytes: Uint8Array, header: PictureHeader, open: OpenSharp) => Promise<RgbImage>;
 
-function looksReadable(bytes: Uint8Array): boolean {
-  const start = String.fromCharCode(...bytes.subarray(0, 12));
-  return signatures.some((signature) => signature.test(start));
-}
+const decodePlain: Decoding = (bytes, _header, open) => pixelsOf(open(bytes));
 
-async function readLimited(path: string | URL, what: string, maxBytes: number): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(pathOf(path));
-    if (size > maxBytes) invalid(what, `${size} bytes are more than the limit of ${maxBytes}`);
-    return await readFile(pathOf(path));
-  } catch (error) {
-    if (isPptError(error)) throw error;
-    const reason = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new PptError("NOT_FOUND", `${what}: cannot be read (${reason})`, { cause: error });
-  }
+/** Where a format needs more than its decoder. */
+const decodings: Readonly<Partial<Record<PictureHeader["format"], Decoding>>> = {
+  async GIF(bytes, _header, open) {
+    const frame = gifFrame(bytes)!;
+    return onScreen(await pixelsOf(open(frame.file())), frame);
+  },
+
+  async JPEG(bytes, { components }, open) {
+    if (components !== 4) return pixelsOf(open(bytes));
+    // The inks themselves: their way to RGB leads libvips through a profile.
+    const { data, info } = await open(bytes)
+      .autoOrient()
+      .pipelineColourspace("cmyk")
+      .toColourspace("cmyk")
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data: rgbOfInks(data) };
+  },
+
+  async AVIF(bytes, { items = 1 }, open) {
+    const still = asStill(bytes);
+    // libvips takes the first of several images, which need not be the one that the file is about.
+    const page = items > 1 ? (await open(still).metadata()).pagePrimary : undefined;
+    return pixelsOf(open(still, page === undefined ? {} : { page }));
+  },
+};
+
+async function pixelsOf(picture: Sharp): Promise<RgbImage> {
+  const { data, info } = await picture
+    .autoOrient()
+    .toColourspace("srgb")
+    .removeAlpha()
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data: info.channels === 1 ? repeatChannel(data) : data };
 }
 
 /** Grey pixels as RGB. */
 function repeatChannel(grey: Uint8Array): Uint8Array {
   const rgb = new Uint8Array(grey.length * 3);
-  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, 3 * i, 3 * i + 3);
+  for (let from = 0, to = 0; from < grey.length; from++, to += 3) rgb[to] = rgb[to + 1] = rgb[to + 2] = grey[from]!;
   return rgb;
 }

@@ -1,10 +1,11 @@
 /** Pictures in, embeddings and dense features out. The same in Node and browsers. */
 import { type HostTensor, PptError, type VisionModelConfig, type VisionOutput } from "@ppt-vit/core";
-import { type BatchOptions, type PictureResult, type Pictures, runInBatches } from "./batches.js";
+import { type BatchOptions, type PictureResult, runInBatches } from "./batches.js";
 import type { Checkpoint, LoadOptions } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
 import { normalized } from "./normalized.js";
 import { embedOptions, featureOptions, poolings, requireInputs } from "./options.js";
+import type { Fetched, Pictures } from "./pictures/look-ahead.js";
 import { allFinite, onlyResult, type PictureFailure, type PictureRun, rowOf } from "./result.js";
 
 export interface FeatureExtractorOptions extends ModelOptions {
@@ -79,10 +80,10 @@ export interface FeatureExtractor<Input> extends ModelFacts {
  * @throws PptError what `read` throws, INVALID_WEIGHTS, INVALID_REDUCTION, UNKNOWN_BACKEND, BACKEND_UNAVAILABLE,
  * VERIFICATION_FAILED
  */
-export async function createFeatureExtractor<Input, Fetched>(
+export async function createFeatureExtractor<Input, Encoded extends Fetched>(
   read: (options: LoadOptions) => Promise<Checkpoint>,
   options: FeatureExtractorOptions,
-  loadPictures: () => Promise<Pictures<Input, Fetched>>,
+  loadPictures: () => Promise<Pictures<Input, Encoded>>,
 ): Promise<FeatureExtractor<Input>> {
   const { task, dense = false } = options;
   const loaded = await loadModel(read, options, loadPictures, {

@@ -18,7 +18,7 @@ export {
 } from "./calibrate/trial.js";
 export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
 export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
-export { decodeImage, type ImageInput } from "./decode.js";
+export { decodeImage, type ImageInput, type OpenedPicture, openPicture } from "./decode.js";
 export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./feature-extractor.js";
 export { type CheckpointSource, checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./folder.js";
 export { type DecodeOptions, imageExtensions } from "./formats.js";

@@ -8,8 +8,9 @@ import {
   type ReductionConfig,
 } from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
-import type { PictureModel, Pictures } from "./batches.js";
+import type { PictureModel } from "./batches.js";
 import type { Checkpoint, LoadOptions, ProgressInfo } from "./checkpoint.js";
+import type { Fetched, Pictures } from "./pictures/look-ahead.js";
 import { type ReductionSetting, resolveReduction } from "./reduction.js";
 import { atImageSize, checkPreprocessing, type ImageSizeOption } from "./resolution.js";
 import { selectBackend } from "./select-backend.js";
@@ -72,7 +73,7 @@ export interface TaskNeeds {
   check?(checkpoint: Checkpoint): void;
 }
 
-export interface Loaded<Input, Fetched> extends PictureModel<Input, Fetched> {
+export interface Loaded<Input, Encoded extends Fetched> extends PictureModel<Input, Encoded> {
   /** Without the weights: the backend has what it needs of them, and a model would otherwise lie in memory twice. */
   readonly checkpoint: Omit<Checkpoint, "weights">;
   readonly facts: ModelFacts;
@@ -84,12 +85,12 @@ export interface Loaded<Input, Fetched> extends PictureModel<Input, Fetched> {
  * @throws PptError what `read` and `check` throw, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_REDUCTION, UNKNOWN_BACKEND,
  * BACKEND_UNAVAILABLE, VERIFICATION_FAILED
  */
-export async function loadModel<Input, Fetched>(
+export async function loadModel<Input, Encoded extends Fetched>(
   read: (options: LoadOptions) => Promise<Checkpoint>,
   options: ModelOptions,
-  loadPictures: () => Promise<Pictures<Input, Fetched>>,
+  loadPictures: () => Promise<Pictures<Input, Encoded>>,
   { task, outputs, check }: TaskNeeds,
-): Promise<Loaded<Input, Fetched>> {
+): Promise<Loaded<Input, Encoded>> {
   const { backend: wanted = "cpu", trace = false } = options;
   // Before the checkpoint: a wrong name should not cost the loading of a model.
   const backend = typeof wanted === "string" ? await createBackend(await nameOfBackend(wanted)) : wanted;

@@ -1,7 +1,7 @@
 /** The pipeline in Node: checkpoints in folders, picture files decoded by sharp. */
 import type { LoadOptions } from "./checkpoint.js";
 import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "./classifier.js";
-import { type ImageInput, loadDecoder, nameOf, readImage } from "./decode.js";
+import { type EncodedPicture, type ImageInput, loadDecoder, nameOf, readPicture } from "./decode.js";
 import {
   createFeatureExtractor,
   type DenseFeatures as Dense,
@@ -10,8 +10,7 @@ import {
   type FeatureExtractorOptions,
 } from "./feature-extractor.js";
 import { type CheckpointSource, readCheckpoint } from "./folder.js";
-import type { DecodeOptions } from "./formats.js";
-import { pretrainedOptions, requireNodePicture, requireNodeSource } from "./options.js";
+import { pretrainedOptions, requireNodeSource } from "./options.js";
 import { withReductionRead } from "./reduction-file.js";
 import type { PictureFailure as Failure, Classification as Labelled } from "./result.js";
 
@@ -39,12 +38,6 @@ export async function fromPretrained(
   const read = (loading: LoadOptions) => readCheckpoint(source, loading);
   const loadPictures = async () => ({ nameOf, fetch: readPicture, decode: await loadDecoder() });
   return options.task === "image-feature-extraction"
-    ? createFeatureExtractor<ImageInput, Uint8Array>(read, withReductionRead(options), loadPictures)
-    : createClassifier<ImageInput, Uint8Array>(read, withReductionRead(options), loadPictures);
-}
-
-/** The bytes of one of many inputs. @throws PptError INVALID_INPUT, NOT_FOUND, INVALID_IMAGE */
-async function readPicture(input: ImageInput, options: DecodeOptions): Promise<Uint8Array> {
-  requireNodePicture(input);
-  return readImage(input, options);
+    ? createFeatureExtractor<ImageInput, EncodedPicture>(read, withReductionRead(options), loadPictures)
+    : createClassifier<ImageInput, EncodedPicture>(read, withReductionRead(options), loadPictures);
 }

@@ -73,7 +73,12 @@ function isAddress(address: string): boolean {
 
 const decodeChecks: Checks<DecodeOptions> = { maxBytes: limit, maxPixels: limit, firstFrame: flag };
 
-const batchChecks: Checks<BatchOptions> = { ...decodeChecks, batch: count(), signal: signalCheck };
+const batchChecks: Checks<BatchOptions> = {
+  ...decodeChecks,
+  batch: count(),
+  maxBytesAhead: limit,
+  signal: signalCheck,
+};
 
 const modelChecks: Checks<ModelOptions> = {
   ...loadChecks,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeImage } from "@ppt-vit/pipeline";
@@ -97,6 +97,18 @@ async function bomb(): Promise<Uint8Array> {
   return bytes;
 }
 
+describe("sharp", () => {
+  const drawing = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>');
+
+  it("opens none of the formats that are not read, until somebody switches one on", async () => {
+    await decodeImage(await twoHalves(4, 4).png().toBuffer());
+    await expect(sharp(drawing).metadata()).rejects.toThrow("unsupported image format");
+    sharp.unblock({ operation: ["VipsForeignLoadSvg"] });
+    await decodeImage(await twoHalves(4, 4).png().toBuffer());
+    expect(await sharp(drawing).metadata()).toMatchObject({ format: "svg" });
+  });
+});
+
 describe("decodeImage refuses", () => {
   const rejection = (input: string | Uint8Array, options?: Parameters<typeof decodeImage>[1]) =>
     decodeImage(input, options).then(
@@ -149,14 +161,58 @@ describe("decodeImage refuses", () => {
   it("an animation", async () => {
     const error = await rejection(await animation());
     expect(error).toMatchObject({ code: "INVALID_IMAGE" });
-    expect(error.message).toContain("an animation of 2 frames");
+    expect(error.message).toContain("an animation: extract one frame, or take its first");
   });
 
-  it("vector graphics", async () => {
-    const error = await rejection(
-      new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
-    );
-    expect(error.message).toContain("format svg is not read: use JPEG, PNG, WebP, GIF, AVIF");
+  it.each([
+    ["SVG", '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'],
+    ["SVG", '\xef\xbb\xbf<?xml version="1.0"?>\n<!-- drawn -->\n<!DOCTYPE svg>\n<svg width="9"/>'],
+    ["SVG", "\xff\xfe<\0s\0v\0g\0 \0"],
+    ["gzip (SVGZ)", "\x1f\x8b\x08\0"],
+    ["HTML", "<!doctype html><svg/>"],
+    ["BMP", "BM\x46\0\0\0"],
+    ["TIFF", "II*\0\x08\0\0\0"],
+    ["TIFF", "MM\0*\0\0\0\x08"],
+    ["JPEG 2000", "\0\0\0\x0cjP  \r\n\x87\n"],
+    ["JPEG 2000", "\xff\x4f\xff\x51"],
+    ["JPEG XL", "\xff\x0a"],
+    ["JPEG XL", "\0\0\0\x0cJXL \r\n\x87\n"],
+    ["HEIC", "\0\0\0\x18ftypheic\0\0\0\0mif1heic"],
+    ["HEIF", "\0\0\0\x18ftypmif1\0\0\0\0mif1heic"],
+    ["MPEG-4 or QuickTime video", "\0\0\0\x18ftypisom\0\0\0\0isommp41"],
+    ["ICO", "\0\0\x01\0\x01\0"],
+    ["PDF", "%PDF-1.7"],
+    ["Photoshop", "8BPS\0\x01"],
+    ["PNM", "P6 2 2 255 "],
+    ["Git LFS pointer", "version https://git-lfs.github.com/spec/v1"],
+  ])("%s, by name (%#)", async (name, beginning) => {
+    for (const rest of ["", "\0".repeat(5000)])
+      expect(await rejection(Buffer.from(beginning + rest, "latin1"))).toMatchObject({
+        code: "INVALID_IMAGE",
+        message: `image: format ${name} is not read: use JPEG, PNG, WebP, GIF, AVIF`,
+      });
+  });
+
+  it("an AVIF sequence that is no still image too", async () => {
+    const bytes = Buffer.from(readFileSync(new URL("../fixtures/pictures/sequence.avif", import.meta.url)));
+    bytes.write("free", bytes.indexOf("meta"), "latin1");
+    expect((await rejection(bytes, { firstFrame: true })).message).toContain("it has no still image");
+  });
+
+  it.each([
+    [{ maxBytes: "many" }, "maxBytes"],
+    [{ maxPixels: Number.NaN }, "maxPixels"],
+    [{ maxPixels: 0 }, "maxPixels"],
+    [{ firstFrame: 1 }, "firstFrame"],
+    [null, "options"],
+  ])("options %o", async (options, named) => {
+    const error = await rejection(new Uint8Array(9), options as never);
+    expect(error).toMatchObject({ code: "INVALID_OPTION" });
+    expect(error.message).toContain(named);
+  });
+
+  it.each([undefined, null, 7, {}, [1, 2, 3], new ArrayBuffer(9)])("%o for a picture", async (input) => {
+    expect(await rejection(input as never)).toMatchObject({ code: "INVALID_OPTION" });
   });
 
   it("a missing file and a folder", async () => {

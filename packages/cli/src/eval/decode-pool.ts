@@ -1,6 +1,7 @@
 /** Threads that decode pictures while a runtime keeps the main one: what is asked for ahead needs nothing of it any more. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { budgetMemory } from "./decode-budget.js";
 import type { Decoded, DecodeReply, DecodeRequest, DecodeWorkerData } from "./decode-worker.js";
 
 export interface DecodePool {
@@ -11,7 +12,11 @@ export interface DecodePool {
 /** More threads than this outrun any model. */
 const mostThreads = 16;
 
-export function openDecodePool(workerData: DecodeWorkerData): DecodePool {
+/** Pixels of all threads together: two of the largest pictures that are read by default, and more of usual ones than there are threads. */
+const mostBytesDecoded = 512 * 2 ** 20;
+
+export function openDecodePool(work: Omit<DecodeWorkerData, "budget">): DecodePool {
+  const workerData: DecodeWorkerData = { ...work, budget: { memory: budgetMemory(), most: mostBytesDecoded } };
   const waiting = new Map<number, { resolve(decoded: Decoded): void; reject(error: Error): void }>();
   const failAll = (error: Error) => {
     for (const { reject } of waiting.values()) reject(error);

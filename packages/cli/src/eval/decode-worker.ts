@@ -1,13 +1,16 @@
 /** A thread that makes pictures into a model's input, one after the other. */
 import { parentPort, workerData } from "node:worker_threads";
 import { type ImageProcessorConfig, isPptError, PptError, processImage } from "@ppt-vit/core";
-import { type DecodeOptions, decodeImage } from "@ppt-vit/pipeline";
+import { type DecodeOptions, openPicture } from "@ppt-vit/pipeline";
+import { byteBudget } from "./decode-budget.js";
 
 export interface DecodeWorkerData {
   readonly preprocessing: ImageProcessorConfig;
   /** Pixels that the model takes, height and width. */
   readonly imageSize: readonly [number, number];
   readonly options: DecodeOptions;
+  /** Bytes of pixels that all threads may hold together, and where they count them. */
+  readonly budget: { readonly memory: SharedArrayBuffer; readonly most: number };
 }
 
 export interface DecodeRequest {
@@ -20,11 +23,17 @@ export type Decoded = { readonly pixels: Float32Array } | { readonly code: strin
 
 export type DecodeReply = { readonly id: number } & Decoded;
 
-const { preprocessing, imageSize, options } = workerData as DecodeWorkerData;
+const { preprocessing, imageSize, options, budget } = workerData as DecodeWorkerData;
+const { take, give } = byteBudget(budget.memory, budget.most);
 
 async function decode(path: string): Promise<Decoded> {
   try {
-    const { shape, data } = processImage(await decodeImage(path, options), preprocessing);
+    const picture = await openPicture(path, options);
+    take(picture.decodedBytes);
+    const { shape, data } = await picture
+      .decode()
+      .then((image) => processImage(image, preprocessing))
+      .finally(() => give(picture.decodedBytes));
     const [, , height, width] = shape;
     if (height !== imageSize[0] || width !== imageSize[1])
       throw new PptError(

@@ -135,8 +135,11 @@ const unlisted: Readonly<Record<string, string>> = {
   altclip_vision_model: "CLIP",
 };
 
+/** Of processors that do not crop. Kept as it is: `ppt-vit eval` knows a checkpoint by the text of its settings. */
+const uncropped: ImageSize = { width: 224, height: 224 };
+
 /** Where neither a default nor a field says more. */
-const withoutWord = { default_to_square: true, crop_size: { height: 224, width: 224 } };
+const withoutWord = { default_to_square: true, crop_size: uncropped };
 
 function defaultsOf(type: unknown, modelType: unknown): Readonly<Record<string, unknown>> {
   const of = (family: string) => ({ ...withoutWord, ...processorDefaults[family] });
@@ -195,6 +198,7 @@ function readResizeTarget(value: unknown, numberIsShortestEdge: boolean): Resize
 
 /** {height, width}, [height, width], or one number for both. */
 function readSize(value: unknown): ImageSize | undefined {
+  if (value === uncropped) return uncropped;
   let [height, width] = [value, value];
   if (isObject(value)) [height, width] = [value.height, value.width];
   if (Array.isArray(value) && value.length === 2) [height, width] = value;

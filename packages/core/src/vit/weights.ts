@@ -81,6 +81,8 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
   if (labels > 0) linear("head", names.head, labels, features);
   if (config.distillationHead) linear("distillationHead", names.distillationHead, labels, C);
   if (config.denseHead && labels > 0) linear("denseHead", names.denseHead, labels, C);
+  // Asked not to be used.
+  if (config.denseHead === false) for (const suffix of ["weight", "bias"]) reads.add(`${names.denseHead}.${suffix}`);
   if (config.projection) linear("projection", names.projection, config.projection, C, false);
   refuseUnread(stored, reads, config);
   return parameters;

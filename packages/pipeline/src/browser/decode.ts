@@ -1,8 +1,23 @@
 /** Pictures of a page to RGB pixels, as Pillow's `convert("RGB")` gives them. Works in pages and in workers. */
 import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
-import { type DecodeOptions, decodeDefaults } from "../formats.js";
+import {
+  type DecodeLimits,
+  type DecodeOptions,
+  decodeLimits,
+  invalidImage,
+  pictureHeader,
+  requireBytes,
+  requirePixels,
+  requireReadable,
+} from "../formats.js";
+import { asStill } from "../pictures/avif.js";
+import { gifFrame, onScreen } from "../pictures/gif.js";
+import type { PictureHeader } from "../pictures/header.js";
+import type { Fetched } from "../pictures/look-ahead.js";
+import { turned, webpOrientation } from "../pictures/orientation.js";
+import { withoutAnimation } from "../pictures/png.js";
+import { signatureBytes } from "../pictures/signatures.js";
 import { baseAddress } from "./address.js";
-import { formatNames, readHeader } from "./header.js";
 
 /** What can be drawn as it is. */
 export type Drawable =
@@ -16,12 +31,12 @@ export type Drawable =
 /** An address, an encoded picture (a file, a blob, bytes), pixels, or what can be drawn. */
 export type BrowserImageInput = string | URL | Blob | Uint8Array | ImageData | Drawable;
 
-/** What is decoded: everything but addresses. */
-export type LocalPicture = Blob | ImageData | Drawable;
-
-const invalid = (what: string, problem: string, cause?: unknown): never => {
-  throw new PptError("INVALID_IMAGE", `${what}: ${problem}`, { cause });
-};
+/** What is decoded: an encoded picture with what its header says, or pixels and what can be drawn. */
+export type LocalPicture = Fetched &
+  (
+    | { readonly bytes: Uint8Array<ArrayBuffer>; readonly header: PictureHeader }
+    | { readonly source: ImageData | Drawable }
+  );
 
 /** What messages call an input: a file's name, an address, or its kind, with control characters escaped. */
 export function nameOf(input: BrowserImageInput): string {
@@ -31,35 +46,82 @@ export function nameOf(input: BrowserImageInput): string {
   return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}...` : name).slice(1, -1);
 }
 
-/** Fetches what is given by its address. @throws PptError NOT_FOUND; INVALID_IMAGE for empty and too large files */
-export async function fetchPicture(
-  input: BrowserImageInput,
-  { maxBytes = decodeDefaults.maxBytes }: DecodeOptions,
-): Promise<LocalPicture> {
+/**
+ * Brings into memory what is given by its address or as a file, and reads its header: nothing is decoded.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE for what is none that would be decoded; INVALID_OPTION
+ */
+export async function fetchPicture(input: BrowserImageInput, options: DecodeOptions = {}): Promise<LocalPicture> {
+  const limits = decodeLimits(options);
   const what = nameOf(input);
-  let picture: LocalPicture;
-  if (typeof input === "string" || input instanceof URL) picture = await fetchBlob(input, what, maxBytes);
-  // A copy: bytes may lie in memory that a Blob refuses to share.
-  else picture = input instanceof Uint8Array ? new Blob([Uint8Array.from(input)]) : input;
-  if (picture instanceof Blob) {
-    if (picture.size === 0) invalid(what, "the file is empty");
-    if (picture.size > maxBytes) invalid(what, `${picture.size} bytes are more than the limit of ${maxBytes}`);
+  if (isDrawn(input)) {
+    const { width, height } = sizeOf(input);
+    checkSize({ width, height }, what, limits);
+    return { source: input, encodedBytes: 0, decodedBytes: 3 * width * height };
   }
-  return picture;
+  const bytes = await bytesOf(input, what, limits);
+  requireBytes(bytes.length, what, limits);
+  const header = pictureHeader(bytes, what, limits);
+  return { bytes, header, encodedBytes: bytes.length, decodedBytes: 3 * header.width * header.height };
 }
 
-async function fetchBlob(address: string | URL, what: string, maxBytes: number): Promise<Blob> {
+const isDrawn = (input: BrowserImageInput): input is ImageData | Drawable =>
+  !(typeof input === "string" || input instanceof URL || input instanceof Blob || input instanceof Uint8Array);
+
+/** The bytes of a file. No more than its beginning is read where that is no picture's. */
+async function bytesOf(
+  input: string | URL | Blob | Uint8Array,
+  what: string,
+  limits: DecodeLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
+  // A copy: bytes may lie in memory that a Blob refuses to share.
+  if (input instanceof Uint8Array) return Uint8Array.from(input);
   try {
-    const response = await fetch(new URL(address, baseAddress()));
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
-    const announced = Number(response.headers.get("content-length") ?? 0);
-    if (announced > maxBytes) invalid(what, `${announced} bytes are more than the limit of ${maxBytes}`);
-    return await response.blob();
+    if (!(input instanceof Blob)) return await download(input, what, limits);
+    requireBytes(input.size, what, limits);
+    requireReadable(new Uint8Array(await input.slice(0, signatureBytes).arrayBuffer()), what);
+    return new Uint8Array(await input.arrayBuffer());
   } catch (error) {
     if (isPptError(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new PptError("NOT_FOUND", `${what}: cannot be read (${reason})`, { cause: error });
   }
+}
+
+async function download(address: string | URL, what: string, limits: DecodeLimits): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(new URL(address, baseAddress()));
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
+  const announced = Number(response.headers.get("content-length") ?? 1);
+  if (announced > limits.maxBytes) requireBytes(announced, what, limits);
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  let recognised = false;
+  const reader = response.body!.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      chunks.push(value);
+      length += value.length;
+      if (length > limits.maxBytes) invalidImage(what, `more bytes than the limit of ${limits.maxBytes}`);
+      if (recognised || length < signatureBytes) continue;
+      recognised = true;
+      requireReadable(joined(chunks, length), what);
+    }
+    return joined(chunks, length);
+  } finally {
+    // What is left is not wanted, where something failed.
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 /** The bytes of the file, colour profiles and transparency ignored, turned as EXIF says. */
@@ -69,38 +131,59 @@ const asStored: ImageBitmapOptions = {
   imageOrientation: "from-image",
 };
 
+const unturned: ImageBitmapOptions = { ...asStored, imageOrientation: "none" };
+
 /**
  * 8-bit RGB of a picture, called `what` in errors.
  * @throws PptError INVALID_IMAGE for corrupt, oversized, animated or unsupported pictures
  */
 export async function decodePicture(picture: LocalPicture, what: string, options: DecodeOptions): Promise<RgbImage> {
-  if (picture instanceof Blob) return decodeFile(picture, what, options);
-  const size = sizeOf(picture);
-  checkSize(size, what, options);
-  if (picture instanceof ImageData) {
-    const { data } = picture;
-    if (!(data instanceof Uint8ClampedArray)) return invalid(what, "pixels must be 8-bit (rgba-unorm8)");
+  if ("bytes" in picture) return decodeFile(picture.bytes, picture.header, what);
+  const { source } = picture;
+  const size = sizeOf(source);
+  // Once more: it may have been closed, or resized, since.
+  checkSize(size, what, decodeLimits(options));
+  if (source instanceof ImageData) {
+    const { data } = source;
+    if (!(data instanceof Uint8ClampedArray)) return invalidImage(what, "pixels must be 8-bit (rgba-unorm8)");
     return { ...size, data: withoutAlpha(data, new Uint8Array(3 * size.width * size.height)) };
   }
   try {
-    return drawnPixels(picture, size).image;
+    return drawnPixels(source, size).image;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return invalid(what, `cannot be read (${reason})`, error);
+    return invalidImage(what, `cannot be read (${reason})`, error);
   }
 }
 
-async function decodeFile(file: Blob, what: string, options: DecodeOptions): Promise<RgbImage> {
-  const header = readHeader(new Uint8Array(await file.arrayBuffer()));
-  if (!header) return invalid(what, `not a readable picture: use ${formatNames}`);
-  checkSize(header, what, options);
-  if (header.animated && !(options.firstFrame ?? decodeDefaults.firstFrame))
-    invalid(what, "an animation: extract one frame, or take its first (firstFrame)");
-  const bitmap = await createImageBitmap(file, asStored).catch((error: unknown) =>
-    invalid(what, `not a readable picture (${error instanceof Error ? error.message : String(error)})`, error),
+async function decodeFile(
+  bytes: Uint8Array<ArrayBuffer>,
+  { format, animated }: PictureHeader,
+  what: string,
+): Promise<RgbImage> {
+  if (format === "GIF") {
+    const frame = gifFrame(bytes)!;
+    return onScreen(await decodeStill(frame.file(), what, asStored, true), frame);
+  }
+  if (format === "AVIF") return decodeStill(asStill(bytes), what);
+  // Chromium does not look for EXIF in WebP.
+  if (format === "WebP") return turned(await decodeStill(bytes, what, unturned), webpOrientation(bytes));
+  return decodeStill(format === "PNG" && animated ? withoutAnimation(bytes) : bytes, what);
+}
+
+/** `mustBeOpaque`: pixels that are not are missing from the file. */
+async function decodeStill(
+  bytes: Uint8Array<ArrayBuffer>,
+  what: string,
+  options = asStored,
+  mustBeOpaque = false,
+): Promise<RgbImage> {
+  const bitmap = await createImageBitmap(new Blob([bytes]), options).catch((error: unknown) =>
+    invalidImage(what, `not a readable picture (${error instanceof Error ? error.message : String(error)})`, error),
   );
   try {
     const { image, opaque } = drawnPixels(bitmap, bitmap);
+    if (mustBeOpaque && !opaque) invalidImage(what, "not a readable picture (it is cut off or broken)");
     return opaque ? image : await texturePixels(bitmap, what);
   } finally {
     bitmap.close();
@@ -119,13 +202,10 @@ function sizeOf(picture: ImageData | Drawable): Size {
   return { width: picture.width, height: picture.height };
 }
 
-function checkSize({ width, height }: Size, what: string, { maxPixels = decodeDefaults.maxPixels }: DecodeOptions) {
-  if (width * height === 0) invalid(what, "it has no pixels (a video without a frame yet, a bitmap that was closed?)");
-  if (width * height > maxPixels)
-    invalid(
-      what,
-      `${width} x ${height} pixels are more than the limit of ${maxPixels}: scale it down, or raise the limit (maxPixels)`,
-    );
+function checkSize(size: Size, what: string, limits: DecodeLimits) {
+  if (!(size.width * size.height > 0))
+    invalidImage(what, "it has no pixels (a video without a frame yet, a bitmap that was closed?)");
+  requirePixels(size, what, limits);
 }
 
 /** Rows that are drawn at once, so that a large picture does not need a canvas of its size beside itself. */
@@ -154,7 +234,10 @@ async function texturePixels(bitmap: ImageBitmap, what: string): Promise<RgbImag
   const { width, height } = bitmap;
   const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
   if (!gl)
-    return invalid(what, "has transparency, and reading the colours under it needs WebGL 2: save it without alpha");
+    return invalidImage(
+      what,
+      "has transparency, and reading the colours under it needs WebGL 2: save it without alpha",
+    );
   try {
     const data = new Uint8Array(3 * width * height);
     const tile = Math.min(2048, gl.getParameter(gl.MAX_TEXTURE_SIZE));
@@ -170,7 +253,8 @@ async function texturePixels(bitmap: ImageBitmap, what: string): Promise<RgbImag
         gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
         const pixels = new Uint8Array(4 * w * h);
         gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
-        if (gl.getError() !== gl.NO_ERROR) invalid(what, "its transparency cannot be read here: save it without alpha");
+        if (gl.getError() !== gl.NO_ERROR)
+          invalidImage(what, "its transparency cannot be read here: save it without alpha");
         for (let y = 0; y < h; y++)
           withoutAlpha(pixels.subarray(4 * w * y, 4 * w * (y + 1)), data.subarray(3 * ((top + y) * width + left)));
         gl.deleteTexture(texture);

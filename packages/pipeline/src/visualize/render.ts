@@ -1,6 +1,7 @@
 /** Token pictures as files. Node only: sharp encodes the pictures and draws the sheet. */
 import { PptError, type RgbImage } from "@ppt-vit/core";
 import { type Checks, check, checkArgument, checkOptions, count, oneOf, shaped } from "@ppt-vit/core/options";
+import { loadSharp, loadSharpForSvg } from "../pictures/sharp.js";
 import type { ImageStage, LabelProbability } from "../result.js";
 import type { PatchGrid } from "./groups.js";
 import { pageChecks, type TokenPageOptions, tokenPage } from "./page.js";
@@ -31,7 +32,7 @@ export async function tokenPicture(name: string, result: TracedPicture, patches:
   const { image, stages, labels } = result;
   if (!image)
     throw new PptError("INVALID_INPUT", `${name}: the result holds no picture: load the model with trace: true`);
-  const { default: sharp } = await import("sharp");
+  const sharp = await loadSharp();
   const { data, width, height } = image;
   const png = await sharp(data, { raw: { width, height, channels: 3 } })
     .png()
@@ -81,7 +82,7 @@ export async function renderTokens(
       "INVALID_INPUT",
       `${pictures.length} pictures make a PNG file of ${w} x ${h} pixels: take fewer, or write an HTML page`,
     );
-  const { default: sharp } = await import("sharp");
+  const sharp = await loadSharpForSvg();
   return sharp(svg, { density: 72 * scale, unlimited: true })
     .png()
     .toBuffer();

@@ -1,0 +1,105 @@
+/** What the first bytes of a picture file say, so that too large ones and animations are refused before decoding. */
+import { avifHeader } from "./avif.js";
+import { gifFrame } from "./gif.js";
+import { type PictureFormat, readableFormat } from "./signatures.js";
+
+export interface PictureHeader {
+  readonly format: PictureFormat;
+  /** Pixels as they are stored, before the picture is turned as EXIF says. */
+  readonly width: number;
+  readonly height: number;
+  readonly animated: boolean;
+  /** Colour components of a JPEG: 4 are inks (CMYK, YCCK). */
+  readonly components?: number;
+  /** Images in an AVIF file, with masks and tiles. */
+  readonly items?: number;
+  /** Why the file cannot hold what its header promises, where that shows without decoding it. */
+  readonly broken?: string;
+}
+
+/** Undefined where the bytes are none of the formats that are read, or end before their size is told. */
+export function readHeader(bytes: Uint8Array): PictureHeader | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const text = (at: number, length: number) => String.fromCharCode(...bytes.subarray(at, at + length));
+  try {
+    switch (readableFormat(bytes)) {
+      case "PNG":
+        return readPng(view, text);
+      case "GIF":
+        return readGif(bytes);
+      case "WebP":
+        return readWebp(view, text(12, 4));
+      case "JPEG":
+        return readJpeg(view);
+      case "AVIF": {
+        const header = avifHeader(bytes);
+        return header && { format: "AVIF", ...header };
+      }
+    }
+  } catch (error) {
+    // DataView refuses to read past the end: the file is cut off.
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return undefined;
+}
+
+type ReadText = (at: number, length: number) => string;
+
+function readPng(view: DataView, text: ReadText): PictureHeader {
+  const size = { width: view.getUint32(16), height: view.getUint32(20) };
+  let at = 8;
+  // An animation says so before its first pixels.
+  while (text(at + 4, 4) !== "acTL" && text(at + 4, 4) !== "IDAT") at += 12 + view.getUint32(at);
+  return { format: "PNG", ...size, animated: text(at + 4, 4) === "acTL" && view.getUint32(at + 8) > 1 };
+}
+
+function readGif(bytes: Uint8Array): PictureHeader | undefined {
+  const frame = gifFrame(bytes);
+  if (!frame) return undefined;
+  const { width, height, animated } = frame;
+  return { format: "GIF", width, height, animated, ...(!frame.complete() && { broken: "it is cut off or broken" }) };
+}
+
+function readWebp(view: DataView, chunk: string): PictureHeader | undefined {
+  const format = "WebP";
+  const uint24 = (at: number) => view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
+  if (chunk === "VP8X")
+    return { format, width: uint24(24) + 1, height: uint24(27) + 1, animated: (view.getUint8(20) & 2) !== 0 };
+  if (chunk === "VP8L") {
+    const bits = view.getUint32(21, true);
+    return { format, width: (bits & 0x3fff) + 1, height: ((bits >> 14) & 0x3fff) + 1, animated: false };
+  }
+  const side = (at: number) => view.getUint16(at, true) & 0x3fff;
+  return chunk === "VP8 " ? { format, width: side(26), height: side(28), animated: false } : undefined;
+}
+
+/**
+ * A Huffman code has at least one bit, and each 8 x 8 pixels of the component that is stored largest need one: at most 512
+ * pixels a byte, and 4 times as many where no component is large in both directions.
+ */
+const mostPixelsPerByte = 2048;
+
+function readJpeg(view: DataView): PictureHeader {
+  let at = 2;
+  for (;;) {
+    const marker = view.getUint16(at);
+    // Start of frame, of any kind; C4, C8 and CC are tables.
+    if (marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker)) {
+      const [width, height] = [view.getUint16(at + 7), view.getUint16(at + 5)];
+      const isHuffman = marker < 0xffc8;
+      const broken = isHuffman && width * height > mostPixelsPerByte * view.byteLength;
+      return {
+        format: "JPEG",
+        width,
+        height,
+        animated: false,
+        components: view.getUint8(at + 9),
+        ...(broken && { broken: `${view.byteLength} bytes are too few for ${width} x ${height} pixels` }),
+      };
+    }
+    // Decoders pass what stands between segments. FF may fill up; restart markers and the like have no length.
+    if (marker < 0xff01 || marker === 0xffff) at += 1;
+    else if (marker >= 0xffd0 && marker <= 0xffd9) at += 2;
+    else at += 2 + view.getUint16(at + 2);
+  }
+}
