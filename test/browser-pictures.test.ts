@@ -169,7 +169,7 @@ describe.skipIf(!browserPath)("pictures in a browser", () => {
       expect.stringContaining("more bytes than the limit of 1000"),
       expect.stringContaining("not a readable picture: use JPEG, PNG, WebP, GIF, AVIF"),
       expect.stringContaining("not a readable picture: use JPEG, PNG, WebP, GIF, AVIF"),
-      "INVALID_OPTION",
+      "INVALID_INPUT",
       "INVALID_OPTION",
     ]);
   });

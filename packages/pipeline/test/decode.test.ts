@@ -212,7 +212,7 @@ describe("decodeImage refuses", () => {
   });
 
   it.each([undefined, null, 7, {}, [1, 2, 3], new ArrayBuffer(9)])("%o for a picture", async (input) => {
-    expect(await rejection(input as never)).toMatchObject({ code: "INVALID_OPTION" });
+    expect(await rejection(input as never)).toMatchObject({ code: "INVALID_INPUT" });
   });
 
   it("a missing file and a folder", async () => {

@@ -1,22 +1,40 @@
-/** sharp with the loaders that are used here, and no others. Node only. */
+/** sharp with the loaders that are used here, and not those of other formats. Node only. */
 import type { Sharp, SharpOptions } from "sharp";
 
 export type OpenSharp = (input: Uint8Array | Uint8ClampedArray, options?: SharpOptions) => Sharp;
 
-/** libvips' loaders of the formats that are read. GIF is Nsgif, AVIF is Heif. */
-const loaders = ["Jpeg", "Png", "Webp", "Nsgif", "Heif"].map((name) => `VipsForeignLoad${name}`);
+/**
+ * libvips' loaders of all formats that are not read here, by the names it has for them. They are listed one by one: to switch
+ * all off and some on again would leave other threads without a decoder in between.
+ */
+const unused = [
+  ...[
+    "Analyze",
+    "Csv",
+    "DcRaw",
+    "Dcm",
+    "Fits",
+    "Jp2k",
+    "Jxl",
+    "Magick",
+    "Magick7",
+    "Mat",
+    "Matrix",
+    "Nifti",
+    "OpenExr",
+  ],
+  ...["Openslide", "Pdf", "Ppm", "Rad", "Raw", "Svg", "Tiff", "Uhdr", "Vips"],
+].map((name) => `VipsForeignLoad${name}`);
 
 let loading: Promise<typeof import("sharp")> | undefined;
 
 /**
- * sharp, once it is known to open no other format: every other loader of libvips is switched off for the whole process,
- * the first time that this is called and never again, so that a caller who switches one on keeps it.
+ * sharp without the loaders of other formats: they are switched off for the whole process, the first time that this is called
+ * in a thread and never again there, so that a caller who switches one on keeps it.
  */
 export async function loadSharp(): Promise<OpenSharp> {
   loading ??= import("sharp").then((module) => {
-    const { default: sharp } = module;
-    sharp.block({ operation: ["VipsForeignLoad"] });
-    sharp.unblock({ operation: loaders });
+    module.default.block({ operation: unused });
     return module;
   });
   return (await loading).default;
