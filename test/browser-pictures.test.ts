@@ -8,6 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../scripts/workspace.mjs";
 import { bundle, host } from "./browser/bench-serve.js";
+import { strictHeaders, strictPolicy } from "./browser/policy.js";
 import { browserPath, launchBrowser } from "./browser/serve.js";
 import { rounds, seed } from "./fuzz/mutate.js";
 import { mutatedPictures } from "./fuzz/pictures.js";
@@ -78,6 +79,8 @@ describe.skipIf(!browserPath)("pictures in a browser", () => {
         "/page.js": script,
         ...Object.fromEntries(Object.entries({ ...refused, ...cutOff }).map(([name, bytes]) => [`/${name}`, bytes])),
       },
+      // Pictures that a page made have addresses of their own.
+      { ...strictHeaders, "Content-Security-Policy": `${strictPolicy}; connect-src 'self' blob:` },
     );
     server = served.server;
     browser = await launchBrowser();

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { blobName, type FakeHub, type FakeModel, startHub } from "../packages/pipeline/test/fake-hub.js";
 import { root, run } from "../scripts/workspace.mjs";
 import { bundle, host } from "./browser/bench-serve.js";
+import { strictHeaders, strictPolicy } from "./browser/policy.js";
 import { browserPath, launchBrowser } from "./browser/serve.js";
 
 const main = join(root, "packages/cli/dist/main.js");
@@ -260,6 +261,8 @@ describe.skipIf(!browserPath)("a browser", () => {
         "/worker.js": worker.script,
         "/dog.png": readFileSync(dog),
       },
+      // The fake Hub is another host.
+      { ...strictHeaders, "Content-Security-Policy": `${strictPolicy}; connect-src 'self' http://127.0.0.1:*` },
     );
     ({ server, url } = served);
     browser = await launchBrowser();

@@ -20,6 +20,8 @@ const files: Readonly<Record<string, string | (() => string)>> = {
   "samples/index.json": () => JSON.stringify(samples),
   ...under("samples", join(demo, "samples"), samples),
   ...under("demo", join(demo, "model"), readdirSync(join(demo, "model"))),
+  // Loading asks for it first, as transformers 5 does. One that says nothing spares the console an error.
+  "demo/processor_config.json": () => "{}",
   // Each entry looks for its WebAssembly beside itself.
   ...under("ort", ort, [
     "ort.wasm.min.mjs",

@@ -55,8 +55,11 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
     ) => {
       const original = await readIfThere(join(source, file));
       const json = original && (parseConfigJson(original) as Record<string, unknown>);
-      // Written anew: Python's NaN is no JSON for others.
-      await write(file, `${JSON.stringify(json && isKnown(json) ? json : make(), null, 2)}\n`);
+      const known = json !== undefined && isKnown(json);
+      await write(
+        file,
+        known && isStrictJson(original!) ? original! : `${JSON.stringify(known ? json : make(), null, 2)}\n`,
+      );
     };
     const nested = await readIfThere(join(source, "processor_config.json"));
 
@@ -95,6 +98,16 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
     }
     return files;
   });
+}
+
+/** Whether others can read it: Python writes NaN, which is no JSON. */
+function isStrictJson(bytes: Buffer): boolean {
+  try {
+    JSON.parse(bytes.toString());
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @throws PptError NOT_FOUND where it is there and cannot be read */

@@ -36,11 +36,12 @@ export function requireOutputs(
 
 /** The same for every spelling of a path. The file need not exist, its folder may not either. */
 function placeOf(path: string): string {
+  // Native: the other one asks for the kind of a pipe in the way that breaks the next import of Node 20 (see plainStat).
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch {
     try {
-      return join(realpathSync(dirname(path)), basename(path));
+      return join(realpathSync.native(dirname(path)), basename(path));
     } catch {
       return resolve(path);
     }
