@@ -70,7 +70,7 @@ interface Contender {
   readonly loadMs: number;
   readonly firstRunMs: number;
   readonly latenciesMs: number[];
-  readonly top: { label: string; probability?: number };
+  readonly top: { label: string; probability?: number | undefined };
 }
 
 /** @throws the signal's reason when cancelled */

@@ -95,7 +95,7 @@ export {
   type VisionOutput,
   type VisionProgram,
 } from "./vit/model.js";
-export { parseModelConfig } from "./vit/parse-config.js";
+export { type ParseOptions, parseModelConfig } from "./vit/parse-config.js";
 export { interpolatePositions } from "./vit/positions.js";
 export type { OutputOptions } from "./vit/program.js";
 export { random, randomWeights, weightShapes } from "./vit/random-weights.js";
@@ -109,4 +109,4 @@ export {
   verificationInput,
   verifyModel,
 } from "./vit/verification.js";
-export { readParameters } from "./vit/weights.js";
+export { headsFit, readParameters } from "./vit/weights.js";

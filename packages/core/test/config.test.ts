@@ -72,7 +72,7 @@ describe("parseModelConfig", () => {
       'num_hidden_layers must be a whole number from 1 to 512, got "12"',
     ],
     ["NaN", { ...base, layer_norm_eps: Number.NaN }, "layer_norm_eps must lie between 0 and 1"],
-    ["an unknown activation", { ...base, hidden_act: "swish" }, 'hidden_act "swish" is not supported'],
+    ["an unknown activation", { ...base, hidden_act: "mish" }, 'hidden_act "mish" is not supported'],
     ["an activation from the prototype", { ...base, hidden_act: "constructor" }, "is not supported"],
     ["another family", { ...base, model_type: "swin" }, 'model_type "swin" is not supported'],
     ["CLIP without its vision tower", { model_type: "clip" }, "vision_config must be an object, got undefined"],

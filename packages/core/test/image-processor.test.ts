@@ -422,7 +422,7 @@ describe("parseImageProcessorConfig", () => {
     const config = parseImageProcessorConfig({
       size: [10, 20],
       crop_size: null,
-      do_resize: null,
+      resample: null,
       image_mean: 0.25,
       image_std: [1, 2, 3],
       __proto__: null,

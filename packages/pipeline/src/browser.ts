@@ -29,7 +29,7 @@ export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings
 export { type DecodeOptions, imageExtensions } from "./formats.js";
 export type { HubOptions } from "./hub/options.js";
 export type { ImageSizeOption } from "./resolution.js";
-export { type ImageStage, isFailure, type LabelProbability, showAnswer, topLabels } from "./result.js";
+export { type ImageStage, isFailure, type LabelProbability, type LabelValue, showAnswer, topLabels } from "./result.js";
 export {
   type BackendChoice,
   type CandidateReport,

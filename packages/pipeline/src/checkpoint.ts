@@ -1,5 +1,6 @@
 /** A checkpoint in the Hugging Face layout: what is in its files, read from wherever they are and checked. */
 import {
+  headsFit,
   type ImageProcessorConfig,
   isPptError,
   joinShards,
@@ -28,8 +29,8 @@ export interface Checkpoint {
   /** `demo`, or the id, folder or address as it was given. */
   readonly name: string;
   readonly config: VisionModelConfig;
-  /** Class names of `config.json`, whether or not the weights hold a classifier. */
-  readonly declaredLabels?: readonly string[];
+  /** Where the saved class has a classifier and the weights do not: what was looked for, and what is there. */
+  readonly withoutClassifier?: string;
   readonly preprocessing: ImageProcessorConfig;
   readonly weights: WeightSource;
   /** The checkpoint's own `reduction.json`, where it has one. */
@@ -101,7 +102,11 @@ const processorFiles = { processor: "processor_config.json", preprocessor: "prep
  * and `verification.json`. The weights come last: nobody waits for them where the configuration is wrong.
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_WEIGHTS
  */
-export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptions = {}): Promise<Checkpoint> {
+export async function parseCheckpoint(
+  files: CheckpointFiles,
+  options: LoadOptions = {},
+  { heads = true }: CheckpointNeeds = {},
+): Promise<Checkpoint> {
   const folder = files.name.replace(/[/\\]+$/, "");
   const parsing = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R) =>
     readRequired(files, file, options).then((bytes) => parseJson(`${folder}/${file}`, bytes, code, parse));
@@ -114,7 +119,7 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
   const [{ json, declared }, processor, preprocessor, reduction, verification] = await Promise.all([
     parsing("config.json", "INVALID_CONFIG", (json) => ({
       json,
-      declared: parseModelConfig(json),
+      declared: parseModelConfig(json, undefined, { heads }),
     })),
     parsingOptional(processorFiles.processor, "INVALID_CONFIG", asItIs),
     parsingOptional(processorFiles.preprocessor, "INVALID_CONFIG", asItIs),
@@ -132,19 +137,50 @@ export async function parseCheckpoint(files: CheckpointFiles, options: LoadOptio
   const texts = declared.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
   const weights = await readWeights(files, options);
   // The tensors decide which heads there are: many files name no class, or another one.
-  const config = naming(folder, "INVALID_CONFIG", () => parseModelConfig(json, weights));
+  const { config, whole } = naming(folder, "INVALID_CONFIG", () => configOf(json, weights, heads));
+  const missingClassifier = heads && declared.labels.length > config.labels.length;
   const checkpoint = {
     name: files.name,
     config,
-    declaredLabels: declared.labels,
+    ...(missingClassifier && { withoutClassifier: withoutClassifier(weights) }),
     preprocessing,
     weights,
     ...(reduction && { reduction }),
-    ...(verification && { verification }),
+    // Recorded answers of the classifier say nothing of a model without it.
+    ...(verification && whole && { verification }),
     ...(texts && { textEmbeddings: parseTextEmbeddings(texts, `${folder}/${textEmbeddingsFile}`) }),
   };
   // Families that leave it to the preprocessing have the size of its pictures.
   return atImageSize(checkpoint, undefined);
+}
+
+/** What a task needs of a checkpoint. */
+export interface CheckpointNeeds {
+  /** False where a classifier that does not fit is no reason to refuse the rest. Default true. */
+  readonly heads?: boolean;
+}
+
+/** The configuration with the classifier where it fits, and for embeddings without one where it does not. */
+function configOf(json: unknown, weights: WeightSource, heads: boolean): { config: VisionModelConfig; whole: boolean } {
+  if (heads) return { config: parseModelConfig(json, weights), whole: true };
+  const config = parseModelConfig(json, weights, { heads: false });
+  try {
+    const whole = parseModelConfig(json, weights);
+    if (headsFit(weights, whole)) return { config: whole, whole: true };
+  } catch (error) {
+    // What is wrong with the classes is nothing to an embedding; all else has just been read.
+    if (!isPptError(error) || error.code !== "INVALID_CONFIG") throw error;
+  }
+  return { config, whole: false };
+}
+
+/** So many tensors that may be a head are named. */
+const headsShown = 3;
+
+function withoutClassifier({ names }: WeightSource): string {
+  const alike = names.filter((name) => /(^|[._])(head|classifier|fc)\d*\./.test(name)).slice(0, headsShown);
+  const found = alike.length > 0 ? `; they hold ${alike.map((name) => `'${name}'`).join(", ")}` : "";
+  return `the weights hold no classifier of one linear layer under a known name (classifier.weight, head.weight)${found}`;
 }
 
 /** A file that came after it had been missing. */

@@ -2,8 +2,8 @@
 import { PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
 import { found } from "@ppt-vit/core/options";
 import { type BatchOptions, type PictureResult, runInBatches } from "./batches.js";
-import type { Checkpoint, LoadOptions } from "./checkpoint.js";
-import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
+import type { Checkpoint } from "./checkpoint.js";
+import { loadModel, type ModelFacts, type ModelOptions, type ReadCheckpoint } from "./load.js";
 import { classifyOptions, requireInputs } from "./options.js";
 import type { Fetched, Pictures } from "./pictures/look-ahead.js";
 import {
@@ -14,6 +14,7 @@ import {
   type PictureFailure,
   rowOf,
   topLabels,
+  topValues,
 } from "./result.js";
 import { type TextEmbeddings, textEmbeddingsFile, zeroShotLogits } from "./zero-shot.js";
 
@@ -56,7 +57,7 @@ export interface ImageClassifier<Input> extends ModelFacts {
  * UNKNOWN_BACKEND, BACKEND_UNAVAILABLE, VERIFICATION_FAILED
  */
 export async function createClassifier<Input, Encoded extends Fetched>(
-  read: (options: LoadOptions) => Promise<Checkpoint>,
+  read: ReadCheckpoint,
   options: PretrainedOptions,
   loadPictures: () => Promise<Pictures<Input, Encoded>>,
 ): Promise<ImageClassifier<Input>> {
@@ -80,7 +81,10 @@ export async function createClassifier<Input, Encoded extends Fetched>(
     requireInputs("classifyAll", inputs);
     yield* runInBatches(loaded, inputs, batching, (output, row): Labels | undefined => {
       const logits = logitsOf(output, row);
-      return allFinite(logits) ? { labels: topLabels(logits, labels, topK, problem), logits } : undefined;
+      if (!allFinite(logits)) return undefined;
+      return problem === "regression"
+        ? { problem, labels: topValues(logits, labels, topK), logits }
+        : { problem, labels: topLabels(logits, labels, topK, problem), logits };
     });
   }
   return {
@@ -102,7 +106,7 @@ interface Labelling {
 
 /** A checkpoint's own classifier, or CLIP's comparison with texts. @throws PptError INVALID_OPTION, INVALID_CONFIG */
 function labelling(
-  { name, config, declaredLabels = [], textEmbeddings: own }: Omit<Checkpoint, "weights">,
+  { name, config, withoutClassifier, textEmbeddings: own }: Omit<Checkpoint, "weights">,
   given: TextEmbeddings | undefined,
 ): Labelling {
   const refuse = (message: string): never => {
@@ -114,11 +118,8 @@ function labelling(
     return { labels, problem: problemOf(config), logitsOf: ({ logits }, row) => rowOf(logits, row) };
 
   const embedInstead = "load it with task 'image-feature-extraction' (ppt-vit embed)";
-  if (declaredLabels.length > 0)
-    throw new PptError(
-      "INVALID_WEIGHTS",
-      `${name}: config.json names ${declaredLabels.length} classes, but the weights hold no classifier (classifier.weight, head.weight): ${embedInstead}`,
-    );
+  if (withoutClassifier !== undefined)
+    throw new PptError("INVALID_WEIGHTS", `${name}: ${withoutClassifier}. For embeddings ${embedInstead}`);
   if (projection === undefined) return refuse(`has no classifier: ${embedInstead}`);
   const texts =
     given ??

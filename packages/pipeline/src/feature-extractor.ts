@@ -1,8 +1,8 @@
 /** Pictures in, embeddings and dense features out. The same in Node and browsers. */
 import { type HostTensor, PptError, type VisionModelConfig, type VisionOutput } from "@ppt-vit/core";
 import { type BatchOptions, type PictureResult, runInBatches } from "./batches.js";
-import type { Checkpoint, LoadOptions } from "./checkpoint.js";
-import { loadModel, type ModelFacts, type ModelOptions } from "./load.js";
+import type { Checkpoint } from "./checkpoint.js";
+import { loadModel, type ModelFacts, type ModelOptions, type ReadCheckpoint } from "./load.js";
 import { normalized } from "./normalized.js";
 import { embedOptions, featureOptions, poolings, requireInputs } from "./options.js";
 import type { Fetched, Pictures } from "./pictures/look-ahead.js";
@@ -81,7 +81,7 @@ export interface FeatureExtractor<Input> extends ModelFacts {
  * VERIFICATION_FAILED
  */
 export async function createFeatureExtractor<Input, Encoded extends Fetched>(
-  read: (options: LoadOptions) => Promise<Checkpoint>,
+  read: ReadCheckpoint,
   options: FeatureExtractorOptions,
   loadPictures: () => Promise<Pictures<Input, Encoded>>,
 ): Promise<FeatureExtractor<Input>> {

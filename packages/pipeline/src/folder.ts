@@ -1,9 +1,16 @@
 /** Checkpoints in folders and in the cache of the Hub. Node only. */
+import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PptError } from "@ppt-vit/core";
+import { isPptError, PptError } from "@ppt-vit/core";
 import { check, checkArgument } from "@ppt-vit/core/options";
-import { type Checkpoint, type CheckpointFiles, type LoadOptions, parseCheckpoint } from "./checkpoint.js";
+import {
+  type Checkpoint,
+  type CheckpointFiles,
+  type CheckpointNeeds,
+  type LoadOptions,
+  parseCheckpoint,
+} from "./checkpoint.js";
 import { explaining, withFound } from "./found-files.js";
 import { hubFiles } from "./hub/node-files.js";
 import { quoted } from "./hub/quoted.js";
@@ -33,6 +40,8 @@ export function sourceKind(source: string): SourceKind {
   if (source === "demo") return "demo";
   if (/^\.{1,2}([/\\]|$)/.test(source) || isAbsolute(source)) return "folder";
   if (looksLikeModelId(source)) return "hub";
+  if (/^https?:/i.test(source))
+    throw new PptError("INVALID_OPTION", `model ${quoted(source)}: write a model of the Hub as its id alone, org/name`);
   throw new PptError(
     "INVALID_OPTION",
     `model ${quoted(source)} is neither 'demo', nor a path, nor an id of the Hub (org/name): write ./${quoted(source).slice(1, -1)} for a folder`,
@@ -44,10 +53,22 @@ export function sourceKind(source: string): SourceKind {
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION; for models of the
  * Hub also ACCESS_DENIED, DOWNLOAD_FAILED, WRITE_FAILED
  */
-export async function readCheckpoint(source: CheckpointSource, given: LoadOptions = {}): Promise<Checkpoint> {
+export async function readCheckpoint(
+  source: CheckpointSource,
+  given: LoadOptions = {},
+  needs?: CheckpointNeeds,
+): Promise<Checkpoint> {
   const options = loadOptions("readCheckpoint", given);
   requireNodeSource("readCheckpoint", source);
-  return parseCheckpoint(typeof source === "string" ? await filesOf(source, options) : source, options);
+  if (typeof source !== "string") return parseCheckpoint(source, options, needs);
+  try {
+    return await parseCheckpoint(await filesOf(source, options), options, needs);
+  } catch (error) {
+    // An id and a folder are told apart by form: who meant the folder hears it.
+    if (!isPptError(error) || sourceKind(source) !== "hub" || !existsSync(source)) throw error;
+    const hint = `a folder ${quoted(source)} exists here: write ./${source} for it`;
+    throw new PptError(error.code, `${error.message} (${hint})`, { cause: error });
+  }
 }
 
 async function filesOf(source: string, options: LoadOptions): Promise<CheckpointFiles> {

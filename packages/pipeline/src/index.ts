@@ -35,7 +35,7 @@ export {
 export { type ReductionSetting, resolveReduction } from "./reduction.js";
 export { readReduction } from "./reduction-file.js";
 export { atPictureSize, type ImageSizeOption } from "./resolution.js";
-export { type ImageStage, isFailure, type LabelProbability, showAnswer, topLabels } from "./result.js";
+export { type ImageStage, isFailure, type LabelProbability, type LabelValue, showAnswer, topLabels } from "./result.js";
 export {
   type BackendChoice,
   type CandidateReport,

@@ -9,7 +9,7 @@ import {
 } from "@ppt-vit/core";
 import { createBackend } from "./backends.js";
 import type { PictureModel } from "./batches.js";
-import type { Checkpoint, LoadOptions, ProgressInfo } from "./checkpoint.js";
+import type { Checkpoint, CheckpointNeeds, LoadOptions, ProgressInfo } from "./checkpoint.js";
 import type { Fetched, Pictures } from "./pictures/look-ahead.js";
 import { type ReductionSetting, resolveReduction } from "./reduction.js";
 import { atImageSize, checkPreprocessing, type ImageSizeOption } from "./resolution.js";
@@ -65,6 +65,9 @@ export interface ModelFacts {
   readonly gmacs: { readonly unreduced: number; readonly reduced: number };
 }
 
+/** Brings a checkpoint from where it is. */
+export type ReadCheckpoint = (options: LoadOptions, needs: CheckpointNeeds) => Promise<Checkpoint>;
+
 /** What a task needs of its model. */
 export interface TaskNeeds {
   readonly task: Extract<ProgressInfo, { status: "ready" }>["task"];
@@ -86,7 +89,7 @@ export interface Loaded<Input, Encoded extends Fetched> extends PictureModel<Inp
  * BACKEND_UNAVAILABLE, VERIFICATION_FAILED
  */
 export async function loadModel<Input, Encoded extends Fetched>(
-  read: (options: LoadOptions) => Promise<Checkpoint>,
+  read: ReadCheckpoint,
   options: ModelOptions,
   loadPictures: () => Promise<Pictures<Input, Encoded>>,
   { task, outputs, check }: TaskNeeds,
@@ -98,7 +101,7 @@ export async function loadModel<Input, Encoded extends Fetched>(
     if (backend !== wanted) await backend.dispose();
   };
   try {
-    const checkpoint = atImageSize(await read(options), options.imageSize);
+    const checkpoint = atImageSize(await read(options, { heads: task === "image-classification" }), options.imageSize);
     const { weights, ...settings } = checkpoint;
     const { config, preprocessing } = settings;
     const reduction = resolveReduction(checkpoint, options.reduction);

@@ -1,5 +1,4 @@
 /** The pipeline in Node: checkpoints in folders, picture files decoded by sharp. */
-import type { LoadOptions } from "./checkpoint.js";
 import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "./classifier.js";
 import { type EncodedPicture, type ImageInput, loadDecoder, nameOf, readPicture } from "./decode.js";
 import {
@@ -10,6 +9,7 @@ import {
   type FeatureExtractorOptions,
 } from "./feature-extractor.js";
 import { type CheckpointSource, readCheckpoint } from "./folder.js";
+import type { ReadCheckpoint } from "./load.js";
 import { pretrainedOptions, requireNodeSource } from "./options.js";
 import { withReductionRead } from "./reduction-file.js";
 import type { PictureFailure as Failure, Classification as Labelled } from "./result.js";
@@ -35,7 +35,7 @@ export async function fromPretrained(
 ): Promise<ImageClassifier | FeatureExtractor> {
   const options = pretrainedOptions(given);
   requireNodeSource("fromPretrained", source);
-  const read = (loading: LoadOptions) => readCheckpoint(source, loading);
+  const read: ReadCheckpoint = (loading, needs) => readCheckpoint(source, loading, needs);
   const loadPictures = async () => ({ nameOf, fetch: readPicture, decode: await loadDecoder() });
   return options.task === "image-feature-extraction"
     ? createFeatureExtractor<ImageInput, EncodedPicture>(read, withReductionRead(options), loadPictures)

@@ -3,6 +3,8 @@ import {
   type Backend,
   createVisionModel,
   findVerificationRecord,
+  isPptError,
+  PptError,
   type ReductionConfig,
   recordVerification,
   type Verification,
@@ -42,7 +44,7 @@ export async function verifyCheckpoint(
 ): Promise<ModelVerification> {
   const tolerance = tolerances[backend.capabilities.precision];
   const recorded = findVerificationRecord(checkpoint.verification ?? [], reduction, model.config);
-  if (recorded) return { against: "verification.json", ...(await verifyModel(model, recorded, tolerance)) };
+  if (recorded) return { against: "verification.json", ...(await verifyRecorded(model, recorded, tolerance)) };
   if (backend.name === cpuName)
     return {
       against: "nothing",
@@ -50,6 +52,19 @@ export async function verifyCheckpoint(
     };
   const record = await recordOnCpu(checkpoint, reduction);
   return { against: "cpu backend", ...(await verifyModel(model, record, tolerance)) };
+}
+
+/** Errors name the file that the record came from. */
+async function verifyRecorded(
+  model: VisionModel,
+  record: VerificationRecord,
+  tolerance: number,
+): Promise<Verification> {
+  try {
+    return await verifyModel(model, record, tolerance);
+  } catch (error) {
+    throw isPptError(error) ? new PptError(error.code, `verification.json: ${error.message}`, { cause: error }) : error;
+  }
 }
 
 async function recordOnCpu(

@@ -71,25 +71,28 @@ const invalidConfig = (message: string): never => {
 
 /** What a `preprocessor_config.json` may leave to others. */
 export interface ProcessorSurroundings {
-  /** `model_type` of the checkpoint's `config.json`, whose processor is taken where the file names none. */
+  /** `image_processor_type` of the checkpoint's `config.json`, taken where the file names none. */
+  readonly type?: unknown;
+  /** `model_type` of the checkpoint's `config.json`, whose processor is taken where neither file names one. */
   readonly modelType?: unknown;
 }
 
 /**
  * Reads a `preprocessor_config.json`, or what a `processor_config.json` holds as `image_processor`. Fields that are missing
  * or null have the defaults of the processor that the file names, else of that which the model's type has. Without either it
- * is a ViT's.
+ * is a ViT's. A step (`do_resize`, ...) that is null is off.
  * @throws PptError INVALID_CONFIG, also for a processor and for fields that change pixels in ways that are not known here
  */
 export function parseImageProcessorConfig(
   json: unknown,
-  { modelType }: ProcessorSurroundings = {},
+  surroundings: ProcessorSurroundings = {},
 ): ImageProcessorConfig {
   requireReadable("parseImageProcessorConfig", json, "INVALID_CONFIG");
   if (!isObject(json)) return invalidConfig("expected a JSON object");
   const own = new Map<string, unknown>(Object.entries(json));
-  const type = own.get("image_processor_type") ?? own.get("feature_extractor_type") ?? undefined;
-  const defaults = new Map<string, unknown>(Object.entries(defaultsOf(type, modelType)));
+  const named = own.get("image_processor_type") ?? own.get("feature_extractor_type");
+  const type = named ?? surroundings.type ?? undefined;
+  const defaults = new Map<string, unknown>(Object.entries(defaultsOf(type, surroundings.modelType)));
   refuseUnknownSteps(own);
 
   /** The field as `read` understands it, which is undefined where it cannot be what is `expected`. */
@@ -99,12 +102,14 @@ export function parseImageProcessorConfig(
   }
   const flag = (name: string) =>
     field(name, "true or false", (value) => (typeof value === "boolean" ? value : undefined));
+  // In transformers null switches a step off, while a field that is missing has its default.
+  const step = (name: string) => own.get(name) !== null && flag(name);
   const edges = `whole numbers from 1 to ${maxEdge}`;
   const scales = `from ${minScale} to ${maxScale}`;
 
   const toSquare = flag("default_to_square");
   return {
-    doResize: flag("do_resize"),
+    doResize: step("do_resize"),
     size: field(
       "size",
       `{height, width}, {shortest_edge}, {shortest_edge, longest_edge} or one number, of ${edges}`,
@@ -115,11 +120,11 @@ export function parseImageProcessorConfig(
       [...filtersByNumber].map(([number, name]) => `${number} (${name})`).join(", "),
       (value) => filtersByNumber.get(value),
     ),
-    doCenterCrop: flag("do_center_crop"),
+    doCenterCrop: step("do_center_crop"),
     cropSize: field("crop_size", `{height, width} or one number, of ${edges}`, readSize),
-    doRescale: flag("do_rescale"),
+    doRescale: step("do_rescale"),
     rescaleFactor: field("rescale_factor", `a number ${scales}`, (value) => (isScale(value) ? value : undefined)),
-    doNormalize: flag("do_normalize"),
+    doNormalize: step("do_normalize"),
     imageMean: field("image_mean", `one or three numbers from -${maxScale} to ${maxScale}`, (value) =>
       readRgb(value, isMean),
     ),

@@ -1,6 +1,6 @@
 /** Which of a checkpoint's files says how pictures are prepared. */
 import { type ImageProcessorConfig, parseImageProcessorConfig } from "./image-processor.js";
-import { timmImageProcessor } from "./timm-processor.js";
+import { timmDefaultProcessor, timmImageProcessor } from "./timm-processor.js";
 
 /** Parsed JSON of the files; undefined where the checkpoint lacks them. */
 export interface ProcessorFiles {
@@ -13,8 +13,9 @@ export interface ProcessorFiles {
 }
 
 /**
- * Preprocessing from the first of these that there is, as transformers looks: `image_processor` of
- * `processor_config.json`, `preprocessor_config.json`, `pretrained_cfg` of timm's `config.json`. Undefined where none is there.
+ * Preprocessing as the checkpoint's own library finds it. timm's stands in its `config.json`, whatever lies beside that.
+ * transformers takes `image_processor` of `processor_config.json`, else `preprocessor_config.json`. Undefined where there is
+ * neither.
  * @throws PptError INVALID_CONFIG
  */
 export function parseProcessorFiles({
@@ -22,11 +23,14 @@ export function parseProcessorFiles({
   processor,
   preprocessor,
 }: ProcessorFiles): ImageProcessorConfig | undefined {
+  const ofTimm = timmImageProcessor(config);
+  if (ofTimm) return ofTimm;
   const found = fieldOf(processor, "image_processor") ?? preprocessor ?? undefined;
-  // The wrapper's own file only repeats what config.json says.
-  if (found === undefined || fieldOf(found, "image_processor_type") === "TimmWrapperImageProcessor")
-    return timmImageProcessor(config);
-  return parseImageProcessorConfig(found, { modelType: fieldOf(config, "model_type") });
+  if (found === undefined) return timmDefaultProcessor(config);
+  return parseImageProcessorConfig(found, {
+    type: fieldOf(config, "image_processor_type"),
+    modelType: fieldOf(config, "model_type"),
+  });
 }
 
 /** A field of an object; undefined where it is none, or null. */

@@ -18,7 +18,14 @@ export function timmImageProcessor(json: unknown): ImageProcessorConfig | undefi
   const file = fieldsOf(json);
   const fields = pretrainedFields(file);
   const speaks = ["input_size", "crop_pct", "mean", "std", "interpolation"].some((name) => fields.value(name) != null);
-  if (!speaks && file.value("pretrained_cfg") == null) return undefined;
+  return speaks || file.value("pretrained_cfg") != null ? processorOf(fields) : undefined;
+}
+
+/** What timm does for its checkpoints that say nothing of pictures; undefined where the file is not timm's. */
+export const timmDefaultProcessor = (json: unknown): ImageProcessorConfig | undefined =>
+  isTimm(json) ? processorOf(fieldsOf({})) : undefined;
+
+function processorOf(fields: Fields): ImageProcessorConfig {
   const input = fields.value("input_size") ?? [3, 224, 224];
   const sides = Array.isArray(input) && input.length === 3 ? input.slice(1) : [];
   const [height, width] = fieldsOf({ input_size: sides }).size("input_size");

@@ -44,7 +44,7 @@ export function planReduction(
     if (layer >= model.layers)
       throw new PptError(
         "INVALID_REDUCTION",
-        `reduction: layer ${layer} does not exist: the model has ${model.layers} blocks, 0 to ${model.layers - 1}`,
+        `reduction: layer ${layer} does not exist: the model has ${model.layers} blocks, 0 to ${model.layers - 1}. Choose other layers, or run the model without a reduction`,
       );
     const unprotected = Math.max(0, tokens - protectedTokens);
     const wanted = countOf(isPerLayer(tokensRemoved) ? tokensRemoved[i]! : tokensRemoved, unprotected);

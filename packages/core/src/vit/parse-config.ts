@@ -5,7 +5,7 @@ import { show } from "../show.js";
 import type { VisionModelConfig } from "./config.js";
 import { clipConfig } from "./families/clip.js";
 import { dinov2Config } from "./families/dinov2.js";
-import { type Fields, fieldsOf, type Held, invalid } from "./families/fields.js";
+import { type Fields, fieldsOf, type Held, invalid, withoutClassifier } from "./families/fields.js";
 import { lvvitConfig, t2tConfig } from "./families/paper.js";
 import { isTimm, timmConfig } from "./families/timm.js";
 import { maeConfig, vitConfig } from "./families/vit.js";
@@ -29,6 +29,11 @@ const families: Readonly<Record<string, (fields: Fields, held: Held) => VisionMo
   t2t_vit: t2tConfig,
 };
 
+export interface ParseOptions {
+  /** Whether the classifier is read, and what the file says of its classes. Embeddings need neither. Default true. */
+  readonly heads?: boolean;
+}
+
 /**
  * Reads a `config.json`: of Hugging Face by its `model_type`, of timm by its `architecture`, and those of LV-ViT and
  * T2T-ViT that the README describes. Without either name it is taken for a ViT.
@@ -36,11 +41,16 @@ const families: Readonly<Record<string, (fields: Fields, held: Held) => VisionMo
  * many published checkpoints.
  * @throws PptError INVALID_CONFIG; INVALID_WEIGHTS where two tensors of `weights` have one name below their prefixes
  */
-export function parseModelConfig(json: unknown, weights?: WeightSource): VisionModelConfig {
+export function parseModelConfig(
+  json: unknown,
+  weights?: WeightSource,
+  { heads = true }: ParseOptions = {},
+): VisionModelConfig {
   requireReadable("parseModelConfig", json, "INVALID_CONFIG");
   if (weights !== undefined) requireWeights("parseModelConfig", weights);
   const fields = fieldsOf(json);
-  const held = weights && unwrapped(weights);
+  const stored = weights && unwrapped(weights);
+  const held = heads ? stored : withoutClassifier(stored);
   const type = fields.value("model_type") ?? undefined;
   if (isTimm(json)) return timmConfig(fields, held);
   if (type === undefined) return vitConfig(fields, held);

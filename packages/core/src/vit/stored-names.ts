@@ -61,7 +61,7 @@ export function unwrapped(weights: WeightSource): UnwrappedWeights {
       );
     stored.set(own, name);
   }
-  const storedName = (name: string) => stored.get(name) ?? `${common}${name}`;
+  const storedName = (name: string) => stored.get(name) ?? `${prefixNear(name, stored) ?? common}${name}`;
   return {
     names: [...stored.keys()],
     // Also what a source knows and does not list: an index of shards may name what no shard holds, and reading says so.
@@ -69,6 +69,15 @@ export function unwrapped(weights: WeightSource): UnwrappedWeights {
     read: (name) => weights.read(storedName(name)),
     storedName,
   };
+}
+
+/** What stands in the file in front of the tensors that are nearest to one that is missing. */
+function prefixNear(name: string, stored: ReadonlyMap<string, string>): string | undefined {
+  for (let end = name.lastIndexOf("."); end > 0; end = name.lastIndexOf(".", end - 1)) {
+    const near = [...stored].find(([own, file]) => own.startsWith(name.slice(0, end + 1)) && file.endsWith(own));
+    if (near) return near[1].slice(0, near[1].length - near[0].length);
+  }
+  return undefined;
 }
 
 function ownName(name: string): string {
@@ -108,7 +117,7 @@ const structure =
   /^(embeddings|patch_embed|tokens_to_token|cls_token|dist_token|reg_token|register_tokens|pos_embed|pos_drop|rope|encoder|layers?|blocks|norm|norm_pre|fc_norm|layernorm|pre_layrnorm|pre_layernorm|post_layernorm|attn_pool)(\.|$|_)/;
 
 /** Heads: what turns tokens into answers. */
-const heads = /(^|[._])(head|classifier|projection|proj|fc)(\.|_|$)|^(head|aux_head)/;
+const heads = /^(\w*head|head\w*|\w*classifier\w*|\w*projection|proj|fc)(\.|$)/;
 
 /**
  * Tensors that belong to the model and that nothing has read, under their names in the file. Heads count where `answers`:

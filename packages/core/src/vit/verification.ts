@@ -159,7 +159,7 @@ export async function verifyModel(
   if (distances.some(Number.isNaN) || !(difference <= tolerance))
     throw new PptError(
       "VERIFICATION_FAILED",
-      `the logits of a known input are ${difference.toExponential(1)} of the largest away from the recorded ones, at most ${tolerance} is right: this device or its driver computes wrongly, choose another backend`,
+      `the logits of a known input are ${difference.toExponential(1)} of the largest away from the recorded ones, at most ${tolerance} is right: this device or its driver computes wrongly, choose another backend; or the record belongs to other weights`,
     );
   return { difference, tolerance };
 }

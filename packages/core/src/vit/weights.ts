@@ -88,6 +88,24 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
   return parameters;
 }
 
+/** Whether the weights hold the classifier that the config describes. An embedding does not need it. */
+export function headsFit(weights: WeightSource, config: VisionModelConfig): boolean {
+  const stored = unwrapped(weights);
+  const { head, distillationHead, denseHead } = namesIn(stored, config);
+  const { labels, hiddenSize: C } = config;
+  if (labels.length === 0) return true;
+  const fits = (name: string, features: number) =>
+    [`${name}.weight`, `${name}.bias`].every((tensor, i) => {
+      const shape = stored.has(tensor) ? stored.read(tensor).shape : [];
+      return sameShape(shape, i === 0 ? [labels.length, features] : [labels.length]);
+    });
+  return (
+    fits(head, config.pooling === "class+mean" ? 2 * C : C) &&
+    (!config.distillationHead || fits(distillationHead, C)) &&
+    (!config.denseHead || fits(denseHead, C))
+  );
+}
+
 /** So many tensors the error about those that nobody reads names. */
 const unreadShown = 3;
 

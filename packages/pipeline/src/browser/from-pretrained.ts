@@ -1,6 +1,6 @@
 /** The pipeline in pages and workers. */
 import type { RgbImage } from "@ppt-vit/core";
-import { type Checkpoint, type LoadOptions, parseCheckpoint } from "../checkpoint.js";
+import { type Checkpoint, type CheckpointNeeds, type LoadOptions, parseCheckpoint } from "../checkpoint.js";
 import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "../classifier.js";
 import {
   createFeatureExtractor,
@@ -10,6 +10,7 @@ import {
   type FeatureExtractorOptions,
 } from "../feature-extractor.js";
 import type { DecodeOptions } from "../formats.js";
+import type { ReadCheckpoint } from "../load.js";
 import {
   decodeOptions,
   loadOptions,
@@ -51,7 +52,7 @@ export async function fromPretrained(
 ): Promise<ImageClassifier | FeatureExtractor> {
   const options = pretrainedOptions(given);
   requireBrowserSource("fromPretrained", source);
-  const read = (loading: LoadOptions) => readCheckpoint(source, loading);
+  const read: ReadCheckpoint = (loading, needs) => readCheckpoint(source, loading, needs);
   const loadPictures = async () => ({ nameOf, fetch: readPicture, decode: decodePicture });
   return options.task === "image-feature-extraction"
     ? createFeatureExtractor<BrowserImageInput, LocalPicture>(read, options, loadPictures)
@@ -62,10 +63,11 @@ export async function fromPretrained(
 export async function readCheckpoint(
   source: BrowserCheckpointSource | PortableSource,
   given?: LoadOptions,
+  needs?: CheckpointNeeds,
 ): Promise<Checkpoint> {
   const options = loadOptions("readCheckpoint", given);
   requireBrowserSource("readCheckpoint", source);
-  return parseCheckpoint(checkpointFiles(source, options), options);
+  return parseCheckpoint(checkpointFiles(source, options), options, needs);
 }
 
 /**

@@ -2,7 +2,7 @@
 import { PptError, type RgbImage } from "@ppt-vit/core";
 import { type Checks, check, checkArgument, checkOptions, count, oneOf, shaped } from "@ppt-vit/core/options";
 import { loadSharp, loadSharpForSvg } from "../pictures/sharp.js";
-import type { ImageStage, LabelProbability } from "../result.js";
+import type { ImageStage, LabelProbability, LabelValue } from "../result.js";
 import type { PatchGrid } from "./groups.js";
 import { pageChecks, type TokenPageOptions, tokenPage } from "./page.js";
 import { requirePictures, sheetSize, type TokenPicture, tokenSheet } from "./sheet.js";
@@ -11,7 +11,7 @@ import { requirePictures, sheetSize, type TokenPicture, tokenSheet } from "./she
 export interface TracedPicture {
   readonly image?: RgbImage;
   readonly stages: readonly ImageStage[];
-  readonly labels?: readonly LabelProbability[];
+  readonly labels?: readonly (LabelProbability | LabelValue)[];
 }
 
 const anyText = check("a text", (value) => typeof value === "string");

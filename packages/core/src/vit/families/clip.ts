@@ -40,7 +40,10 @@ export function clipConfig(fields: Fields, held: Held): VisionModelConfig {
     patchBias: false,
     inputNorm: true,
     ...(projected && {
-      projection: fields.count("projection_dim", limits.hidden, type.startsWith("altclip") ? 768 : 512),
+      // The tensor's own rows: a tower alone has its width in one of two places.
+      projection:
+        held?.read?.("visual_projection.weight").shape[0] ??
+        fields.count("projection_dim", limits.hidden, type.startsWith("altclip") ? 768 : 512),
     }),
   };
 }

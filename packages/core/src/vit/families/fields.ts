@@ -1,5 +1,5 @@
 /** Reads the fields of a `config.json` of unknown origin: each of them is what it should be, or an error says what it is. */
-import type { Activation } from "../../backend.js";
+import type { Activation, HostTensor } from "../../backend.js";
 import { PptError } from "../../errors.js";
 import { show } from "../../show.js";
 import { imageSizeProblem, limits, type Problem } from "../config.js";
@@ -18,6 +18,7 @@ const activations: Readonly<Record<string, Activation>> = {
   quick_gelu: "quick_gelu",
   relu: "relu",
   silu: "silu",
+  swish: "silu",
 };
 
 /** The fields of one JSON object. Every method throws PptError INVALID_CONFIG. */
@@ -82,7 +83,8 @@ export function fieldsOf(json: unknown, what = "expected a JSON object"): Fields
     choice(name, names, fallback) {
       const value = given(name, fallback);
       return (
-        names.find((known) => known === value) ?? invalid(`${name} must be ${names.join(" or ")}, got ${show(value)}`)
+        names.find((known) => known === value) ??
+        invalid(`${name} must be ${names.map((one) => one || '""').join(" or ")}, got ${show(value)}`)
       );
     },
 
@@ -135,11 +137,17 @@ export function readArchitecture(fields: Fields): string | undefined {
   return typeof first === "string" ? first : undefined;
 }
 
-/** The names of the tensors that a checkpoint holds; undefined while nobody has looked. */
-export type Held = { has(name: string): boolean } | undefined;
+/** The tensors that a checkpoint holds, by their own names; undefined while nobody has looked. */
+export type Held = { has(name: string): boolean; readonly read?: (name: string) => HostTensor } | undefined;
 
 /** What Hugging Face and timm call a classifier's weight. */
 const classifiers = ["classifier.weight", "cls_classifier.weight", "head.weight"];
+
+/** The same tensors without a classifier, for those who do not need its answers. */
+export const withoutClassifier = (held: Held): Held => ({
+  has: (name) => !classifiers.includes(name) && (held?.has(name) ?? true),
+  ...(held?.read && { read: held.read }),
+});
 
 /** Saved classes of Hugging Face that have no classifier. */
 const headless = /(Model|WithProjection|ForPreTraining|ForMaskedImageModeling|Backbone)$/;
@@ -176,7 +184,7 @@ export function readLabels(fields: Fields, assumed: "always" | "where labels are
 
 /** A class name. Numbers are published, too: their text is the name. */
 export function labelText(name: unknown, field: string): string {
-  if (typeof name === "number") return String(name);
+  if (typeof name === "number" || typeof name === "boolean") return String(name);
   return typeof name === "string" ? name : invalid(`${field} must hold texts, got ${show(name)}`);
 }
 
@@ -195,7 +203,7 @@ const problems: Readonly<Record<string, Problem>> = {
  */
 export function readProblem(fields: Fields, labels: readonly string[]): { problem?: Problem } {
   const type = fields.value("problem_type") ?? undefined;
-  if (type === undefined) return {};
+  if (type === undefined || labels.length === 0) return {};
   if (typeof type !== "string" || !Object.hasOwn(problems, type))
     return invalid(`problem_type must be ${Object.keys(problems).join(", ")}, got ${show(type)}`);
   return problems[type] === "single-label" && labels.length === 1 ? {} : { problem: problems[type]! };

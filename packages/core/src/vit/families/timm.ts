@@ -97,12 +97,15 @@ export function timmConfig(fields: Fields, held: Held): VisionModelConfig {
   const registerTokens = countOrNone(args, "reg_tokens", 64, 0);
   const classes = classesOf(args, pretrained, held);
   const { hiddenSize, heads } = widthOf(args);
-  const labels = labelsOf(pretrained, classes);
+  const labels = labelsOf(pretrained, classes, fields);
   const packed = args.value("mlp_layer") === "swiglu_packed";
   const hidden = Math.floor(hiddenSize * args.positive("mlp_ratio", 32, 4));
   const special = (classToken ? 1 : 0) + (distilled ? 1 : 0) + registerTokens;
+  const positionedTokens = args.flag("no_embed_class", false) ? 0 : special;
+  const sizes = sizesOf(args, pretrained);
   return {
-    ...sizesOf(args, pretrained),
+    ...sizes,
+    ...storedGrid(sizes, positionedTokens, held),
     channels: channelsOf(args, pretrained),
     hiddenSize,
     layers: args.count("depth", limits.layers, 12),
@@ -120,8 +123,9 @@ export function timmConfig(fields: Fields, held: Held): VisionModelConfig {
     patchBias: !args.flag("pre_norm", false),
     inputNorm: args.flag("pre_norm", false),
     positionInterpolation: "bicubic-antialiased",
-    positionedTokens: args.flag("no_embed_class", false) ? 0 : special,
-    layerScale: (args.value("init_values") ?? undefined) !== undefined,
+    positionedTokens,
+    // timm takes 0 and false for none.
+    layerScale: Boolean(args.value("init_values")),
     mlp: packed ? "swiglu" : "plain",
     registerTokens,
     sizeFromPreprocessing: args.flag("dynamic_img_size", false),
@@ -147,6 +151,18 @@ function isUnderstood(name: string, value: unknown): boolean {
   if (Object.hasOwn(fixed, name) && fixed[name] === value) return false;
   const shown = Object.hasOwn(fixed, name) ? `${name} = ${show(value)}` : name;
   return invalid(`model_args.${shown.slice(0, 80)} is not supported`);
+}
+
+/** timm resamples a table of another size while it loads, and takes the old grid for a square. */
+function storedGrid(
+  { imageSize, patchSize }: Pick<VisionModelConfig, "imageSize" | "patchSize">,
+  positionedTokens: number,
+  held: Held,
+): Pick<VisionModelConfig, "positionGrid"> {
+  const rows = held?.has("pos_embed") ? (held.read?.("pos_embed").shape.at(-2) ?? 0) - positionedTokens : 0;
+  const asked = Math.floor(imageSize[0] / patchSize[0]) * Math.floor(imageSize[1] / patchSize[1]);
+  const side = Math.sqrt(rows);
+  return rows > 0 && rows !== asked && Number.isInteger(side) ? { positionGrid: [side, side] } : {};
 }
 
 /** A number of tokens, which may be 0. */
@@ -225,9 +241,9 @@ function classesOf(args: Fields, pretrained: Fields, held: Held): number {
   return count === 0 ? 0 : fieldsOf({ num_classes: count }).count("num_classes", limits.labels, 1000);
 }
 
-/** `label_names` is a list, or an object of names by class number. */
-function labelsOf(pretrained: Fields, classes: number): string[] {
-  const names = pretrained.value("label_names") ?? undefined;
+/** `label_names` is a list, or an object of names by class number; transformers' wrapper may have `id2label` in its place. */
+function labelsOf(pretrained: Fields, classes: number, file: Fields): string[] {
+  const names = pretrained.value("label_names") ?? file.value("id2label") ?? undefined;
   if (names === undefined || classes === 0) return numberedLabels(classes);
   const described =
     (pretrained.value("label_descriptions") ?? undefined) === undefined
