@@ -1,4 +1,7 @@
-/** Pillow's `resize`, bit for bit: rows first, rounded to bytes, then columns. */
+/**
+ * Pillow's `resize`, bit for bit: rows first, rounded to bytes, then columns. Pillow 12.3 takes columns first where a picture is
+ * more than 100 times as high as wide; there the two differ (decision 0004).
+ */
 import { scalarRows } from "./scalar.js";
 import { simdRows } from "./simd.js";
 import type { Windows } from "./windows.js";
