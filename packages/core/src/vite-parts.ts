@@ -7,7 +7,7 @@
 declare global {
   interface ImportMeta {
     /** Put in by Vite, webpack and Turbopack, and absent where there is no bundler. */
-    readonly env?: { readonly SSR?: boolean };
+    readonly env?: { readonly SSR?: boolean; readonly MODE?: string };
   }
 }
 
@@ -17,10 +17,13 @@ interface Process {
 
 /**
  * Constant in a build by Vite for browsers, so that the other branch and its `import()` are left out. Other bundlers have
- * `import.meta.env` too, but Vite alone replaces `globalThis.process.env`, which no browser has.
+ * `import.meta.env` too, but Vite's builds alone replace `globalThis.process.env`, which no browser has. Vitest runs in Node,
+ * where it exists, in mode `test`.
  */
 export const inViteBuild: boolean =
-  import.meta.env?.SSR === false && (globalThis as Process).process?.env?.NODE_ENV === "production";
+  import.meta.env?.SSR === false &&
+  import.meta.env?.MODE !== "test" &&
+  (globalThis as Process).process?.env?.NODE_ENV !== undefined;
 
 /** Stands for `Worker` in the text that Vite looks for, and starts nothing. */
 export type ViteWorker = new (address: URL, options: { type: "module" }) => { readonly address: URL };
