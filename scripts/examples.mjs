@@ -34,7 +34,7 @@ const contentTypes = {
 };
 
 /**
- * Serves the files of `folder`, the model and the picture.
+ * Serves the files of `folder`, the model and the picture, so that WebAssembly may use threads.
  * @returns {Promise<{ url: string, close(): void }>}
  */
 export async function serve(folder) {
@@ -43,6 +43,8 @@ export async function serve(folder) {
     const [, ofModel] = /^\/model\/([\w.-]+)$/.exec(path) ?? [];
     const file = ofModel ? join(served.model, ofModel) : path === "/photo.png" ? served.picture : join(folder, path);
     const body = await readFile(file).catch(() => undefined);
+    response.setHeader("cross-origin-opener-policy", "same-origin");
+    response.setHeader("cross-origin-embedder-policy", "require-corp");
     response.setHeader("content-type", contentTypes[extname(path)] ?? "application/octet-stream");
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });
