@@ -132,7 +132,9 @@ function checkSource(file, dir, manifest, rule) {
     } else if (isBuiltin(specifier)) {
       if (rule.node === false) complain("ties the package to Node");
     } else if (specifier.startsWith(scope)) {
-      checkWorkspaceImport(specifier, { isStatic, manifest, rule, complain });
+      // what lies in src/vite is loaded on demand as a whole
+      const loadsWithPackage = isStatic && !file.startsWith(join(dir, "src", "vite") + sep);
+      checkWorkspaceImport(specifier, { isStatic: loadsWithPackage, manifest, rule, complain });
     } else if (rule.bare === false) {
       complain("must not be: no dependency here");
     } else if (!isDeclared(manifest, packageNameOf(specifier))) {

@@ -1,9 +1,11 @@
 /**
- * `npm start` and `npm test`, from a fresh clone with only Node and npm: brings pnpm at the version that package.json
- * pins, installs from the lockfile, then builds and runs the demo, or runs the daily check.
+ * `npm start`, `npm test` and `npm run examples`, from a fresh clone with only Node and npm: brings pnpm at the version that
+ * package.json pins, installs from the lockfile, then builds and runs the demo, or runs the daily check, or builds and runs
+ * the applications of `examples/`.
  *
  *   node scripts/run.mjs start [ARGUMENT...]   arguments go to `ppt-vit demo`
  *   node scripts/run.mjs test [ARGUMENT...]    arguments go to scripts/check.mjs
+ *   node scripts/run.mjs examples [NAME...]    arguments go to scripts/check-examples.mjs
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +16,15 @@ const { packageManager, engines } = readJson(join(root, "package.json"));
 const pnpmVersion = packageManager.replace(/^pnpm@/, "").replace(/\+.*$/, "");
 const [task, ...args] = process.argv.slice(2);
 
-if (task !== "start" && task !== "test") fail(`run.mjs: unknown task '${task}', expected start or test`);
+/** What is built for each task, and what then runs. The daily check builds by itself. */
+const tasks = {
+  start: { build: "@ppt-vit/cli...", script: ["packages", "cli", "dist", "main.js"], command: ["demo"] },
+  test: { script: ["scripts", "check.mjs"], command: [] },
+  examples: { build: "./packages/*", script: ["scripts", "check-examples.mjs"], command: [] },
+};
+if (!Object.hasOwn(tasks, task ?? "")) {
+  fail(`run.mjs: unknown task '${task}', expected one of ${Object.keys(tasks).join(", ")}`);
+}
 requireNode(engines.node);
 
 /** The PATH on which `pnpm` is the pinned one; turbo and `pnpm pack` need it there, too. */
@@ -27,18 +37,17 @@ await prepare("dependencies", "pnpm", [
   "--config.confirmModulesPurge=false",
 ]);
 
-if (task === "start") {
+const { build, script, command } = tasks[task];
+if (build) {
   const turbo = localBin("turbo");
-  const filter = ["--filter=@ppt-vit/cli...", "--output-logs=errors-only", "--ui=stream"];
+  const filter = [`--filter=${build}`, "--output-logs=errors-only", "--ui=stream"];
   await prepare("build", "node", [turbo, "run", "build", ...filter]);
-  const main = join(root, "packages", "cli", "dist", "main.js");
-  // npm's folder of the caller, so that a relative path among the arguments means what it says
-  const cwd = caller.INIT_CWD ?? process.cwd();
-  process.exitCode = (await run("node", [main, "demo", ...args], { cwd, env, show: true, stdin: true })).code;
-} else {
-  const check = join(root, "scripts", "check.mjs");
-  process.exitCode = (await run("node", [check, ...args], { env, show: true, stdin: true })).code;
 }
+// npm's folder of the caller, so that a relative path among the demo's arguments means what it says
+const cwd = task === "start" ? (caller.INIT_CWD ?? process.cwd()) : root;
+process.exitCode = (
+  await run("node", [join(root, ...script), ...command, ...args], { cwd, env, show: true, stdin: true })
+).code;
 
 /** Ends with a message when this Node is older than `range`, which has the form `>=20.19`. */
 function requireNode(range) {

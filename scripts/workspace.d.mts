@@ -17,6 +17,7 @@ export interface RunOptions {
   env?: Record<string, string>;
   show?: boolean;
   stdin?: boolean;
+  timeout?: number;
 }
 
 export declare const root: string;

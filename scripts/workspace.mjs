@@ -70,12 +70,13 @@ function endAfterChildren(signal) {
  * Runs a command in the repository, unless `cwd` says otherwise.
  * @param {string} command `node` stands for this very Node.
  * @param {string[]} args
- * @param {{ cwd?: string, env?: Record<string, string>, show?: boolean, stdin?: boolean }} [options] `show` passes the
- *   output through instead of collecting it, `stdin` hands over the terminal.
+ * @param {{ cwd?: string, env?: Record<string, string>, show?: boolean, stdin?: boolean, timeout?: number }} [options]
+ *   `show` passes the output through instead of collecting it, `stdin` hands over the terminal, `timeout` in ms ends the
+ *   command with SIGTERM.
  * @returns {Promise<{ code: number, output: string, stdout: string }>} `output` is stdout and stderr as they came;
  *   `code` is 127 when the command is not there. Ends this process when it was interrupted meanwhile.
  */
-export function run(command, args, { cwd = root, env = {}, show = false, stdin = false } = {}) {
+export function run(command, args, { cwd = root, env = {}, show = false, stdin = false, timeout } = {}) {
   for (const signal of ["SIGINT", "SIGTERM"]) {
     if (!process.listeners(signal).includes(endAfterChildren)) process.on(signal, endAfterChildren);
   }
@@ -90,6 +91,7 @@ export function run(command, args, { cwd = root, env = {}, show = false, stdin =
       cwd,
       env: { ...process.env, ...quietEnv, ...env },
       shell,
+      timeout,
       stdio: [stdin ? "inherit" : "ignore", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
     });
     children.add(child);

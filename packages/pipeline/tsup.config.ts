@@ -1,4 +1,6 @@
 import { packageBuild } from "../../tsup.base.js";
 
 // The page's side of a worker is a file of its own, so that a bundle of it alone leaves the model's code out.
-export default packageBuild({ entry: ["src/index.ts", "src/browser.ts", "src/browser/worker.ts"] });
+const entries = ["src/index.ts", "src/browser.ts", "src/browser/worker.ts"];
+
+export default packageBuild({ entry: [...entries, "src/vite/*.ts"], dts: { entry: entries } });

@@ -1,5 +1,5 @@
 /** Loads TensorFlow.js for a device. Nothing of it is imported before. */
-import { PptError } from "@ppt-vit/core";
+import { inViteBuild, isPptError, PptError, runPart, type VitePart, type ViteWorker } from "@ppt-vit/core";
 import type { Tfjs } from "./tfjs.js";
 
 /** `node` and `node-gpu` are native TensorFlow; the others run in browsers, and all but `webgl` in Node. */
@@ -13,13 +13,10 @@ interface Runtime {
 }
 
 /** An engine that registers itself in `@tensorflow/tfjs-core` when its package is loaded. */
-const registered = (engine: string, register: () => Promise<unknown>): Runtime => ({
+const registered = (engine: string, load: () => Promise<Tfjs>): Runtime => ({
   engine,
   packages: ["@tensorflow/tfjs-core", `@tensorflow/tfjs-backend-${engine}`],
-  load: async () => {
-    await register();
-    return import("@tensorflow/tfjs-core");
-  },
+  load,
 });
 
 /** Native packages are found at run time only: they are nobody's dependency, because their install script downloads. */
@@ -28,11 +25,78 @@ async function native(name: string): Promise<Tfjs> {
   return loaded.default ?? loaded;
 }
 
+// Each `import()` stands directly behind `await` in a `try` block, which is how bundlers know that the package may be missing.
+// What is for builds by Vite stands before it, because Rollup leaves `try` blocks whole.
+
+async function loadCpu(): Promise<Tfjs> {
+  if (inViteBuild) return runEngine("cpu", viteParts.cpu);
+  try {
+    await import("@tensorflow/tfjs-backend-cpu");
+    return await import("@tensorflow/tfjs-core");
+  } catch (cause) {
+    throw unavailable("cpu", cause);
+  }
+}
+
+async function loadWasm(): Promise<Tfjs> {
+  if (inViteBuild) return runEngine("wasm", viteParts.wasm);
+  try {
+    await import("@tensorflow/tfjs-backend-wasm");
+    return await import("@tensorflow/tfjs-core");
+  } catch (cause) {
+    throw unavailable("wasm", cause);
+  }
+}
+
+async function loadWebgl(): Promise<Tfjs> {
+  if (inViteBuild) return runEngine("webgl", viteParts.webgl);
+  try {
+    await import("@tensorflow/tfjs-backend-webgl");
+    return await import("@tensorflow/tfjs-core");
+  } catch (cause) {
+    throw unavailable("webgl", cause);
+  }
+}
+
+async function loadWebgpu(): Promise<Tfjs> {
+  if (inViteBuild) return runEngine("webgpu", viteParts.webgpu);
+  try {
+    await import("@tensorflow/tfjs-backend-webgpu");
+    return await import("@tensorflow/tfjs-core");
+  } catch (cause) {
+    throw unavailable("webgpu", cause);
+  }
+}
+
+/**
+ * Core and engine as parts. Copies of TensorFlow.js share their engines, so one that the caller has loaded and set up, as by
+ * `setWasmPaths`, is used as it is.
+ */
+async function runEngine(engine: string, part: VitePart): Promise<Tfjs> {
+  const core = await runPart<typeof import("@tensorflow/tfjs-core")>("@tensorflow/tfjs-core", viteParts.core);
+  if (!core.findBackendFactory(engine)) await runPart(`@tensorflow/tfjs-backend-${engine}`, part);
+  return core;
+}
+
+/** Written out because Vite finds scripts by this very text. */
+const viteParts = {
+  core: (Worker: ViteWorker) =>
+    new Worker(new URL(/* webpackIgnore: true */ "./vite/core.js", import.meta.url), { type: "module" }),
+  cpu: (Worker: ViteWorker) =>
+    new Worker(new URL(/* webpackIgnore: true */ "./vite/cpu.js", import.meta.url), { type: "module" }),
+  wasm: (Worker: ViteWorker) =>
+    new Worker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" }),
+  webgl: (Worker: ViteWorker) =>
+    new Worker(new URL(/* webpackIgnore: true */ "./vite/webgl.js", import.meta.url), { type: "module" }),
+  webgpu: (Worker: ViteWorker) =>
+    new Worker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" }),
+};
+
 const runtimes: Readonly<Record<TfjsDevice, Runtime>> = {
-  cpu: registered("cpu", () => import("@tensorflow/tfjs-backend-cpu")),
-  wasm: registered("wasm", () => import("@tensorflow/tfjs-backend-wasm")),
-  webgl: registered("webgl", () => import("@tensorflow/tfjs-backend-webgl")),
-  webgpu: registered("webgpu", () => import("@tensorflow/tfjs-backend-webgpu")),
+  cpu: registered("cpu", loadCpu),
+  wasm: registered("wasm", loadWasm),
+  webgl: registered("webgl", loadWebgl),
+  webgpu: registered("webgpu", loadWebgpu),
   node: { engine: "tensorflow", packages: ["@tensorflow/tfjs-node"], load: () => native("@tensorflow/tfjs-node") },
   "node-gpu": {
     engine: "tensorflow",
@@ -53,15 +117,19 @@ export function engineOf(device: TfjsDevice): string {
 
 /** @throws PptError BACKEND_UNAVAILABLE where a package is not installed or does not load. */
 export async function loadTfjs(device: TfjsDevice): Promise<Tfjs> {
-  const { packages, load } = runtimes[device];
   try {
-    return await load();
+    return await runtimes[device].load();
   } catch (cause) {
-    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
-    throw new PptError(
-      "BACKEND_UNAVAILABLE",
-      `device '${device}' needs ${packages.join(" and ")}: npm install ${packages.join(" ")} (${reason})`,
-      { cause },
-    );
+    throw isPptError(cause) ? cause : unavailable(device, cause);
   }
+}
+
+function unavailable(device: TfjsDevice, cause: unknown): PptError {
+  const { packages } = runtimes[device];
+  const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+  return new PptError(
+    "BACKEND_UNAVAILABLE",
+    `device '${device}' needs ${packages.join(" and ")}: npm install ${packages.join(" ")} (${reason})`,
+    { cause },
+  );
 }

@@ -110,3 +110,4 @@ export {
   verifyModel,
 } from "./vit/verification.js";
 export { headsFit, readParameters } from "./vit/weights.js";
+export { inViteBuild, offerPart, partAddress, runPart, type VitePart, type ViteWorker } from "./vite-parts.js";

@@ -3,6 +3,7 @@
 import { type Backend, PptError } from "@ppt-vit/core";
 import { check, checkArgument } from "@ppt-vit/core/options";
 import { quoted } from "./hub/quoted.js";
+import { importCpu, importOnnx, importTfjs, NotInstalled } from "./peers.js";
 
 interface Loader {
   /** What has to be installed. */
@@ -12,7 +13,7 @@ interface Loader {
 
 const onnx = (device: "cpu" | "webgpu" | "wasm", runtime: string): Loader => ({
   packages: ["@ppt-vit/backend-onnx", runtime],
-  create: async () => (await import("@ppt-vit/backend-onnx")).createOnnxBackend({ device }),
+  create: async () => (await importOnnx()).createOnnxBackend({ device }),
 });
 
 const tfjs = (device: "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "node-gpu"): Loader => ({
@@ -22,13 +23,13 @@ const tfjs = (device: "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "node-gpu")
       ? [`@tensorflow/tfjs-${device}`]
       : ["@tensorflow/tfjs-core", `@tensorflow/tfjs-backend-${device}`]),
   ],
-  create: async () => (await import("@ppt-vit/backend-tfjs")).createTfjsBackend({ device }),
+  create: async () => (await importTfjs()).createTfjsBackend({ device }),
 });
 
 const loaders: Readonly<Record<string, Loader>> = {
   cpu: {
     packages: ["@ppt-vit/backend-cpu"],
-    create: async () => (await import("@ppt-vit/backend-cpu")).createCpuBackend(),
+    create: async () => (await importCpu()).createCpuBackend(),
   },
   "onnx-cpu": onnx("cpu", "onnxruntime-node"),
   "onnx-webgpu": onnx("webgpu", "onnxruntime-node"),
@@ -55,7 +56,7 @@ export async function createBackend(name: string): Promise<Backend> {
   try {
     return await loader.create();
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND")) throw error;
+    if (!(error instanceof NotInstalled)) throw error;
     const packages = loader.packages.join(" ");
     throw new PptError("BACKEND_UNAVAILABLE", `backend '${name}' is not installed: npm install ${packages}`, {
       cause: error,

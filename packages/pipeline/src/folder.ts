@@ -17,6 +17,7 @@ import { quoted } from "./hub/quoted.js";
 import { looksLikeModelId } from "./hub/reference.js";
 import { lookInFolder } from "./look-in-folder.js";
 import { loadOptions, requireNodeSource } from "./options.js";
+import { NotInstalled, notInstalledOr } from "./peers.js";
 import { readWhole } from "./read-whole.js";
 
 /** `demo`; a folder (`./name`, `../name` or an absolute path); a model of the Hub (`org/name`); or a store of your own. */
@@ -107,8 +108,13 @@ export async function checkpointFolder(source: string, given: LoadOptions = {}):
 }
 
 async function demoFolder(): Promise<string> {
-  const { demoModelUrl } = await import("@ppt-vit/demo-model").catch((cause: unknown) => {
+  // In a `try` block, which is how bundlers know that the package may be missing.
+  try {
+    const { demoModelUrl } = await import("@ppt-vit/demo-model");
+    return fileURLToPath(demoModelUrl);
+  } catch (error) {
+    const cause = notInstalledOr(error, "@ppt-vit/demo-model");
+    if (!(cause instanceof NotInstalled)) throw error;
     throw new PptError("NOT_FOUND", "the demo model is not installed: npm install @ppt-vit/demo-model", { cause });
-  });
-  return fileURLToPath(demoModelUrl);
+  }
 }

@@ -1,0 +1,194 @@
+/**
+ * The applications of `examples/` by the bundlers that are installed here, from the packed packages and without TensorFlow.js;
+ * `scripts/check-examples.mjs` installs and runs all of them. And what goes wrong in bundles of other kinds.
+ */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launch, problemsOf, serve, wanted } from "../scripts/examples.mjs";
+import { packAll, publishedPackages, root, run } from "../scripts/workspace.mjs";
+import { browserPath } from "./browser/serve.js";
+
+const home = mkdtempSync(join(tmpdir(), "ppt-vit-bundlers-"));
+const ofBackend = createRequire(join(root, "packages/backend-onnx/package.json"));
+const { dependencies } = ofBackend("./package.json") as { dependencies: Record<string, string> };
+
+/** The packages as npm lays them out; what they depend on is linked from this repository. */
+beforeAll(async () => {
+  for (const { dir, folder } of publishedPackages())
+    if (!existsSync(join(dir, "dist"))) throw new Error(`${folder}/dist is missing: run pnpm build first`);
+  const tarballs = join(home, "tarballs");
+  mkdirSync(tarballs);
+  for (const { name, tarball } of await packAll(tarballs)) {
+    if (!wanted.includes(name)) continue;
+    const folder = join(home, "node_modules", name);
+    mkdirSync(folder, { recursive: true });
+    const { code, output } = await run("tar", ["-xzf", tarball, "--strip-components=1", "-C", folder], { cwd: home });
+    if (code !== 0) throw new Error(output);
+  }
+  const theirs = Object.keys(dependencies).filter((name) => !name.startsWith("@ppt-vit/"));
+  for (const name of [...theirs, "onnxruntime-web"]) {
+    const place = join(home, "node_modules", name);
+    mkdirSync(dirname(place), { recursive: true });
+    symlinkSync(join(root, "packages/backend-onnx/node_modules", name), place);
+  }
+  for (const name of ["esbuild", "vite"]) cpSync(join(root, "examples", name), join(home, name), { recursive: true });
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+interface Vite {
+  build(options: object): Promise<unknown>;
+  createLogger(level: "warn", options?: object): Record<"warn" | "warnOnce" | "error", (message: string) => void>;
+}
+
+/** Builds with Vite's defaults, and gives its warnings. */
+async function viteBuild(folder: string, options: object = {}): Promise<string[]> {
+  const fromApp = createRequire(join(root, "apps/bench/package.json"));
+  const vite = (await import(pathToFileURL(fromApp.resolve("vite")).href)) as Vite;
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  const customLogger = { ...vite.createLogger("warn"), warn, warnOnce: warn, error: warn };
+  await vite.build({
+    root: folder,
+    configFile: false,
+    customLogger,
+    build: { reportCompressedSize: false },
+    ...options,
+  });
+  return warnings;
+}
+
+async function esbuildBuild(folder: string, entries: readonly string[]): Promise<string[]> {
+  const { warnings } = await build({
+    absWorkingDir: folder,
+    entryPoints: [...entries],
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    outdir: "dist",
+    tsconfigRaw: {},
+    logLevel: "silent",
+  });
+  cpSync(join(dirname(ofBackend.resolve("onnxruntime-web")), wasmFile), join(folder, "dist", wasmFile));
+  return warnings.map(({ text }) => text);
+}
+const wasmFile = "ort-wasm-simd-threaded.wasm";
+
+/** What `what` finds where `folder` is served. */
+const onPage = async <T>(folder: string, what: (url: string) => Promise<T>): Promise<T> => {
+  const { url, close } = await serve(folder);
+  return what(url).finally(close);
+};
+
+// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+describe.skipIf(!browserPath)("an application without TensorFlow.js", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterAll(() => browser?.close());
+
+  test("is built by esbuild and runs", async () => {
+    const folder = join(home, "esbuild");
+    expect(await esbuildBuild(folder, ["src/main.js", "src/worker.js"])).toEqual([]);
+    expect(await onPage(folder, (url) => problemsOf(browser, url))).toEqual([]);
+  });
+
+  test.each([
+    ["its defaults", {}],
+    ["workers as modules", { worker: { format: "es" } }],
+  ])("is built by Vite with %s and runs", async (_, options) => {
+    const folder = join(home, "vite");
+    expect(await viteBuild(folder, options)).toEqual([]);
+    expect(await onPage(join(folder, "dist"), (url) => problemsOf(browser, url))).toEqual([]);
+  });
+
+  test("is built by Vite with relative addresses and runs in the page itself, on two threads", async () => {
+    const folder = join(home, "vite-page");
+    mkdirSync(join(folder, "src"), { recursive: true });
+    cpSync(join(root, "examples/vite/index.html"), join(folder, "index.html"));
+    writeFileSync(
+      join(folder, "src/main.js"),
+      `import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+       import { fromPretrained } from "@ppt-vit/pipeline/browser";
+       const name = new URLSearchParams(location.search).get("backend");
+       try {
+         const backend = name === "onnx-wasm" ? await createOnnxBackend({ device: "wasm", threads: 2 }) : name;
+         const classifier = await fromPretrained("/model/", { backend });
+         document.title = "ok " + (await classifier.classify("/photo.png")).labels[0].label;
+       } catch (error) {
+         document.title = "failed " + error.code + ": " + error.message;
+       }`,
+    );
+    expect(await viteBuild(folder, { base: "./" })).toEqual([]);
+    expect(await onPage(join(folder, "dist"), (url) => problemsOf(browser, url))).toEqual([]);
+  });
+});
+
+describe("a peer that cannot be loaded", () => {
+  const consumer = join(home, "consumer");
+  /** What `createBackend("tfjs-cpu")` says where `source` stands for the package. */
+  async function answerTo(source: string): Promise<string> {
+    const folder = mkdtempSync(join(home, "peer-"));
+    mkdirSync(consumer, { recursive: true });
+    const peer = join(folder, "peer.mjs");
+    writeFileSync(peer, source);
+    const { outputFiles } = await build({
+      stdin: {
+        contents: `import { createBackend } from "@ppt-vit/pipeline/browser";
+          createBackend("tfjs-cpu").catch((error) => console.log([error.name, error.code, error.message].join("|")));`,
+        resolveDir: consumer,
+      },
+      bundle: true,
+      format: "esm",
+      write: false,
+      alias: { "@ppt-vit/backend-tfjs": peer },
+      tsconfigRaw: {},
+    });
+    const script = join(folder, "main.mjs");
+    writeFileSync(script, outputFiles[0]!.text);
+    return (await run("node", [script], { cwd: folder })).stdout.trim();
+  }
+  const notInstalled =
+    "PptError|BACKEND_UNAVAILABLE|backend 'tfjs-cpu' is not installed: npm install @ppt-vit/backend-tfjs @tensorflow/tfjs-core @tensorflow/tfjs-backend-cpu";
+
+  test.each([
+    // What each says in the place of the package; the last is an empty module.
+    [
+      "webpack",
+      `throw Object.assign(new Error("Cannot find module '@ppt-vit/backend-tfjs'"), { code: "MODULE_NOT_FOUND" })`,
+    ],
+    ["Vite", 'throw new Error(`Could not resolve "@ppt-vit/backend-tfjs" imported by "@ppt-vit/pipeline".`)'],
+    ["Node", `throw new Error("Cannot find package '@ppt-vit/backend-tfjs' imported from /app/main.js")`],
+    ["Chromium", `throw new TypeError("Failed to resolve module specifier '@ppt-vit/backend-tfjs'")`],
+    [
+      "Firefox",
+      'throw new TypeError("The specifier “@ppt-vit/backend-tfjs” was a bare specifier, but was not remapped")',
+    ],
+    ["Safari", `throw new TypeError("Module name, '@ppt-vit/backend-tfjs' does not resolve to a valid URL.")`],
+    ["a stub", "export {}"],
+  ])("is not installed, as %s has it", async (_, source) => {
+    expect(await answerTo(source)).toBe(notInstalled);
+  });
+
+  test.each([
+    ["of its own", `throw new TypeError("x is not a function")`, "TypeError||x is not a function"],
+    [
+      "of a package that it needs",
+      `throw new Error("Cannot find package 'other' imported from /node_modules/@ppt-vit/backend-tfjs/dist/index.js")`,
+      "Error||Cannot find package 'other' imported from /node_modules/@ppt-vit/backend-tfjs/dist/index.js",
+    ],
+    [
+      "of a server",
+      `throw new TypeError("Failed to fetch dynamically imported module: https://host/@ppt-vit/backend-tfjs.js")`,
+      "TypeError||Failed to fetch dynamically imported module: https://host/@ppt-vit/backend-tfjs.js",
+    ],
+  ])("keeps an error %s", async (_, source, said) => {
+    expect(await answerTo(source)).toBe(said);
+  });
+});
