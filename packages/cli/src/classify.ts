@@ -1,6 +1,5 @@
 /** `ppt-vit classify` */
-import { readFile } from "node:fs/promises";
-import { PptError } from "@ppt-vit/core";
+import type { PptError } from "@ppt-vit/core";
 import {
   type Classification,
   fromPretrained,
@@ -10,6 +9,7 @@ import {
   showAnswer,
   type TextEmbeddings,
 } from "@ppt-vit/pipeline";
+import { readChunks } from "./documents/read.js";
 import { expandInputs } from "./inputs.js";
 import { type ModelFlags, withDownloads } from "./model-options.js";
 import { complain, print, printJson } from "./output.js";
@@ -71,12 +71,12 @@ export async function classifyCommand(inputs: readonly string[], flags: Classify
   return failures.length > 0 ? 1 : 0;
 }
 
-/** @throws PptError NOT_FOUND, INVALID_SAFETENSORS, INVALID_CONFIG */
+/** Bytes of a file of text embeddings: a million labels of 1024 numbers take as many times 4096. */
+const longestTexts = 2 ** 32;
+
+/** @throws PptError NOT_FOUND, INVALID_INPUT, INVALID_SAFETENSORS, INVALID_CONFIG */
 async function readTexts(path: string): Promise<TextEmbeddings> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
-  });
-  return parseTextEmbeddings(bytes, path);
+  return parseTextEmbeddings(Buffer.concat([...readChunks(path, longestTexts)]), path);
 }
 
 function headline({ model, backend, tokens, gmacs, reduction, verification }: ImageClassifier): string {

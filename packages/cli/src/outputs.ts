@@ -1,8 +1,8 @@
 /** Files that a command will write, looked at before it works: it may work for hours. */
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { PptError } from "@ppt-vit/core";
-import { requireWritable } from "./write-file.js";
+import { plainStat, requireWritable } from "./write-file.js";
 
 /**
  * Refuses files that could not be written, two results for one file, and a result that would replace what it is made from.
@@ -34,8 +34,14 @@ export function requireOutputs(
   }
 }
 
+/** Whether a path is a file, or will be one: devices and pipes keep nothing. */
+export function isKept(path: string): boolean {
+  const found = statSync(path, { ...plainStat, throwIfNoEntry: false });
+  return found === undefined || found.isFile();
+}
+
 /** The same for every spelling of a path. The file need not exist, its folder may not either. */
-function placeOf(path: string): string {
+export function placeOf(path: string): string {
   // Native: the other one asks for the kind of a pipe in the way that breaks the next import of Node 20 (see plainStat).
   try {
     return realpathSync.native(path);

@@ -88,7 +88,7 @@ export async function loadDecoder(): Promise<Decoder> {
     const { maxPixels } = decodeLimits(options);
     const open: OpenSharp = (encoded, more) =>
       sharp(encoded, {
-        limitInputPixels: Number.isFinite(maxPixels) ? Math.floor(maxPixels) : false,
+        limitInputPixels: maxPixels <= Number.MAX_SAFE_INTEGER ? Math.floor(maxPixels) : false,
         failOn: "error",
         ignoreIcc: true,
         ...more,

@@ -52,7 +52,8 @@ export async function readWhole(
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    if (cause instanceof PptError) throw cause;
+    // What the caller's own progress callback throws is the caller's.
+    if (cause instanceof PptError || !(cause instanceof Error && "syscall" in cause)) throw cause;
     const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
     // Absent is fine, unreadable is not.
     return optional && (reason === "ENOENT" || reason === "ENOTDIR") ? undefined : fail(reason, cause);

@@ -55,6 +55,7 @@ export function zeroShotLogits(texts: TextEmbeddings, projection: number): (embe
 
 /** Far above any vocabulary of labels. */
 const mostLabels = 1_000_000;
+const longestLabel = 10_000;
 
 function checkTextEmbeddings({ labels, embeddings, logitScale }: TextEmbeddings, name: string): void {
   const fail = failing(name);
@@ -64,6 +65,16 @@ function checkTextEmbeddings({ labels, embeddings, logitScale }: TextEmbeddings,
   if (shape.length !== 2 || shape[0] !== count || data.length !== count * shape[1]!)
     fail(`text_embeds [${shape}] with ${data.length} values does not have a row for each of the ${count} labels`);
   if (!data.every(Number.isFinite)) fail("text_embeds holds numbers that are not finite");
+  const seen = new Set<string>();
+  labels.forEach((label, row) => {
+    if (label === "" || label.length > longestLabel)
+      fail(`label ${row} has ${label.length} characters, expected 1 to ${longestLabel}`);
+    if (seen.has(label)) fail(`label ${row} is there twice`);
+    seen.add(label);
+    const width = shape[1]!;
+    if (data.subarray(row * width, (row + 1) * width).every((value) => value === 0))
+      fail(`the embedding of label ${row} is zero and has no direction`);
+  });
   if (!(logitScale > 0 && Number.isFinite(logitScale)))
     fail(`the logit scale is ${logitScale}, expected exp(logit_scale) of the checkpoint, usually 100`);
 }

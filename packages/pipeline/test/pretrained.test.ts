@@ -131,23 +131,16 @@ describe("fromPretrained", () => {
   });
 
   it("tells names from paths by form, whatever exists", async () => {
-    const refused = [
-      "models",
-      "models/",
-      "a/b/c",
-      "~/models",
-      "",
-      "https://host/model",
-      "C:model",
-      ".hidden",
-      "...",
-      "org\\name",
-    ];
+    const refused = ["models", "models/", "a/b/c", "~/models", "", "C:model", ".hidden", "...", "org\\name"];
     for (const source of refused)
       await expect(fromPretrained(source), source).rejects.toMatchObject({
         code: "INVALID_OPTION",
         message: expect.stringMatching(/for a folder write \.\/ in front|write \.\/.* for a folder/),
       });
+    await expect(fromPretrained("https://host/org/name")).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("write a model of the Hub as its id alone, org/name"),
+    });
     for (const source of ["./no-such-folder", "../no-such-folder", "/no/such-folder", "."])
       await expect(fromPretrained(source)).rejects.toMatchObject({ code: "NOT_FOUND" });
     // An id, although the repository has a folder of this name.

@@ -21,12 +21,9 @@ export const whole = (least: number, most: number = Number.MAX_SAFE_INTEGER) => 
   return v.pipe(v.number(expected), v.safeInteger(expected), v.minValue(least, expected), v.maxValue(most, expected));
 };
 
-/** A finite number of at least 0. */
-export const amount = v.pipe(
-  v.number("a number of at least 0"),
-  v.finite("a finite number of at least 0"),
-  v.minValue(0, "a number of at least 0"),
-);
+const countable = "a number from 0 to 1e12";
+/** What is summed up: within what sums of millions leave finite. */
+export const amount = v.pipe(v.number(countable), v.minValue(0, countable), v.maxValue(1e12, countable));
 
 const measured = "a number from 1e-12 to 1e+18";
 

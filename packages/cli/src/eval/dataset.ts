@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { dirname, extname, join, relative, sep } from "node:path";
+import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { imageExtensions } from "@ppt-vit/pipeline";
 import { readText } from "../documents/read.js";
@@ -158,7 +158,7 @@ export async function fingerprintOf({ root, samples }: Pick<Dataset, "root" | "s
     const some = samples.slice(start, start + statsAtOnce);
     const sizes = await Promise.all(
       some.map(({ file }) =>
-        stat(join(root, file)).then(
+        stat(resolve(root, file)).then(
           ({ size }) => size,
           () => -1,
         ),

@@ -1,9 +1,10 @@
 /** `ppt-vit eval`: how right a model is on labelled pictures, what its reduction costs there, and how fast it is. */
+import { lstatSync } from "node:fs";
 import { type Backend, createVisionModel, modelCost, PptError, problemOf, processImage } from "@ppt-vit/core";
 import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selectBackend } from "@ppt-vit/pipeline";
 import { type ModelFlags, withDownloads } from "../model-options.js";
 import { print, printJson, say as sayLines } from "../output.js";
-import { requireOutputs } from "../outputs.js";
+import { isKept, placeOf, requireOutputs } from "../outputs.js";
 import { withProgress } from "../progress.js";
 import { type ReductionFlags, reductionOf } from "../reduction-flags.js";
 import { writeFileWhole } from "../write-file.js";
@@ -43,7 +44,8 @@ export interface EvalFlags extends ReductionFlags, ModelFlags, OutputFlags {
  */
 export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1> {
   const { out, report, classes } = flags;
-  const journal = out === undefined ? undefined : `${out}${journalEnding}`;
+  // What is no file, such as /dev/stdout, has no journal beside it; and a link's file has one, whatever the link is called.
+  const journal = out === undefined || !isKept(out) ? undefined : `${isLink(out) ? placeOf(out) : out}${journalEnding}`;
   requireOutputs({ "--out": out, "--report": report }, [path, classes], journal === undefined ? [] : [journal]);
   const lock = journal === undefined ? undefined : takeLock(`${journal}.lock`, out!);
   try {
@@ -52,6 +54,9 @@ export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1
     lock?.release();
   }
 }
+
+const isLink = (path: string): boolean =>
+  lstatSync(path, { bigint: true, throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 
 interface LockedJournal {
   readonly path: string;

@@ -1,5 +1,5 @@
 /** Labels files: CSV, TSV or JSON that name a class for each picture. */
-import { extname, join } from "node:path";
+import { dirname, extname, resolve } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { type CsvError, parse } from "csv-parse/sync";
 import * as v from "valibot";
@@ -27,7 +27,7 @@ const entrySchema = record({
 export type LabelledFile = v.InferOutput<typeof entrySchema>;
 
 const indexOrName = v.union(
-  [nameSchema, v.pipe(v.number(), v.safeInteger())],
+  [nameSchema, v.pipe(v.number("an index"), v.safeInteger("an index"))],
   `a name of at most ${mostLabelCharacters} characters, or an index`,
 );
 const jsonEntrySchema = record({ file: fileSchema, label: indexOrName });
@@ -53,7 +53,7 @@ export function parseLabelsFile(content: string, where: string): LabelledFile[] 
   const seen = new Map<string, string>();
   for (const { file, place } of entries) {
     // As it will be opened.
-    const path = join(".", file);
+    const path = resolve(dirname(where), file);
     const known = seen.get(path);
     if (known !== undefined)
       complain(
@@ -77,10 +77,13 @@ function fromCsv(content: string, where: string, complain: Complain): Placed[] {
   const header = rows[0]?.record.map((cell) => cell.toLowerCase()) ?? [];
   const [file, label] = [header.indexOf("file"), header.indexOf("label")];
   const hasHeader = file >= 0 && label >= 0;
+  for (const column of ["file", "label"])
+    if (hasHeader && header.indexOf(column) !== header.lastIndexOf(column))
+      complain("line 1", `names the column ${column} twice`);
   return rows.slice(hasHeader ? 1 : 0).map(({ record, info }) => {
     const place = `line ${info.lines}`;
     const [path, name] = hasHeader ? [record[file], record[label]] : record;
-    if (!path || !name || (!hasHeader && record.length > 2))
+    if (!path || !name || record.length > (hasHeader ? header.length : 2))
       complain(
         place,
         `is ${record.slice(0, 5).map(quoted).join(", ")}${record.length > 5 ? ", ..." : ""}: expected a file and a label; name the columns file and label in the first line where there are others`,

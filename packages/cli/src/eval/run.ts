@@ -1,5 +1,5 @@
 /** Batches of pictures through the model, decoded ahead by other threads, and what it said about each of them. */
-import { join } from "node:path";
+import { resolve } from "node:path";
 import type { VisionModel } from "@ppt-vit/core";
 import type { DecodePool } from "./decode-pool.js";
 import type { Decoded } from "./decode-worker.js";
@@ -41,7 +41,7 @@ const batchesAhead = 2;
 /** @throws PptError what the model's runs throw */
 export async function* evaluate({ root, batches, model, unreduced, pool }: Evaluation): AsyncGenerator<BatchEntry> {
   const ask = (batch: Batch | undefined) => {
-    const decoding = Promise.all((batch?.samples ?? []).map(({ file }) => pool.decode(join(root, file))));
+    const decoding = Promise.all((batch?.samples ?? []).map(({ file }) => pool.decode(resolve(root, file))));
     // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
     decoding.catch(() => {});
     return decoding;

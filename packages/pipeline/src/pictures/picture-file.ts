@@ -17,6 +17,9 @@ export const writerWaitMs = 2000;
 /** A pipe that somebody has open is waited for this long after its last byte. */
 export const silenceMs = 30_000;
 
+/** A pipe is read for so long in all, however steadily it drips. */
+export const longestReadMs = 600_000;
+
 /**
  * @throws PptError NOT_FOUND where it cannot be opened or read; INVALID_IMAGE for folders, terminals, silent pipes, what is
  * empty, too large, or begins like no picture
@@ -104,6 +107,10 @@ function readPipe(fd: number, what: string, limits: DecodeLimits): Promise<Uint8
       if (length === 0 && !hasWriter(fd, take))
         refuse(() => invalidImage(what, `a pipe that nothing has written to for ${writerWaitMs / 1000} s`));
     }, writerWaitMs);
+    const endTimer = setTimeout(
+      () => refuse(() => invalidImage(what, `a pipe that had not ended after ${longestReadMs / 1000} s`)),
+      longestReadMs,
+    );
     socket.setTimeout(silenceMs, () =>
       refuse(() => invalidImage(what, `a pipe that nothing has come through for ${silenceMs / 1000} s`)),
     );
@@ -114,7 +121,10 @@ function readPipe(fd: number, what: string, limits: DecodeLimits): Promise<Uint8
       refuse(() => requireReadable(bytes, what));
       resolve(bytes);
     });
-    socket.on("close", () => clearTimeout(writerTimer));
+    socket.on("close", () => {
+      clearTimeout(writerTimer);
+      clearTimeout(endTimer);
+    });
   });
 }
 
