@@ -79,11 +79,11 @@ describe("embed", () => {
   });
 
   test.each([
-    { args: ["--pooling", "max"], says: "Allowed choices are class, mean, projection" },
+    { args: ["--pooling", "max"], says: "Allowed choices are class, mean, distilled, projection" },
     { args: ["--pooling", "projection"], says: "has no projection, only CLIP has one" },
     { args: ["--image-size", "384x"], says: "expected pixels as 384, or height x width as 384x288" },
     { args: ["--image-size", "0"], says: "expected pixels as 384" },
-    { args: ["--image-size", "50"], says: "patch_size 8x8 does not divide image_size 50x50" },
+    { args: ["--image-size", "7"], says: "patch_size 8x8 is larger than image_size 7x7" },
     { args: ["--no-ppt", "--layers", "0"], says: "--no-ppt contradicts the reduction options" },
     { args: ["--layers", "7"], says: "layer 7 does not exist" },
   ])("a wrong call ends with code 2 and says what to do: $args", async ({ args, says }) => {

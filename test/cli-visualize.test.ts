@@ -79,7 +79,8 @@ describe("a wrong call ends with code 2 and says what to do", () => {
       "nowhere/x.svg: its folder does not exist: make it, or choose another --out (ENOENT) [WRITE_FAILED]",
     ],
     [[dog, "--panel", "3"], "expected a whole number of at least 16"],
-    [[dog, "--scale", "300"], "take fewer, or write an HTML page"],
+    [[dog, "--scale", "300"], "expected a whole number of at least 1, at most 16"],
+    [[dog, "--panel", "4000", "--scale", "16"], "take fewer, or write an HTML page"],
     [[], "missing required argument"],
   ])("%j", async (args, says) => {
     const { code, stdout, stderr } = await visualize(...args);

@@ -23,11 +23,13 @@ export interface ReductionFlags {
   readonly proportionalAttention: boolean;
 }
 
-export function count(least: number) {
+export function count(least: number, most = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
     const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < least)
-      throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
+    if (text.trim() === "" || !Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(
+        `expected a whole number of at least ${least}${most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : ""}.`,
+      );
     return value;
   };
 }

@@ -43,8 +43,8 @@ export function addVisualizeCommand(program: Command): void {
     .addOption(backendOption());
   addReductionOptions(addModelOptions(visualize))
     .option("--scores", "also draw the significance scores of each stage", false)
-    .option("--panel <pixels>", "width of each picture", count(16), 224)
-    .option("--scale <n>", "pixels of a PNG file for each pixel of the drawing", count(1), 2)
+    .option("--panel <pixels>", "width of each picture", count(16, 4096), 224)
+    .option("--scale <n>", "pixels of a PNG file for each pixel of the drawing", count(1, 16), 2)
     .option("--batch <b>", "pictures per run of the model", count(1), 1)
     .option("--first-frame", "take the first frame of animations instead of refusing them", false)
     .option("--max-pixels <n>", "largest picture that is decoded", count(1))
