@@ -2,7 +2,17 @@
  * The applications of `examples/` by the bundlers that are installed here, from the packed packages and without TensorFlow.js;
  * `scripts/check-examples.mjs` installs and runs all of them. And what goes wrong in bundles of other kinds.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -128,6 +138,22 @@ describe.skipIf(!browserPath)("an application without TensorFlow.js", () => {
     expect(await viteBuild(folder, { base: "./" })).toEqual([]);
     expect(await onPage(join(folder, "dist"), (url) => problemsOf(browser, url))).toEqual([]);
   });
+});
+
+test("every script for builds by Vite is named in the text that Vite looks for", () => {
+  const withScripts = publishedPackages().filter(({ dir }) => existsSync(join(dir, "dist/vite")));
+  expect(withScripts.map(({ folder }) => folder)).toEqual(
+    ["backend-onnx", "backend-tfjs", "pipeline"].map((name) => `packages/${name}`),
+  );
+  for (const { dir, folder } of withScripts) {
+    const dist = join(dir, "dist");
+    const files = readdirSync(dist).filter((name) => name.endsWith(".js"));
+    const code = files.map((name) => readFileSync(join(dist, name), "utf8")).join("\n");
+    const named = [
+      ...code.matchAll(/\bnew SharedWorker\(new URL\(\s*\/\*.*\*\/\s*"\.\/vite\/([^"]*)",\s*import\.meta\.url\s*\)/g),
+    ];
+    expect(named.map(([, name]) => name).sort(), folder).toEqual(readdirSync(join(dist, "vite")).sort());
+  }
 });
 
 describe("a peer that cannot be loaded", () => {

@@ -41,12 +41,12 @@ async function loadWebgpu(): Promise<OnnxRuntime> {
   }
 }
 
-/** Written out because Vite finds scripts by this very text. */
+/** Written out because Vite finds scripts by this very text. `SharedWorker`, not `Worker`: a name that is used globally would be changed. */
 const viteParts = {
-  wasm: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" }),
-  webgpu: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" }),
+  wasm: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" }),
+  webgpu: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" }),
 };
 
 /** What `load` imports from the package `name`. */

@@ -78,18 +78,18 @@ async function runEngine(engine: string, part: VitePart): Promise<Tfjs> {
   return core;
 }
 
-/** Written out because Vite finds scripts by this very text. */
+/** Written out because Vite finds scripts by this very text. `SharedWorker`, not `Worker`: a name that is used globally would be changed. */
 const viteParts = {
-  core: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/core.js", import.meta.url), { type: "module" }),
-  cpu: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/cpu.js", import.meta.url), { type: "module" }),
-  wasm: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" }),
-  webgl: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/webgl.js", import.meta.url), { type: "module" }),
-  webgpu: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" }),
+  core: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/core.js", import.meta.url), { type: "module" }),
+  cpu: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/cpu.js", import.meta.url), { type: "module" }),
+  wasm: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" }),
+  webgl: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgl.js", import.meta.url), { type: "module" }),
+  webgpu: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" }),
 };
 
 const runtimes: Readonly<Record<TfjsDevice, Runtime>> = {

@@ -1,6 +1,6 @@
 /**
  * Code that is loaded on demand in a build by Vite. Vite's workers are single scripts by default, which cannot hold an
- * `import()` of their own; but what Vite finds in `new Worker(new URL(...))` it bundles as one more script. Such a script,
+ * `import()` of their own; but what Vite finds in `new SharedWorker(new URL(...))` it bundles as one more script. Such a script,
  * a part, is run here in the same thread.
  */
 
@@ -25,11 +25,11 @@ export const inViteBuild: boolean =
   import.meta.env?.MODE !== "test" &&
   (globalThis as Process).process?.env?.NODE_ENV !== undefined;
 
-/** Stands for `Worker` in the text that Vite looks for, and starts nothing. */
+/** Stands for `SharedWorker` in the text that Vite looks for, and starts nothing. */
 export type ViteWorker = new (address: URL, options: { type: "module" }) => { readonly address: URL };
 
 /** How a package writes down where a part of its own lies. */
-export type VitePart = (Worker: ViteWorker) => { readonly address: URL };
+export type VitePart = (SharedWorker: ViteWorker) => { readonly address: URL };
 
 class PartAddress {
   constructor(readonly address: URL) {}

@@ -34,14 +34,14 @@ export async function importTfjs(): Promise<Pick<typeof import("@ppt-vit/backend
   }
 }
 
-/** Written out because Vite finds scripts by this very text. */
+/** Written out because Vite finds scripts by this very text. `SharedWorker`, not `Worker`: a name that is used globally would be changed. */
 const viteParts = {
-  cpu: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/backend-cpu.js", import.meta.url), { type: "module" }),
-  onnx: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/backend-onnx.js", import.meta.url), { type: "module" }),
-  tfjs: (Worker: ViteWorker) =>
-    new Worker(new URL(/* webpackIgnore: true */ "./vite/backend-tfjs.js", import.meta.url), { type: "module" }),
+  cpu: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/backend-cpu.js", import.meta.url), { type: "module" }),
+  onnx: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/backend-onnx.js", import.meta.url), { type: "module" }),
+  tfjs: (SharedWorker: ViteWorker) =>
+    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/backend-tfjs.js", import.meta.url), { type: "module" }),
 };
 
 /** The part of the package `name`, which fails as the package's own import would. */
