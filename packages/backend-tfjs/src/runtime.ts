@@ -68,14 +68,20 @@ async function loadWebgpu(): Promise<Tfjs> {
   }
 }
 
+/** What is used of TensorFlow.js's core beyond operations. */
+type Core = Tfjs & Pick<typeof import("@tensorflow/tfjs-core"), "findBackendFactory">;
+
 /**
- * Core and engine as parts. Copies of TensorFlow.js share their engines, so one that the caller has loaded and set up, as by
- * `setWasmPaths`, is used as it is.
+ * The engine with a core as one part. Copies of TensorFlow.js share their engines, so where the caller has loaded one and set
+ * it up, as by `setWasmPaths`, that is used as it is, by a core without engines.
  */
 async function runEngine(engine: string, part: VitePart): Promise<Tfjs> {
-  const core = await runPart<typeof import("@tensorflow/tfjs-core")>("@tensorflow/tfjs-core", viteParts.core);
-  if (!core.findBackendFactory(engine)) await runPart(`@tensorflow/tfjs-backend-${engine}`, part);
-  return core;
+  const isLoaded = "_tfengine" in globalThis;
+  if (isLoaded) {
+    const core = await runPart<Core>("@tensorflow/tfjs-core", viteParts.core);
+    if (core.findBackendFactory(engine)) return core;
+  }
+  return runPart<Tfjs>(`@tensorflow/tfjs-backend-${engine}`, part);
 }
 
 /** Written out because Vite finds scripts by this very text. `SharedWorker`, not `Worker`: a name that is used globally would be changed. */

@@ -1,2 +1,7 @@
-/** A part of a build by Vite: the engine registers itself. See vite-parts.ts of the core. */
+/** A part of a build by Vite: see vite-parts.ts of the core. */
+import { offerPart } from "@ppt-vit/core";
+import * as tfjs from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
+
+// The engine has registered itself.
+offerPart("@tensorflow/tfjs-backend-cpu", tfjs);
