@@ -41,7 +41,10 @@ async function bundle(entry: string): Promise<string> {
     platform: "browser",
     write: false,
     external: ["onnxruntime-node", "onnxruntime-web"],
-    alias: Object.fromEntries(names.map((name) => [`@ppt-vit/${name}`, dist(name)])),
+    alias: {
+      "@ppt-vit/core/options": join(root, "packages/core/dist/options.js"),
+      ...Object.fromEntries(names.map((name) => [`@ppt-vit/${name}`, dist(name)])),
+    },
   });
   return outputFiles[0]!.text;
 }
