@@ -12,11 +12,19 @@ describe("pathOf", () => {
     expect(pathOf(path)).toBe(path);
   });
 
-  it.each(["file:///photos/caf%C3%A9.png", "http://localhost/%ff.png", "file:///photos/a%2Fb%ff.png"])(
+  it.each(["file:///photos/caf%C3%A9.png", "file:///photos/a%2Fb%ff.png"])(
     "leaves what Node reads or refuses by itself: %s",
     (href) => {
       const url = new URL(href);
       expect(pathOf(url)).toBe(url);
+    },
+  );
+
+  it.each(["http://localhost/%ff.png", new URL("https://host/cat.jpg"), "data:image/png;base64,AAAA"])(
+    "says that addresses are not fetched: %s",
+    (address) => {
+      expect(() => pathOf(address)).toThrow("addresses are not fetched in Node: pass the bytes");
+      expect(() => pathOf(address)).toThrow(expect.objectContaining({ code: "INVALID_INPUT" }));
     },
   );
 
