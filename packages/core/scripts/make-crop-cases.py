@@ -8,28 +8,15 @@ Needed to make the file anew only. The pictures are made of a formula, which tes
 
 import json
 import pathlib
+import sys
 
-import numpy as np
-import torch
-
-try:  # builds of torchvision without operators cannot be imported otherwise; none of them is used here
-    _stub = torch.library.Library("torchvision", "DEF")
-    for _name in ("nms", "qnms"):
-        _stub.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-except RuntimeError:
-    pass
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "scripts"))
+from reference import picture  # before torchvision
 
 import timm
-from PIL import Image
 
 OUT = pathlib.Path(__file__).parent.parent / "fixtures" / "preprocess" / "timm-crops.json"
 STATISTICS = dict(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
-
-
-def picture(width, height):
-    y, x = np.mgrid[0:height, 0:width]
-    planes = [(13 * x + 7 * y + x * y // 8) % 256, (31 * (x // 2) + 11 * y) % 256, (5 * (x ^ y) + y // 4) % 256]
-    return Image.fromarray(np.stack(planes, axis=-1).astype(np.uint8))
 
 
 def case(width, height, **cfg):

@@ -15,12 +15,8 @@ import warnings
 
 import torch
 
-try:  # builds of torchvision without operators cannot be imported otherwise; none of them is used here
-    _stub = torch.library.Library("torchvision", "DEF")
-    for _name in ("nms", "qnms"):
-        _stub.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-except RuntimeError:
-    pass
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "scripts"))
+import reference  # before torchvision
 
 import timm
 import timm.models.deit

@@ -14,34 +14,22 @@ import gzip
 import json
 import math
 import pathlib
-
+import sys
 import tempfile
 
 import numpy as np
 import torch
 
-try:  # builds of torchvision without operators cannot be imported otherwise; none of them is used here
-    _stub = torch.library.Library("torchvision", "DEF")
-    for _name in ("nms", "qnms"):
-        _stub.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-except RuntimeError:
-    pass
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "scripts"))
+from reference import picture  # before torchvision
 
 import timm
 import transformers
-from PIL import Image
 from timm.models._hub import save_config_for_hf
 
 OUT = pathlib.Path(__file__).parent.parent / "fixtures" / "checkpoints.ndjson.gz"
 CASES = []
 VERSIONS = f"torch {torch.__version__.split('+')[0]}, transformers {transformers.__version__}, timm {timm.__version__}"
-
-
-def picture(width=50, height=37):
-    """Smooth, with some structure, and not square: the same formula as in test/checkpoint-recipe.ts."""
-    y, x = np.mgrid[0:height, 0:width]
-    planes = [(13 * x + 7 * y + x * y // 8) % 256, (31 * (x // 2) + 11 * y) % 256, (5 * (x ^ y) + y // 4) % 256]
-    return Image.fromarray(np.stack(planes, axis=-1).astype(np.uint8))
 
 
 def recipe(seed, index, shape, kind):
@@ -172,7 +160,7 @@ def hugging_face(id, right, seed, model, processor, outputs, drop_files=(), chan
     if change:
         change(files)
     with torch.no_grad():
-        x = torch.from_numpy(np.asarray(processor(picture()))).double()
+        x = torch.from_numpy(np.asarray(processor(picture(50, 37)))).double()
         found = outputs(model.double(), x)
     tests = []
     for task, values in found.items():
@@ -218,7 +206,7 @@ def of_timm(id, right, seed, architecture, size=32, model_args=None, pretrained=
         config = json.loads(path.read_text())
     data_config = timm.data.resolve_data_config(pretrained_cfg=model.pretrained_cfg)
     transform = timm.data.create_transform(**data_config, is_training=False)
-    x = transform(picture()).unsqueeze(0).double()
+    x = transform(picture(50, 37)).unsqueeze(0).double()
     with torch.no_grad():
         y = model.double()(x)[0].numpy()
     test = dict(task="image-feature-extraction" if num_classes == 0 else "image-classification", values=numbers(y))

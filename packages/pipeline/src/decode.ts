@@ -10,6 +10,7 @@ import { rgbOfInks } from "./pictures/inks.js";
 import { readPictureFile } from "./pictures/picture-file.js";
 import { loadSharp, type OpenSharp } from "./pictures/sharp.js";
 import type { PictureFormat } from "./pictures/signatures.js";
+import { workingBytes } from "./pictures/working-memory.js";
 
 /** A file's path or `file:` URL, whose escapes need not be UTF-8, or the bytes of an encoded picture. */
 export type ImageInput = string | URL | Uint8Array;
@@ -20,6 +21,8 @@ export interface EncodedPicture {
   readonly header: PictureHeader;
   readonly encodedBytes: number;
   readonly decodedBytes: number;
+  /** What decoding takes besides. */
+  readonly workingBytes: number;
 }
 
 /** What messages call an input: its path, with control characters escaped. */
@@ -46,6 +49,8 @@ export interface OpenedPicture {
   readonly animated: boolean;
   /** What its pixels will take as 8-bit RGB. */
   readonly decodedBytes: number;
+  /** What decoding takes besides, for as long as it lasts. */
+  readonly workingBytes: number;
   /** @throws PptError INVALID_IMAGE */
   decode(): Promise<RgbImage>;
 }
@@ -59,8 +64,16 @@ export async function openPicture(input: ImageInput, given: DecodeOptions = {}):
   const picture = await readPicture(input, options);
   const decode = await loadDecoder();
   const { format, width, height, animated } = picture.header;
-  const { decodedBytes } = picture;
-  return { format, width, height, animated, decodedBytes, decode: () => decode(picture, nameOf(input), options) };
+  const { decodedBytes, workingBytes } = picture;
+  return {
+    format,
+    width,
+    height,
+    animated,
+    decodedBytes,
+    workingBytes,
+    decode: () => decode(picture, nameOf(input), options),
+  };
 }
 
 /**
@@ -74,7 +87,13 @@ export async function readPicture(input: ImageInput, options: DecodeOptions = {}
   const bytes = input instanceof Uint8Array ? input : await readPictureFile(input, what, limits);
   requireBytes(bytes.length, what, limits);
   const header = pictureHeader(bytes, what, limits);
-  return { bytes, header, encodedBytes: bytes.length, decodedBytes: 3 * header.width * header.height };
+  return {
+    bytes,
+    header,
+    encodedBytes: bytes.length,
+    decodedBytes: 3 * header.width * header.height,
+    workingBytes: workingBytes(header),
+  };
 }
 
 /** Decodes what was read, called `what` in errors. @throws PptError INVALID_IMAGE */

@@ -1,5 +1,5 @@
 /** What lies where a checkpoint was looked for, and what to do about it: errors name what was found. */
-import { PptError } from "@ppt-vit/core";
+import { isPptError, PptError, parseModelConfig } from "@ppt-vit/core";
 import type { CheckpointFiles } from "./checkpoint.js";
 import { quoted } from "./hub/quoted.js";
 import { requireModelId } from "./hub/reference.js";
@@ -178,12 +178,23 @@ async function adapterBase(look: Look): Promise<string> {
   return soundId([base]) ?? (await look.base());
 }
 
+/** Whether a name of timm is one of those that run here: none other is advised. */
+function runsHere(architecture: string): boolean {
+  try {
+    parseModelConfig({ architecture });
+    return true;
+  } catch (error) {
+    if (isPptError(error)) return false;
+    throw error;
+  }
+}
+
 /** The image tower's name in timm, where OpenCLIP has it from there. */
 async function openClipName(look: Look): Promise<string> {
   const { model_cfg } = fieldsOfJson(await look.text("open_clip_config.json"));
   const { vision_cfg } = (model_cfg ?? {}) as { vision_cfg?: { timm_model_name?: unknown } };
   const name = vision_cfg?.timm_model_name;
-  return typeof name === "string" && /^\w{1,80}$/.test(name) ? ` (timm/${name})` : "";
+  return typeof name === "string" && /^\w{1,80}$/.test(name) && runsHere(name) ? ` (timm/${name})` : "";
 }
 
 function fieldsOfJson(text: string | undefined): Record<string, unknown> {

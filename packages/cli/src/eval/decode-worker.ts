@@ -29,11 +29,11 @@ const { take, give } = byteBudget(budget.memory, budget.most);
 async function decode(path: string): Promise<Decoded> {
   try {
     const picture = await openPicture(path, options);
-    take(picture.decodedBytes);
+    take(picture.decodedBytes + picture.workingBytes);
     const { shape, data } = await picture
       .decode()
       .then((image) => processImage(image, preprocessing))
-      .finally(() => give(picture.decodedBytes));
+      .finally(() => give(picture.decodedBytes + picture.workingBytes));
     const [, , height, width] = shape;
     if (height !== imageSize[0] || width !== imageSize[1])
       throw new PptError(

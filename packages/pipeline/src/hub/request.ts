@@ -32,7 +32,10 @@ export function checkedRemote({ id, revision, endpoint, token }: Remote): Remote
   requireRevision(revision);
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)
-    throw new PptError("INVALID_OPTION", `endpoint ${quoted(endpoint)}: expected an address such as https://host`);
+    throw new PptError(
+      "INVALID_OPTION",
+      `endpoint ${quoted(endpoint.replace(/\/\/[^@/]*@/, "//...@"))}: expected an address such as https://host, without a name or password in it`,
+    );
   // Never echoed: it is a secret.
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
     throw new PptError("INVALID_OPTION", "the token holds characters that no token has: check HF_TOKEN");

@@ -29,7 +29,7 @@ const extensionIntroducer = 0x21;
 const trailer = 0x3b;
 const graphicControl = 0xf9;
 
-/** Undefined where there is no frame. @throws RangeError where the file ends before its first frame's pixels */
+/** Undefined where there is no frame, or one without pixels. @throws RangeError where the file ends before its first frame's pixels */
 export function gifFrame(bytes: Uint8Array): GifFrame | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 13;
@@ -56,6 +56,7 @@ export function gifFrame(bytes: Uint8Array): GifFrame | undefined {
   const descriptor = at + 1;
   const [left, top] = [view.getUint16(descriptor, true), view.getUint16(descriptor + 2, true)];
   const [frameWidth, frameHeight] = [view.getUint16(descriptor + 4, true), view.getUint16(descriptor + 6, true)];
+  if (frameWidth === 0 || frameHeight === 0) return undefined;
   const flags = view.getUint8(descriptor + 8);
   at = descriptor + 9;
   const colours = palette(takePalette(flags) ?? globalPalette);

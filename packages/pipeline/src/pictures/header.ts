@@ -9,6 +9,8 @@ export interface PictureHeader {
   readonly width: number;
   readonly height: number;
   readonly animated: boolean;
+  /** The first row needs the whole file: interlaced PNG, progressive JPEG. */
+  readonly staged?: boolean;
   /** Colour components of a JPEG: 4 are inks (CMYK, YCCK). */
   readonly components?: number;
   /** Images in an AVIF file, with masks and tiles. */
@@ -50,7 +52,8 @@ function readPng(view: DataView, text: ReadText): PictureHeader {
   let at = 8;
   // An animation says so before its first pixels.
   while (text(at + 4, 4) !== "acTL" && text(at + 4, 4) !== "IDAT") at += 12 + view.getUint32(at);
-  return { format: "PNG", ...size, animated: text(at + 4, 4) === "acTL" && view.getUint32(at + 8) > 1 };
+  const animated = text(at + 4, 4) === "acTL" && view.getUint32(at + 8) > 1;
+  return { format: "PNG", ...size, animated, ...(view.getUint8(28) === 1 && { staged: true }) };
 }
 
 function readGif(bytes: Uint8Array): PictureHeader | undefined {
@@ -60,11 +63,27 @@ function readGif(bytes: Uint8Array): PictureHeader | undefined {
   return { format: "GIF", width, height, animated, ...(!frame.complete() && { broken: "it is cut off or broken" }) };
 }
 
+/** ANMF, as a number. */
+const animationFrame = 0x414e4d46;
+
+/** Frames of an animation, counted up to two: one frame alone is a still. */
+function framesOfWebp(view: DataView): number {
+  let frames = 0;
+  for (let at = 12; frames < 2 && at + 8 <= view.byteLength; ) {
+    if (view.getUint32(at) === animationFrame) frames++;
+    // Chunks are filled up to an even length.
+    at += 8 + 2 * Math.ceil(view.getUint32(at + 4, true) / 2);
+  }
+  return frames;
+}
+
 function readWebp(view: DataView, chunk: string): PictureHeader | undefined {
   const format = "WebP";
   const uint24 = (at: number) => view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
-  if (chunk === "VP8X")
-    return { format, width: uint24(24) + 1, height: uint24(27) + 1, animated: (view.getUint8(20) & 2) !== 0 };
+  if (chunk === "VP8X") {
+    const animated = (view.getUint8(20) & 2) !== 0 && framesOfWebp(view) > 1;
+    return { format, width: uint24(24) + 1, height: uint24(27) + 1, animated };
+  }
   if (chunk === "VP8L") {
     const bits = view.getUint32(21, true);
     return { format, width: (bits & 0x3fff) + 1, height: ((bits >> 14) & 0x3fff) + 1, animated: false };
@@ -78,6 +97,9 @@ function readWebp(view: DataView, chunk: string): PictureHeader | undefined {
  * pixels a byte, and 4 times as many where no component is large in both directions.
  */
 const mostPixelsPerByte = 2048;
+
+/** Start of a progressive frame, alone or among several, in Huffman or arithmetic coding. */
+const progressive: ReadonlySet<number> = new Set([0xffc2, 0xffc6, 0xffca, 0xffce]);
 
 function readJpeg(view: DataView): PictureHeader {
   let at = 2;
@@ -94,6 +116,7 @@ function readJpeg(view: DataView): PictureHeader {
         height,
         animated: false,
         components: view.getUint8(at + 9),
+        ...(progressive.has(marker) && { staged: true }),
         ...(broken && { broken: `${view.byteLength} bytes are too few for ${width} x ${height} pixels` }),
       };
     }

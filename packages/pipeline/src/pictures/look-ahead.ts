@@ -7,6 +7,8 @@ export interface Fetched {
   readonly encodedBytes: number;
   /** Of its pixels as RGB. */
   readonly decodedBytes: number;
+  /** What decoding takes besides, while it lasts. Default 0. */
+  readonly workingBytes?: number;
 }
 
 /** How a platform gets from an input to pixels. */
@@ -64,7 +66,7 @@ export interface LookAhead {
 
 /**
  * Reads and decodes in the order of the inputs. What is decoded next is always under way; others join it as long as what is
- * held stays within `maxBytesAhead`, files and pixels together. Decoding is begun whenever this thread has a
+ * held stays within `maxBytesAhead`: files, pixels, and what decoders need. Decoding is begun whenever this thread has a
  * moment: while a run keeps it, what was begun goes on.
  */
 export function lookAhead<Input, Encoded extends Fetched>(
@@ -107,9 +109,10 @@ export function lookAhead<Input, Encoded extends Fetched>(
       return;
     }
     picture.decodedBytes = done.decodedBytes;
-    held += picture.decodedBytes;
+    const working = done.workingBytes ?? 0;
+    held += picture.decodedBytes + working;
     const release = () => {
-      held -= picture.encodedBytes;
+      held -= picture.encodedBytes + working;
       picture.encodedBytes = 0;
       // The file is not held any longer than its decoder needs it.
       delete picture.read;
@@ -131,7 +134,8 @@ export function lookAhead<Input, Encoded extends Fetched>(
     for (;;) {
       const picture = ahead.get(nextDecode);
       if (!picture?.read || nextDecode >= position + decodeAhead) return;
-      const bytes = picture.read.done?.decodedBytes ?? 0;
+      const { decodedBytes = 0, workingBytes = 0 } = picture.read.done ?? {};
+      const bytes = decodedBytes + workingBytes;
       if (nextDecode !== position && held + bytes > maxBytesAhead) return;
       startDecoding(nextDecode++, picture);
     }
