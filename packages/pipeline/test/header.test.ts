@@ -15,7 +15,55 @@ const frames = (count: number) =>
     },
   );
 
+/** A chunk of a RIFF file, filled up to an even length. */
+const chunk = (name: string, data: Uint8Array): Buffer => {
+  const head = Buffer.alloc(8);
+  head.write(name, "latin1");
+  head.writeUInt32LE(data.length, 4);
+  return Buffer.concat([head, data, Buffer.alloc(data.length % 2)]);
+};
+
+/** An animated WebP of 4 x 4 pixels: each frame's image is what stands behind the first 12 bytes of a still. */
+async function animatedWebp(count: number): Promise<Buffer> {
+  const still = (await blank(4, 4).webp({ lossless: true }).toBuffer()).subarray(12);
+  const uint24 = (n: number) => [n & 255, (n >> 8) & 255, n >> 16];
+  const header = chunk("VP8X", Uint8Array.from([2, 0, 0, 0, ...uint24(3), ...uint24(3)]));
+  const place = Uint8Array.from([...uint24(0), ...uint24(0), ...uint24(3), ...uint24(3), ...uint24(40), 0]);
+  const frame = chunk("ANMF", Buffer.concat([place, still]));
+  const content = Buffer.concat([
+    Buffer.from("WEBP"),
+    header,
+    chunk("ANIM", new Uint8Array(6)),
+    ...Array(count).fill(frame),
+  ]);
+  return chunk("RIFF", content);
+}
+
 describe("readHeader", () => {
+  it.each([
+    [1, false],
+    [2, true],
+  ])("takes an animated WebP of %i frames for animated: %s", async (count, animated) => {
+    const bytes = await animatedWebp(count);
+    expect(readHeader(bytes)).toMatchObject({ format: "WebP", width: 4, height: 4, animated });
+    expect((await sharp(bytes).metadata()).width).toBe(4);
+  });
+
+  it("refuses a GIF whose frame has no pixels", async () => {
+    const bytes = await blank(3, 3).gif().toBuffer();
+    const descriptor = bytes.indexOf(Buffer.from([0x2c, 0, 0, 0, 0, 3, 0, 3, 0]));
+    bytes.writeUInt16LE(0, descriptor + 5);
+    expect(readHeader(bytes)).toBeUndefined();
+  });
+
+  it("tells pictures whose first row needs the whole file", async () => {
+    const staged = async (picture: Sharp) => readHeader(await picture.toBuffer())!.staged ?? false;
+    expect(await staged(blank(9, 9).jpeg({ progressive: true }))).toBe(true);
+    expect(await staged(blank(9, 9).png({ progressive: true }))).toBe(true);
+    expect(await staged(blank(9, 9).jpeg())).toBe(false);
+    expect(await staged(blank(9, 9).png())).toBe(false);
+  });
+
   it.each([
     ["JPEG", (s: Sharp) => s.jpeg()],
     ["JPEG", (s: Sharp) => s.jpeg({ progressive: true }).withMetadata({ orientation: 3 })],

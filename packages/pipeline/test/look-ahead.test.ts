@@ -7,6 +7,7 @@ import { type Fetched, type LookAheadOptions, lookAhead, type Pictures } from ".
 interface Given {
   readonly encodedBytes: number;
   readonly decodedBytes: number;
+  readonly workingBytes?: number;
   readonly fails?: "fetch" | "decode";
 }
 
@@ -69,6 +70,13 @@ describe("lookAhead", () => {
     expect(results).toEqual([0, 1, 2, 3, 4, 5]);
     expect(seen.mostDecoding).toBe(1);
     expect(seen.mostHeld).toBe(500);
+  });
+
+  it("counts what decoders need while they decode, and no longer", async () => {
+    const heavy = { encodedBytes: 1, decodedBytes: 3, workingBytes: 60 };
+    expect((await all(Array.from({ length: 12 }, () => heavy))).seen.mostDecoding).toBe(1);
+    const light = { ...heavy, workingBytes: 30 };
+    expect((await all(Array.from({ length: 12 }, () => light))).seen.mostDecoding).toBe(2);
   });
 
   it("keeps the order and the limit, whatever the sizes and wherever pictures fail", async () => {
