@@ -108,6 +108,16 @@ const misnamed = {
   normalize: "give it to embed()",
   subfolder: "files are read from the top of the repository",
   model_file_name: "the file is model.safetensors",
+  config: "config.json is read from the checkpoint",
+  use_external_data_format: "weights are read from model.safetensors and its shards",
+  timeout: "write timeoutMs",
+  maxBytes: "give it to classify(), embed() or decodeImage()",
+  maxPixels: "give it to classify(), embed() or decodeImage()",
+  firstFrame: "give it to classify(), embed() or decodeImage()",
+  layers: "write reduction: { layers }",
+  tokensRemoved: "write reduction: { tokensRemoved }",
+  threshold: "write reduction: { threshold }",
+  policy: "write reduction: { policy }",
 };
 const perPicture = {
   batch_size: "write batch",
