@@ -71,8 +71,8 @@ export async function classifyCommand(inputs: readonly string[], flags: Classify
   return failures.length > 0 ? 1 : 0;
 }
 
-/** Bytes of a file of text embeddings: a million labels of 1024 numbers take as many times 4096. */
-const longestTexts = 2 ** 32;
+/** Bytes of a file of text embeddings: 65,536 labels of 1024 numbers. */
+const longestTexts = 2 ** 28;
 
 /** @throws PptError NOT_FOUND, INVALID_INPUT, INVALID_SAFETENSORS, INVALID_CONFIG */
 async function readTexts(path: string): Promise<TextEmbeddings> {

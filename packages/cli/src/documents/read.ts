@@ -25,11 +25,10 @@ export function* readChunks(path: string, mostBytes: number): Generator<Uint8Arr
       throw new PptError("NOT_FOUND", `${path}: cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause });
     }
   };
-  const tooLarge = (size: string) => fail(`${size} bytes, at most ${mostBytes} are read of such a file`);
   const found = reading(() => statSync(path, plainStat));
   const size = Number(found.size);
   if (found.isDirectory()) throw new PptError("NOT_FOUND", `${path}: cannot be read (EISDIR)`);
-  if (found.isFile() && size > mostBytes) tooLarge(String(size));
+  if (found.isFile() && size > mostBytes) fail(`${size} bytes, at most ${mostBytes} are read of such a file`);
   // Opening a pipe waits for its writer, and reading for what is written, unless told not to.
   const flags = constants.O_RDONLY | (found.isFile() ? 0 : (constants.O_NONBLOCK ?? 0));
   const file = reading(() => openSync(path, flags));
@@ -54,7 +53,7 @@ export function* readChunks(path: string, mostBytes: number): Generator<Uint8Arr
       }
       silentMs = 0;
       total += read;
-      if (total > mostBytes) tooLarge(`more than ${mostBytes}`);
+      if (total > mostBytes) fail(`more than ${mostBytes} bytes, the most that is read of such a file`);
       yield chunk.subarray(0, read);
     }
   } finally {
