@@ -43,6 +43,7 @@ export {
   resizeImage,
 } from "./io/image-processor.js";
 export { parseConfigJson } from "./io/json.js";
+export { type JsonLimits, type JsonProblem, jsonProblem } from "./io/json-structure.js";
 export { type ProcessorFiles, parseProcessorFiles } from "./io/processor-files.js";
 export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";

@@ -1,6 +1,7 @@
 /** JSON out of files that nobody vouches for: what JSON.parse takes without a word is refused, with the reason. */
 import { PptError } from "../errors.js";
 import { bytesCheck, checkArgument } from "../options.js";
+import { endOfJsonString, isFollowedByColon, jsonProblem } from "./json-structure.js";
 import { looksLike } from "./looks-like.js";
 
 export type Fail = (message: string) => never;
@@ -8,26 +9,13 @@ export type Fail = (message: string) => never;
 /** Three levels are in use in a safetensors header: the header, a tensor's entry, its shape. */
 const deepest = 16;
 /** Far above any published model, and low enough that a hostile header cannot ask for gigabytes. */
-const mostCommas = 1_000_000;
+const mostValues = 1_000_000;
 /** A configuration names up to a million classes twice, as `id2label` and as `label2id`; more is no configuration. */
 const mostConfigValues = 4_000_000;
 
-const code = {
-  space: 0x20,
-  quote: 0x22,
-  comma: 0x2c,
-  minus: 0x2d,
-  colon: 0x3a,
-  upperI: 0x49,
-  upperN: 0x4e,
-  openBracket: 0x5b,
-  backslash: 0x5c,
-  closeBracket: 0x5d,
-  openBrace: 0x7b,
-  closeBrace: 0x7d,
-};
+const code = { quote: 0x22, comma: 0x2c, minus: 0x2d, upperI: 0x49, upperN: 0x4e, openBracket: 0x5b, openBrace: 0x7b };
 
-/** The JSON in `bytes`, with every name once in the first two levels of objects. `what` starts each message. */
+/** The JSON in `bytes`, with every name once in each object. `what` starts each message. */
 export function parseStrictJson(bytes: Uint8Array, what: string, fail: Fail): unknown {
   return parseChecked(decodeUtf8(bytes, what, fail), what, fail, JSON.parse);
 }
@@ -115,7 +103,7 @@ function replaceUnwritable(text: string): string | undefined {
   let copied = 0;
   for (let at = 0; at < text.length; at++) {
     const character = text.charCodeAt(at);
-    if (character === code.quote) at = endOfString(text, at) - 1;
+    if (character === code.quote) at = endOfJsonString(text, at) - 1;
     if (character !== code.upperN && character !== code.upperI) continue;
     const word = character === code.upperN ? "NaN" : "Infinity";
     const end = at + word.length;
@@ -134,7 +122,7 @@ function valuesBegunIn(text: string): number {
   let count = 0;
   for (let at = 0; at < text.length; at++) {
     const character = text.charCodeAt(at);
-    if (character === code.quote) at = endOfString(text, at) - 1;
+    if (character === code.quote) at = endOfJsonString(text, at) - 1;
     else if (character === code.comma || character === code.openBrace || character === code.openBracket) count++;
   }
   return count;
@@ -149,53 +137,12 @@ function decodeUtf8(bytes: Uint8Array, what: string, fail: Fail): string {
   }
 }
 
-/**
- * Refuses what JSON.parse would take without a word (the last of two equal names) or choke on (endless values, deep
- * nesting). Looks at brackets, commas and names only: whether `text` is JSON is for JSON.parse to say.
- */
+/** Refuses what JSON.parse would take without a word or choke on. */
 function checkStructure(text: string, what: string, fail: Fail): void {
-  // Names of the outermost object, and of the object inside it that is open.
-  const outer = new Set<string>();
-  let inner = new Set<string>();
-  let depth = 0;
-  let commas = 0;
-  for (let at = 0; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (character === code.openBrace || character === code.openBracket) {
-      if (++depth > deepest) fail(`${what} nests deeper than ${deepest} levels`);
-      if (depth === 2) inner = new Set();
-    } else if (character === code.closeBrace || character === code.closeBracket) depth--;
-    else if (character === code.comma) {
-      if (++commas > mostCommas) fail(`${what} lists more than ${mostCommas} values`);
-    } else if (character === code.quote) {
-      const end = endOfString(text, at);
-      if (depth <= 2 && isFollowedByColon(text, end)) {
-        const quoted = text.slice(at, end);
-        // Names are equal when they are so after unescaping.
-        const name: string = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
-        const names = depth === 1 ? outer : inner;
-        if (names.has(name)) fail(`${what} has the name ${quote(name)} twice in one object`);
-        names.add(name);
-      }
-      at = end - 1;
-    }
-  }
-}
-
-/** The index behind the closing quote of the string that starts at `start`, or the end of an unfinished text. */
-function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (character === code.quote) return at + 1;
-    if (character === code.backslash) at++;
-  }
-  return text.length;
-}
-
-function isFollowedByColon(text: string, start: number): boolean {
-  let at = start;
-  while (at < text.length && text.charCodeAt(at) <= code.space) at++;
-  return text.charCodeAt(at) === code.colon;
+  const problem = jsonProblem(text, { deepest, mostValues });
+  if (problem?.kind === "deep") fail(`${what} nests deeper than ${deepest} levels`);
+  if (problem?.kind === "many") fail(`${what} lists more than ${mostValues} values`);
+  if (problem?.kind === "twice") fail(`${what} has the name ${quote(problem.name)} twice in one object`);
 }
 
 /** A JSON object's own fields. In a Map `__proto__` and `constructor` are names like any other. */
