@@ -1,5 +1,12 @@
 /** The pipeline in browsers: the same interface as in Node, with the pictures and folders that a page has. */
-export { backendNames, createBackend } from "./backends.js";
+export { backendNames, createBackend } from "./backends/backends.js";
+export {
+  type BackendChoice,
+  type CandidateReport,
+  type SelectionCache,
+  type SelectOptions,
+  selectBackend,
+} from "./backends/select.js";
 export type {
   BrowserImageInput as ImageInput,
   Drawable,
@@ -23,23 +30,29 @@ export {
   type WorkerClassifierOptions,
   type WorkerExtractorOptions,
 } from "./browser/worker.js";
-export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
-export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
-export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./feature-extractor.js";
-export { type DecodeOptions, imageExtensions } from "./formats.js";
+export type {
+  Checkpoint,
+  CheckpointFiles,
+  LoadOptions,
+  ProgressInfo,
+  ReadFileOptions,
+} from "./checkpoint/checkpoint.js";
+export type { ImageSizeOption } from "./checkpoint/resolution.js";
+export type { ModelVerification } from "./checkpoint/verify.js";
 export type { HubOptions } from "./hub/options.js";
-export type { ImageSizeOption } from "./resolution.js";
-export { type ImageStage, isFailure, type LabelProbability, type LabelValue, showAnswer, topLabels } from "./result.js";
+export { type DecodeOptions, imageExtensions } from "./pictures/formats.js";
+export type { ClassifyOptions, PretrainedOptions } from "./tasks/classifier.js";
+export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./tasks/feature-extractor.js";
 export {
-  type BackendChoice,
-  type CandidateReport,
-  type SelectionCache,
-  type SelectOptions,
-  selectBackend,
-} from "./select-backend.js";
-export type { ModelVerification } from "./verify.js";
+  type ImageStage,
+  isFailure,
+  type LabelProbability,
+  type LabelValue,
+  showAnswer,
+  topLabels,
+} from "./tasks/result.js";
+export { parseTextEmbeddings, type TextEmbeddings } from "./tasks/zero-shot.js";
 export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
 export { escapeMarkup } from "./visualize/markup.js";
 export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
 export { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./visualize/sheet.js";
-export { parseTextEmbeddings, type TextEmbeddings } from "./zero-shot.js";

@@ -1,4 +1,11 @@
-export { backendNames, createBackend } from "./backends.js";
+export { backendNames, createBackend } from "./backends/backends.js";
+export {
+  type BackendChoice,
+  type CandidateReport,
+  type SelectionCache,
+  type SelectOptions,
+  selectBackend,
+} from "./backends/select.js";
 export {
   type CalibrateOptions,
   type Calibration,
@@ -16,13 +23,19 @@ export {
   paretoFront,
   type Trial,
 } from "./calibrate/trial.js";
-export type { Checkpoint, CheckpointFiles, LoadOptions, ProgressInfo, ReadFileOptions } from "./checkpoint.js";
-export type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
-export { decodeImage, type ImageInput, type OpenedPicture, openPicture } from "./decode.js";
-export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./feature-extractor.js";
-export { type CheckpointSource, checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./folder.js";
-export { type DecodeOptions, imageExtensions } from "./formats.js";
+export type {
+  Checkpoint,
+  CheckpointFiles,
+  LoadOptions,
+  ProgressInfo,
+  ReadFileOptions,
+} from "./checkpoint/checkpoint.js";
+export { type ReductionSetting, resolveReduction } from "./checkpoint/reduction.js";
+export { atPictureSize, type ImageSizeOption } from "./checkpoint/resolution.js";
+export type { ModelVerification } from "./checkpoint/verify.js";
 export type { HubOptions } from "./hub/options.js";
+export { decodeImage, type ImageInput, type OpenedPicture, openPicture } from "./node/decode.js";
+export { type CheckpointSource, checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./node/folder.js";
 export {
   type Classification,
   type DenseFeatures,
@@ -31,19 +44,20 @@ export {
   fromPretrained,
   type ImageClassifier,
   type PictureFailure,
-} from "./node.js";
-export { type ReductionSetting, resolveReduction } from "./reduction.js";
-export { readReduction } from "./reduction-file.js";
-export { atPictureSize, type ImageSizeOption } from "./resolution.js";
-export { type ImageStage, isFailure, type LabelProbability, type LabelValue, showAnswer, topLabels } from "./result.js";
+} from "./node/from-pretrained.js";
+export { readReduction } from "./node/reduction-file.js";
+export { type DecodeOptions, imageExtensions } from "./pictures/formats.js";
+export type { ClassifyOptions, PretrainedOptions } from "./tasks/classifier.js";
+export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./tasks/feature-extractor.js";
 export {
-  type BackendChoice,
-  type CandidateReport,
-  type SelectionCache,
-  type SelectOptions,
-  selectBackend,
-} from "./select-backend.js";
-export type { ModelVerification } from "./verify.js";
+  type ImageStage,
+  isFailure,
+  type LabelProbability,
+  type LabelValue,
+  showAnswer,
+  topLabels,
+} from "./tasks/result.js";
+export { parseTextEmbeddings, type TextEmbeddings } from "./tasks/zero-shot.js";
 export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
 export { escapeMarkup } from "./visualize/markup.js";
 export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
@@ -56,4 +70,3 @@ export {
   tokenPicture,
 } from "./visualize/render.js";
 export { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./visualize/sheet.js";
-export { parseTextEmbeddings, type TextEmbeddings } from "./zero-shot.js";

@@ -21,12 +21,12 @@ import {
   signalCheck,
   text,
 } from "@ppt-vit/core/options";
-import type { BatchOptions } from "./batches.js";
-import type { LoadOptions } from "./checkpoint.js";
-import type { ClassifyOptions, PretrainedOptions } from "./classifier.js";
-import type { EmbedOptions, FeatureExtractorOptions } from "./feature-extractor.js";
-import type { DecodeOptions } from "./formats.js";
-import type { ModelOptions } from "./load.js";
+import type { LoadOptions } from "./checkpoint/checkpoint.js";
+import type { DecodeOptions } from "./pictures/formats.js";
+import type { BatchOptions } from "./tasks/batches.js";
+import type { ClassifyOptions, PretrainedOptions } from "./tasks/classifier.js";
+import type { EmbedOptions, FeatureExtractorOptions } from "./tasks/feature-extractor.js";
+import type { ModelOptions } from "./tasks/load.js";
 
 /** Texts that are looked into later, under a code of their own. */
 const anyText = check("a text", (value) => typeof value === "string");

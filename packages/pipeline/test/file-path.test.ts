@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decodeImage } from "../src/decode.js";
-import { pathOf } from "../src/file-path.js";
+import { decodeImage } from "../src/node/decode.js";
+import { pathOf } from "../src/node/file-path.js";
 
 describe("pathOf", () => {
   it.each(["picture.png", "file:///photos/%ff.png"])("leaves text as it is: %s", (path) => {

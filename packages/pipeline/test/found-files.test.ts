@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { checkpointFiles } from "../src/browser/files.js";
-import { type CheckpointFiles, parseCheckpoint } from "../src/checkpoint.js";
-import { checkpointFolder } from "../src/folder.js";
-import { baseModelsOfCard } from "../src/found-files.js";
-import { fromPretrained } from "../src/node.js";
+import { type CheckpointFiles, parseCheckpoint } from "../src/checkpoint/checkpoint.js";
+import { baseModelsOfCard } from "../src/checkpoint/found-files.js";
+import { checkpointFolder } from "../src/node/folder.js";
+import { fromPretrained } from "../src/node/from-pretrained.js";
 import { startHub } from "./fake-hub.js";
 
 const config = JSON.stringify({

@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { ProgressInfo } from "../src/checkpoint.js";
-import { readCheckpoint } from "../src/folder.js";
-import { hubFiles } from "../src/hub/node-files.js";
-import { fromPretrained } from "../src/node.js";
+import type { ProgressInfo } from "../src/checkpoint/checkpoint.js";
+import { readCheckpoint } from "../src/node/folder.js";
+import { fromPretrained } from "../src/node/from-pretrained.js";
+import { hubFiles } from "../src/node/hub/files.js";
 import { type FakeHub, type FakeModel, startHub } from "./fake-hub.js";
 import { vitFolder } from "./fixtures.js";
 

@@ -19,12 +19,12 @@ import { isPptError, type PptErrorCode } from "@ppt-vit/core";
 import { demoModelUrl } from "@ppt-vit/demo-model";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { sourceKind } from "../src/folder.js";
-import { blobPath, modelCache, snapshotFolder } from "../src/hub/node-cache.js";
-import { hubFiles } from "../src/hub/node-files.js";
 import { requireFileName, requireModelId, requireRevision } from "../src/hub/reference.js";
 import { checkedRemote, fileAddress } from "../src/hub/request.js";
-import { fromPretrained } from "../src/node.js";
+import { sourceKind } from "../src/node/folder.js";
+import { fromPretrained } from "../src/node/from-pretrained.js";
+import { blobPath, modelCache, snapshotFolder } from "../src/node/hub/cache.js";
+import { hubFiles } from "../src/node/hub/files.js";
 import { gitSha1 } from "./fake-hub.js";
 
 let folder: string;

@@ -6,9 +6,9 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PassingFailure } from "../src/hub/attempts.js";
 import { downloadLimits } from "../src/hub/limits.js";
-import { hubFiles } from "../src/hub/node-files.js";
 import type { HubOptions } from "../src/hub/options.js";
 import { piecesOf } from "../src/hub/silence.js";
+import { hubFiles } from "../src/node/hub/files.js";
 import { type FakeHub, startHub } from "./fake-hub.js";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";

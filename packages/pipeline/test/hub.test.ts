@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { hubFiles } from "../src/hub/node-files.js";
 import type { HubOptions } from "../src/hub/options.js";
+import { hubFiles } from "../src/node/hub/files.js";
 import { blobName, type FakeHub, type FakeModel, gitSha1, startHub } from "./fake-hub.js";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";

@@ -2,7 +2,7 @@
 import { parseImageProcessorConfig, parseModelConfig, weightsFrom } from "@ppt-vit/core";
 import { fromPretrained } from "@ppt-vit/pipeline";
 import { describe, expect, it } from "vitest";
-import { atImageSize, type ImageSizeOption } from "../src/resolution.js";
+import { atImageSize, type ImageSizeOption } from "../src/checkpoint/resolution.js";
 import { clipFolder, expectClose, expectedOf, picture, vitFolder } from "./fixtures.js";
 
 const task = "image-feature-extraction";

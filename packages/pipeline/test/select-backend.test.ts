@@ -2,10 +2,10 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { type Backend, PptError, verificationInput } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
+import { currentPlatform, gpuNamed, type Platform } from "../src/backends/platform.js";
+import { candidatesOf, selectBackend, selectOn } from "../src/backends/select.js";
+import { checkBackend, openSelfCheck } from "../src/backends/self-check.js";
 import { backendNames, readCheckpoint } from "../src/index.js";
-import { currentPlatform, gpuNamed, type Platform } from "../src/platform.js";
-import { candidatesOf, selectBackend, selectOn } from "../src/select-backend.js";
-import { checkBackend, openSelfCheck } from "../src/self-check.js";
 
 const node: Platform = await currentPlatform();
 const browser = (webgpu: string | undefined, webgl: string | undefined, crossOriginIsolated = true): Platform => ({

@@ -169,7 +169,7 @@ describe("recording", () => {
   it("passes over inputs at the edge of a threshold", async () => {
     const variances = [7e-5, 7.01e-5, 9e-5];
     const model = {
-      config: (await import("../src/folder.js").then(({ readCheckpoint }) => readCheckpoint("demo"))).config,
+      config: (await import("../src/node/folder.js").then(({ readCheckpoint }) => readCheckpoint("demo"))).config,
       tokens: [],
       run: async () => ({
         logits: { shape: [1, 1], data: Float32Array.of(1) },

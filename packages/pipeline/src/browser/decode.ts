@@ -1,5 +1,6 @@
 /** Pictures of a page to RGB pixels, as Pillow's `convert("RGB")` gives them. Works in pages and in workers. */
 import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
+import { asStill } from "../pictures/avif.js";
 import {
   type DecodeLimits,
   type DecodeOptions,
@@ -9,8 +10,7 @@ import {
   requireBytes,
   requirePixels,
   requireReadable,
-} from "../formats.js";
-import { asStill } from "../pictures/avif.js";
+} from "../pictures/formats.js";
 import { gifFrame, onScreen } from "../pictures/gif.js";
 import type { PictureHeader } from "../pictures/header.js";
 import type { Fetched } from "../pictures/look-ahead.js";

@@ -1,16 +1,16 @@
 /** Checkpoints in the browser: on the Hub, at an address, in a folder that was picked or dropped, or in a store of your own. */
 import { isPptError, PptError } from "@ppt-vit/core";
-import { allocate } from "../allocate.js";
-import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint.js";
-import { explaining } from "../found-files.js";
+import { allocate } from "../checkpoint/allocate.js";
+import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint/checkpoint.js";
+import { explaining } from "../checkpoint/found-files.js";
 import { PassingFailure } from "../hub/attempts.js";
-import { hubFiles } from "../hub/browser-files.js";
 import { type DownloadLimits, downloadLimits, isWeights, mostBytes, mostSmallBytes, tooLarge } from "../hub/limits.js";
 import type { HubOptions } from "../hub/options.js";
 import { quoted } from "../hub/quoted.js";
 import { looksLikeModelId } from "../hub/reference.js";
 import { answerWithin, piecesOf } from "../hub/silence.js";
 import { baseAddress } from "./address.js";
+import { hubFiles } from "./hub-files.js";
 
 /**
  * A model of the Hub (`org/name`); the address of a folder (`./model/`, `/model/`, `https://...`, a URL); the files of a folder from

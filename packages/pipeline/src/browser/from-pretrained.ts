@@ -1,16 +1,6 @@
 /** The pipeline in pages and workers. */
 import type { RgbImage } from "@ppt-vit/core";
-import { type Checkpoint, type CheckpointNeeds, type LoadOptions, parseCheckpoint } from "../checkpoint.js";
-import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "../classifier.js";
-import {
-  createFeatureExtractor,
-  type DenseFeatures as Dense,
-  type Embedding as Embedded,
-  type FeatureExtractor as Extractor,
-  type FeatureExtractorOptions,
-} from "../feature-extractor.js";
-import type { DecodeOptions } from "../formats.js";
-import type { ReadCheckpoint } from "../load.js";
+import { type Checkpoint, type CheckpointNeeds, type LoadOptions, parseCheckpoint } from "../checkpoint/checkpoint.js";
 import {
   decodeOptions,
   loadOptions,
@@ -18,7 +8,17 @@ import {
   requireBrowserPicture,
   requireBrowserSource,
 } from "../options.js";
-import type { PictureFailure as Failure, Classification as Labelled } from "../result.js";
+import type { DecodeOptions } from "../pictures/formats.js";
+import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "../tasks/classifier.js";
+import {
+  createFeatureExtractor,
+  type DenseFeatures as Dense,
+  type Embedding as Embedded,
+  type FeatureExtractor as Extractor,
+  type FeatureExtractorOptions,
+} from "../tasks/feature-extractor.js";
+import type { ReadCheckpoint } from "../tasks/load.js";
+import type { PictureFailure as Failure, Classification as Labelled } from "../tasks/result.js";
 import { type BrowserImageInput, decodePicture, fetchPicture, type LocalPicture, nameOf } from "./decode.js";
 import { type BrowserCheckpointSource, checkpointFiles, type PortableSource } from "./files.js";
 

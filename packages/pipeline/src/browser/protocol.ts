@@ -1,9 +1,9 @@
 /** What a page and its worker say to each other. */
 import { isPptError, PptError, type PptErrorCode } from "@ppt-vit/core";
-import type { BatchOptions } from "../batches.js";
-import type { ProgressInfo } from "../checkpoint.js";
-import type { PretrainedOptions } from "../classifier.js";
-import type { FeatureExtractorOptions } from "../feature-extractor.js";
+import type { ProgressInfo } from "../checkpoint/checkpoint.js";
+import type { BatchOptions } from "../tasks/batches.js";
+import type { PretrainedOptions } from "../tasks/classifier.js";
+import type { FeatureExtractorOptions } from "../tasks/feature-extractor.js";
 import type { BrowserImageInput } from "./decode.js";
 import type { PortableSource } from "./files.js";
 

@@ -1,7 +1,7 @@
 /** The worker's side: models that a page asks for. */
 import type { Backend } from "@ppt-vit/core";
 import { callback, check, checkOptions, object } from "@ppt-vit/core/options";
-import { isFailure } from "../result.js";
+import { isFailure } from "../tasks/result.js";
 import type { BrowserImageInput } from "./decode.js";
 import { type FeatureExtractor, fromPretrained, type ImageClassifier } from "./from-pretrained.js";
 import { type Method, packError, type Reply, type Request } from "./protocol.js";

@@ -1,8 +1,7 @@
 /** The page's side of a worker: the same models, computed elsewhere. */
 import { PptError } from "@ppt-vit/core";
 import { callback, checkArgument, shaped } from "@ppt-vit/core/options";
-import type { BatchOptions } from "../batches.js";
-import type { LoadOptions } from "../checkpoint.js";
+import type { LoadOptions } from "../checkpoint/checkpoint.js";
 import {
   classifyOptions,
   embedOptions,
@@ -12,7 +11,8 @@ import {
   requireBrowserSource,
   requireInputs,
 } from "../options.js";
-import { onlyResult, type PictureFailure } from "../result.js";
+import type { BatchOptions } from "../tasks/batches.js";
+import { onlyResult, type PictureFailure } from "../tasks/result.js";
 import { baseAddress } from "./address.js";
 import type { BrowserImageInput } from "./decode.js";
 import { type BrowserCheckpointSource, portableSource } from "./files.js";

@@ -25,15 +25,15 @@ import {
   oneOf,
   positive,
 } from "@ppt-vit/core/options";
-import { createBackend } from "../backends.js";
-import type { Checkpoint, LoadOptions } from "../checkpoint.js";
-import { decodeImage, type ImageInput } from "../decode.js";
-import { type CheckpointSource, readCheckpoint } from "../folder.js";
-import type { DecodeOptions } from "../formats.js";
+import { createBackend } from "../backends/backends.js";
+import { selectBackend } from "../backends/select.js";
+import type { Checkpoint, LoadOptions } from "../checkpoint/checkpoint.js";
+import { atImageSize, checkPreprocessing } from "../checkpoint/resolution.js";
+import { decodeImage, type ImageInput } from "../node/decode.js";
+import { type CheckpointSource, readCheckpoint } from "../node/folder.js";
 import { calibrationBasics } from "../options.js";
-import { atImageSize, checkPreprocessing } from "../resolution.js";
-import type { PictureFailure } from "../result.js";
-import { selectBackend } from "../select-backend.js";
+import type { DecodeOptions } from "../pictures/formats.js";
+import type { PictureFailure } from "../tasks/result.js";
 import { type BlockSpread, createEvaluator, type Evaluator } from "./evaluate.js";
 import { cheapest, fitPattern, patternsFor } from "./schedules.js";
 import { defaultBudgets, searchSettings } from "./search.js";

@@ -7,7 +7,7 @@ import {
   specialTokens,
   type VisionModel,
 } from "@ppt-vit/core";
-import type { Checkpoint } from "../checkpoint.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { bestClass, divergence, quantile } from "./statistics.js";
 import type { Trial } from "./trial.js";
 

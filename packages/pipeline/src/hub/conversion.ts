@@ -3,7 +3,7 @@
  * safetensors only in a pull request that nobody has merged. Its branch is `refs/pr/N`.
  */
 import { isPptError, PptError } from "@ppt-vit/core";
-import type { LoadOptions } from "../checkpoint.js";
+import type { LoadOptions } from "../checkpoint/checkpoint.js";
 import { askHub, type Listing, listingAddress, parseListing } from "./listing.js";
 import { defaultRevision } from "./options.js";
 import { isCommit } from "./reference.js";

@@ -1,8 +1,8 @@
 /** Token pictures as files. Node only: sharp encodes the pictures and draws the sheet. */
 import { PptError, type RgbImage } from "@ppt-vit/core";
 import { type Checks, check, checkArgument, checkOptions, count, oneOf, shaped } from "@ppt-vit/core/options";
-import { loadSharp, loadSharpForSvg } from "../pictures/sharp.js";
-import type { ImageStage, LabelProbability, LabelValue } from "../result.js";
+import { loadSharp, loadSharpForSvg } from "../node/sharp.js";
+import type { ImageStage, LabelProbability, LabelValue } from "../tasks/result.js";
 import type { PatchGrid } from "./groups.js";
 import { pageChecks, type TokenPageOptions, tokenPage } from "./page.js";
 import { requirePictures, sheetSize, type TokenPicture, tokenSheet } from "./sheet.js";

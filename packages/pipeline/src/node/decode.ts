@@ -1,16 +1,16 @@
 /** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
 import { isPptError, type RgbImage } from "@ppt-vit/core";
 import type { Sharp } from "sharp";
-import { type DecodeOptions, decodeLimits, invalidImage, pictureHeader, requireBytes } from "./formats.js";
-import { decodeOptions, requireNodePicture } from "./options.js";
-import { asStill } from "./pictures/avif.js";
-import { gifFrame, onScreen } from "./pictures/gif.js";
-import type { PictureHeader } from "./pictures/header.js";
-import { rgbOfInks } from "./pictures/inks.js";
-import { readPictureFile } from "./pictures/picture-file.js";
-import { loadSharp, type OpenSharp } from "./pictures/sharp.js";
-import type { PictureFormat } from "./pictures/signatures.js";
-import { workingBytes } from "./pictures/working-memory.js";
+import { decodeOptions, requireNodePicture } from "../options.js";
+import { asStill } from "../pictures/avif.js";
+import { type DecodeOptions, decodeLimits, invalidImage, pictureHeader, requireBytes } from "../pictures/formats.js";
+import { gifFrame, onScreen } from "../pictures/gif.js";
+import type { PictureHeader } from "../pictures/header.js";
+import { rgbOfInks } from "../pictures/inks.js";
+import type { PictureFormat } from "../pictures/signatures.js";
+import { workingBytes } from "../pictures/working-memory.js";
+import { readPictureFile } from "./picture-file.js";
+import { loadSharp, type OpenSharp } from "./sharp.js";
 
 /** A file's path or `file:` URL, whose escapes need not be UTF-8, or the bytes of an encoded picture. */
 export type ImageInput = string | URL | Uint8Array;

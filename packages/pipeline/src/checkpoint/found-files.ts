@@ -1,8 +1,8 @@
 /** What lies where a checkpoint was looked for, and what to do about it: errors name what was found. */
 import { isPptError, PptError, parseModelConfig } from "@ppt-vit/core";
+import { quoted } from "../hub/quoted.js";
+import { requireModelId } from "../hub/reference.js";
 import type { CheckpointFiles } from "./checkpoint.js";
-import { quoted } from "./hub/quoted.js";
-import { requireModelId } from "./hub/reference.js";
 
 /** What a store holds, for messages about what is missing. */
 export interface FoundFiles {

@@ -1,18 +1,19 @@
 /** The pipeline in Node: checkpoints in folders, picture files decoded by sharp. */
-import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "./classifier.js";
-import { type EncodedPicture, type ImageInput, loadDecoder, nameOf, readPicture } from "./decode.js";
+
+import { pretrainedOptions, requireNodeSource } from "../options.js";
+import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "../tasks/classifier.js";
 import {
   createFeatureExtractor,
   type DenseFeatures as Dense,
   type Embedding as Embedded,
   type FeatureExtractor as Extractor,
   type FeatureExtractorOptions,
-} from "./feature-extractor.js";
+} from "../tasks/feature-extractor.js";
+import type { ReadCheckpoint } from "../tasks/load.js";
+import type { PictureFailure as Failure, Classification as Labelled } from "../tasks/result.js";
+import { type EncodedPicture, type ImageInput, loadDecoder, nameOf, readPicture } from "./decode.js";
 import { type CheckpointSource, readCheckpoint } from "./folder.js";
-import type { ReadCheckpoint } from "./load.js";
-import { pretrainedOptions, requireNodeSource } from "./options.js";
 import { withReductionRead } from "./reduction-file.js";
-import type { PictureFailure as Failure, Classification as Labelled } from "./result.js";
 
 export type Classification = Labelled<ImageInput>;
 export type Embedding = Embedded<ImageInput>;

@@ -12,7 +12,7 @@ import {
   type VisionModel,
   verifyModel,
 } from "@ppt-vit/core";
-import { createBackend } from "./backends.js";
+import { createBackend } from "../backends/backends.js";
 import type { Checkpoint } from "./checkpoint.js";
 
 /** What `verify` found, and what the model was compared with. */

@@ -1,10 +1,8 @@
 /** Brings one file of a model from a hub into the cache. Node only: pages cannot see where a redirect leads. */
 import { PptError } from "@ppt-vit/core";
-import { PassingFailure, persist } from "./attempts.js";
-import { type DownloadLimits, mostBytes, tooLarge } from "./limits.js";
-import { blobPath, isFile, linkBlob, type ModelCache } from "./node-cache.js";
-import { openPart, type Part } from "./node-part.js";
-import { isCommit } from "./reference.js";
+import { PassingFailure, persist } from "../../hub/attempts.js";
+import { type DownloadLimits, mostBytes, tooLarge } from "../../hub/limits.js";
+import { isCommit } from "../../hub/reference.js";
 import {
   type Connection,
   type ContentHash,
@@ -16,8 +14,10 @@ import {
   requireCommit,
   send,
   startOf,
-} from "./request.js";
-import { piecesOf } from "./silence.js";
+} from "../../hub/request.js";
+import { piecesOf } from "../../hub/silence.js";
+import { blobPath, isFile, linkBlob, type ModelCache } from "./cache.js";
+import { openPart, type Part } from "./part.js";
 
 /** What the hub says of a file, and where its bytes are. */
 interface Located {

@@ -10,7 +10,7 @@ import {
   reductionPreset,
 } from "@ppt-vit/core";
 import { checkArgument, text } from "@ppt-vit/core/options";
-import type { ReductionSetting } from "./reduction.js";
+import type { ReductionSetting } from "../checkpoint/reduction.js";
 
 /** A name has neither a folder nor an ending. */
 const isPath = (source: string) => /[/\\]|\.json$/i.test(source);

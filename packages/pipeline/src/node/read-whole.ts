@@ -2,9 +2,9 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { PptError, parseSafetensors } from "@ppt-vit/core";
-import { allocate } from "./allocate.js";
-import type { ReadFileOptions } from "./checkpoint.js";
-import { isWeights, mostSmallBytes } from "./hub/limits.js";
+import { allocate } from "../checkpoint/allocate.js";
+import type { ReadFileOptions } from "../checkpoint/checkpoint.js";
+import { isWeights, mostSmallBytes } from "../hub/limits.js";
 
 const chunkBytes = 2 ** 24;
 /** A pipe that takes the file's place after it was looked at must not make `open` wait for its writer. */

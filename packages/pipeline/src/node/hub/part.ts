@@ -7,9 +7,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { blobPath, isFile, type ModelCache, readyFolder } from "./node-cache.js";
-import { writeError } from "./node-errors.js";
-import type { ContentHash } from "./request.js";
+import type { ContentHash } from "../../hub/request.js";
+import { blobPath, isFile, type ModelCache, readyFolder } from "./cache.js";
+import { writeError } from "./errors.js";
 
 export interface Part {
   readonly hash: ContentHash;

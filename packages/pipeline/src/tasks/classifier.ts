@@ -1,11 +1,11 @@
 /** Pictures in, labels out. The same in Node and browsers. */
 import { PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
 import { found } from "@ppt-vit/core/options";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { classifyOptions, requireInputs } from "../options.js";
+import type { Fetched, Pictures } from "../pictures/look-ahead.js";
 import { type BatchOptions, type PictureResult, runInBatches } from "./batches.js";
-import type { Checkpoint } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions, type ReadCheckpoint } from "./load.js";
-import { classifyOptions, requireInputs } from "./options.js";
-import type { Fetched, Pictures } from "./pictures/look-ahead.js";
 import {
   allFinite,
   type Classification,

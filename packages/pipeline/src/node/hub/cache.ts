@@ -7,9 +7,9 @@ import { lstat, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFile 
 import { homedir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
-import { type Conversion, isConversion } from "./conversion.js";
-import { writeError } from "./node-errors.js";
-import { isCommit } from "./reference.js";
+import { type Conversion, isConversion } from "../../hub/conversion.js";
+import { isCommit } from "../../hub/reference.js";
+import { writeError } from "./errors.js";
 
 export interface ModelCache {
   /** The folder of the whole cache. */

@@ -19,11 +19,11 @@ import {
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
+import type { HubOptions } from "../hub/options.js";
+import { parseTextEmbeddings, type TextEmbeddings, textEmbeddingsFile } from "../tasks/zero-shot.js";
 import type { FoundFiles } from "./found-files.js";
-import type { HubOptions } from "./hub/options.js";
 import { missingWeights } from "./missing-weights.js";
 import { atImageSize } from "./resolution.js";
-import { parseTextEmbeddings, type TextEmbeddings, textEmbeddingsFile } from "./zero-shot.js";
 
 export interface Checkpoint {
   /** `demo`, or the id, folder or address as it was given. */

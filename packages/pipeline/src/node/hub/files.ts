@@ -1,9 +1,7 @@
 /** Models of the Hugging Face Hub as files, downloaded into the cache when they are first read. Node only. */
 import { PptError } from "@ppt-vit/core";
-import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint.js";
-import { lookInFolder } from "../look-in-folder.js";
-import { readWhole } from "../read-whole.js";
-import { waitForTimer } from "./attempts.js";
+import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../../checkpoint/checkpoint.js";
+import { waitForTimer } from "../../hub/attempts.js";
 import {
   announce,
   type Conversion,
@@ -12,9 +10,14 @@ import {
   isModelWeights,
   mayBeElsewhere,
   singleFile,
-} from "./conversion.js";
-import { downloadLimits } from "./limits.js";
-import { askHub, type Listing, listingAddress, parseListing } from "./listing.js";
+} from "../../hub/conversion.js";
+import { downloadLimits } from "../../hub/limits.js";
+import { askHub, type Listing, listingAddress, parseListing } from "../../hub/listing.js";
+import { defaultRevision, type HubOptions, publicEndpoint } from "../../hub/options.js";
+import { isCommit, requireFileName } from "../../hub/reference.js";
+import { checkedRemote, type Transport } from "../../hub/request.js";
+import { lookInFolder } from "../look-in-folder.js";
+import { readWhole } from "../read-whole.js";
 import {
   cachedCommit,
   cachedConversion,
@@ -26,11 +29,8 @@ import {
   noteConversion,
   noteMissing,
   snapshotFolder,
-} from "./node-cache.js";
-import { downloadFile } from "./node-download.js";
-import { defaultRevision, type HubOptions, publicEndpoint } from "./options.js";
-import { isCommit, requireFileName } from "./reference.js";
-import { checkedRemote, type Transport } from "./request.js";
+} from "./cache.js";
+import { downloadFile } from "./download.js";
 
 /** What a hub's files are taken from: the network, and the environment's variables. */
 export interface Surroundings extends Transport {

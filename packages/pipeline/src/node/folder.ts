@@ -4,20 +4,20 @@ import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isPptError, PptError } from "@ppt-vit/core";
 import { check, checkArgument } from "@ppt-vit/core/options";
+import { NotInstalled, notInstalledOr } from "../backends/peers.js";
 import {
   type Checkpoint,
   type CheckpointFiles,
   type CheckpointNeeds,
   type LoadOptions,
   parseCheckpoint,
-} from "./checkpoint.js";
-import { explaining, withFound } from "./found-files.js";
-import { hubFiles } from "./hub/node-files.js";
-import { quoted } from "./hub/quoted.js";
-import { looksLikeModelId } from "./hub/reference.js";
+} from "../checkpoint/checkpoint.js";
+import { explaining, withFound } from "../checkpoint/found-files.js";
+import { quoted } from "../hub/quoted.js";
+import { looksLikeModelId } from "../hub/reference.js";
+import { loadOptions, requireNodeSource } from "../options.js";
+import { hubFiles } from "./hub/files.js";
 import { lookInFolder } from "./look-in-folder.js";
-import { loadOptions, requireNodeSource } from "./options.js";
-import { NotInstalled, notInstalledOr } from "./peers.js";
 import { readWhole } from "./read-whole.js";
 
 /** `demo`; a folder (`./name`, `../name` or an absolute path); a model of the Hub (`org/name`); or a store of your own. */

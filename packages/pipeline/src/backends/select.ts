@@ -1,9 +1,9 @@
 /** Which backend to use here: by platform, by what is installed, by whether it computes rightly, and by measurement. */
 import { type Backend, createVisionModel, PptError, type ReductionConfig, verificationInput } from "@ppt-vit/core";
 import { arrayOf, type Checks, callback, checkOptions, object, shaped, text } from "@ppt-vit/core/options";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { isCheckpoint } from "../options.js";
 import { createBackend } from "./backends.js";
-import type { Checkpoint } from "./checkpoint.js";
-import { isCheckpoint } from "./options.js";
 import { currentPlatform, type GpuSupport, type Platform } from "./platform.js";
 import { checkBackend } from "./self-check.js";
 

@@ -12,8 +12,8 @@ import {
   type VisionModelConfig,
   type VisionOutput,
 } from "@ppt-vit/core";
-import { type DecodeOptions, decodeLimits } from "./formats.js";
-import { type Attempt, attempt, type Fetched, lookAhead, type Pictures } from "./pictures/look-ahead.js";
+import { type DecodeOptions, decodeLimits } from "../pictures/formats.js";
+import { type Attempt, attempt, type Fetched, lookAhead, type Pictures } from "../pictures/look-ahead.js";
 import { describeStages, type PictureFailure, type PictureRun } from "./result.js";
 
 export interface BatchOptions extends DecodeOptions {

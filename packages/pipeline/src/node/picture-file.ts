@@ -7,9 +7,9 @@ import { Socket } from "node:net";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
 import { isPptError, PptError } from "@ppt-vit/core";
-import { pathOf } from "../file-path.js";
-import { type DecodeLimits, invalidImage, requireBytes, requireReadable } from "../formats.js";
-import { signatureBytes } from "./signatures.js";
+import { type DecodeLimits, invalidImage, requireBytes, requireReadable } from "../pictures/formats.js";
+import { signatureBytes } from "../pictures/signatures.js";
+import { pathOf } from "./file-path.js";
 
 /** A pipe that nobody has opened for writing is waited for this long. */
 export const writerWaitMs = 2000;

@@ -1,7 +1,7 @@
 /** Which pictures are read, within which limits, and what is said of others: the same in Node and in browsers. */
 import { PptError } from "@ppt-vit/core";
-import { type PictureHeader, readHeader } from "./pictures/header.js";
-import { formatNames, readableFormat, refusedFormat } from "./pictures/signatures.js";
+import { type PictureHeader, readHeader } from "./header.js";
+import { formatNames, readableFormat, refusedFormat } from "./signatures.js";
 
 /** File name endings of the formats that are read. */
 export const imageExtensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"] as const;

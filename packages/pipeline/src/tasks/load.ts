@@ -7,14 +7,14 @@ import {
   patchGrid,
   type ReductionConfig,
 } from "@ppt-vit/core";
-import { createBackend } from "./backends.js";
+import { createBackend } from "../backends/backends.js";
+import { selectBackend } from "../backends/select.js";
+import type { Checkpoint, CheckpointNeeds, LoadOptions, ProgressInfo } from "../checkpoint/checkpoint.js";
+import { type ReductionSetting, resolveReduction } from "../checkpoint/reduction.js";
+import { atImageSize, checkPreprocessing, type ImageSizeOption } from "../checkpoint/resolution.js";
+import { type ModelVerification, verifyCheckpoint } from "../checkpoint/verify.js";
+import type { Fetched, Pictures } from "../pictures/look-ahead.js";
 import type { PictureModel } from "./batches.js";
-import type { Checkpoint, CheckpointNeeds, LoadOptions, ProgressInfo } from "./checkpoint.js";
-import type { Fetched, Pictures } from "./pictures/look-ahead.js";
-import { type ReductionSetting, resolveReduction } from "./reduction.js";
-import { atImageSize, checkPreprocessing, type ImageSizeOption } from "./resolution.js";
-import { selectBackend } from "./select-backend.js";
-import { type ModelVerification, verifyCheckpoint } from "./verify.js";
 
 /** Options of every task. */
 export interface ModelOptions extends LoadOptions {

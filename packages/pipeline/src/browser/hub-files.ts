@@ -1,8 +1,8 @@
 /** Models of the Hugging Face Hub in a page or worker, kept in the browser's Cache storage by commit. */
 import { PptError } from "@ppt-vit/core";
-import { allocate } from "../allocate.js";
-import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint.js";
-import { PassingFailure, persist, waitForTimer } from "./attempts.js";
+import { allocate } from "../checkpoint/allocate.js";
+import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint/checkpoint.js";
+import { PassingFailure, persist, waitForTimer } from "../hub/attempts.js";
 import {
   announce,
   type Conversion,
@@ -12,12 +12,12 @@ import {
   isConversion,
   isModelWeights,
   mayBeElsewhere,
-} from "./conversion.js";
-import { type DownloadLimits, downloadLimits, mostBytes, tooLarge } from "./limits.js";
-import { askHub, type ListedFile, type Listing, listingAddress, parseListing } from "./listing.js";
-import { defaultRevision, type HubOptions, publicEndpoint } from "./options.js";
-import { reasonOf } from "./reason.js";
-import { isCommit, requireFileName } from "./reference.js";
+} from "../hub/conversion.js";
+import { type DownloadLimits, downloadLimits, mostBytes, tooLarge } from "../hub/limits.js";
+import { askHub, type ListedFile, type Listing, listingAddress, parseListing } from "../hub/listing.js";
+import { defaultRevision, type HubOptions, publicEndpoint } from "../hub/options.js";
+import { reasonOf } from "../hub/reason.js";
+import { isCommit, requireFileName } from "../hub/reference.js";
 import {
   type Connection,
   type ContentHash,
@@ -29,8 +29,8 @@ import {
   send,
   startOf,
   type Transport,
-} from "./request.js";
-import { piecesOf } from "./silence.js";
+} from "../hub/request.js";
+import { piecesOf } from "../hub/silence.js";
 
 const cacheName = "ppt-vit-hub";
 

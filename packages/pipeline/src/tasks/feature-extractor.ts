@@ -1,11 +1,11 @@
 /** Pictures in, embeddings and dense features out. The same in Node and browsers. */
 import { type HostTensor, PptError, type VisionModelConfig, type VisionOutput } from "@ppt-vit/core";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { embedOptions, featureOptions, poolings, requireInputs } from "../options.js";
+import type { Fetched, Pictures } from "../pictures/look-ahead.js";
 import { type BatchOptions, type PictureResult, runInBatches } from "./batches.js";
-import type { Checkpoint } from "./checkpoint.js";
 import { loadModel, type ModelFacts, type ModelOptions, type ReadCheckpoint } from "./load.js";
 import { normalized } from "./normalized.js";
-import { embedOptions, featureOptions, poolings, requireInputs } from "./options.js";
-import type { Fetched, Pictures } from "./pictures/look-ahead.js";
 import { allFinite, onlyResult, type PictureFailure, type PictureRun, rowOf } from "./result.js";
 
 export interface FeatureExtractorOptions extends ModelOptions {
