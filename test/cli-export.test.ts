@@ -21,7 +21,7 @@ import { parseImageProcessorConfig, processImageInto } from "@ppt-vit/core";
 import { createBackend, decodeImage, fromPretrained, selectBackend } from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { useSoftwareVulkan } from "../packages/backend-onnx/test/webgpu.js";
-import { adapterIn, placementIn } from "../packages/cli/src/doctor-log.js";
+import { adapterIn, placementIn } from "../packages/cli/src/commands/doctor/logs.js";
 import {
   adviceOf,
   explainAttention,
@@ -30,7 +30,7 @@ import {
   showPlacement,
   showReport,
   warningsOf,
-} from "../packages/cli/src/doctor-report.js";
+} from "../packages/cli/src/commands/doctor/report.js";
 import { root, run } from "../scripts/workspace.mjs";
 import { runUnprivileged, whyNotUnprivileged } from "./unprivileged.js";
 

@@ -2,6 +2,6 @@ import { packageBuild } from "../../tsup.base.js";
 
 // A thread of `ppt-vit eval` starts from a file of its own.
 export default packageBuild({
-  entry: { main: "src/main.ts", "decode-worker": "src/eval/decode-worker.ts" },
+  entry: { main: "src/main.ts", "decode-worker": "src/commands/eval/decode-worker.ts" },
   dts: false,
 });

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `ppt-vit`: exit code 0 when all went well, 1 when some pictures failed, 2 when the call itself was wrong. */
 import { CommanderError } from "commander";
-import { complain, complainOf, watchStreams } from "./output.js";
+import { complain, complainOf, watchStreams } from "./output/print.js";
 import { createProgram } from "./program.js";
 
 watchStreams();

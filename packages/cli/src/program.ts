@@ -1,22 +1,22 @@
 /** The commands and their options. */
 import { createRequire } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { refuseReplaced } from "./arguments.js";
-import { backendOption } from "./backend-option.js";
-import { addBenchCommands } from "./bench/command.js";
-import { addCalibrateCommand } from "./calibrate.js";
-import { type ClassifyFlags, classifyCommand } from "./classify.js";
-import { demoCommand } from "./demo.js";
-import { type Device, devices, doctorCommand, probeCommand } from "./doctor.js";
-import { addEmbedCommand } from "./embed.js";
-import { addEvalCommands } from "./eval/commands.js";
-import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
-import { infoCommand } from "./info.js";
-import { addModelOptions, type ModelFlags, modelDescription, modelForms } from "./model-options.js";
-import { complain, printOwn, say } from "./output.js";
-import { addPictureOptions } from "./picture-options.js";
-import { addReductionOptions, count, refuseContradiction } from "./reduction-flags.js";
-import { addVisualizeCommand } from "./visualize.js";
+import { addBenchCommands } from "./commands/bench/command.js";
+import { addCalibrateCommand } from "./commands/calibrate/command.js";
+import { type ClassifyFlags, classifyCommand } from "./commands/classify/command.js";
+import { demoCommand } from "./commands/demo/command.js";
+import { type Device, devices, doctorCommand, probeCommand } from "./commands/doctor/doctor.js";
+import { addEmbedCommand } from "./commands/embed/command.js";
+import { addEvalCommands } from "./commands/eval/command.js";
+import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./commands/export/export.js";
+import { infoCommand } from "./commands/info/info.js";
+import { addVisualizeCommand } from "./commands/visualize/command.js";
+import { refuseReplaced } from "./flags/arguments.js";
+import { backendOption } from "./flags/backend-option.js";
+import { addModelOptions, type ModelFlags, modelDescription, modelForms } from "./flags/model-options.js";
+import { addPictureOptions } from "./flags/picture-options.js";
+import { addReductionOptions, count, refuseContradiction } from "./flags/reduction-options.js";
+import { complain, printOwn, say } from "./output/print.js";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 

@@ -2,14 +2,14 @@
 import { readFileSync } from "node:fs";
 import { modelCost } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
-import { compareDocuments } from "../src/bench/compare.js";
-import { contenderNames, requireContender } from "../src/bench/contenders.js";
-import { readRecorded } from "../src/bench/documents.js";
-import { type BenchPolicy, geometryConfig, geometryNames, reductionFor } from "../src/bench/model.js";
-import { renderReport } from "../src/bench/report.js";
-import { median, medianRatio, quantile, spread } from "../src/bench/statistics.js";
-import { markdownTable, replaceTable, resultTable, tableMarkers } from "../src/bench/table.js";
-import type { BenchDocument, CellResult } from "../src/bench/types.js";
+import { compareDocuments } from "../src/commands/bench/compare.js";
+import { contenderNames, requireContender } from "../src/commands/bench/contenders.js";
+import { readRecorded } from "../src/commands/bench/documents.js";
+import { type BenchPolicy, geometryConfig, geometryNames, reductionFor } from "../src/commands/bench/model.js";
+import { renderReport } from "../src/commands/bench/report.js";
+import { median, medianRatio, quantile, spread } from "../src/commands/bench/statistics.js";
+import { markdownTable, replaceTable, resultTable, tableMarkers } from "../src/commands/bench/table.js";
+import type { BenchDocument, CellResult } from "../src/commands/bench/types.js";
 
 function cell(policy: CellResult["policy"], turnMs: number[], backend = "onnx-cpu"): CellResult {
   const medianMs = median(turnMs);

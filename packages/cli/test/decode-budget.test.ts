@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { transformSync } from "esbuild";
 import { expect, it } from "vitest";
-import { budgetMemory, byteBudget } from "../src/eval/decode-budget.js";
+import { budgetMemory, byteBudget } from "../src/commands/eval/decode-budget.js";
 
-const source = new URL("../src/eval/decode-budget.ts", import.meta.url);
+const source = new URL("../src/commands/eval/decode-budget.ts", import.meta.url);
 
 /** A thread that takes and gives 200 times, and notes how much all threads held at most meanwhile. */
 const thread = `

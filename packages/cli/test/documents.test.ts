@@ -4,16 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isPptError } from "@ppt-vit/core";
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
-import { parseDocument, readRecorded } from "../src/bench/documents.js";
-import { renderReport } from "../src/bench/report.js";
+import { parseDocument, readRecorded } from "../src/commands/bench/documents.js";
+import { renderReport } from "../src/commands/bench/report.js";
+import { parseIdentifiers } from "../src/commands/eval/classes.js";
+import { picturesOf } from "../src/commands/eval/consistency.js";
+import { openJournal, parseJournal } from "../src/commands/eval/journal.js";
+import { parseLabelsFile } from "../src/commands/eval/labels-file.js";
+import { mergeReports, parseReport, readReport } from "../src/commands/eval/merge.js";
+import { batchesOf } from "../src/commands/eval/run.js";
 import { parseJson } from "../src/documents/json.js";
 import { readText } from "../src/documents/read.js";
-import { parseIdentifiers } from "../src/eval/classes.js";
-import { picturesOf } from "../src/eval/consistency.js";
-import { openJournal, parseJournal } from "../src/eval/journal.js";
-import { parseLabelsFile } from "../src/eval/labels-file.js";
-import { mergeReports, parseReport, readReport } from "../src/eval/merge.js";
-import { batchesOf } from "../src/eval/run.js";
 import {
   benchDocument,
   evalPart,

@@ -3,15 +3,15 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { matchClasses, parseIdentifiers } from "../src/eval/classes.js";
-import { fingerprintOf, openDataset } from "../src/eval/dataset.js";
-import { openJournal, parseJournal } from "../src/eval/journal.js";
-import { parseLabelsFile } from "../src/eval/labels-file.js";
-import { mergeReports } from "../src/eval/merge.js";
-import { reportPage } from "../src/eval/page.js";
-import { reportOf, reportText, runFacts } from "../src/eval/report.js";
-import { batchesOf } from "../src/eval/run.js";
-import { confusionsOf, scoreOf, summaryOf } from "../src/eval/score.js";
+import { matchClasses, parseIdentifiers } from "../src/commands/eval/classes.js";
+import { fingerprintOf, openDataset } from "../src/commands/eval/dataset.js";
+import { openJournal, parseJournal } from "../src/commands/eval/journal.js";
+import { parseLabelsFile } from "../src/commands/eval/labels-file.js";
+import { mergeReports } from "../src/commands/eval/merge.js";
+import { reportPage } from "../src/commands/eval/page.js";
+import { reportOf, reportText, runFacts } from "../src/commands/eval/report.js";
+import { batchesOf } from "../src/commands/eval/run.js";
+import { confusionsOf, scoreOf, summaryOf } from "../src/commands/eval/score.js";
 import type {
   BatchEntry,
   EvalReport,
@@ -20,7 +20,7 @@ import type {
   PictureRecord,
   Sample,
   Shard,
-} from "../src/eval/types.js";
+} from "../src/commands/eval/types.js";
 
 let folder: string;
 beforeEach(() => {

@@ -1,12 +1,12 @@
 /** Texts of documents inside pages and tables: whatever they say, they stay text. */
 import { marked } from "marked";
 import { describe, expect, it } from "vitest";
-import { renderReport } from "../src/bench/report.js";
-import { markdownTable } from "../src/bench/table.js";
-import type { BenchDocument } from "../src/bench/types.js";
-import { reportPage } from "../src/eval/page.js";
-import type { EvalReport } from "../src/eval/types.js";
-import { markdown } from "../src/markdown.js";
+import { renderReport } from "../src/commands/bench/report.js";
+import { markdownTable } from "../src/commands/bench/table.js";
+import type { BenchDocument } from "../src/commands/bench/types.js";
+import { reportPage } from "../src/commands/eval/page.js";
+import type { EvalReport } from "../src/commands/eval/types.js";
+import { markdown } from "../src/output/markdown.js";
 import { benchDocument, evalPart, leaves, named, valueAt, withValue } from "./valid-documents.js";
 
 const hostile = [

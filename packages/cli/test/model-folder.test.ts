@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { fillFolder } from "../src/model-folder.js";
-import { writeError } from "../src/write-file.js";
+import { fillFolder } from "../src/commands/export/model-folder.js";
+import { writeError } from "../src/files/write-file.js";
 
 vi.mock("node:fs", async (importOriginal) => {
   const fs = await importOriginal<typeof import("node:fs")>();

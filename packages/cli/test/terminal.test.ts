@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { json, line, shown } from "../src/terminal.js";
+import { json, line, shown } from "../src/output/terminal.js";
 
 /** One of each kind that a terminal obeys or hides. */
 const hostile = [
@@ -61,5 +61,5 @@ it("nothing else prints than the module that escapes, and the bars", () => {
   const printing = readdirSync(source, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .filter((file) => /process\.std(out|err)|console\.\w/.test(readFileSync(join(source, file), "utf8")));
-  expect(printing.sort()).toEqual(["output.ts", "progress.ts"]);
+  expect(printing.sort()).toEqual([join("output", "print.ts"), join("output", "progress.ts")]);
 });

@@ -1,8 +1,8 @@
 /** Documents as `ppt-vit` writes them, for tests that change something in them. */
 
-import type { BenchDocument } from "../src/bench/types.js";
-import { reportOf, runFacts } from "../src/eval/report.js";
-import { type Batch, batchesOf } from "../src/eval/run.js";
+import type { BenchDocument } from "../src/commands/bench/types.js";
+import { reportOf, runFacts } from "../src/commands/eval/report.js";
+import { type Batch, batchesOf } from "../src/commands/eval/run.js";
 import type {
   BatchEntry,
   EvalReport,
@@ -11,7 +11,7 @@ import type {
   PictureRecord,
   Sample,
   Shard,
-} from "../src/eval/types.js";
+} from "../src/commands/eval/types.js";
 
 export const labels = ["tench, Tinca tinca", "crane", "soccer ball"];
 

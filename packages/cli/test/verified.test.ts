@@ -1,6 +1,6 @@
 /** What `--verify` says. */
 import { expect, it } from "vitest";
-import { describeVerification } from "../src/verified.js";
+import { describeVerification } from "../src/output/verified.js";
 
 it("says with what the logits were compared", () => {
   const found = { difference: 1.5e-7, tolerance: 1e-3 };

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { requireWritable, writeFileWhole } from "../src/write-file.js";
+import { requireWritable, writeFileWhole } from "../src/files/write-file.js";
 
 vi.mock("node:fs", async (importOriginal) => {
   const fs = await importOriginal<typeof import("node:fs")>();
@@ -102,7 +102,7 @@ describe("writeFileWhole", () => {
 
   it.skipIf(process.platform === "win32")("is whole when the process is interrupted, which then ends", async () => {
     await build({
-      entryPoints: [join(import.meta.dirname, "../src/write-file.ts")],
+      entryPoints: [join(import.meta.dirname, "../src/files/write-file.ts")],
       outfile: at("bundle.mjs"),
       bundle: true,
       format: "esm",

@@ -1,6 +1,6 @@
 /** JSON out of files that nobody vouches for: what JSON.parse takes without a word, or chokes on, is refused. */
 import { jsonProblem, PptError } from "@ppt-vit/core";
-import { shown } from "../terminal.js";
+import { shown } from "../output/terminal.js";
 import { quoted } from "./quoted.js";
 
 const limits = {

@@ -1,5 +1,5 @@
 /** A value out of a document as an error message shows it. */
-import { json } from "../terminal.js";
+import { json } from "../output/terminal.js";
 
 const mostCharacters = 80;
 

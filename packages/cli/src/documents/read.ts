@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
-import { plainStat } from "../write-file.js";
+import { plainStat } from "../files/write-file.js";
 
 /** Bytes that are read at once. */
 const chunkBytes = 2 ** 20;

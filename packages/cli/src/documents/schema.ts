@@ -1,7 +1,7 @@
 /** What schemas of documents are made of, and errors that name the file, the field, what it holds and what is expected. */
 import { PptError } from "@ppt-vit/core";
 import * as v from "valibot";
-import { shown } from "../terminal.js";
+import { shown } from "../output/terminal.js";
 import { cut, quoted } from "./quoted.js";
 
 /** A text of at most so many characters. */

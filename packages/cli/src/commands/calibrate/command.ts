@@ -1,0 +1,184 @@
+/** `ppt-vit calibrate`: reduction settings for a model, found on pictures without labels. */
+import { existsSync } from "node:fs";
+import { describeReduction, PptError } from "@ppt-vit/core";
+import {
+  type Calibration,
+  type CalibrationTarget,
+  type CostMeasure,
+  calibrate,
+  calibrationPage,
+  chooseSettings,
+  disagreementInterval,
+  imageExtensions,
+  type Objective,
+  paretoFront,
+  reductionDocument,
+  type Trial,
+} from "@ppt-vit/pipeline";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { expandInputs } from "../../files/inputs.js";
+import { requireOutputs } from "../../files/outputs.js";
+import { requireWritable, writeFileWhole } from "../../files/write-file.js";
+import { backendOption } from "../../flags/backend-option.js";
+import {
+  addModelOptions,
+  type ModelFlags,
+  modelDescription,
+  modelForms,
+  withDownloads,
+} from "../../flags/model-options.js";
+import { count } from "../../flags/reduction-options.js";
+import { complain, print, printJson } from "../../output/print.js";
+import { withProgress } from "../../output/progress.js";
+
+export interface CalibrateFlags extends ModelFlags {
+  readonly model: string;
+  readonly backend: string;
+  readonly images: readonly string[];
+  readonly pictures: number;
+  readonly targetGmacs?: number;
+  readonly targetSpeedup?: number;
+  readonly maxDisagreement?: number;
+  readonly objective: Objective;
+  readonly cost: CostMeasure;
+  readonly compare: boolean;
+  readonly batch: number;
+  readonly out: string;
+  readonly report?: string;
+  readonly force: boolean;
+  readonly json: boolean;
+}
+
+/** How many trials a search takes, about: for the progress bar. */
+const usualTrials = 90;
+
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0) || !Number.isFinite(value))
+    throw new InvalidArgumentError("expected a number above 0.");
+  return value;
+};
+
+/** `1%` or `0.01`. */
+function share(text: string): number {
+  const value = text.trim().endsWith("%") ? Number(text.trim().slice(0, -1)) / 100 : Number(text);
+  if (text.trim() === "" || text.trim() === "%" || !(value >= 0 && value < 1))
+    throw new InvalidArgumentError("expected a share such as 1% or 0.01.");
+  return value;
+}
+
+export function addCalibrateCommand(program: Command): void {
+  const command = program
+    .command("calibrate")
+    .description("find reduction settings for a model, on pictures without labels")
+    .requiredOption("--images <folder|file...>", "pictures of the kind that the model will see")
+    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .addOption(backendOption("auto"))
+    .option("-o, --out <file>", "the settings, for --reduction and fromPretrained", "reduction.json");
+  addModelOptions(command)
+    .option("--target-gmacs <g>", "the best settings with at most so many GMACs an image", positive)
+    .option("--target-speedup <x>", "the best settings X times as fast as unreduced, by --cost", positive)
+    .option("--max-disagreement <share>", "the cheapest settings that change so few answers (default: 1%)", share)
+    .addOption(
+      new Option("--objective <name>", "what settings are judged by")
+        .choices(["divergence", "disagreement"])
+        .default("divergence"),
+    )
+    .addOption(new Option("--cost <name>", "what is saved").choices(["gmacs", "latency"]).default("gmacs"))
+    .option("--pictures <n>", "how many pictures to take, spread evenly over those given", count(1), 64)
+    .option("--compare", "try the policies tome, top-k and evit too", false)
+    .option("--batch <b>", "pictures per run of the model", count(1), 8)
+    .option("--report <file>", "write an HTML page with the plot")
+    .option("--force", "replace --out where it exists", false)
+    .option("--json", "print one JSON document on stdout", false)
+    .action(async (flags: CalibrateFlags) => {
+      process.exitCode = await calibrateCommand(flags);
+    });
+}
+
+/** Writes the settings, and lists pictures that cannot be read on stderr. -> exit code */
+async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
+  const { model, backend, objective, cost: measure, compare, batch } = flags;
+  const target = targetOf(flags);
+  if (existsSync(flags.out) && !flags.force)
+    throw new PptError("INVALID_OPTION", `${flags.out} exists: choose another --out, or replace it with --force`);
+  requireWritable(flags.out);
+  if (flags.report !== undefined) requireWritable(flags.report, "--report");
+  const { files, failures: missing } = await expandInputs(flags.images);
+  if (files.length === 0)
+    throw missing[0]?.error ?? new PptError("NOT_FOUND", `--images: no pictures (${imageExtensions.join(" ")})`);
+  requireOutputs({ "--out": flags.out, "--report": flags.report }, files);
+  const images = evenly(files, flags.pictures);
+
+  const calibration = await withProgress(usualTrials, (progress) =>
+    withDownloads(model, flags, (loading) =>
+      calibrate(model, {
+        ...loading,
+        ...{ images, backend, target, objective, measure, compare, batch },
+        onTrial: () => progress.advance(),
+      }),
+    ),
+  );
+  const failed = [...missing.map(({ error }) => error), ...calibration.failures.map(({ error }) => error)];
+  for (const error of failed) complain(error);
+
+  const chosen = chooseSettings(calibration, target);
+  const settings = reductionDocument(calibration, chosen, target);
+  writeFileWhole(flags.out, `${JSON.stringify(settings, null, 2)}\n`);
+  if (flags.report !== undefined) writeFileWhole(flags.report, calibrationPage(calibration, chosen), "--report");
+  if (flags.json) printJson(report(calibration, settings), 2);
+  else print(...summary(calibration, chosen, flags));
+  return failed.length > 0 ? 1 : 0;
+}
+
+/** @throws PptError INVALID_OPTION where several are given */
+function targetOf({ targetGmacs, targetSpeedup, maxDisagreement }: CalibrateFlags): CalibrationTarget {
+  if ([targetGmacs, targetSpeedup, maxDisagreement].filter((value) => value !== undefined).length > 1)
+    throw new PptError("INVALID_OPTION", "give one of --target-gmacs, --target-speedup and --max-disagreement");
+  if (targetGmacs !== undefined) return { gmacs: targetGmacs };
+  if (targetSpeedup !== undefined) return { speedup: targetSpeedup };
+  return { maxDisagreement: maxDisagreement ?? 0.01 };
+}
+
+/** At most `most` of a list, spread evenly over it. */
+const evenly = <T>(list: readonly T[], most: number): T[] =>
+  list
+    .filter((_, i) => Math.floor((i * most) / list.length) !== Math.floor(((i - 1) * most) / list.length))
+    .slice(0, most);
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+function summary(calibration: Calibration, chosen: Trial, { out, report: page, compare }: CalibrateFlags): string[] {
+  const { model, backend, pictures, trials, unreduced, measure, objective } = calibration;
+  const [low, high] = disagreementInterval(chosen);
+  const line = (trial: Trial) =>
+    `  ${trial === chosen ? ">" : " "} ${trial.gmacs.toFixed(3)}  ${trial.latencyMs.toFixed(1).padStart(7)}  ${trial.divergence.toExponential(1)}  ${String(trial.disagreements).padStart(4)} of ${pictures}  ${describeReduction(trial.reduction)}`;
+  const heading = "    GMACs       ms  divergence  other answer  settings";
+  return [
+    `model ${model.name} on ${backend}: ${trials.length} settings tried on ${pictures} pictures`,
+    "",
+    heading,
+    ...paretoFront(trials, measure, objective).reverse().map(line),
+    ...(compare ? ["", "  the other policies", ...calibration.comparisons.map(line)] : []),
+    "",
+    `chosen: ${describeReduction(chosen.reduction)}`,
+    `  ${unreduced.gmacs.toFixed(3)} -> ${chosen.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} -> ${chosen.latencyMs.toFixed(1)} ms an image`,
+    `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${pictures} pictures can tell no more than between ${percent(low)} and ${percent(high)} (95 %)`,
+    `wrote ${out}${page ? ` and ${page}` : ""}; use it with --reduction ${/[/\\]|\.json$/i.test(out) ? out : `./${out}`}`,
+  ];
+}
+
+/** The document that --json prints. Documented in the README of this package. */
+function report(calibration: Calibration, settings: object) {
+  const plain = ({ spreads: _, ...trial }: Trial) => trial;
+  const { trials, comparisons, spreads, failures, ...rest } = calibration;
+  return {
+    settings,
+    ...rest,
+    trials: trials.map(plain),
+    front: paretoFront(trials, rest.measure, rest.objective).map(plain),
+    comparisons: comparisons.map(plain),
+    spreads,
+    failures: failures.map(({ input, error }) => ({ file: String(input), code: error.code, message: error.message })),
+  };
+}

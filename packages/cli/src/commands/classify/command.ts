@@ -1,0 +1,124 @@
+/** `ppt-vit classify` */
+import type { PptError } from "@ppt-vit/core";
+import {
+  type Classification,
+  fromPretrained,
+  type ImageClassifier,
+  isFailure,
+  parseTextEmbeddings,
+  showAnswer,
+  type TextEmbeddings,
+} from "@ppt-vit/pipeline";
+import { readChunks } from "../../documents/read.js";
+import { expandInputs } from "../../files/inputs.js";
+import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
+import { batchOptions, type PictureFlags } from "../../flags/picture-options.js";
+import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { complain, print, printJson } from "../../output/print.js";
+import { withProgress } from "../../output/progress.js";
+import { describeVerification } from "../../output/verified.js";
+
+export interface ClassifyFlags extends ReductionFlags, ModelFlags, PictureFlags {
+  readonly model: string;
+  readonly backend: string;
+  readonly top: number;
+  readonly textEmbeddings?: string;
+  readonly verify: boolean;
+  readonly json: boolean;
+}
+
+interface Failure {
+  readonly file: string;
+  readonly error: PptError;
+}
+
+/** Results go to stdout, everything else to stderr. -> exit code */
+export async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags): Promise<0 | 1> {
+  const { files, failures: notFound } = await expandInputs(inputs);
+  const failures: Failure[] = [...notFound];
+  for (const failure of notFound) complain(failure.error);
+  const classifier = await withDownloads(flags.model, flags, async (loading) =>
+    fromPretrained(flags.model, {
+      ...loading,
+      backend: flags.backend,
+      reduction: reductionOf(flags),
+      imageSize: flags.imageSize,
+      verify: flags.verify,
+      ...(flags.textEmbeddings !== undefined && { textEmbeddings: await readTexts(flags.textEmbeddings) }),
+    }),
+  );
+  const results: Classification[] = [];
+  try {
+    if (!flags.json) print(headline(classifier));
+    const options = { topK: flags.top, ...batchOptions(flags) };
+    await withProgress(files.length, async (progress) => {
+      for await (const result of classifier.classifyAll(files, options)) {
+        if (isFailure(result)) {
+          failures.push({ file: String(result.input), error: result.error });
+          progress.interrupt(() => complain(result.error));
+        } else {
+          results.push(result);
+          if (!flags.json) progress.interrupt(() => print(...lines(result, classifier)));
+        }
+        progress.advance();
+      }
+    });
+    if (flags.json) printJson(report(classifier, results, failures), 2);
+    else print(summary(classifier, results, failures.length));
+  } finally {
+    await classifier.dispose();
+  }
+  return failures.length > 0 ? 1 : 0;
+}
+
+/** Bytes of a file of text embeddings: 65,536 labels of 1024 numbers. */
+const longestTexts = 2 ** 28;
+
+/** @throws PptError NOT_FOUND, INVALID_INPUT, INVALID_SAFETENSORS, INVALID_CONFIG */
+async function readTexts(path: string): Promise<TextEmbeddings> {
+  return parseTextEmbeddings(Buffer.concat([...readChunks(path, longestTexts)]), path);
+}
+
+function headline({ model, backend, tokens, gmacs, reduction, verification }: ImageClassifier): string {
+  const cost = reduction
+    ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
+    : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
+  const verified = verification ? `, ${describeVerification(verification)}` : "";
+  return `model ${model} on ${backend}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
+}
+
+function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string[] {
+  const named = labels.map((answer) => `  ${showAnswer(answer).padStart(7)}  ${answer.label}`);
+  const policies = stages.map(
+    ({ policy, tokensOut, variance }) => `${policy} to ${tokensOut} (variance ${variance.toExponential(2)})`,
+  );
+  const path = policies.length > 0 ? `  ${tokens[0]} tokens, ${policies.join(", ")}` : `  ${tokens[0]} tokens`;
+  return [`${input}  ${latencyMs.toFixed(0)} ms`, ...named, path];
+}
+
+function summary({ tokens }: ImageClassifier, results: readonly Classification[], failed: number): string {
+  const times = results.map((result) => result.latencyMs);
+  const mean =
+    times.length > 0 ? `, ${(times.reduce((a, b) => a + b) / times.length).toFixed(0)} ms an image in the model` : "";
+  return `${results.length} classified, ${failed} failed${mean}, ${tokens.at(-1)} tokens at the end`;
+}
+
+/** The document that --json prints. Documented in the README of this package. */
+function report(classifier: ImageClassifier, results: readonly Classification[], failures: readonly Failure[]) {
+  return {
+    model: classifier.model,
+    backend: classifier.backend,
+    reduction: classifier.reduction ?? null,
+    gmacs: classifier.gmacs,
+    problem: classifier.problem,
+    verification: classifier.verification ?? null,
+    images: results.map(({ input, labels, stages, latencyMs }) => ({
+      file: String(input),
+      labels,
+      tokens: classifier.tokens,
+      stages,
+      latencyMs,
+    })),
+    failures: failures.map(({ file, error }) => ({ file, code: error.code, message: error.message })),
+  };
+}

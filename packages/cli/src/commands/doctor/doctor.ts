@@ -1,0 +1,175 @@
+/** `ppt-vit doctor`: what is installed, which devices work and compute rightly, and what is used here. */
+import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
+import type { OnnxBackend, OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
+import { type Backend, isPptError, prepareVisionProgram } from "@ppt-vit/core";
+import { type BackendChoice, createBackend, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
+import { defaultBackend } from "../../flags/backend-option.js";
+import { print, printJson } from "../../output/print.js";
+import { json } from "../../output/terminal.js";
+import { packageVersions } from "../../versions.js";
+import { adapterIn, placementIn, vulkanLog } from "./logs.js";
+import {
+  type AutoChoice,
+  adviceOf,
+  type DeviceReport,
+  explainAttention,
+  type Probe,
+  type Report,
+  showReport,
+  warningsOf,
+} from "./report.js";
+
+const onnxDevices = ["cpu", "webgpu", "wasm"] as const satisfies readonly OnnxDevice[];
+
+/** What `--probe` takes: a device of ONNX Runtime, or whatever `--backend auto` takes. */
+export const devices = [...onnxDevices, "auto"] as const;
+export type Device = (typeof devices)[number];
+
+const crossOriginIsolation =
+  "does not apply in Node, where threads need none; in a page threads need the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
+
+export async function doctorCommand({ json: asJson }: { readonly json: boolean }): Promise<void> {
+  const reports: DeviceReport[] = [];
+  // One after the other: they would disturb each other's threads.
+  for (const device of onnxDevices) reports.push(await examine(device));
+  const auto = await askAuto(reports);
+  const report: Report = {
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    threads: availableParallelism(),
+    crossOriginIsolation,
+    packages: packageVersions(),
+    devices: reports,
+    auto,
+    defaultBackend,
+    warnings: warningsOf(reports),
+    advice: adviceOf({ devices: reports, auto, defaultBackend }),
+  };
+  if (asJson) printJson(report, 2);
+  else print(...showReport(report));
+}
+
+/** Precedes the answer, among what the runtimes print. */
+const answerMark = "ppt-vit probe: ";
+
+/** Longest time for a device; software drivers are slow. */
+const probeTimeoutMs = 300_000;
+
+type Answer<Found> = { readonly found: Found } | { readonly failed: string };
+
+/** In a process of its own: a driver that crashes takes the process along, and the runtimes log past Node. */
+async function ask<Found>(device: Device): Promise<{ answer: Answer<Found>; log: string }> {
+  const child = spawn(process.execPath, [process.argv[1]!, "doctor", "--probe", device], {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: probeTimeoutMs,
+    env: { ...process.env, ...vulkanLog },
+  });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+    });
+  const end = await new Promise<string>((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => resolve(signal ? `the process was ended by ${signal}` : `exit code ${code}`));
+  });
+  const line = log.split("\n").find((text) => text.startsWith(answerMark));
+  const answer: Answer<Found> =
+    line === undefined ? { failed: `no answer: ${end}` } : JSON.parse(line.slice(answerMark.length));
+  return { answer, log };
+}
+
+async function examine(device: OnnxDevice): Promise<DeviceReport> {
+  const name = { device, backend: `onnx-${device}` };
+  const { answer, log } = await ask<Probe>(device);
+  if ("failed" in answer) return { ...name, works: false, reason: answer.failed };
+  return {
+    ...name,
+    works: true,
+    ...answer.found,
+    attentionReason: explainAttention({ device, ...answer.found }),
+    ...(device === "webgpu" && { adapter: adapterIn(log) }),
+    placement: placementIn(log, device),
+  };
+}
+
+async function askAuto(reports: readonly DeviceReport[]): Promise<AutoChoice> {
+  const { answer } = await ask<BackendChoice>("auto");
+  if ("failed" in answer) return { backend: null, reason: answer.failed, candidates: [] };
+  const device = reports.find(({ backend }) => backend === answer.found.backend);
+  return { ...answer.found, ...(device?.works && { attention: device.attention }) };
+}
+
+/** `ppt-vit doctor --probe DEVICE`, the child's side. */
+export async function probeCommand(device: Device): Promise<void> {
+  let answer: Answer<Probe | BackendChoice>;
+  try {
+    answer = { found: device === "auto" ? await selectBackend() : await probeDevice(device) };
+  } catch (error) {
+    answer = { failed: reasonOf(error) };
+  }
+  print("", `${answerMark}${json(answer)}`);
+}
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+
+/** How far half precision may lie from single, relative to the largest value. */
+const halfTolerance = 2e-2;
+
+async function probeDevice(device: OnnxDevice): Promise<Probe> {
+  const { createOnnxBackend } = await import("@ppt-vit/backend-onnx");
+  const name = `onnx-${device}`;
+  const attention = await withBackend(
+    await createBackend(name),
+    async (usual) => (usual as OnnxBackend).info.attention,
+  );
+  return withBackend(await createOnnxBackend({ device, attention: "fused" }), async (single) => {
+    const { candidates } = await selectBackend({ candidates: [name] });
+    const half = await checkHalfPrecision(device, single);
+    await logPlacement(device);
+    return {
+      check: candidates[0]!.reason,
+      ...half,
+      attention,
+      fusedAttention: single.info.attentionCheck!,
+    };
+  });
+}
+
+async function checkHalfPrecision(
+  device: OnnxDevice,
+  single: Backend,
+): Promise<Pick<Probe, "halfPrecision" | "shaderF16">> {
+  const { compareAttention, createOnnxBackend } = await import("@ppt-vit/backend-onnx");
+  const webgpu = device === "webgpu";
+  let check: SelfCheck;
+  try {
+    const half = await createOnnxBackend({ device, attention: "decomposed", dtype: "fp16" });
+    check = await withBackend(half, () => compareAttention(half, single, halfTolerance));
+  } catch (error) {
+    if (!isPptError(error) || error.code !== "UNSUPPORTED_DTYPE") throw error;
+    return { halfPrecision: { works: false, reason: reasonOf(error) }, ...(webgpu && { shaderF16: false }) };
+  }
+  const { agrees, difference, reason } = check;
+  const wrong = difference === undefined ? reason : `wrong by ${difference.toExponential(1)} of the largest value`;
+  return { halfPrecision: { works: agrees, ...(!agrees && { reason: wrong! }) }, ...(webgpu && { shaderF16: true }) };
+}
+
+/** Opens the demo model with its token reduction, so that ONNX Runtime logs where it puts the nodes. */
+async function logPlacement(device: OnnxDevice): Promise<void> {
+  const { createOnnxBackend } = await import("@ppt-vit/backend-onnx");
+  const { config, weights, reduction } = await readCheckpoint("demo");
+  const { program, params, inputs } = prepareVisionProgram({ config, weights, reduction });
+  await withBackend(await createOnnxBackend({ device, sessionOptions: { logSeverityLevel: 0 } }), (backend) =>
+    backend.compile(program, { params, inputs }),
+  );
+}
+
+async function withBackend<B extends Backend, R>(backend: B, use: (backend: B) => Promise<R>): Promise<R> {
+  try {
+    return await use(backend);
+  } finally {
+    await backend.dispose();
+  }
+}

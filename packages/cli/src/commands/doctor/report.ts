@@ -1,0 +1,176 @@
+/** What `ppt-vit doctor` found, what follows from it, and how it is shown. */
+import type { OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
+import type { BackendChoice } from "@ppt-vit/pipeline";
+import type { Adapter, PlacedNode, Placement } from "./logs.js";
+
+/** What a child process finds out about a device that works. */
+export interface Probe {
+  /** A known model on this device, against recorded logits. */
+  readonly check: string;
+  readonly halfPrecision: { readonly works: boolean; readonly reason?: string };
+  /** WebGPU only. */
+  readonly shaderF16?: boolean;
+  /** How attention is computed unless asked otherwise. */
+  readonly attention: "fused" | "decomposed";
+  /** Fused against decomposed attention on this device; the difference is relative to the largest value. */
+  readonly fusedAttention: SelfCheck;
+}
+
+interface DeviceName {
+  readonly device: OnnxDevice;
+  readonly backend: string;
+}
+
+export interface WorkingDevice extends DeviceName, Probe {
+  readonly works: true;
+  readonly attentionReason: string;
+  /** WebGPU only; null where the runtime does not show it. */
+  readonly adapter?: Adapter | null;
+  /** The demo model's PPT graph; null where the runtime does not log it. */
+  readonly placement: Placement | null;
+}
+
+export type DeviceReport = WorkingDevice | (DeviceName & { readonly works: false; readonly reason: string });
+
+/** What `--backend auto` takes; null where it finds nothing. */
+export interface AutoChoice extends Omit<BackendChoice, "backend"> {
+  readonly backend: string | null;
+  /** Of ONNX backends. */
+  readonly attention?: "fused" | "decomposed";
+}
+
+/** The document that --json prints. Documented in the README of this package. */
+export interface Report {
+  readonly node: string;
+  readonly platform: string;
+  readonly threads: number;
+  readonly crossOriginIsolation: string;
+  /** Versions; null where a package is not installed. */
+  readonly packages: Readonly<Record<string, string | null>>;
+  readonly devices: readonly DeviceReport[];
+  readonly auto: AutoChoice;
+  /** What runs without --backend, but in `calibrate`, which takes `auto`. */
+  readonly defaultBackend: string;
+  /** Defects, to be reported. */
+  readonly warnings: readonly string[];
+  readonly advice: readonly string[];
+}
+
+/** Why attention runs on a device as it does. */
+export function explainAttention({
+  device,
+  attention,
+  fusedAttention,
+}: Pick<WorkingDevice, "device" | "attention" | "fusedAttention">): string {
+  const { agrees } = fusedAttention;
+  const found = showCheck(fusedAttention);
+  return attention === "fused"
+    ? `the default on ${device}, ${agrees ? "and" : "although"} it ${found}`
+    : `the default on ${device}; fused attention ${found}, and is ${agrees ? "" : "not "}used where it is asked for`;
+}
+
+function showCheck({ agrees, difference, reason }: SelfCheck): string {
+  if (difference === undefined) return `does not work here (${reason})`;
+  const share = `${difference.toExponential(1)} of the largest value`;
+  return agrees ? `agrees with the decomposed one (${share})` : `is wrong here (${share} from the decomposed one)`;
+}
+
+/** Whether fused attention runs by default, although it is wrong here. */
+const isDefect = (report: DeviceReport): boolean =>
+  report.works && report.attention === "fused" && !report.fusedAttention.agrees;
+
+export function warningsOf(devices: readonly DeviceReport[]): string[] {
+  return devices
+    .filter(isDefect)
+    .map(
+      ({ backend }) =>
+        `${backend} uses fused attention unchecked, and it is wrong here: use another backend, and please report this with the output of ppt-vit doctor --json`,
+    );
+}
+
+/** What may do better than what is used by default. */
+export function adviceOf({
+  devices,
+  auto,
+  defaultBackend,
+}: Pick<Report, "devices" | "auto" | "defaultBackend">): string[] {
+  const advice: string[] = [];
+  const sound = !devices.some((device) => device.backend === auto.backend && isDefect(device));
+  if (auto.backend !== null && auto.backend !== defaultBackend && sound)
+    advice.push(`--backend auto, which takes ${auto.backend}: the default, ${defaultBackend}, is plain JavaScript`);
+  const webgpu = devices.find(({ device }) => device === "webgpu");
+  if (webgpu?.works && auto.backend !== webgpu.backend) {
+    const { adapter, backend } = webgpu;
+    if (!adapter) advice.push(`--backend ${backend}, if the adapter is a GPU: this runtime does not show it`);
+    else if (!adapter.software) advice.push(`--backend ${backend}: a GPU is usable, which auto does not take`);
+  }
+  return advice;
+}
+
+/** For people, by lines. */
+export function showReport(report: Report): string[] {
+  const { node, platform, threads, packages, crossOriginIsolation, devices, auto, defaultBackend } = report;
+  const attention = auto.attention ? `, attention ${auto.attention}` : "";
+  return [
+    `Node ${node}, ${platform}, ${threads} threads`,
+    ...Object.entries(packages).map(([name, version]) => row(name, version ?? "not installed")),
+    row("cross-origin isolation", crossOriginIsolation),
+    ...devices.flatMap((device) => ["", ...showDevice(device)]),
+    "",
+    "which backend",
+    row("--backend auto", auto.backend === null ? auto.reason : `${auto.backend}${attention}: ${auto.reason}`),
+    row("without --backend", `${defaultBackend} (calibrate: auto)`),
+    ...report.warnings.map((text) => row("WARNING", text)),
+    ...report.advice.map((text) => row("advice", text)),
+  ];
+}
+
+export const row = (label: string, text: string): string => `  ${label.padEnd(22)} ${text}`;
+
+function showDevice(report: DeviceReport): string[] {
+  if (!report.works) return [`${report.backend}: does not work: ${report.reason}`];
+  const { backend, check, adapter, attention, attentionReason, placement } = report;
+  return [
+    `${backend}: works, ${check}`,
+    ...(adapter === undefined ? [] : [row("adapter", showAdapter(adapter))]),
+    showHalfPrecision(report),
+    row("attention", `${attention}: ${attentionReason}`),
+    ...showPlacement(placement),
+  ];
+}
+
+function showAdapter(adapter: Adapter | null): string {
+  if (!adapter) return "not shown by this runtime";
+  const { name, driver, software } = adapter;
+  return `${name}${software ? ", software: the CPU emulates a GPU" : ""} (${driver})`;
+}
+
+function showHalfPrecision({ halfPrecision: { works, reason }, shaderF16 }: WorkingDevice): string {
+  if (shaderF16 === false) return row("shader-f16", "missing: no half precision on this adapter");
+  const half = works ? "works" : `does not work: ${reason}`;
+  return shaderF16 ? row("shader-f16", `there: half precision ${half}`) : row("half precision", half);
+}
+
+/** Lines. */
+export function showPlacement(placement: Placement | null): string[] {
+  if (!placement) return [row("placement", "not logged by this runtime")];
+  const { nodes, elsewhere, copies } = placement;
+  const providers = Object.entries(nodes);
+  const counts = providers.map(([provider, count]) => `${count} nodes on ${provider}`).join(", ");
+  const copied = copies.length === 1 ? "1 copy" : `${copies.length} copies`;
+  return [
+    row("placement", `${providers.length === 1 ? "all " : ""}${counts}, ${copied} between devices`),
+    ...byOperator(elsewhere).map((text) => row("  elsewhere", text)),
+    ...byOperator(copies).map((text) => row("  copies", text)),
+  ];
+}
+
+/** One line for each operator of each provider, with an example. */
+function byOperator(nodes: readonly PlacedNode[]): string[] {
+  const groups = new Map<string, PlacedNode[]>();
+  for (const node of nodes) {
+    const key = `${node.operator} on ${node.provider}`;
+    groups.set(key, [...(groups.get(key) ?? []), node]);
+  }
+  return [...groups].map(([key, group]) => `${group.length} ${key}, as ${group[0]!.name}`);
+}

@@ -1,0 +1,55 @@
+/** The options of `ppt-vit eval` and `ppt-vit eval merge`. */
+import { type Command, InvalidArgumentError } from "commander";
+import { backendOption } from "../../flags/backend-option.js";
+import { addModelOptions, modelDescription, modelForms } from "../../flags/model-options.js";
+import { addReductionOptions, count, refuseContradiction } from "../../flags/reduction-options.js";
+import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
+import type { Shard } from "./types.js";
+
+/** `2/8`: the second of eight. */
+function shard(text: string): Shard {
+  const [index, parts] = text.split("/").map(Number);
+  if (!/^\d+\/\d+$/.test(text) || index! < 1 || index! > parts!)
+    throw new InvalidArgumentError("expected I/N, as in 1/8 to 8/8.");
+  return { index: index!, count: parts! };
+}
+
+const addOutputOptions = (command: Command): Command =>
+  command
+    .option("--report <file>", "write an HTML page")
+    .option("--json", "print the result as one JSON document on stdout", false);
+
+export function addEvalCommands(program: Command): void {
+  // So that an option behind `eval merge` is that command's own.
+  program.enablePositionalOptions();
+  const evaluation = program
+    .command("eval")
+    .enablePositionalOptions()
+    .description("measure accuracy, agreement with the unreduced model, and speed on labelled pictures")
+    .argument("<dataset>", "a folder with a folder of pictures for each class, or a labels file (.csv, .tsv, .json)")
+    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .addOption(backendOption())
+    .option("--classes <file>", "explains the dataset's identifiers, such as WordNet's: lines of ID NAME, or JSON")
+    .option("--limit <n>", "take so many pictures, spread evenly over the dataset", count(1))
+    .option("--shard <i/n>", "take part I of N, to be merged afterwards", shard)
+    .option("--no-agreement", "leave out the unreduced model, which takes more than half of the time");
+  addReductionOptions(addModelOptions(evaluation))
+    .option("--batch <b>", "pictures per run of the model", count(1), 8)
+    .option("--first-frame", "take the first frame of animations instead of refusing them", false)
+    .option("--max-pixels <n>", "largest picture that is decoded", count(1))
+    .option("-o, --out <file>", "write the result as JSON, and FILE.journal.jsonl to go on from after an interruption");
+  addOutputOptions(evaluation).action(async (dataset: string, flags: EvalFlags, command: Command) => {
+    refuseContradiction(flags, command);
+    process.exitCode = await evalCommand(dataset, flags);
+  });
+
+  addOutputOptions(
+    evaluation
+      .command("merge")
+      .description("put the results of all shards together: exactly what one run gives")
+      .argument("<files...>", "what the shards wrote with --out")
+      .requiredOption("-o, --out <file>", "the whole result"),
+  ).action((files: string[], flags: OutputFlags) => {
+    process.exitCode = mergeCommand(files, flags);
+  });
+}

@@ -1,0 +1,170 @@
+/** Datasets: ImageFolder trees and labels files, in an order that every machine agrees on. */
+import { createHash } from "node:crypto";
+import type { Dirent } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { dirname, extname, join, relative, resolve, sep } from "node:path";
+import { PptError } from "@ppt-vit/core";
+import { imageExtensions } from "@ppt-vit/pipeline";
+import { readText } from "../../documents/read.js";
+import { isPictureName, picturesBelow } from "../../files/picture-files.js";
+import { matchClasses, parseIdentifiers } from "./classes.js";
+import { type LabelledFile, labelsFileEndings, parseLabelsFile } from "./labels-file.js";
+import type { Sample } from "./types.js";
+
+/** Bytes of a labels file or a classes file: some two million pictures. */
+const mostListBytes = 2 ** 27;
+
+export interface Dataset {
+  /** The folder that files are relative to. */
+  readonly root: string;
+  readonly samples: readonly Sample[];
+  /** What is left out, for people. */
+  readonly notes: readonly string[];
+}
+
+export interface DatasetOptions {
+  /** The model's classes. */
+  readonly labels: readonly string[];
+  /** A file that explains the dataset's identifiers, such as WordNet's. */
+  readonly classes?: string | undefined;
+  /** Take so many pictures, spread evenly over the dataset. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * A folder whose folders are classes, or a labels file with paths relative to itself.
+ * @throws PptError NOT_FOUND; INVALID_INPUT where it holds no pictures or labels match no class
+ */
+export async function openDataset(path: string, { labels, classes, limit }: DatasetOptions): Promise<Dataset> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    (cause: NodeJS.ErrnoException) => {
+      throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
+    },
+  );
+  if (!isFolder && !(labelsFileEndings as readonly string[]).includes(extname(path).toLowerCase()))
+    throw new PptError(
+      "INVALID_INPUT",
+      `${path}: neither a folder nor a labels file (${labelsFileEndings.join(", ")})`,
+    );
+  const { root, files, notes } = isFolder
+    ? await listTree(path)
+    : { root: dirname(path), files: parseLabelsFile(readText(path, mostListBytes), path), notes: [] };
+  if (files.length === 0) throw new PptError("INVALID_INPUT", `${path}: lists no pictures`);
+
+  const identifiers =
+    classes === undefined ? undefined : parseIdentifiers(readText(classes, mostListBytes), classes, labels);
+  const names = [...new Set(files.map(({ label }) => label))];
+  const indices = matched(path, () => matchClasses(names, labels, identifiers));
+  const samples = spread(files, limit).map(({ file, label }, index) => ({ index, file, label: indices.get(label)! }));
+  return { root, samples, notes };
+}
+
+/** Says which dataset it was. */
+function matched<R>(path: string, match: () => R): R {
+  try {
+    return match();
+  } catch (cause) {
+    throw cause instanceof PptError ? new PptError(cause.code, `${path}: ${cause.message}`, { cause }) : cause;
+  }
+}
+
+/** `count` of the items at equal distances, so that classes in sequence all have their share. */
+function spread<T>(items: readonly T[], count = items.length): T[] {
+  const taken = Math.min(count, items.length);
+  return Array.from({ length: taken }, (_, i) => items[Math.floor((i * items.length) / taken)]!);
+}
+
+/** Pictures in the folders of a folder, each labelled with the folder's name. */
+async function listTree(root: string): Promise<{ root: string; files: LabelledFile[]; notes: string[] }> {
+  const top = await entriesOf(root);
+  const folders: string[] = [];
+  for (const entry of top)
+    if (!entry.name.startsWith(".") && (await is(join(root, entry.name), entry, "isDirectory")))
+      folders.push(entry.name);
+  const stray = top.filter((entry) => !folders.includes(entry.name) && isPictureName(entry.name)).length;
+  if (folders.length === 0)
+    throw new PptError(
+      "INVALID_INPUT",
+      stray > 0
+        ? `${root}: ${stray} pictures, but no folders: put the pictures of each class into a folder of its name, or give a labels file`
+        : `${root}: an empty dataset: expected a folder of pictures for each class, or a labels file`,
+    );
+  // By code units, which is the same on every machine.
+  const files: LabelledFile[] = [];
+  const empty: string[] = [];
+  let left = 0;
+  for (const folder of folders.sort()) {
+    const { names, unnamed } = await namesBelow(join(root, folder));
+    if (names.length === 0) empty.push(folder);
+    left += unnamed;
+    files.push(...names.sort().map((file) => ({ file: `${folder}/${file}`, label: folder })));
+  }
+  if (files.length === 0)
+    throw new PptError(
+      "INVALID_INPUT",
+      `${root}: no pictures (${imageExtensions.join(" ")}) in its ${folders.length} folders`,
+    );
+  return {
+    root,
+    files,
+    notes: [
+      ...(stray > 0 ? [`${stray} pictures that lie in no class's folder are left out`] : []),
+      ...(left > 0
+        ? [`${left} pictures whose names are not valid UTF-8 are left out: a result could not name them`]
+        : []),
+      ...(empty.length > 0 ? [`folders without pictures: ${empty.join(", ")}`] : []),
+    ],
+  };
+}
+
+const entriesOf = (folder: string): Promise<Dirent[]> =>
+  readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${cause.code})`, { cause });
+  });
+
+/**
+ * Names of the pictures below a folder, with `/`, and how many there are whose names are no text.
+ * @throws PptError NOT_FOUND where a folder cannot be listed
+ */
+async function namesBelow(folder: string): Promise<{ names: string[]; unnamed: number }> {
+  const { pictures, failures } = await picturesBelow(folder);
+  if (failures[0]) throw failures[0].error;
+  const paths = pictures.filter((path) => typeof path === "string");
+  return {
+    names: paths.map((path) => relative(folder, path).replaceAll(sep, "/")),
+    unnamed: pictures.length - paths.length,
+  };
+}
+
+type Kind = "isFile" | "isDirectory";
+
+/** A link is what it leads to; one that leads nowhere counts as a file, so that it is reported when it is read. */
+async function is(path: string, entry: Dirent, kind: Kind): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry[kind]();
+  return stat(path).then(
+    (target) => target[kind](),
+    () => kind === "isFile",
+  );
+}
+
+/** Files that are asked for their size at once. */
+const statsAtOnce = 64;
+
+/** SHA-256 of the pictures' names, classes and sizes, in their order; a missing file has size -1. */
+export async function fingerprintOf({ root, samples }: Pick<Dataset, "root" | "samples">): Promise<string> {
+  const hash = createHash("sha256");
+  for (let start = 0; start < samples.length; start += statsAtOnce) {
+    const some = samples.slice(start, start + statsAtOnce);
+    const sizes = await Promise.all(
+      some.map(({ file }) =>
+        stat(resolve(root, file)).then(
+          ({ size }) => size,
+          () => -1,
+        ),
+      ),
+    );
+    for (const [i, { file, label }] of some.entries()) hash.update(`${JSON.stringify([file, label, sizes[i]])}\n`);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,225 @@
+/** `ppt-vit eval`: how right a model is on labelled pictures, what its reduction costs there, and how fast it is. */
+import { lstatSync } from "node:fs";
+import { type Backend, createVisionModel, modelCost, PptError, problemOf, processImage } from "@ppt-vit/core";
+import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selectBackend } from "@ppt-vit/pipeline";
+import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
+import { writeFileWhole } from "../../files/write-file.js";
+import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
+import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { print, printJson, say as sayLines } from "../../output/print.js";
+import { withProgress } from "../../output/progress.js";
+import { type Dataset, fingerprintOf, openDataset } from "./dataset.js";
+import { openDecodePool } from "./decode-pool.js";
+import { checkpointFingerprint } from "./fingerprint.js";
+import { type Journal, openJournal } from "./journal.js";
+import { type Lock, takeLock } from "./lock.js";
+import { mergeReports, readReport } from "./merge.js";
+import { reportPage } from "./page.js";
+import { type ReportFrame, reportOf, reportText, runFacts } from "./report.js";
+import { type Batch, batchesOf, evaluate } from "./run.js";
+import { type BatchEntry, type EvalReport, type EvalSettings, isFailed, type Shard } from "./types.js";
+
+export interface OutputFlags {
+  readonly out?: string;
+  readonly report?: string;
+  readonly json: boolean;
+}
+
+export interface EvalFlags extends ReductionFlags, ModelFlags, OutputFlags {
+  readonly model: string;
+  readonly backend: string;
+  readonly classes?: string;
+  readonly limit?: number;
+  readonly shard?: Shard;
+  readonly agreement: boolean;
+  readonly batch: number;
+  readonly firstFrame: boolean;
+  readonly maxPixels?: number;
+}
+
+/**
+ * -> exit code, 1 where some pictures could not be used
+ * @throws PptError WRITE_FAILED before anything is read or computed, where a result could not be written; INVALID_OPTION
+ * where another process evaluates to the same file
+ */
+export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1> {
+  const { out, report, classes } = flags;
+  // What is no file, such as /dev/stdout, has no journal beside it; and a link's file has one, whatever the link is called.
+  const journal = out === undefined || !isKept(out) ? undefined : `${isLink(out) ? placeOf(out) : out}${journalEnding}`;
+  requireOutputs({ "--out": out, "--report": report }, [path, classes], journal === undefined ? [] : [journal]);
+  const lock = journal === undefined ? undefined : takeLock(`${journal}.lock`, out!);
+  try {
+    return await evaluateTo(path, flags, journal !== undefined && lock ? { path: journal, lock } : undefined);
+  } finally {
+    lock?.release();
+  }
+}
+
+const isLink = (path: string): boolean =>
+  lstatSync(path, { bigint: true, throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+
+interface LockedJournal {
+  readonly path: string;
+  readonly lock: Lock;
+}
+
+async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal | undefined): Promise<0 | 1> {
+  const backendName = flags.backend === "auto" ? (await selectBackend()).backend : flags.backend;
+  const backend = await createBackend(backendName);
+  try {
+    const checkpoint = await withDownloads(flags.model, flags, (loading) => readCheckpoint(flags.model, loading));
+    checkCheckpoint(checkpoint);
+    const dataset = await openDataset(path, { ...flags, labels: checkpoint.config.labels });
+    for (const note of dataset.notes) say(note);
+    const frame = await frameOf(checkpoint, dataset, path, backendName, flags);
+    const batches = batchesOf(dataset.samples, flags.batch, frame.shard);
+    const journal = locked && openJournalOf(locked, frame, batches);
+    const entries = [...(journal?.done ?? [])];
+    const done = new Set(entries.map(({ batch }) => batch));
+    const todo = batches.filter(({ number }) => !done.has(number));
+    if (locked && done.size > 0)
+      say(`going on with ${locked.path}: ${done.size} of ${batches.length} batches are done`);
+    try {
+      if (todo.length > 0)
+        await compute({ backend, checkpoint, dataset, todo, frame, journal }, flags, (entry) => entries.push(entry));
+    } finally {
+      journal?.close();
+    }
+    const records = entries.flatMap((entry) => entry.records);
+    const times = entries.map((entry) => entry.times);
+    const report = { ...reportOf(frame, records), run: runFacts(times, records.length) };
+    publish(report, flags);
+    return report.failures.length > 0 ? 1 : 0;
+  } finally {
+    await backend.dispose();
+  }
+}
+
+/** -> exit code, 1 where some pictures could not be used */
+export function mergeCommand(files: readonly string[], flags: OutputFlags): 0 | 1 {
+  requireOutputs({ "--out": flags.out, "--report": flags.report }, files);
+  const report = mergeReports(files.map((file) => ({ file, report: readReport(file) })));
+  publish(report, flags);
+  return report.failures.length > 0 ? 1 : 0;
+}
+
+const journalEnding = ".journal.jsonl";
+
+const say = (line: string) => sayLines(`ppt-vit: ${line}`);
+
+/** @throws PptError INVALID_CONFIG where the model has no answers, or takes other pictures than preprocessing makes. */
+function checkCheckpoint({ name, config, preprocessing }: Checkpoint): void {
+  if (config.labels.length === 0)
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${name}: has no classifier, and so no answers that labels could be compared with`,
+    );
+  if (problemOf(config) !== "single-label")
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${name}: its answers are ${problemOf(config)}, and top-1, top-5 and cross entropy need one right class a picture`,
+    );
+  // Neither square nor large, so that whatever the preprocessor leaves to the picture shows.
+  const { shape } = processImage({ width: 1, height: 2, data: new Uint8Array(6) }, preprocessing);
+  const [height, width] = config.imageSize;
+  if (shape[2] !== height || shape[3] !== width)
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${name}: preprocessor_config.json does not make all pictures ${height} x ${width} pixels, which config.json asks for`,
+    );
+}
+
+async function frameOf(
+  checkpoint: Checkpoint,
+  dataset: Dataset,
+  path: string,
+  backend: string,
+  flags: EvalFlags,
+): Promise<ReportFrame> {
+  const { name, config } = checkpoint;
+  const reduction = resolveReduction(checkpoint, reductionOf(flags));
+  const cost = modelCost(config, reduction);
+  const settings: EvalSettings = {
+    model: { name, fingerprint: checkpointFingerprint(checkpoint) },
+    backend,
+    reduction: reduction ?? null,
+    agreement: flags.agreement && reduction !== undefined,
+    batch: flags.batch,
+    dataset: { path, pictures: dataset.samples.length, fingerprint: await fingerprintOf(dataset) },
+    limit: flags.limit ?? null,
+    decoding: { firstFrame: flags.firstFrame, maxPixels: flags.maxPixels ?? null },
+  };
+  const stages = cost.blocks.filter(({ attentionTokens, mlpTokens }) => mlpTokens < attentionTokens);
+  return {
+    settings,
+    shard: flags.shard ?? null,
+    tokens: [cost.blocks[0]!.attentionTokens, ...stages.map(({ mlpTokens }) => mlpTokens)],
+    gmacs: { unreduced: modelCost(config).gmacs, reduced: cost.gmacs },
+    labels: config.labels,
+  };
+}
+
+const openJournalOf = (
+  { path, lock }: LockedJournal,
+  { settings, shard, labels }: ReportFrame,
+  batches: readonly Batch[],
+): Journal =>
+  openJournal(
+    path,
+    { header: { journal: "ppt-vit eval", version: 1, settings, shard }, batches, classes: labels.length },
+    lock,
+  );
+
+interface Work {
+  readonly backend: Backend;
+  readonly checkpoint: Checkpoint;
+  readonly dataset: Dataset;
+  readonly todo: readonly Batch[];
+  readonly frame: ReportFrame;
+  readonly journal: Journal | undefined;
+}
+
+async function compute(
+  { backend, checkpoint, dataset, todo, frame, journal }: Work,
+  flags: EvalFlags,
+  onBatch: (entry: BatchEntry) => void,
+): Promise<void> {
+  const { config, weights, preprocessing } = checkpoint;
+  const { reduction, agreement } = frame.settings;
+  const model = await createVisionModel({ config, weights, backend, reduction: reduction ?? undefined });
+  const unreduced = agreement ? await createVisionModel({ config, weights, backend }) : undefined;
+  const { firstFrame, maxPixels } = flags;
+  const pool = openDecodePool({
+    preprocessing,
+    imageSize: config.imageSize,
+    options: { firstFrame, ...(maxPixels !== undefined && { maxPixels }) },
+  });
+  try {
+    await withProgress(
+      todo.reduce((sum, { samples }) => sum + samples.length, 0),
+      async (progress) => {
+        for await (const entry of evaluate({ root: dataset.root, batches: todo, model, unreduced, pool })) {
+          // On the disk before anything else happens.
+          journal?.append(entry);
+          onBatch(entry);
+          for (const record of entry.records) {
+            if (isFailed(record)) progress.interrupt(() => say(`${record.message} [${record.code}]`));
+            progress.advance();
+          }
+        }
+      },
+    );
+  } finally {
+    await pool.close();
+    await unreduced?.dispose();
+    await model.dispose();
+  }
+}
+
+/** Files first: who reads the terminal may rely on them. */
+function publish(report: EvalReport, { out, report: page, json }: OutputFlags): void {
+  if (out !== undefined) writeFileWhole(out, `${JSON.stringify(report, null, 1)}\n`);
+  if (page !== undefined) writeFileWhole(page, reportPage(report), "--report");
+  if (json) printJson(report, 1);
+  else print(...reportText(report).trimEnd().split("\n"));
+}

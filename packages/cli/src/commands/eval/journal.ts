@@ -1,0 +1,216 @@
+/** The journal of an evaluation: one line a batch, on the disk before the next begins, so that any end can be resumed from. */
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
+import { PptError } from "@ppt-vit/core";
+import { parseJson } from "../../documents/json.js";
+import { cut, quoted } from "../../documents/quoted.js";
+import { decodeText, readChunks } from "../../documents/read.js";
+import { checked, complainer } from "../../documents/schema.js";
+import { plainStat } from "../../files/write-file.js";
+import { requireRecord } from "./consistency.js";
+import type { Lock } from "./lock.js";
+import type { Batch } from "./run.js";
+import { type BatchEntry, batchEntrySchema, type JournalHeader, journalHeaderSchema } from "./types.js";
+
+export interface Journal {
+  /** What earlier runs recorded. */
+  readonly done: readonly BatchEntry[];
+  append(entry: BatchEntry): void;
+  close(): void;
+}
+
+/** What an evaluation knows of its journal before it reads it. */
+export interface ExpectedJournal {
+  readonly header: JournalHeader;
+  /** Those of this shard: whatever else a journal holds was never computed. */
+  readonly batches: readonly Batch[];
+  /** How many classes the model has. */
+  readonly classes: number;
+}
+
+/** What every journal begins with. */
+const firstWords = '{"journal":"ppt-vit eval",';
+const remedy = ": choose another --out, or remove the file";
+
+/**
+ * Opens a journal, or starts one. A line that was cut off is dropped, and its batch computed again. Who opens it holds the
+ * lock, which is looked at before every line.
+ * @throws PptError INVALID_OPTION where it was made for other settings, INVALID_INPUT where a line is not of this evaluation
+ * (the file is left as it was), WRITE_FAILED
+ */
+export function openJournal(path: string, expected: ExpectedJournal, lock: Pick<Lock, "require">): Journal {
+  const writing = <R>(action: () => R): R => {
+    try {
+      return action();
+    } catch (cause) {
+      throw new PptError("WRITE_FAILED", `${path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, {
+        cause,
+      });
+    }
+  };
+  // Before it is opened: a pipe would be waited for, and a device has no end.
+  const found = writing(() => statSync(path, { ...plainStat, throwIfNoEntry: false }));
+  if (found && !found.isFile()) complainer(path)("", `is no file${remedy}`);
+  const { started, done, bytes } = found
+    ? parseJournal(readChunks(path, Number.POSITIVE_INFINITY), path, expected)
+    : { started: false, done: [], bytes: 0 };
+  lock.require();
+  const file = writing(() => openSync(path, "a"));
+  const append = (line: unknown) => {
+    lock.require();
+    writing(() => {
+      writeSync(file, `${JSON.stringify(line)}\n`);
+      fsyncSync(file);
+    });
+  };
+  try {
+    if (fstatSync(file).size > bytes) writing(() => ftruncateSync(file, bytes));
+    if (!started) append(expected.header);
+    return { done, append, close: () => closeSync(file) };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+/** A line holds a batch's records, each with a path and perhaps a message, and every character may be an escape. */
+const mostLineBytes = (batch: number): number => 2 ** 20 + batch * 2 ** 17;
+
+/**
+ * What a journal holds: whether its first line is there, the batches, and how many bytes of it are whole lines. Only lines
+ * that this evaluation can have written are believed.
+ * @throws PptError INVALID_INPUT that names the line and the field, INVALID_OPTION where it was made for other settings
+ */
+export function parseJournal(
+  chunks: Iterable<Uint8Array>,
+  path: string,
+  expected: ExpectedJournal,
+): { readonly started: boolean; readonly done: readonly BatchEntry[]; readonly bytes: number } {
+  const { header, batches } = expected;
+  const samplesOf = new Map(batches.map(({ number, samples }) => [number, samples]));
+  const done: BatchEntry[] = [];
+  let bytes = 0;
+  let number = 0;
+  for (const { line, whole } of linesOf(chunks, path, mostLineBytes(header.settings.batch))) {
+    number++;
+    const where = `${path}: line ${number}`;
+    if (!whole) {
+      // Not even the first line is whole. It is still ours, or somebody else's file.
+      const text = new TextDecoder().decode(line);
+      if (number === 1 && !text.startsWith(firstWords) && !firstWords.startsWith(text)) refuseForeign(path);
+      break;
+    }
+    if (number === 1) requireSame(parseHeader(line, where, path), header, path);
+    else done.push(parseEntry(line, where, { ...expected, samplesOf, last: done.at(-1)?.batch ?? -1 }));
+    bytes += line.length + 1;
+  }
+  return { started: bytes > 0, done, bytes };
+}
+
+/** Lines without their ends; the last is not whole where its end is missing. */
+function* linesOf(
+  chunks: Iterable<Uint8Array>,
+  path: string,
+  most: number,
+): Generator<{ readonly line: Uint8Array; readonly whole: boolean }> {
+  let rest: Uint8Array[] = [];
+  let length = 0;
+  let number = 1;
+  const add = (part: Uint8Array) => {
+    length += part.length;
+    if (length > most) complainer(path)("", `line ${number} is longer than ${most} bytes${remedy}`);
+    rest.push(part);
+  };
+  for (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, start)) {
+      add(chunk.subarray(start, end));
+      yield { line: rest.length === 1 ? rest[0]! : Buffer.concat(rest), whole: true };
+      [rest, length] = [[], 0];
+      number++;
+      start = end + 1;
+    }
+    if (start < chunk.length) add(chunk.subarray(start));
+  }
+  if (rest.length > 0) yield { line: Buffer.concat(rest), whole: false };
+}
+
+const refuseForeign = (path: string, cause?: unknown): never => {
+  throw new PptError("INVALID_INPUT", `${path}: line 1 is not of a journal of ppt-vit eval${remedy}`, { cause });
+};
+
+function parseHeader(line: Uint8Array, where: string, path: string): JournalHeader {
+  let json: unknown;
+  try {
+    json = parseJson(decodeText(line, where), where);
+  } catch (cause) {
+    return refuseForeign(path, cause);
+  }
+  if ((json as { journal?: unknown } | null)?.journal !== "ppt-vit eval") return refuseForeign(path);
+  return checked(journalHeaderSchema, json, complainer(where, remedy));
+}
+
+interface ExpectedEntry extends ExpectedJournal {
+  readonly samplesOf: ReadonlyMap<number, Batch["samples"]>;
+  /** The batch of the line before. */
+  readonly last: number;
+}
+
+function parseEntry(line: Uint8Array, where: string, expected: ExpectedEntry): BatchEntry {
+  const { header, classes, samplesOf, last } = expected;
+  const complain = complainer(where, remedy);
+  const entry = checked(batchEntrySchema, parseJson(decodeText(line, where), where), complain);
+  const samples = samplesOf.get(entry.batch);
+  if (!samples) return complain("batch", `is ${entry.batch}, which this evaluation does not have`);
+  if (entry.batch <= last)
+    return complain("batch", `is ${entry.batch}, expected more than the ${last} of the line before`);
+  if (entry.records.length !== samples.length)
+    return complain("records", `are ${entry.records.length}, expected ${samples.length}: the pictures of this batch`);
+  for (const [i, record] of entry.records.entries()) {
+    const path = `records[${i}]`;
+    for (const field of ["index", "file", "label"] as const)
+      if (record[field] !== samples[i]![field])
+        complain(`${path}.${field}`, `is ${quoted(record[field])}, expected ${quoted(samples[i]![field])}`);
+    requireRecord(record, { classes, agreement: header.settings.agreement, path, complain });
+  }
+  return entry;
+}
+
+/** What the same pictures and weights are called, and where they lie, does not matter. */
+export const comparable = ({
+  settings,
+  shard,
+}: Pick<JournalHeader, "settings" | "shard">): Record<string, unknown> => ({
+  ...settings,
+  model: settings.model.fingerprint,
+  dataset: { pictures: settings.dataset.pictures, fingerprint: settings.dataset.fingerprint },
+  shard,
+});
+
+/** JSON that does not depend on the order in which the fields of an object were written. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value ?? null, (_, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+
+/** Characters of a setting that a message shows. */
+const mostShown = 200;
+
+/** The settings in which two evaluations differ, with both values. */
+export function differences(a: Record<string, unknown>, b: Record<string, unknown>): string[] {
+  const show = (value: unknown) => cut(JSON.stringify(value ?? null), mostShown);
+  return Object.keys({ ...a, ...b })
+    .filter((key) => canonical(a[key]) !== canonical(b[key]))
+    .map((key) => `${key} ${show(a[key])} there, ${show(b[key])} here`);
+}
+
+function requireSame(found: JournalHeader, header: JournalHeader, path: string): void {
+  const differing = differences(comparable(found), comparable(header));
+  if (differing.length === 0) return;
+  const models = `model ${cut(found.settings.model.name)}, dataset ${cut(found.settings.dataset.path)}`;
+  throw new PptError(
+    "INVALID_OPTION",
+    `${path} was made for other settings (${models}; now ${header.settings.model.name}, ${header.settings.dataset.path}): ${differing.join("; ")}. Choose another --out, or remove the file`,
+  );
+}

@@ -1,0 +1,169 @@
+/** `ppt-vit export`: a checkpoint with its token reduction as ONNX files that need nothing of this project. */
+import { readFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import type { OnnxExport } from "@ppt-vit/backend-onnx";
+import { PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
+import { checkpointFolder, type LoadOptions, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
+import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
+import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { print } from "../../output/print.js";
+import { configForOthers, preprocessorConfigOf } from "./hugging-face.js";
+import { fillFolder, showBytes } from "./model-folder.js";
+
+export const exportDtypes = ["fp32", "fp16"] as const;
+export type ExportDtype = (typeof exportDtypes)[number];
+
+export interface ExportFlags extends ReductionFlags, ModelFlags {
+  readonly model: string;
+  readonly out: string;
+  readonly dtype: readonly ExportDtype[];
+  readonly withSourceMap: boolean;
+  readonly portable: boolean;
+  readonly format: "onnx" | "triton";
+  readonly force: boolean;
+}
+
+interface Written {
+  readonly file: string;
+  readonly bytes: number;
+  readonly model?: OnnxExport;
+}
+
+export async function exportCommand(flags: ExportFlags): Promise<void> {
+  if (flags.withSourceMap && !flags.ppt)
+    throw new PptError("INVALID_OPTION", "--with-source-map shows what the reduction did: leave out --no-ppt");
+  const written = await withDownloads(flags.model, flags, (loading) => writeExport(flags, loading));
+  print(...summary(flags.out, written));
+}
+
+async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Written[]> {
+  const source = await checkpointFolder(flags.model, loading);
+  return fillFolder(flags.out, flags, async (put) => {
+    const checkpoint = await readCheckpoint(flags.model, loading);
+    const { config, preprocessing, weights } = checkpoint;
+    const { exportOnnx } = await import("@ppt-vit/backend-onnx");
+    const reduction = resolveReduction(checkpoint, reductionOf(flags));
+    const files: Written[] = [];
+    const write = async (file: string, content: string | Uint8Array, model?: OnnxExport) => {
+      files.push({ file, bytes: await put(file, content), ...(model && { model }) });
+    };
+    /** The checkpoint's own file, unless others would not understand it. */
+    const writeSettings = async (
+      file: string,
+      isKnown: (json: Record<string, unknown>) => boolean,
+      make: () => object,
+    ) => {
+      const original = await readIfThere(join(source, file));
+      const json = original && (parseConfigJson(original) as Record<string, unknown>);
+      const known = json !== undefined && isKnown(json);
+      await write(
+        file,
+        known && isStrictJson(original!) ? original! : `${JSON.stringify(known ? json : make(), null, 2)}\n`,
+      );
+    };
+    const nested = await readIfThere(join(source, "processor_config.json"));
+
+    if (flags.format === "onnx") {
+      await writeSettings(
+        "config.json",
+        ({ model_type }) => isHuggingFace(model_type),
+        () => configForOthers(config),
+      );
+      await writeSettings(
+        "preprocessor_config.json",
+        // What the file leaves to the model's type, or another file says, transformers.js would guess.
+        (json) => nested === undefined && (json.image_processor_type ?? json.feature_extractor_type) !== undefined,
+        () => preprocessorConfigOf(preprocessing),
+      );
+    }
+    for (const dtype of flags.dtype) {
+      const model = exportOnnx({
+        config,
+        weights,
+        reduction,
+        dtype: dtype === "fp32" ? "float32" : "float16",
+        portable: flags.portable,
+        withSourceMap: flags.withSourceMap,
+      });
+      const suffix = dtype === "fp32" ? "" : `_${dtype}`;
+      if (flags.format === "onnx") {
+        await write(`onnx/model${suffix}.onnx`, model.bytes, model);
+      } else {
+        const name = `${tritonName(flags.model)}${suffix}`;
+        await write(`${name}/config.pbtxt`, tritonConfig(name, config, model));
+        const labels = config.labels.map((label) => `${label.replaceAll(/\s+/g, " ")}\n`);
+        if (labels.length > 0) await write(`${name}/labels.txt`, labels.join(""));
+        await write(`${name}/1/model.onnx`, model.bytes, model);
+      }
+    }
+    return files;
+  });
+}
+
+/** Whether others can read it: Python writes NaN, which is no JSON. */
+function isStrictJson(bytes: Buffer): boolean {
+  try {
+    JSON.parse(bytes.toString());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws PptError NOT_FOUND where it is there and cannot be read */
+const readIfThere = (path: string): Promise<Buffer | undefined> =>
+  readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return undefined;
+    throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
+  });
+
+/** Families that transformers.js knows; those of timm and of the paper it runs as a ViT, which the graph need not be. */
+const isHuggingFace = (type: unknown): boolean =>
+  ["vit", "deit", "vit_mae", "vit_msn", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model"].some(
+    (one) => one === type,
+  );
+
+const tritonName = (model: string) => basename(resolve(model)).replaceAll(/[^\w.-]/g, "_");
+
+/**
+ * A model's `config.pbtxt` (Triton, "Model Configuration"). With a `max_batch_size` the dimensions are given without the
+ * batch; `dynamic_batching` with its defaults joins the requests that wait.
+ */
+function tritonConfig(name: string, config: VisionModelConfig, { outputs, shapes }: OnnxExport): string {
+  const output = outputs.map(
+    (output) => `  {
+    name: "${output}"
+    data_type: TYPE_FP32
+    dims: [ ${shapes[output]!.slice(1).join(", ")} ]${output === "logits" ? '\n    label_filename: "labels.txt"' : ""}
+  }`,
+  );
+  return `name: "${name}"
+platform: "onnxruntime_onnx"
+backend: "onnxruntime"
+max_batch_size: 64
+input [
+  {
+    name: "pixel_values"
+    data_type: TYPE_FP32
+    dims: [ ${[config.channels, ...config.imageSize].join(", ")} ]
+  }
+]
+output [
+${output.join(",\n")}
+]
+dynamic_batching { }
+`;
+}
+
+function summary(out: string, files: readonly Written[]): string[] {
+  const width = Math.max(...files.map(({ file }) => file.length));
+  const lines = files.map(({ file, bytes, model }) => {
+    const nodes = model ? `  ${model.nodes} nodes, ${model.outputs.join(" and ")}` : "";
+    return `  ${file.padEnd(width)}  ${showBytes(bytes).padStart(9)}${nodes}`;
+  });
+  const { tokens, gmacs, reduction } = files.find(({ model }) => model)!.model!.metadata;
+  const cost = reduction
+    ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
+    : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
+  return [`wrote ${out}: tokens ${tokens.join(" -> ")}, ${cost}`, ...lines];
+}

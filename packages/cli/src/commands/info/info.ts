@@ -1,0 +1,262 @@
+/** `ppt-vit info`: what a model folder holds, a checkpoint's or an export's. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { OnnxSummary } from "@ppt-vit/backend-onnx";
+import {
+  describeReduction,
+  isPptError,
+  modelCost,
+  PptError,
+  parseConfigJson,
+  parseModelConfig,
+  parseProcessorFiles,
+  parseReduction,
+  publishedReduction,
+  type ReductionConfig,
+  sizeOf,
+  tokenCount,
+  type VisionModelConfig,
+  weightShapes,
+} from "@ppt-vit/core";
+import { atPictureSize, checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
+import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
+import { print, printJson } from "../../output/print.js";
+import { showBytes } from "../export/model-folder.js";
+
+interface OnnxFile extends OnnxSummary {
+  readonly file: string;
+  readonly bytes: number;
+}
+
+type ReductionSource = "reduction.json" | "onnx" | "published" | "none";
+
+/** The document that --json prints. Documented in the README of this package. */
+interface Report {
+  readonly folder: string;
+  readonly kind: "checkpoint" | "export";
+  /** Left out where the folder has no config.json, as in a Triton model repository. */
+  readonly model?: ModelReport;
+  readonly onnx: readonly OnnxFile[];
+}
+
+interface ModelReport {
+  readonly family: string;
+  readonly geometry: Omit<VisionModelConfig, "labels"> & { readonly tokens: number };
+  readonly parameters: number;
+  readonly reduction: ReductionConfig | null;
+  readonly reductionFrom: ReductionSource;
+  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+  readonly blocks: readonly BlockReport[];
+  readonly labels: readonly string[];
+}
+
+interface BlockReport {
+  readonly layer: number;
+  readonly attentionTokens: number;
+  readonly mlpTokens: number;
+  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+}
+
+/** Of a model of the Hub its settings are downloaded, and no weights. */
+export async function infoCommand(
+  source: string,
+  { json, ...flags }: ModelFlags & { readonly json: boolean },
+): Promise<void> {
+  const folder = await withDownloads(source, flags, (loading) => checkpointFolder(source, loading));
+  const report = await inspect(source, folder);
+  if (json) printJson(report, 2);
+  else print(...text(report));
+}
+
+async function inspect(source: string, folder: string): Promise<Report> {
+  const files = await filesIn(folder);
+  const onnx: OnnxFile[] = [];
+  // One after the other: each may be gigabytes.
+  for (const file of files.filter((file) => file.endsWith(".onnx"))) onnx.push(await inspectFile(folder, file));
+  const config = files.includes("config.json") ? await readJson(folder, "config.json") : undefined;
+  if (config === undefined && onnx.length === 0)
+    throw new PptError("NOT_FOUND", `${folder}: neither a config.json nor an .onnx file: this is no model folder`);
+  // What is on the Hub has weights there, whether or not they are in the cache.
+  const hasWeights = sourceKind(source) === "hub" || files.some((file) => weightFiles.test(file));
+  const model = config === undefined ? undefined : await modelReport(folder, files, config, onnx, hasWeights);
+  const kind = hasWeights ? "checkpoint" : "export";
+  return { folder: source, kind, ...(model && { model }), onnx };
+}
+
+const weightFiles = /^model\.safetensors(\.index\.json)?$/;
+
+/** Files of the folder and of two levels below it, which is where exports keep theirs. */
+async function filesIn(folder: string, levels = 2): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${cause.code})`, { cause });
+  });
+  const lists = entries.map(async (entry) => {
+    if (!entry.isDirectory()) return [entry.name];
+    if (levels === 0 || entry.name.startsWith(".") || entry.name === "node_modules") return [];
+    return (await filesIn(join(folder, entry.name), levels - 1)).map((file) => `${entry.name}/${file}`);
+  });
+  return (await Promise.all(lists)).flat().sort();
+}
+
+async function inspectFile(folder: string, file: string): Promise<OnnxFile> {
+  const path = join(folder, file);
+  const { inspectOnnx } = await import("@ppt-vit/backend-onnx");
+  const content = await readWhole(path);
+  try {
+    return { file, bytes: content.length, ...inspectOnnx(content) };
+  } catch (error) {
+    throw isPptError(error) ? new PptError(error.code, `${path}: ${error.message}`, { cause: error }) : error;
+  }
+}
+
+async function modelReport(
+  folder: string,
+  files: readonly string[],
+  json: unknown,
+  onnx: readonly OnnxFile[],
+  hasWeights: boolean,
+): Promise<ModelReport> {
+  const ifThere = async (file: string) => (files.includes(file) ? await readJson(folder, file) : undefined);
+  const preprocessing = parseProcessorFiles({
+    config: json,
+    processor: await ifThere("processor_config.json"),
+    preprocessor: await ifThere("preprocessor_config.json"),
+  });
+  const parsed = parseModelConfig(json);
+  const config = preprocessing ? atPictureSize(parsed, preprocessing) : parsed;
+  const { labels, ...geometry } = config;
+  const { reduction, from } = await reductionOf(folder, files, config, onnx, hasWeights);
+  const [before, after] = [modelCost(config), modelCost(config, reduction)];
+  const gmacsOf = ({ attentionMacs, mlpMacs }: (typeof before.blocks)[number]) => (attentionMacs + mlpMacs) / 1e9;
+  return {
+    family: familyOf(json as { model_type?: unknown; architecture?: unknown }),
+    geometry: { ...geometry, tokens: tokenCount(config) },
+    parameters: parameterCount(config),
+    reduction: reduction ?? null,
+    reductionFrom: from,
+    gmacs: { unreduced: before.gmacs, reduced: after.gmacs },
+    blocks: after.blocks.map((block, i) => ({
+      layer: block.layer,
+      attentionTokens: block.attentionTokens,
+      mlpTokens: block.mlpTokens,
+      gmacs: { unreduced: gmacsOf(before.blocks[i]!), reduced: gmacsOf(block) },
+    })),
+    labels,
+  };
+}
+
+/** What the exported files record, else the folder's `reduction.json`, else the published setting where it fits. */
+async function reductionOf(
+  folder: string,
+  files: readonly string[],
+  config: VisionModelConfig,
+  onnx: readonly OnnxFile[],
+  hasWeights: boolean,
+): Promise<{ reduction?: ReductionConfig; from: ReductionSource }> {
+  const exported = onnx.find((file) => file.export)?.export;
+  if (exported) return { ...(exported.reduction && { reduction: exported.reduction }), from: "onnx" };
+  if (files.includes("reduction.json"))
+    return { reduction: parseReduction(await readJson(folder, "reduction.json")), from: "reduction.json" };
+  // Other people's ONNX files are what they are; only weights can still be reduced.
+  if (!hasWeights) return { from: "none" };
+  try {
+    modelCost(config, publishedReduction);
+    return { reduction: publishedReduction, from: "published" };
+  } catch (error) {
+    if (isPptError(error)) return { from: "none" };
+    throw error;
+  }
+}
+
+/** Hugging Face's `model_type`, or timm's `architecture`. */
+const familyOf = ({ model_type, architecture }: { model_type?: unknown; architecture?: unknown }): string =>
+  String(model_type ?? architecture ?? "vit");
+
+/** Weights and biases; the running statistics of a batch norm are neither. */
+function parameterCount(config: VisionModelConfig): number {
+  return Object.entries(weightShapes(config))
+    .filter(([name]) => !name.includes(".running_"))
+    .reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
+}
+
+/** An ONNX file ends here, as every protocol buffer does; Node reads no more at once either. */
+const mostBytes = 2 ** 31 - 1;
+
+/** @throws PptError NOT_FOUND where it is no file or cannot be read */
+async function readWhole(path: string): Promise<Uint8Array> {
+  const fail = (why: unknown, cause?: unknown): never => {
+    throw new PptError("NOT_FOUND", `${path}: cannot be read (${why})`, { cause });
+  };
+  try {
+    const found = await stat(path);
+    // Reading a pipe would wait for its writer.
+    if (!found.isFile()) fail("it is no file");
+    if (found.size > mostBytes)
+      fail(`its ${(found.size / 2 ** 30).toFixed(1)} GiB are more than the 2 GiB that such a file can have`);
+    return await readFile(path);
+  } catch (cause) {
+    if (isPptError(cause)) throw cause;
+    return fail(cause instanceof Error && "code" in cause ? cause.code : cause, cause);
+  }
+}
+
+async function readJson(folder: string, file: string): Promise<unknown> {
+  const content = await readWhole(join(folder, file));
+  try {
+    return parseConfigJson(content);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PptError("INVALID_CONFIG", `${join(folder, file)}: ${reason}`, { cause });
+  }
+}
+
+function text({ folder, kind, model, onnx }: Report): string[] {
+  const lines = [`${folder}: ${kind}`];
+  if (model) lines.push(...modelLines(model));
+  for (const { file, bytes, dtype, nodes, inputs, outputs, operatorSets, nonStandard, export: made } of onnx) {
+    const sets = Object.entries(operatorSets).map(([domain, version]) => `${domain} ${version}`);
+    lines.push(
+      "",
+      `${file}  ${showBytes(bytes)}, ${dtype}, ${nodes} nodes, ${inputs.join(", ")} -> ${outputs.join(", ")}`,
+      `  operator sets    ${sets.join(", ")}`,
+      `  not standard     ${nonStandard.length > 0 ? nonStandard.join(", ") : "none, runs on any ONNX engine"}`,
+      `  reduction        ${made ? describe(made.reduction) : "not recorded: not made by ppt-vit"}`,
+    );
+    if (made) lines.push(`  tokens           ${made.tokens.join(" -> ")}`);
+  }
+  return lines;
+}
+
+function modelLines({ family, geometry, parameters, reduction, reductionFrom, gmacs, blocks, labels }: ModelReport) {
+  const { imageSize, patchSize, hiddenSize, layers, heads, intermediateSize, tokens, pooling } = geometry;
+  const origin: Readonly<Record<ReductionSource, string>> = {
+    "reduction.json": " (reduction.json)",
+    onnx: " (recorded in the exported files)",
+    published: " (the published setting; there is no reduction.json)",
+    none: "",
+  };
+  const read: Readonly<Record<VisionModelConfig["pooling"], string>> = {
+    class: "the class token",
+    mean: "the mean of the patches",
+    "normalized-mean": "the mean of the patches",
+    distilled: "the class and the distillation token",
+    "class+mean": "the class token and the mean of the patches",
+  };
+  const cells = (...columns: (string | number)[]) => columns.map((cell) => String(cell).padStart(12)).join("");
+  return [
+    `  family           ${family}`,
+    `  image            ${imageSize.join(" x ")}, patches of ${patchSize.join(" x ")}, ${tokens} tokens`,
+    `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${read[pooling]}`,
+    `  parameters       ${(parameters / 1e6).toFixed(2)} million`,
+    `  labels           ${labels.length === 0 ? "none: no classifier, features only" : `${labels.length}: ${labels.slice(0, 5).join(", ")}${labels.length > 5 ? ", ..." : ""}`}`,
+    `  reduction        ${describe(reduction)}${origin[reductionFrom]}`,
+    `  GMACs            ${gmacs.unreduced.toFixed(3)} unreduced, ${gmacs.reduced.toFixed(3)} with this reduction`,
+    "",
+    cells("block", "attention", "MLP", "GMACs", "unreduced"),
+    ...blocks.map(({ layer, attentionTokens, mlpTokens, gmacs: block }) =>
+      cells(layer, attentionTokens, mlpTokens, block.reduced.toFixed(4), block.unreduced.toFixed(4)),
+    ),
+  ];
+}
+
+const describe = (reduction: ReductionConfig | null) => (reduction ? describeReduction(reduction) : "none");

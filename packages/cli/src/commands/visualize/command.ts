@@ -1,0 +1,120 @@
+/** `ppt-vit visualize`: what becomes of a picture's patches, stage by stage, as a figure. */
+import { basename, extname } from "node:path";
+import { PptError } from "@ppt-vit/core";
+import {
+  fromPretrained,
+  type ImageClassifier,
+  isFailure,
+  renderTokens,
+  type TokenFormat,
+  type TokenPicture,
+  tokenFormats,
+  tokenPicture,
+} from "@ppt-vit/pipeline";
+import type { Command } from "commander";
+import { expandInputs } from "../../files/inputs.js";
+import { requireOutputs } from "../../files/outputs.js";
+import { requireWritable, writeFileWhole } from "../../files/write-file.js";
+import { backendOption } from "../../flags/backend-option.js";
+import {
+  addModelOptions,
+  type ModelFlags,
+  modelDescription,
+  modelForms,
+  withDownloads,
+} from "../../flags/model-options.js";
+import { addReductionOptions, count, type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { complain, print, say } from "../../output/print.js";
+import { withProgress } from "../../output/progress.js";
+
+export interface VisualizeFlags extends ReductionFlags, ModelFlags {
+  readonly model: string;
+  readonly backend: string;
+  readonly out: string;
+  readonly scores: boolean;
+  readonly panel: number;
+  readonly scale: number;
+  readonly batch: number;
+  readonly firstFrame: boolean;
+  readonly maxPixels?: number;
+}
+
+export function addVisualizeCommand(program: Command): void {
+  const visualize = program
+    .command("visualize")
+    .description("draw pictures stage by stage: what was pruned, and what was pooled into one token")
+    .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
+    .option("-o, --out <file>", "a sheet as .png or .svg, or an .html page", "tokens.png")
+    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .addOption(backendOption());
+  addReductionOptions(addModelOptions(visualize))
+    .option("--scores", "also draw the significance scores of each stage", false)
+    .option("--panel <pixels>", "width of each picture", count(16, 4096), 224)
+    .option("--scale <n>", "pixels of a PNG file for each pixel of the drawing", count(1, 16), 2)
+    .option("--batch <b>", "pictures per run of the model", count(1), 1)
+    .option("--first-frame", "take the first frame of animations instead of refusing them", false)
+    .option("--max-pixels <n>", "largest picture that is decoded", count(1))
+    .action(async (inputs: string[], flags: VisualizeFlags) => {
+      process.exitCode = await visualizeCommand(inputs, flags);
+    });
+}
+
+/** Writes the figure of all pictures that can be read, and lists the others on stderr. -> exit code */
+export async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags): Promise<0 | 1> {
+  const format = formatOf(flags.out);
+  const reduction = reductionOf(flags);
+  if (reduction === false)
+    throw new PptError("INVALID_OPTION", "the unreduced model keeps every token: leave out --no-ppt");
+  requireWritable(flags.out);
+  const { files, failures } = await expandInputs(inputs);
+  requireOutputs({ "--out": flags.out }, files);
+  let failed = 0;
+  const report = (error: PptError) => {
+    complain(error);
+    failed++;
+  };
+  for (const { error } of failures) report(error);
+
+  const { model, backend } = flags;
+  const classifier = await withDownloads(model, flags, (loading) =>
+    fromPretrained(model, { ...loading, backend, reduction, trace: true }),
+  );
+  const pictures: TokenPicture[] = [];
+  try {
+    const options = {
+      topK: 1,
+      batch: flags.batch,
+      firstFrame: flags.firstFrame,
+      ...(flags.maxPixels && { maxPixels: flags.maxPixels }),
+    };
+    await withProgress(files.length, async (progress) => {
+      for await (const result of classifier.classifyAll(files, options)) {
+        if (isFailure(result)) progress.interrupt(() => report(result.error));
+        else pictures.push(await tokenPicture(basename(String(result.input)), result, classifier.patches));
+        progress.advance();
+      }
+    });
+  } finally {
+    await classifier.dispose();
+  }
+  if (pictures.length === 0) {
+    say("ppt-vit: none of the pictures could be read, nothing is written");
+    return 1;
+  }
+  const { scores, panel: panelWidth, scale, out } = flags;
+  const bytes = await renderTokens(pictures, format, { scores, panelWidth, scale, about: aboutOf(classifier) });
+  writeFileWhole(out, bytes);
+  print(`wrote ${out}: ${pictures.length} pictures, tokens ${classifier.tokens.join(" -> ")}`);
+  return failed > 0 ? 1 : 0;
+}
+
+/** By the file's ending. @throws PptError INVALID_OPTION */
+function formatOf(out: string): TokenFormat {
+  const ending = extname(out).slice(1).toLowerCase();
+  const format = tokenFormats.find((name) => name === ending);
+  if (format) return format;
+  throw new PptError("INVALID_OPTION", `--out ${out}: expected a name that ends with .${tokenFormats.join(", .")}`);
+}
+
+const aboutOf = ({ model, backend, tokens, gmacs, reduction }: ImageClassifier): string =>
+  `Model ${model} on ${backend}, tokens ${tokens.join(" → ")}, ${gmacs.unreduced.toFixed(2)} → ${gmacs.reduced.toFixed(2)} GMACs. Reduction: ${JSON.stringify(reduction)}`;

@@ -1,0 +1,47 @@
+/** The pictures that file and folder arguments stand for. */
+import { stat } from "node:fs/promises";
+import { PptError } from "@ppt-vit/core";
+import { imageExtensions } from "@ppt-vit/pipeline";
+import { replaced } from "../flags/arguments.js";
+import { inputOf, picturesBelow } from "./picture-files.js";
+
+/** What was given: pictures to classify, and what holds none. */
+export interface ExpandedInputs {
+  /** Paths, and `file:` URLs for those that are not valid UTF-8. */
+  readonly files: readonly (string | URL)[];
+  readonly failures: readonly { readonly file: string; readonly error: PptError }[];
+}
+
+/**
+ * Folders become the pictures in them and below, in the order of their names. Files are taken as given, so that a missing
+ * or strange one is reported when it is read.
+ */
+export async function expandInputs(inputs: readonly string[]): Promise<ExpandedInputs> {
+  const files: (string | URL)[] = [];
+  const failures: { file: string; error: PptError }[] = [];
+  const fail = (file: string, problem: string) =>
+    failures.push({ file, error: new PptError("NOT_FOUND", `${file}: ${problem}`) });
+  for (const input of inputs) {
+    const found = await stat(input).catch(() => undefined);
+    if (!found && replaced(input)) {
+      fail(input, replaced(input)!);
+      continue;
+    }
+    if (!found?.isDirectory()) {
+      files.push(input);
+      continue;
+    }
+    const inside = await picturesBelow(input);
+    for (const { folder, error } of inside.failures) failures.push({ file: String(inputOf(folder)), error });
+    files.push(...inOrder(inside.pictures.map(inputOf)));
+    if (inside.pictures.length + inside.failures.length === 0)
+      fail(input, `no pictures (${imageExtensions.join(" ")}) in this folder`);
+  }
+  return { files, failures };
+}
+
+const inOrder = (files: readonly (string | URL)[]): (string | URL)[] =>
+  files
+    .map((file) => [String(file), file] as const)
+    .sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }))
+    .map(([, file]) => file);

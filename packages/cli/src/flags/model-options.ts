@@ -1,0 +1,81 @@
+/** The options that say which model of the Hub is taken and from where, shared by the commands that load one. */
+import { PptError } from "@ppt-vit/core";
+import { type LoadOptions, type ProgressInfo, sourceKind } from "@ppt-vit/pipeline";
+import type { SingleBar } from "cli-progress";
+import type { Command } from "commander";
+import { showBytes } from "../commands/export/model-folder.js";
+import { say } from "../output/print.js";
+import { isWatched, startBar } from "../output/progress.js";
+import { shown } from "../output/terminal.js";
+
+export interface ModelFlags {
+  readonly revision?: string;
+  readonly cacheDir?: string;
+  readonly offline?: boolean;
+}
+
+export const modelForms = "<dir|org/name|demo>";
+export const modelDescription =
+  "a folder with config.json, preprocessor_config.json and model.safetensors, or a model of the Hugging Face Hub";
+
+export function addModelOptions(command: Command): Command {
+  return command
+    .option("--revision <name>", "branch, tag or commit of a model of the Hub (default: main)")
+    .option("--cache-dir <dir>", "where models of the Hub are kept (default: HF_HUB_CACHE, as Hugging Face's tools)")
+    .option("--offline", "take models of the Hub out of the cache, and ask nobody");
+}
+
+/**
+ * Loads `source`: `load` gets what it needs to know for that, with downloads shown on stderr until it is done.
+ * @throws PptError INVALID_OPTION where the model has no such form, or is a folder and a revision is given; what `load`
+ * throws
+ */
+export async function withDownloads<R>(
+  source: string,
+  { revision, cacheDir, offline }: ModelFlags,
+  load: (options: LoadOptions) => Promise<R>,
+): Promise<R> {
+  if (sourceKind(source) !== "hub" && revision !== undefined)
+    throw new PptError("INVALID_OPTION", `--revision is for models of the Hub, '${source}' is a folder: leave it out`);
+  const progress = downloadProgress();
+  try {
+    return await load({ revision, cacheDir, localFilesOnly: offline, progress_callback: progress.report });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Files that arrive before anybody has read a line about them. */
+const smallBytes = 1e6;
+
+/** Downloads on stderr: a bar where somebody watches, else a line a file. What is on the disk is not mentioned. */
+function downloadProgress(): { report(info: ProgressInfo): void; stop(): void } {
+  const known = new Set<string>();
+  let bar: SingleBar | undefined;
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    report(info) {
+      if (info.status === "notice") {
+        stop();
+        return say(info.message);
+      }
+      if (info.status === "done") stop();
+      if (info.status !== "progress") return;
+      const { name, file, loaded, total } = info;
+      if (known.has(file)) return bar?.update(loaded);
+      // Files on the disk come whole.
+      if (loaded >= total || total < smallBytes || sourceKind(name) !== "hub") return;
+      known.add(file);
+      if (!isWatched()) return say(`downloading ${name}/${file}, ${showBytes(total)}`);
+      stop();
+      const formatValue = (value: number, _: unknown, type: string) =>
+        type === "value" || type === "total" ? showBytes(value) : String(value);
+      const format = "{file} {bar} {value} of {total}, {eta_formatted} left";
+      bar = startBar(total, loaded, { format, formatValue }, { file: shown(file) });
+    },
+    stop,
+  };
+}
