@@ -24,7 +24,7 @@ function benchPolicies(text: string): BenchPolicy[] {
 
 const batches = (text: string): number[] => names(text).map((batch) => count(1)(batch));
 
-export function addBenchCommands(program: Command): void {
+export function addBenchCommand(program: Command): void {
   program
     .command("bench")
     .description("measure backends, models and policies against each other on this machine")

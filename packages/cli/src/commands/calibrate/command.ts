@@ -31,7 +31,7 @@ import { count } from "../../flags/reduction-options.js";
 import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 
-export interface CalibrateFlags extends ModelFlags {
+interface CalibrateFlags extends ModelFlags {
   readonly model: string;
   readonly backend: string;
   readonly images: readonly string[];

@@ -9,16 +9,30 @@ import {
   showAnswer,
   type TextEmbeddings,
 } from "@ppt-vit/pipeline";
+import type { Command } from "commander";
 import { readChunks } from "../../documents/read.js";
 import { expandInputs } from "../../files/inputs.js";
-import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
-import { batchOptions, type PictureFlags } from "../../flags/picture-options.js";
-import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { backendOption } from "../../flags/backend-option.js";
+import {
+  addModelOptions,
+  type ModelFlags,
+  modelDescription,
+  modelForms,
+  withDownloads,
+} from "../../flags/model-options.js";
+import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
+import {
+  addReductionOptions,
+  count,
+  type ReductionFlags,
+  reductionOf,
+  refuseContradiction,
+} from "../../flags/reduction-options.js";
 import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { describeVerification } from "../../output/verified.js";
 
-export interface ClassifyFlags extends ReductionFlags, ModelFlags, PictureFlags {
+interface ClassifyFlags extends ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
   readonly backend: string;
   readonly top: number;
@@ -32,8 +46,26 @@ interface Failure {
   readonly error: PptError;
 }
 
+export function addClassifyCommand(program: Command): void {
+  const command = program
+    .command("classify")
+    .description("name what is in pictures (JPEG, PNG, WebP, GIF, AVIF)")
+    .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
+    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .addOption(backendOption());
+  addPictureOptions(addReductionOptions(addModelOptions(command)))
+    .option("-k, --top <k>", "labels per picture", count(1), 5)
+    .option("--text-embeddings <file>", "labels for CLIP: a safetensors file, see the README")
+    .option("--verify", "compare the logits of a known input first: does this device compute rightly?", false)
+    .option("--json", "print one JSON document on stdout", false)
+    .action(async (inputs: string[], flags: ClassifyFlags, command: Command) => {
+      refuseContradiction(flags, command);
+      process.exitCode = await classifyCommand(inputs, flags);
+    });
+}
+
 /** Results go to stdout, everything else to stderr. -> exit code */
-export async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags): Promise<0 | 1> {
+async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags): Promise<0 | 1> {
   const { files, failures: notFound } = await expandInputs(inputs);
   const failures: Failure[] = [...notFound];
   for (const failure of notFound) complain(failure.error);

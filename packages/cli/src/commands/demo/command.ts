@@ -3,13 +3,23 @@ import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
 import { type Classification, fromPretrained, type ImageClassifier, showAnswer } from "@ppt-vit/pipeline";
+import type { Command } from "commander";
+import { backendOption } from "../../flags/backend-option.js";
 import { print } from "../../output/print.js";
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const best = ({ labels: [top] }: Classification) => `${top!.label} ${showAnswer(top!)}`;
 
-export async function demoCommand(backend: string): Promise<void> {
+export function addDemoCommand(program: Command): void {
+  program
+    .command("demo")
+    .description("classify the bundled sample pictures with the demo model, unreduced and with PPT side by side")
+    .addOption(backendOption())
+    .action(async ({ backend }: { backend: string }) => demoCommand(backend));
+}
+
+async function demoCommand(backend: string): Promise<void> {
   const unreduced = await fromPretrained("demo", { backend, reduction: false });
   const reduced = await fromPretrained("demo", { backend });
   try {

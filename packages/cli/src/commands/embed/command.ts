@@ -21,7 +21,7 @@ import { complain, printJson, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { describeVerification } from "../../output/verified.js";
 
-export interface EmbedFlags extends ReductionFlags, ModelFlags, PictureFlags {
+interface EmbedFlags extends ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
   readonly backend: string;
   readonly pooling?: Pooling;
@@ -52,7 +52,7 @@ export function addEmbedCommand(program: Command): void {
 }
 
 /** Lines go to stdout as they are ready, everything else to stderr. -> exit code */
-export async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promise<0 | 1> {
+async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promise<0 | 1> {
   const { files, failures } = await expandInputs(inputs);
   for (const { error } of failures) complain(error);
   let failed = failures.length;

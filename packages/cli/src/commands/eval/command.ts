@@ -19,7 +19,7 @@ const addOutputOptions = (command: Command): Command =>
     .option("--report <file>", "write an HTML page")
     .option("--json", "print the result as one JSON document on stdout", false);
 
-export function addEvalCommands(program: Command): void {
+export function addEvalCommand(program: Command): void {
   // So that an option behind `eval merge` is that command's own.
   program.enablePositionalOptions();
   const evaluation = program

@@ -27,7 +27,7 @@ import { addReductionOptions, count, type ReductionFlags, reductionOf } from "..
 import { complain, print, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 
-export interface VisualizeFlags extends ReductionFlags, ModelFlags {
+interface VisualizeFlags extends ReductionFlags, ModelFlags {
   readonly model: string;
   readonly backend: string;
   readonly out: string;
@@ -60,7 +60,7 @@ export function addVisualizeCommand(program: Command): void {
 }
 
 /** Writes the figure of all pictures that can be read, and lists the others on stderr. -> exit code */
-export async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags): Promise<0 | 1> {
+async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags): Promise<0 | 1> {
   const format = formatOf(flags.out);
   const reduction = reductionOf(flags);
   if (reduction === false)

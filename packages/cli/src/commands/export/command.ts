@@ -1,0 +1,35 @@
+/** `ppt-vit export` and its options. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { addModelOptions, modelDescription, modelForms } from "../../flags/model-options.js";
+import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
+import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
+
+/** `fp32`, or `fp32,fp16`. */
+function dtypes(text: string): ExportDtype[] {
+  const names = text.split(",");
+  if (!names.every((name) => (exportDtypes as readonly string[]).includes(name)))
+    throw new InvalidArgumentError(`expected one or more of ${exportDtypes.join(",")}.`);
+  return [...new Set(names)] as ExportDtype[];
+}
+
+export function addExportCommand(program: Command): void {
+  const command = program
+    .command("export")
+    .description("write a model with its token reduction as ONNX files, for transformers.js and other engines")
+    .requiredOption(`-m, --model ${modelForms}`, modelDescription)
+    .requiredOption("-o, --out <dir>", "the folder to write; must not exist, or be empty")
+    .option("--dtype <list>", "precisions to write: fp32,fp16", dtypes, [...exportDtypes]);
+  addReductionOptions(addModelOptions(command))
+    .option("--with-source-map", "add the output source: which patches each remaining token contains", false)
+    .option("--portable", "standard ONNX operators only, for engines other than ONNX Runtime", false)
+    .addOption(
+      new Option("--format <format>", "Hugging Face folder, or model repository for NVIDIA Triton")
+        .choices(["onnx", "triton"])
+        .default("onnx"),
+    )
+    .option("--force", "replace what an earlier export left in the folder", false)
+    .action(async (flags: ExportFlags, command: Command) => {
+      refuseContradiction(flags, command);
+      await exportCommand(flags);
+    });
+}
