@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fillFolder } from "../src/commands/export/model-folder.js";
-import { writeError } from "../src/files/write-file.js";
+import { writeError } from "../src/files/errors.js";
 
 vi.mock("node:fs", async (importOriginal) => {
   const fs = await importOriginal<typeof import("node:fs")>();

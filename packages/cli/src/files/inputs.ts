@@ -2,8 +2,13 @@
 import { stat } from "node:fs/promises";
 import { PptError } from "@ppt-vit/core";
 import { imageExtensions } from "@ppt-vit/pipeline";
-import { replaced } from "../flags/arguments.js";
 import { inputOf, picturesBelow } from "./picture-files.js";
+
+/** The problem of an argument that was not valid UTF-8: Node has put U+FFFD in the place of its bytes. Undefined for others. */
+export const utf8Problem = (argument: string): string | undefined =>
+  argument.includes("\ufffd")
+    ? "holds U+FFFD, which Node puts into arguments for bytes that are not valid UTF-8: rename the file, or give the folder that holds it"
+    : undefined;
 
 /** What was given: pictures to classify, and what holds none. */
 export interface ExpandedInputs {
@@ -23,8 +28,9 @@ export async function expandInputs(inputs: readonly string[]): Promise<ExpandedI
     failures.push({ file, error: new PptError("NOT_FOUND", `${file}: ${problem}`) });
   for (const input of inputs) {
     const found = await stat(input).catch(() => undefined);
-    if (!found && replaced(input)) {
-      fail(input, replaced(input)!);
+    const problem = utf8Problem(input);
+    if (!found && problem !== undefined) {
+      fail(input, problem);
       continue;
     }
     if (!found?.isDirectory()) {

@@ -15,7 +15,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { isPptError, PptError } from "@ppt-vit/core";
+import { holdSignals } from "./ending.js";
+import { codeOf, writeError } from "./errors.js";
 
 /**
  * For whatever may be a pipe: after `statSync` of one without this, Node's next `import()` may not follow symbolic links,
@@ -97,48 +98,4 @@ function moveOver(part: string, target: string): void {
     if (codeOf(error) !== "EBUSY") throw error;
     copyFileSync(part, target);
   }
-}
-
-const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJS.Signals[];
-
-/** A signal that would end the process does so after what follows until `release`, which is synchronous. */
-function holdSignals(): () => void {
-  const end = (signal: NodeJS.Signals) => {
-    stop();
-    // Whoever else listens decides.
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-  };
-  const stop = () => {
-    for (const signal of endings) process.off(signal, end);
-  };
-  for (const signal of endings) process.on(signal, end);
-  // A signal that has come by now is delivered in the event loop's next turn.
-  return () => void setImmediate(() => setImmediate(stop));
-}
-
-/** What to do about an error of the file system; OPTION is what named the file. */
-const advice: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full: free space, or choose another OPTION",
-  EDQUOT: "the disk quota is used up: free space, or choose another OPTION",
-  EFBIG: "the file would exceed what this file system or process may write: choose another OPTION",
-  EACCES: "not writable: choose another OPTION, or change its permissions",
-  EPERM: "not writable: choose another OPTION, or change its permissions",
-  EROFS: "lies on a read-only file system: choose another OPTION",
-  ENOENT: "its folder does not exist: make it, or choose another OPTION",
-  ENOTDIR: "a part of this path is a file: choose another OPTION",
-  EEXIST: "a part of this path is a file: choose another OPTION",
-  EISDIR: "is a folder, not a file: choose another OPTION",
-  ENOTEMPTY: "was filled by somebody else meanwhile: choose another OPTION",
-  ENAMETOOLONG: "the name is too long: choose another OPTION",
-  ELOOP: "its symbolic links lead in a circle: choose another OPTION",
-};
-
-const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined);
-
-/** An error of the file system while `path` was written, with what to do about it; others as they are. */
-export function writeError(path: string, cause: unknown, option = "--out"): unknown {
-  const code = codeOf(cause);
-  if (isPptError(cause) || code === undefined) return cause;
-  const what = advice[String(code)]?.replace("OPTION", option) ?? "cannot be written";
-  return new PptError("WRITE_FAILED", `${path === "" ? "''" : path}: ${what} (${code})`, { cause });
 }

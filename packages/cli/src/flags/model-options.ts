@@ -1,12 +1,8 @@
 /** The options that say which model of the Hub is taken and from where, shared by the commands that load one. */
 import { PptError } from "@ppt-vit/core";
-import { type LoadOptions, type ProgressInfo, sourceKind } from "@ppt-vit/pipeline";
-import type { SingleBar } from "cli-progress";
+import { type LoadOptions, sourceKind } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
-import { showBytes } from "../commands/export/model-folder.js";
-import { say } from "../output/print.js";
-import { isWatched, startBar } from "../output/progress.js";
-import { shown } from "../output/terminal.js";
+import { downloadProgress } from "../output/downloads.js";
 
 export interface ModelFlags {
   readonly revision?: string;
@@ -43,39 +39,4 @@ export async function withDownloads<R>(
   } finally {
     progress.stop();
   }
-}
-
-/** Files that arrive before anybody has read a line about them. */
-const smallBytes = 1e6;
-
-/** Downloads on stderr: a bar where somebody watches, else a line a file. What is on the disk is not mentioned. */
-function downloadProgress(): { report(info: ProgressInfo): void; stop(): void } {
-  const known = new Set<string>();
-  let bar: SingleBar | undefined;
-  const stop = () => {
-    bar?.stop();
-    bar = undefined;
-  };
-  return {
-    report(info) {
-      if (info.status === "notice") {
-        stop();
-        return say(info.message);
-      }
-      if (info.status === "done") stop();
-      if (info.status !== "progress") return;
-      const { name, file, loaded, total } = info;
-      if (known.has(file)) return bar?.update(loaded);
-      // Files on the disk come whole.
-      if (loaded >= total || total < smallBytes || sourceKind(name) !== "hub") return;
-      known.add(file);
-      if (!isWatched()) return say(`downloading ${name}/${file}, ${showBytes(total)}`);
-      stop();
-      const formatValue = (value: number, _: unknown, type: string) =>
-        type === "value" || type === "total" ? showBytes(value) : String(value);
-      const format = "{file} {bar} {value} of {total}, {eta_formatted} left";
-      bar = startBar(total, loaded, { format, formatValue }, { file: shown(file) });
-    },
-    stop,
-  };
 }

@@ -1,7 +1,7 @@
 /** The options that say how pictures reach a model, shared by the commands that read pictures. */
 import type { ImageSizeOption } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError } from "commander";
-import { count } from "./reduction-options.js";
+import { count } from "./numbers.js";
 
 export interface PictureFlags {
   readonly imageSize?: ImageSizeOption;

@@ -11,6 +11,7 @@ import {
 } from "@ppt-vit/core";
 import { readReduction } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { count } from "./numbers.js";
 
 export interface ReductionFlags {
   readonly ppt: boolean;
@@ -21,17 +22,6 @@ export interface ReductionFlags {
   readonly tokensRemoved?: TokensRemoved | TokensRemoved[];
   readonly threshold?: Threshold;
   readonly proportionalAttention: boolean;
-}
-
-export function count(least: number, most = Number.MAX_SAFE_INTEGER) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < least || value > most)
-      throw new InvalidArgumentError(
-        `expected a whole number of at least ${least}${most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : ""}.`,
-      );
-    return value;
-  };
 }
 
 /** `3,6,9`, or a range: `0-11`. */

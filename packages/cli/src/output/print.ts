@@ -2,7 +2,8 @@
 import { fstatSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { isPptError } from "@ppt-vit/core";
-import { plainStat, writeError } from "../files/write-file.js";
+import { writeError } from "../files/errors.js";
+import { plainStat } from "../files/write-file.js";
 import { json, shown } from "./terminal.js";
 
 /** Lines of a result on stdout, each escaped as a whole. @throws PptError WRITE_FAILED */

@@ -1,7 +1,7 @@
 /** `ppt-vit bench` and its options. */
 import { PptError } from "@ppt-vit/core";
 import { type Command, InvalidArgumentError } from "commander";
-import { count } from "../../flags/reduction-options.js";
+import { count } from "../../flags/numbers.js";
 import { type BenchFlags, benchCommand, type ReportFlags, reportCommand } from "./bench.js";
 import { benchCellCommand } from "./cell.js";
 import { compareCommand } from "./compare.js";

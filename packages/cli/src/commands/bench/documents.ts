@@ -5,7 +5,7 @@ import { PptError } from "@ppt-vit/core";
 import { parseJson } from "../../documents/json.js";
 import { readText } from "../../documents/read.js";
 import { type Complain, checked, complainer } from "../../documents/schema.js";
-import { writeError } from "../../files/write-file.js";
+import { writeError } from "../../files/errors.js";
 import { type BenchDocument, benchDocumentSchema, type CellSettings, mostDocumentBytes } from "./types.js";
 
 /** What was found in files and folders of results. */

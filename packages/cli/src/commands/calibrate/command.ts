@@ -15,7 +15,7 @@ import {
   reductionDocument,
   type Trial,
 } from "@ppt-vit/pipeline";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { expandInputs } from "../../files/inputs.js";
 import { requireOutputs } from "../../files/outputs.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
@@ -27,7 +27,7 @@ import {
   modelForms,
   withDownloads,
 } from "../../flags/model-options.js";
-import { count } from "../../flags/reduction-options.js";
+import { count, positive, share } from "../../flags/numbers.js";
 import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 
@@ -51,21 +51,6 @@ interface CalibrateFlags extends ModelFlags {
 
 /** How many trials a search takes, about: for the progress bar. */
 const usualTrials = 90;
-
-const positive = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === "" || !(value > 0) || !Number.isFinite(value))
-    throw new InvalidArgumentError("expected a number above 0.");
-  return value;
-};
-
-/** `1%` or `0.01`. */
-function share(text: string): number {
-  const value = text.trim().endsWith("%") ? Number(text.trim().slice(0, -1)) / 100 : Number(text);
-  if (text.trim() === "" || text.trim() === "%" || !(value >= 0 && value < 1))
-    throw new InvalidArgumentError("expected a share such as 1% or 0.01.");
-  return value;
-}
 
 export function addCalibrateCommand(program: Command): void {
   const command = program

@@ -20,10 +20,10 @@ import {
   modelForms,
   withDownloads,
 } from "../../flags/model-options.js";
+import { count } from "../../flags/numbers.js";
 import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
 import {
   addReductionOptions,
-  count,
   type ReductionFlags,
   reductionOf,
   refuseContradiction,

@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { backendOption } from "../../flags/backend-option.js";
 import { addModelOptions, modelDescription, modelForms } from "../../flags/model-options.js";
-import { addReductionOptions, count, refuseContradiction } from "../../flags/reduction-options.js";
+import { count } from "../../flags/numbers.js";
+import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
 import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
 import type { Shard } from "./types.js";
 

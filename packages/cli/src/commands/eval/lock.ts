@@ -10,6 +10,7 @@ import * as v from "valibot";
 import { parseJson } from "../../documents/json.js";
 import { readChunks } from "../../documents/read.js";
 import { checked, complainer, date, name, record, text, whole } from "../../documents/schema.js";
+import { onEnding } from "../../files/ending.js";
 
 const holderSchema = record({
   pid: whole(1),
@@ -29,8 +30,6 @@ export interface Lock {
   require(): void;
   release(): void;
 }
-
-const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJS.Signals[];
 
 /**
  * Takes the lock file `path`. That of a process of this machine which has ended, however it did, is taken over.
@@ -61,16 +60,11 @@ export function takeLock(path: string, subject: string): Lock {
   }
   const isOwn = () => contentOf(path) === content;
   const release = () => {
-    for (const signal of endings) process.off(signal, end);
+    stopListening();
     process.off("exit", release);
     if (isOwn()) rmSync(path, { force: true });
   };
-  const end = (signal: NodeJS.Signals) => {
-    release();
-    // Whoever else listens decides.
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-  };
-  for (const signal of endings) process.on(signal, end);
+  const stopListening = onEnding(release);
   process.on("exit", release);
   return {
     release,

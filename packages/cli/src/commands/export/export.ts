@@ -6,9 +6,10 @@ import { PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core
 import { checkpointFolder, type LoadOptions, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { showBytes } from "../../output/bytes.js";
 import { print } from "../../output/print.js";
 import { configForOthers, preprocessorConfigOf } from "./hugging-face.js";
-import { fillFolder, showBytes } from "./model-folder.js";
+import { fillFolder } from "./model-folder.js";
 
 export const exportDtypes = ["fp32", "fp16"] as const;
 export type ExportDtype = (typeof exportDtypes)[number];

@@ -3,13 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync } fr
 import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
-import { writeError } from "../../files/write-file.js";
-
-/** `22.2 MB` */
-export function showBytes(bytes: number): string {
-  if (bytes < 1e3) return `${bytes} B`;
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
+import { codeOf, writeError } from "../../files/errors.js";
 
 /** All files that an export may write: the Hugging Face layout, and a Triton model repository. */
 const exported =
@@ -211,5 +205,3 @@ function removeCreated(last: string, first: string | undefined): void {
   if (first === undefined) return;
   for (let folder = last; folder.length >= first.length && removeEmpty(folder); ) folder = dirname(folder);
 }
-
-const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined);

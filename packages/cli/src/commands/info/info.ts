@@ -20,8 +20,8 @@ import {
 } from "@ppt-vit/core";
 import { atPictureSize, checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
+import { showBytes } from "../../output/bytes.js";
 import { print, printJson } from "../../output/print.js";
-import { showBytes } from "../export/model-folder.js";
 
 interface OnnxFile extends OnnxSummary {
   readonly file: string;

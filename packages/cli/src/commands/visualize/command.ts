@@ -23,7 +23,8 @@ import {
   modelForms,
   withDownloads,
 } from "../../flags/model-options.js";
-import { addReductionOptions, count, type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { count } from "../../flags/numbers.js";
+import { addReductionOptions, type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
 import { complain, print, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 
