@@ -1,7 +1,8 @@
 /** The benchmark's part of the page: what to compare, how far it is, and what came out. */
+import { reasonOf } from "@ppt-vit/core";
 import { type BenchmarkResult, type Cell, runBenchmark } from "./benchmark.js";
 import { plotsOf } from "./chart.js";
-import { byId, complain, duration, element, giga, isAbort, reasonOf, threeDigits } from "./dom.js";
+import { byId, complain, duration, element, giga, isAbort, threeDigits } from "./dom.js";
 import { type BackendChoice, type Machine, machineLine } from "./machine.js";
 import type { ModelChoice } from "./models.js";
 import type { Picture } from "./pictures.js";

@@ -1,4 +1,5 @@
 /** Compares policies on backends: each backend in a worker of its own, the policies taking turns in it. */
+import { reasonOf } from "@ppt-vit/core";
 import type { Classification, ImageClassifier } from "@ppt-vit/pipeline/browser";
 import { type ModelChoice, startWorker } from "./models.js";
 import { type PolicyChoice, reductionOf, type Settings } from "./settings.js";
@@ -117,7 +118,7 @@ async function measureBackend(
     } catch (error) {
       signal.throwIfAborted();
       contenders.delete(policy);
-      const message = error instanceof Error ? error.message : String(error);
+      const message = reasonOf(error);
       const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
       failures.push({ backend, policy, code, message });
     }

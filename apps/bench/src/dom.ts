@@ -51,9 +51,6 @@ export function complain(text: string): void {
   messages().append(message);
 }
 
-/** The words of an error, for people. */
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 
 /** A number with the digits that count: 1234 -> 1234, 12.34 -> 12.3, 0.001234 -> 1.2e−3. */

@@ -1,7 +1,8 @@
 /** The page: puts its parts together and keeps the settings in the address. */
+import { reasonOf } from "@ppt-vit/core";
 import type { ImageClassifier } from "@ppt-vit/pipeline/browser";
 import { setUpBench } from "./bench-view.js";
-import { byId, complain, element, reasonOf } from "./dom.js";
+import { byId, complain, element } from "./dom.js";
 import { type BackendChoice, backendChoices, describeMachine, machineLine } from "./machine.js";
 import { demoModel, hubModel, type ModelChoice } from "./models.js";
 import { type Picture, type Pictures, setUpPictures } from "./pictures.js";

@@ -1,5 +1,6 @@
 /** The pictures to look at: samples, files that are picked, dropped or pasted, and the camera. */
-import { byId, complain, element, reasonOf } from "./dom.js";
+import { reasonOf } from "@ppt-vit/core";
+import { byId, complain, element } from "./dom.js";
 
 export interface Picture {
   readonly name: string;

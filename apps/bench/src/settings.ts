@@ -1,4 +1,5 @@
 /** What the user chose, as it stands in the page's address. */
+import { reasonOf } from "@ppt-vit/core";
 
 export const policies = ["unreduced", "ppt", "prune", "pool"] as const;
 export type PolicyChoice = (typeof policies)[number];
@@ -92,7 +93,7 @@ export function parseSettings(search: string): { settings: Settings; problems: s
     try {
       return reader(text);
     } catch (error) {
-      problems.push(`${name} in the address: ${error instanceof Error ? error.message : error}`);
+      problems.push(`${name} in the address: ${reasonOf(error)}`);
       return undefined;
     }
   };

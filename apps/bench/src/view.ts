@@ -1,7 +1,8 @@
 /** The token view: one picture, unreduced beside reduced, stage by stage. */
+import { reasonOf } from "@ppt-vit/core";
 import type { Classification, ClassifierWorker, ImageClassifier, ImageStage } from "@ppt-vit/pipeline/browser";
 import { showAnswer } from "@ppt-vit/pipeline/browser";
-import { byId, complain, element, giga, reasonOf, threeDigits } from "./dom.js";
+import { byId, complain, element, giga, threeDigits } from "./dom.js";
 import { loadingShare, type ModelChoice, startWorker } from "./models.js";
 import type { Picture } from "./pictures.js";
 import { type PolicyChoice, policyTitles, reductionOf, type Settings } from "./settings.js";

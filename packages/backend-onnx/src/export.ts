@@ -5,6 +5,7 @@ import {
   parseReduction,
   prepareVisionProgram,
   type ReductionConfig,
+  reasonOf,
   type Shape,
   type VisionModelConfig,
   type WeightSource,
@@ -160,8 +161,6 @@ function decoded(bytes: Uint8Array): ModelProto {
     throw new PptError("INVALID_INPUT", `not an ONNX model (${reasonOf(cause)})`, { cause });
   }
 }
-
-const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /** What an export recorded: anybody may have changed the file since. @throws PptError INVALID_INPUT */
 function parseMetadata(text: string): ExportMetadata {

@@ -1,5 +1,5 @@
 /** What ONNX Runtime says when something fails, named by what can be done about it. */
-import { isPptError, PptError, type PptErrorCode } from "@ppt-vit/core";
+import { firstLineOf, isPptError, PptError, type PptErrorCode, reasonOf } from "@ppt-vit/core";
 import type { OnnxDevice } from "./session.js";
 
 /**
@@ -7,8 +7,7 @@ import type { OnnxDevice } from "./session.js";
  * that say it.
  */
 export function shortReason(cause: unknown): string {
-  const [first] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
-  return first!
+  return firstLineOf(cause)
     .replace(/^failed to call OrtRun\(\)\. ERROR_CODE: \d+, ERROR_MESSAGE: /, "")
     .replace(/\/\S+:\d+ (?:.* was false\. |[^()]*\([^()]*\)(?: const)? )/, "");
 }
@@ -53,7 +52,7 @@ export function runtimeError(
   if (isPptError(cause)) return cause;
   const reason = shortReason(cause);
   // The shortened reason may have lost the word that tells.
-  const found = known.find(({ said }) => said.test(cause instanceof Error ? cause.message : String(cause)));
+  const found = known.find(({ said }) => said.test(reasonOf(cause)));
   const { code, what, advice } = found ?? { code: "BACKEND_UNAVAILABLE", what: "failed", advice: otherwise };
   const smaller = doing === "run" ? "run fewer images at once" : "dispose other models, take a smaller one";
   const toDo = code === "OUT_OF_MEMORY" ? `${smaller}, or ${advice}` : advice;

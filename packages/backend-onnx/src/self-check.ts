@@ -1,5 +1,5 @@
 /** Whether a device computes an attention rightly: some return wrong numbers without a word. */
-import { type Backend, hostTensor, type Program } from "@ppt-vit/core";
+import { type Backend, firstLineOf, hostTensor, type Program } from "@ppt-vit/core";
 
 /** What comparing two ways to compute the same thing on one device found. */
 export interface SelfCheck {
@@ -115,7 +115,7 @@ export async function compareAttention(
     if (Number.isFinite(difference)) return { agrees: difference < tolerance, difference };
     return { agrees: false, reason: "it gives NaN" };
   } catch (error) {
-    return { agrees: false, reason: (error instanceof Error ? error.message : String(error)).split("\n")[0]! };
+    return { agrees: false, reason: firstLineOf(error) };
   }
 }
 

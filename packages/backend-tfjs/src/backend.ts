@@ -10,6 +10,7 @@ import {
   type Ops,
   PptError,
   type Program,
+  reasonOf,
   resolveOps,
   type Tensors,
 } from "@ppt-vit/core";
@@ -191,7 +192,7 @@ async function guarded<R>(engine: Engine, body: () => Promise<R>): Promise<R> {
     result = await body();
   } catch (cause) {
     if (isPptError(cause)) throw cause;
-    throw failure(engine, engine.lost() ?? (cause instanceof Error ? cause.message : String(cause)), cause);
+    throw failure(engine, engine.lost() ?? reasonOf(cause), cause);
   }
   const lost = engine.lost();
   if (lost) throw failure(engine, lost);

@@ -1,5 +1,5 @@
 /** Loads TensorFlow.js for a device. Nothing of it is imported before. */
-import { inViteBuild, isPptError, PptError, runPart, type VitePart, type ViteWorker } from "@ppt-vit/core";
+import { firstLineOf, inViteBuild, isPptError, PptError, runPart, type VitePart, type ViteWorker } from "@ppt-vit/core";
 import type { Tfjs } from "./tfjs.js";
 
 /** `node` and `node-gpu` are native TensorFlow; the others run in browsers, and all but `webgl` in Node. */
@@ -132,7 +132,7 @@ export async function loadTfjs(device: TfjsDevice): Promise<Tfjs> {
 
 function unavailable(device: TfjsDevice, cause: unknown): PptError {
   const { packages } = runtimes[device];
-  const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+  const reason = firstLineOf(cause);
   return new PptError(
     "BACKEND_UNAVAILABLE",
     `device '${device}' needs ${packages.join(" and ")}: npm install ${packages.join(" ")} (${reason})`,

@@ -40,3 +40,9 @@ export class PptError extends Error {
 export function isPptError(error: unknown): error is PptError {
   return typeof error === "object" && error !== null && marker in error;
 }
+
+/** What an error says, whatever was thrown: its message, or the value as text. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** The first line of what an error says: runtimes add stacks and their own state below it. */
+export const firstLineOf = (error: unknown): string => reasonOf(error).split("\n")[0]!;

@@ -27,7 +27,7 @@ export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from 
 export { namingViolations, requireWebAssembly } from "./content-security.js";
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";
-export { isPptError, PptError, type PptErrorCode } from "./errors.js";
+export { firstLineOf, isPptError, PptError, type PptErrorCode, reasonOf } from "./errors.js";
 export { checkFeedShapes, checkProgram, type ExecutableParts, makeExecutable } from "./executable.js";
 export { modelFingerprint } from "./fingerprint.js";
 export {

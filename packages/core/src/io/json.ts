@@ -1,5 +1,5 @@
 /** JSON out of files that nobody vouches for: what JSON.parse takes without a word is refused, with the reason. */
-import { PptError } from "../errors.js";
+import { PptError, reasonOf } from "../errors.js";
 import { bytesCheck, checkArgument } from "../options.js";
 import { endOfJsonString, isFollowedByColon, jsonProblem } from "./json-structure.js";
 import { looksLike } from "./looks-like.js";
@@ -31,7 +31,7 @@ function parseChecked(text: string, what: string, fail: Fail, parse: (text: stri
     return parse(text);
   } catch (error) {
     if (error instanceof PptError) throw error;
-    return fail(`${what} is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
+    return fail(`${what} is not valid JSON: ${reasonOf(error)}`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Whether a model computes on one backend what it computed on another: a fixed input and the logits it gave. */
 import { requireConfig } from "../arguments.js";
-import { PptError } from "../errors.js";
+import { PptError, reasonOf } from "../errors.js";
 import { arrayOf, checkArgument, positive, requireReadable, seedCheck, shaped } from "../options.js";
 import { parseReduction, planReduction, type ReductionConfig, type ReductionPlan } from "../reduction/schedule.js";
 import { show } from "../show.js";
@@ -88,7 +88,7 @@ export function findVerificationRecord(
     try {
       recorded = planOf(record.reduction, config);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = reasonOf(cause);
       throw new PptError("INVALID_CONFIG", `verification records: record ${i} is not for this model: ${reason}`, {
         cause,
       });

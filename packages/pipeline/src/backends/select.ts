@@ -1,5 +1,12 @@
 /** Which backend to use here: by platform, by what is installed, by whether it computes rightly, and by measurement. */
-import { type Backend, createVisionModel, PptError, type ReductionConfig, verificationInput } from "@ppt-vit/core";
+import {
+  type Backend,
+  createVisionModel,
+  PptError,
+  type ReductionConfig,
+  reasonOf,
+  verificationInput,
+} from "@ppt-vit/core";
 import { arrayOf, type Checks, callback, checkOptions, object, shaped, text } from "@ppt-vit/core/options";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { isCheckpoint } from "../options.js";
@@ -166,7 +173,7 @@ async function tryCandidate(
     const imageMs = await timeImage(backend, measure, now);
     return { name, outcome: "works", reason: `${checked}, ${imageMs.toFixed(0)} ms an image`, imageMs };
   } catch (error) {
-    return { name, outcome: "failed", reason: error instanceof Error ? error.message : String(error) };
+    return { name, outcome: "failed", reason: reasonOf(error) };
   } finally {
     await backend?.dispose();
   }

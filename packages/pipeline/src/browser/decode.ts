@@ -1,5 +1,5 @@
 /** Pictures of a page to RGB pixels, as Pillow's `convert("RGB")` gives them. Works in pages and in workers. */
-import { isPptError, PptError, type RgbImage } from "@ppt-vit/core";
+import { isPptError, PptError, type RgbImage, reasonOf } from "@ppt-vit/core";
 import { asStill } from "../pictures/avif.js";
 import {
   type DecodeLimits,
@@ -82,7 +82,7 @@ async function bytesOf(
     return new Uint8Array(await input.arrayBuffer());
   } catch (error) {
     if (isPptError(error)) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new PptError("NOT_FOUND", `${what}: cannot be read (${reason})`, { cause: error });
   }
 }
@@ -151,7 +151,7 @@ export async function decodePicture(picture: LocalPicture, what: string, options
   try {
     return drawnPixels(source, size).image;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     return invalidImage(what, `cannot be read (${reason})`, error);
   }
 }
@@ -179,7 +179,7 @@ async function decodeStill(
   mustBeOpaque = false,
 ): Promise<RgbImage> {
   const bitmap = await createImageBitmap(new Blob([bytes]), options).catch((error: unknown) =>
-    invalidImage(what, `not a readable picture (${error instanceof Error ? error.message : String(error)})`, error),
+    invalidImage(what, `not a readable picture (${reasonOf(error)})`, error),
   );
   try {
     const { image, opaque } = drawnPixels(bitmap, bitmap);

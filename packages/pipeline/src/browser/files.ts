@@ -1,5 +1,5 @@
 /** Checkpoints in the browser: on the Hub, at an address, in a folder that was picked or dropped, or in a store of your own. */
-import { isPptError, PptError } from "@ppt-vit/core";
+import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
 import { allocate } from "../checkpoint/allocate.js";
 import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint/checkpoint.js";
 import { explaining } from "../checkpoint/found-files.js";
@@ -106,7 +106,7 @@ function filesAt(folder: URL, name: string, options: HubOptions): CheckpointFile
         if (isPptError(cause)) throw cause;
         if (cause instanceof PassingFailure)
           throw new PptError("DOWNLOAD_FAILED", `${url}: ${cause.message}: try again`, { cause });
-        const reason = cause instanceof Error ? cause.message : String(cause);
+        const reason = reasonOf(cause);
         throw new PptError("NOT_FOUND", `${url}: cannot be fetched (${reason})`, { cause });
       }
     },

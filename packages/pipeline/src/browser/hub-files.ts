@@ -1,5 +1,5 @@
 /** Models of the Hugging Face Hub in a page or worker, kept in the browser's Cache storage by commit. */
-import { PptError } from "@ppt-vit/core";
+import { PptError, reasonOf } from "@ppt-vit/core";
 import { allocate } from "../checkpoint/allocate.js";
 import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint/checkpoint.js";
 import { PassingFailure, persist, waitForTimer } from "../hub/attempts.js";
@@ -16,7 +16,6 @@ import {
 import { type DownloadLimits, downloadLimits, mostBytes, tooLarge } from "../hub/limits.js";
 import { askHub, type ListedFile, type Listing, listingAddress, parseListing } from "../hub/listing.js";
 import { defaultRevision, type HubOptions, publicEndpoint } from "../hub/options.js";
-import { reasonOf } from "../hub/reason.js";
 import { isCommit, requireFileName } from "../hub/reference.js";
 import {
   type Connection,

@@ -1,5 +1,5 @@
 /** The page's side of a worker: the same models, computed elsewhere. */
-import { PptError } from "@ppt-vit/core";
+import { PptError, reasonOf } from "@ppt-vit/core";
 import { callback, checkArgument, shaped } from "@ppt-vit/core/options";
 import type { LoadOptions } from "../checkpoint/checkpoint.js";
 import {
@@ -247,7 +247,7 @@ async function portableInput(input: BrowserImageInput, transfer: Transferable[])
   if (!isElement && !(input instanceof OffscreenCanvas)) return input;
   const bitmap = await createImageBitmap(input, { premultiplyAlpha: "none", colorSpaceConversion: "none" }).catch(
     (cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = reasonOf(cause);
       throw new PptError("INVALID_IMAGE", `image: cannot be read (${reason})`, { cause });
     },
   );

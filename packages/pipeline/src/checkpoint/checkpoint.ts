@@ -14,6 +14,7 @@ import {
   parseSafetensorsIndex,
   parseVerificationRecords,
   type ReductionConfig,
+  reasonOf,
   type SafetensorsFile,
   type VerificationRecord,
   type VisionModelConfig,
@@ -249,7 +250,7 @@ function naming<R>(where: string, code: PptErrorCode, work: () => R): R {
   try {
     return work();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new PptError(isPptError(cause) ? cause.code : code, `${where}: ${reason}`, { cause });
   }
 }

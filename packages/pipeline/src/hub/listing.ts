@@ -1,8 +1,7 @@
 /** What a hub's API says of a model: its commit, its files, and what it was made from. */
-import { PptError } from "@ppt-vit/core";
+import { PptError, reasonOf } from "@ppt-vit/core";
 import { PassingFailure, persist } from "./attempts.js";
 import { mostSmallBytes } from "./limits.js";
-import { reasonOf } from "./reason.js";
 import {
   type Connection,
   type ContentHash,

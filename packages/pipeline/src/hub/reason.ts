@@ -1,5 +1,5 @@
-/** The code of what broke a connection, as far as the platform tells it. */
-export function reasonOf(error: unknown): string {
+/** What broke a connection: the code of the error's cause where there is one, because `fetch` itself only says "failed". */
+export function connectionReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
   if (cause instanceof Error) return "code" in cause ? String(cause.code) : cause.message;

@@ -2,7 +2,7 @@
 import { PptError } from "@ppt-vit/core";
 import { PassingFailure, type Wait } from "./attempts.js";
 import { quoted } from "./quoted.js";
-import { reasonOf } from "./reason.js";
+import { connectionReason } from "./reason.js";
 import { isCommit, requireModelId, requireRevision } from "./reference.js";
 import { answerWithin } from "./silence.js";
 
@@ -88,7 +88,7 @@ export async function send(
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof PassingFailure) throw cause;
-    const reason = reasonOf(cause);
+    const reason = connectionReason(cause);
     if (unreachable.has(reason))
       throw new PptError(
         "DOWNLOAD_FAILED",

@@ -1,6 +1,6 @@
 /** Ends what a server leaves hanging: an answer that does not come, and a body that stops coming. */
 import { PassingFailure } from "./attempts.js";
-import { reasonOf } from "./reason.js";
+import { connectionReason } from "./reason.js";
 
 /** Someone who does not answer at all is not asked as often as someone who is busy. */
 const mostSilences = 2;
@@ -47,7 +47,7 @@ export async function* piecesOf(
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof PassingFailure) throw cause;
-    throw new PassingFailure(`the connection broke (${reasonOf(cause)})`, { cause });
+    throw new PassingFailure(`the connection broke (${connectionReason(cause)})`, { cause });
   } finally {
     // Not waited for: what hangs may hang here, too.
     void reader.cancel().catch(() => {}); // broken already

@@ -1,5 +1,5 @@
 /** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
-import { isPptError, type RgbImage } from "@ppt-vit/core";
+import { firstLineOf, isPptError, type RgbImage } from "@ppt-vit/core";
 import type { Sharp } from "sharp";
 import { decodeOptions, requireNodePicture } from "../options.js";
 import { asStill } from "../pictures/avif.js";
@@ -116,8 +116,7 @@ export async function loadDecoder(): Promise<Decoder> {
       return await (decodings[header.format] ?? decodePlain)(bytes, header, open);
     } catch (error) {
       if (isPptError(error)) throw error;
-      const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
-      return invalidImage(what, `not a readable picture (${reason})`, error);
+      return invalidImage(what, `not a readable picture (${firstLineOf(error)})`, error);
     }
   };
 }

@@ -7,6 +7,7 @@ import {
   parseConfigJson,
   parseReduction,
   type ReductionConfig,
+  reasonOf,
   reductionPreset,
 } from "@ppt-vit/core";
 import { checkArgument, text } from "@ppt-vit/core/options";
@@ -52,7 +53,7 @@ export function readReduction(source: string): ReductionConfig {
     return completeReduction(parseReduction(parseConfigJson(bytes)));
   } catch (cause) {
     const code = isPptError(cause) ? cause.code : "INVALID_REDUCTION";
-    throw new PptError(code, `${source}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new PptError(code, `${source}: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import type { OnnxBackend, OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
-import { type Backend, isPptError, prepareVisionProgram } from "@ppt-vit/core";
+import { type Backend, firstLineOf, isPptError, prepareVisionProgram } from "@ppt-vit/core";
 import { type BackendChoice, createBackend, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
 import { defaultBackend } from "../../flags/backend-option.js";
 import { print, printJson } from "../../output/print.js";
@@ -107,12 +107,10 @@ export async function probeCommand(device: Device): Promise<void> {
   try {
     answer = { found: device === "auto" ? await selectBackend() : await probeDevice(device) };
   } catch (error) {
-    answer = { failed: reasonOf(error) };
+    answer = { failed: firstLineOf(error) };
   }
   print("", `${answerMark}${json(answer)}`);
 }
-
-const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 
 /** How far half precision may lie from single, relative to the largest value. */
 const halfTolerance = 2e-2;
@@ -149,7 +147,7 @@ async function checkHalfPrecision(
     check = await withBackend(half, () => compareAttention(half, single, halfTolerance));
   } catch (error) {
     if (!isPptError(error) || error.code !== "UNSUPPORTED_DTYPE") throw error;
-    return { halfPrecision: { works: false, reason: reasonOf(error) }, ...(webgpu && { shaderF16: false }) };
+    return { halfPrecision: { works: false, reason: firstLineOf(error) }, ...(webgpu && { shaderF16: false }) };
   }
   const { agrees, difference, reason } = check;
   const wrong = difference === undefined ? reason : `wrong by ${difference.toExponential(1)} of the largest value`;

@@ -13,6 +13,7 @@ import {
   parseReduction,
   publishedReduction,
   type ReductionConfig,
+  reasonOf,
   sizeOf,
   tokenCount,
   type VisionModelConfig,
@@ -205,7 +206,7 @@ async function readJson(folder: string, file: string): Promise<unknown> {
   try {
     return parseConfigJson(content);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new PptError("INVALID_CONFIG", `${join(folder, file)}: ${reason}`, { cause });
   }
 }
