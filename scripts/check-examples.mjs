@@ -11,7 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findBrowser } from "./browser.mjs";
 import { launch, problemsOf, serve, served, wanted } from "./examples.mjs";
-import { packAll, publishedPackages, root, run, seconds } from "./workspace.mjs";
+import { packAll, publishedPackages } from "./packages.mjs";
+import { root, run, seconds } from "./workspace.mjs";
 
 /** Longest time of one command, ms: many times what an idle machine takes. */
 const commandBudget = 240_000;

@@ -6,7 +6,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { join, relative, resolve, sep } from "node:path";
 import ts from "typescript";
-import { root, workspacePackages } from "./workspace.mjs";
+import { workspacePackages } from "./packages.mjs";
+import { root } from "./workspace.mjs";
 
 const scope = "@ppt-vit/";
 

@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { packAll } from "./workspace.mjs";
+import { packAll } from "./packages.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "ppt-vit-packages-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -17,29 +17,33 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 let problems = 0;
 for (const { name, version, tarball } of await packAll(folder)) {
   const data = readFileSync(tarball);
-  const files = unpack(data);
-  const found = [...checkContents(files), ...(await checkWithPublint(data)), ...(await checkTypes(data))];
-  const bytes = [...files.values()].reduce((sum, content) => sum + content.length, 0);
-  console.log(`${name}@${version}: ${files.size} files, ${size(bytes)} unpacked, ${size(data.length)} packed`);
+  const unpacked = createPackageFromTarballData(new Uint8Array(data));
+  const found = [...checkContents(unpacked), ...(await checkWithPublint(data)), ...(await checkTypes(unpacked))];
+  const tarBytes = gunzipSync(data).length;
+  console.log(
+    `${name}@${version}: ${unpacked.listFiles().length} files, ${size(tarBytes)} as tar, ${size(data.length)} packed`,
+  );
   for (const problem of found) console.log(`  ${problem}`);
   problems += found.length;
 }
 console.log(problems === 0 ? "no problems" : `${problems} problems`);
 process.exitCode = problems > 0 ? 1 : 0;
 
-/** What must be inside, and what must not. */
-function checkContents(files) {
+/** What must be inside, and what must not. `unpacked` is the package as are-the-types-wrong reads it. */
+function checkContents(unpacked) {
   const found = [];
+  const folder = `/node_modules/${unpacked.packageName}/`;
+  const files = unpacked.listFiles().map((path) => path.slice(folder.length));
   for (const name of ["LICENSE", "README.md", "package.json"]) {
-    if (!files.has(name)) found.push(`${name} is missing`);
+    if (!files.includes(name)) found.push(`${name} is missing`);
   }
-  for (const name of files.keys()) {
+  for (const name of files) {
     if (/(^|\/)(src|test|tests)\/|\.test\.|\.tsx?$|tsconfig|tsup\.config|\.tsbuildinfo$/.test(name)) {
       if (!name.endsWith(".d.ts")) found.push(`${name} should not be published`);
     }
   }
-  if (![...files.keys()].some((name) => name.startsWith("dist/"))) found.push("dist is missing, run pnpm build first");
-  const manifest = files.get("package.json")?.toString("utf8") ?? "";
+  if (!files.some((name) => name.startsWith("dist/"))) found.push("dist is missing, run pnpm build first");
+  const manifest = unpacked.tryReadFile(`${folder}package.json`) ?? "";
   if (/"(workspace|catalog|file|link):/.test(manifest)) found.push("package.json depends on something only we have");
   return found;
 }
@@ -52,10 +56,10 @@ async function checkWithPublint(data) {
 }
 
 /** The findings of are-the-types-wrong; a package without an entry, the command line, has no types to be wrong. */
-async function checkTypes(data) {
-  const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(data)));
+async function checkTypes(unpacked) {
+  const analysis = await checkPackage(unpacked);
   if (!analysis.types) {
-    const { exports } = JSON.parse(unpack(data).get("package.json").toString("utf8"));
+    const { exports } = JSON.parse(unpacked.readFile(`/node_modules/${unpacked.packageName}/package.json`));
     return exports["."] ? ["attw: has an entry but no types"] : [];
   }
   // ESM only, by design: `require` resolves to an ES module (CJSResolvesToESM), which Node >= 20.19 loads all the same,
@@ -66,28 +70,6 @@ async function checkTypes(data) {
     .map(({ kind, entrypoint, resolutionKind, typesFileName, fileName }) =>
       ["attw:", kind, entrypoint, resolutionKind, typesFileName ?? fileName].filter(Boolean).join(" "),
     );
-}
-
-/** The files of a .tgz, by their path below `package/`. Long names come as the pax headers that pnpm writes. */
-function unpack(data) {
-  const tar = gunzipSync(data);
-  const text = (start, length) => tar.toString("utf8", start, start + length).replace(/\0.*$/s, "");
-  const files = new Map();
-  let longName;
-  for (let at = 0; at + 512 <= tar.length && tar[at] !== 0; ) {
-    const length = Number.parseInt(text(at + 124, 12), 8);
-    const content = tar.subarray(at + 512, at + 512 + length);
-    const type = text(at + 156, 1);
-    if (type === "x") longName = /\d+ path=(.*)\n/.exec(content.toString("utf8"))?.[1];
-    else {
-      const prefix = text(at + 345, 155);
-      const name = longName ?? (prefix ? `${prefix}/` : "") + text(at, 100);
-      longName = undefined;
-      if (type === "0" || type === "") files.set(name.replace(/^package\//, ""), content);
-    }
-    at += 512 + Math.ceil(length / 512) * 512;
-  }
-  return files;
 }
 
 function size(bytes) {

@@ -1,6 +1,6 @@
-/** What the scripts share: the packages of the workspace, running commands, packing. Imports only Node itself. */
+/** What the scripts share: where the repository is, and running commands. Imports only Node itself, to run before an install. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,33 +11,6 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 /** Parses a JSON file. */
 export function readJson(path) {
   return JSON.parse(readFileSync(path, "utf8"));
-}
-
-/**
- * Every package of pnpm-workspace.yaml, sorted by folder: `{ dir, folder, manifest }`.
- * Reads only the two forms used there, `- folder` and `- folder/*`.
- */
-export function workspacePackages() {
-  const yaml = readFileSync(join(root, "pnpm-workspace.yaml"), "utf8");
-  const list = /^packages:\n((?:[ \t]+-.*\n?|[ \t]*#.*\n)+)/m.exec(yaml.replaceAll("\r\n", "\n"))?.[1];
-  if (!list) throw new Error("pnpm-workspace.yaml: no `packages:` list found");
-  const folders = [...list.matchAll(/-\s*["']?([^"'\s#]+)/g)].flatMap(([, pattern]) => {
-    if (!pattern.endsWith("/*")) return [pattern];
-    const parent = pattern.slice(0, -2);
-    return existsSync(join(root, parent)) ? readdirSync(join(root, parent)).map((name) => `${parent}/${name}`) : [];
-  });
-  return folders
-    .filter((folder) => existsSync(join(root, folder, "package.json")))
-    .sort()
-    .map((folder) => {
-      const dir = join(root, folder);
-      return { dir, folder, manifest: readJson(join(dir, "package.json")) };
-    });
-}
-
-/** The packages that users install. */
-export function publishedPackages() {
-  return workspacePackages().filter(({ manifest }) => !manifest.private);
 }
 
 /** Path of the JavaScript file behind a command of a root devDependency; `node` runs it on every system. */
@@ -120,20 +93,4 @@ export function run(command, args, { cwd = root, env = {}, show = false, stdin =
 /** Seconds since `start` (a `performance.now()`), for people. */
 export function seconds(start) {
   return `${((performance.now() - start) / 1000).toFixed(1)} s`;
-}
-
-/**
- * Packs every published package into `destination`, as `pnpm publish` would.
- * @returns {Promise<{ name: string, version: string, dir: string, tarball: string }[]>}
- * @throws Error with pnpm's output when a package cannot be packed.
- */
-export async function packAll(destination) {
-  const packed = [];
-  for (const { dir, manifest } of publishedPackages()) {
-    const { code, output } = await run("pnpm", ["pack", "--pack-destination", destination], { cwd: dir });
-    if (code !== 0) throw new Error(`pnpm pack of ${manifest.name} ended with code ${code}:\n${output}`);
-    const file = `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`;
-    packed.push({ name: manifest.name, version: manifest.version, dir, tarball: join(destination, file) });
-  }
-  return packed;
 }

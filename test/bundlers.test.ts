@@ -21,7 +21,8 @@ import { build } from "esbuild";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, problemsOf, serve, wanted } from "../scripts/examples.mjs";
-import { packAll, publishedPackages, root, run } from "../scripts/workspace.mjs";
+import { packAll, publishedPackages } from "../scripts/packages.mjs";
+import { root, run } from "../scripts/workspace.mjs";
 import { browserPath } from "./browser/serve.js";
 
 const home = mkdtempSync(join(tmpdir(), "ppt-vit-bundlers-"));

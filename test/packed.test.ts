@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { localBin, packAll, publishedPackages, run } from "../scripts/workspace.mjs";
+import { packAll, publishedPackages } from "../scripts/packages.mjs";
+import { localBin, run } from "../scripts/workspace.mjs";
 
 const home = mkdtempSync(join(tmpdir(), "ppt-vit-packed-"));
 const installed = join(home, "node_modules", "@ppt-vit");
