@@ -16,7 +16,6 @@ import type { AxeResults } from "axe-core";
 import type { Browser, Page, ViewportSize } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { median, percentile } from "../apps/bench/src/benchmark.js";
 import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";
 import { defaultSettings, formatSettings, parseSettings, reductionOf } from "../apps/bench/src/settings.js";
 import { edgesOf, groupsOf } from "../apps/bench/src/tokens.js";
@@ -108,11 +107,6 @@ describe("the app's own arithmetic", () => {
       layers: [3],
       threshold: "prune",
     });
-  });
-
-  test("median and percentiles", () => {
-    expect([median([3, 1, 2]), median([4, 1, 3, 2]), percentile([5, 1, 4, 2, 3], 0.9)]).toEqual([2, 2.5, 5]);
-    expect(percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], 0.9)).toBe(9);
   });
 
   test("groups are outlined where they meet others", () => {

@@ -1,6 +1,6 @@
 /** Compares policies on backends: each backend in a worker of its own, the policies taking turns in it. */
 import { reasonOf } from "@ppt-vit/core";
-import type { Classification, ImageClassifier } from "@ppt-vit/pipeline/browser";
+import { type Classification, type ImageClassifier, median, quantile } from "@ppt-vit/pipeline/browser";
 import { type ModelChoice, startWorker } from "./models.js";
 import { type PolicyChoice, reductionOf, type Settings } from "./settings.js";
 
@@ -50,19 +50,6 @@ export interface BenchmarkOptions {
     total: number,
     now: { backend: string; policy: PolicyChoice; step: string },
   ) => void;
-}
-
-/** Value below which `share` of the values lie, the nearest one that was measured. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
-}
-
-/** Middle value, of an even number the mean of both. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 interface Contender {
@@ -176,7 +163,7 @@ function cellOf(backend: string, contender: Contender, unreduced: Contender | un
     firstRunMs,
     latenciesMs,
     medianMs,
-    p90Ms: percentile(latenciesMs, 0.9),
+    p90Ms: quantile(latenciesMs, 0.9),
     imagesPerSecond: 1000 / medianMs,
     // Runs that were neighbours in time, so that a slow spell of the machine does not count.
     ...(unreduced && { speedup: median(latenciesMs.map((ms, run) => unreduced.latenciesMs[run]! / ms)) }),

@@ -41,6 +41,7 @@ export type { ImageSizeOption } from "./checkpoint/resolution.js";
 export type { ModelVerification } from "./checkpoint/verify.js";
 export type { HubOptions } from "./hub/options.js";
 export { type DecodeOptions, imageExtensions } from "./pictures/formats.js";
+export { median, quantile } from "./statistics.js";
 export type { ClassifyOptions, PretrainedOptions } from "./tasks/classifier.js";
 export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./tasks/feature-extractor.js";
 export {

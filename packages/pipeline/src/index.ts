@@ -47,6 +47,7 @@ export {
 } from "./node/from-pretrained.js";
 export { readReduction } from "./node/reduction-file.js";
 export { type DecodeOptions, imageExtensions } from "./pictures/formats.js";
+export { median, quantile } from "./statistics.js";
 export type { ClassifyOptions, PretrainedOptions } from "./tasks/classifier.js";
 export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./tasks/feature-extractor.js";
 export {

@@ -8,7 +8,8 @@ import {
   type VisionModel,
 } from "@ppt-vit/core";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { bestClass, divergence, quantile } from "./statistics.js";
+import { median } from "../statistics.js";
+import { bestClass, divergence } from "./statistics.js";
 import type { Trial } from "./trial.js";
 
 export interface Evaluator {
@@ -51,7 +52,7 @@ export async function createEvaluator(
         times.push((performance.now() - begun) / part.length);
         take(output, part.length);
       }
-      return quantile(times, 0.5);
+      return median(times);
     } finally {
       await model.dispose();
     }

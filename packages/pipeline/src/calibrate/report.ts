@@ -1,9 +1,9 @@
 /** The search as a figure and as a page: every trial, the front, what was chosen, and the variances behind thresholds. */
 import { describeReduction } from "@ppt-vit/core";
+import { quantile } from "../statistics.js";
 import { escapeMarkup } from "../visualize/markup.js";
 import type { Calibration } from "./calibrate.js";
 import type { BlockSpread } from "./evaluate.js";
-import { quantile } from "./statistics.js";
 import { costOfTrial, disagreementInterval, disagreementOf, paretoFront, type Trial } from "./trial.js";
 
 const width = 720;

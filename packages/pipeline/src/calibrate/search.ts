@@ -3,8 +3,8 @@
  * thresholds and neighbours of the best, then the winners at the other budgets.
  */
 import { modelCost, type ReductionConfig, type Threshold, type VisionModelConfig } from "@ppt-vit/core";
+import { quantile } from "../statistics.js";
 import { countsOf, fitCounts, fitPattern, neighbours, type Pattern, patternsFor, type Schedule } from "./schedules.js";
-import { quantile } from "./statistics.js";
 import { compareLoss, type Objective, type Trial } from "./trial.js";
 
 export interface SearchOptions {

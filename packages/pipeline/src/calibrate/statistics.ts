@@ -22,12 +22,6 @@ export function bestClass(logits: ArrayLike<number>): number {
   return best;
 }
 
-/** The value that a share `q` of `values` lies below. */
-export function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
-}
-
 /** An interval of shares. */
 export type Interval = readonly [low: number, high: number];
 

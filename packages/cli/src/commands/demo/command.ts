@@ -2,12 +2,10 @@
 import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
-import { type Classification, fromPretrained, type ImageClassifier, showAnswer } from "@ppt-vit/pipeline";
+import { type Classification, fromPretrained, type ImageClassifier, median, showAnswer } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
 import { backendOption } from "../../flags/backend-option.js";
 import { print } from "../../output/print.js";
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const best = ({ labels: [top] }: Classification) => `${top!.label} ${showAnswer(top!)}`;
 
