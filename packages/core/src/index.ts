@@ -45,7 +45,12 @@ export {
 export { parseConfigJson } from "./io/json.js";
 export { type JsonLimits, type JsonProblem, jsonProblem } from "./io/json-structure.js";
 export { type ProcessorFiles, parseProcessorFiles } from "./io/processor-files.js";
-export { parseSafetensors, type SafetensorsDType, type SafetensorsFile } from "./io/safetensors.js";
+export {
+  longestSafetensorsHeader,
+  parseSafetensors,
+  type SafetensorsDType,
+  type SafetensorsFile,
+} from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
 export { timmImageProcessor } from "./io/timm-processor.js";
 export { describeReduction } from "./reduction/describe.js";
@@ -112,3 +117,4 @@ export {
 } from "./vit/verification.js";
 export { headsFit, readParameters } from "./vit/weights.js";
 export { inViteBuild, offerPart, partAddress, runPart, type VitePart, type ViteWorker } from "./vite-parts.js";
+export { writeProblem } from "./write-problem.js";

@@ -56,7 +56,8 @@ interface Entry {
 }
 
 const lengthBytes = 8;
-const longestHeader = 100_000_000;
+/** The longest header that a safetensors file may have, in bytes: the limit of the reference implementation. */
+export const longestSafetensorsHeader = 100_000_000;
 const metadataName = "__metadata__";
 const openBrace = 0x7b;
 
@@ -112,8 +113,8 @@ function readHeaderLength(bytes: Uint8Array, fail: Fail): number {
     fail(`has ${bytes.length} bytes, a safetensors file has at least ${lengthBytes}; is the download complete?`);
   // A BigInt, so that a length beyond 2^53 cannot round to a plausible one.
   const declared = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes).getBigUint64(0, true);
-  if (declared > BigInt(longestHeader))
-    fail(`declares a header of ${declared} bytes, more than ${longestHeader}; is this a safetensors file?`);
+  if (declared > BigInt(longestSafetensorsHeader))
+    fail(`declares a header of ${declared} bytes, more than ${longestSafetensorsHeader}; is this a safetensors file?`);
   if (declared > BigInt(bytes.length - lengthBytes))
     fail(`declares a header of ${declared} bytes, but only ${bytes.length - lengthBytes} follow; is it cut short?`);
   return Number(declared);

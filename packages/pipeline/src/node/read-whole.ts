@@ -1,7 +1,7 @@
 /** Reads a file from disk into memory, once. Node only. */
 import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { PptError, parseSafetensors } from "@ppt-vit/core";
+import { longestSafetensorsHeader, PptError, parseSafetensors } from "@ppt-vit/core";
 import { allocate } from "../checkpoint/allocate.js";
 import type { ReadFileOptions } from "../checkpoint/checkpoint.js";
 import { isWeights, mostSmallBytes } from "../hub/limits.js";
@@ -60,9 +60,6 @@ export async function readWhole(
   }
 }
 
-/** The longest header that a safetensors file may have. */
-const longestHeader = 100_000_000n;
-
 /**
  * Where a safetensors file must begin for the data behind its header to be aligned to float32. Refuses what cannot be one
  * before gigabytes are read.
@@ -71,6 +68,7 @@ async function alignment(handle: FileHandle, path: string): Promise<number> {
   // Enough to tell what else it may be.
   const start = Buffer.alloc(64);
   const { bytesRead } = await handle.read(start, 0, start.length, 0);
-  if (bytesRead < 8 || start.readBigUInt64LE() > longestHeader) parseSafetensors(start.subarray(0, bytesRead), path);
+  if (bytesRead < 8 || start.readBigUInt64LE() > longestSafetensorsHeader)
+    parseSafetensors(start.subarray(0, bytesRead), path);
   return Number(-start.readBigUInt64LE() & 3n);
 }
