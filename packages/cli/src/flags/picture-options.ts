@@ -3,27 +3,43 @@ import type { ImageSizeOption } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError } from "commander";
 import { count } from "./numbers.js";
 
-export interface PictureFlags {
-  readonly imageSize?: ImageSizeOption;
+export interface BatchFlags {
   readonly batch: number;
   readonly firstFrame: boolean;
   readonly maxPixels?: number;
 }
 
-export function addPictureOptions(command: Command): Command {
+export interface PictureFlags extends BatchFlags {
+  readonly imageSize?: ImageSizeOption;
+}
+
+/** How pictures are decoded, and how many of them the model takes at once. */
+export function addBatchOptions(command: Command, batch = 1): Command {
   return command
-    .option("--image-size <n|HxW>", "run the model at another resolution: 384, or height x width, 384x288", imageSize)
-    .option("--batch <b>", "pictures per run of the model", count(1), 1)
+    .option("--batch <b>", "pictures per run of the model", count(1), batch)
     .option("--first-frame", "take the first frame of animations instead of refusing them", false)
     .option("--max-pixels <n>", "largest picture that is decoded", count(1));
 }
 
-/** What `classifyAll` and `embedAll` need to know of it. */
-export const batchOptions = ({ batch, firstFrame, maxPixels }: PictureFlags) => ({
-  batch,
+/** The same, and the resolution of the model. */
+export function addPictureOptions(command: Command): Command {
+  return addBatchOptions(
+    command.option(
+      "--image-size <n|HxW>",
+      "run the model at another resolution: 384, or height x width, 384x288",
+      imageSize,
+    ),
+  );
+}
+
+/** How pictures are decoded. */
+export const decodeOptions = ({ firstFrame, maxPixels }: Pick<BatchFlags, "firstFrame" | "maxPixels">) => ({
   firstFrame,
   ...(maxPixels !== undefined && { maxPixels }),
 });
+
+/** The options of `classifyAll` and `embedAll`. */
+export const batchOptions = ({ batch, ...decoding }: BatchFlags) => ({ batch, ...decodeOptions(decoding) });
 
 /** `384`, or `384x288`: height and width. */
 function imageSize(text: string): ImageSizeOption {

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { backendOption } from "../../flags/backend-option.js";
 import { addModelOptions, modelDescription, modelForms } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
+import { addBatchOptions } from "../../flags/picture-options.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
 import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
 import type { Shard } from "./types.js";
@@ -34,11 +35,10 @@ export function addEvalCommand(program: Command): void {
     .option("--limit <n>", "take so many pictures, spread evenly over the dataset", count(1))
     .option("--shard <i/n>", "take part I of N, to be merged afterwards", shard)
     .option("--no-agreement", "leave out the unreduced model, which takes more than half of the time");
-  addReductionOptions(addModelOptions(evaluation))
-    .option("--batch <b>", "pictures per run of the model", count(1), 8)
-    .option("--first-frame", "take the first frame of animations instead of refusing them", false)
-    .option("--max-pixels <n>", "largest picture that is decoded", count(1))
-    .option("-o, --out <file>", "write the result as JSON, and FILE.journal.jsonl to go on from after an interruption");
+  addBatchOptions(addReductionOptions(addModelOptions(evaluation)), 8).option(
+    "-o, --out <file>",
+    "write the result as JSON, and FILE.journal.jsonl to go on from after an interruption",
+  );
   addOutputOptions(evaluation).action(async (dataset: string, flags: EvalFlags, command: Command) => {
     refuseContradiction(flags, command);
     process.exitCode = await evalCommand(dataset, flags);

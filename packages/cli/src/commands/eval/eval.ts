@@ -5,6 +5,7 @@ import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selec
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
+import { type BatchFlags, decodeOptions } from "../../flags/picture-options.js";
 import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
 import { print, printJson, say as sayLines } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
@@ -25,16 +26,13 @@ export interface OutputFlags {
   readonly json: boolean;
 }
 
-export interface EvalFlags extends ReductionFlags, ModelFlags, OutputFlags {
+export interface EvalFlags extends ReductionFlags, ModelFlags, BatchFlags, OutputFlags {
   readonly model: string;
   readonly backend: string;
   readonly classes?: string;
   readonly limit?: number;
   readonly shard?: Shard;
   readonly agreement: boolean;
-  readonly batch: number;
-  readonly firstFrame: boolean;
-  readonly maxPixels?: number;
 }
 
 /**
@@ -188,12 +186,7 @@ async function compute(
   const { reduction, agreement } = frame.settings;
   const model = await createVisionModel({ config, weights, backend, reduction: reduction ?? undefined });
   const unreduced = agreement ? await createVisionModel({ config, weights, backend }) : undefined;
-  const { firstFrame, maxPixels } = flags;
-  const pool = openDecodePool({
-    preprocessing,
-    imageSize: config.imageSize,
-    options: { firstFrame, ...(maxPixels !== undefined && { maxPixels }) },
-  });
+  const pool = openDecodePool({ preprocessing, imageSize: config.imageSize, options: decodeOptions(flags) });
   try {
     await withProgress(
       todo.reduce((sum, { samples }) => sum + samples.length, 0),

@@ -24,20 +24,18 @@ import {
   withDownloads,
 } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
+import { addBatchOptions, type BatchFlags, batchOptions } from "../../flags/picture-options.js";
 import { addReductionOptions, type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
 import { complain, print, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 
-interface VisualizeFlags extends ReductionFlags, ModelFlags {
+interface VisualizeFlags extends ReductionFlags, ModelFlags, BatchFlags {
   readonly model: string;
   readonly backend: string;
   readonly out: string;
   readonly scores: boolean;
   readonly panel: number;
   readonly scale: number;
-  readonly batch: number;
-  readonly firstFrame: boolean;
-  readonly maxPixels?: number;
 }
 
 export function addVisualizeCommand(program: Command): void {
@@ -48,16 +46,13 @@ export function addVisualizeCommand(program: Command): void {
     .option("-o, --out <file>", "a sheet as .png or .svg, or an .html page", "tokens.png")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
     .addOption(backendOption());
-  addReductionOptions(addModelOptions(visualize))
+  const drawn = addReductionOptions(addModelOptions(visualize))
     .option("--scores", "also draw the significance scores of each stage", false)
     .option("--panel <pixels>", "width of each picture", count(16, 4096), 224)
-    .option("--scale <n>", "pixels of a PNG file for each pixel of the drawing", count(1, 16), 2)
-    .option("--batch <b>", "pictures per run of the model", count(1), 1)
-    .option("--first-frame", "take the first frame of animations instead of refusing them", false)
-    .option("--max-pixels <n>", "largest picture that is decoded", count(1))
-    .action(async (inputs: string[], flags: VisualizeFlags) => {
-      process.exitCode = await visualizeCommand(inputs, flags);
-    });
+    .option("--scale <n>", "pixels of a PNG file for each pixel of the drawing", count(1, 16), 2);
+  addBatchOptions(drawn).action(async (inputs: string[], flags: VisualizeFlags) => {
+    process.exitCode = await visualizeCommand(inputs, flags);
+  });
 }
 
 /** Writes the figure of all pictures that can be read, and lists the others on stderr. -> exit code */
@@ -82,12 +77,7 @@ async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags
   );
   const pictures: TokenPicture[] = [];
   try {
-    const options = {
-      topK: 1,
-      batch: flags.batch,
-      firstFrame: flags.firstFrame,
-      ...(flags.maxPixels && { maxPixels: flags.maxPixels }),
-    };
+    const options = { topK: 1, ...batchOptions(flags) };
     await withProgress(files.length, async (progress) => {
       for await (const result of classifier.classifyAll(files, options)) {
         if (isFailure(result)) progress.interrupt(() => report(result.error));
