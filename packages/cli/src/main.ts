@@ -5,7 +5,7 @@ import { complain, complainOf, watchStreams } from "./output/print.js";
 import { createProgram } from "./program.js";
 
 watchStreams();
-// What happens outside of the program's own course, such as in a thread of a runtime.
+// Errors that no `await` below sees, such as one in a thread of a runtime.
 process.on("uncaughtException", (error) => {
   complainOf(error);
   process.exit(2);
@@ -15,7 +15,7 @@ try {
   await createProgram().parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Commander has printed its own message; help and version exit with 0.
+    // Commander has already printed its message. Its code is 0 for --help and --version.
     process.exitCode = error.exitCode === 0 ? 0 : 2;
     if (error.code === "commander.help" && error.exitCode !== 0)
       complain({ message: "expected a command, as listed above", code: "INVALID_OPTION" });

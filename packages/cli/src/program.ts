@@ -32,7 +32,7 @@ const { version } = createRequire(import.meta.url)("../package.json") as { versi
 
 const linesOf = (text: string): string[] => text.replace(/\n$/, "").split("\n");
 
-/** Commander's complaint, which quotes what was typed; below it, it may suggest names of our own. */
+/** Prints Commander's error message, and its suggestion of a similar name, which Commander puts on a line of its own. */
 function complainOfUsage(text: string): void {
   const [, message, suggestion] = /^(?:error: )?(.*?)(?:\n(\(Did you mean [^\n]*\?\)))?\n$/s.exec(text)!;
   complain({ message: message!, code: "INVALID_OPTION" });

@@ -1,17 +1,17 @@
-/** JSON out of files that nobody vouches for: what JSON.parse takes without a word, or chokes on, is refused. */
+/** Parses JSON from files that may be hostile: refuses repeated names, which JSON.parse accepts, and huge or deep documents. */
 import { jsonProblem, PptError } from "@ppt-vit/core";
 import { shown } from "../output/terminal.js";
 import { quoted } from "./quoted.js";
 
 const limits = {
-  /** What is written here nests six levels deep. */
+  /** Our own documents nest six levels deep. */
   deepest: 32,
-  /** As many as 400,000 pictures take; each may cost some 60 bytes of memory. */
+  /** Enough for 400,000 pictures. Each value may cost some 60 bytes of memory. */
   mostValues: 5_000_000,
 };
 
 /**
- * The JSON in `text`, with every name once in each object, at most 32 levels deep and of at most 5 million values.
+ * Parses `text`. Each object may hold a name only once; the document may have at most 32 levels and 5 million values.
  * @throws PptError INVALID_INPUT whose message starts with `where`
  */
 export function parseJson(text: string, where: string): unknown {

@@ -1,18 +1,18 @@
-/** Text files that people and programs hand to us: of a limited size, in UTF-8, and never waited for without end. */
+/** Reads text files from users and other programs: UTF-8, of limited size, and without waiting for ever. */
 import { isUtf8 } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
 import { plainStat } from "../files/write-file.js";
 
-/** Bytes that are read at once. */
+/** Bytes of one read. */
 const chunkBytes = 2 ** 20;
-/** A pipe into which nobody writes for so long is given up. */
+/** Reading a pipe fails if nothing is written to it for this long. */
 const silenceMs = 10_000;
 const pauseMs = 5;
 
 /**
- * The bytes of a file in parts, `mostBytes` in all. Bytes are counted while reading, since pipes and devices have no size.
- * @throws PptError NOT_FOUND where it cannot be read, INVALID_INPUT where it is longer, or a pipe without a writer
+ * Reads a file in chunks, at most `mostBytes` in all. Bytes are counted while reading, because pipes and devices have no size.
+ * @throws PptError NOT_FOUND if it cannot be read; INVALID_INPUT if it is longer, or is a pipe without a writer
  */
 export function* readChunks(path: string, mostBytes: number): Generator<Uint8Array> {
   const fail = (problem: string): never => {
@@ -29,14 +29,14 @@ export function* readChunks(path: string, mostBytes: number): Generator<Uint8Arr
   const size = Number(found.size);
   if (found.isDirectory()) throw new PptError("NOT_FOUND", `${path}: cannot be read (EISDIR)`);
   if (found.isFile() && size > mostBytes) fail(`${size} bytes, at most ${mostBytes} are read of such a file`);
-  // Opening a pipe waits for its writer, and reading for what is written, unless told not to.
+  // Without O_NONBLOCK, opening a pipe waits for a writer, and reading waits for data.
   const flags = constants.O_RDONLY | (found.isFile() ? 0 : (constants.O_NONBLOCK ?? 0));
   const file = reading(() => openSync(path, flags));
   try {
     const isPipe = fstatSync(file, plainStat).isFIFO();
     let total = 0;
     for (let silentMs = 0; ; ) {
-      // One byte more than a file has tells that it has no more.
+      // Asks for one byte more than the file has, to notice its end.
       const chunk = Buffer.allocUnsafe(
         found.isFile() ? Math.min(chunkBytes, Math.max(0, size - total) + 1) : chunkBytes,
       );
@@ -61,7 +61,7 @@ export function* readChunks(path: string, mostBytes: number): Generator<Uint8Arr
   }
 }
 
-/** Undefined where a pipe has a writer and nothing to read yet. */
+/** Undefined if a pipe has a writer but no data yet. */
 function readIfReady(file: number, chunk: Uint8Array): number | undefined {
   try {
     return readSync(file, chunk);
@@ -72,13 +72,13 @@ function readIfReady(file: number, chunk: Uint8Array): number | undefined {
 }
 
 /**
- * A whole text. A byte order mark, as editors on Windows write it, is skipped.
- * @throws PptError NOT_FOUND, INVALID_INPUT where it is too long, or not in UTF-8
+ * Reads a whole text file. A byte order mark, which editors on Windows write, is skipped.
+ * @throws PptError NOT_FOUND; INVALID_INPUT if it is too long or not UTF-8
  */
 export const readText = (path: string, mostBytes: number): string =>
   decodeText(Buffer.concat([...readChunks(path, mostBytes)]), path);
 
-/** @throws PptError INVALID_INPUT that names the line which is not in UTF-8 */
+/** @throws PptError INVALID_INPUT that names the first line which is not UTF-8 */
 export function decodeText(bytes: Uint8Array, where: string): string {
   if (isUtf8(bytes)) return new TextDecoder().decode(bytes);
   const [first, second] = bytes;
@@ -89,7 +89,7 @@ export function decodeText(bytes: Uint8Array, where: string): string {
   throw new PptError("INVALID_INPUT", `${where}: ${problem}`);
 }
 
-/** From 1. */
+/** The first line that is not UTF-8, counted from 1. */
 function lineOutsideUtf8(bytes: Uint8Array): number {
   for (let line = 1, start = 0; ; line++) {
     const end = bytes.indexOf(0x0a, start);

@@ -1,16 +1,16 @@
-/** What schemas of documents are made of, and errors that name the file, the field, what it holds and what is expected. */
+/** Building blocks for schemas of documents, and errors that name the file, the field, its value and what is expected. */
 import { PptError } from "@ppt-vit/core";
 import * as v from "valibot";
 import { shown } from "../output/terminal.js";
 import { cut, quoted } from "./quoted.js";
 
-/** A text of at most so many characters. */
+/** A text of at most `most` characters. */
 export const text = (most: number) => {
   const expected = `a text of at most ${most} characters`;
   return v.pipe(v.string(expected), v.maxLength(most, expected));
 };
 
-/** The same, but not empty. */
+/** A text of 1 to `most` characters. */
 export const name = (most: number) => {
   const expected = `a text of 1 to ${most} characters`;
   return v.pipe(v.string(expected), v.minLength(1, expected), v.maxLength(most, expected));
@@ -22,12 +22,12 @@ export const whole = (least: number, most: number = Number.MAX_SAFE_INTEGER) => 
 };
 
 const countable = "a number from 0 to 1e12";
-/** What is summed up: within what sums of millions leave finite. */
+/** A value that is summed up: small enough that sums of millions stay finite. */
 export const amount = v.pipe(v.number(countable), v.minValue(0, countable), v.maxValue(1e12, countable));
 
 const measured = "a number from 1e-12 to 1e+18";
 
-/** What was measured: above 0, since others are divided by it, and within what can be drawn. */
+/** A measured value: above 0, because others are divided by it, and small enough to be drawn. */
 export const quantity = v.pipe(v.number(measured), v.minValue(1e-12, measured), v.maxValue(1e18, measured));
 
 export const share = v.pipe(
@@ -38,7 +38,7 @@ export const share = v.pipe(
 
 export const flag = v.boolean("true or false");
 
-/** What `Date.toISOString` gives. */
+/** A date as `Date.toISOString` writes it. */
 export const date = v.pipe(
   v.string("a date as 2026-01-31T12:00:00.000Z"),
   v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/, "a date as 2026-01-31T12:00:00.000Z"),
@@ -56,28 +56,28 @@ export function list<Item extends v.GenericSchema>(item: Item, most: number, lea
   return v.pipe(v.array(item, expected), v.minLength(least, expected), v.maxLength(most, expected), v.readonly());
 }
 
-/** Fields that are not named are left out of what is read. */
+/** An object. Fields that `entries` does not name are dropped. */
 export const record = <Entries extends v.ObjectEntries>(entries: Entries) =>
   v.pipe(v.object(entries, "an object"), v.readonly());
 
-/** Versions of packages by their names. */
+/** Package versions by package name. */
 export const versions = v.pipe(
   v.record(name(200), text(200), "an object of versions"),
   v.maxEntries(200, "at most 200 versions"),
   v.readonly(),
 );
 
-/** Complains about one field of a document: its path, such as `pictures[3].rank`, and what is wrong with it. */
+/** Throws an error about one field of a document: its path, such as `pictures[3].rank`, and what is wrong with it. */
 export type Complain = (path: string, problem: string) => never;
 
-/** @param where the file, and the line where it has several documents. @param advice ends the message */
+/** @param where the file, and the line if each line is a document of its own. @param advice the end of every message */
 export const complainer =
   (where: string, advice = ""): Complain =>
   (path, problem) => {
     throw new PptError("INVALID_INPUT", `${where}: ${path === "" ? "" : `${shown(path)}: `}${problem}${advice}`);
   };
 
-/** `value` as the schema has it, or a complaint about the first field that is not so. */
+/** `value` as the schema reads it. @throws what `complain` throws, about the first field that does not fit */
 export function checked<Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
@@ -87,7 +87,7 @@ export function checked<Schema extends v.GenericSchema>(
   if (result.success) return result.output;
   const [{ path = [], input, message, type }] = result.issues;
   const field = pathOf(path.map(({ key }) => key));
-  // Whoever reads a part by other means has said what it found.
+  // A part with its own parser: its message already says what it found.
   if (type === "raw_transform") return complain(field, cut(shown(message), 300));
   const missing = input === undefined && type === "object";
   return complain(field, missing ? "is missing" : `is ${quoted(input)}, expected ${message}`);

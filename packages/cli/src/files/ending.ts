@@ -1,10 +1,10 @@
-/** What happens to files when a signal ends the process. */
+/** Handles signals that end the process, so that no file is left half-written or locked. */
 
 const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJS.Signals[];
 
 /**
- * Calls `clean` when a signal ends the process, which then ends by that signal unless somebody else listens to it.
- * -> stops listening
+ * Calls `clean` when a signal arrives. Then the process ends by that signal, unless other code listens to it too.
+ * @returns a function that stops listening
  */
 export function onEnding(clean: () => void): () => void {
   const stop = () => {
@@ -19,9 +19,12 @@ export function onEnding(clean: () => void): () => void {
   return stop;
 }
 
-/** Until `release`, a signal does not end the process at once but after the synchronous code that follows. -> release */
+/**
+ * Keeps a signal from ending the process before the synchronous code that follows is done.
+ * @returns a function that lets signals end the process again
+ */
 export function holdSignals(): () => void {
   const stop = onEnding(() => {});
-  // A signal that has come by now is delivered in the event loop's next turn.
+  // Node delivers a signal that has already arrived in the next turn of the event loop.
   return () => void setImmediate(() => setImmediate(stop));
 }

@@ -1,10 +1,10 @@
-/** Errors of the file system, and what to do about them. */
+/** Turns errors of the file system into errors that say what to do. */
 import { isPptError, PptError, writeProblem } from "@ppt-vit/core";
 
-/** `ENOENT` and the like; undefined where the error has none. */
+/** The error's code, such as `ENOENT`; undefined if it has none. */
 export const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined);
 
-/** What to do about an error of the file system; `option` is what named the file. */
+/** What the user can do about an error of the file system. `option` is the option that named the file. */
 function adviceFor(code: unknown, option: string): string {
   const other = `choose another ${option}`;
   if (code === "ENOSPC" || code === "EDQUOT") return `free space, or ${other}`;
@@ -12,7 +12,7 @@ function adviceFor(code: unknown, option: string): string {
   return code === "ENOENT" ? `make it, or ${other}` : other;
 }
 
-/** An error of the file system while `path` was written, with what to do about it; others as they are. */
+/** A WRITE_FAILED error with advice, for an error of the file system while `path` was written. Returns other errors unchanged. */
 export function writeError(path: string, cause: unknown, option = "--out"): unknown {
   const code = codeOf(cause);
   if (isPptError(cause) || code === undefined) return cause;

@@ -1,25 +1,25 @@
-/** The pictures that file and folder arguments stand for. */
+/** Turns file and folder arguments into a list of pictures. */
 import { stat } from "node:fs/promises";
 import { PptError } from "@ppt-vit/core";
 import { imageExtensions } from "@ppt-vit/pipeline";
 import { inputOf, picturesBelow } from "./picture-files.js";
 
-/** The problem of an argument that was not valid UTF-8: Node has put U+FFFD in the place of its bytes. Undefined for others. */
+/** Describes the problem of an argument that was not valid UTF-8: Node has replaced bytes by U+FFFD. Undefined for others. */
 export const utf8Problem = (argument: string): string | undefined =>
   argument.includes("\ufffd")
     ? "holds U+FFFD, which Node puts into arguments for bytes that are not valid UTF-8: rename the file, or give the folder that holds it"
     : undefined;
 
-/** What was given: pictures to classify, and what holds none. */
+/** The pictures that the arguments name, and the arguments that name none. */
 export interface ExpandedInputs {
-  /** Paths, and `file:` URLs for those that are not valid UTF-8. */
+  /** Paths; `file:` URLs for paths that are not valid UTF-8. */
   readonly files: readonly (string | URL)[];
   readonly failures: readonly { readonly file: string; readonly error: PptError }[];
 }
 
 /**
- * Folders become the pictures in them and below, in the order of their names. Files are taken as given, so that a missing
- * or strange one is reported when it is read.
+ * Replaces each folder by the pictures in it and its subfolders, sorted by name. Files are not checked: a missing file, or one
+ * that is no picture, is reported when it is read.
  */
 export async function expandInputs(inputs: readonly string[]): Promise<ExpandedInputs> {
   const files: (string | URL)[] = [];

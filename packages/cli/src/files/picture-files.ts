@@ -1,4 +1,4 @@
-/** The pictures in a folder and below it, for all commands that search one. */
+/** Finds the pictures in a folder and its subfolders, for every command that takes a folder. */
 import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { extname, join, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { imageExtensions } from "@ppt-vit/pipeline";
 
-/** A path as text, or as its bytes where they are not valid UTF-8: text could not be told apart, nor opened. */
+/** A path: as text, or as bytes if they are not valid UTF-8. As text, such a path could not be opened. */
 export type Path = string | Buffer;
 
 export interface FoundPictures {
@@ -15,13 +15,13 @@ export interface FoundPictures {
   readonly failures: readonly { readonly folder: Path; readonly error: PptError }[];
 }
 
-/** Whether a file is searched for: hidden ones are not. */
+/** Whether a file name is that of a picture. Hidden files (`.name`) do not count. */
 export const isPictureName = (name: string): boolean =>
   !name.startsWith(".") && (imageExtensions as readonly string[]).includes(extname(name).toLowerCase());
 
 /**
- * Searches a folder and those in it, but no hidden ones. Symbolic links are followed to files, not to folders, which could
- * lead in circles; one that leads nowhere counts as a file, so that it is reported when it is read.
+ * Searches a folder and its subfolders, except hidden ones. Symbolic links to files are followed. Links to folders are not,
+ * because they could form a circle. A broken link counts as a file, so that it is reported when it is read.
  */
 export async function picturesBelow(folder: Path): Promise<FoundPictures> {
   const pictures: Path[] = [];
@@ -38,7 +38,7 @@ export async function picturesBelow(folder: Path): Promise<FoundPictures> {
     }
     for (const entry of entries) {
       const path = joined(folder, entry.name);
-      // One character a byte, which is enough to see dots and endings.
+      // One character per byte: enough to recognise a leading dot and the file extension.
       const name = entry.name.toString("latin1");
       if (entry.isDirectory()) {
         if (!name.startsWith(".")) await search(path);
@@ -61,7 +61,7 @@ function joined(folder: Path, name: Buffer): Path {
   return Buffer.concat([Buffer.from(folder), Buffer.from(sep), name]);
 }
 
-/** What a pipeline takes for a path, and what a result calls it: text, or a `file:` URL with the bytes escaped. */
+/** The form of a path that a pipeline takes and that results show: text, or a `file:` URL with escaped bytes. */
 export function inputOf(path: Path): string | URL {
   if (typeof path === "string") return path;
   const absolute = path[0] === 0x2f ? path : Buffer.concat([Buffer.from(`${process.cwd()}/`), path]);

@@ -1,4 +1,4 @@
-/** Files that commands write: whole or not at all. */
+/** Writes files completely or not at all. */
 import { randomBytes } from "node:crypto";
 import {
   accessSync,
@@ -19,16 +19,16 @@ import { holdSignals } from "./ending.js";
 import { codeOf, writeError } from "./errors.js";
 
 /**
- * For whatever may be a pipe: after `statSync` of one without this, Node's next `import()` may not follow symbolic links,
- * because `realpathSync` looks at the numbers that were left there.
+ * Options for `statSync` of a path that may be a pipe. Without them, the next `import()` of Node 20 may not follow symbolic
+ * links, because its `realpathSync` reads the numbers that `statSync` of the pipe left in a shared buffer.
  */
 export const plainStat = { bigint: true } as const;
 
 /**
- * Writes a file that is there whole or not at all, also when the disk is full or the process is interrupted: what was at
- * `path` before stays until a temporary file beside it is complete and takes its name. Symbolic links are followed, and
- * permissions kept. What is no file, such as a pipe or /dev/stdout, is written to as it is.
- * @throws PptError WRITE_FAILED, whose message says to choose another `option`
+ * Writes a file completely or not at all, even if the disk is full or the process is interrupted. The data goes to a
+ * temporary file beside `path`, which replaces `path` once it is complete. Symbolic links are followed and permissions are
+ * kept. Pipes and devices such as /dev/stdout are written to directly.
+ * @throws PptError WRITE_FAILED, whose message advises to choose another `option`
  */
 export function writeFileWhole(path: string, data: string | Uint8Array, option = "--out"): void {
   try {
@@ -54,9 +54,9 @@ export function writeFileWhole(path: string, data: string | Uint8Array, option =
 }
 
 /**
- * Refuses a file that could not be written, before the work whose result it is to hold.
- * @throws PptError WRITE_FAILED where the folder does not exist or is not writable, or `path` is a folder or read-only;
- * its message says to choose another `option`
+ * Checks that a file can be written. Commands call this before the work whose result the file will hold.
+ * @throws PptError WRITE_FAILED if the folder does not exist or is not writable, or if `path` is a folder or read-only; its
+ * message advises to choose another `option`
  */
 export function requireWritable(path: string, option = "--out"): void {
   const complain = (code: string): never => {
@@ -75,16 +75,16 @@ export function requireWritable(path: string, option = "--out"): void {
   }
 }
 
-/** What is at a path, and the file that its links lead to; none where that is no file that another can replace. */
+/** What is at a path, and the file that its links lead to. There is no `target` if it is no file that can be replaced. */
 function lookUp(path: string): { readonly found: BigIntStats | undefined; readonly target?: string } {
   const found = statSync(path, { ...plainStat, throwIfNoEntry: false });
   if (!found) return { found, target: endOfLinks(path) };
-  // /dev/stdout may be a file, but one that others have open.
+  // /dev/stdout may be a regular file, but another process has it open.
   if (!found.isFile() || /^[/](dev|proc)[/]/.test(path)) return { found };
   return { found, target: realpathSync(path) };
 }
 
-/** Where the links of a path lead that does not exist yet. */
+/** Where the links of a path lead, although nothing is there yet. */
 function endOfLinks(path: string): string {
   const isLink = lstatSync(path, { ...plainStat, throwIfNoEntry: false })?.isSymbolicLink();
   return isLink ? endOfLinks(resolve(dirname(path), readlinkSync(path))) : path;
@@ -94,7 +94,7 @@ function moveOver(part: string, target: string): void {
   try {
     renameSync(part, target);
   } catch (error) {
-    // A file that a container mounts cannot be replaced, only filled.
+    // A file that is mounted into a container cannot be replaced, only overwritten.
     if (codeOf(error) !== "EBUSY") throw error;
     copyFileSync(part, target);
   }

@@ -1,8 +1,8 @@
-/** Where a command computes. */
+/** The option `--backend`. */
 import { backendNames } from "@ppt-vit/pipeline";
 import { Option } from "commander";
 
-/** Of all commands but `calibrate`. */
+/** The default of all commands except `calibrate`, whose default is `auto`. */
 export const defaultBackend = "cpu";
 
 export const backendOption = (fallback = defaultBackend): Option =>

@@ -1,4 +1,4 @@
-/** The options that say which model of the Hub is taken and from where, shared by the commands that load one. */
+/** Options for models of the Hub, for all commands that load a model. */
 import { PptError } from "@ppt-vit/core";
 import { type LoadOptions, sourceKind } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
@@ -22,9 +22,8 @@ export function addModelOptions(command: Command): Command {
 }
 
 /**
- * Loads `source`: `load` gets what it needs to know for that, with downloads shown on stderr until it is done.
- * @throws PptError INVALID_OPTION where the model has no such form, or is a folder and a revision is given; what `load`
- * throws
+ * Calls `load` with the options for loading `source`, and shows downloads on stderr until it is done.
+ * @throws PptError INVALID_OPTION if `source` has no valid form, or is a folder although a revision is given; what `load` throws
  */
 export async function withDownloads<R>(
   source: string,

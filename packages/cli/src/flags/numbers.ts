@@ -1,7 +1,7 @@
-/** How options read numbers. Each function throws InvalidArgumentError, which Commander reports with the option's name. */
+/** Parsers for numbers in options. Each throws InvalidArgumentError, which Commander reports with the option's name. */
 import { InvalidArgumentError } from "commander";
 
-/** A whole number from `least` to `most`. */
+/** Parses a whole number from `least` to `most`. */
 export function count(least: number, most = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
     const value = Number(text);
@@ -13,7 +13,7 @@ export function count(least: number, most = Number.MAX_SAFE_INTEGER) {
   };
 }
 
-/** A finite number above 0. */
+/** Parses a finite number above 0. */
 export const positive = (text: string): number => {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0) || !Number.isFinite(value))
@@ -21,7 +21,7 @@ export const positive = (text: string): number => {
   return value;
 };
 
-/** `1%` or `0.01`. */
+/** Parses a share: `1%` or `0.01`. */
 export function share(text: string): number {
   const value = text.trim().endsWith("%") ? Number(text.trim().slice(0, -1)) / 100 : Number(text);
   if (text.trim() === "" || text.trim() === "%" || !(value >= 0 && value < 1))

@@ -1,4 +1,4 @@
-/** The options that say how pictures reach a model, shared by the commands that read pictures. */
+/** Options for how pictures are decoded and fed to a model, for all commands that read pictures. */
 import type { ImageSizeOption } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError } from "commander";
 import { count } from "./numbers.js";
@@ -13,7 +13,7 @@ export interface PictureFlags extends BatchFlags {
   readonly imageSize?: ImageSizeOption;
 }
 
-/** How pictures are decoded, and how many of them the model takes at once. */
+/** Adds the options for decoding pictures and for how many of them the model takes at once. */
 export function addBatchOptions(command: Command, batch = 1): Command {
   return command
     .option("--batch <b>", "pictures per run of the model", count(1), batch)
@@ -21,7 +21,7 @@ export function addBatchOptions(command: Command, batch = 1): Command {
     .option("--max-pixels <n>", "largest picture that is decoded", count(1));
 }
 
-/** The same, and the resolution of the model. */
+/** Adds the same options and the model's resolution. */
 export function addPictureOptions(command: Command): Command {
   return addBatchOptions(
     command.option(
@@ -32,7 +32,7 @@ export function addPictureOptions(command: Command): Command {
   );
 }
 
-/** How pictures are decoded. */
+/** The options of a decoder. */
 export const decodeOptions = ({ firstFrame, maxPixels }: Pick<BatchFlags, "firstFrame" | "maxPixels">) => ({
   firstFrame,
   ...(maxPixels !== undefined && { maxPixels }),

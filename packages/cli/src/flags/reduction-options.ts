@@ -1,4 +1,4 @@
-/** The options that say where and how tokens are reduced, shared by the commands that load a model. */
+/** Options for where and how tokens are reduced, for all commands that load a model. */
 import {
   mergeReduction,
   type PolicyName,
@@ -15,7 +15,7 @@ import { count } from "./numbers.js";
 
 export interface ReductionFlags {
   readonly ppt: boolean;
-  /** A preset's name, or the path of a `reduction.json`. */
+  /** The name of a preset, or the path of a `reduction.json`. */
   readonly reduction?: string;
   readonly policy?: PolicyName;
   readonly layers?: number[];
@@ -75,7 +75,8 @@ export function addReductionOptions(command: Command): Command {
 }
 
 /**
- * The settings given as flags, over those of `--reduction`; the model's own and the published ones fill in the rest.
+ * The reduction that the flags ask for: single settings override those of `--reduction`. Settings that are missing here come
+ * from the model, then from the published ones.
  * @throws PptError INVALID_REDUCTION, NOT_FOUND
  */
 export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | false {
@@ -90,7 +91,7 @@ export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | f
   return flags.reduction === undefined ? given : mergeReduction(readReduction(flags.reduction), given);
 }
 
-/** --no-ppt together with reduction settings is a mistake, not a preference. @throws PptError INVALID_OPTION */
+/** Refuses --no-ppt together with reduction settings, which contradict it. @throws PptError INVALID_OPTION */
 export function refuseContradiction(flags: ReductionFlags, command: Command): void {
   if (flags.ppt) return;
   const given = ["reduction", "policy", "layers", "tokensRemoved", "threshold", "proportionalAttention"].filter(

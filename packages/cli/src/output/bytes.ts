@@ -1,4 +1,4 @@
-/** Numbers of bytes for people. */
+/** Sizes in bytes, shown for people. */
 
 /** `22.2 MB` */
 export function showBytes(bytes: number): string {

@@ -1,4 +1,4 @@
-/** Downloads of models on stderr. */
+/** Shows downloads of models on stderr. */
 import { type ProgressInfo, sourceKind } from "@ppt-vit/pipeline";
 import type { SingleBar } from "cli-progress";
 import { showBytes } from "./bytes.js";
@@ -6,10 +6,10 @@ import { say } from "./print.js";
 import { isWatched, startBar } from "./progress.js";
 import { shown } from "./terminal.js";
 
-/** Files that arrive before anybody has read a line about them. */
+/** Smaller files are not shown: they arrive before anybody has read the line. */
 const smallBytes = 1e6;
 
-/** Downloads on stderr: a bar where somebody watches, else a line a file. What is on the disk is not mentioned. */
+/** Shows a progress bar on a terminal, otherwise one line per file. Files that are already in the cache are not mentioned. */
 export function downloadProgress(): { report(info: ProgressInfo): void; stop(): void } {
   const known = new Set<string>();
   let bar: SingleBar | undefined;
@@ -27,7 +27,7 @@ export function downloadProgress(): { report(info: ProgressInfo): void; stop(): 
       if (info.status !== "progress") return;
       const { name, file, loaded, total } = info;
       if (known.has(file)) return bar?.update(loaded);
-      // Files on the disk come whole.
+      // A file from the cache is complete with its first report.
       if (loaded >= total || total < smallBytes || sourceKind(name) !== "hub") return;
       known.add(file);
       if (!isWatched()) return say(`downloading ${name}/${file}, ${showBytes(total)}`);

@@ -1,5 +1,5 @@
-/** Values of any origin inside HTML and SVG. */
+/** Escapes values for HTML and SVG. */
 import { escapeMarkup } from "@ppt-vit/pipeline";
 
-/** As element content or in a quoted attribute. Numbers, too: a document may claim that a text is one. */
+/** Escapes a value for element content or a quoted attribute. Numbers too: a document may hold a text where a number belongs. */
 export const html = (value: string | number): string => escapeMarkup(String(value));

@@ -1,19 +1,19 @@
-/** Values of any origin inside Markdown: a line of text, or a cell of a table. */
+/** Escapes values for Markdown: for a line of text or a table cell. */
 import { html } from "./html.js";
 
-/** Controls, formats, line and paragraph separators, private use, unassigned: what shows nothing, or hides something. */
+/** Characters without a glyph, and those that hide others: controls, formats, separators, private use, unassigned. */
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 const reference = (character: string): string => `&#${character.charCodeAt(0)};`;
 
 /**
- * One line of text. What Markdown or HTML would take for markup becomes a character reference, which stands for the character
- * in both and is never part of a link, a tag, a table or emphasis.
+ * `value` as one line of text. Characters that Markdown or HTML could read as markup become character references. Both show
+ * these as the character itself and never as part of a link, tag, table or emphasis.
  */
 export const markdown = (value: string | number): string =>
   html(String(value).replace(/\s+/g, " ").trim().replace(unprintable, "\ufffd"))
     .replace(/[\\`*[\]|~]/g, reference)
-    // A model's `my_model` stays as it is: underscores inside words mean nothing.
+    // Underscores inside a word, as in `my_model`, have no meaning and stay.
     .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, reference)
-    // Headings, lists, quotes and rules begin lines; addresses become links wherever they stand.
+    // Headings, lists, quotes and rules start a line. Web addresses become links anywhere.
     .replace(/^[#+=-]|(?<=^\d{1,9})[.)](?= |$)|:(?=\/\/)|(?<=www)\./gi, reference);

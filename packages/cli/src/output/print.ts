@@ -1,4 +1,4 @@
-/** Where the command line prints: results on stdout, everything else on stderr, both escaped. */
+/** The only place that prints: results to stdout, everything else to stderr. Both are escaped. */
 import { fstatSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { isPptError } from "@ppt-vit/core";
@@ -6,31 +6,31 @@ import { writeError } from "../files/errors.js";
 import { plainStat } from "../files/write-file.js";
 import { json, shown } from "./terminal.js";
 
-/** Lines of a result on stdout, each escaped as a whole. @throws PptError WRITE_FAILED */
+/** Prints lines of a result to stdout, each escaped. @throws PptError WRITE_FAILED */
 export const print = (...lines: readonly string[]): void => toStdout(lines.map((line) => `${shown(line)}\n`).join(""));
 
-/** A document on stdout, on one line or indented. @throws PptError WRITE_FAILED */
+/** Prints JSON to stdout, on one line or indented. @throws PptError WRITE_FAILED */
 export const printJson = (document: unknown, indent?: number): void => toStdout(`${json(document, indent)}\n`);
 
-/** Text of our own with line ends in it, such as help, on stdout. @throws PptError WRITE_FAILED */
+/** Prints this program's own text, such as help, to stdout without escaping its line ends. @throws PptError WRITE_FAILED */
 export const printOwn = (text: string): void => toStdout(text);
 
-/** Diagnostics on stderr. Where nobody can read them, the work goes on: its result is what counts. */
+/** Prints messages to stderr. If stderr cannot be written, the work goes on, because its result is what counts. */
 export function say(...lines: readonly string[]): void {
   const text = lines.map((line) => `${shown(line)}\n`).join("");
   try {
     if (isFile(2)) writeWhole(2, text);
     else process.stderr.write(text);
   } catch {
-    // There is no other place to tell it.
+    // There is no other place to report this.
   }
 }
 
-/** An error on stderr: what happened, and its code. */
+/** Prints an error to stderr: its message and its code. */
 export const complain = ({ message, code }: { readonly message: string; readonly code: string }): void =>
   say(`ppt-vit: ${message} [${code}]`);
 
-/** Reports what ended the program. */
+/** Reports the error that ended the program. */
 export function complainOf(error: unknown): void {
   if (isPptError(error)) {
     complain(error);
@@ -43,8 +43,8 @@ export function complainOf(error: unknown): void {
 }
 
 /**
- * Handles what the streams report later, to be called before anything is printed. A reader that has seen enough, such as
- * `head`, closes the pipe: that is no failure of ours.
+ * Handles errors that the streams report after a write has returned. Call it before anything is printed. A closed pipe is no
+ * error: its reader, such as `head`, has seen enough.
  */
 export function watchStreams(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -66,7 +66,10 @@ function toStdout(text: string): void {
 
 const stdoutError = (cause: unknown): unknown => writeError("standard output", cause, "place");
 
-/** Files and devices such as /dev/full: Node's own streams drop what a disk that becomes full did not take. */
+/**
+ * Whether a descriptor is a file or a device such as /dev/full. These are written synchronously, because Node's streams lose
+ * the rest of the text without an error if the disk becomes full.
+ */
 function isFile(descriptor: number): boolean {
   const found = fstatSync(descriptor, plainStat);
   return (found.isFile() || found.isCharacterDevice()) && !isatty(descriptor);

@@ -1,17 +1,17 @@
-/** Progress on stderr while work goes on: bars and lines that go away with it, and nothing where nobody watches. */
+/** Shows progress on stderr while work goes on. Only on a terminal, and removed when the work ends. */
 import { type Options, Presets, SingleBar } from "cli-progress";
 import { shown } from "./terminal.js";
 
 export interface Progress {
   advance(): void;
-  /** Prints something without tearing the bar. */
+  /** Calls `print` with the bar out of the way. */
   interrupt(print: () => void): void;
 }
 
-/** Work of fewer steps ends before a bar says anything. */
+/** Work of fewer steps shows no bar: it would end before the bar tells anything. */
 const fewSteps = 4;
 
-/** Does work of `total` steps, with a bar that goes when the work ends, in whatever way. */
+/** Does work of `total` steps and shows a bar, which is removed when the work ends or fails. */
 export async function withProgress<R>(total: number, work: (progress: Progress) => Promise<R>): Promise<R> {
   if (!isWatched() || total < fewSteps) return work({ advance() {}, interrupt: (print) => print() });
   const bar = startBar(total, 0, { format: "{bar} {value}/{total}, {eta_formatted} left" });
@@ -19,7 +19,7 @@ export async function withProgress<R>(total: number, work: (progress: Progress) 
     return await work({
       advance: () => bar.increment(),
       interrupt(print) {
-        // The bar's line is wiped, the text printed, and the next update draws the bar below it.
+        // Erases the bar, prints the text in its place, and draws the bar on the line below.
         wipeLine();
         print();
         bar.render();
@@ -30,12 +30,12 @@ export async function withProgress<R>(total: number, work: (progress: Progress) 
   }
 }
 
-/** Whether somebody looks at stderr. */
+/** Whether stderr is a terminal. */
 export const isWatched = (): boolean => process.stderr.isTTY === true;
 
-/** Must be stopped in a `finally`, because its timer keeps the process alive. Texts of `values` are to be escaped before. */
+/** The caller must stop the bar in a `finally`, because its timer keeps the process alive, and escape the texts in `values`. */
 export function startBar(total: number, done: number, options: Options, values?: object): SingleBar {
-  // Cursor and wrapping of lines stay as they are: after Ctrl-C nobody would bring them back.
+  // Cursor and line wrapping are left alone, because nothing would restore them after Ctrl-C.
   const bar = new SingleBar(
     { ...options, stream: process.stderr, hideCursor: false, linewrap: true, clearOnComplete: true },
     Presets.shades_classic,
@@ -44,7 +44,7 @@ export function startBar(total: number, done: number, options: Options, values?:
   return bar;
 }
 
-/** Tells what is being done in one line, which the next call replaces, and which goes when the work ends. */
+/** Shows what is being done in one line. The next call of `tell` replaces it; it is removed when the work ends or fails. */
 export async function withStatus<R>(work: (tell: (text: string) => void) => Promise<R>): Promise<R> {
   if (!isWatched()) return work(() => {});
   try {

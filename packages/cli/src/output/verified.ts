@@ -1,4 +1,4 @@
-/** What `--verify` found, in words: what was compared with what, or that nothing was. */
+/** Says in words what `--verify` compared and found, or why it compared nothing. */
 import type { ModelVerification } from "@ppt-vit/pipeline";
 
 export function describeVerification(verification: ModelVerification): string {
