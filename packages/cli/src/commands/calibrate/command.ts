@@ -49,7 +49,7 @@ interface CalibrateFlags extends ModelFlags {
   readonly json: boolean;
 }
 
-/** How many trials a search takes, about: for the progress bar. */
+/** About how many trials a search takes, for the progress bar. */
 const usualTrials = 90;
 
 export function addCalibrateCommand(program: Command): void {
@@ -81,7 +81,7 @@ export function addCalibrateCommand(program: Command): void {
     });
 }
 
-/** Writes the settings, and lists pictures that cannot be read on stderr. -> exit code */
+/** Writes the settings, and lists on stderr the pictures that cannot be read. @returns the exit code */
 async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
   const { model, backend, objective, cost: measure, compare, batch } = flags;
   const target = targetOf(flags);
@@ -116,7 +116,7 @@ async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
   return failed.length > 0 ? 1 : 0;
 }
 
-/** @throws PptError INVALID_OPTION where several are given */
+/** @throws PptError INVALID_OPTION if several targets are given */
 function targetOf({ targetGmacs, targetSpeedup, maxDisagreement }: CalibrateFlags): CalibrationTarget {
   if ([targetGmacs, targetSpeedup, maxDisagreement].filter((value) => value !== undefined).length > 1)
     throw new PptError("INVALID_OPTION", "give one of --target-gmacs, --target-speedup and --max-disagreement");
@@ -125,7 +125,7 @@ function targetOf({ targetGmacs, targetSpeedup, maxDisagreement }: CalibrateFlag
   return { maxDisagreement: maxDisagreement ?? 0.01 };
 }
 
-/** At most `most` of a list, spread evenly over it. */
+/** At most `most` items, spread evenly over the list. */
 const evenly = <T>(list: readonly T[], most: number): T[] =>
   list
     .filter((_, i) => Math.floor((i * most) / list.length) !== Math.floor(((i - 1) * most) / list.length))

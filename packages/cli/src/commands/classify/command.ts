@@ -1,4 +1,4 @@
-/** `ppt-vit classify` */
+/** `ppt-vit classify`: the most probable classes of each picture. */
 import type { PptError } from "@ppt-vit/core";
 import {
   type Classification,
@@ -64,7 +64,7 @@ export function addClassifyCommand(program: Command): void {
     });
 }
 
-/** Results go to stdout, everything else to stderr. -> exit code */
+/** Prints results to stdout and everything else to stderr. @returns the exit code */
 async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags): Promise<0 | 1> {
   const { files, failures: notFound } = await expandInputs(inputs);
   const failures: Failure[] = [...notFound];
@@ -103,7 +103,7 @@ async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags):
   return failures.length > 0 ? 1 : 0;
 }
 
-/** Bytes of a file of text embeddings: 65,536 labels of 1024 numbers. */
+/** The largest file of text embeddings, in bytes: 65,536 labels of 1024 numbers. */
 const longestTexts = 2 ** 28;
 
 /** @throws PptError NOT_FOUND, INVALID_INPUT, INVALID_SAFETENSORS, INVALID_CONFIG */

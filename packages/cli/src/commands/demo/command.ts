@@ -41,12 +41,12 @@ async function demoCommand(backend: string): Promise<void> {
       );
     row("picture", "unreduced", "PPT", "policies");
 
-    // One picture each before the clock starts: engines compile what runs often.
+    // Each model classifies one picture before times are taken, because JavaScript engines compile code that runs often.
     for (const classifier of [unreduced, reduced]) await classifier.classify(paths[0]!);
     const times: Record<"unreduced" | "reduced", number[]> = { unreduced: [], reduced: [] };
     let agreed = 0;
     for (const [i, path] of paths.entries()) {
-      // In turns, so that a busy machine slows both alike.
+      // The models take turns, so that a busy machine slows both alike.
       const whole = await unreduced.classify(path, { topK: 1 });
       const ppt = await reduced.classify(path, { topK: 1 });
       times.unreduced.push(whole.latencyMs);
@@ -55,7 +55,7 @@ async function demoCommand(backend: string): Promise<void> {
       row(files[i]!, best(whole), best(ppt), ppt.stages.map(({ policy }) => policy).join(", "));
     }
     const [before, after] = [median(times.unreduced), median(times.reduced)];
-    // Between neighbours in time, so that a busy moment counts against both.
+    // Ratios of runs that follow each other: a busy moment slows both.
     const speedup = median(times.unreduced.map((time, i) => time / times.reduced[i]!));
     print("");
     print(`same label on ${agreed} of ${files.length} pictures`);

@@ -22,7 +22,7 @@ import {
 
 const onnxDevices = ["cpu", "webgpu", "wasm"] as const satisfies readonly OnnxDevice[];
 
-/** What `--probe` takes: a device of ONNX Runtime, or whatever `--backend auto` takes. */
+/** The values of `--probe`: a device of ONNX Runtime, or `auto` for the choice of `--backend auto`. */
 export const devices = [...onnxDevices, "auto"] as const;
 export type Device = (typeof devices)[number];
 
@@ -31,7 +31,7 @@ const crossOriginIsolation =
 
 export async function doctorCommand({ json: asJson }: { readonly json: boolean }): Promise<void> {
   const reports: DeviceReport[] = [];
-  // One after the other: they would disturb each other's threads.
+  // One after the other, because devices that run at once disturb each other's threads.
   for (const device of onnxDevices) reports.push(await examine(device));
   const auto = await askAuto(reports);
   const report: Report = {
@@ -50,15 +50,18 @@ export async function doctorCommand({ json: asJson }: { readonly json: boolean }
   else print(...showReport(report));
 }
 
-/** Precedes the answer, among what the runtimes print. */
+/** Marks the line with the answer among the lines that the runtimes print. */
 const answerMark = "ppt-vit probe: ";
 
-/** Longest time for a device; software drivers are slow. */
+/** The longest time that checking a device may take. Software drivers are slow. */
 const probeTimeoutMs = 300_000;
 
 type Answer<Found> = { readonly found: Found } | { readonly failed: string };
 
-/** In a process of its own: a driver that crashes takes the process along, and the runtimes log past Node. */
+/**
+ * Checks a device in a process of its own. A driver that crashes ends only that process, and what the runtimes log past Node's
+ * streams can be read here.
+ */
 async function ask<Found>(device: Device): Promise<{ answer: Answer<Found>; log: string }> {
   const child = spawn(process.execPath, [process.argv[1]!, "doctor", "--probe", device], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -101,7 +104,7 @@ async function askAuto(reports: readonly DeviceReport[]): Promise<AutoChoice> {
   return { ...answer.found, ...(device?.works && { attention: device.attention }) };
 }
 
-/** `ppt-vit doctor --probe DEVICE`, the child's side. */
+/** `ppt-vit doctor --probe DEVICE`: what the child process runs. */
 export async function probeCommand(device: Device): Promise<void> {
   let answer: Answer<Probe | BackendChoice>;
   try {
@@ -112,7 +115,7 @@ export async function probeCommand(device: Device): Promise<void> {
   print("", `${answerMark}${json(answer)}`);
 }
 
-/** How far half precision may lie from single, relative to the largest value. */
+/** How far half precision may differ from single precision, relative to the largest value. */
 const halfTolerance = 2e-2;
 
 async function probeDevice(device: OnnxDevice): Promise<Probe> {

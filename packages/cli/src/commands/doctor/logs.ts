@@ -1,10 +1,10 @@
-/** What the logs of ONNX Runtime and of the Vulkan loader tell `ppt-vit doctor`. No API in Node shows it. */
+/** Reads from the logs of ONNX Runtime and of the Vulkan loader what no API in Node shows. */
 import type { OnnxDevice } from "@ppt-vit/backend-onnx";
 
 export interface Adapter {
   readonly name: string;
   readonly driver: string;
-  /** Computes on the CPU. */
+  /** Whether it is a software driver, which computes on the CPU. */
   readonly software: boolean;
 }
 
@@ -15,20 +15,20 @@ export interface PlacedNode {
 }
 
 export interface Placement {
-  /** Number of nodes by execution provider, copies among them. */
+  /** Number of nodes for each execution provider, including copies. */
   readonly nodes: Readonly<Record<string, number>>;
-  /** Nodes that are not on the device's own provider. */
+  /** Nodes that run on another provider than the device's own. */
   readonly elsewhere: readonly PlacedNode[];
   /** Nodes that ONNX Runtime added to copy between devices. */
   readonly copies: readonly PlacedNode[];
 }
 
-/** Makes the Vulkan loader say which device is opened. */
+/** Environment variables that make the Vulkan loader log which device is opened. */
 export const vulkanLog = { VK_LOADER_DEBUG: "all" };
 
 const softwareNames = /swiftshader|llvmpipe|lavapipe/i;
 
-/** The GPU that was opened; null where none is named: older Vulkan loaders, Direct3D and Metal say nothing. */
+/** The GPU that was opened; null if the log names none. Older Vulkan loaders, Direct3D and Metal log nothing. */
 export function adapterIn(log: string): Adapter | null {
   const opened = log.match(/Using "(.+)" with driver: "(.+)"/);
   if (!opened) return null;
@@ -42,7 +42,7 @@ const ownProviders: Readonly<Record<OnnxDevice, string>> = {
   webgpu: "WebGpuExecutionProvider",
 };
 
-/** Null where the log, at severity 0, does not tell. */
+/** Where ONNX Runtime put the nodes; null if the log, at severity 0, does not tell. */
 export function placementIn(log: string, device: OnnxDevice): Placement | null {
   const nodes: Record<string, number> = {};
   const listed: PlacedNode[] = [];
@@ -53,7 +53,7 @@ export function placementIn(log: string, device: OnnxDevice): Placement | null {
       provider = heading[1]!;
       nodes[provider] = Number(heading[2]);
     }
-    // Where all are in one place, they are not listed.
+    // The log lists single nodes only if they are on several providers.
     const node = line.match(/VerifyEachNodeIsAssignedToAnEp\w*\] +(\w+) \((.*)\)/);
     if (node) listed.push({ provider, operator: node[1]!, name: node[2]! });
   }

@@ -1,18 +1,18 @@
-/** What `ppt-vit doctor` found, what follows from it, and how it is shown. */
+/** The report of `ppt-vit doctor`: what it found, warnings and advice, and their text for a terminal. */
 import type { OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
 import type { BackendChoice } from "@ppt-vit/pipeline";
 import type { Adapter, PlacedNode, Placement } from "./logs.js";
 
-/** What a child process finds out about a device that works. */
+/** What the child process found out about a device that works. */
 export interface Probe {
-  /** A known model on this device, against recorded logits. */
+  /** The result of comparing a known model's logits on this device with recorded ones. */
   readonly check: string;
   readonly halfPrecision: { readonly works: boolean; readonly reason?: string };
   /** WebGPU only. */
   readonly shaderF16?: boolean;
-  /** How attention is computed unless asked otherwise. */
+  /** How attention is computed by default. */
   readonly attention: "fused" | "decomposed";
-  /** Fused against decomposed attention on this device; the difference is relative to the largest value. */
+  /** Fused attention compared with decomposed attention on this device. The difference is relative to the largest value. */
   readonly fusedAttention: SelfCheck;
 }
 
@@ -24,18 +24,18 @@ interface DeviceName {
 export interface WorkingDevice extends DeviceName, Probe {
   readonly works: true;
   readonly attentionReason: string;
-  /** WebGPU only; null where the runtime does not show it. */
+  /** WebGPU only; null if the runtime does not show it. */
   readonly adapter?: Adapter | null;
-  /** The demo model's PPT graph; null where the runtime does not log it. */
+  /** Where the nodes of the demo model's PPT graph run; null if the runtime does not log it. */
   readonly placement: Placement | null;
 }
 
 export type DeviceReport = WorkingDevice | (DeviceName & { readonly works: false; readonly reason: string });
 
-/** What `--backend auto` takes; null where it finds nothing. */
+/** The choice of `--backend auto`; `backend` is null if none works. */
 export interface AutoChoice extends Omit<BackendChoice, "backend"> {
   readonly backend: string | null;
-  /** Of ONNX backends. */
+  /** Only for ONNX backends. */
   readonly attention?: "fused" | "decomposed";
 }
 
@@ -45,18 +45,18 @@ export interface Report {
   readonly platform: string;
   readonly threads: number;
   readonly crossOriginIsolation: string;
-  /** Versions; null where a package is not installed. */
+  /** Versions; null if a package is not installed. */
   readonly packages: Readonly<Record<string, string | null>>;
   readonly devices: readonly DeviceReport[];
   readonly auto: AutoChoice;
-  /** What runs without --backend, but in `calibrate`, which takes `auto`. */
+  /** The backend of all commands without --backend, except `calibrate`, whose default is `auto`. */
   readonly defaultBackend: string;
-  /** Defects, to be reported. */
+  /** Defects that the user should report. */
   readonly warnings: readonly string[];
   readonly advice: readonly string[];
 }
 
-/** Why attention runs on a device as it does. */
+/** Explains why attention is computed on a device as it is. */
 export function explainAttention({
   device,
   attention,
@@ -75,7 +75,7 @@ function showCheck({ agrees, difference, reason }: SelfCheck): string {
   return agrees ? `agrees with the decomposed one (${share})` : `is wrong here (${share} from the decomposed one)`;
 }
 
-/** Whether fused attention runs by default, although it is wrong here. */
+/** Whether fused attention is the default although its results are wrong on this device. */
 const isDefect = (report: DeviceReport): boolean =>
   report.works && report.attention === "fused" && !report.fusedAttention.agrees;
 
@@ -88,7 +88,7 @@ export function warningsOf(devices: readonly DeviceReport[]): string[] {
     );
 }
 
-/** What may do better than what is used by default. */
+/** Advice on what may run faster than the default. */
 export function adviceOf({
   devices,
   auto,
@@ -107,7 +107,7 @@ export function adviceOf({
   return advice;
 }
 
-/** For people, by lines. */
+/** The lines of the report for a terminal. */
 export function showReport(report: Report): string[] {
   const { node, platform, threads, packages, crossOriginIsolation, devices, auto, defaultBackend } = report;
   const attention = auto.attention ? `, attention ${auto.attention}` : "";
@@ -151,7 +151,7 @@ function showHalfPrecision({ halfPrecision: { works, reason }, shaderF16 }: Work
   return shaderF16 ? row("shader-f16", `there: half precision ${half}`) : row("half precision", half);
 }
 
-/** Lines. */
+/** Lines about where the nodes run. */
 export function showPlacement(placement: Placement | null): string[] {
   if (!placement) return [row("placement", "not logged by this runtime")];
   const { nodes, elsewhere, copies } = placement;
@@ -165,7 +165,7 @@ export function showPlacement(placement: Placement | null): string[] {
   ];
 }
 
-/** One line for each operator of each provider, with an example. */
+/** One line per operator and provider, with an example. */
 function byOperator(nodes: readonly PlacedNode[]): string[] {
   const groups = new Map<string, PlacedNode[]>();
   for (const node of nodes) {

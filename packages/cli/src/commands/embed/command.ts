@@ -51,7 +51,7 @@ export function addEmbedCommand(program: Command): void {
     });
 }
 
-/** Lines go to stdout as they are ready, everything else to stderr. -> exit code */
+/** Prints each vector to stdout as soon as it is computed, and everything else to stderr. @returns the exit code */
 async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promise<0 | 1> {
   const { files, failures } = await expandInputs(inputs);
   for (const { error } of failures) complain(error);
@@ -88,5 +88,5 @@ async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promi
   return failed > 0 ? 1 : 0;
 }
 
-/** Nine digits tell every float32 from its neighbours. */
+/** Nine significant digits distinguish every float32 from its neighbours. */
 const shortest = (value: number): number => Number(value.toPrecision(9));

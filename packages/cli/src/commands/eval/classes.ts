@@ -1,11 +1,11 @@
-/** Which of the model's classes a dataset means: by name, by index, or by an identifier that a file explains. */
+/** Matches the labels of a dataset with the model's classes: by name, by index, or by identifiers that a file explains. */
 import { PptError } from "@ppt-vit/core";
 import * as v from "valibot";
 import { parseJson } from "../../documents/json.js";
 import { quoted } from "../../documents/quoted.js";
 import { checked, complainer, name, record, whole } from "../../documents/schema.js";
 
-/** Capitals, underscores, hyphens and repeated blanks make no difference. */
+/** A name for comparison: case, underscores, hyphens and repeated blanks make no difference. */
 const plain = (name: string): string =>
   name
     .normalize("NFC")
@@ -14,8 +14,8 @@ const plain = (name: string): string =>
     .trim();
 
 /**
- * Classes by what they are called: their whole name, or one of several that commas part, as in ImageNet's
- * `tench, Tinca tinca`. A name of several classes stands for none of them.
+ * Looks classes up by name: by their whole name, or by one of the names between commas, as in ImageNet's `tench, Tinca tinca`.
+ * Gives all classes that have the name.
  */
 function classNames(labels: readonly string[]): (name: string) => number[] {
   const whole = new Map<string, Set<number>>();
@@ -35,8 +35,8 @@ const listed = (names: readonly string[]): string => {
 };
 
 /**
- * The class of each name. All names of a dataset are read in one way: as the identifiers of `identifiers` where it is
- * given, else as names of classes, else as indices.
+ * The class of each name. All names of a dataset are read in the same way: as keys of `identifiers` if it is given; else as
+ * names of classes; else as indices.
  * @throws PptError INVALID_INPUT that lists the names that match no class
  */
 export function matchClasses(
@@ -82,10 +82,10 @@ const identifierSchema = record({
 type Identifier = v.InferOutput<typeof identifierSchema>;
 
 /**
- * Reads a file of identifiers: lines `n01440764 tench, Tinca tinca`; or JSON, `{ "n01440764": 0 }` with an index or a name, or
- * `{ "0": ["n01440764", "tench"] }`. A line's class is the one that its name names; a name of several classes or of none
- * stands for the class of the line's number, where the file has a line for every class of the model.
- * @param content without a byte order mark; JSON where `where` ends in .json, or it starts with a brace
+ * Reads a file of identifiers. It has lines such as `n01440764 tench, Tinca tinca`, or it is JSON: `{ "n01440764": 0 }` with an
+ * index or a name, or `{ "0": ["n01440764", "tench"] }`. The name of a line says its class. If no class or several have that
+ * name, and the file has a line for every class of the model, the line's number says it.
+ * @param content without a byte order mark; JSON if `where` ends in .json or the content starts with a brace
  * @throws PptError INVALID_INPUT
  */
 export function parseIdentifiers(content: string, where: string, labels: readonly string[]): Map<string, number> {

@@ -8,7 +8,7 @@ import { addReductionOptions, refuseContradiction } from "../../flags/reduction-
 import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
 import type { Shard } from "./types.js";
 
-/** `2/8`: the second of eight. */
+/** Parses `2/8`: the second of eight shards. */
 function shard(text: string): Shard {
   const [index, parts] = text.split("/").map(Number);
   if (!/^\d+\/\d+$/.test(text) || index! < 1 || index! > parts!)
@@ -22,7 +22,7 @@ const addOutputOptions = (command: Command): Command =>
     .option("--json", "print the result as one JSON document on stdout", false);
 
 export function addEvalCommand(program: Command): void {
-  // So that an option behind `eval merge` is that command's own.
+  // Options behind `eval merge` belong to `merge`, not to `eval`.
   program.enablePositionalOptions();
   const evaluation = program
     .command("eval")

@@ -1,15 +1,15 @@
-/** What no schema says of a result: that its records belong to its settings, and that its sums are those of its records. */
+/** Checks what no schema can: that the records of a result fit its settings, and that its sums follow from its records. */
 import { posix } from "node:path";
 import { quoted } from "../../documents/quoted.js";
 import type { Complain } from "../../documents/schema.js";
 import { reportOf } from "./report.js";
 import { type EvalReport, type EvalSettings, isFailed, type PictureRecord, type Score, type Shard } from "./types.js";
 
-/** The place of a picture's batch among those of all shards, from 1. */
+/** The number of the shard that holds a picture, from 1. */
 const shardOf = (index: number, { batch }: EvalSettings, { count }: Shard): number =>
   (Math.floor(index / batch) % count) + 1;
 
-/** How many pictures a shard holds. Computed, not counted: a document may claim any number of them. */
+/** How many pictures a shard holds. Computed instead of counted, because a document may claim a huge number. */
 export function picturesOf({ batch, dataset: { pictures } }: EvalSettings, shard: Shard | null): number {
   if (!shard) return pictures;
   const batches = Math.ceil(pictures / batch);
@@ -18,7 +18,7 @@ export function picturesOf({ batch, dataset: { pictures } }: EvalSettings, shard
   return own * batch - (hasLast ? batches * batch - pictures : 0);
 }
 
-/** Of one record: its classes are the model's, its rank fits its answer, and the unreduced model was asked or not. */
+/** Checks one record: the model has its classes, its rank fits its answer, and it has an unreduced score if there is agreement. */
 export function requireRecord(
   record: PictureRecord,
   { classes, agreement, path, complain }: { classes: number; agreement: boolean; path: string; complain: Complain },
@@ -47,7 +47,7 @@ export function requireRecord(
   if (record.unreduced) score(record.unreduced, "unreduced.");
 }
 
-/** @throws PptError what `complain` throws of the first field that cannot be */
+/** Checks a whole result. @throws what `complain` throws, about the first field that is inconsistent */
 export function requireConsistent(report: EvalReport, complain: Complain): void {
   const { settings, shard, labels, tokens, pictures, failures } = report;
   const total = settings.dataset.pictures;
@@ -97,10 +97,10 @@ export function requireConsistent(report: EvalReport, complain: Complain): void 
     requireEqual(report[field], again[field], field, complain);
 }
 
-/** Averages of another version may differ in their last bits. */
+/** Averages that another version computed may differ in their last bits. */
 const equalNumbers = (a: number, b: number) => Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(b));
 
-/** `found` where `expected` follows from the records. */
+/** Compares a field with what follows from the records. */
 function requireEqual(found: unknown, expected: unknown, path: string, complain: Complain): void {
   if (typeof found === "number" && typeof expected === "number" && equalNumbers(found, expected)) return;
   if (Array.isArray(found) && Array.isArray(expected)) {

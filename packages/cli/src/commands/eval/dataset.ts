@@ -1,4 +1,4 @@
-/** Datasets: ImageFolder trees and labels files, in an order that every machine agrees on. */
+/** Reads datasets, which are ImageFolder trees or labels files. The order of the pictures is the same on every machine. */
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
@@ -11,14 +11,14 @@ import { matchClasses, parseIdentifiers } from "./classes.js";
 import { type LabelledFile, labelsFileEndings, parseLabelsFile } from "./labels-file.js";
 import type { Sample } from "./types.js";
 
-/** Bytes of a labels file or a classes file: some two million pictures. */
+/** The largest labels file or classes file, in bytes: some two million pictures. */
 const mostListBytes = 2 ** 27;
 
 export interface Dataset {
-  /** The folder that files are relative to. */
+  /** The folder to which the files are relative. */
   readonly root: string;
   readonly samples: readonly Sample[];
-  /** What is left out, for people. */
+  /** Messages about what is left out. */
   readonly notes: readonly string[];
 }
 
@@ -27,13 +27,13 @@ export interface DatasetOptions {
   readonly labels: readonly string[];
   /** A file that explains the dataset's identifiers, such as WordNet's. */
   readonly classes?: string | undefined;
-  /** Take so many pictures, spread evenly over the dataset. */
+  /** How many pictures to take, spread evenly over the dataset. Default: all. */
   readonly limit?: number | undefined;
 }
 
 /**
- * A folder whose folders are classes, or a labels file with paths relative to itself.
- * @throws PptError NOT_FOUND; INVALID_INPUT where it holds no pictures or labels match no class
+ * Opens a folder with a subfolder for each class, or a labels file with paths relative to itself.
+ * @throws PptError NOT_FOUND; INVALID_INPUT if it holds no pictures, or labels match no class
  */
 export async function openDataset(path: string, { labels, classes, limit }: DatasetOptions): Promise<Dataset> {
   const isFolder = await stat(path).then(
@@ -60,7 +60,7 @@ export async function openDataset(path: string, { labels, classes, limit }: Data
   return { root, samples, notes };
 }
 
-/** Says which dataset it was. */
+/** Puts the path of the dataset before error messages. */
 function matched<R>(path: string, match: () => R): R {
   try {
     return match();
@@ -69,19 +69,18 @@ function matched<R>(path: string, match: () => R): R {
   }
 }
 
-/** `count` of the items at equal distances, so that classes in sequence all have their share. */
+/** `count` items at equal distances, so that each class has its share even if the items are sorted by class. */
 function spread<T>(items: readonly T[], count = items.length): T[] {
   const taken = Math.min(count, items.length);
   return Array.from({ length: taken }, (_, i) => items[Math.floor((i * items.length) / taken)]!);
 }
 
-/** Pictures in the folders of a folder, each labelled with the folder's name. */
+/** The pictures in the subfolders of a folder, each labelled with the name of its subfolder. */
 async function listTree(root: string): Promise<{ root: string; files: LabelledFile[]; notes: string[] }> {
   const top = await entriesOf(root);
   const folders: string[] = [];
   for (const entry of top)
-    if (!entry.name.startsWith(".") && (await is(join(root, entry.name), entry, "isDirectory")))
-      folders.push(entry.name);
+    if (!entry.name.startsWith(".") && (await isFolderEntry(join(root, entry.name), entry))) folders.push(entry.name);
   const stray = top.filter((entry) => !folders.includes(entry.name) && isPictureName(entry.name)).length;
   if (folders.length === 0)
     throw new PptError(
@@ -90,7 +89,7 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
         ? `${root}: ${stray} pictures, but no folders: put the pictures of each class into a folder of its name, or give a labels file`
         : `${root}: an empty dataset: expected a folder of pictures for each class, or a labels file`,
     );
-  // By code units, which is the same on every machine.
+  // `sort` compares code units, which gives the same order on every machine.
   const files: LabelledFile[] = [];
   const empty: string[] = [];
   let left = 0;
@@ -124,8 +123,8 @@ const entriesOf = (folder: string): Promise<Dirent[]> =>
   });
 
 /**
- * Names of the pictures below a folder, with `/`, and how many there are whose names are no text.
- * @throws PptError NOT_FOUND where a folder cannot be listed
+ * The paths of the pictures below a folder, with `/`, and the number of pictures whose names are not valid UTF-8.
+ * @throws PptError NOT_FOUND if a folder cannot be listed
  */
 async function namesBelow(folder: string): Promise<{ names: string[]; unnamed: number }> {
   const { pictures, failures } = await picturesBelow(folder);
@@ -137,21 +136,19 @@ async function namesBelow(folder: string): Promise<{ names: string[]; unnamed: n
   };
 }
 
-type Kind = "isFile" | "isDirectory";
-
-/** A link is what it leads to; one that leads nowhere counts as a file, so that it is reported when it is read. */
-async function is(path: string, entry: Dirent, kind: Kind): Promise<boolean> {
-  if (!entry.isSymbolicLink()) return entry[kind]();
+/** Whether an entry is a folder or a link to one. */
+async function isFolderEntry(path: string, entry: Dirent): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
   return stat(path).then(
-    (target) => target[kind](),
-    () => kind === "isFile",
+    (target) => target.isDirectory(),
+    () => false,
   );
 }
 
-/** Files that are asked for their size at once. */
+/** How many files are asked for their size at once. */
 const statsAtOnce = 64;
 
-/** SHA-256 of the pictures' names, classes and sizes, in their order; a missing file has size -1. */
+/** SHA-256 over the names, classes and file sizes of the pictures, in order. A missing file has size -1. */
 export async function fingerprintOf({ root, samples }: Pick<Dataset, "root" | "samples">): Promise<string> {
   const hash = createHash("sha256");
   for (let start = 0; start < samples.length; start += statsAtOnce) {

@@ -1,15 +1,18 @@
-/** A number of bytes that threads share: whoever would exceed it waits until others have given theirs back. */
+/** Limits the bytes that several threads hold together. A thread that would exceed the limit waits until others give bytes back. */
 
 /** Counted in KiB, so that 32 bits are enough. */
 const kib = (bytes: number): number => Math.ceil(bytes / 1024);
 
 export interface ByteBudget {
-  /** Waits, and keeps its thread: not for one that others wait for. A request that is too large by itself waits to be alone. */
+  /**
+   * Takes bytes; blocks the thread until they fit. Do not call it on a thread for which others wait. A request that exceeds the
+   * budget by itself waits until nothing else is taken.
+   */
   take(bytes: number): void;
   give(bytes: number): void;
 }
 
-/** Memory for a budget that nobody has taken from. */
+/** Shared memory for a budget of which nothing is taken yet. */
 export const budgetMemory = (): SharedArrayBuffer => new SharedArrayBuffer(4);
 
 /** One thread's side of a budget of `most` bytes. */

@@ -1,4 +1,4 @@
-/** Threads that decode pictures while a runtime keeps the main one: what is asked for ahead needs nothing of it any more. */
+/** Threads that decode pictures. They go on while a runtime blocks the main thread, because pictures are requested ahead. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { budgetMemory } from "./decode-budget.js";
@@ -9,10 +9,13 @@ export interface DecodePool {
   close(): Promise<void>;
 }
 
-/** More threads than this outrun any model. */
+/** So many threads decode faster than any model computes. */
 const mostThreads = 16;
 
-/** Pixels of all threads together: two of the largest pictures that are read by default, and more of usual ones than there are threads. */
+/**
+ * Bytes of pixels that all threads may hold together: enough for two of the largest pictures that are read by default, and for
+ * one picture of usual size per thread.
+ */
 const mostBytesDecoded = 512 * 2 ** 20;
 
 export function openDecodePool(work: Omit<DecodeWorkerData, "budget">): DecodePool {
@@ -37,7 +40,7 @@ export function openDecodePool(work: Omit<DecodeWorkerData, "budget">): DecodePo
       const id = next++;
       return new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
-        // In turns rather than to whoever is free: that would need this thread, which a run may keep.
+        // In turns. Giving work to an idle worker would need this thread, which a run of the model may block.
         workers[id % workers.length]!.postMessage({ id, path } satisfies DecodeRequest);
       });
     },

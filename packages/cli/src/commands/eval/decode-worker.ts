@@ -1,4 +1,4 @@
-/** A thread that makes pictures into a model's input, one after the other. */
+/** The code of a decoding thread: turns pictures into the model's input, one after the other. */
 import { parentPort, workerData } from "node:worker_threads";
 import { type ImageProcessorConfig, isPptError, PptError, processImage } from "@ppt-vit/core";
 import { type DecodeOptions, openPicture } from "@ppt-vit/pipeline";
@@ -6,10 +6,10 @@ import { byteBudget } from "./decode-budget.js";
 
 export interface DecodeWorkerData {
   readonly preprocessing: ImageProcessorConfig;
-  /** Pixels that the model takes, height and width. */
+  /** Height and width of the model's input, in pixels. */
   readonly imageSize: readonly [number, number];
   readonly options: DecodeOptions;
-  /** Bytes of pixels that all threads may hold together, and where they count them. */
+  /** The bytes of pixels that all threads may hold together, and the shared memory in which they count them. */
   readonly budget: { readonly memory: SharedArrayBuffer; readonly most: number };
 }
 
@@ -18,7 +18,7 @@ export interface DecodeRequest {
   readonly path: string;
 }
 
-/** Pixels [3, H, W] as the model takes them, or what is wrong with the picture. */
+/** The model's input [3, H, W], or what is wrong with the picture. */
 export type Decoded = { readonly pixels: Float32Array } | { readonly code: string; readonly message: string };
 
 export type DecodeReply = { readonly id: number } & Decoded;

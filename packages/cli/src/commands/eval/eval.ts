@@ -1,4 +1,4 @@
-/** `ppt-vit eval`: how right a model is on labelled pictures, what its reduction costs there, and how fast it is. */
+/** `ppt-vit eval`: measures accuracy, agreement with the unreduced model, and speed on labelled pictures. */
 import { lstatSync } from "node:fs";
 import { type Backend, createVisionModel, modelCost, PptError, problemOf, processImage } from "@ppt-vit/core";
 import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selectBackend } from "@ppt-vit/pipeline";
@@ -36,13 +36,13 @@ export interface EvalFlags extends ReductionFlags, ModelFlags, BatchFlags, Outpu
 }
 
 /**
- * -> exit code, 1 where some pictures could not be used
- * @throws PptError WRITE_FAILED before anything is read or computed, where a result could not be written; INVALID_OPTION
- * where another process evaluates to the same file
+ * @returns the exit code: 1 if some pictures could not be used
+ * @throws PptError before anything is read or computed: WRITE_FAILED if a result could not be written, INVALID_OPTION if another
+ * process evaluates to the same file
  */
 export async function evalCommand(path: string, flags: EvalFlags): Promise<0 | 1> {
   const { out, report, classes } = flags;
-  // What is no file, such as /dev/stdout, has no journal beside it; and a link's file has one, whatever the link is called.
+  // Devices such as /dev/stdout have no journal. The journal of a link lies beside the file to which the link leads.
   const journal = out === undefined || !isKept(out) ? undefined : `${isLink(out) ? placeOf(out) : out}${journalEnding}`;
   requireOutputs({ "--out": out, "--report": report }, [path, classes], journal === undefined ? [] : [journal]);
   const lock = journal === undefined ? undefined : takeLock(`${journal}.lock`, out!);
@@ -93,7 +93,7 @@ async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal 
   }
 }
 
-/** -> exit code, 1 where some pictures could not be used */
+/** @returns the exit code: 1 if some pictures could not be used */
 export function mergeCommand(files: readonly string[], flags: OutputFlags): 0 | 1 {
   requireOutputs({ "--out": flags.out, "--report": flags.report }, files);
   const report = mergeReports(files.map((file) => ({ file, report: readReport(file) })));
@@ -105,7 +105,7 @@ const journalEnding = ".journal.jsonl";
 
 const say = (line: string) => sayLines(`ppt-vit: ${line}`);
 
-/** @throws PptError INVALID_CONFIG where the model has no answers, or takes other pictures than preprocessing makes. */
+/** @throws PptError INVALID_CONFIG if the model is no single-label classifier, or preprocessing makes pictures of another size */
 function checkCheckpoint({ name, config, preprocessing }: Checkpoint): void {
   if (config.labels.length === 0)
     throw new PptError(
@@ -117,7 +117,7 @@ function checkCheckpoint({ name, config, preprocessing }: Checkpoint): void {
       "INVALID_CONFIG",
       `${name}: its answers are ${problemOf(config)}, and top-1, top-5 and cross entropy need one right class a picture`,
     );
-  // Neither square nor large, so that whatever the preprocessor leaves to the picture shows.
+  // A picture that is neither square nor large: if preprocessing keeps its shape or size, the result shows it.
   const { shape } = processImage({ width: 1, height: 2, data: new Uint8Array(6) }, preprocessing);
   const [height, width] = config.imageSize;
   if (shape[2] !== height || shape[3] !== width)
@@ -192,7 +192,7 @@ async function compute(
       todo.reduce((sum, { samples }) => sum + samples.length, 0),
       async (progress) => {
         for await (const entry of evaluate({ root: dataset.root, batches: todo, model, unreduced, pool })) {
-          // On the disk before anything else happens.
+          // Written to the disk before anything else happens.
           journal?.append(entry);
           onBatch(entry);
           for (const record of entry.records) {
@@ -209,7 +209,7 @@ async function compute(
   }
 }
 
-/** Files first: who reads the terminal may rely on them. */
+/** Writes the files before it prints, so that whoever reads the terminal can rely on them. */
 function publish(report: EvalReport, { out, report: page, json }: OutputFlags): void {
   if (out !== undefined) writeFileWhole(out, `${JSON.stringify(report, null, 1)}\n`);
   if (page !== undefined) writeFileWhole(page, reportPage(report), "--report");

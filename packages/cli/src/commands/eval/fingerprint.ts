@@ -1,10 +1,10 @@
-/** Which model an evaluation asked, whatever its folder is called. */
+/** Identifies a model by its content instead of its path. */
 import { createHash } from "node:crypto";
 import { prepareVisionProgram } from "@ppt-vit/core";
 import type { Checkpoint } from "@ppt-vit/pipeline";
 
 /**
- * SHA-256 of all that decides what the unreduced model says of a picture: geometry, labels, preprocessing, parameters.
+ * SHA-256 over everything that determines the unreduced model's answers: geometry, labels, preprocessing, parameters.
  * @throws PptError INVALID_WEIGHTS
  */
 export function checkpointFingerprint({ config, preprocessing, weights }: Checkpoint): string {

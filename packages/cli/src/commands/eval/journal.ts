@@ -1,4 +1,7 @@
-/** The journal of an evaluation: one line a batch, on the disk before the next begins, so that any end can be resumed from. */
+/**
+ * The journal of an evaluation: one line per batch, written to the disk before the next batch begins. An evaluation that was
+ * interrupted at any point goes on from it.
+ */
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
 import { parseJson } from "../../documents/json.js";
@@ -18,24 +21,24 @@ export interface Journal {
   close(): void;
 }
 
-/** What an evaluation knows of its journal before it reads it. */
+/** What a journal must match. */
 export interface ExpectedJournal {
   readonly header: JournalHeader;
-  /** Those of this shard: whatever else a journal holds was never computed. */
+  /** The batches of this shard. A journal with other batches is not believed. */
   readonly batches: readonly Batch[];
   /** How many classes the model has. */
   readonly classes: number;
 }
 
-/** What every journal begins with. */
+/** The first characters of every journal. */
 const firstWords = '{"journal":"ppt-vit eval",';
 const remedy = ": choose another --out, or remove the file";
 
 /**
- * Opens a journal, or starts one. A line that was cut off is dropped, and its batch computed again. Who opens it holds the
- * lock, which is looked at before every line.
- * @throws PptError INVALID_OPTION where it was made for other settings, INVALID_INPUT where a line is not of this evaluation
- * (the file is left as it was), WRITE_FAILED
+ * Opens a journal or starts one. If the last line is cut off, it is dropped and its batch is computed again. The caller holds the
+ * lock; it is checked before every line.
+ * @throws PptError INVALID_OPTION if the journal was made for other settings; INVALID_INPUT if a line is not of this evaluation (the
+ * file stays as it was); WRITE_FAILED
  */
 export function openJournal(path: string, expected: ExpectedJournal, lock: Pick<Lock, "require">): Journal {
   const writing = <R>(action: () => R): R => {
@@ -47,7 +50,7 @@ export function openJournal(path: string, expected: ExpectedJournal, lock: Pick<
       });
     }
   };
-  // Before it is opened: a pipe would be waited for, and a device has no end.
+  // Checked before opening: opening a pipe would wait, and reading a device would not end.
   const found = writing(() => statSync(path, { ...plainStat, throwIfNoEntry: false }));
   if (found && !found.isFile()) complainer(path)("", `is no file${remedy}`);
   const { started, done, bytes } = found
@@ -72,13 +75,13 @@ export function openJournal(path: string, expected: ExpectedJournal, lock: Pick<
   }
 }
 
-/** A line holds a batch's records, each with a path and perhaps a message, and every character may be an escape. */
+/** The longest line: the records of a batch, each with a path and perhaps a message, in which every character may be escaped. */
 const mostLineBytes = (batch: number): number => 2 ** 20 + batch * 2 ** 17;
 
 /**
- * What a journal holds: whether its first line is there, the batches, and how many bytes of it are whole lines. Only lines
- * that this evaluation can have written are believed.
- * @throws PptError INVALID_INPUT that names the line and the field, INVALID_OPTION where it was made for other settings
+ * Reads a journal: whether its first line is complete, its batches, and how many bytes its complete lines have. Only lines that
+ * this evaluation can have written are accepted.
+ * @throws PptError INVALID_INPUT that names the line and the field; INVALID_OPTION if it was made for other settings
  */
 export function parseJournal(
   chunks: Iterable<Uint8Array>,
@@ -94,7 +97,7 @@ export function parseJournal(
     number++;
     const where = `${path}: line ${number}`;
     if (!whole) {
-      // Not even the first line is whole. It is still ours, or somebody else's file.
+      // If not even the first line is complete, this may be a journal that was cut off, or another file.
       const text = new TextDecoder().decode(line);
       if (number === 1 && !text.startsWith(firstWords) && !firstWords.startsWith(text)) refuseForeign(path);
       break;
@@ -106,7 +109,7 @@ export function parseJournal(
   return { started: bytes > 0, done, bytes };
 }
 
-/** Lines without their ends; the last is not whole where its end is missing. */
+/** The lines, without their line ends. The last one is not `whole` if its line end is missing. */
 function* linesOf(
   chunks: Iterable<Uint8Array>,
   path: string,
@@ -151,7 +154,7 @@ function parseHeader(line: Uint8Array, where: string, path: string): JournalHead
 
 interface ExpectedEntry extends ExpectedJournal {
   readonly samplesOf: ReadonlyMap<number, Batch["samples"]>;
-  /** The batch of the line before. */
+  /** The batch of the previous line. */
   readonly last: number;
 }
 
@@ -175,7 +178,7 @@ function parseEntry(line: Uint8Array, where: string, expected: ExpectedEntry): B
   return entry;
 }
 
-/** What the same pictures and weights are called, and where they lie, does not matter. */
+/** The settings that two evaluations must share. Names and paths of the same weights and pictures may differ. */
 export const comparable = ({
   settings,
   shard,
@@ -186,7 +189,7 @@ export const comparable = ({
   shard,
 });
 
-/** JSON that does not depend on the order in which the fields of an object were written. */
+/** JSON with sorted fields, so that equal objects give equal texts. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value ?? null, (_, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)
@@ -194,10 +197,10 @@ const canonical = (value: unknown): string =>
       : part,
   );
 
-/** Characters of a setting that a message shows. */
+/** The longest value of a setting in a message, in characters. */
 const mostShown = 200;
 
-/** The settings in which two evaluations differ, with both values. */
+/** The settings in which two evaluations differ, each with both values. */
 export function differences(a: Record<string, unknown>, b: Record<string, unknown>): string[] {
   const show = (value: unknown) => cut(JSON.stringify(value ?? null), mostShown);
   return Object.keys({ ...a, ...b })

@@ -1,4 +1,4 @@
-/** Labels files: CSV, TSV or JSON that name a class for each picture. */
+/** Reads labels files: CSV, TSV or JSON with a class for each picture. */
 import { dirname, extname, resolve } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { type CsvError, parse } from "csv-parse/sync";
@@ -12,7 +12,7 @@ import { mostPathCharacters } from "./types.js";
 const mostPictures = 5_000_000;
 const mostLabelCharacters = 1000;
 
-/** A path without the character that ends it for every system. */
+/** A path without NUL, which would end it for the operating system. */
 const fileSchema = v.pipe(
   name(mostPathCharacters),
   v.check((path) => !path.includes("\0"), "a path, which holds no NUL"),
@@ -21,7 +21,7 @@ const nameSchema = name(mostLabelCharacters);
 
 const entrySchema = record({
   file: fileSchema,
-  /** As it is written: a name, an index, or an identifier. */
+  /** The label as it is written: a name, an index, or an identifier. */
   label: nameSchema,
 });
 export type LabelledFile = v.InferOutput<typeof entrySchema>;
@@ -34,17 +34,17 @@ const jsonEntrySchema = record({ file: fileSchema, label: indexOrName });
 
 export const labelsFileEndings = [".csv", ".tsv", ".json"] as const;
 
-/** An entry, and what a message calls it. */
+/** An entry, and how messages refer to it. */
 interface Placed extends LabelledFile {
   readonly place: string;
 }
 
 /**
- * CSV and TSV: columns `file` and `label` by their names in the first line, else in this order. JSON: an array of `{ file,
- * label }`, or an object of labels by file.
+ * Parses a labels file. The columns of CSV and TSV are `file` and `label`, in the order that the first line names or in this one.
+ * JSON is an array of `{ file, label }`, or an object of labels by file.
  * @param content without a byte order mark
- * @throws PptError INVALID_INPUT that names the line or the entry; also where a picture is listed twice, under whatever
- * spelling of its path. Links are pictures of their own.
+ * @throws PptError INVALID_INPUT that names the line or the entry; also if a picture is listed twice, even by different spellings
+ * of its path. Links count as pictures of their own.
  */
 export function parseLabelsFile(content: string, where: string): LabelledFile[] {
   const complain = complainer(where);
@@ -52,7 +52,7 @@ export function parseLabelsFile(content: string, where: string): LabelledFile[] 
   const entries = isJson ? fromJson(parseJson(content, where), complain) : fromCsv(content, where, complain);
   const seen = new Map<string, string>();
   for (const { file, place } of entries) {
-    // As it will be opened.
+    // The path by which it will be opened.
     const path = resolve(dirname(where), file);
     const known = seen.get(path);
     if (known !== undefined)
@@ -100,7 +100,7 @@ function csvRows(content: string, where: string): Row[] {
   try {
     return parse(content, {
       ...{ trim: true, skip_empty_lines: true, relax_column_count: true, delimiter, info: true },
-      // A quote that does not end would take in the rest of the file.
+      // Without a limit, a quote that is never closed would swallow the rest of the file.
       max_record_size: 2 ** 16,
     }) as unknown as Row[];
   } catch (cause) {

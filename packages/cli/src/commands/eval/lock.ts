@@ -1,6 +1,6 @@
 /**
- * One process at a time: a file beside what is locked that names its holder. Written for this purpose, since libraries
- * (proper-lockfile) keep a lock alive by a timer, and a model that computes on the main thread lets no timer run.
+ * Lets only one process at a time write a file: a lock file beside it names the process. Written by hand, because libraries
+ * (proper-lockfile) keep a lock alive by a timer, and no timer fires while a model computes on the main thread.
  */
 import { randomBytes } from "node:crypto";
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -15,10 +15,10 @@ import { onEnding } from "../../files/ending.js";
 const holderSchema = record({
   pid: whole(1),
   host: text(1000),
-  /** When the process started, as Linux counts it: a process that has the number of a dead one started later. */
+  /** When the process started, on Linux: tells it from a later process with the same id. */
   started: v.nullable(text(100)),
   since: date,
-  /** Tells two locks of one process apart. */
+  /** Distinguishes two locks of one process. */
   token: name(100),
 });
 type Holder = v.InferOutput<typeof holderSchema>;
@@ -26,15 +26,15 @@ type Holder = v.InferOutput<typeof holderSchema>;
 const mostBytes = 10_000;
 
 export interface Lock {
-  /** @throws PptError WRITE_FAILED where somebody took or removed the lock meanwhile */
+  /** @throws PptError WRITE_FAILED if another process has taken or removed the lock */
   require(): void;
   release(): void;
 }
 
 /**
- * Takes the lock file `path`. That of a process of this machine which has ended, however it did, is taken over.
+ * Takes the lock file `path`. A lock of a process on this machine that has ended is taken over.
  * @param subject what is locked, for the message
- * @throws PptError INVALID_OPTION where another process holds it, which the message names; WRITE_FAILED
+ * @throws PptError INVALID_OPTION if another process holds it, with its id; WRITE_FAILED
  */
 export function takeLock(path: string, subject: string): Lock {
   const own: Holder = {
@@ -45,7 +45,7 @@ export function takeLock(path: string, subject: string): Lock {
     token: randomBytes(8).toString("hex"),
   };
   const content = `${JSON.stringify(own)}\n`;
-  // Made whole before it gets its name: nobody reads half a lock.
+  // Written under another name first, so that nobody reads an incomplete lock.
   const draft = `${path}.${own.token}`;
   try {
     writeFileSync(draft, content, { flag: "wx" });
@@ -78,7 +78,7 @@ export function takeLock(path: string, subject: string): Lock {
   };
 }
 
-/** The file `draft` under the name `path`, too; false where that name is taken. */
+/** Gives the file `draft` the name `path` too. @returns false if that name is taken */
 function linked(draft: string, path: string): boolean {
   try {
     linkSync(draft, path);
@@ -86,7 +86,7 @@ function linked(draft: string, path: string): boolean {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") return false;
-    // File systems without links, such as FAT: the same, but for a moment in which the file is empty.
+    // File systems such as FAT have no links. The copy below differs in one point: the file is empty for a moment.
     if (code !== "EPERM" && code !== "ENOSYS" && code !== "ENOTSUP" && code !== "EOPNOTSUPP") throw error;
   }
   try {
@@ -99,13 +99,13 @@ function linked(draft: string, path: string): boolean {
 }
 
 /**
- * Removes the lock of a process that has ended. Two that do so at once move it away in turn: who finds that it moved another
- * lock puts that back.
- * @throws PptError INVALID_OPTION where its holder may still live
+ * Removes the lock of a process that has ended. Two processes may do so at once: the second one may move away the new lock of
+ * the first. It notices that from the content, and puts the lock back.
+ * @throws PptError INVALID_OPTION if the holder may still run
  */
 function takeOver(path: string, subject: string, aside: string): void {
   const seen = contentOf(path);
-  // Released meanwhile.
+  // It has been released.
   if (seen === undefined) return;
   const holder = parseHolder(seen);
   if (!holder || !hasEnded(holder))
@@ -129,13 +129,13 @@ function contentOf(path: string): string | undefined {
   } catch (error) {
     const { code, cause } = error as PptError;
     if ((cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return undefined;
-    // Too long for a lock of ours.
+    // Too long to be a lock of this program.
     if (code === "INVALID_INPUT") return "";
     throw error;
   }
 }
 
-/** Undefined for what is no lock of ours. */
+/** Undefined if it is no lock of this program. */
 function parseHolder(content: string): Holder | undefined {
   try {
     return checked(holderSchema, parseJson(content, "lock"), complainer("lock"));
@@ -144,7 +144,7 @@ function parseHolder(content: string): Holder | undefined {
   }
 }
 
-/** Of another machine nobody knows. */
+/** Whether the holder has ended. Unknown, and so false, for a process on another machine. */
 function hasEnded({ pid, host, started }: Holder): boolean {
   if (host !== hostname()) return false;
   try {
@@ -157,12 +157,12 @@ function hasEnded({ pid, host, started }: Holder): boolean {
 }
 
 /**
- * When a process started, in ticks since the machine did, and which start of the machine that was; null but on Linux.
- * "ended" is one whose parent has not asked for its end yet.
+ * When a process started: ticks since the machine booted, and the id of that boot. Null on other systems than Linux. "ended" if
+ * the process has ended and its parent has not noticed yet.
  */
 function startOf(pid: number): string | null {
   try {
-    // The name of the program, in parentheses, may hold anything.
+    // The fields follow the program's name, which is in parentheses and may hold any character.
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return "ended";

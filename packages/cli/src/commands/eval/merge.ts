@@ -1,4 +1,4 @@
-/** `ppt-vit eval merge`: the results of all shards as the one that a single run gives. */
+/** `ppt-vit eval merge`: joins the results of all shards into the result that a single run would give. */
 import { PptError } from "@ppt-vit/core";
 import { parseJson } from "../../documents/json.js";
 import { readText } from "../../documents/read.js";
@@ -8,10 +8,10 @@ import { comparable, differences } from "./journal.js";
 import { mergedFacts, reportOf } from "./report.js";
 import { type EvalReport, evalReportSchema, mostDocumentBytes } from "./types.js";
 
-/** @throws PptError NOT_FOUND; INVALID_INPUT that names the field which cannot be */
+/** Reads a result. @throws PptError NOT_FOUND; INVALID_INPUT that names the invalid field */
 export const readReport = (file: string): EvalReport => parseReport(readText(file, mostDocumentBytes), file);
 
-/** @throws PptError INVALID_INPUT that names the field which cannot be */
+/** Parses a result. @throws PptError INVALID_INPUT that names the invalid field */
 export function parseReport(text: string, file: string): EvalReport {
   const json = parseJson(text, file);
   const complain = complainer(file);
@@ -27,13 +27,13 @@ export interface NamedReport {
   readonly report: EvalReport;
 }
 
-/** Shards that a message lists. */
+/** How many missing shards a message lists. */
 const listedShards = 5;
 
 /**
- * Each shard once, all with the same settings. Averages are made anew from the records of the pictures, in their order, so
- * they equal those of a single run to the last bit.
- * @throws PptError INVALID_INPUT that names what is missing, there twice, or different
+ * Joins the shards, which must all be there, once, and with the same settings. Averages are computed again from the records of
+ * the pictures, in order, so they equal those of a single run to the last bit.
+ * @throws PptError INVALID_INPUT that names what is missing, given twice, or different
  */
 export function mergeReports(parts: readonly NamedReport[]): EvalReport {
   const [first] = parts;
@@ -76,7 +76,7 @@ export function mergeReports(parts: readonly NamedReport[]): EvalReport {
   };
 }
 
-/** Never lists all of them: a document may claim any number of shards. */
+/** Refuses missing shards. Lists only some of them, because a document may claim any number of shards. */
 function requireAllShards(fileOf: ReadonlyMap<number, string>, count: number): void {
   const missing = count - fileOf.size;
   if (missing === 0) return;
@@ -89,7 +89,7 @@ function requireAllShards(fileOf: ReadonlyMap<number, string>, count: number): v
   );
 }
 
-/** Within a file that was seen to when it was read. */
+/** Refuses a picture that is in two shards. Pictures that are in one shard twice were refused when it was read. */
 function requireDifferentFiles(parts: readonly NamedReport[]): void {
   const partOf = new Map<string, string>();
   for (const { file: part, report } of parts)

@@ -1,9 +1,9 @@
-/** The result of an evaluation as an HTML page that stands alone. */
+/** The result of an evaluation as a self-contained HTML page. */
 import { html } from "../../output/html.js";
 import { columnsOf, comparison, decimals, percent } from "./report.js";
 import type { ClassSummary, EvalReport } from "./types.js";
 
-/** Confusions that are shown; the document has all. */
+/** How many confusions the page shows. The document has all. */
 const shownConfusions = 20;
 
 export function reportPage(report: EvalReport): string {

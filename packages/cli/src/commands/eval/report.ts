@@ -1,4 +1,4 @@
-/** The result of an evaluation: the document, made from what was recorded of each picture, and its text for a terminal. */
+/** The result of an evaluation: the document, computed from the records of the pictures, and its text for a terminal. */
 import { availableParallelism, cpus } from "node:os";
 import { shown } from "../../output/terminal.js";
 import { packageVersions } from "../../versions.js";
@@ -13,10 +13,10 @@ import {
   type Times,
 } from "./types.js";
 
-/** What the records alone do not say. */
+/** The parts of the document that do not follow from the records. */
 export type ReportFrame = Pick<EvalReport, "settings" | "shard" | "tokens" | "gmacs" | "labels">;
 
-/** The document but for the facts of its run. Equal frames and records give equal documents. */
+/** The document without the facts of its run. Equal frames and records give equal documents. */
 export function reportOf(frame: ReportFrame, unordered: readonly PictureRecord[]): Omit<EvalReport, "run"> {
   const records = [...unordered].sort((a, b) => a.index - b.index);
   const { settings, shard, tokens, gmacs, labels } = frame;
@@ -39,7 +39,7 @@ export function reportOf(frame: ReportFrame, unordered: readonly PictureRecord[]
   };
 }
 
-/** Times of this machine's batches, whenever they ran. */
+/** The facts of a run, from the times of all its batches, including those before an interruption. */
 export function runFacts(times: readonly Times[], pictures: number): RunFacts {
   const seconds = (of: (time: Times) => number) => times.reduce((sum, time) => sum + of(time), 0) / 1000;
   return finished(
@@ -53,7 +53,7 @@ export function runFacts(times: readonly Times[], pictures: number): RunFacts {
   );
 }
 
-/** Seconds of several machines add up, so pictures per second are those of one of them. */
+/** The facts of merged shards. Their seconds are added, so pictures per second are those of one machine. */
 export function mergedFacts(runs: readonly RunFacts[], pictures: number): RunFacts {
   const sum = (of: keyof RunFacts["seconds"]) => runs.reduce((total, run) => total + run.seconds[of], 0);
   return finished(
@@ -87,7 +87,7 @@ export const percent = (share: number | null | undefined): string =>
 export const decimals = (value: number | null | undefined, digits: number): string =>
   value === null || value === undefined ? dash : value.toFixed(digits);
 
-/** What is compared, row by row: with the reduction, and without where that was measured. */
+/** The rows of the comparison: values with the reduction, and without it if that was measured. */
 export function comparison({ summary, gmacs, run, settings }: EvalReport): [name: string, ...values: string[]][] {
   const { unreduced, agreement } = summary;
   const pair = (name: string, show: (accuracy: Accuracy) => string): [string, ...string[]] =>
@@ -106,13 +106,13 @@ export function comparison({ summary, gmacs, run, settings }: EvalReport): [name
   ];
 }
 
-/** What the values of `comparison` belong to. */
+/** The headings of the columns of `comparison`. */
 export const columnsOf = ({ settings, summary }: EvalReport): string[] => [
   settings.reduction ? "reduced" : "unreduced",
   ...(summary.unreduced ? ["unreduced"] : []),
 ];
 
-/** The result for people. */
+/** The result as text for a terminal. */
 export function reportText(report: EvalReport): string {
   const { summary, run, classes, classesWithoutPictures, settings, shard, tokens } = report;
   const part = shard ? `, shard ${shard.index} of ${shard.count}` : "";

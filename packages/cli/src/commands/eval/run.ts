@@ -1,4 +1,4 @@
-/** Batches of pictures through the model, decoded ahead by other threads, and what it said about each of them. */
+/** Runs batches of pictures, which other threads decode ahead, through the model and records its answers. */
 import { resolve } from "node:path";
 import type { VisionModel } from "@ppt-vit/core";
 import type { DecodePool } from "./decode-pool.js";
@@ -14,8 +14,8 @@ export interface Batch {
 }
 
 /**
- * The batches of a dataset, or every `count`-th of them for a shard. A picture is in the same batch with the same
- * others however often an evaluation is interrupted and however it is spread, so that its logits have the same bits.
+ * The batches of a dataset; for a shard, every `count`-th of them. Interruptions and sharding do not change the batches: a
+ * picture always shares its batch with the same others, so its logits have the same bits.
  */
 export function batchesOf(samples: readonly Sample[], size: number, shard: Shard | null): Batch[] {
   const batches = Array.from({ length: Math.ceil(samples.length / size) }, (_, number) => ({
@@ -26,23 +26,23 @@ export function batchesOf(samples: readonly Sample[], size: number, shard: Shard
 }
 
 export interface Evaluation {
-  /** The folder that files are relative to. */
+  /** The folder to which the files are relative. */
   readonly root: string;
   readonly batches: readonly Batch[];
   readonly model: VisionModel;
-  /** Asked about the same pictures, where agreement is wanted. */
+  /** Runs on the same pictures, to measure agreement. */
   readonly unreduced?: VisionModel | undefined;
   readonly pool: DecodePool;
 }
 
-/** Batches whose pictures are asked for before they are needed. */
+/** How many batches are decoded ahead. */
 const batchesAhead = 2;
 
 /** @throws PptError what the model's runs throw */
 export async function* evaluate({ root, batches, model, unreduced, pool }: Evaluation): AsyncGenerator<BatchEntry> {
   const ask = (batch: Batch | undefined) => {
     const decoding = Promise.all((batch?.samples ?? []).map(({ file }) => pool.decode(resolve(root, file))));
-    // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
+    // The rejection is handled where the promise is awaited. Until then, this keeps Node from ending the process.
     decoding.catch(() => {});
     return decoding;
   };
@@ -55,9 +55,9 @@ export async function* evaluate({ root, batches, model, unreduced, pool }: Evalu
       mark = performance.now();
       return mark - before;
     };
-    // Whoever took the batch before has used some time, too.
+    // The time that the caller used since the previous `yield` counts in totalMs, not in waitingMs.
     lap();
-    // Asked before the wait: the threads go on while a runtime keeps this one.
+    // Requested before waiting, so that the threads go on while the model blocks this one.
     ahead.push(ask(batches[i + batchesAhead]));
     const decoded = await ahead.shift()!;
     const waitingMs = lap();
@@ -72,7 +72,7 @@ export async function* evaluate({ root, batches, model, unreduced, pool }: Evalu
   }
 }
 
-/** [labels] for each picture. */
+/** Logits [labels] of each picture. */
 async function logitsOf(model: VisionModel, pixels: readonly Float32Array[]): Promise<Float32Array[]> {
   const [first] = pixels;
   if (!first) return [];
@@ -92,7 +92,7 @@ function recordsOf(
   let row = 0;
   return samples.map((sample, i) => {
     const one = decoded[i]!;
-    // What is recorded must be what is read back.
+    // Cut, because the schema that reads it back allows no longer message.
     if (!("pixels" in one)) return { ...sample, code: one.code, message: one.message.slice(0, mostMessageCharacters) };
     const own = logits[row]!;
     const other = reference?.[row];

@@ -1,4 +1,4 @@
-/** One picture's logits against its class, and averages over many pictures. */
+/** Scores one picture's logits against its class, and averages scores over many pictures. */
 import {
   type Accuracy,
   type Agreement,
@@ -11,7 +11,7 @@ import {
   type Summary,
 } from "./types.js";
 
-/** loss = log(sum_j exp(l_j)) - l_label. Equal logits rank in the order of their classes. */
+/** The loss is the cross entropy, log(sum_j exp(l_j)) - l_label. Among equal logits, the class with the lower index ranks first. */
 export function scoreOf(logits: Float32Array, label: number): Score {
   const own = logits[label]!;
   let predicted = 0;
@@ -26,7 +26,7 @@ export function scoreOf(logits: Float32Array, label: number): Score {
   return { predicted, rank, loss: Math.log(sum) - (own - highest) };
 }
 
-/** Sums run in the order of the records, so that equal records give equal averages to the last bit. */
+/** Averages over records. Sums run in the order of the records, so that equal records give equal averages to the last bit. */
 export function summaryOf(records: readonly PictureRecord[]): Summary {
   const scored = records.filter((record): record is ScoredPicture => !isFailed(record));
   const compared = scored.filter((record) => record.unreduced);
@@ -63,7 +63,7 @@ function agreementOf(pictures: readonly ScoredPicture[]): Agreement {
   };
 }
 
-/** One summary for each class that has pictures, in the order of the classes. */
+/** A summary for each class that has pictures, in the order of the classes. */
 export function classSummaries(records: readonly PictureRecord[], labels: readonly string[]): ClassSummary[] {
   const byClass = new Map<number, PictureRecord[]>();
   for (const record of records) {
@@ -76,7 +76,7 @@ export function classSummaries(records: readonly PictureRecord[], labels: readon
     .map(([label, own]) => ({ label, name: labels[label]!, ...summaryOf(own) }));
 }
 
-/** Wrong answers by how often they were given; equally frequent ones in the order of the classes. */
+/** Wrong answers, most frequent first; equally frequent ones in the order of the classes. */
 export function confusionsOf(records: readonly PictureRecord[]) {
   const counts = new Map<string, { label: number; predicted: number; pictures: number }>();
   for (const record of records) {

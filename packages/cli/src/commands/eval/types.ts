@@ -1,4 +1,4 @@
-/** What `ppt-vit eval` records of each picture, and the document that it writes: schemas, and the types that follow from them. */
+/** Schemas and types of what `ppt-vit eval` records of each picture and of the document that it writes. */
 import { parseReduction, type ReductionConfig } from "@ppt-vit/core";
 import * as v from "valibot";
 import {
@@ -15,16 +15,16 @@ import {
   whole,
 } from "../../documents/schema.js";
 
-/** Longer paths no system opens. */
+/** No system opens longer paths. */
 export const mostPathCharacters = 4096;
-/** Room for a message that names a picture twice. */
+/** Enough for a message that contains a picture's path twice. */
 export const mostMessageCharacters = 20_000;
 const mostClasses = 1_000_000;
 const mostLabelCharacters = 10_000;
-/** What else holds the pictures' own limit: the size of the file. */
+/** Documents reach their limit of bytes before this one. */
 const mostPictures = 5_000_000;
 
-/** Bytes of a document that is read back: some 400,000 pictures. */
+/** The largest document that is read back, in bytes: some 400,000 pictures. */
 export const mostDocumentBytes = 2 ** 27;
 
 const index = whole(0);
@@ -32,7 +32,7 @@ const label = whole(0, mostClasses - 1);
 
 /** A picture of a dataset. */
 const sampleEntries = {
-  /** Place in the dataset, from 0. */
+  /** Position in the dataset, from 0. */
   index,
   /** Path below the dataset's folder, with `/`. */
   file: name(mostPathCharacters),
@@ -42,7 +42,7 @@ const sampleEntries = {
 const sampleSchema = record(sampleEntries);
 export type Sample = v.InferOutput<typeof sampleSchema>;
 
-/** What a model says about a picture whose class is known. */
+/** A model's answer to a picture whose class is known. */
 const scoreEntries = {
   /** Index of the most probable class. */
   predicted: label,
@@ -57,12 +57,12 @@ export type Score = v.InferOutput<typeof scoreSchema>;
 const scoredPictureSchema = record({
   ...sampleEntries,
   ...scoreEntries,
-  /** What the unreduced model says, where it was asked. */
+  /** The unreduced model's answer, if agreement is measured. */
   unreduced: v.exactOptional(scoreSchema),
 });
 export type ScoredPicture = v.InferOutput<typeof scoredPictureSchema>;
 
-/** A picture that could not be read, or whose logits are not finite. It counts in no average. */
+/** A picture that could not be read, or whose logits are not finite. Averages leave it out. */
 const failedPictureSchema = record({
   ...sampleEntries,
   code: name(100),
@@ -79,7 +79,7 @@ const pictureRecordSchema = v.lazy(
     typeof value === "object" && value !== null && "code" in value ? failedPictureSchema : scoredPictureSchema,
 );
 
-/** The settings as core reads them, which knows what they may hold. */
+/** A reduction, checked by core's own parser. */
 const reductionSchema = v.pipe(
   v.unknown(),
   v.rawTransform<unknown, ReductionConfig>(({ dataset, addIssue, NEVER }) => {
@@ -92,14 +92,14 @@ const reductionSchema = v.pipe(
   }),
 );
 
-/** All that decides about the result. Two evaluations with equal settings give equal results. */
+/** Everything that determines the result: two evaluations with equal settings give equal results. */
 const settingsSchema = record({
   model: record({ name: text(mostPathCharacters), fingerprint }),
   backend: name(100),
   reduction: v.nullable(reductionSchema),
-  /** Whether the unreduced model is asked, too. */
+  /** Whether the unreduced model runs too. */
   agreement: flag,
-  /** Pictures per run of the model: some backends round differently in batches of different sizes. */
+  /** Pictures per run of the model. It matters because some backends round differently for other batch sizes. */
   batch: whole(1),
   dataset: record({ path: text(mostPathCharacters), pictures: whole(1), fingerprint }),
   limit: v.nullable(whole(1)),
@@ -111,19 +111,19 @@ export type EvalSettings = v.InferOutput<typeof settingsSchema>;
 const shardSchema = record({ index: whole(1), count: whole(1) });
 export type Shard = v.InferOutput<typeof shardSchema>;
 
-/** Where the time of some batches went, in milliseconds. */
+/** How long the parts of a batch took, in milliseconds. */
 const timesSchema = record({
-  /** Nothing computed, because no picture was ready. */
+  /** Waiting for decoded pictures. */
   waitingMs: amount,
-  /** The model with its reduction. */
+  /** Runs of the reduced model. */
   modelMs: amount,
   unreducedMs: amount,
-  /** All of it: also scoring and the journal. */
+  /** Everything, including scoring and writing the journal. */
   totalMs: amount,
 });
 export type Times = v.InferOutput<typeof timesSchema>;
 
-/** The first line of a journal: what it was made for. */
+/** The first line of a journal: the settings for which it was made. */
 export const journalHeaderSchema = record({
   journal: v.literal("ppt-vit eval", '"ppt-vit eval"'),
   version: v.literal(1, "1"),
@@ -132,9 +132,9 @@ export const journalHeaderSchema = record({
 });
 export type JournalHeader = v.InferOutput<typeof journalHeaderSchema>;
 
-/** Every other line of a journal: what one batch gave. */
+/** Every other line of a journal: the records of one batch. */
 export const batchEntrySchema = record({
-  /** Its place in the whole dataset, from 0. */
+  /** Number of the batch in the whole dataset, from 0. */
   batch: index,
   records: list(pictureRecordSchema, mostPictures),
   times: timesSchema,
@@ -143,16 +143,16 @@ export type BatchEntry = v.InferOutput<typeof batchEntrySchema>;
 
 const count = whole(0);
 
-/** Averages over pictures; null where there are none. */
+/** Averages over pictures; null if there are none. */
 const accuracyEntries = { top1: v.nullable(share), top5: v.nullable(share), loss: v.nullable(amount) };
 const accuracySchema = record(accuracyEntries);
 export type Accuracy = v.InferOutput<typeof accuracySchema>;
 
 const agreementSchema = record({
-  /** Pictures, and share of them, on which both models give the same answer. */
+  /** Number and share of the pictures to which both models give the same answer. */
   same: count,
   share: v.nullable(share),
-  /** Pictures that only one of the two gets right. */
+  /** Numbers of pictures that only one of the two models gets right. */
   rightOnlyReduced: count,
   rightOnlyUnreduced: count,
 });
@@ -172,34 +172,34 @@ const className = text(mostLabelCharacters);
 const classSummarySchema = record({ label, name: className, ...summaryEntries });
 export type ClassSummary = v.InferOutput<typeof classSummarySchema>;
 
-/** Everything that may differ between two runs of the same evaluation. */
+/** Facts that may differ between two runs of the same evaluation. */
 const runFactsSchema = record({
   finished: date,
   versions,
   hardware: record({ cpu: text(1000), cores: whole(1) }),
   seconds: record({ total: amount, waitingForDecoding: amount, model: amount, unreduced: amount }),
   waitingShare: v.nullable(amount),
-  /** Pictures over all the time, and over the model's alone. */
+  /** Per second of the whole run, and per second of the model alone. */
   picturesPerSecond: record({ overall: v.nullable(amount), model: v.nullable(amount) }),
-  /** Time of the unreduced model over that of the reduced one. */
+  /** Time of the unreduced model divided by that of the reduced one. */
   speedup: v.nullable(amount),
 });
 export type RunFacts = v.InferOutput<typeof runFactsSchema>;
 
-/** The document of `--out`. */
+/** The document that `--out` names. */
 export const evalReportSchema = record({
   evaluation: v.literal("ppt-vit eval", '"ppt-vit eval"'),
   version: v.literal(1, "1"),
   settings: settingsSchema,
-  /** Null for a whole dataset, run at once or merged. */
+  /** Null for a whole dataset, run at once or merged from shards. */
   shard: v.nullable(shardSchema),
-  /** Before the first block, and after each that reduces. */
+  /** Numbers of tokens: before the first block, and after each block that reduces. */
   tokens: list(whole(1), 1000, 1),
-  /** Multiply-accumulates of one picture, 1e9. */
+  /** Multiply-accumulates of one picture, in 1e9. */
   gmacs: record({ unreduced: amount, reduced: amount }),
   labels: list(className, mostClasses, 1),
   summary: summarySchema,
-  /** Classes with pictures, in the model's order. */
+  /** The classes that have pictures, in the model's order. */
   classes: list(classSummarySchema, mostClasses),
   classesWithoutPictures: list(className, mostClasses),
   /** Most frequent first. */

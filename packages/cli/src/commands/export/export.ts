@@ -1,4 +1,4 @@
-/** `ppt-vit export`: a checkpoint with its token reduction as ONNX files that need nothing of this project. */
+/** `ppt-vit export`: writes a checkpoint with its token reduction as ONNX files, which other engines run without this project. */
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
@@ -48,7 +48,7 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
     const write = async (file: string, content: string | Uint8Array, model?: OnnxExport) => {
       files.push({ file, bytes: await put(file, content), ...(model && { model }) });
     };
-    /** The checkpoint's own file, unless others would not understand it. */
+    /** Copies the checkpoint's own file if other programs understand it (`isKnown`); otherwise writes a new one. */
     const writeSettings = async (
       file: string,
       isKnown: (json: Record<string, unknown>) => boolean,
@@ -72,7 +72,7 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
       );
       await writeSettings(
         "preprocessor_config.json",
-        // What the file leaves to the model's type, or another file says, transformers.js would guess.
+        // transformers.js guesses what this file leaves to the model's type or to processor_config.json.
         (json) => nested === undefined && (json.image_processor_type ?? json.feature_extractor_type) !== undefined,
         () => preprocessorConfigOf(preprocessing),
       );
@@ -101,7 +101,7 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
   });
 }
 
-/** Whether others can read it: Python writes NaN, which is no JSON. */
+/** Whether every JSON parser can read it. Python's writes NaN, which is not JSON. */
 function isStrictJson(bytes: Buffer): boolean {
   try {
     JSON.parse(bytes.toString());
@@ -111,14 +111,14 @@ function isStrictJson(bytes: Buffer): boolean {
   }
 }
 
-/** @throws PptError NOT_FOUND where it is there and cannot be read */
+/** The file, or undefined if there is none. @throws PptError NOT_FOUND if it exists but cannot be read */
 const readIfThere = (path: string): Promise<Buffer | undefined> =>
   readFile(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return undefined;
     throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
   });
 
-/** Families that transformers.js knows; those of timm and of the paper it runs as a ViT, which the graph need not be. */
+/** Whether transformers.js knows this family. It would not accept those of timm and of the paper. */
 const isHuggingFace = (type: unknown): boolean =>
   ["vit", "deit", "vit_mae", "vit_msn", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model"].some(
     (one) => one === type,
@@ -127,8 +127,8 @@ const isHuggingFace = (type: unknown): boolean =>
 const tritonName = (model: string) => basename(resolve(model)).replaceAll(/[^\w.-]/g, "_");
 
 /**
- * A model's `config.pbtxt` (Triton, "Model Configuration"). With a `max_batch_size` the dimensions are given without the
- * batch; `dynamic_batching` with its defaults joins the requests that wait.
+ * The `config.pbtxt` of a model (Triton's documentation, "Model Configuration"). Because `max_batch_size` is set, the dimensions
+ * do not include the batch. `dynamic_batching` with its defaults runs waiting requests together.
  */
 function tritonConfig(name: string, config: VisionModelConfig, { outputs, shapes }: OnnxExport): string {
   const output = outputs.map(

@@ -1,4 +1,4 @@
-/** Settings of a model as Hugging Face's files have them, for checkpoints that come without. */
+/** Writes Hugging Face's settings files, for checkpoints that have none. */
 import {
   type ImageProcessorConfig,
   PptError,
@@ -8,7 +8,7 @@ import {
   type VisionModelConfig,
 } from "@ppt-vit/core";
 
-/** A `config.json` that says what a runtime needs around the graph: sizes and labels, under the name of a ViT. */
+/** A `config.json` with the sizes and labels that a runtime needs beside the graph. It calls every model a ViT. */
 export function configForOthers(config: VisionModelConfig): object {
   const side = ([height, width]: readonly [number, number]) => (height === width ? height : [height, width]);
   return {
@@ -35,13 +35,13 @@ const problemTypes: Readonly<Record<Problem, string>> = {
   regression: "regression",
 };
 
-/** Pillow's numbers. */
+/** The numbers of Pillow's resampling filters. */
 const filterNumbers: Readonly<Record<ResampleFilter, number>> = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3 };
 
 /**
- * A `preprocessor_config.json` that is read back as the same steps, but for the half pixel of timm's crops, which no file of
- * Hugging Face can ask for.
- * @throws PptError INVALID_CONFIG where that file has no words for them
+ * A `preprocessor_config.json` for the same preprocessing. It loses only the offset by half a pixel of timm's crops, which such a
+ * file cannot express.
+ * @throws PptError INVALID_CONFIG if such a file cannot express the resizing
  */
 export function preprocessorConfigOf(config: ImageProcessorConfig): object {
   const { size } = config;

@@ -1,32 +1,31 @@
-/** Folders that hold models: how a new one is written so that nothing half-made stays. */
+/** Writes a model folder completely or not at all. */
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { codeOf, writeError } from "../../files/errors.js";
 
-/** All files that an export may write: the Hugging Face layout, and a Triton model repository. */
+/** The files that an export may write: in the layout of Hugging Face, or a Triton model repository. */
 const exported =
   /(?:config\.json|preprocessor_config\.json|onnx\/model(?:_fp16)?\.onnx|[^/]+\/(?:config\.pbtxt|labels\.txt|1\/model\.onnx))/
     .source;
-/** How the name of a temporary folder begins, or goes on behind that of the folder to be; then come process and noise. */
+/** Part of a temporary folder's name: at its start, or behind the name of the target. The process id and random letters follow. */
 const mark = ".ppt-vit-";
 const staging = /\.ppt-vit-(?:(\d+)-)?\w{6}/.source;
 const ownFile = new RegExp(`^(?:${staging}/(?:new|old)/)?${exported}$`);
 const stagedFile = new RegExp(`^(?:new|old)/${exported}$`);
 const stagingName = new RegExp(`${staging}$`);
 
-/** Writes a file of the folder that is being filled, and tells its size. @throws PptError WRITE_FAILED */
+/** Writes one file of the folder. @returns its size in bytes @throws PptError WRITE_FAILED */
 export type PutFile = (file: string, content: string | Uint8Array) => Promise<number>;
 
 /**
- * Fills the folder `out`: what `fill` puts is written to a temporary folder on the same file system, and moved to `out`
- * when all is there. A new folder appears in one step. One that exists keeps its place, as it may be a mount point or
- * somebody's working directory: one file or folder after the other is moved out of it, then into it. On failure, and when
- * the process is interrupted, everything is put back and the temporary folder removed. A kill that cannot be caught leaves
- * that folder behind, with what `out` may lack of an earlier export, until the next export to `out` succeeds.
- * @throws PptError INVALID_OPTION where `out` is in use, WRITE_FAILED where it cannot be written or the disk is full;
- * what `fill` throws
+ * Fills the folder `out` with the files that `fill` puts. They are written to a temporary folder on the same file system, which
+ * is moved to `out` once it is complete. A new folder appears in one step. An existing folder stays where it is, because it may
+ * be a mount point or somebody's working directory: its old entries are moved out one by one, then the new ones in. On failure
+ * or interruption everything is put back and the temporary folder removed. If the process is killed, the temporary folder stays,
+ * with any old entries that `out` then lacks, until the next export to `out` succeeds.
+ * @throws PptError INVALID_OPTION if `out` is in use; WRITE_FAILED if it cannot be written or the disk is full; what `fill` throws
  */
 export async function fillFolder<R>(
   out: string,
@@ -38,13 +37,13 @@ export async function fillFolder<R>(
     cleanUp();
     process.exit(signal === "SIGINT" ? 130 : 143);
   };
-  // Not `once`: a second Ctrl-C must not end the clearing up.
+  // Not `once`: a second Ctrl-C must not interrupt the cleaning up.
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  // What goes wrong in `fill` itself, as a checkpoint that cannot be read, is no fault of `out`.
+  // Errors of `fill` itself, such as an unreadable checkpoint, are not errors of writing `out`.
   let filling = false;
   try {
     const target = await checkedTarget(out, options.force);
-    // Synchronous from here to `fill` and after it, so that no signal comes between a folder and its clearing up.
+    // Synchronous from here to `fill`, and after it, so that no signal arrives after a folder is made and before `cleanUp` knows it.
     const firstCreated = target.exists ? undefined : mkdirSync(dirname(target.path), { recursive: true });
     cleanUp = () => removeCreated(dirname(target.path), firstCreated);
     const prefix = target.exists ? join(target.path, mark) : target.path + mark;
@@ -52,7 +51,7 @@ export async function fillFolder<R>(
     const [fresh, old] = [join(temporary, "new"), join(temporary, "old")];
     cleanUp = () => {
       remove(fresh);
-      // Where putting back failed, `old` is not empty and stays.
+      // If putting back failed, `old` is not empty and stays.
       removeEmpty(old);
       removeEmpty(temporary);
       removeCreated(dirname(target.path), firstCreated);
@@ -103,25 +102,25 @@ async function checkedTarget(out: string, force: boolean): Promise<{ path: strin
   return { path: await realpath(path), exists: true };
 }
 
-/** All that is in a folder and below it, by paths with `/`. */
+/** All entries of a folder and its subfolders, by paths with `/`. */
 const entriesIn = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => ({
     path: relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, "/"),
     isFolder: entry.isDirectory(),
   }));
 
-/** Whether a path belongs to an export that was killed while it wrote, before it touched anything else. */
+/** Whether a path belongs to an export that was killed before it moved any old entry. */
 function isUnfinished(path: string): boolean {
   const [folder, part] = path.split("/");
   return folder!.startsWith(mark) && isAbandoned(folder!) && (part === undefined || part === "new");
 }
 
-/** Whether this is the temporary folder of an export that runs no more. */
+/** Whether this is the temporary folder of an export that does not run any more. */
 function isAbandoned(name: string): boolean {
   const found = stagingName.exec(name);
   if (!found) return false;
   const pid = Number(found[1]);
-  // In a container the one that was killed may have had the number that this process has.
+  // In a container, the killed process may have had the same id as this one.
   if (!pid || pid === process.pid) return true;
   try {
     process.kill(pid, 0);
@@ -131,7 +130,7 @@ function isAbandoned(name: string): boolean {
   }
 }
 
-/** Removes what killed exports to the same place have left, where it is what exports write and nothing else. */
+/** Removes the temporary folders of killed exports to the same place, if they hold nothing but files of an export. */
 function removeLeftovers(prefix: string): void {
   const [parent, start] = [dirname(prefix), basename(prefix)];
   try {
@@ -141,13 +140,13 @@ function removeLeftovers(prefix: string): void {
       if (entriesIn(leftover).every(({ path, isFolder }) => isFolder || stagedFile.test(path))) remove(leftover);
     }
   } catch {
-    // The export is there; a folder that cannot be listed is no reason to say that it failed.
+    // The export has succeeded, even if this folder cannot be listed.
   }
 }
 
 /**
- * Swaps the content of a folder, without giving other code or a signal the chance to run in between.
- * @throws PptError WRITE_FAILED where what was there could not be put back; what renaming throws
+ * Replaces the content of a folder synchronously, so that neither other code nor a signal handler runs in between.
+ * @throws PptError WRITE_FAILED if the old content could not be put back; what renaming throws
  */
 function replaceContent(folder: string, fresh: string, old: string): void {
   mkdirSync(old);
@@ -170,7 +169,7 @@ function replaceContent(folder: string, fresh: string, old: string): void {
   }
 }
 
-/** As much as can be; tells whether that is all. */
+/** Undoes as many moves as possible. @returns whether all of them could be undone */
 function moveBack(moved: readonly [from: string, to: string][]): boolean {
   let complete = true;
   for (const [from, to] of moved.toReversed()) {
@@ -187,7 +186,7 @@ function remove(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true });
   } catch {
-    // No reason to say that an export failed, nor to hide why it did; the next one tries again.
+    // Ignored, because it must not hide the result of the export. The next export tries again.
   }
 }
 
@@ -196,11 +195,11 @@ function removeEmpty(folder: string): boolean {
     rmdirSync(folder);
     return true;
   } catch {
-    return false; // something is in it, or it is not there
+    return false; // it is not empty, or it does not exist
   }
 }
 
-/** Removes the empty folders from `last` up to `first`, which were made for this. */
+/** Removes the empty folders from `last` up to `first`, which this export made. */
 function removeCreated(last: string, first: string | undefined): void {
   if (first === undefined) return;
   for (let folder = last; folder.length >= first.length && removeEmpty(folder); ) folder = dirname(folder);

@@ -1,4 +1,4 @@
-/** `ppt-vit info`: what a model folder holds, a checkpoint's or an export's. */
+/** `ppt-vit info`: describes a model folder, which holds a checkpoint or an export. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { OnnxSummary } from "@ppt-vit/backend-onnx";
@@ -35,7 +35,7 @@ type ReductionSource = "reduction.json" | "onnx" | "published" | "none";
 interface Report {
   readonly folder: string;
   readonly kind: "checkpoint" | "export";
-  /** Left out where the folder has no config.json, as in a Triton model repository. */
+  /** Missing if the folder has no config.json, as in a Triton model repository. */
   readonly model?: ModelReport;
   readonly onnx: readonly OnnxFile[];
 }
@@ -58,7 +58,7 @@ interface BlockReport {
   readonly gmacs: { readonly unreduced: number; readonly reduced: number };
 }
 
-/** Of a model of the Hub its settings are downloaded, and no weights. */
+/** For a model of the Hub, only its settings are downloaded, not its weights. */
 export async function infoCommand(
   source: string,
   { json, ...flags }: ModelFlags & { readonly json: boolean },
@@ -72,12 +72,12 @@ export async function infoCommand(
 async function inspect(source: string, folder: string): Promise<Report> {
   const files = await filesIn(folder);
   const onnx: OnnxFile[] = [];
-  // One after the other: each may be gigabytes.
+  // One after the other, because each may have gigabytes.
   for (const file of files.filter((file) => file.endsWith(".onnx"))) onnx.push(await inspectFile(folder, file));
   const config = files.includes("config.json") ? await readJson(folder, "config.json") : undefined;
   if (config === undefined && onnx.length === 0)
     throw new PptError("NOT_FOUND", `${folder}: neither a config.json nor an .onnx file: this is no model folder`);
-  // What is on the Hub has weights there, whether or not they are in the cache.
+  // A model of the Hub has weights there, even if the cache has none.
   const hasWeights = sourceKind(source) === "hub" || files.some((file) => weightFiles.test(file));
   const model = config === undefined ? undefined : await modelReport(folder, files, config, onnx, hasWeights);
   const kind = hasWeights ? "checkpoint" : "export";
@@ -86,7 +86,7 @@ async function inspect(source: string, folder: string): Promise<Report> {
 
 const weightFiles = /^model\.safetensors(\.index\.json)?$/;
 
-/** Files of the folder and of two levels below it, which is where exports keep theirs. */
+/** The files in the folder and two levels below it: exports have no deeper ones. */
 async function filesIn(folder: string, levels = 2): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
     throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${cause.code})`, { cause });
@@ -146,7 +146,7 @@ async function modelReport(
   };
 }
 
-/** What the exported files record, else the folder's `reduction.json`, else the published setting where it fits. */
+/** The reduction that the exported files record; else that of `reduction.json`; else the published one if it fits the model. */
 async function reductionOf(
   folder: string,
   files: readonly string[],
@@ -158,7 +158,7 @@ async function reductionOf(
   if (exported) return { ...(exported.reduction && { reduction: exported.reduction }), from: "onnx" };
   if (files.includes("reduction.json"))
     return { reduction: parseReduction(await readJson(folder, "reduction.json")), from: "reduction.json" };
-  // Other people's ONNX files are what they are; only weights can still be reduced.
+  // An ONNX file of another program has no reduction, and none can be added without the weights.
   if (!hasWeights) return { from: "none" };
   try {
     modelCost(config, publishedReduction);
@@ -173,24 +173,24 @@ async function reductionOf(
 const familyOf = ({ model_type, architecture }: { model_type?: unknown; architecture?: unknown }): string =>
   String(model_type ?? architecture ?? "vit");
 
-/** Weights and biases; the running statistics of a batch norm are neither. */
+/** Number of weights and biases. The running statistics of batch norms are not counted. */
 function parameterCount(config: VisionModelConfig): number {
   return Object.entries(weightShapes(config))
     .filter(([name]) => !name.includes(".running_"))
     .reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
 }
 
-/** An ONNX file ends here, as every protocol buffer does; Node reads no more at once either. */
+/** The largest size of an ONNX file, as of every protocol buffer. Node cannot read more at once either. */
 const mostBytes = 2 ** 31 - 1;
 
-/** @throws PptError NOT_FOUND where it is no file or cannot be read */
+/** @throws PptError NOT_FOUND if it is no file or cannot be read */
 async function readWhole(path: string): Promise<Uint8Array> {
   const fail = (why: unknown, cause?: unknown): never => {
     throw new PptError("NOT_FOUND", `${path}: cannot be read (${why})`, { cause });
   };
   try {
     const found = await stat(path);
-    // Reading a pipe would wait for its writer.
+    // Reading a pipe would wait for a writer.
     if (!found.isFile()) fail("it is no file");
     if (found.size > mostBytes)
       fail(`its ${(found.size / 2 ** 30).toFixed(1)} GiB are more than the 2 GiB that such a file can have`);

@@ -1,4 +1,4 @@
-/** `ppt-vit visualize`: what becomes of a picture's patches, stage by stage, as a figure. */
+/** `ppt-vit visualize`: a figure of what happens to a picture's patches, stage by stage. */
 import { basename, extname } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import {
@@ -55,7 +55,7 @@ export function addVisualizeCommand(program: Command): void {
   });
 }
 
-/** Writes the figure of all pictures that can be read, and lists the others on stderr. -> exit code */
+/** Writes a figure of all pictures that can be read, and lists the others on stderr. @returns the exit code */
 async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags): Promise<0 | 1> {
   const format = formatOf(flags.out);
   const reduction = reductionOf(flags);
@@ -99,7 +99,7 @@ async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags
   return failed > 0 ? 1 : 0;
 }
 
-/** By the file's ending. @throws PptError INVALID_OPTION */
+/** The format that the file's extension names. @throws PptError INVALID_OPTION */
 function formatOf(out: string): TokenFormat {
   const ending = extname(out).slice(1).toLowerCase();
   const format = tokenFormats.find((name) => name === ending);
