@@ -17,8 +17,8 @@ export const modelDescription =
 export function addModelOptions(command: Command): Command {
   return command
     .option("--revision <name>", "branch, tag or commit of a model of the Hub (default: main)")
-    .option("--cache-dir <dir>", "where models of the Hub are kept (default: HF_HUB_CACHE, as Hugging Face's tools)")
-    .option("--offline", "take models of the Hub out of the cache, and ask nobody");
+    .option("--cache-dir <dir>", "the cache for models of the Hub (default: HF_HUB_CACHE, as in Hugging Face's tools)")
+    .option("--offline", "load models of the Hub from the cache only, without the network");
 }
 
 /**

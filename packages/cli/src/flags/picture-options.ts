@@ -18,7 +18,7 @@ export function addBatchOptions(command: Command, batch = 1): Command {
   return command
     .option("--batch <b>", "pictures per run of the model", count(1), batch)
     .option("--first-frame", "take the first frame of animations instead of refusing them", false)
-    .option("--max-pixels <n>", "largest picture that is decoded", count(1));
+    .option("--max-pixels <n>", "largest picture to decode, in pixels", count(1));
 }
 
 /** Adds the same options and the model's resolution. */

@@ -61,14 +61,18 @@ function threshold(text: string): Threshold {
 
 export function addReductionOptions(command: Command): Command {
   return command
-    .option("--no-ppt", "the unreduced model")
+    .option("--no-ppt", "run the unreduced model")
     .option("--reduction <name|file>", `a reduction.json, or published settings: ${reductionPresetNames.join(", ")}`)
     .addOption(new Option("--policy <name>", "how tokens are reduced").choices(policyNames))
-    .option("--layers <list>", "blocks that reduce, counted from 0, as in 3,6,9 or 0-11", layers)
-    .option("--tokens-removed <n>", "tokens to remove in each, as in 50 or 25%, or one for each layer", oneOrMore)
+    .option("--layers <list>", "blocks that reduce, counted from 0: 3,6,9 or 0-11", layers)
+    .option(
+      "--tokens-removed <n>",
+      "tokens to remove in each of these blocks: 50 or 25%, or a value per block: 40,50,25%",
+      oneOrMore,
+    )
     .option(
       "--threshold <t>",
-      "score variance from which an image is pruned: 7e-5, scale-free:2.69, prune or pool",
+      "score variance from which tokens are pruned instead of pooled: 7e-5, scale-free:2.69, prune or pool",
       threshold,
     )
     .option("--no-proportional-attention", "do not weight merged tokens by their size");

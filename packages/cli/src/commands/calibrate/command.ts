@@ -56,25 +56,35 @@ export function addCalibrateCommand(program: Command): void {
   const command = program
     .command("calibrate")
     .description("find reduction settings for a model, on pictures without labels")
-    .requiredOption("--images <folder|file...>", "pictures of the kind that the model will see")
+    .requiredOption("--images <folder|file...>", "pictures like those that the model will be used on")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
     .addOption(backendOption("auto"))
-    .option("-o, --out <file>", "the settings, for --reduction and fromPretrained", "reduction.json");
+    .option(
+      "-o, --out <file>",
+      "the file for the settings, to be used with --reduction and fromPretrained",
+      "reduction.json",
+    );
   addModelOptions(command)
-    .option("--target-gmacs <g>", "the best settings with at most so many GMACs an image", positive)
-    .option("--target-speedup <x>", "the best settings X times as fast as unreduced, by --cost", positive)
-    .option("--max-disagreement <share>", "the cheapest settings that change so few answers (default: 1%)", share)
+    .option("--target-gmacs <g>", "find the best settings of at most this many GMACs per image", positive)
+    .option("--target-speedup <x>", "find the best settings that are X times as fast as unreduced, by --cost", positive)
+    .option(
+      "--max-disagreement <share>",
+      "find the cheapest settings that change at most this share of answers (default: 1%)",
+      share,
+    )
     .addOption(
-      new Option("--objective <name>", "what settings are judged by")
+      new Option("--objective <name>", "how the loss of settings is measured")
         .choices(["divergence", "disagreement"])
         .default("divergence"),
     )
-    .addOption(new Option("--cost <name>", "what is saved").choices(["gmacs", "latency"]).default("gmacs"))
+    .addOption(
+      new Option("--cost <name>", "the cost that is to be reduced").choices(["gmacs", "latency"]).default("gmacs"),
+    )
     .option("--pictures <n>", "how many pictures to take, spread evenly over those given", count(1), 64)
     .option("--compare", "try the policies tome, top-k and evit too", false)
     .option("--batch <b>", "pictures per run of the model", count(1), 8)
     .option("--report <file>", "write an HTML page with the plot")
-    .option("--force", "replace --out where it exists", false)
+    .option("--force", "replace the file of --out if it exists", false)
     .option("--json", "print one JSON document on stdout", false)
     .action(async (flags: CalibrateFlags) => {
       process.exitCode = await calibrateCommand(flags);

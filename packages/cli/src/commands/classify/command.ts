@@ -56,7 +56,11 @@ export function addClassifyCommand(program: Command): void {
   addPictureOptions(addReductionOptions(addModelOptions(command)))
     .option("-k, --top <k>", "labels per picture", count(1), 5)
     .option("--text-embeddings <file>", "labels for CLIP: a safetensors file, see the README")
-    .option("--verify", "compare the logits of a known input first: does this device compute rightly?", false)
+    .option(
+      "--verify",
+      "first compare the logits of a known input, to check that this device computes correctly",
+      false,
+    )
     .option("--json", "print one JSON document on stdout", false)
     .action(async (inputs: string[], flags: ClassifyFlags, command: Command) => {
       refuseContradiction(flags, command);

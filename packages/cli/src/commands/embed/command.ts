@@ -44,7 +44,11 @@ export function addEmbedCommand(program: Command): void {
       ).choices(poolings),
     )
     .option("--normalize", "divide each vector by its length", false)
-    .option("--verify", "compare what a known input gives first: does this device compute rightly?", false)
+    .option(
+      "--verify",
+      "first compare the outputs for a known input, to check that this device computes correctly",
+      false,
+    )
     .action(async (inputs: string[], flags: EmbedFlags, command: Command) => {
       refuseContradiction(flags, command);
       process.exitCode = await embedCommand(inputs, flags);

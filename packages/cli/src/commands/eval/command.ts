@@ -32,12 +32,12 @@ export function addEvalCommand(program: Command): void {
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
     .addOption(backendOption())
     .option("--classes <file>", "explains the dataset's identifiers, such as WordNet's: lines of ID NAME, or JSON")
-    .option("--limit <n>", "take so many pictures, spread evenly over the dataset", count(1))
-    .option("--shard <i/n>", "take part I of N, to be merged afterwards", shard)
+    .option("--limit <n>", "take this many pictures, spread evenly over the dataset", count(1))
+    .option("--shard <i/n>", "evaluate part I of N only; eval merge joins the parts", shard)
     .option("--no-agreement", "leave out the unreduced model, which takes more than half of the time");
   addBatchOptions(addReductionOptions(addModelOptions(evaluation)), 8).option(
     "-o, --out <file>",
-    "write the result as JSON, and FILE.journal.jsonl to go on from after an interruption",
+    "write the result as JSON; FILE.journal.jsonl lets an interrupted evaluation go on",
   );
   addOutputOptions(evaluation).action(async (dataset: string, flags: EvalFlags, command: Command) => {
     refuseContradiction(flags, command);
@@ -47,9 +47,9 @@ export function addEvalCommand(program: Command): void {
   addOutputOptions(
     evaluation
       .command("merge")
-      .description("put the results of all shards together: exactly what one run gives")
-      .argument("<files...>", "what the shards wrote with --out")
-      .requiredOption("-o, --out <file>", "the whole result"),
+      .description("join the results of all shards, exactly as one run would give them")
+      .argument("<files...>", "the files that the shards wrote with --out")
+      .requiredOption("-o, --out <file>", "the file for the whole result"),
   ).action((files: string[], flags: OutputFlags) => {
     process.exitCode = mergeCommand(files, flags);
   });

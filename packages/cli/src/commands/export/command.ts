@@ -17,7 +17,7 @@ export function addExportCommand(program: Command): void {
     .command("export")
     .description("write a model with its token reduction as ONNX files, for transformers.js and other engines")
     .requiredOption(`-m, --model ${modelForms}`, modelDescription)
-    .requiredOption("-o, --out <dir>", "the folder to write; must not exist, or be empty")
+    .requiredOption("-o, --out <dir>", "the folder to write; it must be empty or not exist")
     .option("--dtype <list>", "precisions to write: fp32,fp16", dtypes, [...exportDtypes]);
   addReductionOptions(addModelOptions(command))
     .option("--with-source-map", "add the output source: which patches each remaining token contains", false)

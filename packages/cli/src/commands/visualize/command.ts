@@ -43,7 +43,7 @@ export function addVisualizeCommand(program: Command): void {
     .command("visualize")
     .description("draw pictures stage by stage: what was pruned, and what was pooled into one token")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
-    .option("-o, --out <file>", "a sheet as .png or .svg, or an .html page", "tokens.png")
+    .option("-o, --out <file>", "the file to write: a sheet (.png or .svg) or a page (.html)", "tokens.png")
     .option(`-m, --model ${modelForms}`, modelDescription, "demo")
     .addOption(backendOption());
   const drawn = addReductionOptions(addModelOptions(visualize))
