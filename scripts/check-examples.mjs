@@ -1,6 +1,6 @@
 /**
- * The applications in `examples/` as a stranger meets them: packs the packages that were built, installs them into a copy of
- * each with npm, builds it, and opens it in Chromium. The last line is `N passed, N failed`.
+ * Tests the applications in `examples/` as a user would run them: packs the built packages, installs them with npm into a copy of
+ * each application, builds it, and opens it in Chromium. The last line is `N passed, N failed`.
  *
  *   node scripts/check-examples.mjs [NAME...]   default: all of them
  */
@@ -14,7 +14,7 @@ import { launch, problemsOf, serve, served, wanted } from "./examples.mjs";
 import { packAll, publishedPackages } from "./packages.mjs";
 import { root, run, seconds } from "./workspace.mjs";
 
-/** Longest time of one command, ms: many times what an idle machine takes. */
+/** The longest time of one command in ms, many times what an idle machine takes. */
 const commandBudget = 240_000;
 
 const folder = join(root, "examples");
@@ -44,7 +44,7 @@ await browser.close();
 console.log(`${names.length - failed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
 
-/** What is wrong with the application `name`, a line each. */
+/** The problems of the application `name`, one line each. */
 async function check(name) {
   const cwd = join(home, name);
   cpSync(join(folder, name), cwd, { recursive: true });
@@ -63,7 +63,7 @@ async function check(name) {
   }
 }
 
-/** The page of a Next.js application and its route, from its own server. */
+/** Starts the server of a Next.js application and checks its page and its route. @returns the problems, one line each */
 async function checkNext(cwd) {
   const { url, end } = await startNext(cwd);
   try {
@@ -78,7 +78,7 @@ async function checkNext(cwd) {
   }
 }
 
-/** Next's own server, on a free port. */
+/** Starts Next's own server on a free port. */
 async function startNext(cwd) {
   const command = join(cwd, "node_modules", "next", "dist", "bin", "next");
   const child = spawn(process.execPath, [command, "start", "-p", "0", "-H", "127.0.0.1"], {
@@ -110,7 +110,7 @@ async function startNext(cwd) {
   };
 }
 
-/** Runs npm in an application and fails with its whole output when it fails or takes too long. */
+/** Runs npm in an application. @throws Error with npm's whole output if it fails or takes too long */
 async function succeed(cwd, args) {
   const env = { NEXT_TELEMETRY_DISABLED: "1" };
   const { code, output } = await run("npm", args, { cwd, env, timeout: commandBudget });

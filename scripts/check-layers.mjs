@@ -1,6 +1,6 @@
 /**
- * Holds the dependency directions of the workspace, in the package.json files and in what the sources import, and the
- * fields that every package.json must have. Prints one line a violation and ends with code 1 when there is one.
+ * Checks the dependency directions of the workspace, in the package.json files and in what the sources import, and the fields that
+ * every package.json must have. Prints one line per violation and ends with code 1 if there is one.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
@@ -12,7 +12,7 @@ import { root } from "./workspace.mjs";
 const scope = "@ppt-vit/";
 
 /**
- * Who may import whom: the first rule whose `folder` matches a package holds for it.
+ * Which package may import which. The first rule whose `folder` matches a package applies to it.
  * `imports` are the workspace packages it depends on, `optional` those it loads with `import()` as optional peers,
  * `tests` those that only its tests may use. `bare: false` forbids every dependency from outside the workspace, and
  * `node: false` the modules of Node, so that the package runs in browsers, workers and Deno.

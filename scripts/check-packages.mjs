@@ -1,6 +1,6 @@
 /**
- * Package hygiene: packs every published package as `pnpm publish` would and examines the tarballs, by publint, by
- * are-the-types-wrong, and by what they contain. Prints the size of each, and one line a problem.
+ * Package hygiene: packs every published package as `pnpm publish` would and checks the tarballs with publint, with
+ * are-the-types-wrong, and for missing or superfluous files. Prints the size of each tarball, and one line per problem.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,7 +29,7 @@ for (const { name, version, tarball } of await packAll(folder)) {
 console.log(problems === 0 ? "no problems" : `${problems} problems`);
 process.exitCode = problems > 0 ? 1 : 0;
 
-/** What must be inside, and what must not. `unpacked` is the package as are-the-types-wrong reads it. */
+/** Missing and superfluous files. `unpacked` is the package as are-the-types-wrong reads it. */
 function checkContents(unpacked) {
   const found = [];
   const folder = `/node_modules/${unpacked.packageName}/`;
@@ -48,22 +48,22 @@ function checkContents(unpacked) {
   return found;
 }
 
-/** publint's findings, suggestions included. */
+/** publint's findings, including suggestions. */
 async function checkWithPublint(data) {
   const tarball = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
   const { messages, pkg } = await publint({ pack: { tarball } });
   return messages.map((message) => `publint ${message.type}: ${formatMessage(message, pkg, { color: false })}`);
 }
 
-/** The findings of are-the-types-wrong; a package without an entry, the command line, has no types to be wrong. */
+/** The findings of are-the-types-wrong. The command line has no entry and so no types to check. */
 async function checkTypes(unpacked) {
   const analysis = await checkPackage(unpacked);
   if (!analysis.types) {
     const { exports } = JSON.parse(unpacked.readFile(`/node_modules/${unpacked.packageName}/package.json`));
     return exports["."] ? ["attw: has an entry but no types"] : [];
   }
-  // ESM only, by design: `require` resolves to an ES module (CJSResolvesToESM), which Node >= 20.19 loads all the same,
-  // and TypeScript's oldest resolution (node10) knows no `exports`, hence no subpaths. Everything else counts.
+  // The packages are ESM only, by design. `require` resolves to an ES module (CJSResolvesToESM), which Node >= 20.19 can load.
+  // TypeScript's oldest resolution (node10) does not know `exports`, hence no subpaths. All other findings count.
   const isByDesign = ({ kind, resolutionKind }) => kind === "CJSResolvesToESM" || resolutionKind === "node10";
   return analysis.problems
     .filter((problem) => !isByDesign(problem))

@@ -1,7 +1,7 @@
 /**
  * The daily command, `pnpm check`: format and lint, dependency directions, types, build, tests, package hygiene.
- * Every step runs even when one before it failed. The last line is `N passed, N failed`, with `, N skipped` where tests
- * were skipped; N counts the tests, and each other step as one.
+ * Every step runs, even if an earlier one failed. The last line is `N passed, N failed`, and `, N skipped` if tests were skipped.
+ * N counts the tests; each other step counts as one.
  *
  *   --fix   lets Biome rewrite what it can
  */
@@ -16,7 +16,7 @@ const { values: options } = parseArgs({ options: { fix: { type: "boolean", defau
 const inCi = !["", "0", "false", undefined].includes(env.CI);
 
 const total = { passed: 0, failed: 0, skipped: 0 };
-/** One line a step, for the summary at the end. */
+/** One line per step, for the summary at the end. */
 const summary = [];
 
 const browser = findBrowser();
@@ -45,7 +45,7 @@ const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
-/** Runs a script with Node and shows its output when it fails, or always with `show`. */
+/** Runs a script with Node. Shows its output if it fails; with `show`, always. */
 async function step(name, args, { show = false } = {}) {
   const start = performance.now();
   if (show) console.log(`\n${name}`);
@@ -55,7 +55,7 @@ async function step(name, args, { show = false } = {}) {
   return code === 0;
 }
 
-/** Runs vitest; `test/` is about what was built and stays out when there is nothing. */
+/** Runs vitest. The tests in `test/` test the built packages, so they are left out if the build failed. */
 async function tests(built) {
   const start = performance.now();
   const report = join(root, "test-artifacts", "vitest.json");
@@ -70,7 +70,7 @@ async function tests(built) {
   settle("tests", countTests(report, code), seconds(start));
 }
 
-/** Reads vitest's report. What fails outside a test (a file that does not load, a stray rejection) counts as one. */
+/** Reads vitest's report. Failures outside of tests (a file that does not load, an unhandled rejection) count as one. */
 function countTests(report, code) {
   if (!existsSync(report)) return { failed: 1 };
   const { testResults, numPassedTests, numFailedTests, numPendingTests, numTodoTests } = readJson(report);
@@ -82,7 +82,7 @@ function countTests(report, code) {
   return { passed: numPassedTests, failed, skipped: numPendingTests + numTodoTests };
 }
 
-/** Adds a step to the totals and to the summary, and says how it went. */
+/** Adds a step to the totals and to the summary, and prints how it went. */
 function settle(name, { passed = 0, failed = 0, skipped = 0 }, note) {
   total.passed += passed;
   total.failed += failed;

@@ -1,4 +1,4 @@
-/** Runs the applications in `examples/`: what they are served with, and what their pages answer in Chromium. */
+/** Serves the applications in `examples/` and checks what their pages answer in Chromium. */
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
@@ -6,14 +6,14 @@ import { chromium } from "playwright-core";
 import { findBrowser } from "./browser.mjs";
 import { root } from "./workspace.mjs";
 
-/** The packages that an application installs: not TensorFlow.js, which is optional. */
+/** The packages that every application installs. TensorFlow.js is left out, because it is optional. */
 export const wanted = ["core", "backend-cpu", "backend-onnx", "pipeline"].map((name) => `@ppt-vit/${name}`);
 
 const demo = join(root, "packages", "demo-model");
-/** What every application is served with, and the label that it must give. */
+/** The model and the picture that are served beside every application, and the label that it must answer. */
 export const served = { model: join(demo, "model"), picture: join(demo, "samples", "000_dog.png"), label: "dog" };
 
-/** What the page says for each `?backend=`, and how many WebAssembly files of runtimes it loads. */
+/** The title that the page must have for each `?backend=`, and how many WebAssembly files of runtimes it loads. */
 export const answers = [
   { backend: "onnx-wasm", title: /^ok dog$/, wasm: 1 },
   { backend: "cpu", title: /^ok dog$/, wasm: 0 },
@@ -34,7 +34,7 @@ const contentTypes = {
 };
 
 /**
- * Serves the files of `folder`, the model and the picture, so that WebAssembly may use threads.
+ * Serves the files of `folder`, the model and the picture, with the headers that allow WebAssembly to use threads.
  * @returns {Promise<{ url: string, close(): void }>}
  */
 export async function serve(folder) {
@@ -52,7 +52,7 @@ export async function serve(folder) {
   return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
 }
 
-/** Chromium without anything of the network. */
+/** Starts Chromium, without the features that use the network by themselves. */
 export const launch = () =>
   chromium.launch({
     executablePath: findBrowser(),
@@ -60,9 +60,9 @@ export const launch = () =>
   });
 
 /**
- * Opens a page and waits for what it says.
- * @returns {Promise<{ title: string, wasm: string[], missing: string[] }>} the title; the WebAssembly files that were
- *   loaded; the addresses without a file, but for those of a checkpoint's optional files
+ * Opens a page and waits until its title starts with `ok` or `failed`.
+ * @returns {Promise<{ title: string, wasm: string[], missing: string[] }>} the title; the WebAssembly files that were loaded; the
+ *   addresses that were not found, except those of a checkpoint's optional files
  */
 export async function open(browser, url) {
   const page = await browser.newPage();
@@ -82,7 +82,7 @@ export async function open(browser, url) {
   }
 }
 
-/** What is wrong with what the page `url` says, a line each. */
+/** The problems of the page at `url`, one line each. */
 export async function problemsOf(browser, url) {
   const problems = [];
   for (const { backend, title, wasm } of answers) {

@@ -25,7 +25,7 @@ export function publishedPackages() {
 /**
  * Packs every published package into `destination`, as `pnpm publish` would.
  * @returns {Promise<{ name: string, version: string, dir: string, tarball: string }[]>}
- * @throws Error with pnpm's output when a package cannot be packed.
+ * @throws Error with pnpm's output if a package cannot be packed
  */
 export async function packAll(destination) {
   const packed = [];

@@ -1,6 +1,6 @@
 /**
- * `npm start`, `npm test` and `npm run examples`, from a fresh clone with only Node and npm: brings pnpm at the version that
- * package.json pins, installs from the lockfile, then builds and runs the demo, or runs the daily check, or builds and runs
+ * `npm start`, `npm test` and `npm run examples`. They work in a fresh clone with only Node and npm: they fetch pnpm at the version
+ * that package.json pins and install from the lockfile. Then they build and run the demo, run the daily check, or build and run
  * the applications of `examples/`.
  *
  *   node scripts/run.mjs start [ARGUMENT...]   arguments go to `ppt-vit demo`
@@ -16,7 +16,7 @@ const { packageManager, engines } = readJson(join(root, "package.json"));
 const pnpmVersion = packageManager.replace(/^pnpm@/, "").replace(/\+.*$/, "");
 const [task, ...args] = process.argv.slice(2);
 
-/** What is built for each task, and what then runs. The daily check builds by itself. */
+/** For each task, what is built first and which script then runs. The daily check builds by itself. */
 const tasks = {
   start: { build: "@ppt-vit/cli...", script: ["packages", "cli", "dist", "main.js"], command: ["demo"] },
   test: { script: ["scripts", "check.mjs"], command: [] },
@@ -27,9 +27,9 @@ if (!Object.hasOwn(tasks, task ?? "")) {
 }
 requireNode(engines.node);
 
-/** The PATH on which `pnpm` is the pinned one; turbo and `pnpm pack` need it there, too. */
+/** The PATH on which `pnpm` is the pinned version. turbo and the packing of packages find it there too. */
 const env = { PATH: await bringPnpm() };
-// --prod=false: NODE_ENV=production must not drop the tools; confirmModulesPurge: never wait for an answer
+// --prod=false installs the tools even with NODE_ENV=production; confirmModulesPurge=false never waits for an answer
 await prepare("dependencies", "pnpm", [
   "install",
   "--frozen-lockfile",
@@ -43,13 +43,13 @@ if (build) {
   const filter = [`--filter=${build}`, "--output-logs=errors-only", "--ui=stream"];
   await prepare("build", "node", [turbo, "run", "build", ...filter]);
 }
-// npm's folder of the caller, so that a relative path among the demo's arguments means what it says
+// The folder in which npm was called, so that relative paths in the demo's arguments are resolved from there.
 const cwd = task === "start" ? (caller.INIT_CWD ?? process.cwd()) : root;
 process.exitCode = (
   await run("node", [join(root, ...script), ...command, ...args], { cwd, env, show: true, stdin: true })
 ).code;
 
-/** Ends with a message when this Node is older than `range`, which has the form `>=20.19`. */
+/** Ends with a message if this Node is older than `range`, which has the form `>=20.19`. */
 function requireNode(range) {
   const wanted = range.match(/\d+/g).map(Number);
   const found = process.versions.node.split(".").map(Number);
@@ -59,10 +59,10 @@ function requireNode(range) {
   }
 }
 
-/** PATH with the pinned pnpm first: the one at hand when it is equal, otherwise from npm's own cache or the registry. */
+/** The PATH with the pinned pnpm first: an installed pnpm of this version, else one from npm's cache or the registry. */
 async function bringPnpm() {
   const start = begin(`pnpm ${pnpmVersion}`);
-  // asked outside the repository, and without network, so that neither pnpm nor corepack fetches itself to answer
+  // Run outside of the repository and without network, so that neither pnpm nor corepack downloads another version to answer.
   const present = await run("pnpm", ["--version"], { cwd: tmpdir(), env: { COREPACK_ENABLE_NETWORK: "0" } });
   if (present.code === 0 && present.stdout.trim() === pnpmVersion) {
     ready(start);
@@ -75,7 +75,7 @@ async function bringPnpm() {
   return brought.stdout.trim();
 }
 
-/** Runs one step of the preparation: a line when it succeeds, its whole output and the end when it fails. */
+/** Runs one step of the preparation. Prints a line if it succeeds; if it fails, prints its whole output and ends. */
 async function prepare(name, command, commandArgs) {
   const start = begin(name);
   const { code, output } = await run(command, commandArgs, { env });
@@ -83,7 +83,7 @@ async function prepare(name, command, commandArgs) {
   ready(start);
 }
 
-/** Says what is being prepared, on stderr: stdout belongs to the demo. */
+/** Prints what is being prepared, to stderr, because stdout belongs to the demo. */
 function begin(name) {
   process.stderr.write(`${name} ... `);
   return performance.now();

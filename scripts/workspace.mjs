@@ -1,4 +1,4 @@
-/** What the scripts share: where the repository is, and running commands. Imports only Node itself, to run before an install. */
+/** Helpers for all scripts: the repository's path, and running commands. Imports only Node, so that it runs before an install. */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -13,14 +13,14 @@ export function readJson(path) {
   return JSON.parse(readFileSync(path, "utf8"));
 }
 
-/** Path of the JavaScript file behind a command of a root devDependency; `node` runs it on every system. */
+/** The JavaScript file of a command that a devDependency of the root installs. Node runs it on every system. */
 export function localBin(packageName, command = packageName) {
   const dir = join(root, "node_modules", packageName);
   const { bin } = readJson(join(dir, "package.json"));
   return join(dir, typeof bin === "string" ? bin : bin[command]);
 }
 
-/** Keeps the tools from phoning home and from advertising their next version. */
+/** Environment variables that keep the tools from sending telemetry and from advertising new versions. */
 export const quietEnv = {
   DO_NOT_TRACK: "1",
   NO_UPDATE_NOTIFIER: "1",
@@ -32,7 +32,7 @@ export const quietEnv = {
 let interrupted;
 const children = new Set();
 
-/** Ctrl-C reaches the children by itself, a kill of this process alone does not. Either way they end first. */
+/** Ends this process after its children. Ctrl-C reaches them without help; SIGTERM does not, so it is passed on. */
 function endAfterChildren(signal) {
   if (children.size === 0) process.exit(128 + constants.signals[signal]);
   interrupted = signal;
@@ -44,10 +44,10 @@ function endAfterChildren(signal) {
  * @param {string} command `node` stands for this very Node.
  * @param {string[]} args
  * @param {{ cwd?: string, env?: Record<string, string>, show?: boolean, stdin?: boolean, timeout?: number }} [options]
- *   `show` passes the output through instead of collecting it, `stdin` hands over the terminal, `timeout` in ms ends the
- *   command with SIGTERM.
- * @returns {Promise<{ code: number, output: string, stdout: string }>} `output` is stdout and stderr as they came;
- *   `code` is 127 when the command is not there. Ends this process when it was interrupted meanwhile.
+ *   `show` prints the output instead of collecting it; `stdin` gives the command the terminal; after `timeout` ms the command gets
+ *   SIGTERM.
+ * @returns {Promise<{ code: number, output: string, stdout: string }>} `output` is stdout and stderr in the order of their arrival;
+ *   `code` is 127 if the command does not exist. If this process is interrupted meanwhile, it ends instead.
  */
 export function run(command, args, { cwd = root, env = {}, show = false, stdin = false, timeout } = {}) {
   for (const signal of ["SIGINT", "SIGTERM"]) {
@@ -55,7 +55,7 @@ export function run(command, args, { cwd = root, env = {}, show = false, stdin =
   }
   return new Promise((done) => {
     const isNode = command === "node";
-    // npm and pnpm are .cmd files on Windows, which only its shell starts, and a shell wants blanks quoted
+    // On Windows npm and pnpm are .cmd files. Only a shell starts these, and it needs quotes around blanks.
     const shell = process.platform === "win32" && !isNode;
     const quoted = shell
       ? [command, ...args].map((part) => (/\s/.test(part) ? `"${part}"` : part))
@@ -90,7 +90,7 @@ export function run(command, args, { cwd = root, env = {}, show = false, stdin =
   });
 }
 
-/** Seconds since `start` (a `performance.now()`), for people. */
+/** The seconds since `start` (a `performance.now()`) as text. */
 export function seconds(start) {
   return `${((performance.now() - start) / 1000).toFixed(1)} s`;
 }
