@@ -11,8 +11,12 @@ export interface ModelFlags {
 }
 
 export const modelForms = "<dir|org/name|demo>";
-export const modelDescription =
-  "a folder with config.json, preprocessor_config.json and model.safetensors, or a model of the Hugging Face Hub";
+
+/** Flags and description of `--model`. */
+export const modelOption = [
+  `-m, --model ${modelForms}`,
+  "a folder with config.json, preprocessor_config.json and model.safetensors, or a model of the Hugging Face Hub",
+] as const;
 
 export function addModelOptions(command: Command): Command {
   return command

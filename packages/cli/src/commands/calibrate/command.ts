@@ -20,13 +20,7 @@ import { expandInputs } from "../../files/inputs.js";
 import { requireOutputs } from "../../files/outputs.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
 import { backendOption } from "../../flags/backend-option.js";
-import {
-  addModelOptions,
-  type ModelFlags,
-  modelDescription,
-  modelForms,
-  withDownloads,
-} from "../../flags/model-options.js";
+import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { count, positive, share } from "../../flags/numbers.js";
 import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
@@ -57,7 +51,7 @@ export function addCalibrateCommand(program: Command): void {
     .command("calibrate")
     .description("find reduction settings for a model, on pictures without labels")
     .requiredOption("--images <folder|file...>", "pictures like those that the model will be used on")
-    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .option(...modelOption, "demo")
     .addOption(backendOption("auto"))
     .option(
       "-o, --out <file>",

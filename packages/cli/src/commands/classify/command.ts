@@ -13,13 +13,7 @@ import type { Command } from "commander";
 import { readChunks } from "../../documents/read.js";
 import { expandInputs } from "../../files/inputs.js";
 import { backendOption } from "../../flags/backend-option.js";
-import {
-  addModelOptions,
-  type ModelFlags,
-  modelDescription,
-  modelForms,
-  withDownloads,
-} from "../../flags/model-options.js";
+import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
 import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
 import {
@@ -51,7 +45,7 @@ export function addClassifyCommand(program: Command): void {
     .command("classify")
     .description("name what is in pictures (JPEG, PNG, WebP, GIF, AVIF)")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
-    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .option(...modelOption, "demo")
     .addOption(backendOption());
   addPictureOptions(addReductionOptions(addModelOptions(command)))
     .option("-k, --top <k>", "labels per picture", count(1), 5)

@@ -3,13 +3,7 @@ import { fromPretrained, isFailure, type Pooling, poolings } from "@ppt-vit/pipe
 import { type Command, Option } from "commander";
 import { expandInputs } from "../../files/inputs.js";
 import { backendOption } from "../../flags/backend-option.js";
-import {
-  addModelOptions,
-  type ModelFlags,
-  modelDescription,
-  modelForms,
-  withDownloads,
-} from "../../flags/model-options.js";
+import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
 import {
   addReductionOptions,
@@ -34,7 +28,7 @@ export function addEmbedCommand(program: Command): void {
     .command("embed")
     .description("turn pictures into vectors, one JSON line each: for search, clustering, or a classifier of your own")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
-    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .option(...modelOption, "demo")
     .addOption(backendOption());
   addPictureOptions(addReductionOptions(addModelOptions(embed)))
     .addOption(

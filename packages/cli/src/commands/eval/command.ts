@@ -1,7 +1,7 @@
 /** The options of `ppt-vit eval` and `ppt-vit eval merge`. */
 import { type Command, InvalidArgumentError } from "commander";
 import { backendOption } from "../../flags/backend-option.js";
-import { addModelOptions, modelDescription, modelForms } from "../../flags/model-options.js";
+import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
 import { addBatchOptions } from "../../flags/picture-options.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
@@ -29,7 +29,7 @@ export function addEvalCommand(program: Command): void {
     .enablePositionalOptions()
     .description("measure accuracy, agreement with the unreduced model, and speed on labelled pictures")
     .argument("<dataset>", "a folder with a folder of pictures for each class, or a labels file (.csv, .tsv, .json)")
-    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .option(...modelOption, "demo")
     .addOption(backendOption())
     .option("--classes <file>", "explains the dataset's identifiers, such as WordNet's: lines of ID NAME, or JSON")
     .option("--limit <n>", "take this many pictures, spread evenly over the dataset", count(1))

@@ -1,11 +1,12 @@
 /** Reads datasets, which are ImageFolder trees or labels files. The order of the pictures is the same on every machine. */
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { imageExtensions } from "@ppt-vit/pipeline";
 import { readText } from "../../documents/read.js";
+import { listFolder } from "../../files/list-folder.js";
 import { isPictureName, picturesBelow } from "../../files/picture-files.js";
 import { matchClasses, parseIdentifiers } from "./classes.js";
 import { type LabelledFile, labelsFileEndings, parseLabelsFile } from "./labels-file.js";
@@ -77,7 +78,7 @@ function spread<T>(items: readonly T[], count = items.length): T[] {
 
 /** The pictures in the subfolders of a folder, each labelled with the name of its subfolder. */
 async function listTree(root: string): Promise<{ root: string; files: LabelledFile[]; notes: string[] }> {
-  const top = await entriesOf(root);
+  const top = await listFolder(root);
   const folders: string[] = [];
   for (const entry of top)
     if (!entry.name.startsWith(".") && (await isFolderEntry(join(root, entry.name), entry))) folders.push(entry.name);
@@ -116,11 +117,6 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
     ],
   };
 }
-
-const entriesOf = (folder: string): Promise<Dirent[]> =>
-  readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${cause.code})`, { cause });
-  });
 
 /**
  * The paths of the pictures below a folder, with `/`, and the number of pictures whose names are not valid UTF-8.

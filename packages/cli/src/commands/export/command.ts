@@ -1,6 +1,6 @@
 /** `ppt-vit export` and its options. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { addModelOptions, modelDescription, modelForms } from "../../flags/model-options.js";
+import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
 import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
 
@@ -16,7 +16,7 @@ export function addExportCommand(program: Command): void {
   const command = program
     .command("export")
     .description("write a model with its token reduction as ONNX files, for transformers.js and other engines")
-    .requiredOption(`-m, --model ${modelForms}`, modelDescription)
+    .requiredOption(...modelOption)
     .requiredOption("-o, --out <dir>", "the folder to write; it must be empty or not exist")
     .option("--dtype <list>", "precisions to write: fp32,fp16", dtypes, [...exportDtypes]);
   addReductionOptions(addModelOptions(command))

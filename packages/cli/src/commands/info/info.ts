@@ -1,5 +1,5 @@
 /** `ppt-vit info`: describes a model folder, which holds a checkpoint or an export. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { OnnxSummary } from "@ppt-vit/backend-onnx";
 import {
@@ -20,6 +20,7 @@ import {
   weightShapes,
 } from "@ppt-vit/core";
 import { atPictureSize, checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
+import { listFolder } from "../../files/list-folder.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { showBytes } from "../../output/bytes.js";
 import { print, printJson } from "../../output/print.js";
@@ -88,10 +89,7 @@ const weightFiles = /^model\.safetensors(\.index\.json)?$/;
 
 /** The files in the folder and two levels below it: exports have no deeper ones. */
 async function filesIn(folder: string, levels = 2): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new PptError("NOT_FOUND", `${folder}: cannot be listed (${cause.code})`, { cause });
-  });
-  const lists = entries.map(async (entry) => {
+  const lists = (await listFolder(folder)).map(async (entry) => {
     if (!entry.isDirectory()) return [entry.name];
     if (levels === 0 || entry.name.startsWith(".") || entry.name === "node_modules") return [];
     return (await filesIn(join(folder, entry.name), levels - 1)).map((file) => `${entry.name}/${file}`);

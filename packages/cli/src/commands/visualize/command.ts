@@ -16,13 +16,7 @@ import { expandInputs } from "../../files/inputs.js";
 import { requireOutputs } from "../../files/outputs.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
 import { backendOption } from "../../flags/backend-option.js";
-import {
-  addModelOptions,
-  type ModelFlags,
-  modelDescription,
-  modelForms,
-  withDownloads,
-} from "../../flags/model-options.js";
+import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
 import { addBatchOptions, type BatchFlags, batchOptions } from "../../flags/picture-options.js";
 import { addReductionOptions, type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
@@ -44,7 +38,7 @@ export function addVisualizeCommand(program: Command): void {
     .description("draw pictures stage by stage: what was pruned, and what was pooled into one token")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option("-o, --out <file>", "the file to write: a sheet (.png or .svg) or a page (.html)", "tokens.png")
-    .option(`-m, --model ${modelForms}`, modelDescription, "demo")
+    .option(...modelOption, "demo")
     .addOption(backendOption());
   const drawn = addReductionOptions(addModelOptions(visualize))
     .option("--scores", "also draw the significance scores of each stage", false)
