@@ -9,34 +9,29 @@ export function byId<K extends keyof HTMLElementTagNameMap>(id: string, tag: K):
 
 type Child = Node | string | undefined | false;
 
+type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
+
 /** A new element with attributes and children; text is never read as HTML. */
-export function element<K extends keyof HTMLElementTagNameMap>(
+export const element = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
-  attributes: Readonly<Record<string, string | number | boolean | undefined>> = {},
+  attributes: Attributes = {},
   ...children: Child[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  setAttributes(made, attributes);
-  made.append(...children.filter((child): child is Node | string => child !== undefined && child !== false));
-  return made;
-}
+): HTMLElementTagNameMap[K] => filled(document.createElement(tag), attributes, children);
 
-export function svg<K extends keyof SVGElementTagNameMap>(
+/** A new element of SVG, in the same way. */
+export const svg = <K extends keyof SVGElementTagNameMap>(
   tag: K,
-  attributes: Readonly<Record<string, string | number | boolean | undefined>> = {},
+  attributes: Attributes = {},
   ...children: Child[]
-): SVGElementTagNameMap[K] {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  setAttributes(made, attributes);
-  made.append(...children.filter((child): child is Node | string => child !== undefined && child !== false));
-  return made;
-}
+): SVGElementTagNameMap[K] => filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
-function setAttributes(made: Element, attributes: Readonly<Record<string, string | number | boolean | undefined>>) {
+function filled<E extends Element>(made: E, attributes: Attributes, children: readonly Child[]): E {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) continue;
     made.setAttribute(name, value === true ? "" : String(value));
   }
+  made.append(...children.filter((child): child is Node | string => child !== undefined && child !== false));
+  return made;
 }
 
 const messages = () => byId("messages", "div");
