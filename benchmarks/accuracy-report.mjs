@@ -1,13 +1,17 @@
 /**
- * The table and the figure of accuracy.mjs's results: rewrites docs/accuracy.svg, and the README between
- * `<!-- accuracy -->` and `<!-- /accuracy -->`. `node accuracy-report.mjs results/DATE-accuracy-demo.json`
+ * The table and the figure of the newest result in results/accuracy.ndjson: `node benchmarks/accuracy-report.mjs` rewrites
+ * docs/accuracy.svg, and the README between `<!-- accuracy -->` and `<!-- /accuracy -->`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 
 const root = new URL("../", import.meta.url);
-const { points, pictures } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const file = "benchmarks/results/accuracy.ndjson";
+const lines = readFileSync(new URL(file, root), "utf8").trimEnd().split("\n");
+const { settings, measurements } = JSON.parse(lines.at(-1));
+const { pictures } = settings;
+const points = measurements.map(({ facts }) => facts);
 
-/** Name, colour (Okabe and Ito's, told apart by colour-blind readers too) and mark of each policy. */
+/** Title, colour and mark of each policy. The colours are Okabe and Ito's, which colour-blind readers can tell apart. */
 const policies = {
   "ppt-calibrated": ["PPT, calibrated", "#0072b2", "circle"],
   "ppt-published": ["PPT, blocks 3, 6, 9, threshold 7e-5", "#56b4e9", "circle"],
@@ -27,7 +31,7 @@ function table(set) {
     const cells = budgets.map((budget) => {
       const point = find(policy, budget);
       if (!point) return "-";
-      // The best of a budget stands out; equals do together.
+      // The best of a budget is bold; several are where they are equal.
       const best = Math.max(...Object.keys(policies).map((other) => find(other, budget)?.[set].correct ?? 0));
       return point[set].correct === best ? `**${percent(point[set].top1)}**` : percent(point[set].top1);
     });
@@ -93,7 +97,7 @@ const [opening, closing] = ["<!-- accuracy -->", "<!-- /accuracy -->"];
 const page = readFileSync(readme, "utf8");
 const [start, end] = [page.indexOf(opening), page.indexOf(closing)];
 if (start < 0 || end < start) throw new Error(`README.md has no ${opening} and ${closing} behind it`);
-/** Where another policy is ahead of calibrated PPT, said plainly. */
+/** What calibrated PPT loses, and every budget at which another policy is ahead of it. */
 function verdicts() {
   const calibrated = points.filter(({ policy }) => policy === "ppt-calibrated");
   const at80 = find("ppt-calibrated", 0.8).test;
@@ -120,7 +124,7 @@ function verdicts() {
 const error = 100 * Math.sqrt((unreduced.test.top1 * (1 - unreduced.test.top1)) / pictures.test);
 const text = `
 Demo model, off the shelf, ${pictures.test.toLocaleString("en")} fresh pictures of its kind, standard error ${error.toFixed(1)} points
-([results](benchmarks/results/${process.argv[2].split("/").at(-1)}), with ${pictures.heldOut} pictures of artwork that it never saw); calibrated on 64 others:
+([results](${file}#L${lines.length}), with ${pictures.heldOut} pictures of artwork that it never saw); calibrated on 64 others:
 
 ${table("test")}
 

@@ -49,10 +49,14 @@ test("measures, records, reports and compares", { timeout: 240_000 }, async () =
   );
   expect(code, output).toBe(0);
   const [name] = readdirSync(join(home, "results"));
-  expect(name).toMatch(/^\d{4}-\d\d-\d\dT[\d-]+-bench\.json$/);
-  const document = JSON.parse(readHere(`results/${name}`));
+  expect(name).toBe("runs.ndjson");
+  const line = readHere("results/runs.ndjson");
+  const document = JSON.parse(line);
+  expect(line).toBe(`${JSON.stringify(document)}\n`);
+  expect(output).toContain("recorded in results/runs.ndjson#1");
   const { results, failures } = document;
   expect(document).toMatchObject({
+    benchmark: "runs",
     commit: expect.any(String),
     versions: { node: process.version, "@ppt-vit/core": expect.any(String), "onnxruntime-node": expect.any(String) },
     hardware: { cores: expect.any(Number), loadBefore: expect.any(Number) },
@@ -69,14 +73,20 @@ test("measures, records, reports and compares", { timeout: 240_000 }, async () =
     expect(peakMemoryBytes).toBeGreaterThan(5e7);
   }
   expect(results[0].speedup).toBe(1);
+  const [{ median, quartiles, ...other }] = results[1].ratios;
+  expect(other).toEqual({ backend: "onnx-cpu", policy: "unreduced" });
+  expect(median).toBe(results[1].speedup);
+  expect(quartiles[0]).toBeLessThanOrEqual(median);
+  expect(quartiles[1]).toBeGreaterThanOrEqual(median);
   expect(results[1].gmacs).toBeLessThan(results[0].gmacs);
   // What is not installed is listed with what to install, and the rest goes on.
   expect(failures).toHaveLength(2);
   expect(failures[0]).toMatchObject({ backend: "tfjs-node", code: "BACKEND_UNAVAILABLE" });
   expect(readHere("pages/one.html")).toContain("onnx-cpu");
 
-  // Results are only added.
-  const again = await bench("--models", "demo", "--out", `results/${name}`);
+  // A file of one document is never replaced.
+  writeFileSync(join(home, "one.json"), line);
+  const again = await bench("--models", "demo", "--out", "one.json");
   expect(again.output).toMatch(/exists, and results are only added: choose another name \[INVALID_OPTION\]/);
   expect(again.code).toBe(2);
 
@@ -88,17 +98,17 @@ test("measures, records, reports and compares", { timeout: 240_000 }, async () =
   expect(reported.output).toContain("left out: other.json");
   expect(readHere("pages/all.html").match(/<svg/g)).toHaveLength(3);
   expect(readHere("README.md")).toMatch(
-    /\n\| demo \| 2 \| onnx-cpu \| [\d.]+ \| [\d.]+ \| [\d.]+x \|\n<!-- \/benchmarks -->/,
+    /\n\| demo \| 2 \| onnx-cpu \| [\d.]+ \| [\d.]+ \| \[[\d.]+x\]\(results\/runs\.ndjson#L1\) \|\n<!-- \/benchmarks -->/,
   );
   const unchanged = await bench("--from", "results", "--table", "README.md");
   expect(unchanged.output).toContain("README.md: the table was as the results give it");
 
-  const same = await bench("--compare", `results/${name}`, `results/${name}`);
+  const same = await bench("--compare", "results/runs.ndjson#1", "one.json");
   expect(same.code, same.output).toBe(0);
   expect(same.output.match(/^same +\+0 % time/gm)).toHaveLength(2);
   const faster = results.map((cell: Cell) => ({ ...cell, turnMs: cell.turnMs.map((ms) => ms / 10) }));
   writeFileSync(join(home, "faster.json"), JSON.stringify({ ...document, results: [faster[0], results[1]] }));
-  const compared = await bench("--compare", `results/${name}`, "faster.json");
+  const compared = await bench("--compare", "results/runs.ndjson", "faster.json");
   expect(compared.output).toMatch(/^faster +-90 % time .*demo, batch 2, onnx-cpu, unreduced$/m);
   expect(compared.output).toMatch(/^same +\+0 % time .*onnx-cpu, ppt, speedup ([\d.]+x) -> \1$/m);
 });
@@ -173,6 +183,47 @@ test("a contender that dies in the middle is listed, and the others go on", { ti
   ]);
 });
 
+test("contenders and benchmarks of modules are measured like those that are built in", {
+  timeout: 120_000,
+}, async () => {
+  writeFileSync(
+    join(home, "sleepers.mjs"),
+    `const sleeper = (name, ms) => ({
+       name,
+       prepare: async ({ config, reduction }) => async () => async (pixelValues, batch) => {
+         if (pixelValues.length !== batch * config.channels * config.imageSize[0] * config.imageSize[1]) throw new Error("pixels");
+         await new Promise((resolve) => setTimeout(resolve, reduction ? ms / 2 : ms));
+       },
+     });
+     export const contenders = [sleeper("slow", 40), sleeper("slower", 160)];`,
+  );
+  const args = ["--contenders", "sleepers.mjs", "--backends", "slow,slower", "--reference", "slower", "--batches", "2"];
+  const { code, output } = await bench(...args, "--models", "./tiny", "--seconds", "1", "--out", ".");
+  expect(code, output).toBe(0);
+  const { benchmark, results } = JSON.parse(readHere("sleepers.ndjson"));
+  expect(benchmark).toBe("sleepers");
+  expect(results[1]).toMatchObject({ backend: "slow", policy: "ppt" });
+  const compared = results[1].ratios.map(({ backend, policy }: Cell) => `${backend} ${policy}`);
+  expect(compared).toEqual(["slow unreduced", "slower unreduced", "slower ppt"]);
+  expect(output).toMatch(/batch 2, slow, ppt: [\d.]+x over slower, unreduced \(quartiles [\d.]+ to [\d.]+\)/);
+
+  writeFileSync(
+    join(home, "layers.mjs"),
+    `export const measure = async ({ settings, geometry, statistics }) => ({
+       settings,
+       measurements: [{ name: settings.model, facts: { layers: geometry(settings.model).num_hidden_layers, middle: statistics.median([3, 1, 2]) } }],
+     });`,
+  );
+  const measured = await bench("--benchmark", "layers.mjs", "--set", "model=lvvit-s", "--out", ".", "--json");
+  expect(measured.code, measured.output).toBe(0);
+  expect(JSON.parse(readHere("layers.ndjson"))).toMatchObject({
+    benchmark: "layers",
+    settings: { model: "lvvit-s" },
+    results: [],
+    measurements: [{ name: "lvvit-s", facts: { layers: 16, middle: 2 } }],
+  });
+});
+
 test.each([
   [["--backends", "abacus"], /unknown backend 'abacus'; available: cpu, .*transformers\.js \[UNKNOWN_BACKEND\]/],
   [["--models", "vgg"], /model 'vgg' is neither 'demo', nor a path, .*geometries are deit-ti, deit-s, deit-b/],
@@ -180,6 +231,11 @@ test.each([
   [["--out", "nowhere/result.json"], /--out nowhere\/result\.json: there is no folder of that name/],
   [["--compare", "missing.json", "missing.json"], /missing.json: cannot be read \(ENOENT\)/],
   [["--compare", "other.json", "other.json"], /other.json: not a result of ppt-vit bench/],
+  [["--contenders", "missing.mjs"], /--contenders missing.mjs: cannot be loaded: .* \[INVALID_OPTION\]/],
+  [["--contenders", "empty.mjs"], /--contenders empty.mjs: must export contenders, a list of/],
+  [["--benchmark", "empty.mjs"], /--benchmark empty.mjs: must export measure\(context\)/],
+  [["--benchmark", "empty.mjs", "--set", "x"], /expected KEY=VALUE/],
+  [["--reference", "abacus"], /--reference abacus: is not among --backends cpu,/],
   [["--compare", "other.json"], /--compare takes two files: A.json B.json/],
   [["--from", "missing.json", "--report", "x.html"], /missing.json: cannot be read \(ENOENT\)/],
   [["--from", "tiny", "--report", "x.html"], /tiny: no result of ppt-vit bench among \d files/],
@@ -187,6 +243,7 @@ test.each([
   [["--table", "README.md"], /--table needs --from/],
 ])("refuses %j", async (args, message) => {
   writeFileSync(join(home, "other.json"), "{}");
+  writeFileSync(join(home, "empty.mjs"), "");
   const { code, output } = await bench(...args);
   expect(output).toMatch(message);
   expect(code).toBe(2);

@@ -19,7 +19,7 @@ import { writeTinyModel } from "./browser/bench-model.js";
 
 const main = join(root, "packages/cli/dist/main.js");
 const dog = join(root, "packages/demo-model/samples/000_dog.png");
-const recorded = join(root, "benchmarks/results/2026-11-24T04-36-bench.json");
+const recorded = join(root, "benchmarks/results/runs.ndjson");
 const posix = process.platform !== "win32";
 
 let home: string;
@@ -266,7 +266,7 @@ describe.skipIf(!posix || !existsSync("/dev/full"))("a full disk behind stdout",
     "eval dataset --model ./model",
     "eval merge result.json -o merged.json",
     `bench --from ${recorded} --table table.md`,
-    `bench --compare ${recorded} ${recorded}`,
+    `bench --compare ${recorded}#1 ${recorded}#2`,
   ])("is WRITE_FAILED: %s", (command) => {
     const { code, stderr } = shell(`ppt-vit ${command} > /dev/full`);
     const said =

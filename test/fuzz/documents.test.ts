@@ -10,9 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isPptError } from "@ppt-vit/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseDocument } from "../../packages/cli/src/commands/bench/documents.js";
+import { parseDocument, parseFile } from "../../packages/cli/src/commands/bench/documents.js";
+import { markdownTable } from "../../packages/cli/src/commands/bench/markdown-table.js";
 import { renderReport } from "../../packages/cli/src/commands/bench/report.js";
-import { markdownTable, resultTable } from "../../packages/cli/src/commands/bench/table.js";
+import { resultTable } from "../../packages/cli/src/commands/bench/table.js";
 import { matchClasses, parseIdentifiers } from "../../packages/cli/src/commands/eval/classes.js";
 import { parseJournal } from "../../packages/cli/src/commands/eval/journal.js";
 import { parseLabelsFile } from "../../packages/cli/src/commands/eval/labels-file.js";
@@ -69,6 +70,11 @@ const kinds: Readonly<
       markdownTable([document]);
       resultTable(document);
     },
+  },
+  "results of bench, one a line": {
+    file: "runs.ndjson",
+    valid: [lines([benchDocument()]), lines([benchDocument(), benchDocument()])],
+    read: (file) => void markdownTable(parseFile(readText(file, 1e9), file)),
   },
   "a classes file": {
     file: "classes.json",

@@ -3,13 +3,15 @@ import { readFileSync } from "node:fs";
 import { modelCost } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 import { compareDocuments } from "../src/commands/bench/compare.js";
-import { contenderNames, requireContender } from "../src/commands/bench/contenders.js";
+import { contenderNames, requireContender } from "../src/commands/bench/contenders/index.js";
 import { readRecorded } from "../src/commands/bench/documents.js";
-import { type BenchPolicy, geometryConfig, geometryNames, reductionFor } from "../src/commands/bench/model.js";
+import { geometryConfig, geometryNames } from "../src/commands/bench/geometries.js";
+import { markdownTable, replaceTables, tableMarkers } from "../src/commands/bench/markdown-table.js";
+import { type ReductionName, reductionFor, reductionNames } from "../src/commands/bench/reductions.js";
 import { renderReport } from "../src/commands/bench/report.js";
-import { median, medianRatio, quantile, spread } from "../src/commands/bench/statistics.js";
-import { markdownTable, replaceTable, resultTable, tableMarkers } from "../src/commands/bench/table.js";
-import type { BenchDocument, CellResult } from "../src/commands/bench/types.js";
+import type { BenchDocument, CellResult } from "../src/commands/bench/schema.js";
+import { median, quantile, ratioOfTurns, spread } from "../src/commands/bench/statistics.js";
+import { resultTable } from "../src/commands/bench/table.js";
 
 function cell(policy: CellResult["policy"], turnMs: number[], backend = "onnx-cpu"): CellResult {
   const medianMs = median(turnMs);
@@ -26,20 +28,23 @@ function cell(policy: CellResult["policy"], turnMs: number[], backend = "onnx-cp
     p90Ms: quantile(turnMs, 0.9),
     imagesPerSecond: 8000 / medianMs,
     speedup: 1.5,
+    ratios: [],
     effectiveGflops: 300,
     peakMemoryBytes: 5e8,
   };
 }
 
 const documentOf = (...results: CellResult[]): BenchDocument => ({
-  benchmark: "ppt-vit bench",
-  version: 1,
+  format: "ppt-vit bench",
+  version: 2,
+  benchmark: "runs",
   date: "2026-01-01T00:00:00.000Z",
   versions: { node: "v20" },
   hardware: { cpu: 'a <b>"CPU"</b>', cores: 2, memoryGiB: 8, platform: "linux", arch: "x64", loadBefore: 0.1 },
   settings: { secondsPerGroup: 1, runsPerTurn: 5, turnLimitMs: 1000, maxRounds: 30 },
   peakMatmulGflops: 400,
   results,
+  measurements: [],
   failures: [{ backend: "tfjs-node", model: "demo", policy: "ppt", batch: 1, code: "X", message: "not <installed>" }],
 });
 
@@ -52,7 +57,8 @@ describe("statistics", () => {
 
   it("compare neighbours in time, so that a slow spell does not count", () => {
     // The machine is three times slower from the second round on; every ratio is 2.
-    expect(medianRatio([20, 60, 60], [10, 30, 30])).toBe(2);
+    expect(ratioOfTurns([20, 60, 60], [10, 30, 30])).toEqual({ median: 2, quartiles: [2, 2] });
+    expect(ratioOfTurns([10, 20, 30, 40], [10, 10, 10, 10])).toEqual({ median: 3, quartiles: [2, 4] });
   });
 });
 
@@ -75,6 +81,8 @@ describe("a comparison", () => {
 
   it("passes over cells that only one document has", () => {
     expect(compareDocuments(documentOf(cell("ppt", steady)), documentOf(cell("pool", steady)))).toEqual([]);
+    const withoutTurns = { ...cell("ppt", steady), turnMs: [] };
+    expect(compareDocuments(documentOf(withoutTurns), documentOf(cell("ppt", steady)))).toEqual([]);
   });
 });
 
@@ -85,7 +93,7 @@ describe("the report", () => {
 
   it("has the newest result first, and names what it leaves out", () => {
     expect(page.indexOf("2026-02-02")).toBeLessThan(page.indexOf("2026-01-01"));
-    expect(page).toContain("Other benchmarks recorded here: cpu-&lt;demo&gt;.json.");
+    expect(page).toContain("Other files recorded here: cpu-&lt;demo&gt;.json.");
   });
 
   it("stands alone: nothing is fetched", () => {
@@ -113,12 +121,13 @@ describe("tables", () => {
     );
   });
 
-  it("for the README put both models of a backend into a row, of the newest result on that machine", () => {
+  it("in Markdown put both models of a backend into a row, of the newest result on that machine", () => {
     const wasm = (ms: number) => [cell("unreduced", [2 * ms], "onnx-wasm"), cell("ppt", [ms], "onnx-wasm")];
     const elsewhere = documentOf(...wasm(50));
     const older = documentOf(...wasm(500), cell("unreduced", [100]), cell("ppt", [80]));
     const other = { ...elsewhere, hardware: { ...elsewhere.hardware, cpu: "another CPU" } };
-    const table = markdownTable([older, document, other]);
+    const unlike = { ...documentOf(...wasm(5)), benchmark: "onnx" };
+    const table = markdownTable([older, document, other, unlike]);
     expect(table.match(/^\| deit-s .*/gm)).toEqual([
       "| deit-s | 8 | onnx-wasm | 80.0 | 160 | 1.50x |",
       "| deit-s | 8 | onnx-cpu | 40.0 | 61.5 | 1.50x |",
@@ -127,34 +136,66 @@ describe("tables", () => {
     expect(table.match(/^(another|a ).*:$/gm)).toHaveLength(2);
   });
 
-  it("go between their markers and nowhere else", () => {
-    const [start, end] = tableMarkers;
-    const text = `before\n${start}\nold\n${end}\nafter\n`;
-    expect(replaceTable(text, [document], "x.md")).toBe(
-      `before\n${start}\n${markdownTable([document])}${end}\nafter\n`,
-    );
-    expect(() => replaceTable(`${end} ${start}`, [document], "x.md")).toThrow(/x.md: has no <!-- benchmarks -->/);
+  it("in Markdown choose benchmarks and backends, and link each row to its line", () => {
+    const ratios = [{ backend: "onnx-plain", policy: "unreduced", median: 1.7, quartiles: null }] as const;
+    const onnx = {
+      ...documentOf(cell("unreduced", [200]), { ...cell("ppt", [130]), ratios }, cell("unreduced", [9], "onnx-plain")),
+      benchmark: "onnx",
+      source: { file: "benchmarks/results/onnx.ndjson", line: 7 },
+    };
+    const path = "docs/speed.md";
+    expect(markdownTable([document, onnx], { rows: ["onnx/onnx-cpu"], path }).match(/^\| deit-s .*/gm)).toEqual([
+      "| deit-s | 8 | onnx-cpu | 40.0 | 61.5 | [1.50x](../benchmarks/results/onnx.ndjson#L7) | 1.70x over onnx-plain |",
+    ]);
+    expect(markdownTable([document, onnx], { rows: ["onnx/cpu"], path })).toBe("");
   });
 
-  it("of this repository's README is what the recorded results give", () => {
-    const fromRoot = (path: string) => new URL(`../../../${path}`, import.meta.url).pathname;
+  it("go between their markers and nowhere else", () => {
+    const [start, end] = tableMarkers;
+    const text = `before\n${start}\nold\n${end}\nbetween\n<!-- benchmarks none -->\nold\n${end}\nafter\n`;
+    expect(replaceTables(text, [document], "x.md")).toBe(
+      `before\n${start}\n${markdownTable([document])}${end}\nbetween\n<!-- benchmarks none -->\n${end}\nafter\n`,
+    );
+    expect(() => replaceTables(`${end} ${start}`, [document], "x.md")).toThrow(/x.md: has no <!-- benchmarks -->/);
+  });
+});
+
+describe("this repository", () => {
+  const fromRoot = (path: string) => new URL(`../../../${path}`, import.meta.url).pathname;
+  const { documents, others } = readRecorded([fromRoot("benchmarks/results")]);
+
+  it("holds results of one schema, each in the file of its benchmark", () => {
+    expect(others).toEqual([]);
+    for (const { benchmark, source } of documents) expect(source!.file).toMatch(`/${benchmark}.ndjson`);
+  });
+
+  it("has the tables in its README that the recorded results give", () => {
     const readme = readFileSync(fromRoot("README.md"), "utf8");
-    const { documents } = readRecorded([fromRoot("benchmarks/results")]);
-    expect(replaceTable(readme, documents, "README.md"), "run pnpm bench:report").toBe(readme);
+    expect(replaceTables(readme, documents, fromRoot("README.md")), "run pnpm bench:report").toBe(readme);
   });
 });
 
 describe("models and contenders", () => {
-  it("are the published geometries, each under every policy", () => {
-    const gmacs = (policy: BenchPolicy) =>
-      geometryNames.map((name) => modelCost(geometryConfig(name)!, reductionFor(policy)).gmacs.toFixed(2));
-    expect(geometryNames).toEqual(["deit-ti", "deit-s", "deit-b"]);
+  it("are the published geometries, each under every reduction", () => {
+    const gmacs = (name: ReductionName) =>
+      geometryNames.map((one) => modelCost(geometryConfig(one)!, reductionFor(name)).gmacs.toFixed(2)).slice(0, 3);
+    expect(geometryNames.slice(0, 3)).toEqual(["deit-ti", "deit-s", "deit-b"]);
     expect(gmacs("unreduced")).toEqual(["1.25", "4.60", "17.56"]);
-    for (const policy of ["ppt", "prune", "pool"] as const) expect(gmacs(policy)).toEqual(["0.80", "2.94", "11.26"]);
+    for (const name of ["ppt", "prune", "pool"] as const) expect(gmacs(name)).toEqual(["0.80", "2.94", "11.26"]);
+    for (const name of geometryNames)
+      for (const reduction of reductionNames.slice(1))
+        expect(modelCost(geometryConfig(name)!, reductionFor(reduction as ReductionName)).gmacs).toBeLessThan(
+          modelCost(geometryConfig(name)!).gmacs,
+        );
+  });
+
+  it("take the schedule of a checkpoint, and its threshold where its policy is PPT", () => {
     expect(reductionFor("pool")).toMatchObject({ layers: [3, 6, 9], threshold: "pool" });
     const evit = { layers: [3, 6], tokensRemoved: [30, 40], policy: "evit" } as const;
     expect(reductionFor("prune", evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: "prune" });
     expect(reductionFor("ppt", evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: 7e-5 });
+    expect(reductionFor("evit", evit)).toBe(evit);
+    expect(reductionFor("tome", evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], policy: "tome" });
   });
 
   it("take half precision behind a backend of ONNX Runtime only", () => {

@@ -1,10 +1,17 @@
 /** Documents that are read back: what cannot be is refused by file and field. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isPptError } from "@ppt-vit/core";
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
-import { parseDocument, readRecorded } from "../src/commands/bench/documents.js";
+import {
+  fileForResult,
+  parseDocument,
+  parseFile,
+  readDocument,
+  readRecorded,
+  writeDocument,
+} from "../src/commands/bench/documents.js";
 import { renderReport } from "../src/commands/bench/report.js";
 import { parseIdentifiers } from "../src/commands/eval/classes.js";
 import { picturesOf } from "../src/commands/eval/consistency.js";
@@ -42,16 +49,22 @@ const fieldOf = (path: Path) => (named(path).startsWith("settings.reduction") ? 
 const readers = {
   "a part of an evaluation": {
     document: evalPart({ index: 1, count: 2 }) as object,
+    version: 1,
+    /** Fields that tell what a document is, and those that may hold anything. */
+    free: /^evaluation/,
     read: (text: string) => void parseReport(text, "x.json"),
   },
   "a result of bench": {
     document: benchDocument() as object,
+    version: 2,
+    free: /^format|^settings|^measurements\[0\]\.facts/,
     read: (text: string) => void parseDocument(text, "x.json"),
   },
 };
 
-describe.each(Object.entries(readers))("%s", (_, { document, read }) => {
+describe.each(Object.entries(readers))("%s", (_, { document, version, free, read }) => {
   const fields = leaves(document);
+  const checked = fields.filter((path) => !free.test(named(path)));
   const readValue = (value: unknown) => read(JSON.stringify(value));
 
   it("is read as it was written", () => {
@@ -61,8 +74,7 @@ describe.each(Object.entries(readers))("%s", (_, { document, read }) => {
 
   it("names each field that holds something else", () => {
     expect(fields.length).toBeGreaterThan(30);
-    for (const path of fields) {
-      if (path[0] === "evaluation" || path[0] === "benchmark") continue;
+    for (const path of checked) {
       for (const value of [{ a: 1 }, [[]], "\u0000".repeat(30_000), -1.5])
         expect(() => readValue(withValue(document, path, value)), named(path)).toThrow(
           expect.objectContaining({
@@ -76,7 +88,7 @@ describe.each(Object.entries(readers))("%s", (_, { document, read }) => {
   });
 
   it("takes NaN, infinite numbers and numbers as text for none", () => {
-    const numbers = fields.filter((path) => typeof valueAt(document, path) === "number");
+    const numbers = checked.filter((path) => typeof valueAt(document, path) === "number");
     for (const path of numbers) {
       const blank = JSON.stringify(withValue(document, path, "@@"));
       // An infinite threshold is a policy: pool.
@@ -87,12 +99,9 @@ describe.each(Object.entries(readers))("%s", (_, { document, read }) => {
   });
 
   it("names each field that is missing", () => {
-    for (const path of fields) {
+    for (const path of checked) {
       const copy = withValue(document, path);
-      if (
-        typeof path.at(-1) === "number" ||
-        /commit|versions|reduction\.(threshold|policy)|^evaluation|^benchmark/.test(named(path))
-      )
+      if (typeof path.at(-1) === "number" || /commit|versions|reduction\.(threshold|policy)/.test(named(path)))
         continue;
       expect(() => readValue(copy), named(path)).toThrow(invalid(`x.json: ${fieldOf(path)}`));
     }
@@ -101,7 +110,7 @@ describe.each(Object.entries(readers))("%s", (_, { document, read }) => {
   it("is not another document", () => {
     for (const text of ["{}", "null", "[]", "3", '"x"', '{"__proto__":{"evaluation":"ppt-vit eval"}}'])
       expect(() => read(text)).toThrow(invalid("x.json: not a result of ppt-vit"));
-    expect(() => readValue({ ...document, version: 2 })).toThrow(invalid("x.json: version: is 2, expected 1"));
+    expect(() => readValue({ ...document, version: 9 })).toThrow(invalid(`x.json: version: is 9, expected ${version}`));
   });
 });
 
@@ -196,7 +205,9 @@ describe("a result of bench", () => {
       "failures[0]: is the cell of results[0]",
     ],
     [["results", 0, "policy"], "__proto__", 'results[0].policy: is "__proto__", expected one of unreduced, ppt'],
-    [["results", 0, "turnMs"], [], "results[0].turnMs: is a list of 0, expected a list of 1"],
+    [["results", 1, "ratios", 0, "quartiles"], [1], "results[1].ratios[0].quartiles[1]: is nothing"],
+    [["benchmark"], "../x", 'benchmark: is "../x", expected lower-case letters'],
+    [["hardware", "loadBefore"], -1, "hardware.loadBefore: is -1, expected a load of 0 to 1000000, or null"],
     [["results", 0, "p90Ms"], 1, "results[0].p90Ms: is 1, expected at least medianMs, 101"],
     [["results", 0, "medianMs"], 0, "results[0].medianMs: is 0"],
     [["date"], "2026-13-01T00:00:00.000Z", "date: is"],
@@ -211,10 +222,52 @@ describe("a result of bench", () => {
     writeFileSync(join(folder, "b.json"), '{"benchmark":"another"}');
     writeFileSync(join(folder, "c.json"), "no JSON");
     expect(readRecorded([folder])).toMatchObject({ documents: [{}], others: ["b.json", "c.json"] });
-    for (const text of ['{"benchmark":"ppt-vit bench"}', JSON.stringify(benchDocument()).slice(0, -1)]) {
+    for (const text of ['{"format":"ppt-vit bench"}', JSON.stringify(benchDocument()).slice(0, -1)]) {
       writeFileSync(join(folder, "d.json"), text);
       expect(() => readRecorded([folder])).toThrow(invalid("d.json: "));
     }
+  });
+
+  describe("in a file of lines", () => {
+    const line = JSON.stringify(benchDocument());
+    const file = () => join(folder, "runs.ndjson");
+
+    it.each([
+      [`${line}\n${line.slice(0, -1)}`, "line 2: does not end with a newline"],
+      [`${line}\n${line.slice(0, -1)}\n`, "line 2: is not JSON"],
+      [`${line}\n\n`, "line 2: is not JSON"],
+      [`${line}\n{}\n`, "line 2: not a result of ppt-vit bench"],
+      [
+        `${line}\n${JSON.stringify(withValue(benchDocument(), ["results", 0, "medianMs"], -1))}\n`,
+        "line 2: results[0].medianMs: is -1",
+      ],
+    ])("is refused with its number: %#", (text, message) => {
+      expect(() => parseFile(text, "x.ndjson")).toThrow(invalid(`x.ndjson: ${message}`));
+      writeFileSync(file(), text);
+      for (const read of [() => readRecorded([folder]), () => fileForResult(folder, "runs")])
+        expect(read).toThrow(invalid(`runs.ndjson: ${message}`));
+    });
+
+    it("is added behind those that are there", () => {
+      expect(writeDocument(fileForResult(folder, "runs"), benchDocument())).toBe(`${file()}#1`);
+      const later = { ...benchDocument(), date: "2026-01-02T00:00:00.000Z", commit: "badc0ffee" };
+      expect(writeDocument(fileForResult(file(), "other"), later)).toBe(`${file()}#2`);
+      expect(readFileSync(file(), "utf8")).toBe(`${line}\n${JSON.stringify(later)}\n`);
+    });
+
+    it("is found by its number, and by the beginning of its date or commit", () => {
+      const later = { ...benchDocument(), date: "2026-01-02T00:00:00.000Z", commit: "badc0ffee" };
+      writeFileSync(file(), `${line}\n${JSON.stringify(later)}\n`);
+      for (const which of ["2", "2026-01-02", "badc0ff"])
+        expect(readDocument(`${file()}#${which}`)).toMatchObject({ date: later.date, source: { line: 2 } });
+      for (const which of ["", "#3", "#2026-01", "#bad"])
+        expect(() => readDocument(`${file()}${which}`)).toThrow(
+          expect.objectContaining({
+            code: "INVALID_OPTION",
+            message: expect.stringMatching(/names \d results, expected 1: add #LINE, of 1 \(2026-01-01T/),
+          }),
+        );
+    });
   });
 
   it("draws points that lie far apart with few ticks", () => {

@@ -1,6 +1,6 @@
 /** Documents as `ppt-vit` writes them, for tests that change something in them. */
 
-import type { BenchDocument } from "../src/commands/bench/types.js";
+import type { BenchDocument } from "../src/commands/bench/schema.js";
 import { reportOf, runFacts } from "../src/commands/eval/report.js";
 import { type Batch, batchesOf } from "../src/commands/eval/run.js";
 import type {
@@ -71,8 +71,9 @@ export function benchDocument(): BenchDocument {
   const cell = { backend: "onnx-cpu", model: "deit-s", batch: 8, loadMs: 100, firstRunMs: 50 };
   const measured = { p90Ms: 110, effectiveGflops: 300, peakMemoryBytes: 5e8 };
   return {
-    benchmark: "ppt-vit bench",
-    version: 1,
+    format: "ppt-vit bench",
+    version: 2,
+    benchmark: "runs",
     date: "2026-01-01T00:00:00.000Z",
     commit: "c0ffee",
     versions: { node: "v20" },
@@ -89,6 +90,7 @@ export function benchDocument(): BenchDocument {
         medianMs: 101,
         imagesPerSecond: 79,
         speedup: 1,
+        ratios: [],
       },
       {
         ...cell,
@@ -99,8 +101,10 @@ export function benchDocument(): BenchDocument {
         medianMs: 71,
         imagesPerSecond: 112,
         speedup: 1.4,
+        ratios: [{ backend: "onnx-cpu", policy: "unreduced", median: 1.4, quartiles: [1.3, 1.5] }],
       },
     ],
+    measurements: [{ name: "memory", facts: { heldBytes: 1000 } }],
     failures: [{ backend: "tfjs-node", model: "demo", policy: "ppt", batch: 1, code: "X", message: "not installed" }],
   };
 }

@@ -1,19 +1,22 @@
-/** One measured process: opens one model on one contender, then takes turns whenever the parent asks. */
+/** One measured process: it opens one model on one contender, then takes a turn whenever the parent asks. */
 import { isPptError, modelCost, verificationInput } from "@ppt-vit/core";
-import { prepareContender, type Run } from "./contenders.js";
+import type { Run } from "./contenders/contender.js";
+import { requireContender } from "./contenders/index.js";
 import { openModel } from "./model.js";
+import { loadContenders } from "./modules.js";
 import { peakMemoryBytes } from "./peak-memory.js";
+import type { CellSettings } from "./schema.js";
 import { median } from "./statistics.js";
-import type { CellSettings } from "./types.js";
 
 export interface Turn {
   readonly runs: number;
-  /** No further run is begun after this long. */
+  /** After this many milliseconds no further run starts. */
   readonly limitMs: number;
 }
 
 export type CellRequest =
-  | { readonly prepare: CellSettings }
+  /** `contenders` are the modules of `--contenders`. */
+  | { readonly prepare: CellSettings; readonly contenders: readonly string[] }
   | { readonly open: true }
   | { readonly turn: Turn }
   | { readonly finish: true };
@@ -31,7 +34,7 @@ export type CellAnswer =
   | { readonly peakMemoryBytes: number }
   | { readonly failure: { readonly code: string; readonly message: string } };
 
-/** Random weights and the files of contenders from outside are made before the clock starts. */
+/** A cell before the clock starts: random weights and the files of contenders are made already. */
 interface Prepared {
   readonly load: () => Promise<Run>;
   readonly gmacs: number;
@@ -43,7 +46,7 @@ type Opened = Prepared & { readonly run: Run };
 
 /** Answers the parent's messages until it says to finish. */
 export function benchCellCommand(): void {
-  // Whoever measures tells why a process ended by what Node says on stderr.
+  // Without the program's own handler Node prints the error on stderr, where the parent reads why the process ended.
   process.removeAllListeners("uncaughtException");
   let prepared: Prepared | undefined;
   let opened: Opened | undefined;
@@ -52,7 +55,7 @@ export function benchCellCommand(): void {
     if ("finish" in request) return { peakMemoryBytes: peakMemoryBytes() };
     if ("turn" in request) return takeTurn(opened!, request.turn);
     if ("prepare" in request) {
-      prepared = await prepare(request.prepare);
+      prepared = await prepare(request.prepare, request.contenders);
       return { prepared: true };
     }
     const start = performance.now();
@@ -66,32 +69,36 @@ export function benchCellCommand(): void {
       const message = error instanceof Error ? error.message : String(error);
       return { failure: { code: isPptError(error) ? error.code : "UNEXPECTED", message } };
     });
-    // The process ends by itself once nobody listens, unless a runtime keeps threads: so it ends when asked to.
+    // A runtime's threads may keep the process alive, so it exits explicitly.
     void reply.then((message) => process.send!(message, () => "finish" in request && process.exit(0)));
   });
   process.on("disconnect", () => process.exit(1));
 }
 
-async function prepare({ backend, model: source, policy, batch }: CellSettings): Promise<Prepared> {
+async function prepare(
+  { backend, model: source, policy, batch }: CellSettings,
+  modules: readonly string[],
+): Promise<Prepared> {
+  const contender = requireContender(backend, (await Promise.all(modules.map(loadContenders))).flat());
   const model = await openModel(source, policy);
   const images = Array.from({ length: batch }, (_, i) => verificationInput(model.config, i));
   const pixelValues = new Float32Array(batch * images[0]!.length);
   images.forEach((image, i) => void pixelValues.set(image, i * image.length));
   const { gmacs } = modelCost(model.config, model.reduction);
-  return { load: await prepareContender(backend, model), gmacs, pixelValues, batch };
+  return { load: await contender.prepare(model, batch), gmacs, pixelValues, batch };
 }
 
-/** One run, logits read back, in milliseconds. */
+/** Milliseconds of one run, logits read back. */
 async function timeRun({ run, pixelValues, batch }: Opened): Promise<number> {
   const start = performance.now();
   await run(pixelValues, batch);
   return performance.now() - start;
 }
 
-/** Longer runs do not show what the contender before has left in the caches. */
+/** In runs longer than this, refilling the caches takes no visible share. */
 const longRunMs = 500;
 
-/** The first run of a turn finds the caches full of other contenders' weights, so a short one is not counted. */
+/** The first run of a turn finds the caches full of other contenders' weights; a short one is not counted. */
 async function takeTurn(opened: Opened, { runs, limitMs }: Turn): Promise<CellAnswer> {
   const start = performance.now();
   const first = await timeRun(opened);

@@ -2,12 +2,14 @@
 import { PptError } from "@ppt-vit/core";
 import { type Command, InvalidArgumentError } from "commander";
 import { count } from "../../flags/numbers.js";
-import { type BenchFlags, benchCommand, type ReportFlags, reportCommand } from "./bench.js";
 import { benchCellCommand } from "./cell.js";
 import { compareCommand } from "./compare.js";
-import { contenderNames } from "./contenders.js";
-import { type BenchPolicy, policies } from "./model.js";
-import { tableMarkers } from "./table.js";
+import { contenderNames } from "./contenders/index.js";
+import { type FromFlags, fromCommand } from "./from.js";
+import { geometryNames } from "./geometries.js";
+import { tableMarkers } from "./markdown-table.js";
+import { type BenchFlags, benchCommand, benchmarkCommand } from "./measure.js";
+import { type ReductionName, reductionNames } from "./reductions.js";
 
 function names(text: string): string[] {
   const list = text.split(",").filter((name) => name !== "");
@@ -15,12 +17,21 @@ function names(text: string): string[] {
   return list;
 }
 
-function benchPolicies(text: string): BenchPolicy[] {
+function reductions(text: string): ReductionName[] {
   const wanted = names(text);
-  if (!wanted.every((name) => (policies as readonly string[]).includes(name)))
-    throw new InvalidArgumentError(`expected one or more of ${policies.join(",")}.`);
-  return wanted as BenchPolicy[];
+  if (!wanted.every((name) => (reductionNames as readonly string[]).includes(name)))
+    throw new InvalidArgumentError(`expected one or more of ${reductionNames.join(",")}.`);
+  return wanted as ReductionName[];
 }
+
+/** Collects the `KEY=VALUE` of every `--set`. */
+function setting(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new InvalidArgumentError("expected KEY=VALUE.");
+  return { ...before, [key]: value };
+}
+
+type Flags = BenchFlags & Partial<FromFlags> & { compare?: string[]; benchmark?: string; set: Record<string, string> };
 
 const batches = (text: string): number[] => names(text).map((batch) => count(1)(batch));
 
@@ -31,29 +42,37 @@ export function addBenchCommand(program: Command): void {
     .option("-b, --backends <list>", `of ${contenderNames.join(",")}; onnx ones also as NAME:fp16`, names)
     .option(
       "-m, --models <list>",
-      "deit-ti, deit-s, deit-b (random weights), demo, ./folders or org/name (deit-s,demo)",
+      `of ${geometryNames.join(",")} (random weights), demo, ./folders, org/names (deit-s,demo)`,
       names,
     )
-    .option("--policies <list>", `of ${policies.join(",")} (unreduced,ppt)`, benchPolicies)
+    .option("--policies <list>", `of ${reductionNames.join(",")} (unreduced,ppt)`, reductions)
     .option("--batches <list>", "images per run (1,8)", batches)
     .option("--seconds <n>", "time for each pair of model and batch, opening included (120)", count(1))
     .option("--quick", "one image at a time, all within two minutes; other options still hold", false)
-    .option("-o, --out <file|folder>", "add the results as JSON, in a folder under the date")
+    .option("--contenders <files...>", "modules that export contenders, to be named in --backends")
+    .option("--reference <backend>", "one of --backends: show ratios of every other backend to it as well")
+    .option("--benchmark <file>", "a module that measures something else; takes --set, --out, --json")
+    .option("--set <key=value>", "with --benchmark: one of its settings; may be repeated", setting, {})
+    .option("-o, --out <file|folder>", "add the result as a line of FILE.ndjson, in a folder of BENCHMARK.ndjson")
     .option("--report <file>", "write an HTML page with plots")
     .option("--from <files|folders...>", "measure nothing: make --report and --table from recorded results")
-    .option("--table <file>", `with --from: rewrite a Markdown file's table between ${tableMarkers.join(" and ")}`)
-    .option("--compare <files...>", "two recorded results: what changed beyond noise")
+    .option("--table <file>", `with --from: rewrite a Markdown file's tables between ${tableMarkers.join(" and ")}`)
+    .option("--compare <files...>", "two recorded results, FILE or FILE.ndjson#LINE: what changed beyond noise")
     .option("--json", "print one JSON document on stdout", false)
-    .action(async (flags: BenchFlags & Partial<ReportFlags> & { compare?: string[] }) => {
+    .action(async (flags: Flags) => {
       if (flags.compare) {
         if (flags.compare.length !== 2)
-          throw new PptError("INVALID_OPTION", "--compare takes two files: A.json B.json");
+          throw new PptError(
+            "INVALID_OPTION",
+            "--compare takes two files: A.json B.json, or FILE.ndjson#1 FILE.ndjson#2",
+          );
         compareCommand(flags.compare as [string, string]);
-      } else if (flags.from) reportCommand({ ...flags, from: flags.from });
+      } else if (flags.from) fromCommand({ ...flags, from: flags.from });
       else if (flags.table !== undefined)
         throw new PptError("INVALID_OPTION", "--table needs --from: the results to write it from");
+      else if (flags.benchmark !== undefined) await benchmarkCommand({ ...flags, benchmark: flags.benchmark });
       else process.exitCode = await benchCommand(flags);
     });
-  // One measured process.
+  // `bench` starts this for each cell that it measures.
   program.command("bench-cell", { hidden: true }).action(benchCellCommand);
 }

@@ -1,44 +1,61 @@
-/** Recorded results: where they are written, and how they are read again. */
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+/** Recorded results: files of one JSON document, and `.ndjson` files with one document a line, to which lines are only added. */
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { parseJson } from "../../documents/json.js";
 import { readText } from "../../documents/read.js";
 import { type Complain, checked, complainer } from "../../documents/schema.js";
 import { writeError } from "../../files/errors.js";
-import { type BenchDocument, benchDocumentSchema, type CellSettings, mostDocumentBytes } from "./types.js";
+import { requireWritable } from "../../files/write-file.js";
+import { type BenchDocument, benchDocumentSchema, type CellSettings, format, mostDocumentBytes } from "./schema.js";
 
-/** What was found in files and folders of results. */
+/** A document, and the line that it was read from, counted from 1. */
+export interface RecordedDocument extends BenchDocument {
+  readonly source?: { readonly file: string; readonly line: number };
+}
+
+/** The results in some files and folders. */
 export interface Recorded {
   /** Oldest first. */
-  readonly documents: readonly BenchDocument[];
-  /** Files in the folders that other benchmarks wrote. */
+  readonly documents: readonly RecordedDocument[];
+  /** Files in the folders that do not hold results of `ppt-vit bench`. */
   readonly others: readonly string[];
 }
 
+const isLines = (file: string): boolean => file.endsWith(".ndjson");
+
 /**
- * Reads files, which must be of `ppt-vit bench`, and folders, whose other JSON files are only named.
- * @throws PptError NOT_FOUND; INVALID_INPUT that names the field which cannot be
+ * Reads files, which must hold results, and folders, whose other `.json` and `.ndjson` files are only named.
+ * @throws PptError NOT_FOUND; INVALID_INPUT that names the file, the line and the field
  */
 export function readRecorded(paths: readonly string[]): Recorded {
-  const documents: BenchDocument[] = [];
+  const documents: RecordedDocument[] = [];
   const others: string[] = [];
   for (const path of paths) {
     if (!isFolder(path)) {
-      documents.push(readDocument(path));
+      documents.push(...parseFile(readText(path, mostDocumentBytes), path));
       continue;
     }
-    const names = namesIn(path).filter((name) => name.endsWith(".json"));
+    const names = namesIn(path).filter((name) => name.endsWith(".json") || isLines(name));
     for (const name of names.sort()) {
       const file = join(path, name);
       const text = readText(file, mostDocumentBytes);
       if (isOther(text)) others.push(name);
-      else documents.push(parseDocument(text, file));
+      else documents.push(...parseFile(text, file));
     }
   }
   if (documents.length === 0)
     throw new PptError("INVALID_INPUT", `${paths.join(", ")}: no result of ppt-vit bench among ${others.length} files`);
-  // By code units, which is the same on every machine.
+  // Compared by code units, so that the order is the same on every machine.
   return { documents: documents.sort((a, b) => (a.date < b.date ? -1 : Number(a.date > b.date))), others };
 }
 
@@ -53,32 +70,68 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** @throws PptError NOT_FOUND; INVALID_INPUT that names the field which cannot be */
-export const readDocument = (file: string): BenchDocument => parseDocument(readText(file, mostDocumentBytes), file);
+/**
+ * One result: `FILE`, where the file holds one, or `FILE#WHICH`, where `WHICH` is the number of a line, or the beginning of
+ * its date or commit.
+ * @throws PptError NOT_FOUND; INVALID_INPUT that names the file, the line and the field; INVALID_OPTION where `WHICH` does
+ * not name exactly one result
+ */
+export function readDocument(name: string): BenchDocument {
+  const [, path = name, which] = existsSync(name) ? [] : (/^(.+)#([^#]+)$/s.exec(name) ?? []);
+  const documents = parseFile(readText(path, mostDocumentBytes), path);
+  const found = which === undefined ? documents : documents.filter((document) => isNamed(document, which));
+  if (found.length === 1) return found[0]!;
+  const lines = documents.map(({ date, commit }, i) => `${i + 1} (${date}${commit ? `, ${commit.slice(0, 7)}` : ""})`);
+  throw new PptError(
+    "INVALID_OPTION",
+    `${name}: names ${found.length} results, expected 1: add #LINE, of ${lines.join(", ")}`,
+  );
+}
 
-/** @throws PptError INVALID_INPUT that names the field which cannot be */
-export function parseDocument(text: string, file: string): BenchDocument {
-  const json = parseJson(text, file);
-  const complain = complainer(file);
+const isNamed = ({ source, date, commit }: RecordedDocument, which: string): boolean =>
+  String(source?.line ?? 1) === which || (which.length >= 7 && [date, commit].some((text) => text?.startsWith(which)));
+
+/** The documents of a file. @throws PptError INVALID_INPUT that names the file, the line and the field */
+export function parseFile(text: string, file: string): RecordedDocument[] {
+  if (!isLines(file)) return [parseDocument(text, file)];
+  const lines = text.split("\n");
+  if (lines.pop() !== "")
+    throw new PptError(
+      "INVALID_INPUT",
+      `${file}: line ${lines.length + 1}: does not end with a newline: was it cut off?`,
+    );
+  return lines.map((line, i) => ({
+    ...parseDocument(line, `${file}: line ${i + 1}`),
+    source: { file, line: i + 1 },
+  }));
+}
+
+/** @throws PptError INVALID_INPUT that starts with `where` and names the field */
+export function parseDocument(text: string, where: string): BenchDocument {
+  const json = parseJson(text, where);
+  const complain = complainer(where);
   if (!claimsToBeOurs(json)) return complain("", "not a result of ppt-vit bench");
+  return checkDocument(json, complain);
+}
+
+/** Checks a document against the schema, and what no schema says. */
+export function checkDocument(json: unknown, complain: Complain): BenchDocument {
   const document = checked(benchDocumentSchema, json, complain);
   requireConsistent(document, complain);
   return document;
 }
 
 const claimsToBeOurs = (json: unknown): boolean =>
-  typeof json === "object" && json !== null && "benchmark" in json && json.benchmark === "ppt-vit bench";
+  typeof json === "object" &&
+  json !== null &&
+  Object.hasOwn(json, "format") &&
+  "format" in json &&
+  json.format === format;
 
-/** Whether a file of a folder is of another benchmark, or no JSON at all. One of ours that is damaged is not. */
-function isOther(text: string): boolean {
-  try {
-    return !claimsToBeOurs(JSON.parse(text));
-  } catch {
-    return !text.includes('"ppt-vit bench"');
-  }
-}
+/** Whether a file of a folder was written by something else. A damaged file of ours is not one of those. */
+const isOther = (text: string): boolean => !text.includes(`"${format}"`);
 
-/** What no schema says: every cell is there once, and nine tenths of the runs are not faster than half of them. */
+/** Every cell is there once, and the 90th percentile is at least the median. */
 function requireConsistent({ results, failures }: BenchDocument, complain: Complain): void {
   const known = new Map<string, string>();
   const once = ({ backend, model, policy, batch }: CellSettings, path: string) => {
@@ -90,7 +143,7 @@ function requireConsistent({ results, failures }: BenchDocument, complain: Compl
   };
   for (const [i, result] of results.entries()) {
     once(result, `results[${i}]`);
-    if (result.p90Ms < result.medianMs)
+    if (result.p90Ms !== null && result.p90Ms < result.medianMs)
       complain(`results[${i}].p90Ms`, `is ${result.p90Ms}, expected at least medianMs, ${result.medianMs}`);
   }
   for (const [i, failure] of failures.entries()) once(failure, `failures[${i}]`);
@@ -99,22 +152,53 @@ function requireConsistent({ results, failures }: BenchDocument, complain: Compl
 const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
 
 /**
- * The file for a result: `out` itself, or in the folder `out` one that is named after the date. Results are only added.
- * @throws PptError INVALID_OPTION where the file exists, or its folder does not
+ * The file that `--out` names: a `.ndjson` file, to which a line is added; in a folder, `BENCHMARK.ndjson`; any other file
+ * must be new.
+ * @throws PptError INVALID_OPTION where it is not new or its folder does not exist; WRITE_FAILED where it cannot be written;
+ * INVALID_INPUT where it holds something else than results
  */
-export function fileForResult(out: string, date: Date): string {
-  const file = isFolder(out) ? join(out, `${date.toISOString().replace(/[:.]/g, "-").slice(0, 19)}-bench.json`) : out;
-  if (existsSync(file))
-    throw new PptError("INVALID_OPTION", `--out ${file} exists, and results are only added: choose another name`);
+export function fileForResult(out: string, benchmark: string): string {
+  const file = isFolder(out) ? join(out, `${benchmark}.ndjson`) : out;
   if (!isFolder(dirname(file))) throw new PptError("INVALID_OPTION", `--out ${file}: there is no folder of that name`);
+  if (existsSync(file)) {
+    if (!isLines(file))
+      throw new PptError("INVALID_OPTION", `--out ${file} exists, and results are only added: choose another name`);
+    parseFile(readText(file, mostDocumentBytes), file);
+  }
+  requireWritable(file);
   return file;
 }
 
-/** Never replaces what another process has written meanwhile. @throws PptError WRITE_FAILED */
-export function writeDocument(file: string, document: BenchDocument): void {
+/**
+ * Adds a line to a `.ndjson` file, or writes a new file of another name; never replaces what is there.
+ * -> the file, with `#LINE` where it has lines
+ * @throws PptError WRITE_FAILED
+ */
+export function writeDocument(file: string, document: BenchDocument): string {
   try {
-    writeFileSync(file, `${JSON.stringify(document, null, 1)}\n`, { flag: "wx" });
+    if (!isLines(file)) {
+      writeFileSync(file, `${JSON.stringify(document, null, 1)}\n`, { flag: "wx" });
+      return file;
+    }
+    appendLine(file, `${JSON.stringify(document)}\n`);
   } catch (cause) {
     throw writeError(file, cause);
+  }
+  return `${file}#${parseFile(readText(file, mostDocumentBytes), basename(file)).length}`;
+}
+
+/** The whole line or nothing: on a full disk the file is cut to its old length again. */
+function appendLine(path: string, line: string): void {
+  const file = openSync(path, "a");
+  try {
+    const { size } = fstatSync(file);
+    try {
+      writeFileSync(file, line);
+    } catch (error) {
+      ftruncateSync(file, size);
+      throw error;
+    }
+  } finally {
+    closeSync(file);
   }
 }

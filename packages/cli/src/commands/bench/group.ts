@@ -1,27 +1,27 @@
-/** The contenders of one model and batch, each in a process of its own, taking turns: a busy machine slows all alike. */
+/** The cells of one model and batch: each is a process, and they take turns, so that a busy machine slows all of them alike. */
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { withStatus } from "../../output/progress.js";
 import type { CellAnswer, CellFacts, CellRequest } from "./cell.js";
-import { median, medianRatio, quantile } from "./statistics.js";
-import type { CellFailure, CellResult, CellSettings } from "./types.js";
+import type { CellFailure, CellResult, CellSettings, Ratio } from "./schema.js";
+import { median, quantile, ratioOfTurns } from "./statistics.js";
 
-/** What a recorded result says about how it was measured. */
+/** How turns are taken. Every recorded result states it. */
 export const schedule = {
   runsPerTurn: 5,
-  /** A turn of a slow backend is one or two runs, so that it does not take a group's whole time. */
+  /** A slow backend makes one or two runs in a turn, so that its turns do not use up the group's time. */
   turnLimitMs: 1000,
   maxRounds: 30,
 } as const;
 
-/** Fewer would have no median to speak of, however slow the machine. */
+/** A median of fewer rounds means little, so these are made however long they take. */
 const fewestRounds = 5;
-/** Threads of a runtime may spin for a moment after a run; the next contender should not feel them. */
+/** Threads of a runtime may spin for a moment after a run; the pause keeps them from slowing the next contender. */
 const pauseMs = 20;
-/** Characters: enough for the reason why a process ended. */
+/** Characters of stderr that are kept: enough to read why a process ended. */
 const keptOfStderr = 10_000;
-/** Preparing, opening and one run; software GPUs are slow. */
+/** For preparing, and for opening with one run; software GPUs are slow. */
 const openTimeoutMs = 300_000;
 
 export interface GroupResult {
@@ -29,7 +29,7 @@ export interface GroupResult {
   readonly failures: readonly CellFailure[];
 }
 
-/** A process that is being asked. */
+/** A measured process, which answers one request at a time. */
 interface Process {
   readonly settings: CellSettings;
   ask(request: CellRequest): Promise<CellAnswer>;
@@ -42,22 +42,27 @@ interface Cell extends Process {
   readonly turnMs: number[];
 }
 
+export interface Group {
+  /** All of the same model and batch. */
+  readonly cells: readonly CellSettings[];
+  /** Modules of `--contenders`. */
+  readonly contenders: readonly string[];
+  /** The backend whose cells every other cell is compared to as well. */
+  readonly reference?: string | undefined;
+}
+
 /**
- * Opens all, then lets them take turns until another round would not end within `limitMs`. What fails is listed, and the
- * others go on.
+ * Opens all cells, then lets them take turns until another round would not end within `limitMs`. A cell that fails is
+ * listed among the failures, and the others go on.
  */
-export const measureGroup = (group: readonly CellSettings[], limitMs: number): Promise<GroupResult> =>
+export const measureGroup = (group: Group, limitMs: number): Promise<GroupResult> =>
   withStatus((tell) => measure(group, limitMs, tell));
 
-async function measure(
-  group: readonly CellSettings[],
-  limitMs: number,
-  tell: (status: string) => void,
-): Promise<GroupResult> {
+async function measure(group: Group, limitMs: number, tell: (status: string) => void): Promise<GroupResult> {
   const start = performance.now();
   const failures: CellFailure[] = [];
   let cells: Cell[] = [];
-  const { model, batch } = group[0]!;
+  const { model, batch } = group.cells[0]!;
   tell(`${model}, batch ${batch}: preparing`);
   for (const prepared of await prepareAll(group)) {
     if (!("code" in prepared))
@@ -81,22 +86,22 @@ async function measure(
   }
   const results: CellResult[] = [];
   for (const cell of cells) {
-    const result = await finish(cell, cells);
+    const result = await finish(cell, cells, group.reference);
     if ("code" in result) failures.push(result);
     else results.push(result);
   }
   return { results, failures };
 }
 
-/** As many at once as there are cores, since nothing of it is measured; in the order of the group. */
-async function prepareAll(group: readonly CellSettings[]): Promise<(Process | CellFailure)[]> {
+/** Prepares as many cells at once as there are cores, since nothing of it is measured. The result is in the order of the cells. */
+async function prepareAll({ cells, contenders }: Group): Promise<(Process | CellFailure)[]> {
   const prepared: (Process | CellFailure)[] = [];
-  const waiting = [...group.entries()];
+  const waiting = [...cells.entries()];
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [at, settings] = next;
       const cell = startProcess(settings);
-      const answer = await within(openTimeoutMs, cell, { prepare: settings });
+      const answer = await within(openTimeoutMs, cell, { prepare: settings, contenders });
       prepared[at] = "prepared" in answer ? cell : giveUp(cell, answer);
     }
   };
@@ -104,7 +109,7 @@ async function prepareAll(group: readonly CellSettings[]): Promise<(Process | Ce
   return prepared;
 }
 
-/** One after the other: loading and the first run are measured. */
+/** Opens one cell while the others wait, because loading and the first run are measured. */
 async function openCell(cell: Process): Promise<Cell | CellFailure> {
   const answer = await within(openTimeoutMs, cell, { open: true });
   return "opened" in answer ? { ...cell, facts: answer.opened, times: [], turnMs: [] } : giveUp(cell, answer);
@@ -117,7 +122,7 @@ async function within(ms: number, cell: Process, request: CellRequest): Promise<
   return answer;
 }
 
-/** A process of its own, so that peak memory, threads and global settings of runtimes are its own too. */
+/** A process for each cell gives it its own peak memory, threads and global settings of runtimes. */
 function startProcess(settings: CellSettings): Process {
   const child = fork(process.argv[1]!, ["bench-cell"], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
   let said = "";
@@ -140,7 +145,7 @@ function startProcess(settings: CellSettings): Process {
       new Promise<CellAnswer>((resolve) => {
         if (ended) return resolve(ended);
         waiting = { resolve };
-        // A process that has just ended takes nothing more, which its end tells.
+        // Sending to a process that has just ended fails; its "close" event answers instead.
         child.send(request, () => {});
       }),
   };
@@ -160,14 +165,17 @@ async function takeTurn(cell: Cell): Promise<CellFailure | undefined> {
   return undefined;
 }
 
-async function finish(cell: Cell, group: readonly Cell[]): Promise<CellResult | CellFailure> {
+async function finish(
+  cell: Cell,
+  group: readonly Cell[],
+  reference: string | undefined,
+): Promise<CellResult | CellFailure> {
   const { settings, facts, times, turnMs } = cell;
   const end = await cell.ask({ finish: true });
   if (!("peakMemoryBytes" in end)) return giveUp(cell, end);
   const medianMs = median(times);
-  const unreduced = group.find(
-    (other) => other.settings.backend === settings.backend && other.settings.policy === "unreduced",
-  );
+  const ratios = ratiosOf(cell, group, reference);
+  const overUnreduced = ratios.find(({ backend, policy }) => backend === settings.backend && policy === "unreduced");
   return {
     ...settings,
     ...facts,
@@ -175,10 +183,26 @@ async function finish(cell: Cell, group: readonly Cell[]): Promise<CellResult | 
     medianMs,
     p90Ms: quantile(times, 0.9),
     imagesPerSecond: (1000 * settings.batch) / medianMs,
-    speedup: unreduced ? medianRatio(unreduced.turnMs, turnMs) : null,
+    speedup: settings.policy === "unreduced" ? 1 : (overUnreduced?.median ?? null),
+    ratios,
     effectiveGflops: (2 * facts.gmacs * settings.batch * 1000) / medianMs,
     peakMemoryBytes: end.peakMemoryBytes,
   };
+}
+
+/** Over the unreduced model on the same backend; on the reference backend, over the same policy and the unreduced model. */
+function ratiosOf(cell: Cell, group: readonly Cell[], reference: string | undefined): Ratio[] {
+  const { backend, policy } = cell.settings;
+  const isCompared = ({ settings: other }: Cell) =>
+    (other.backend === backend && other.policy === "unreduced") ||
+    (other.backend === reference && (other.policy === policy || other.policy === "unreduced"));
+  return group
+    .filter((other) => other !== cell && isCompared(other))
+    .map((other) => ({
+      backend: other.settings.backend,
+      policy: other.settings.policy,
+      ...ratioOfTurns(other.turnMs, cell.turnMs),
+    }));
 }
 
 const failureOf = (settings: CellSettings, answer: CellAnswer): CellFailure =>

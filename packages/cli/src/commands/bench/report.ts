@@ -1,30 +1,18 @@
 /** A self-contained HTML page from recorded results: plots, the table, and where they come from. */
 import { html } from "../../output/html.js";
 import type { Recorded } from "./documents.js";
-import { type BenchPolicy, policies } from "./model.js";
-import { spread, threeDigits } from "./statistics.js";
-import type { BenchDocument, CellResult } from "./types.js";
+import { colourOf, reductionNames, titleOf } from "./reductions.js";
+import type { BenchDocument, CellResult } from "./schema.js";
+import { threeDigits } from "./statistics.js";
+import { columns } from "./table.js";
 
-/** From the Okabe-Ito palette, which stays apart for colour-blind readers. */
-const colours: Readonly<Record<BenchPolicy, string>> = {
-  unreduced: "#7a7a7a",
-  ppt: "#0072b2",
-  prune: "#d55e00",
-  pool: "#009e73",
-};
-
-const names: Readonly<Record<BenchPolicy, string>> = {
-  unreduced: "unreduced",
-  ppt: "PPT",
-  prune: "prune only",
-  pool: "pool only",
-};
-
-/** Pixels of the plots' user space. */
+/** Pixels, in the coordinates of a plot. */
 const [width, labelWidth, valueWidth, barHeight] = [760, 150, 90, 16];
 
 /** One page for one result or several, the newest first. */
 export function renderReport({ documents, others }: Recorded): string {
+  const timed = documents.filter(({ results, failures }) => results.length + failures.length > 0);
+  const untimed = documents.filter((document) => !timed.includes(document));
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -33,18 +21,19 @@ export function renderReport({ documents, others }: Recorded): string {
 <title>ppt-vit benchmark</title>
 <style>${style}</style>
 <h1>ppt-vit benchmark</h1>
-<p class="legend">${policies
+<p class="legend">${reductionNames
     .filter((policy) => documents.some(({ results }) => results.some((result) => result.policy === policy)))
-    .map((policy) => `<span><i style="background:${colours[policy]}"></i>${names[policy]}</span>`)
+    .map((policy) => `<span><i style="background:${colourOf(policy)}"></i>${titleOf(policy)}</span>`)
     .join(" ")}</p>
-${documents.toReversed().map(section).join("\n")}
-${others.length > 0 ? `<p class="source">This page covers results of ppt-vit bench. Other benchmarks recorded here: ${html(others.join(", "))}.</p>` : ""}
+${timed.toReversed().map(section).join("\n")}
+${untimed.length > 0 ? `<p class="source">Recorded results without times: ${html(untimed.map(({ benchmark, date }) => `${benchmark} (${date.slice(0, 10)})`).join(", "))}.</p>` : ""}
+${others.length > 0 ? `<p class="source">This page covers results of ppt-vit bench. Other files recorded here: ${html(others.join(", "))}.</p>` : ""}
 </html>
 `;
 }
 
 function section(document: BenchDocument): string {
-  const { hardware, results, failures, versions, date, commit, peakMatmulGflops } = document;
+  const { benchmark, hardware, results, failures, versions, date, commit, peakMatmulGflops } = document;
   const groups = new Map<string, CellResult[]>();
   for (const result of results) {
     const key = `${result.model}, batch ${result.batch}`;
@@ -54,11 +43,11 @@ function section(document: BenchDocument): string {
   const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return `<section>
 <h2>${html(`${hardware.cpu}, ${hardware.cores} threads${peak}`)}</h2>
-<p class="source">${html(`${date}, load before ${hardware.loadBefore}${commit ? `, commit ${commit}` : ""}. ${software.join(", ")}`)}</p>
+<p class="source">${html(`${benchmark}, ${date}, load before ${hardware.loadBefore ?? "unknown"}${commit ? `, commit ${commit}` : ""}. ${software.join(", ")}`)}</p>
 ${[...groups].map(([name, group]) => plots(name, group)).join("\n")}
 <h3>Speedup over the unreduced model against the multiply-accumulates saved; on the dashed line both are equal</h3>
 ${scatter(results)}
-${table(results, peakMatmulGflops)}
+${table(document)}
 ${failures.map(({ backend, model, policy, batch, message }) => `<p class="failure">Not measured: ${html(`${backend}, ${model}, ${policy}, batch ${batch}: ${message}`)}</p>`).join("\n")}
 </section>`;
 }
@@ -70,31 +59,36 @@ ${bars(group)}
 ${latencies(group)}`;
 }
 
-/** One horizontal bar a result, backends together. */
+/** One horizontal bar for each result, grouped by backend. */
 function bars(group: readonly CellResult[]): string {
   const most = Math.max(...group.map(({ imagesPerSecond }) => imagesPerSecond));
   const length = (value: number) => (value / most) * (width - labelWidth - valueWidth);
   return plot(group, ({ policy, imagesPerSecond, speedup }, y) => {
     const gain = speedup !== null && policy !== "unreduced" ? `, ${speedup.toFixed(2)}x` : "";
     const end = labelWidth + length(imagesPerSecond);
-    return `<rect x="${labelWidth}" y="${y}" width="${length(imagesPerSecond).toFixed(1)}" height="${barHeight - 3}" fill="${colours[policy]}"/>
+    return `<rect x="${labelWidth}" y="${y}" width="${length(imagesPerSecond).toFixed(1)}" height="${barHeight - 3}" fill="${colourOf(policy)}"/>
 <text x="${(end + 5).toFixed(1)}" y="${y + barHeight - 5}">${html(`${threeDigits(imagesPerSecond)}${gain}`)}</text>`;
   });
 }
 
-/** Logarithmic, since backends lie orders of magnitude apart. */
+/** The axis is logarithmic, because backends lie orders of magnitude apart. */
 function latencies(group: readonly CellResult[]): string {
   const low = Math.log(Math.min(...group.map(({ medianMs }) => medianMs)) * 0.8);
-  const high = Math.log(Math.max(...group.map(({ p90Ms }) => p90Ms)) * 1.2);
+  const high = Math.log(Math.max(...group.map(slowest)) * 1.2);
   const at = (value: number) =>
     labelWidth + ((Math.log(value) - low) / (high - low)) * (width - labelWidth - valueWidth);
-  return plot(group, ({ policy, medianMs, p90Ms }, y) => {
+  return plot(group, (result, y) => {
+    const { policy, medianMs } = result;
+    const p90Ms = slowest(result);
     const middle = y + barHeight / 2 - 1;
-    return `<line x1="${at(medianMs).toFixed(1)}" x2="${at(p90Ms).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="${colours[policy]}" stroke-width="3"/>
-<circle cx="${at(medianMs).toFixed(1)}" cy="${middle}" r="4.5" fill="${colours[policy]}"/>
+    return `<line x1="${at(medianMs).toFixed(1)}" x2="${at(p90Ms).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="${colourOf(policy)}" stroke-width="3"/>
+<circle cx="${at(medianMs).toFixed(1)}" cy="${middle}" r="4.5" fill="${colourOf(policy)}"/>
 <text x="${(at(p90Ms) + 8).toFixed(1)}" y="${y + barHeight - 5}">${html(`${threeDigits(medianMs)} to ${threeDigits(p90Ms)}`)}</text>`;
   });
 }
+
+/** Where a line of latency ends: at the median in results that were recorded without the 90th percentile. */
+const slowest = ({ medianMs, p90Ms }: CellResult) => p90Ms ?? medianMs;
 
 /** Rows of a group with the backend's name before the first of each. */
 function plot(group: readonly CellResult[], mark: (result: CellResult, y: number) => string): string {
@@ -113,10 +107,12 @@ function plot(group: readonly CellResult[], mark: (result: CellResult, y: number
   return `<div class="scroll" tabindex="0"><svg viewBox="0 0 ${width} ${y + 4}" role="img" aria-label="${html(group.map(describe).join("; "))}">${parts.join("\n")}</svg></div>`;
 }
 
-const describe = ({ backend, policy, imagesPerSecond, medianMs, p90Ms }: CellResult) =>
-  `${backend}, ${names[policy]}: ${threeDigits(imagesPerSecond)} images/s, median ${threeDigits(medianMs)} ms, p90 ${threeDigits(p90Ms)} ms`;
+const describe = ({ backend, policy, imagesPerSecond, medianMs, p90Ms }: CellResult) => {
+  const slow = p90Ms === null ? "" : `, p90 ${threeDigits(p90Ms)} ms`;
+  return `${backend}, ${titleOf(policy)}: ${threeDigits(imagesPerSecond)} images/s, median ${threeDigits(medianMs)} ms${slow}`;
+};
 
-/** On the dashed line a model is faster by just what it saves. */
+/** On the dashed line the speedup equals the share of multiply-accumulates saved. */
 function scatter(results: readonly CellResult[]): string {
   const points = results.flatMap((result) => {
     const unreduced = results.find(
@@ -133,12 +129,12 @@ function scatter(results: readonly CellResult[]): string {
   const at = (value: number) => ((Math.max(1, value) - 1) / (top - 1)) * (side - margin - 10);
   const x = (value: number) => margin + at(value);
   const y = (value: number) => side - margin - at(value);
-  // At most twenty, however far the points lie.
+  // At most twenty ticks, however far apart the points lie.
   const step = [0.2, 0.5, 1, 2, 5].find((step) => (top - 1) / step < 20) ?? 10 ** Math.ceil(Math.log10((top - 1) / 20));
   const ticks = Array.from({ length: Math.floor((top - 1) / step) + 1 }, (_, i) => 1 + step * i);
   const words = ({ result, saved, speedup }: (typeof points)[number]) =>
     `${result.model}, batch ${result.batch}, ${describe(result)}: ${speedup.toFixed(2)}x for ${saved.toFixed(2)}x fewer multiply-accumulates`;
-  // Names beside the plot in the order of the points, each a line below the one before.
+  // The names stand beside the plot in the order of the points; each is at least one line below the one before.
   let below = 0;
   const named = points
     .sort((one, two) => two.speedup - one.speedup)
@@ -159,52 +155,20 @@ ${named
     const [px, py] = [x(saved).toFixed(1), y(speedup).toFixed(1)];
     return `<g><title>${html(words(point))}</title>
 <polyline class="leader" points="${px},${py} ${side - 4},${labelY.toFixed(1)} ${right - 4},${labelY.toFixed(1)}"/>
-<circle cx="${px}" cy="${py}" r="5" fill="${colours[result.policy]}" fill-opacity="0.75"/>
-<text x="${right}" y="${(labelY + 4).toFixed(1)}">${html(`${speedup.toFixed(2)}x  ${result.model}, batch ${result.batch}, ${result.backend}, ${names[result.policy]}`)}</text></g>`;
+<circle cx="${px}" cy="${py}" r="5" fill="${colourOf(result.policy)}" fill-opacity="0.75"/>
+<text x="${right}" y="${(labelY + 4).toFixed(1)}">${html(`${speedup.toFixed(2)}x  ${result.model}, batch ${result.batch}, ${result.backend}, ${titleOf(result.policy)}`)}</text></g>`;
   })
   .join("\n")}
 </svg></div>`;
 }
 
-function table(results: readonly CellResult[], peak: number | null): string {
-  const heads = [
-    "model",
-    "batch",
-    "backend",
-    "policy",
-    "images/s",
-    "speedup",
-    "median ms",
-    "p90 ms",
-    "spread",
-    "GMACs",
-    "GFLOP/s",
-    "of peak",
-    "load ms",
-    "first run ms",
-    "peak MB",
-  ];
-  const row = (result: CellResult) => [
-    result.model,
-    result.batch,
-    result.backend,
-    names[result.policy],
-    threeDigits(result.imagesPerSecond),
-    result.speedup === null ? "" : `${result.speedup.toFixed(2)}x`,
-    result.medianMs.toFixed(1),
-    result.p90Ms.toFixed(1),
-    `${(100 * spread(result.turnMs)).toFixed(0)} %`,
-    result.gmacs.toFixed(2),
-    result.effectiveGflops.toFixed(0),
-    peak === null ? "" : `${((100 * result.effectiveGflops) / peak).toFixed(0)} %`,
-    result.loadMs.toFixed(0),
-    result.firstRunMs.toFixed(0),
-    (result.peakMemoryBytes / 1e6).toFixed(0),
-  ];
-  const cells = (values: readonly (string | number)[], tag: string) =>
+function table(document: BenchDocument): string {
+  const cells = (values: readonly string[], tag: string) =>
     values.map((value) => `<${tag}>${html(value)}</${tag}>`).join("");
+  const heads = columns.map(([name]) => name);
+  const rows = document.results.map((result) => columns.map(([, show]) => show(result, document)));
   return `<div class="scroll" tabindex="0"><table><thead><tr>${cells(heads, "th")}</tr></thead>
-<tbody>${results.map((result) => `<tr>${cells(row(result), "td")}</tr>`).join("\n")}</tbody></table></div>`;
+<tbody>${rows.map((row) => `<tr>${cells(row, "td")}</tr>`).join("\n")}</tbody></table></div>`;
 }
 
 const style = `

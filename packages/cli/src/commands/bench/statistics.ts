@@ -1,6 +1,6 @@
-/** Order statistics of measured times, and numbers as they are shown. */
+/** Order statistics of measured times, and how numbers are shown. */
 
-/** The value that a share `q` of `values` lies below. */
+/** The value at rank `floor(q * length)` of the sorted `values`; `q` is a share from 0 to 1. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
@@ -8,13 +8,21 @@ export function quantile(values: readonly number[], q: number): number {
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
-/** Median over the rounds of ratios between turns that were neighbours in time: what slows both does not show. */
-export const medianRatio = (numerators: readonly number[], denominators: readonly number[]): number =>
-  median(numerators.map((value, round) => value / denominators[round]!));
+/**
+ * Median and quartiles, over the rounds, of the ratios between two turns of the same round. The turns of a round are
+ * neighbours in time, so what slows both of them does not show.
+ */
+export function ratioOfTurns(
+  numerators: readonly number[],
+  denominators: readonly number[],
+): { readonly median: number; readonly quartiles: readonly [number, number] } {
+  const ratios = numerators.map((value, round) => value / denominators[round]!);
+  return { median: median(ratios), quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)] };
+}
 
-/** Half the distance between the quartiles, relative to the median: how far apart equal turns lie. */
+/** Half the distance between the quartiles over the median: how far apart repeated turns lie. */
 export const spread = (values: readonly number[]): number =>
   (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / median(values);
 
-/** Three digits, or all before the point: 0.0123, 12.3, 1234. */
+/** Three significant digits, and every digit before the point: 0.0123, 12.3, 1234. */
 export const threeDigits = (value: number): string => (value < 100 ? value.toPrecision(3) : value.toFixed(0));

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { arch, availableParallelism, cpus, loadavg, platform, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { packageVersions, versionOf } from "../../versions.js";
-import type { BenchDocument } from "./types.js";
+import type { BenchDocument } from "./schema.js";
 
 /** Of this project, the runtimes, and the contenders from outside; what is not installed is left out. */
 export function installedVersions(): Record<string, string> {

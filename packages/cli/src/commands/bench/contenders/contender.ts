@@ -1,0 +1,17 @@
+/** What `ppt-vit bench` measures: anything that loads a model and runs it. */
+import type { BenchModel } from "../model.js";
+
+/** One run of [batch, channels, height, width] normalised pixels; resolves once the outputs are in host memory. */
+export type Run = (pixelValues: Float32Array, batch: number) => Promise<void>;
+
+/** A built-in contender, or one that a module given with `--contenders` exports. */
+export interface Contender {
+  /** As `--backends` takes it. */
+  readonly name: string;
+  /**
+   * Does everything that no clock measures, such as writing files. The returned function loads the runtime and the model
+   * and is measured as loading; each call of the `Run` it resolves with is measured as a run.
+   * @throws PptError BACKEND_UNAVAILABLE where a package or device is missing, also from the returned function
+   */
+  prepare(model: BenchModel, batch: number): Promise<() => Promise<Run>>;
+}

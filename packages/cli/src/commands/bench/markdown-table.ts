@@ -1,0 +1,115 @@
+/** Tables in Markdown files, generated between markers from recorded results; each row links to its result. */
+import { dirname, relative, sep } from "node:path";
+import { PptError } from "@ppt-vit/core";
+import { markdown } from "../../output/markdown.js";
+import type { RecordedDocument } from "./documents.js";
+import type { CellResult } from "./schema.js";
+import { threeDigits } from "./statistics.js";
+
+/** What stands before and after a table in a Markdown file. `<!-- benchmarks NAME,NAME/BACKEND -->` chooses its rows. */
+export const tableMarkers = ["<!-- benchmarks -->", "<!-- /benchmarks -->"] as const;
+const tables = /(<!-- benchmarks(?: ([a-z0-9./:,-]+))? -->)\n.*?(<!-- \/benchmarks -->)/gs;
+
+/**
+ * `text`, of the Markdown file at `path`, with every table between markers made anew.
+ * @throws PptError INVALID_INPUT where it has no markers
+ */
+export function replaceTables(text: string, documents: readonly RecordedDocument[], path: string): string {
+  if (text.search(tables) < 0)
+    throw new PptError("INVALID_INPUT", `${path}: has no ${tableMarkers.join(" with ")} after it to write between`);
+  return text.replace(
+    tables,
+    (_, start: string, rows: string | undefined, end: string) =>
+      `${start}\n${markdownTable(documents, { rows: rows?.split(","), path })}${end}`,
+  );
+}
+
+export interface TableOptions {
+  /** `BENCHMARK`, or `BENCHMARK/BACKEND` for some of its backends only. */
+  readonly rows?: readonly string[] | undefined;
+  /** The Markdown file that the table is for; links to results are relative to it. */
+  readonly path?: string;
+}
+
+/**
+ * Markdown: for each machine a table of images per second without and with PPT. Each row comes from the newest result that
+ * has it, and its speedup links to the line of that result. `documents` come oldest first.
+ */
+export function markdownTable(documents: readonly RecordedDocument[], options: TableOptions = {}): string {
+  const { rows = ["runs"], path = "." } = options;
+  const machines = new Map<string, Row[]>();
+  for (const wanted of rows)
+    for (const document of documents.toReversed()) {
+      const { cpu, cores, platform, arch } = document.hardware;
+      const machine = `${cpu}, ${cores} threads, ${platform} ${arch}`;
+      const known = machines.get(machine) ?? [];
+      const found = rowsOf(document, wanted).filter((row) => !known.some(({ key }) => key === row.key));
+      if (found.length > 0) machines.set(machine, [...known, ...found]);
+    }
+  return [...machines].map(([machine, found]) => machineTable(machine, found, dirname(path))).join("\n");
+}
+
+/** A cell with PPT, and the unreduced one beside it. */
+interface Row {
+  readonly key: string;
+  readonly document: RecordedDocument;
+  readonly unreduced: CellResult;
+  readonly ppt: CellResult;
+}
+
+function rowsOf(document: RecordedDocument, wanted: string): Row[] {
+  const [benchmark, backend] = wanted.split("/");
+  if (document.benchmark !== benchmark) return [];
+  return document.results.flatMap((ppt) => {
+    if (ppt.policy !== "ppt" || ppt.speedup === null || (backend !== undefined && ppt.backend !== backend)) return [];
+    const unreduced = document.results.find(
+      (one) =>
+        one.policy === "unreduced" && one.backend === ppt.backend && one.model === ppt.model && one.batch === ppt.batch,
+    );
+    const key = JSON.stringify([benchmark, ppt.model, ppt.batch, ppt.backend]);
+    return unreduced ? [{ key, document, unreduced, ppt }] : [];
+  });
+}
+
+/** Speedups over a reference backend's unreduced model, which only some benchmarks have. */
+const overReference = ({ ppt }: Row) =>
+  ppt.ratios.filter(({ backend, policy }) => backend !== ppt.backend && policy === "unreduced");
+
+function machineTable(machine: string, rows: readonly Row[], folder: string): string {
+  const dates = rows.map(({ document: { date, versions, hardware } }) => {
+    const { cores, loadBefore } = hardware;
+    // Speedups compare neighbours in time and stand a busy machine; images per second do not.
+    const busy =
+      loadBefore !== null && loadBefore > cores / 2 ? `, a busy machine (load ${loadBefore}): read the speedups` : "";
+    return `${date.slice(0, 10)} on Node ${versions.node ?? "of an unknown version"}${busy}`;
+  });
+  const compared = rows.some((row) => overReference(row).length > 0);
+  const heads = ["model", "batch", "backend", "unreduced, images/s", "PPT, images/s", "speedup"];
+  const lines = rows.map((row) => {
+    const { model, batch, backend, imagesPerSecond, speedup } = row.ppt;
+    const [before, after] = [row.unreduced.imagesPerSecond, imagesPerSecond].map(threeDigits);
+    const others = overReference(row).map(({ backend, median }) => `${median.toFixed(2)}x over ${backend}`);
+    return [
+      ...[model, batch, backend, before!, after!].map(markdown),
+      linked(`${speedup!.toFixed(2)}x`, row.document, folder),
+      ...(compared ? [markdown(others.join(", "))] : []),
+    ];
+  });
+  return [
+    markdown(`${machine}; ${[...new Set(dates)].sort().reverse().join(", ")}:`),
+    "",
+    rowOf([...heads, ...(compared ? ["over another unreduced model"] : [])]),
+    `${"| --- | ---: | --- | ---: | ---: | ---: |"}${compared ? " --- |" : ""}`,
+    ...lines.map(rowOf),
+    "",
+  ].join("\n");
+}
+
+const rowOf = (values: readonly string[]): string => `| ${values.join(" | ")} |`;
+
+/** A link to the line of a result. Addresses keep only characters that mean nothing in Markdown. */
+function linked(text: string, { source }: RecordedDocument, folder: string): string {
+  if (!source) return text;
+  const path = relative(folder, source.file).split(sep).map(encodeURIComponent).join("/");
+  return `[${text}](${path.replace(/[()*_~]/g, (one) => `%${one.charCodeAt(0).toString(16)}`)}#L${source.line})`;
+}
