@@ -1,4 +1,4 @@
-"""Draws the pictures that benchmarks/accuracy.mjs measures on: scenes of the demo model's recipe from fresh seeds.
+"""Draws the pictures that measures/accuracy.mjs measures on: scenes of the demo model's recipe from fresh seeds.
 
 First the artwork, in an empty folder:
     npm i --ignore-scripts sharp@0.35.5 @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 @iconify-json/openmoji@1.2.29

@@ -1,27 +1,27 @@
 /**
- * One process of load.mjs; prints JSON. `make MODEL FOLDER` writes a checkpoint of random weights, `empty BACKEND` imports
- * what a load imports, `load BACKEND FOLDER` loads.
+ * One process of measures/load.mjs and of test/load-memory.test.ts; prints JSON. `make FOLDER` adds random weights to the
+ * `config.json` in a folder, `empty BACKEND` imports what a load imports, `load BACKEND FOLDER` loads a checkpoint.
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseModelConfig, randomWeights, weightsFrom } from "@ppt-vit/core";
 import { createBackend, fromPretrained } from "@ppt-vit/pipeline";
-import { peakMemoryBytes } from "./peak-memory.mjs";
+import { writeCheckpoint } from "./checkpoint.mjs";
+
+/** The most memory in bytes that this process has held. On Linux `maxRSS` would begin with the peak of the parent process. */
+function peakMemoryBytes() {
+  const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "utf8") : "";
+  const [, kibibytes = process.resourceUsage().maxRSS] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
+  return Number(kibibytes) * 1024;
+}
 
 const print = (result) => process.stdout.write(JSON.stringify(result));
 const [task, name, folder] = process.argv.slice(2);
 
 if (task === "make") {
-  const { huggingFaceConfig, randomCheckpoint } = await import("./geometries.mjs");
-  const config = huggingFaceConfig(name);
-  const size = { height: config.image_size, width: config.image_size };
-  const weights = randomCheckpoint(name);
-  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
-  writeFileSync(
-    join(folder, "preprocessor_config.json"),
-    JSON.stringify({ do_resize: true, size, do_normalize: true }),
-  );
-  writeFileSync(join(folder, "model.safetensors"), weights);
-  print({ fileBytes: weights.length });
+  const geometry = JSON.parse(readFileSync(join(name, "config.json"), "utf8"));
+  const weights = weightsFrom(randomWeights(parseModelConfig(geometry), 1));
+  print({ fileBytes: writeCheckpoint(name, geometry, weights) });
 } else if (task === "empty") {
   await createBackend(name);
   print({ peakBytes: peakMemoryBytes() });
@@ -29,7 +29,7 @@ if (task === "make") {
   const start = performance.now();
   const classifier = await fromPretrained(folder, { backend: name });
   const loadMs = performance.now() - start;
-  // With --expose-gc: what stays in JavaScript's memory. Buffers are given back after a collection, on another thread.
+  // With --expose-gc, heldBytes is what stays in JavaScript's memory. Node frees buffers after a collection, on another thread.
   for (let i = 0; i < 4; i++) {
     globalThis.gc?.();
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-/** The pictures of accuracy-pictures.py, and what a model makes of them. */
+/** The pictures that accuracy-pictures.py draws, and the classes that a model predicts for them. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createVisionModel, processImageInto, resizeAndCrop } from "@ppt-vit/core";
@@ -15,7 +15,7 @@ export async function filesOf(folder) {
     .map((file) => join(folder, file));
 }
 
-/** Pictures of a set as the model sees them, 8 bits a value; the label is the name of the folder. */
+/** The pictures of a set as the model sees them, 8 bits a value. The folder of a picture names its label. */
 export async function loadPictures(folder, { config, preprocessing }) {
   const labelOf = new Map(config.labels.map((label, index) => [label.replace(" ", "_"), index]));
   const pictures = [];

@@ -1,4 +1,4 @@
-/** What loading a full-size checkpoint takes at most, measured in processes of their own. Times are for benchmarks/load.mjs. */
+/** What loading a full-size checkpoint takes at most, measured in processes of their own. Times are for benchmarks/measures/load.mjs. */
 import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,0 +1,45 @@
+/**
+ * How long a full-size checkpoint takes to load from disk, and how much memory that takes at most.
+ * `pnpm bench --benchmark benchmarks/measures/load.mjs [--set models=deit-s,deit-b] [--set backends=cpu] [--set runs=5]`
+ *
+ * Each load is a process: `fromPretrained` on a folder with float32 weights, from its call until the model is ready to run.
+ * Memory is the peak of that process, less that of a process that imports the same packages and loads nothing. The files are
+ * in the system's file cache.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const script = fileURLToPath(new URL("../load-cell.mjs", import.meta.url));
+const cell = (...args) => JSON.parse(execFileSync(process.execPath, [script, ...args]));
+
+export async function measure({ settings, tell, geometry, statistics: { median, quantile } }) {
+  const { models = "deit-s,deit-b,vit-b,dinov2-s", backends = "cpu,onnx-cpu", runs = "5" } = settings;
+  const folder = mkdtempSync(join(tmpdir(), "ppt-vit-load-"));
+  const measurements = [];
+  try {
+    for (const model of models.split(",")) {
+      const checkpoint = join(folder, model);
+      mkdirSync(checkpoint);
+      writeFileSync(join(checkpoint, "config.json"), JSON.stringify(geometry(model)));
+      // In a process of its own: making random weights takes more memory than loading them.
+      const { fileBytes } = cell("make", checkpoint);
+      for (const backend of backends.split(",")) {
+        tell(`${model}, ${backend}`);
+        const { peakBytes: emptyBytes } = cell("empty", backend);
+        const loads = Array.from({ length: Number(runs) }, () => cell("load", backend, checkpoint));
+        const times = loads.map(({ loadMs }) => loadMs);
+        const peakBytes = median(loads.map((load) => load.peakBytes - emptyBytes));
+        const facts = { model, backend, fileBytes, loadMs: median(times), loadP90Ms: quantile(times, 0.9) };
+        const memory = { emptyBytes, peakBytes, peakOverFile: peakBytes / fileBytes };
+        measurements.push({ name: `${model}, ${backend}`, facts: { ...facts, ...memory } });
+      }
+      rmSync(checkpoint, { recursive: true });
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return { settings: { models, backends, runs: Number(runs) }, measurements };
+}
