@@ -1,5 +1,6 @@
 /**
- * The daily command, `pnpm check`: format and lint, dependency directions, types, build, tests, package hygiene.
+ * The daily command, `pnpm check`: format and lint, dependency directions, results of benchmarks, types, build, tests, package
+ * hygiene.
  * Every step runs, even if an earlier one failed. The last line is `N passed, N failed`, and `, N skipped` if tests were skipped.
  * N counts the tests; each other step counts as one.
  *
@@ -10,6 +11,7 @@ import { join } from "node:path";
 import { env } from "node:process";
 import { parseArgs } from "node:util";
 import { findBrowser } from "./browser.mjs";
+import { checkResults } from "./check-results.mjs";
 import { localBin, readJson, root, run, seconds } from "./workspace.mjs";
 
 const { values: options } = parseArgs({ options: { fix: { type: "boolean", default: false } } });
@@ -34,6 +36,7 @@ const biome = [
 ];
 await step("format and lint", [...biome, "."]);
 await step("dependency directions", [join(root, "scripts", "check-layers.mjs")]);
+onlyAdded();
 await step("types", [localBin("typescript", "tsc"), "--noEmit"]);
 const built = await step("build", [localBin("turbo"), "run", "build", "--output-logs=errors-only", "--ui=stream"]);
 await tests(built);
@@ -53,6 +56,14 @@ async function step(name, args, { show = false } = {}) {
   if (code !== 0 && !show) console.log(`\n${name}\n${output.trimEnd()}\n`);
   settle(name, code === 0 ? { passed: 1 } : { failed: 1 }, seconds(start));
   return code === 0;
+}
+
+/** Checks that the recorded results of the benchmarks only grew. Git's history tells; without it the step is skipped. */
+function onlyAdded() {
+  const result = checkResults(root, "benchmarks/results");
+  if ("skipped" in result) return settle("results only added", { skipped: 1 }, result.skipped);
+  for (const violation of result.violations) console.log(violation);
+  settle("results only added", result.violations.length > 0 ? { failed: 1 } : { passed: 1 }, `${result.files} files`);
 }
 
 /** Runs vitest. The tests in `test/` test the built packages, so they are left out if the build failed. */

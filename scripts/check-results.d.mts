@@ -1,0 +1,4 @@
+export function checkResults(
+  folder: string,
+  results: string,
+): { readonly skipped: string } | { readonly files: number; readonly violations: readonly string[] };
