@@ -11,11 +11,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { median, quantile } from "@ppt-vit/pipeline";
 
 const script = fileURLToPath(new URL("../load-cell.mjs", import.meta.url));
 const cell = (...args) => JSON.parse(execFileSync(process.execPath, [script, ...args]));
 
-export async function measure({ settings, tell, geometry, statistics: { median, quantile } }) {
+export async function measure({ settings, tell, geometry }) {
   const { models = "deit-s,deit-b,vit-b,dinov2-s", backends = "cpu,onnx-cpu", runs = "5" } = settings;
   const folder = mkdtempSync(join(tmpdir(), "ppt-vit-load-"));
   const measurements = [];

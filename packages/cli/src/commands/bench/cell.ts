@@ -1,12 +1,12 @@
 /** One measured process: it opens one model on one contender, then takes a turn whenever the parent asks. */
 import { isPptError, modelCost, verificationInput } from "@ppt-vit/core";
+import { median } from "@ppt-vit/pipeline";
 import type { Run } from "./contenders/contender.js";
 import { requireContender } from "./contenders/index.js";
 import { openModel } from "./model.js";
 import { loadContenders } from "./modules.js";
 import { peakMemoryBytes } from "./peak-memory.js";
 import type { CellSettings } from "./schema.js";
-import { median } from "./statistics.js";
 
 export interface Turn {
   readonly runs: number;

@@ -1,9 +1,10 @@
 /** `ppt-vit bench --compare A B`: what changed beyond noise between two recorded results. */
 import { PptError } from "@ppt-vit/core";
+import { median } from "@ppt-vit/pipeline";
 import { print } from "../../output/print.js";
 import { readDocument } from "./documents.js";
 import type { BenchDocument, CellResult } from "./schema.js";
-import { median, spread } from "./statistics.js";
+import { spread } from "./statistics.js";
 
 /** A change below this share counts as noise even where turns repeat well. */
 const smallestChange = 0.05;

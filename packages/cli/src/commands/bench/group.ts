@@ -2,10 +2,11 @@
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
+import { median, quantile } from "@ppt-vit/pipeline";
 import { withStatus } from "../../output/progress.js";
 import type { CellAnswer, CellFacts, CellRequest } from "./cell.js";
 import type { CellFailure, CellResult, CellSettings, Ratio } from "./schema.js";
-import { median, quantile, ratioOfTurns } from "./statistics.js";
+import { ratioOfTurns } from "./statistics.js";
 
 /** How turns are taken. Every recorded result states it. */
 export const schedule = {

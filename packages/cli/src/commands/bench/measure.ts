@@ -17,7 +17,6 @@ import { measurePeakMatmul } from "./peak.js";
 import type { ReductionName } from "./reductions.js";
 import { renderReport } from "./report.js";
 import { type BenchDocument, type CellFailure, type CellResult, format } from "./schema.js";
-import * as statistics from "./statistics.js";
 import { resultTable } from "./table.js";
 import { currentCommit, describeHardware, installedVersions } from "./versions.js";
 
@@ -103,7 +102,7 @@ export async function benchmarkCommand(
   const benchmark = await loadBenchmark(flags.benchmark);
   const finish = prepareOutput(flags, nameOfModule(flags.benchmark));
   const { settings, measurements } = await withStatus((tell) =>
-    benchmark.measure({ settings: flags.set, tell, geometry: requireGeometry, statistics }),
+    benchmark.measure({ settings: flags.set, tell, geometry: requireGeometry }),
   );
   finish({ settings, peakMatmulGflops: null, results: [], measurements, failures: [] });
 }

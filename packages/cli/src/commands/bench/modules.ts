@@ -4,7 +4,6 @@ import { pathToFileURL } from "node:url";
 import { PptError } from "@ppt-vit/core";
 import type { Contender } from "./contenders/contender.js";
 import type { Measurement } from "./schema.js";
-import type * as statistics from "./statistics.js";
 
 /** What a benchmark is given besides the measured packages, which it imports itself. */
 export interface BenchmarkContext {
@@ -14,7 +13,6 @@ export interface BenchmarkContext {
   tell(status: string): void;
   /** `config.json` of a geometry. @throws PptError INVALID_OPTION where none has this name */
   geometry(name: string): Readonly<Record<string, unknown>>;
-  readonly statistics: typeof statistics;
 }
 
 /** What a module of `--benchmark` exports. It measures something else than runs of a model. */

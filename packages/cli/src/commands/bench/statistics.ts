@@ -1,12 +1,5 @@
-/** Order statistics of measured times, and how numbers are shown. */
-
-/** The value at rank `floor(q * length)` of the sorted `values`; `q` is a share from 0 to 1. */
-export function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
-}
-
-export const median = (values: readonly number[]): number => quantile(values, 0.5);
+/** Statistics of turns, and how numbers are shown. */
+import { median, quantile } from "@ppt-vit/pipeline";
 
 /**
  * Median and quartiles, over the rounds, of the ratios between two turns of the same round. The turns of a round are

@@ -3,7 +3,8 @@ import { type Backend, createVisionModel } from "@ppt-vit/core";
 import { backendNames, createBackend } from "@ppt-vit/pipeline";
 import type { Contender } from "./contender.js";
 
-const contender = (name: string, open: () => Promise<Backend>): Contender => ({
+/** A contender that opens a backend. */
+export const backendContender = (name: string, open: () => Promise<Backend>): Contender => ({
   name,
   prepare:
     async ({ config, weights, reduction }) =>
@@ -15,12 +16,12 @@ const contender = (name: string, open: () => Promise<Backend>): Contender => ({
 
 /** Every backend that the pipeline knows. */
 export const backendContenders: readonly Contender[] = backendNames.map((name) =>
-  contender(name, () => createBackend(name)),
+  backendContender(name, () => createBackend(name)),
 );
 
 /** `NAME:fp16` for each backend of ONNX Runtime: half precision. */
 export const halfPrecisionContenders: readonly Contender[] = (["cpu", "webgpu", "wasm"] as const).map((device) =>
-  contender(`onnx-${device}:fp16`, async () => {
+  backendContender(`onnx-${device}:fp16`, async () => {
     const { createOnnxBackend } = await import("@ppt-vit/backend-onnx");
     return createOnnxBackend({ device, dtype: "fp16" });
   }),
