@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 
 /**
- * Most memory in bytes that this process has had resident. On Linux from /proc where it says so: what `resourceUsage` says
- * there begins with the peak of the process that started this one.
+ * The most memory in bytes that this process has had resident. On Linux it comes from /proc, because `resourceUsage` starts
+ * there from the peak of the parent process.
  */
 export function peakMemoryBytes(): number {
   const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "utf8") : "";
