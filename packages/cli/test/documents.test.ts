@@ -206,6 +206,7 @@ describe("a result of bench", () => {
     ],
     [["results", 0, "policy"], "__proto__", 'results[0].policy: is "__proto__", expected one of unreduced, ppt'],
     [["results", 1, "ratios", 0, "quartiles"], [1], "results[1].ratios[0].quartiles[1]: is nothing"],
+    [["measurements", 0, "facts"], { ["x".repeat(9000)]: 1 }, 'measurements[0].facts["xxx'],
     [["benchmark"], "../x", 'benchmark: is "../x", expected lower-case letters'],
     [["hardware", "loadBefore"], -1, "hardware.loadBefore: is -1, expected a load of 0 to 1000000, or null"],
     [["results", 0, "p90Ms"], 1, "results[0].p90Ms: is 1, expected at least medianMs, 101"],

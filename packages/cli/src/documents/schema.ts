@@ -93,12 +93,12 @@ export function checked<Schema extends v.GenericSchema>(
   return complain(field, missing ? "is missing" : `is ${quoted(input)}, expected ${message}`);
 }
 
-/** `a.b[3]["odd name"]` */
+/** `a.b[3]["odd name"]`; a long name is cut. */
 const pathOf = (keys: readonly unknown[]): string =>
   keys
     .map((key) => {
       if (typeof key === "number") return `[${key}]`;
-      return /^[A-Za-z_]\w*$/.test(String(key)) ? `.${key}` : `[${quoted(String(key))}]`;
+      return /^[A-Za-z_]\w{0,79}$/.test(String(key)) ? `.${key}` : `[${quoted(String(key))}]`;
     })
     .join("")
     .replace(/^\./, "");
