@@ -41,6 +41,7 @@ export {
   type RgbImage,
   resizeAndCrop,
   resizeImage,
+  stackImages,
 } from "./io/image-processor.js";
 export { parseConfigJson } from "./io/json.js";
 export { type JsonLimits, type JsonProblem, jsonProblem } from "./io/json-structure.js";

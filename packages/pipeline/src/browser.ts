@@ -7,53 +7,42 @@ export {
   type SelectOptions,
   selectBackend,
 } from "./backends/select.js";
-export type {
-  BrowserImageInput as ImageInput,
-  Drawable,
-} from "./browser/decode.js";
+export type { BrowserImageInput as ImageInput, Drawable } from "./browser/decode.js";
 export type { BrowserCheckpointSource as CheckpointSource, NamedBlobs } from "./browser/files.js";
-export {
-  type Classification,
-  type DenseFeatures,
-  decodeImage,
-  type Embedding,
-  type FeatureExtractor,
-  fromPretrained,
-  type ImageClassifier,
-  type PictureFailure,
-  readCheckpoint,
-} from "./browser/from-pretrained.js";
+export { decodeImage, fromPretrained, readCheckpoint } from "./browser/from-pretrained.js";
 export { type ServeOptions, serveClassifiers } from "./browser/serve.js";
-export {
-  type ClassifierWorker,
-  createClassifierWorker,
-  type WorkerClassifierOptions,
-  type WorkerExtractorOptions,
-} from "./browser/worker.js";
 export type {
-  Checkpoint,
-  CheckpointFiles,
-  LoadOptions,
-  ProgressInfo,
-  ReadFileOptions,
-} from "./checkpoint/checkpoint.js";
+  Classification,
+  DenseFeatures,
+  Embedding,
+  FeatureExtractor,
+  ImageClassifier,
+  PictureFailure,
+  WorkerClassifierOptions,
+  WorkerExtractorOptions,
+} from "./browser/types.js";
+export { type ClassifierWorker, createClassifierWorker } from "./browser/worker.js";
+export type { Checkpoint } from "./checkpoint/checkpoint.js";
+export type { CheckpointFiles, ReadFileOptions } from "./checkpoint/files.js";
+export type { LoadOptions, ProgressInfo } from "./checkpoint/options.js";
 export type { ImageSizeOption } from "./checkpoint/resolution.js";
-export type { ModelVerification } from "./checkpoint/verify.js";
+export { parseTextEmbeddings, type TextEmbeddings } from "./checkpoint/text-embeddings.js";
 export type { HubOptions } from "./hub/options.js";
-export { type DecodeOptions, imageExtensions } from "./pictures/formats.js";
+export { imageExtensions } from "./pictures/formats.js";
+export type { DecodeOptions } from "./pictures/options.js";
 export { median, quantile } from "./statistics.js";
-export type { ClassifyOptions, PretrainedOptions } from "./tasks/classifier.js";
-export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./tasks/feature-extractor.js";
+export type { ClassifyOptions, PretrainedOptions } from "./tasks/image-classification.js";
 export {
-  type ImageStage,
-  isFailure,
-  type LabelProbability,
-  type LabelValue,
-  showAnswer,
-  topLabels,
-} from "./tasks/result.js";
-export { parseTextEmbeddings, type TextEmbeddings } from "./tasks/zero-shot.js";
+  type EmbedOptions,
+  type FeatureExtractorOptions,
+  type Pooling,
+  poolings,
+} from "./tasks/image-feature-extraction.js";
+export { type LabelProbability, type LabelValue, showAnswer, topLabels } from "./tasks/labels.js";
+export type { TaskName } from "./tasks/registry.js";
+export { type ImageStage, isFailure } from "./tasks/result.js";
+export type { ModelVerification } from "./tasks/verify.js";
+export { escapeMarkup } from "./text/markup.js";
 export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
-export { escapeMarkup } from "./visualize/markup.js";
 export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
 export { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./visualize/sheet.js";

@@ -6,13 +6,7 @@ export {
   type SelectOptions,
   selectBackend,
 } from "./backends/select.js";
-export {
-  type CalibrateOptions,
-  type Calibration,
-  calibrate,
-  type ReductionDocument,
-  reductionDocument,
-} from "./calibrate/calibrate.js";
+export { type ReductionDocument, reductionDocument } from "./calibrate/document.js";
 export { calibrationPage, calibrationPlot } from "./calibrate/report.js";
 export {
   type CalibrationTarget,
@@ -23,45 +17,19 @@ export {
   paretoFront,
   type Trial,
 } from "./calibrate/trial.js";
-export type {
-  Checkpoint,
-  CheckpointFiles,
-  LoadOptions,
-  ProgressInfo,
-  ReadFileOptions,
-} from "./checkpoint/checkpoint.js";
+export type { Checkpoint } from "./checkpoint/checkpoint.js";
+export type { CheckpointFiles, ReadFileOptions } from "./checkpoint/files.js";
+export type { LoadOptions, ProgressInfo } from "./checkpoint/options.js";
 export { type ReductionSetting, resolveReduction } from "./checkpoint/reduction.js";
 export { atPictureSize, type ImageSizeOption } from "./checkpoint/resolution.js";
-export type { ModelVerification } from "./checkpoint/verify.js";
+export { parseTextEmbeddings, type TextEmbeddings } from "./checkpoint/text-embeddings.js";
 export type { HubOptions } from "./hub/options.js";
-export { decodeImage, type ImageInput, type OpenedPicture, openPicture } from "./node/decode.js";
-export { type CheckpointSource, checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./node/folder.js";
-export {
-  type Classification,
-  type DenseFeatures,
-  type Embedding,
-  type FeatureExtractor,
-  fromPretrained,
-  type ImageClassifier,
-  type PictureFailure,
-} from "./node/from-pretrained.js";
+export { type CalibrateOptions, type Calibration, calibrate } from "./node/calibrate.js";
+export { decodeImage, type OpenedPicture, openPicture } from "./node/decode.js";
+export { checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./node/folder.js";
+export { fromPretrained } from "./node/from-pretrained.js";
+export type { CheckpointSource, ImageInput } from "./node/inputs.js";
 export { readReduction } from "./node/reduction-file.js";
-export { type DecodeOptions, imageExtensions } from "./pictures/formats.js";
-export { median, quantile } from "./statistics.js";
-export type { ClassifyOptions, PretrainedOptions } from "./tasks/classifier.js";
-export { type EmbedOptions, type FeatureExtractorOptions, type Pooling, poolings } from "./tasks/feature-extractor.js";
-export {
-  type ImageStage,
-  isFailure,
-  type LabelProbability,
-  type LabelValue,
-  showAnswer,
-  topLabels,
-} from "./tasks/result.js";
-export { parseTextEmbeddings, type TextEmbeddings } from "./tasks/zero-shot.js";
-export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
-export { escapeMarkup } from "./visualize/markup.js";
-export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
 export {
   type RenderTokensOptions,
   renderTokens,
@@ -69,5 +37,30 @@ export {
   type TracedPicture,
   tokenFormats,
   tokenPicture,
-} from "./visualize/render.js";
+} from "./node/render-tokens.js";
+export type {
+  Classification,
+  DenseFeatures,
+  Embedding,
+  FeatureExtractor,
+  ImageClassifier,
+  PictureFailure,
+} from "./node/types.js";
+export { imageExtensions } from "./pictures/formats.js";
+export type { DecodeOptions } from "./pictures/options.js";
+export { median, quantile } from "./statistics.js";
+export type { ClassifyOptions, PretrainedOptions } from "./tasks/image-classification.js";
+export {
+  type EmbedOptions,
+  type FeatureExtractorOptions,
+  type Pooling,
+  poolings,
+} from "./tasks/image-feature-extraction.js";
+export { type LabelProbability, type LabelValue, showAnswer, topLabels } from "./tasks/labels.js";
+export type { TaskName } from "./tasks/registry.js";
+export { type ImageStage, isFailure } from "./tasks/result.js";
+export type { ModelVerification } from "./tasks/verify.js";
+export { escapeMarkup } from "./text/markup.js";
+export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
+export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
 export { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./visualize/sheet.js";

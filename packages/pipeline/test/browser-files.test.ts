@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkpointFiles } from "../src/browser/files.js";
-import type { LoadOptions, ProgressInfo } from "../src/checkpoint/checkpoint.js";
+import type { LoadOptions, ProgressInfo } from "../src/checkpoint/options.js";
 import { type FakeHub, type FakeModel, startHub } from "./fake-hub.js";
 
 describe("the address of a folder", () => {

@@ -2,7 +2,6 @@
 import { modelCost, parseModelConfig, type ReductionConfig } from "@ppt-vit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Calibration } from "../src/calibrate/calibrate.js";
 import { calibrationPage } from "../src/calibrate/report.js";
 import {
   cheapest,
@@ -16,6 +15,7 @@ import {
 import { defaultBudgets, searchSettings } from "../src/calibrate/search.js";
 import { bestClass, divergence, shareInterval } from "../src/calibrate/statistics.js";
 import { chooseSettings, compareLoss, paretoFront, type Trial } from "../src/calibrate/trial.js";
+import type { Calibration } from "../src/index.js";
 
 const config = parseModelConfig({
   model_type: "vit",

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { ProgressInfo } from "../src/checkpoint/checkpoint.js";
+import type { ProgressInfo } from "../src/checkpoint/options.js";
 import { readCheckpoint } from "../src/node/folder.js";
 import { fromPretrained } from "../src/node/from-pretrained.js";
 import { hubFiles } from "../src/node/hub/files.js";

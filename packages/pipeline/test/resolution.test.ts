@@ -2,7 +2,7 @@
 import { parseImageProcessorConfig, parseModelConfig, weightsFrom } from "@ppt-vit/core";
 import { fromPretrained } from "@ppt-vit/pipeline";
 import { describe, expect, it } from "vitest";
-import { atImageSize, type ImageSizeOption } from "../src/checkpoint/resolution.js";
+import { atImageSize, atPictureSize, type ImageSizeOption } from "../src/checkpoint/resolution.js";
 import { clipFolder, expectClose, expectedOf, picture, vitFolder } from "./fixtures.js";
 
 const task = "image-feature-extraction";
@@ -126,8 +126,11 @@ describe("preprocessing at another resolution", () => {
 
   it("decides over a DINOv2, which leaves it its size", () => {
     const bit = checkpoint(dinov2, { image_processor_type: "BitImageProcessor" });
-    expect(atImageSize(bit, undefined).config).toMatchObject({ imageSize: [224, 224], positionGrid: [37, 37] });
+    expect(atPictureSize(bit.config, bit.preprocessing)).toMatchObject({
+      imageSize: [224, 224],
+      positionGrid: [37, 37],
+    });
     const vit = checkpoint({ ...dinov2, model_type: "vit" }, {});
-    expect(atImageSize(vit, undefined).config.imageSize).toEqual([518, 518]);
+    expect(atPictureSize(vit.config, vit.preprocessing).imageSize).toEqual([518, 518]);
   });
 });

@@ -347,7 +347,19 @@ export function processImage(
 }
 
 /**
+ * The input of one run: images of one shape, each as `processImage` makes it, one after the other.
+ * images [C,H,W] each -> [B,C,H,W]
+ */
+export function stackImages(images: readonly Float32Array[]): Float32Array {
+  const length = images[0]?.length ?? 0;
+  const batch = new Float32Array(images.length * length);
+  for (const [i, image] of images.entries()) batch.set(image, i * length);
+  return batch;
+}
+
+/**
  * `processImage` into `target`, from element `offset` on: one image of a batch.
+ * @returns what `resizeAndCrop` gives: the 8-bit pixels that the values were made from
  * @throws PptError INVALID_IMAGE, INVALID_INPUT where `target` is too short.
  */
 export function processImageInto(
@@ -355,9 +367,10 @@ export function processImageInto(
   config: ImageProcessorConfig,
   target: Float32Array,
   offset = 0,
-): void {
+): RgbImage {
   checkArgument("processImageInto", "target", target, floatsCheck);
-  const { data } = resizeAndCrop(image, config);
+  const seen = resizeAndCrop(image, config);
+  const { data } = seen;
   if (!(offset >= 0 && offset + data.length <= target.length))
     throw new PptError(
       "INVALID_INPUT",
@@ -372,6 +385,7 @@ export function processImageInto(
     planes[green + i] = values[256 + data[from + 1]!]!;
     planes[blue + i] = values[512 + data[from + 2]!]!;
   }
+  return seen;
 }
 
 /** (v * factor - mean) / std of each byte v and channel, [3, 256], rounded to float32 after each step as NumPy does. */

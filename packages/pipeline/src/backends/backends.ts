@@ -2,7 +2,7 @@
 
 import { type Backend, PptError } from "@ppt-vit/core";
 import { check, checkArgument } from "@ppt-vit/core/options";
-import { quoted } from "../hub/quoted.js";
+import { quoted } from "../text/quoted.js";
 import { importCpu, importOnnx, importTfjs, NotInstalled } from "./peers.js";
 
 interface Loader {

@@ -8,8 +8,7 @@ import {
   verificationInput,
 } from "@ppt-vit/core";
 import { arrayOf, type Checks, callback, checkOptions, object, shaped, text } from "@ppt-vit/core/options";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { isCheckpoint } from "../options.js";
+import { type Checkpoint, checkpointCheck } from "../checkpoint/checkpoint.js";
 import { createBackend } from "./backends.js";
 import { currentPlatform, type GpuSupport, type Platform } from "./platform.js";
 import { checkBackend } from "./self-check.js";
@@ -62,7 +61,7 @@ const memoryCache: SelectionCache = {
 const optionChecks: Checks<SelectOptions> = {
   candidates: arrayOf("names of backends", text.holds),
   measure: shaped("{ checkpoint }, as readCheckpoint() gives it, and a reduction where one is wanted", {
-    checkpoint: isCheckpoint,
+    checkpoint: checkpointCheck.holds,
     reduction: (value) => value === undefined || object.holds(value),
   }),
   cache: shaped("a store { getItem, setItem }, as localStorage is", {

@@ -1,19 +1,11 @@
 /** Pictures of a page to RGB pixels, as Pillow's `convert("RGB")` gives them. Works in pages and in workers. */
 import { isPptError, PptError, type RgbImage, reasonOf } from "@ppt-vit/core";
 import { asStill } from "../pictures/avif.js";
-import {
-  type DecodeLimits,
-  type DecodeOptions,
-  decodeLimits,
-  invalidImage,
-  pictureHeader,
-  requireBytes,
-  requirePixels,
-  requireReadable,
-} from "../pictures/formats.js";
+import { invalidImage, pictureHeader, requireBytes, requirePixels, requireReadable } from "../pictures/formats.js";
 import { gifFrame, onScreen } from "../pictures/gif.js";
 import type { PictureHeader } from "../pictures/header.js";
 import type { Fetched } from "../pictures/look-ahead.js";
+import { type DecodeLimits, type DecodeOptions, decodeLimits } from "../pictures/options.js";
 import { turned, webpOrientation } from "../pictures/orientation.js";
 import { withoutAnimation } from "../pictures/png.js";
 import { signatureBytes } from "../pictures/signatures.js";

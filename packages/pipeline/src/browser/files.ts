@@ -1,14 +1,15 @@
 /** Checkpoints in the browser: on the Hub, at an address, in a folder that was picked or dropped, or in a store of your own. */
 import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
 import { allocate } from "../checkpoint/allocate.js";
-import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint/checkpoint.js";
+import type { CheckpointFiles, ReadFileOptions } from "../checkpoint/files.js";
 import { explaining } from "../checkpoint/found-files.js";
+import type { LoadOptions } from "../checkpoint/options.js";
 import { PassingFailure } from "../hub/attempts.js";
 import { type DownloadLimits, downloadLimits, isWeights, mostBytes, mostSmallBytes, tooLarge } from "../hub/limits.js";
 import type { HubOptions } from "../hub/options.js";
-import { quoted } from "../hub/quoted.js";
 import { looksLikeModelId } from "../hub/reference.js";
 import { answerWithin, piecesOf } from "../hub/silence.js";
+import { quoted } from "../text/quoted.js";
 import { baseAddress } from "./address.js";
 import { hubFiles } from "./hub-files.js";
 

@@ -1,62 +1,31 @@
 /** The pipeline in pages and workers. */
 import type { RgbImage } from "@ppt-vit/core";
-import { type Checkpoint, type CheckpointNeeds, type LoadOptions, parseCheckpoint } from "../checkpoint/checkpoint.js";
-import {
-  decodeOptions,
-  loadOptions,
-  pretrainedOptions,
-  requireBrowserPicture,
-  requireBrowserSource,
-} from "../options.js";
-import type { DecodeOptions } from "../pictures/formats.js";
-import { createClassifier, type ImageClassifier as OfInput, type PretrainedOptions } from "../tasks/classifier.js";
-import {
-  createFeatureExtractor,
-  type DenseFeatures as Dense,
-  type Embedding as Embedded,
-  type FeatureExtractor as Extractor,
-  type FeatureExtractorOptions,
-} from "../tasks/feature-extractor.js";
-import type { ReadCheckpoint } from "../tasks/load.js";
-import type { PictureFailure as Failure, Classification as Labelled } from "../tasks/result.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { type LoadOptions, loadOptions } from "../checkpoint/options.js";
+import { type CheckpointNeeds, parseCheckpoint } from "../checkpoint/parse.js";
+import { type DecodeOptions, decodeOptions } from "../pictures/options.js";
+import { pretrainedOptions } from "../tasks/checked-options.js";
+import { openModel, type ReadCheckpoint } from "../tasks/open.js";
+import type { DefaultTask, ModelOf, OptionsOf, TaskName } from "../tasks/registry.js";
 import { type BrowserImageInput, decodePicture, fetchPicture, type LocalPicture, nameOf } from "./decode.js";
 import { type BrowserCheckpointSource, checkpointFiles, type PortableSource } from "./files.js";
-
-export type Classification = Labelled<BrowserImageInput>;
-export type Embedding = Embedded<BrowserImageInput>;
-export type DenseFeatures = Dense<BrowserImageInput>;
-export type PictureFailure = Failure<BrowserImageInput>;
-export type ImageClassifier = OfInput<BrowserImageInput>;
-export type FeatureExtractor = Extractor<BrowserImageInput>;
+import { requirePicture, requireSource } from "./inputs.js";
 
 /**
  * Loads a checkpoint with token reduction from the Hub (`org/name`), an address, a dropped folder or a directory handle.
+ * What the model gives depends on `task`: labels (the default), or embeddings.
  * @throws PptError NOT_FOUND, INVALID_OPTION, INVALID_CONFIG, INVALID_WEIGHTS, INVALID_SAFETENSORS, INVALID_REDUCTION,
  * UNKNOWN_BACKEND, BACKEND_UNAVAILABLE, VERIFICATION_FAILED; for models of the Hub also ACCESS_DENIED, DOWNLOAD_FAILED
  */
-export function fromPretrained(
+export async function fromPretrained<Name extends TaskName = DefaultTask>(
   source: BrowserCheckpointSource | PortableSource,
-  options: FeatureExtractorOptions,
-): Promise<FeatureExtractor>;
-export function fromPretrained(
-  source: BrowserCheckpointSource | PortableSource,
-  options?: PretrainedOptions,
-): Promise<ImageClassifier>;
-export function fromPretrained(
-  source: BrowserCheckpointSource | PortableSource,
-  options?: PretrainedOptions | FeatureExtractorOptions,
-): Promise<ImageClassifier | FeatureExtractor>;
-export async function fromPretrained(
-  source: BrowserCheckpointSource | PortableSource,
-  given: PretrainedOptions | FeatureExtractorOptions = {},
-): Promise<ImageClassifier | FeatureExtractor> {
+  given?: OptionsOf<Name>,
+): Promise<ModelOf<Name, BrowserImageInput>> {
   const options = pretrainedOptions(given);
-  requireBrowserSource("fromPretrained", source);
+  requireSource("fromPretrained", source);
   const read: ReadCheckpoint = (loading, needs) => readCheckpoint(source, loading, needs);
   const loadPictures = async () => ({ nameOf, fetch: readPicture, decode: decodePicture });
-  return options.task === "image-feature-extraction"
-    ? createFeatureExtractor<BrowserImageInput, LocalPicture>(read, options, loadPictures)
-    : createClassifier<BrowserImageInput, LocalPicture>(read, options, loadPictures);
+  return openModel<Name, BrowserImageInput, LocalPicture>(read, options, loadPictures);
 }
 
 /** @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION */
@@ -66,7 +35,7 @@ export async function readCheckpoint(
   needs?: CheckpointNeeds,
 ): Promise<Checkpoint> {
   const options = loadOptions("readCheckpoint", given);
-  requireBrowserSource("readCheckpoint", source);
+  requireSource("readCheckpoint", source);
   return parseCheckpoint(checkpointFiles(source, options), options, needs);
 }
 
@@ -76,12 +45,11 @@ export async function readCheckpoint(
  */
 export async function decodeImage(input: BrowserImageInput, given: DecodeOptions = {}): Promise<RgbImage> {
   const options = decodeOptions(given);
-  requireBrowserPicture(input);
-  return decodePicture(await fetchPicture(input, options), nameOf(input), options);
+  return decodePicture(await readPicture(input, options), nameOf(input), options);
 }
 
-/** What one of many inputs names. @throws PptError INVALID_INPUT, NOT_FOUND, INVALID_IMAGE */
+/** Brings into memory what `input` names. @throws PptError INVALID_INPUT, NOT_FOUND, INVALID_IMAGE */
 async function readPicture(input: BrowserImageInput, options: DecodeOptions): Promise<LocalPicture> {
-  requireBrowserPicture(input);
+  requirePicture(input);
   return fetchPicture(input, options);
 }

@@ -1,7 +1,8 @@
 /** Models of the Hugging Face Hub in a page or worker, kept in the browser's Cache storage by commit. */
 import { PptError, reasonOf } from "@ppt-vit/core";
 import { allocate } from "../checkpoint/allocate.js";
-import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../checkpoint/checkpoint.js";
+import type { CheckpointFiles, ReadFileOptions } from "../checkpoint/files.js";
+import type { LoadOptions } from "../checkpoint/options.js";
 import { PassingFailure, persist, waitForTimer } from "../hub/attempts.js";
 import {
   announce,
@@ -76,7 +77,7 @@ export function hubFiles(
       }
     }
     if (!found) return main;
-    announce(id, found, options);
+    announce(id, found, options.progress_callback);
     return found.listing;
   }
 

@@ -1,31 +1,33 @@
 /** What a page and its worker say to each other. */
 import { isPptError, PptError, type PptErrorCode } from "@ppt-vit/core";
-import type { ProgressInfo } from "../checkpoint/checkpoint.js";
-import type { BatchOptions } from "../tasks/batches.js";
-import type { PretrainedOptions } from "../tasks/classifier.js";
-import type { FeatureExtractorOptions } from "../tasks/feature-extractor.js";
+import type { LoadOptions, ProgressInfo } from "../checkpoint/options.js";
+import type { BatchOptions, ModelOptions } from "../tasks/options.js";
+import type { OwnOptions, TaskName } from "../tasks/registry.js";
 import type { BrowserImageInput } from "./decode.js";
 import type { PortableSource } from "./files.js";
 
 /** Loading options that can be sent: no functions, and a backend by its name. */
-type Portable<Options> = Omit<Options, "backend" | "signal" | "progress_callback"> & { readonly backend?: string };
-export type PortableOptions = Portable<PretrainedOptions>;
-export type PortableExtractorOptions = Portable<FeatureExtractorOptions>;
+export type PortableOptions = Omit<ModelOptions, "backend" | "signal" | "progress_callback"> & {
+  readonly backend?: string;
+};
 
-/** What a model does with many pictures: the names of its generators. */
-export type Method = "classifyAll" | "embedAll" | "featuresAll";
+/** The options of a worker's `fromPretrained` for a task. Functions stay in the page, and a backend is named. */
+export type WorkerOptions<Name extends TaskName> = { readonly task?: Name | undefined } & PortableOptions &
+  LoadOptions &
+  OwnOptions<Name>;
 
 /** Every request has an answer under its number; an `abort` ends the request of that number. */
 export type Request = { readonly id: number } & (
   | {
       readonly kind: "load";
       readonly source: PortableSource;
-      readonly options: PortableOptions | PortableExtractorOptions;
+      readonly options: PortableOptions;
     }
   | {
       readonly kind: "run";
       readonly model: number;
-      readonly method: Method;
+      /** The name of one of the model's methods for a single picture. */
+      readonly method: string;
       readonly inputs: readonly BrowserImageInput[];
       readonly options: Omit<BatchOptions, "signal">;
     }
@@ -33,16 +35,11 @@ export type Request = { readonly id: number } & (
   | { readonly kind: "abort" }
 );
 
-/** What a model tells of itself: everything but its functions. */
-export type Description<Model> = {
-  [Key in keyof Model as Model[Key] extends (...args: never[]) => unknown ? never : Key]: Model[Key];
-};
-
 /** `progress` and `picture` may come many times before `done` or `failed`. */
 export type Reply = { readonly id: number } & (
   | { readonly kind: "progress"; readonly info: ProgressInfo }
   | { readonly kind: "picture"; readonly index: number; readonly result: object | { error: PortableError } }
-  | { readonly kind: "done"; readonly description?: object }
+  | { readonly kind: "done"; readonly facts?: object }
   | { readonly kind: "failed"; readonly error: PortableError }
 );
 

@@ -1,10 +1,11 @@
 /** The worker's side: models that a page asks for. */
 import type { Backend } from "@ppt-vit/core";
 import { callback, check, checkOptions, object } from "@ppt-vit/core/options";
+import { methodForAll } from "../tasks/model.js";
 import { isFailure } from "../tasks/result.js";
 import type { BrowserImageInput } from "./decode.js";
-import { type FeatureExtractor, fromPretrained, type ImageClassifier } from "./from-pretrained.js";
-import { type Method, packError, type Reply, type Request } from "./protocol.js";
+import { fromPretrained } from "./from-pretrained.js";
+import { packError, type Reply, type Request } from "./protocol.js";
 
 export interface ServeOptions {
   /** Backends by name, before those of `createBackend`: where a runtime's files lie elsewhere, or one of your own. */
@@ -18,14 +19,14 @@ interface Scope {
 }
 
 interface Served {
-  readonly model: ImageClassifier | FeatureExtractor;
+  readonly model: Awaited<ReturnType<typeof fromPretrained>>;
   /** One that this worker added, disposed with the model. */
   readonly added?: Backend | undefined;
 }
 
-/** A model's generators by name. */
-type Methods = Partial<
-  Record<Method, (inputs: readonly BrowserImageInput[], options: object) => AsyncGenerator<object>>
+/** A model's methods for many pictures, by name. */
+type Methods = Readonly<
+  Record<string, (inputs: readonly BrowserImageInput[], options: object) => AsyncGenerator<object>>
 >;
 
 const backendsCheck = check(
@@ -70,8 +71,8 @@ export function serveClassifiers(options: ServeOptions = {}): void {
     const { signal } = running.get(id)!;
     try {
       let index = 0;
-      const methods = served.get(model)!.model as Methods;
-      for await (const result of methods[method]!(inputs, { ...options, signal })) {
+      const methods = served.get(model)!.model as unknown as Methods;
+      for await (const result of methods[methodForAll(method)]!(inputs, { ...options, signal })) {
         if (isFailure(result)) {
           const error = packError(result.error);
           scope.postMessage({ id, kind: "picture", index: index++, result: { error } });
@@ -97,7 +98,7 @@ export function serveClassifiers(options: ServeOptions = {}): void {
     const { id } = request;
     switch (request.kind) {
       case "load":
-        return { id, kind: "done", description: await load(request) };
+        return { id, kind: "done", facts: await load(request) };
       case "run":
         await run(request);
         break;

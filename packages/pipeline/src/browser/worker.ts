@@ -1,43 +1,28 @@
 /** The page's side of a worker: the same models, computed elsewhere. */
 import { PptError, reasonOf } from "@ppt-vit/core";
-import { callback, checkArgument, shaped } from "@ppt-vit/core/options";
-import type { LoadOptions } from "../checkpoint/checkpoint.js";
-import {
-  classifyOptions,
-  embedOptions,
-  featureOptions,
-  portableOptions,
-  requireBrowserPicture,
-  requireBrowserSource,
-  requireInputs,
-} from "../options.js";
-import type { BatchOptions } from "../tasks/batches.js";
-import { onlyResult, type PictureFailure } from "../tasks/result.js";
+import { callback, check, checkArgument, shaped, text } from "@ppt-vit/core/options";
+import type { LoadOptions } from "../checkpoint/options.js";
+import { pretrainedOptions } from "../tasks/checked-options.js";
+import { assembleModel } from "../tasks/model.js";
+import type { BatchOptions, ModelOptions } from "../tasks/options.js";
+import { type DefaultTask, type ModelOf, type TaskName, taskNamed } from "../tasks/registry.js";
+import type { PictureFailure } from "../tasks/result.js";
 import { baseAddress } from "./address.js";
 import type { BrowserImageInput } from "./decode.js";
 import { type BrowserCheckpointSource, portableSource } from "./files.js";
-import type { Classification, DenseFeatures, Embedding, FeatureExtractor, ImageClassifier } from "./from-pretrained.js";
-import {
-  type Description,
-  type Method,
-  type PortableExtractorOptions,
-  type PortableOptions,
-  type Reply,
-  type Request,
-  unpackError,
-} from "./protocol.js";
-
-export type WorkerClassifierOptions = PortableOptions & LoadOptions;
-export type WorkerExtractorOptions = PortableExtractorOptions & LoadOptions;
+import { requirePicture, requireSource } from "./inputs.js";
+import { type PortableOptions, type Reply, type Request, unpackError, type WorkerOptions } from "./protocol.js";
 
 export interface ClassifierWorker {
   /**
    * `fromPretrained` in the worker. A backend is named: of `createBackend`, or of those that the worker adds.
    * @throws PptError as `fromPretrained`; the signal's reason when aborted
    */
-  fromPretrained(source: BrowserCheckpointSource, options: WorkerExtractorOptions): Promise<FeatureExtractor>;
-  fromPretrained(source: BrowserCheckpointSource, options?: WorkerClassifierOptions): Promise<ImageClassifier>;
-  /** Ends the worker at once, whatever it is computing. What it still owed fails as DISPOSED. */
+  fromPretrained<Name extends TaskName = DefaultTask>(
+    source: BrowserCheckpointSource,
+    options?: WorkerOptions<Name>,
+  ): Promise<ModelOf<Name, BrowserImageInput>>;
+  /** Ends the worker at once, whatever it is computing. Requests without an answer fail as DISPOSED. */
   dispose(): Promise<void>;
 }
 
@@ -112,19 +97,19 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
     return { id, done };
   }
 
-  /** What `method` of a model in the worker gives for each input. */
-  async function* runAll<Result extends { readonly input: BrowserImageInput }>(
+  /** The results of `method` of a model in the worker, one for each input. */
+  async function* runAll(
     model: number,
-    method: Method,
+    method: string,
     inputs: readonly BrowserImageInput[],
-    { signal, ...options }: BatchOptions = {},
-  ): AsyncGenerator<Result | PictureFailure<BrowserImageInput>> {
+    { signal, ...options }: BatchOptions,
+  ): AsyncGenerator<object, void, unknown> {
     signal?.throwIfAborted();
     const transfer: Transferable[] = [];
     const portable = await Promise.all(inputs.map((input) => portableInput(input, transfer)));
     const stop = new AbortController();
     const signals = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-    const arrived: (Result | PictureFailure<BrowserImageInput>)[] = [];
+    const arrived: object[] = [];
     let wake = () => {};
     const { done } = ask(
       { kind: "run", model, method, inputs: portable, options },
@@ -135,9 +120,13 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
           if (reply.kind !== "picture") return;
           const input = inputs[reply.index]!;
           const { result } = reply;
-          if (!("error" in result)) arrived.push({ input, ...result } as Result);
-          // Only the failures of single pictures come this way, and those are the project's own.
-          else arrived.push({ input, error: unpackError(result.error) as PptError });
+          if (!("error" in result)) arrived.push({ input, ...result });
+          // A failure of a single picture is always a PptError.
+          else
+            arrived.push({
+              input,
+              error: unpackError(result.error) as PptError,
+            } satisfies PictureFailure<BrowserImageInput>);
           wake();
         },
       },
@@ -163,20 +152,12 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
     }
   }
 
-  async function fromPretrained(
+  async function fromPretrained<Name extends TaskName = DefaultTask>(
     source: BrowserCheckpointSource,
-    options: WorkerExtractorOptions,
-  ): Promise<FeatureExtractor>;
-  async function fromPretrained(
-    source: BrowserCheckpointSource,
-    options?: WorkerClassifierOptions,
-  ): Promise<ImageClassifier>;
-  async function fromPretrained(
-    source: BrowserCheckpointSource,
-    given: WorkerClassifierOptions | WorkerExtractorOptions = {},
-  ): Promise<ImageClassifier | FeatureExtractor> {
-    const { signal, progress_callback: report, ...options } = portableOptions(given) as typeof given;
-    requireBrowserSource("fromPretrained", source);
+    given?: WorkerOptions<Name>,
+  ): Promise<ModelOf<Name, BrowserImageInput>> {
+    const { signal, progress_callback: report, ...options } = portableOptions(given);
+    requireSource("fromPretrained", source);
     const { id, done } = ask(
       { kind: "load", source: portableSource(source), options },
       {
@@ -186,47 +167,18 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
         },
       },
     );
-    const { description } = (await done) as Extract<Reply, { kind: "done" }>;
+    const { facts = {} } = (await done) as Extract<Reply, { kind: "done" }>;
     let disposal: Promise<unknown> | undefined;
-    type Inputs = readonly BrowserImageInput[];
-    async function* run<Result extends { readonly input: BrowserImageInput }>(
-      method: Method,
-      inputs: Inputs,
-      optionsOf: () => BatchOptions,
-    ) {
+    async function* run(method: string, inputs: readonly BrowserImageInput[], runOptions: BatchOptions) {
       if (disposal) throw new PptError("DISPOSED", `${method}: this model was disposed; load it again`);
-      const runOptions = optionsOf();
-      requireInputs(method, inputs);
-      for (const input of inputs) requireBrowserPicture(input);
-      yield* runAll<Result>(id, method, inputs, runOptions);
+      for (const input of inputs) requirePicture(input);
+      yield* runAll(id, method, inputs, runOptions);
     }
-    const runOne = async <Result extends { readonly input: BrowserImageInput }>(
-      method: Method,
-      input: BrowserImageInput,
-      optionsOf: () => BatchOptions,
-    ) => onlyResult(run<Result>(method, [input], () => ({ ...optionsOf(), batch: 1 })));
     const dispose = async () => {
       disposal ??= ended ? Promise.resolve() : ask({ kind: "dispose", model: id }, {}).done;
       await disposal;
     };
-    if (options.task === "image-feature-extraction")
-      return {
-        ...(description as Description<FeatureExtractor>),
-        embedAll: (inputs, runOptions) => run<Embedding>("embedAll", inputs, () => embedOptions(runOptions)),
-        embed: async (input, runOptions) =>
-          (await runOne<Embedding>("embedAll", input, () => embedOptions(runOptions))).embedding,
-        featuresAll: (inputs, runOptions) =>
-          run<DenseFeatures>("featuresAll", inputs, () => featureOptions(runOptions)),
-        features: (input, runOptions) => runOne<DenseFeatures>("featuresAll", input, () => featureOptions(runOptions)),
-        dispose,
-      };
-    return {
-      ...(description as Description<ImageClassifier>),
-      classifyAll: (inputs, runOptions) =>
-        run<Classification>("classifyAll", inputs, () => classifyOptions(runOptions)),
-      classify: (input, runOptions) => runOne<Classification>("classifyAll", input, () => classifyOptions(runOptions)),
-      dispose,
-    };
+    return assembleModel(taskNamed(options.task), facts, run, dispose) as ModelOf<Name, BrowserImageInput>;
   }
 
   return {
@@ -235,6 +187,22 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
       end(new PptError("DISPOSED", "this classifier worker was disposed; create another"));
     },
   };
+}
+
+const backendName = check(
+  "the name of a backend: one of your own cannot be sent, add it to serveClassifiers()",
+  text.holds,
+);
+
+/** Options that can be sent to the worker, beside the signal and the callback. @throws PptError INVALID_OPTION */
+function portableOptions<Name extends TaskName>(
+  given: WorkerOptions<Name> | undefined,
+): PortableOptions & LoadOptions & { readonly task?: string | undefined } {
+  const checked: ModelOptions & { readonly task?: string | undefined } = pretrainedOptions<Name>(given);
+  const { backend, ...options } = checked;
+  if (backend === undefined) return options;
+  checkArgument("fromPretrained", "backend", backend, backendName, "INVALID_OPTION");
+  return { ...options, backend: backend as string };
 }
 
 type Hear = (reply: Reply) => void;

@@ -1,6 +1,6 @@
 /**
- * Finds reduction settings for a checkpoint from pictures without labels: what the unreduced model says about them is the
- * truth that settings are held to. Node only.
+ * Finds reduction settings for a checkpoint from pictures without labels: settings are judged by how far the reduced
+ * model's answers lie from the unreduced model's.
  */
 import {
   type Backend,
@@ -12,27 +12,26 @@ import {
   problemOf,
   processImage,
   type ReductionConfig,
+  type RgbImage,
 } from "@ppt-vit/core";
 import {
-  arrayOf,
+  type Check,
   type Checks,
   callback,
   check,
-  checkArgument,
   checkOptions,
+  count,
   flag,
-  object,
   oneOf,
   positive,
 } from "@ppt-vit/core/options";
 import { createBackend } from "../backends/backends.js";
 import { selectBackend } from "../backends/select.js";
-import type { Checkpoint, LoadOptions } from "../checkpoint/checkpoint.js";
-import { atImageSize, checkPreprocessing } from "../checkpoint/resolution.js";
-import { decodeImage, type ImageInput } from "../node/decode.js";
-import { type CheckpointSource, readCheckpoint } from "../node/folder.js";
-import { calibrationBasics } from "../options.js";
-import type { DecodeOptions } from "../pictures/formats.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { type LoadOptions, loadChecks } from "../checkpoint/options.js";
+import { checkPreprocessing } from "../checkpoint/resolution.js";
+import { type DecodeOptions, decodeChecks } from "../pictures/options.js";
+import { backendChoice } from "../tasks/options.js";
 import type { PictureFailure } from "../tasks/result.js";
 import { type BlockSpread, createEvaluator, type Evaluator } from "./evaluate.js";
 import { cheapest, fitPattern, patternsFor } from "./schedules.js";
@@ -41,21 +40,19 @@ import {
   type CalibrationTarget,
   type Choices,
   type CostMeasure,
-  disagreementInterval,
   type Objective,
   type Trial,
   targetCheck,
-  trialCheck,
 } from "./trial.js";
 
-export interface CalibrateOptions extends LoadOptions, DecodeOptions {
+export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
   /** Pictures of the kind that the model will see. 64 are enough to choose; more narrow the interval of the disagreement. */
-  readonly images: readonly ImageInput[];
-  /** A name of `backendNames`, or a backend of your own, which stays yours to dispose. Default `auto`. */
+  readonly images: readonly Input[];
+  /** A name of `backendNames`, or a backend of your own, which you dispose yourself. Default `auto`. */
   readonly backend?: string | Backend;
   /** Budgets in GMACs of one image to search; the first is searched best. Default: from 92 % of the unreduced cost to 55 %. */
   readonly gmacs?: readonly number[];
-  /** What settings are asked to keep, so that the search looks there first. */
+  /** What settings must keep. The search looks there first. */
   readonly target?: CalibrationTarget;
   /** What settings are judged by. Default `divergence`: few pictures rarely disagree at all. */
   readonly objective?: Objective;
@@ -69,21 +66,23 @@ export interface CalibrateOptions extends LoadOptions, DecodeOptions {
   readonly onTrial?: (trial: Trial) => void;
 }
 
-export interface Calibration extends Choices {
+export interface Calibration<Input> extends Choices {
   readonly model: ModelIdentity;
   readonly backend: string;
   readonly pictures: number;
   /** Pictures that could not be read. */
-  readonly failures: readonly PictureFailure<ImageInput>[];
+  readonly failures: readonly PictureFailure<Input>[];
   /** N^2 * variance of the scores in each block: what a scale-free threshold is compared with. */
   readonly spreads: readonly BlockSpread[];
   /** Trials of the other policies, where asked for. */
   readonly comparisons: readonly Trial[];
 }
 
-const optionChecks: Checks<CalibrateOptions> = {
-  ...calibrationBasics,
-  images: arrayOf("paths, file: URLs or bytes of pictures"),
+const optionChecks: Omit<Checks<CalibrateOptions<unknown>>, "images"> = {
+  ...loadChecks,
+  ...decodeChecks,
+  batch: count(),
+  backend: backendChoice,
   gmacs: check(
     "an array of numbers above 0",
     (value) => Array.isArray(value) && value.length > 0 && Array.from(value).every(positive.holds),
@@ -100,16 +99,22 @@ const misnamed = {
   reduction: "it is what calibration looks for",
 };
 
+/** The options of `calibrate`; `images` says what a platform takes. @throws PptError INVALID_OPTION */
+export const calibrateOptions = <Input>(given: CalibrateOptions<Input>, images: Check): CalibrateOptions<Input> =>
+  checkOptions("calibrate", given, { ...optionChecks, images }, { required: ["images"], misnamed });
+
 /**
- * Tries settings on a checkpoint. `chooseSettings` picks among the trials, `reductionDocument` makes a `reduction.json`.
- * @throws PptError what loading throws; INVALID_INPUT where no picture can be read; INVALID_OPTION for a target that
- * nothing can reach
+ * Tries settings on a checkpoint, with pictures that `decode` reads.
+ * @throws PptError INVALID_INPUT if no picture can be read; INVALID_OPTION for a target that nothing can reach;
+ * INVALID_CONFIG for a model without single-label answers
  */
-export async function calibrate(source: CheckpointSource, given: CalibrateOptions): Promise<Calibration> {
-  const options = checkOptions("calibrate", given, optionChecks, { required: ["images"], misnamed });
+export async function calibrateCheckpoint<Input>(
+  checkpoint: Checkpoint,
+  options: CalibrateOptions<Input>,
+  decode: (input: Input, options: DecodeOptions) => Promise<RgbImage>,
+): Promise<Calibration<Input>> {
   const { backend: wanted = "auto", batch = 8, signal, onTrial } = options;
   const { objective = "divergence", measure = "gmacs" } = options;
-  const checkpoint = atImageSize(await readCheckpoint(source, options), undefined);
   checkPreprocessing(checkpoint);
   const { config, weights } = checkpoint;
   if (config.labels.length < 2)
@@ -123,7 +128,7 @@ export async function calibrate(source: CheckpointSource, given: CalibrateOption
       `${checkpoint.name}: calibration compares which class comes first, and this model's answers are ${problemOf(config)}`,
     );
   const budgets = budgetsFor(checkpoint, options);
-  const { pictures, failures } = await readPictures(checkpoint, options);
+  const { pictures, failures } = await readPictures(checkpoint, options, decode);
 
   const backend = typeof wanted === "string" ? await createBackend(await nameOfBackend(wanted)) : wanted;
   try {
@@ -158,7 +163,7 @@ export async function calibrate(source: CheckpointSource, given: CalibrateOption
 const nameOfBackend = async (wanted: string) => (wanted === "auto" ? (await selectBackend()).backend : wanted);
 
 /** The budgets to search, the target's first. @throws PptError INVALID_OPTION where no schedule can be that cheap */
-function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }: CalibrateOptions): number[] {
+function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }: CalibrateOptions<unknown>): number[] {
   const unreduced = modelCost(config).gmacs;
   const budgets = [...(gmacs ?? defaultBudgets(config))];
   if (target && "maxDisagreement" in target) {
@@ -189,13 +194,17 @@ function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }
 }
 
 /** Pictures as the model takes them. @throws PptError INVALID_INPUT where there are none */
-async function readPictures({ name, preprocessing }: Checkpoint, options: CalibrateOptions) {
+async function readPictures<Input>(
+  { name, preprocessing }: Checkpoint,
+  options: CalibrateOptions<Input>,
+  decode: (input: Input, options: DecodeOptions) => Promise<RgbImage>,
+) {
   const pictures: Float32Array[] = [];
-  const failures: PictureFailure<ImageInput>[] = [];
+  const failures: PictureFailure<Input>[] = [];
   for (const input of options.images) {
     options.signal?.throwIfAborted();
     try {
-      pictures.push(processImage(await decodeImage(input, options), preprocessing).data);
+      pictures.push(processImage(await decode(input, options), preprocessing).data);
     } catch (error) {
       if (!isPptError(error)) throw error;
       failures.push({ input, error });
@@ -224,39 +233,4 @@ function otherPolicies({ config }: Checkpoint, budgets: readonly number[]): Redu
       return schedule ? [{ ...schedule, policy }] : [];
     }),
   );
-}
-
-/** A `reduction.json`: the settings, the checkpoint they are for, and, for people, how they were found. */
-export interface ReductionDocument extends ReductionConfig {
-  readonly model: ModelIdentity;
-  readonly calibration: Readonly<Record<string, unknown>>;
-}
-
-/** What `chooseSettings` chose, as the content of a `reduction.json`. */
-export function reductionDocument(
-  calibration: Calibration,
-  trial: Trial,
-  target: CalibrationTarget,
-): ReductionDocument {
-  checkArgument("reductionDocument", "calibration", calibration, object);
-  checkArgument("reductionDocument", "trial", trial, trialCheck);
-  checkArgument("reductionDocument", "target", target, targetCheck, "INVALID_OPTION");
-  const { unreduced, pictures, trials, backend, objective, measure } = calibration;
-  const { gmacs, latencyMs, divergence, disagreements } = trial;
-  return {
-    ...trial.reduction,
-    model: calibration.model,
-    calibration: {
-      target,
-      pictures,
-      trials: trials.length,
-      backend,
-      objective,
-      measure,
-      gmacs: { unreduced: unreduced.gmacs, reduced: gmacs },
-      latencyMs: { unreduced: unreduced.latencyMs, reduced: latencyMs },
-      divergence,
-      disagreement: { pictures: disagreements, interval95: disagreementInterval(trial) },
-    },
-  };
 }

@@ -5,6 +5,7 @@ import {
   modelCost,
   type ReductionConfig,
   specialTokens,
+  stackImages,
   type VisionModel,
 } from "@ppt-vit/core";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
@@ -31,8 +32,6 @@ export async function createEvaluator(
   pictures: readonly Float32Array[],
   { batch, signal }: { readonly batch: number; readonly signal?: AbortSignal | undefined },
 ): Promise<Evaluator> {
-  const length = pictures[0]!.length;
-
   /** Runs all pictures and hands over each batch's output. -> median time of an image in ms */
   async function runAll(
     reduction: ReductionConfig | undefined,
@@ -45,8 +44,7 @@ export async function createEvaluator(
       for (let start = 0; start < pictures.length; start += batch) {
         signal?.throwIfAborted();
         const part = pictures.slice(start, start + batch);
-        const pixelValues = new Float32Array(part.length * length);
-        part.forEach((picture, i) => void pixelValues.set(picture, i * length));
+        const pixelValues = stackImages(part);
         const begun = performance.now();
         const output = await model.run({ pixelValues, batch: part.length });
         times.push((performance.now() - begun) / part.length);

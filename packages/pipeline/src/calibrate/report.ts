@@ -1,7 +1,7 @@
 /** The search as a figure and as a page: every trial, the front, what was chosen, and the variances behind thresholds. */
 import { describeReduction } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
-import { escapeMarkup } from "../visualize/markup.js";
+import { escapeMarkup } from "../text/markup.js";
 import type { Calibration } from "./calibrate.js";
 import type { BlockSpread } from "./evaluate.js";
 import { costOfTrial, disagreementInterval, disagreementOf, paretoFront, type Trial } from "./trial.js";
@@ -54,7 +54,7 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const policyOf = ({ reduction }: Trial) => reduction.policy ?? "ppt";
 
 /** Divergence against cost, as SVG: trials as dots, the front as a line, the choice ringed. */
-export function calibrationPlot(calibration: Calibration, chosen: Trial | undefined): string {
+export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial | undefined): string {
   const { trials, comparisons, measure, objective, unreduced } = calibration;
   const front = paretoFront(trials, measure, objective);
   const all = [...trials, ...comparisons];
@@ -122,7 +122,7 @@ function spreadPlot(spreads: readonly BlockSpread[]): string {
   ].join("\n");
 }
 
-const rowOf = (trial: Trial, { unreduced }: Calibration, chosen: Trial | undefined): string => {
+const rowOf = (trial: Trial, { unreduced }: Calibration<unknown>, chosen: Trial | undefined): string => {
   const [low, high] = disagreementInterval(trial);
   const cells = [
     describeReduction(trial.reduction),
@@ -136,7 +136,7 @@ const rowOf = (trial: Trial, { unreduced }: Calibration, chosen: Trial | undefin
 };
 
 /** A page that needs nothing else: the plot, the front as a table, and the spreads. */
-export function calibrationPage(calibration: Calibration, chosen: Trial): string {
+export function calibrationPage(calibration: Calibration<unknown>, chosen: Trial): string {
   const { model, pictures, trials, comparisons, backend, measure, objective, unreduced, spreads } = calibration;
   const front = paretoFront(trials, measure, objective);
   const table = (rows: readonly Trial[]) =>

@@ -1,256 +1,42 @@
-/** A checkpoint in the Hugging Face layout: what is in its files, read from wherever they are and checked. */
-import {
-  headsFit,
-  type ImageProcessorConfig,
-  isPptError,
-  joinShards,
-  PptError,
-  type PptErrorCode,
-  parseConfigJson,
-  parseModelConfig,
-  parseProcessorFiles,
-  parseReduction,
-  parseSafetensors,
-  parseSafetensorsIndex,
-  parseVerificationRecords,
-  type ReductionConfig,
-  reasonOf,
-  type SafetensorsFile,
-  type VerificationRecord,
-  type VisionModelConfig,
-  type WeightSource,
+/** A checkpoint that has been read. */
+import type {
+  ImageProcessorConfig,
+  ReductionConfig,
+  VerificationRecord,
+  VisionModelConfig,
+  WeightSource,
 } from "@ppt-vit/core";
-import type { HubOptions } from "../hub/options.js";
-import { parseTextEmbeddings, type TextEmbeddings, textEmbeddingsFile } from "../tasks/zero-shot.js";
-import type { FoundFiles } from "./found-files.js";
-import { missingWeights } from "./missing-weights.js";
-import { atImageSize } from "./resolution.js";
+import { type Check, callback, checkArgument, object, shaped } from "@ppt-vit/core/options";
+import type { TextEmbeddings } from "./text-embeddings.js";
 
 export interface Checkpoint {
   /** `demo`, or the id, folder or address as it was given. */
   readonly name: string;
   readonly config: VisionModelConfig;
-  /** Where the saved class has a classifier and the weights do not: what was looked for, and what is there. */
+  /** Set if the saved class has a classifier and the weights do not: what was looked for, and what the weights hold. */
   readonly withoutClassifier?: string;
   readonly preprocessing: ImageProcessorConfig;
   readonly weights: WeightSource;
-  /** The checkpoint's own `reduction.json`, where it has one. */
+  /** The checkpoint's own `reduction.json`, if it has one. */
   readonly reduction?: ReductionConfig;
-  /** The checkpoint's own `verification.json`, where it has one. */
+  /** The checkpoint's own `verification.json`, if it has one. */
   readonly verification?: readonly VerificationRecord[];
-  /** Of CLIP: the checkpoint's own `text_embeddings.safetensors`, where it has one. */
+  /** CLIP: the checkpoint's own `text_embeddings.safetensors`, if it has one. */
   readonly textEmbeddings?: TextEmbeddings;
 }
 
-export interface ReadFileOptions {
-  /** Whether the file may be missing. */
-  readonly optional: boolean;
-  readonly signal?: AbortSignal | undefined;
-  /** Called as bytes arrive; `total` is 0 while it is not known. */
-  readonly onProgress?: (loadedBytes: number, totalBytes: number) => void;
-}
+/** All of a checkpoint but its weights. A loaded model keeps this: its backend has the weights, once. */
+export type CheckpointSettings = Omit<Checkpoint, "weights">;
 
-/** Where the files of a checkpoint are: a folder, an address, the Hub, a dropped folder, or a store of your own. */
-export interface CheckpointFiles {
-  /** What results and messages call the checkpoint. */
-  readonly name: string;
-  /**
-   * The bytes of one file; undefined where it is optional and missing.
-   * @throws PptError NOT_FOUND where it cannot be read
-   */
-  read(file: string, options: ReadFileOptions): Promise<Uint8Array | undefined>;
-  /** What there is, so that an error about a missing file can say it; stores that cannot tell leave it out. */
-  look?(options: Pick<ReadFileOptions, "signal">): Promise<FoundFiles | undefined>;
-}
+const isWeights = shaped("", { has: callback.holds, read: callback.holds }).holds;
 
-/** What loading reports, in the shape that transformers.js gives. `name` is the checkpoint's. */
-export type ProgressInfo =
-  | { readonly status: "initiate" | "download" | "done"; readonly name: string; readonly file: string }
-  | {
-      readonly status: "progress";
-      readonly name: string;
-      readonly file: string;
-      /** Percent, 0 while the total is not known. */
-      readonly progress: number;
-      readonly loaded: number;
-      readonly total: number;
-    }
-  | {
-      /** Something that the caller should know and that is no error. */
-      readonly status: "notice";
-      readonly name: string;
-      readonly file: string;
-      readonly message: string;
-    }
-  | {
-      readonly status: "ready";
-      readonly task: "image-classification" | "image-feature-extraction";
-      readonly model: string;
-    };
+export const checkpointCheck: Check = shaped("a checkpoint, as readCheckpoint() gives it", {
+  name: (value) => typeof value === "string",
+  config: object.holds,
+  preprocessing: object.holds,
+  weights: isWeights,
+});
 
-export interface LoadOptions extends HubOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Called for each file as it is read. Without it, what the caller should know goes to the console. */
-  readonly progress_callback?: ((info: ProgressInfo) => void) | undefined;
-}
-
-/** The files that say how pictures are prepared, where `config.json` does not. */
-const processorFiles = { processor: "processor_config.json", preprocessor: "preprocessor_config.json" } as const;
-
-/**
- * Reads `config.json`, `processor_config.json` or `preprocessor_config.json` (timm has their content in `config.json`),
- * `model.safetensors` (or `model.safetensors.index.json` and the files that it names) and, where present, `reduction.json`
- * and `verification.json`. The weights come last: nobody waits for them where the configuration is wrong.
- * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_WEIGHTS
- */
-export async function parseCheckpoint(
-  files: CheckpointFiles,
-  options: LoadOptions = {},
-  { heads = true }: CheckpointNeeds = {},
-): Promise<Checkpoint> {
-  const folder = files.name.replace(/[/\\]+$/, "");
-  const parsing = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R) =>
-    readRequired(files, file, options).then((bytes) => parseJson(`${folder}/${file}`, bytes, code, parse));
-  const parsingOptional = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R) =>
-    readReporting(files, file, true, options).then((bytes) =>
-      bytes ? parseJson(`${folder}/${file}`, bytes, code, parse) : undefined,
-    );
-  const asItIs = (json: unknown) => json;
-
-  const [{ json, declared }, processor, preprocessor, reduction, verification] = await Promise.all([
-    parsing("config.json", "INVALID_CONFIG", (json) => ({
-      json,
-      declared: parseModelConfig(json, undefined, { heads }),
-    })),
-    parsingOptional(processorFiles.processor, "INVALID_CONFIG", asItIs),
-    parsingOptional(processorFiles.preprocessor, "INVALID_CONFIG", asItIs),
-    parsingOptional("reduction.json", "INVALID_REDUCTION", parseReduction),
-    parsingOptional("verification.json", "INVALID_CONFIG", parseVerificationRecords),
-  ]);
-  const preprocessing =
-    naming(
-      `${folder}/${processor === undefined ? processorFiles.preprocessor : processorFiles.processor}`,
-      "INVALID_CONFIG",
-      () => parseProcessorFiles({ config: json, processor, preprocessor }),
-    ) ??
-    // Read again as required, to get the store's own error.
-    (await parsing(processorFiles.preprocessor, "INVALID_CONFIG", missingProcessor));
-  const texts = declared.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
-  const weights = await readWeights(files, options);
-  // The tensors decide which heads there are: many files name no class, or another one.
-  const { config, whole } = naming(folder, "INVALID_CONFIG", () => configOf(json, weights, heads));
-  const missingClassifier = heads && declared.labels.length > config.labels.length;
-  const checkpoint = {
-    name: files.name,
-    config,
-    ...(missingClassifier && { withoutClassifier: withoutClassifier(weights) }),
-    preprocessing,
-    weights,
-    ...(reduction && { reduction }),
-    // Recorded answers of the classifier say nothing of a model without it.
-    ...(verification && whole && { verification }),
-    ...(texts && { textEmbeddings: parseTextEmbeddings(texts, `${folder}/${textEmbeddingsFile}`) }),
-  };
-  // Families that leave it to the preprocessing have the size of its pictures.
-  return atImageSize(checkpoint, undefined);
-}
-
-/** What a task needs of a checkpoint. */
-export interface CheckpointNeeds {
-  /** False where a classifier that does not fit is no reason to refuse the rest. Default true. */
-  readonly heads?: boolean;
-}
-
-/** The configuration with the classifier where it fits, and for embeddings without one where it does not. */
-function configOf(json: unknown, weights: WeightSource, heads: boolean): { config: VisionModelConfig; whole: boolean } {
-  if (heads) return { config: parseModelConfig(json, weights), whole: true };
-  const config = parseModelConfig(json, weights, { heads: false });
-  try {
-    const whole = parseModelConfig(json, weights);
-    if (headsFit(weights, whole)) return { config: whole, whole: true };
-  } catch (error) {
-    // What is wrong with the classes is nothing to an embedding; all else has just been read.
-    if (!isPptError(error) || error.code !== "INVALID_CONFIG") throw error;
-  }
-  return { config, whole: false };
-}
-
-/** So many tensors that may be a head are named. */
-const headsShown = 3;
-
-function withoutClassifier({ names }: WeightSource): string {
-  const alike = names.filter((name) => /(^|[._])(head|classifier|fc)\d*\./.test(name)).slice(0, headsShown);
-  const found = alike.length > 0 ? `; they hold ${alike.map((name) => `'${name}'`).join(", ")}` : "";
-  return `the weights hold no classifier of one linear layer under a known name (classifier.weight, head.weight)${found}`;
-}
-
-/** A file that came after it had been missing. */
-function missingProcessor(): never {
-  throw new PptError("INVALID_CONFIG", "came while the checkpoint was read: load it again");
-}
-
-const singleFile = "model.safetensors";
-const indexFile = "model.safetensors.index.json";
-
-async function readWeights(files: CheckpointFiles, options: LoadOptions): Promise<WeightSource> {
-  const whereOf = (file: string) => `${files.name.replace(/[/\\]+$/, "")}/${file}`;
-  const single = await readReporting(files, singleFile, true, options);
-  if (single) return parseSafetensors(single, whereOf(singleFile));
-  const bytes = await readReporting(files, indexFile, true, options);
-  if (!bytes)
-    // Asked for once more as a must, because the store knows why it is missing.
-    throw await readRequired(files, singleFile, options).then(
-      () => new PptError("NOT_FOUND", `${files.name}: ${singleFile} came and went`),
-      (reason: unknown) => missingWeights(files, singleFile, indexFile, reason, options.signal),
-    );
-  const index = parseSafetensorsIndex(bytes, whereOf(indexFile));
-  const shards = new Map<string, SafetensorsFile>();
-  // One after the other: each may be gigabytes, and the connection is the same.
-  for (const shard of index.shards)
-    shards.set(shard, parseSafetensors(await readRequired(files, shard, options), whereOf(shard)));
-  return joinShards(index, shards, whereOf(indexFile));
-}
-
-async function readRequired(files: CheckpointFiles, file: string, options: LoadOptions): Promise<Uint8Array> {
-  const bytes = await readReporting(files, file, false, options);
-  if (!bytes) throw new PptError("NOT_FOUND", `${files.name}: has no ${file}`);
-  return bytes;
-}
-
-/** Reads a file and tells the caller how far it is. A missing optional file is not mentioned. */
-async function readReporting(
-  files: CheckpointFiles,
-  file: string,
-  optional: boolean,
-  { signal, progress_callback: report }: LoadOptions,
-): Promise<Uint8Array | undefined> {
-  const { name } = files;
-  let started = false;
-  const start = () => {
-    if (!started) for (const status of ["initiate", "download"] as const) report?.({ status, name, file });
-    started = true;
-  };
-  const onProgress = (loaded: number, total: number) => {
-    start();
-    report?.({ status: "progress", name, file, progress: total ? (100 * loaded) / total : 0, loaded, total });
-  };
-  const bytes = await files.read(file, { optional, signal, onProgress });
-  if (bytes) {
-    onProgress(bytes.length, bytes.length);
-    report?.({ status: "done", name, file });
-  }
-  return bytes;
-}
-
-const parseJson = <R>(where: string, bytes: Uint8Array, code: PptErrorCode, parse: (json: unknown) => R): R =>
-  naming(where, code, () => parse(parseConfigJson(bytes)));
-
-/** What `work` gives; its errors begin with `where`, and have `code` where they have none. */
-function naming<R>(where: string, code: PptErrorCode, work: () => R): R {
-  try {
-    return work();
-  } catch (cause) {
-    const reason = reasonOf(cause);
-    throw new PptError(isPptError(cause) ? cause.code : code, `${where}: ${reason}`, { cause });
-  }
-}
+/** @throws PptError INVALID_INPUT */
+export const requireCheckpoint = (where: string, checkpoint: unknown): void =>
+  checkArgument(where, "checkpoint", checkpoint, checkpointCheck);

@@ -1,20 +1,8 @@
 /** What lies where a checkpoint was looked for, and what to do about it: errors name what was found. */
 import { isPptError, PptError, parseModelConfig } from "@ppt-vit/core";
-import { quoted } from "../hub/quoted.js";
 import { requireModelId } from "../hub/reference.js";
-import type { CheckpointFiles } from "./checkpoint.js";
-
-/** What a store holds, for messages about what is missing. */
-export interface FoundFiles {
-  /** Names, those in folders with `/`; at most a few thousand. */
-  readonly names: readonly string[];
-  /** Ids of the models that this one was made from, where the store knows them. */
-  readonly baseModels?: readonly unknown[];
-  /** How a folder below is loaded instead: `pass ./parent/sub`. */
-  readonly useFolder: (folder: string) => string;
-  /** What there is instead of a folder, as in `it is a file: pass its folder`. */
-  readonly instead?: string;
-}
+import { quoted } from "../text/quoted.js";
+import type { CheckpointFiles, FoundFiles } from "./files.js";
 
 /** Files of a store that is being looked at. */
 interface Look extends FoundFiles {

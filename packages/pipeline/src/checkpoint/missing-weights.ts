@@ -1,20 +1,17 @@
 /** The error of a checkpoint without weights that are read here. */
 import { isPptError, PptError } from "@ppt-vit/core";
-import type { CheckpointFiles } from "./checkpoint.js";
+import { indexFile, singleFile } from "../hub/conversion.js";
+import type { CheckpointFiles } from "./files.js";
 import { tellFound } from "./found-files.js";
 
-/**
- * Why there are no weights: `reason` is why `file` could not be read; what lies there instead is told where that is known.
- */
+/** `reason` is why `model.safetensors` could not be read. The error adds what the store holds instead, if that is known. */
 export async function missingWeights(
   files: CheckpointFiles,
-  file: string,
-  indexFile: string,
   reason: unknown,
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
   if (!isPptError(reason) || reason.code !== "NOT_FOUND") return reason;
-  const found = await tellFound(files, file, signal);
+  const found = await tellFound(files, singleFile, signal);
   return new PptError("NOT_FOUND", `${reason.message}. There is no ${indexFile} either. ${found ?? unreadable}`, {
     cause: reason,
   });

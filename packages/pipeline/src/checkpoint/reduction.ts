@@ -7,8 +7,7 @@ import {
   type ReductionConfig,
   reductionPreset,
 } from "@ppt-vit/core";
-import { requireCheckpoint } from "../options.js";
-import type { Checkpoint } from "./checkpoint.js";
+import { type Checkpoint, requireCheckpoint } from "./checkpoint.js";
 
 /**
  * Settings; any fields of them, the others coming from the checkpoint's `reduction.json`, else from the published setting;

@@ -14,12 +14,11 @@ export type ImageSizeOption = number | readonly [height: number, width: number];
 /**
  * The checkpoint for pictures of another size. The model's positions are interpolated as its family does it; the crop of
  * the preprocessing becomes this size, and what is resized before it keeps its ratio to the crop. Numbers that were
- * recorded at another size are dropped. Without a size, families that leave it to the preprocessing have that of theirs.
+ * recorded at another size are dropped.
  * @throws PptError INVALID_CONFIG where patches do not fill the size
  */
-export function atImageSize(checkpoint: Checkpoint, imageSize: ImageSizeOption | undefined): Checkpoint {
+export function atImageSize(checkpoint: Checkpoint, imageSize: ImageSizeOption): Checkpoint {
   const { config, preprocessing } = checkpoint;
-  if (imageSize === undefined) return { ...checkpoint, config: atPictureSize(config, preprocessing) };
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   const { verification, ...rest } = checkpoint;
   const sameSize = height === config.imageSize[0] && width === config.imageSize[1];

@@ -3,7 +3,6 @@
  * safetensors only in a pull request that nobody has merged. Its branch is `refs/pr/N`.
  */
 import { isPptError, PptError } from "@ppt-vit/core";
-import type { LoadOptions } from "../checkpoint/checkpoint.js";
 import { askHub, type Listing, listingAddress, parseListing } from "./listing.js";
 import { defaultRevision } from "./options.js";
 import { isCommit } from "./reference.js";
@@ -100,11 +99,19 @@ export const isConversion = (value: { readonly [Key in keyof Conversion]: unknow
   isCommit(value.commit) &&
   (value.file === singleFile || value.file === indexFile);
 
-/** Tells that weights come from elsewhere. */
+/** Something that the caller should know and that is no error. */
+export interface ConversionNotice {
+  readonly status: "notice";
+  readonly name: string;
+  readonly file: string;
+  readonly message: string;
+}
+
+/** Tells that weights come from elsewhere: to `report`, or to the console where there is none. */
 export function announce(
   id: string,
   { revision, commit, file }: Conversion,
-  { progress_callback: report }: Pick<LoadOptions, "progress_callback">,
+  report: ((notice: ConversionNotice) => void) | undefined,
 ): void {
   const message = `${id}: ${defaultRevision} has no safetensors; taking ${file} of ${revision} at commit ${commit}`;
   if (report) report({ status: "notice", name: id, file, message });

@@ -1,6 +1,6 @@
 /** What a model is called: a name and a path are told apart by form, and nothing of a name reaches a path unchecked. */
 import { PptError } from "@ppt-vit/core";
-import { quoted } from "./quoted.js";
+import { quoted } from "../text/quoted.js";
 
 /** `org/name`: the rules of the Hub, in ASCII, so that the folder `models--org--name` is one model's alone. */
 const modelId = /^[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?\/[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?$/;

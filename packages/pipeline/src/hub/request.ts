@@ -1,7 +1,7 @@
 /** Requests to a hub: what its answers mean, in words that say what to do. */
 import { PptError } from "@ppt-vit/core";
+import { quoted } from "../text/quoted.js";
 import { PassingFailure, type Wait } from "./attempts.js";
-import { quoted } from "./quoted.js";
 import { connectionReason } from "./reason.js";
 import { isCommit, requireModelId, requireRevision } from "./reference.js";
 import { answerWithin } from "./silence.js";

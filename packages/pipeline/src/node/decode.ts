@@ -1,19 +1,17 @@
 /** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
 import { firstLineOf, isPptError, type RgbImage } from "@ppt-vit/core";
 import type { Sharp } from "sharp";
-import { decodeOptions, requireNodePicture } from "../options.js";
 import { asStill } from "../pictures/avif.js";
-import { type DecodeOptions, decodeLimits, invalidImage, pictureHeader, requireBytes } from "../pictures/formats.js";
+import { invalidImage, pictureHeader, requireBytes } from "../pictures/formats.js";
 import { gifFrame, onScreen } from "../pictures/gif.js";
 import type { PictureHeader } from "../pictures/header.js";
 import { rgbOfInks } from "../pictures/inks.js";
+import { type DecodeOptions, decodeLimits, decodeOptions } from "../pictures/options.js";
 import type { PictureFormat } from "../pictures/signatures.js";
 import { workingBytes } from "../pictures/working-memory.js";
+import { type ImageInput, requirePicture } from "./inputs.js";
 import { readPictureFile } from "./picture-file.js";
 import { loadSharp, type OpenSharp } from "./sharp.js";
-
-/** A file's path or `file:` URL, whose escapes need not be UTF-8, or the bytes of an encoded picture. */
-export type ImageInput = string | URL | Uint8Array;
 
 /** An encoded picture that may be decoded, and what its header says. */
 export interface EncodedPicture {
@@ -82,7 +80,7 @@ export async function openPicture(input: ImageInput, given: DecodeOptions = {}):
  */
 export async function readPicture(input: ImageInput, options: DecodeOptions = {}): Promise<EncodedPicture> {
   const limits = decodeLimits(options);
-  requireNodePicture(input);
+  requirePicture(input);
   const what = nameOf(input);
   const bytes = input instanceof Uint8Array ? input : await readPictureFile(input, what, limits);
   requireBytes(bytes.length, what, limits);

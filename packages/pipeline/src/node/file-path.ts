@@ -1,7 +1,7 @@
 /** Names of files that are not valid UTF-8: JavaScript's strings cannot hold them, percent-escapes of a URL can. Node only. */
 
 import { PptError } from "@ppt-vit/core";
-import { quoted } from "../hub/quoted.js";
+import { quoted } from "../text/quoted.js";
 
 /**
  * What `node:fs` takes for a path or a URL: Node's own reading of a `file:` URL refuses escapes that are not UTF-8, where

@@ -5,23 +5,17 @@ import { fileURLToPath } from "node:url";
 import { isPptError, PptError } from "@ppt-vit/core";
 import { check, checkArgument } from "@ppt-vit/core/options";
 import { NotInstalled, notInstalledOr } from "../backends/peers.js";
-import {
-  type Checkpoint,
-  type CheckpointFiles,
-  type CheckpointNeeds,
-  type LoadOptions,
-  parseCheckpoint,
-} from "../checkpoint/checkpoint.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { CheckpointFiles } from "../checkpoint/files.js";
 import { explaining, withFound } from "../checkpoint/found-files.js";
-import { quoted } from "../hub/quoted.js";
+import { type LoadOptions, loadOptions } from "../checkpoint/options.js";
+import { type CheckpointNeeds, parseCheckpoint } from "../checkpoint/parse.js";
 import { looksLikeModelId } from "../hub/reference.js";
-import { loadOptions, requireNodeSource } from "../options.js";
+import { quoted } from "../text/quoted.js";
 import { hubFiles } from "./hub/files.js";
+import { type CheckpointSource, requireSource } from "./inputs.js";
 import { lookInFolder } from "./look-in-folder.js";
 import { readWhole } from "./read-whole.js";
-
-/** `demo`; a folder (`./name`, `../name` or an absolute path); a model of the Hub (`org/name`); or a store of your own. */
-export type CheckpointSource = string | CheckpointFiles;
 
 /** What a source names. */
 export type SourceKind = "demo" | "folder" | "hub";
@@ -60,7 +54,7 @@ export async function readCheckpoint(
   needs?: CheckpointNeeds,
 ): Promise<Checkpoint> {
   const options = loadOptions("readCheckpoint", given);
-  requireNodeSource("readCheckpoint", source);
+  requireSource("readCheckpoint", source);
   if (typeof source !== "string") return parseCheckpoint(source, options, needs);
   try {
     return await parseCheckpoint(await filesOf(source, options), options, needs);

@@ -1,7 +1,7 @@
 /** What a folder on disk holds, for messages about what is missing. Node only. */
 import { opendir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { FoundFiles } from "../checkpoint/found-files.js";
+import type { FoundFiles } from "../checkpoint/files.js";
 
 /** Enough to tell what a folder is. */
 const mostNames = 2000;

@@ -7,7 +7,8 @@ import { Socket } from "node:net";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
 import { isPptError, PptError } from "@ppt-vit/core";
-import { type DecodeLimits, invalidImage, requireBytes, requireReadable } from "../pictures/formats.js";
+import { invalidImage, requireBytes, requireReadable } from "../pictures/formats.js";
+import type { DecodeLimits } from "../pictures/options.js";
 import { signatureBytes } from "../pictures/signatures.js";
 import { pathOf } from "./file-path.js";
 

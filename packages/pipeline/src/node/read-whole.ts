@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { longestSafetensorsHeader, PptError, parseSafetensors } from "@ppt-vit/core";
 import { allocate } from "../checkpoint/allocate.js";
-import type { ReadFileOptions } from "../checkpoint/checkpoint.js";
+import type { ReadFileOptions } from "../checkpoint/files.js";
 import { isWeights, mostSmallBytes } from "../hub/limits.js";
 
 const chunkBytes = 2 ** 24;

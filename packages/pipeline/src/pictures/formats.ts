@@ -1,31 +1,11 @@
 /** Which pictures are read, within which limits, and what is said of others: the same in Node and in browsers. */
 import { PptError } from "@ppt-vit/core";
 import { type PictureHeader, readHeader } from "./header.js";
+import type { DecodeLimits } from "./options.js";
 import { formatNames, readableFormat, refusedFormat } from "./signatures.js";
 
 /** File name endings of the formats that are read. */
 export const imageExtensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"] as const;
-
-/** Limits on the pictures that are read. */
-export interface DecodeOptions {
-  /** Largest file or buffer that is read. Default 64 MiB. */
-  readonly maxBytes?: number;
-  /** Largest picture that is decoded, width times height. Default 64 million. */
-  readonly maxPixels?: number;
-  /** Take the first frame of an animated picture instead of refusing it. Default false. */
-  readonly firstFrame?: boolean;
-}
-
-export const decodeDefaults = { maxBytes: 64 * 2 ** 20, maxPixels: 64e6, firstFrame: false };
-
-export type DecodeLimits = Required<DecodeOptions>;
-
-/** The options, with defaults for those that are not given. */
-export const decodeLimits = ({ maxBytes, maxPixels, firstFrame }: DecodeOptions): DecodeLimits => ({
-  maxBytes: maxBytes ?? decodeDefaults.maxBytes,
-  maxPixels: maxPixels ?? decodeDefaults.maxPixels,
-  firstFrame: firstFrame ?? decodeDefaults.firstFrame,
-});
 
 /** @throws PptError INVALID_IMAGE, always */
 export const invalidImage = (what: string, problem: string, cause?: unknown): never => {

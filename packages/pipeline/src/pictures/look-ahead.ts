@@ -1,6 +1,6 @@
 /** Pictures read and decoded before they are needed, as many as a number of bytes allows. */
 import { isPptError, type PptError, type RgbImage } from "@ppt-vit/core";
-import type { DecodeOptions } from "./formats.js";
+import type { DecodeOptions } from "./options.js";
 
 /** What was read of a picture, and what it takes. */
 export interface Fetched {

@@ -7,25 +7,14 @@ import {
   processedSize,
   processImageInto,
   type RgbImage,
-  resizeAndCrop,
   type VisionModel,
   type VisionModelConfig,
   type VisionOutput,
 } from "@ppt-vit/core";
-import { type DecodeOptions, decodeLimits } from "../pictures/formats.js";
 import { type Attempt, attempt, type Fetched, lookAhead, type Pictures } from "../pictures/look-ahead.js";
+import { decodeLimits } from "../pictures/options.js";
+import type { BatchOptions } from "./options.js";
 import { describeStages, type PictureFailure, type PictureRun } from "./result.js";
-
-export interface BatchOptions extends DecodeOptions {
-  /** Pictures per run of the model. Default 1. */
-  readonly batch?: number;
-  /**
-   * Bytes that may be held, files and pixels together, for pictures that are decoded before the model needs them. One
-   * picture is always under way, whatever it takes. Default 256 MiB.
-   */
-  readonly maxBytesAhead?: number;
-  readonly signal?: AbortSignal;
-}
 
 const defaultBytesAhead = 256 * 2 ** 20;
 
@@ -66,8 +55,8 @@ export async function* runInBatches<Input, Encoded extends Fetched, Result exten
   /** Puts a picture into row `row` of its batch. */
   function prepare(input: Input, image: RgbImage, batchPixels: Float32Array, row: number): Prepared {
     requireModelSize(pictures.nameOf(input), processedSize(image, preprocessing), config.imageSize);
-    processImageInto(image, preprocessing, batchPixels, row * imageLength);
-    return trace ? { image: wholePatches(resizeAndCrop(image, preprocessing), config) } : {};
+    const seen = processImageInto(image, preprocessing, batchPixels, row * imageLength);
+    return trace ? { image: wholePatches(seen, config) } : {};
   }
 
   // While the model computes one batch, the next is decoded on other threads, and that one was read from files before: a

@@ -1,6 +1,7 @@
 /** Token pictures as an HTML page that stands alone. */
-import { type Checks, check, checkOptions } from "@ppt-vit/core/options";
-import { escapeMarkup } from "./markup.js";
+import { type Checks, checkOptions } from "@ppt-vit/core/options";
+import { anyText } from "../checks.js";
+import { escapeMarkup } from "../text/markup.js";
 import { requirePictures, sheetChecks, type TokenPicture, type TokenSheetOptions, tokenSheet } from "./sheet.js";
 
 export interface TokenPageOptions extends Omit<TokenSheetOptions, "idPrefix"> {
@@ -9,7 +10,6 @@ export interface TokenPageOptions extends Omit<TokenSheetOptions, "idPrefix"> {
   readonly about?: string;
 }
 
-const anyText = check("a text", (value) => typeof value === "string");
 const { idPrefix: _, ...drawingChecks } = sheetChecks;
 export const pageChecks: Checks<TokenPageOptions> = { ...drawingChecks, title: anyText, about: anyText };
 

@@ -1,10 +1,11 @@
 /** Pictures stage by stage as in the paper's figures: one row a picture, drawn as SVG that needs nothing around it. */
 import { PptError, type RgbImage } from "@ppt-vit/core";
 import { arrayOf, type Checks, check, checkArgument, checkOptions, count, flag, shaped } from "@ppt-vit/core/options";
-import { type ImageStage, type LabelProbability, type LabelValue, showAnswer } from "../tasks/result.js";
+import { type LabelProbability, type LabelValue, showAnswer } from "../tasks/labels.js";
+import type { ImageStage } from "../tasks/result.js";
+import { escapeMarkup, shorten } from "../text/markup.js";
 import { groupColour, heatColour, meanColour } from "./colours.js";
 import { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./groups.js";
-import { escapeMarkup, shorten } from "./markup.js";
 
 /** One picture that a model with `trace` has seen. */
 export interface TokenPicture {

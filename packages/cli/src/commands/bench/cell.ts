@@ -1,5 +1,5 @@
 /** One measured process: it opens one model on one contender, then takes a turn whenever the parent asks. */
-import { isPptError, modelCost, verificationInput } from "@ppt-vit/core";
+import { isPptError, modelCost, reasonOf, stackImages, verificationInput } from "@ppt-vit/core";
 import { median } from "@ppt-vit/pipeline";
 import type { Run } from "./contenders/contender.js";
 import { requireContender } from "./contenders/index.js";
@@ -66,7 +66,7 @@ export function benchCellCommand(): void {
 
   process.on("message", (request: CellRequest) => {
     const reply = answer(request).catch((error: unknown): CellAnswer => {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = reasonOf(error);
       return { failure: { code: isPptError(error) ? error.code : "UNEXPECTED", message } };
     });
     // A runtime's threads may keep the process alive, so it exits explicitly.
@@ -81,9 +81,7 @@ async function prepare(
 ): Promise<Prepared> {
   const contender = requireContender(backend, (await Promise.all(modules.map(loadContenders))).flat());
   const model = await openModel(source, policy);
-  const images = Array.from({ length: batch }, (_, i) => verificationInput(model.config, i));
-  const pixelValues = new Float32Array(batch * images[0]!.length);
-  images.forEach((image, i) => void pixelValues.set(image, i * image.length));
+  const pixelValues = stackImages(Array.from({ length: batch }, (_, i) => verificationInput(model.config, i)));
   const { gmacs } = modelCost(model.config, model.reduction);
   return { load: await contender.prepare(model, batch), gmacs, pixelValues, batch };
 }

@@ -1,6 +1,6 @@
 /** Runs batches of pictures, which other threads decode ahead, through the model and records its answers. */
 import { resolve } from "node:path";
-import type { VisionModel } from "@ppt-vit/core";
+import { stackImages, type VisionModel } from "@ppt-vit/core";
 import type { DecodePool } from "./decode-pool.js";
 import type { Decoded } from "./decode-worker.js";
 import { scoreOf } from "./score.js";
@@ -74,11 +74,8 @@ export async function* evaluate({ root, batches, model, unreduced, pool }: Evalu
 
 /** Logits [labels] of each picture. */
 async function logitsOf(model: VisionModel, pixels: readonly Float32Array[]): Promise<Float32Array[]> {
-  const [first] = pixels;
-  if (!first) return [];
-  const pixelValues = new Float32Array(pixels.length * first.length);
-  for (const [i, picture] of pixels.entries()) pixelValues.set(picture, i * first.length);
-  const { data } = (await model.run({ pixelValues, batch: pixels.length })).logits;
+  if (pixels.length === 0) return [];
+  const { data } = (await model.run({ pixelValues: stackImages(pixels), batch: pixels.length })).logits;
   const count = data.length / pixels.length;
   return pixels.map((_, i) => data.subarray(i * count, (i + 1) * count));
 }

@@ -1,6 +1,7 @@
 /** Models of the Hugging Face Hub as files, downloaded into the cache when they are first read. Node only. */
 import { PptError } from "@ppt-vit/core";
-import type { CheckpointFiles, LoadOptions, ReadFileOptions } from "../../checkpoint/checkpoint.js";
+import type { CheckpointFiles, ReadFileOptions } from "../../checkpoint/files.js";
+import type { LoadOptions } from "../../checkpoint/options.js";
 import { waitForTimer } from "../../hub/attempts.js";
 import {
   announce,
@@ -99,7 +100,7 @@ export function hubFiles(
     if (!mayBeElsewhere(remote)) return commit;
     const found = (await cachedConversion(cache, commit)) ?? (await lookElsewhere(commit, readOptions));
     if (!found) return commit;
-    announce(id, found, options);
+    announce(id, found, options.progress_callback);
     return found.commit;
   }
 

@@ -13,7 +13,7 @@ import {
   verifyModel,
 } from "@ppt-vit/core";
 import { createBackend } from "../backends/backends.js";
-import type { Checkpoint } from "./checkpoint.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
 
 /** What `verify` found, and what the model was compared with. */
 export type ModelVerification =

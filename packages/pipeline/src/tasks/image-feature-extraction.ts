@@ -1,20 +1,21 @@
-/** Pictures in, embeddings and dense features out. The same in Node and browsers. */
-import { type HostTensor, PptError, type VisionModelConfig, type VisionOutput } from "@ppt-vit/core";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { embedOptions, featureOptions, poolings, requireInputs } from "../options.js";
-import type { Fetched, Pictures } from "../pictures/look-ahead.js";
-import { type BatchOptions, type PictureResult, runInBatches } from "./batches.js";
-import { loadModel, type ModelFacts, type ModelOptions, type ReadCheckpoint } from "./load.js";
+/** The task `image-feature-extraction`: an embedding of each picture, and on request a vector for every patch of it. */
+import { type HostTensor, PptError, patchGrid, type VisionModelConfig, type VisionOutput } from "@ppt-vit/core";
+import { flag, oneOf } from "@ppt-vit/core/options";
+import type { CheckpointSettings } from "../checkpoint/checkpoint.js";
 import { normalized } from "./normalized.js";
-import { allFinite, onlyResult, type PictureFailure, type PictureRun, rowOf } from "./result.js";
+import type { BatchOptions, ModelOptions } from "./options.js";
+import { allFinite, type PictureFailure, type PictureRun, rowOf } from "./result.js";
+import type { Method, ModelFacts, ModelType, Task } from "./task.js";
 
+/** Options of `fromPretrained` for a `FeatureExtractor`. */
 export interface FeatureExtractorOptions extends ModelOptions {
   readonly task: "image-feature-extraction";
   /** Also compute what `features` gives. Default false: a map of all patches costs a readback for each picture. */
   readonly dense?: boolean;
 }
 
-export { poolings };
+/** Names for `pooling`. */
+export const poolings = ["class", "mean", "distilled", "projection"] as const;
 
 /**
  * `class`: the class token after the final norm. `mean`: the mean of the patch tokens, each weighted by the patches that it
@@ -75,59 +76,59 @@ export interface FeatureExtractor<Input> extends ModelFacts {
   dispose(): Promise<void>;
 }
 
-/**
- * A feature extractor from a checkpoint that `read` brings; one without a head is enough.
- * @throws PptError what `read` throws, INVALID_WEIGHTS, INVALID_REDUCTION, UNKNOWN_BACKEND, BACKEND_UNAVAILABLE,
- * VERIFICATION_FAILED
- */
-export async function createFeatureExtractor<Input, Encoded extends Fetched>(
-  read: ReadCheckpoint,
-  options: FeatureExtractorOptions,
-  loadPictures: () => Promise<Pictures<Input, Encoded>>,
-): Promise<FeatureExtractor<Input>> {
-  const { task, dense = false } = options;
-  const loaded = await loadModel(read, options, loadPictures, {
-    task,
-    outputs: { pooled: true, denseFeatures: dense },
-  });
-  const { config } = loaded.checkpoint;
-  const defaultPooling = poolingOf(config);
-  const shape = [...loaded.facts.patches, config.hiddenSize] as const;
+export interface ExtractorType extends ModelType {
+  readonly model: FeatureExtractor<this["input"]>;
+}
 
-  async function* embedAll(
-    inputs: readonly Input[],
-    given: EmbedOptions = {},
-  ): AsyncGenerator<PictureResult<Input, { embedding: Float32Array }> | PictureFailure<Input>> {
-    const { pooling = defaultPooling, normalize = false, ...batching } = embedOptions(given);
-    requireInputs("embedAll", inputs);
-    const outputOf = pooledBy(pooling, loaded.checkpoint);
-    yield* runInBatches(loaded, inputs, batching, (output, row) => {
+export interface Extraction {
+  readonly checkpoint: CheckpointSettings;
+  /** Whether the model computes dense features. */
+  readonly dense: boolean;
+}
+
+const embed: Method<Extraction, EmbedOptions, Pick<Embedding<unknown>, "embedding">> = {
+  options: { pooling: oneOf(poolings), normalize: flag },
+  describe({ checkpoint }, { pooling = poolingOf(checkpoint.config), normalize = false }) {
+    const outputOf = pooledBy(pooling, checkpoint);
+    return (output, row) => {
       const embedding = rowOf(outputOf(output), row);
       return allFinite(embedding) ? { embedding: normalize ? normalized(embedding) : embedding } : undefined;
-    });
-  }
+    };
+  },
+  single: ({ embedding }) => embedding,
+};
 
-  async function* featuresAll(inputs: readonly Input[], given: BatchOptions = {}) {
-    const batching = featureOptions(given);
-    requireInputs("featuresAll", inputs);
+const features: Method<Extraction, BatchOptions, Omit<DenseFeatures<unknown>, "input" | keyof PictureRun>> = {
+  options: {},
+  describe({ checkpoint: { config }, dense }) {
     if (!dense)
       throw new PptError("INVALID_OPTION", "features: this model gives embeddings only; load it with { dense: true }");
-    yield* runInBatches(loaded, inputs, batching, (output, row) => {
+    const [rows, columns] = patchGrid(config);
+    const shape = [rows, columns, config.hiddenSize] as const;
+    return (output, row) => {
       const features = rowOf(output.denseFeatures!, row);
       const classToken = output.classToken && rowOf(output.classToken, row);
       return allFinite(features) ? { features, shape, ...(classToken && { classToken }) } : undefined;
-    });
-  }
-  return {
-    ...loaded.facts,
-    embed: async (input, given) =>
-      (await onlyResult(embedAll([input], { ...embedOptions(given), batch: 1 }))).embedding,
-    embedAll,
-    features: async (input, given) => onlyResult(featuresAll([input], { ...featureOptions(given), batch: 1 })),
-    featuresAll,
-    dispose: loaded.dispose,
-  };
-}
+    };
+  },
+};
+
+export const imageFeatureExtraction: Task<
+  "image-feature-extraction",
+  FeatureExtractorOptions,
+  Extraction,
+  ExtractorType
+> = {
+  name: "image-feature-extraction",
+  title: "embeddings and dense features",
+  // A classifier that does not fit is no reason to refuse the rest.
+  needs: { heads: false },
+  options: { dense: flag },
+  outputs: ({ dense = false }) => ({ pooled: true, denseFeatures: dense }),
+  prepare: (checkpoint, { dense = false }) => ({ checkpoint, dense }),
+  facts: () => ({}),
+  methods: { embed, features },
+};
 
 /** The embedding that a model was made for. */
 function poolingOf({ projection, pooling, classToken }: VisionModelConfig): Pooling {
@@ -137,10 +138,7 @@ function poolingOf({ projection, pooling, classToken }: VisionModelConfig): Pool
 }
 
 /** The output that holds an embedding. @throws PptError INVALID_OPTION */
-function pooledBy(
-  pooling: Pooling,
-  { name, config }: Omit<Checkpoint, "weights">,
-): (output: VisionOutput) => HostTensor {
+function pooledBy(pooling: Pooling, { name, config }: CheckpointSettings): (output: VisionOutput) => HostTensor {
   switch (pooling) {
     case "class":
       if (config.classToken !== false) return ({ classToken }) => classToken!;

@@ -1,11 +1,13 @@
-/** Token pictures as files. Node only: sharp encodes the pictures and draws the sheet. */
+/** Token pictures as files: sharp encodes the pictures and draws the sheet. */
 import { PptError, type RgbImage } from "@ppt-vit/core";
 import { type Checks, check, checkArgument, checkOptions, count, oneOf, shaped } from "@ppt-vit/core/options";
-import { loadSharp, loadSharpForSvg } from "../node/sharp.js";
-import type { ImageStage, LabelProbability, LabelValue } from "../tasks/result.js";
-import type { PatchGrid } from "./groups.js";
-import { pageChecks, type TokenPageOptions, tokenPage } from "./page.js";
-import { requirePictures, sheetSize, type TokenPicture, tokenSheet } from "./sheet.js";
+import { anyText } from "../checks.js";
+import type { LabelProbability, LabelValue } from "../tasks/labels.js";
+import type { ImageStage } from "../tasks/result.js";
+import type { PatchGrid } from "../visualize/groups.js";
+import { pageChecks, type TokenPageOptions, tokenPage } from "../visualize/page.js";
+import { requirePictures, sheetSize, type TokenPicture, tokenSheet } from "../visualize/sheet.js";
+import { loadSharp, loadSharpForSvg } from "./sharp.js";
 
 /** What a model with `trace` says about a picture; a `Classification` is one. */
 export interface TracedPicture {
@@ -14,7 +16,6 @@ export interface TracedPicture {
   readonly labels?: readonly (LabelProbability | LabelValue)[];
 }
 
-const anyText = check("a text", (value) => typeof value === "string");
 const resultCheck = shaped("a result of a model with trace: true", { stages: Array.isArray });
 const patchesCheck = check(
   "[rows, columns], the classifier's patches",

@@ -1,0 +1,75 @@
+/** Text embeddings for zero-shot labels: computed beforehand by CLIP's text tower, kept in a safetensors file. */
+import { type HostTensor, PptError, parseSafetensors } from "@ppt-vit/core";
+
+/** One embedding for each label, from CLIP's text tower. The README shows the Python lines that make them. */
+export interface TextEmbeddings {
+  readonly labels: readonly string[];
+  /** [labels, projection]; their lengths do not matter. */
+  readonly embeddings: HostTensor;
+  /** What cosines are multiplied by: `exp(logit_scale)` of the checkpoint, 100 for the published ones. */
+  readonly logitScale: number;
+}
+
+/** The file beside `config.json` that holds a checkpoint's own text embeddings. */
+export const textEmbeddingsFile = "text_embeddings.safetensors";
+
+/**
+ * Reads a safetensors file with `text_embeds` [labels, projection], `logit_scale` (one number, not its logarithm), and the
+ * metadata `labels`, a JSON list of names. `name` starts each error's message.
+ * @throws PptError INVALID_SAFETENSORS, INVALID_CONFIG
+ */
+export function parseTextEmbeddings(bytes: Uint8Array, name = "text embeddings"): TextEmbeddings {
+  const fail = failing(name);
+  const file = parseSafetensors(bytes, name);
+  const text = file.metadata.get("labels");
+  if (text === undefined) return fail("has no metadata 'labels', a JSON list with a name for each row of text_embeds");
+  const labels = parseLabels(text) ?? fail("the metadata 'labels' is no JSON list of names");
+  const scale = file.read("logit_scale").data;
+  if (scale.length !== 1) fail(`logit_scale holds ${scale.length} numbers, expected one`);
+  const given = { labels, embeddings: file.read("text_embeds"), logitScale: scale[0]! };
+  checkTextEmbeddings(given, name);
+  return given;
+}
+
+/** Far above any vocabulary of labels. */
+const mostLabels = 1_000_000;
+const longestLabel = 10_000;
+
+/** @throws PptError INVALID_CONFIG, beginning with `name`, if the parts do not fit each other */
+export function checkTextEmbeddings({ labels, embeddings, logitScale }: TextEmbeddings, name: string): void {
+  const fail = failing(name);
+  const { shape, data } = embeddings;
+  const count = labels.length;
+  if (count < 1 || count > mostLabels) fail(`hold ${count} labels, expected 1 to ${mostLabels}`);
+  if (shape.length !== 2 || shape[0] !== count || data.length !== count * shape[1]!)
+    fail(`text_embeds [${shape}] with ${data.length} values does not have a row for each of the ${count} labels`);
+  if (!data.every(Number.isFinite)) fail("text_embeds holds numbers that are not finite");
+  const seen = new Set<string>();
+  labels.forEach((label, row) => {
+    if (label === "" || label.length > longestLabel)
+      fail(`label ${row} has ${label.length} characters, expected 1 to ${longestLabel}`);
+    if (seen.has(label)) fail(`label ${row} is there twice`);
+    seen.add(label);
+    const width = shape[1]!;
+    if (data.subarray(row * width, (row + 1) * width).every((value) => value === 0))
+      fail(`the embedding of label ${row} is zero and has no direction`);
+  });
+  if (!(logitScale > 0 && Number.isFinite(logitScale)))
+    fail(`the logit scale is ${logitScale}, expected exp(logit_scale) of the checkpoint, usually 100`);
+}
+
+/** The list of strings in a JSON text, if it is one. */
+function parseLabels(text: string): string[] | undefined {
+  try {
+    const labels: unknown = JSON.parse(text);
+    return Array.isArray(labels) && labels.every((label) => typeof label === "string") ? labels : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const failing =
+  (name: string) =>
+  (message: string): never => {
+    throw new PptError("INVALID_CONFIG", `${name}: ${message}`);
+  };

@@ -1,0 +1,99 @@
+/**
+ * What a task is: one use of a model, such as naming pictures or embedding them. A task is one file of this folder and one
+ * line of registry.ts. This file and those of the tasks hold nothing of the model's own code, so that a page that leaves
+ * the model to a worker loads none of it.
+ */
+import type { OutputOptions, ReductionConfig, VisionOutput } from "@ppt-vit/core";
+import type { Check, Checks } from "@ppt-vit/core/options";
+import type { CheckpointSettings } from "../checkpoint/checkpoint.js";
+import type { CheckpointNeeds } from "../checkpoint/parse.js";
+import type { BatchOptions, ModelOptions } from "./options.js";
+import type { ModelVerification } from "./verify.js";
+
+/** What every model tells of itself, whatever its task. */
+export interface ModelFacts {
+  /** The checkpoint's name, as given. */
+  readonly model: string;
+  readonly backend: string;
+  /** The reduction that is applied; undefined for the unreduced model. */
+  readonly reduction: ReductionConfig | undefined;
+  /** What `verify` found. */
+  readonly verification?: ModelVerification;
+  /** Tokens at the start and after each stage. */
+  readonly tokens: readonly number[];
+  /** Rows and columns of patches in a picture. */
+  readonly patches: readonly [rows: number, columns: number];
+  /** Multiply-accumulates of one image, 1e9. */
+  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+}
+
+/**
+ * The type of a task's model for any type of input: `model` is written with `this["input"]`, which each platform sets to
+ * the pictures that it takes (see `ModelOf`).
+ */
+export interface ModelType {
+  readonly input: unknown;
+  readonly model: object;
+}
+
+/** Names of a model's methods: `NAME` takes one picture, `NAMEAll` takes many. */
+type MethodOf<Model> = {
+  [Name in keyof Model & string]: `${Name}All` extends keyof Model ? Name : never;
+}[keyof Model & string];
+
+/** What only a model of this task tells of itself. */
+type OwnFacts<Model> = Omit<Model, MethodOf<Model> | `${MethodOf<Model>}All` | keyof ModelFacts | "dispose">;
+
+export interface Task<Name extends string, Options extends ModelOptions, Prepared, Type extends ModelType> {
+  /** The name that Hugging Face gives the task. */
+  readonly name: Name;
+  /** For help and messages: what a model makes of a picture. */
+  readonly title: string;
+  /** What the task needs of a checkpoint. */
+  readonly needs: CheckpointNeeds;
+  /** Options of `fromPretrained` that other tasks do not have. */
+  readonly options: Checks<Omit<Options, keyof ModelOptions | "task">>;
+  /** Outputs that the model computes besides its logits. */
+  outputs(options: Options): OutputOptions;
+  /**
+   * What `facts` and the methods need of a checkpoint; made before the weights are put on the backend.
+   * @throws PptError INVALID_OPTION, INVALID_WEIGHTS for a checkpoint that the task cannot use
+   */
+  prepare(checkpoint: CheckpointSettings, options: Options): Prepared;
+  /** What a model of this task tells besides `ModelFacts`. */
+  facts(prepared: Prepared): OwnFacts<Type["model"]>;
+  readonly methods: Readonly<Record<MethodOf<Type["model"]>, Method<Prepared, BatchOptions, object>>>;
+  /** The model's type; no task has a value here. */
+  readonly type?: Type;
+}
+
+/** What a model does with pictures. */
+export interface Method<Prepared, Options extends BatchOptions, Result extends object> {
+  /** Options of a call that other methods do not have. */
+  readonly options: Checks<Omit<Options, keyof BatchOptions>>;
+  /**
+   * Makes the function that turns row `row` of a run's output into a result; undefined if numbers there are not finite.
+   * @throws PptError INVALID_OPTION for options that do not fit the checkpoint
+   */
+  describe(prepared: Prepared, options: Options): (output: VisionOutput, row: number) => Result | undefined;
+  /** The part of a result that a call for a single picture gives. Default: all of it. */
+  single?(result: Result): unknown;
+}
+
+/** Any task, for code that goes through the registry. */
+export interface AnyTask {
+  readonly name: string;
+  readonly title: string;
+  readonly needs: CheckpointNeeds;
+  readonly options: Readonly<Record<string, Check>>;
+  outputs(options: ModelOptions): OutputOptions;
+  prepare(checkpoint: CheckpointSettings, options: ModelOptions): unknown;
+  facts(prepared: unknown): object;
+  readonly methods: Readonly<Record<string, AnyMethod>>;
+}
+
+export interface AnyMethod {
+  readonly options: Readonly<Record<string, Check>>;
+  describe(prepared: unknown, options: BatchOptions): (output: VisionOutput, row: number) => object | undefined;
+  single?(result: object): unknown;
+}
