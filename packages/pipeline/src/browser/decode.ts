@@ -1,4 +1,4 @@
-/** Pictures of a page to RGB pixels, as Pillow's `convert("RGB")` gives them. Works in pages and in workers. */
+/** Pictures in pages and workers to RGB pixels, as Pillow's `convert("RGB")` gives them. */
 import { isPptError, PptError, type RgbImage, reasonOf } from "@ppt-vit/core";
 import { asStill } from "../pictures/avif.js";
 import { invalidImage, pictureHeader, requireBytes, requirePixels, requireReadable } from "../pictures/formats.js";
@@ -11,7 +11,7 @@ import { withoutAnimation } from "../pictures/png.js";
 import { signatureBytes } from "../pictures/signatures.js";
 import { baseAddress } from "./address.js";
 
-/** What can be drawn as it is. */
+/** Pictures that a canvas can draw. */
 export type Drawable =
   | ImageBitmap
   | OffscreenCanvas
@@ -20,27 +20,27 @@ export type Drawable =
   | HTMLImageElement
   | HTMLVideoElement;
 
-/** An address, an encoded picture (a file, a blob, bytes), pixels, or what can be drawn. */
+/** An address, an encoded picture (a file, a blob, bytes), pixels, or a picture that a canvas can draw. */
 export type BrowserImageInput = string | URL | Blob | Uint8Array | ImageData | Drawable;
 
-/** What is decoded: an encoded picture with what its header says, or pixels and what can be drawn. */
+/** A picture in memory: encoded, with its checked header, or as pixels or a drawable. */
 export type LocalPicture = Fetched &
   (
     | { readonly bytes: Uint8Array<ArrayBuffer>; readonly header: PictureHeader }
     | { readonly source: ImageData | Drawable }
   );
 
-/** What messages call an input: a file's name, an address, or its kind, with control characters escaped. */
+/** The name of an input in messages: a file's name, an address, or `image`, with control characters escaped. */
 export function nameOf(input: BrowserImageInput): string {
   const name =
     typeof input === "string" || input instanceof URL ? String(input) : "name" in input ? String(input.name) : "image";
-  // The whole of a data: address would bury the message.
+  // A data: address may be megabytes long.
   return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}...` : name).slice(1, -1);
 }
 
 /**
- * Brings into memory what is given by its address or as a file, and reads its header: nothing is decoded.
- * @throws PptError NOT_FOUND; INVALID_IMAGE for what is none that would be decoded; INVALID_OPTION
+ * Reads an address or a file into memory and parses the header, without decoding.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE if the header shows that it will not be decoded; INVALID_OPTION
  */
 export async function fetchPicture(input: BrowserImageInput, options: DecodeOptions = {}): Promise<LocalPicture> {
   const limits = decodeLimits(options);
@@ -59,13 +59,13 @@ export async function fetchPicture(input: BrowserImageInput, options: DecodeOpti
 const isDrawn = (input: BrowserImageInput): input is ImageData | Drawable =>
   !(typeof input === "string" || input instanceof URL || input instanceof Blob || input instanceof Uint8Array);
 
-/** The bytes of a file. No more than its beginning is read where that is no picture's. */
+/** The bytes of a file. If its first bytes are not a picture's, nothing more is read. */
 async function bytesOf(
   input: string | URL | Blob | Uint8Array,
   what: string,
   limits: DecodeLimits,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  // A copy: bytes may lie in memory that a Blob refuses to share.
+  // Copied, because a Blob refuses bytes in shared memory.
   if (input instanceof Uint8Array) return Uint8Array.from(input);
   try {
     if (!(input instanceof Blob)) return await download(input, what, limits);
@@ -101,7 +101,7 @@ async function download(address: string | URL, what: string, limits: DecodeLimit
     }
     return joined(chunks, length);
   } finally {
-    // What is left is not wanted, where something failed.
+    // After a failure the rest is not needed.
     await reader.cancel().catch(() => {});
   }
 }
@@ -116,7 +116,7 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<Array
   return bytes;
 }
 
-/** The bytes of the file, colour profiles and transparency ignored, turned as EXIF says. */
+/** Pixels as stored in the file, without colour profile and premultiplied alpha, in EXIF's orientation. */
 const asStored: ImageBitmapOptions = {
   premultiplyAlpha: "none",
   colorSpaceConversion: "none",
@@ -126,14 +126,14 @@ const asStored: ImageBitmapOptions = {
 const unturned: ImageBitmapOptions = { ...asStored, imageOrientation: "none" };
 
 /**
- * 8-bit RGB of a picture, called `what` in errors.
+ * 8-bit RGB of a picture; `what` is its name in errors.
  * @throws PptError INVALID_IMAGE for corrupt, oversized, animated or unsupported pictures
  */
 export async function decodePicture(picture: LocalPicture, what: string, options: DecodeOptions): Promise<RgbImage> {
   if ("bytes" in picture) return decodeFile(picture.bytes, picture.header, what);
   const { source } = picture;
   const size = sizeOf(source);
-  // Once more: it may have been closed, or resized, since.
+  // Checked again: since then it may have been closed or resized.
   checkSize(size, what, decodeLimits(options));
   if (source instanceof ImageData) {
     const { data } = source;
@@ -158,12 +158,12 @@ async function decodeFile(
     return onScreen(await decodeStill(frame.file(), what, asStored, true), frame);
   }
   if (format === "AVIF") return decodeStill(asStill(bytes), what);
-  // Chromium does not look for EXIF in WebP.
+  // Chromium ignores EXIF in WebP.
   if (format === "WebP") return turned(await decodeStill(bytes, what, unturned), webpOrientation(bytes));
   return decodeStill(format === "PNG" && animated ? withoutAnimation(bytes) : bytes, what);
 }
 
-/** `mustBeOpaque`: pixels that are not are missing from the file. */
+/** With `mustBeOpaque`, transparent pixels mean that the file is cut off. */
 async function decodeStill(
   bytes: Uint8Array<ArrayBuffer>,
   what: string,
@@ -200,10 +200,10 @@ function checkSize(size: Size, what: string, limits: DecodeLimits) {
   requirePixels(size, what, limits);
 }
 
-/** Rows that are drawn at once, so that a large picture does not need a canvas of its size beside itself. */
+/** Rows that are drawn at once, so that a large picture needs no canvas of its own size. */
 const stripRows = 512;
 
-/** Pixels as a 2D canvas gives them: exact where the picture is opaque, else it has multiplied and divided by alpha. */
+/** Pixels through a 2D canvas. They are exact if the picture is opaque; else the canvas multiplies and divides by alpha. */
 function drawnPixels(source: Drawable, { width, height }: Size): { image: RgbImage; opaque: boolean } {
   const data = new Uint8Array(3 * width * height);
   const canvas = new OffscreenCanvas(width, Math.min(height, stripRows));
@@ -221,7 +221,7 @@ function drawnPixels(source: Drawable, { width, height }: Size): { image: RgbIma
   return { image: { width, height, data }, opaque };
 }
 
-/** Pixels through a WebGL texture, which takes colours as they are stored also where they are transparent. */
+/** Pixels through a WebGL texture, which keeps the stored colours of transparent pixels. */
 async function texturePixels(bitmap: ImageBitmap, what: string): Promise<RgbImage> {
   const { width, height } = bitmap;
   const gl = new OffscreenCanvas(1, 1).getContext("webgl2");
@@ -258,7 +258,7 @@ async function texturePixels(bitmap: ImageBitmap, what: string): Promise<RgbImag
   }
 }
 
-/** The first three of every four bytes, into `target`. */
+/** Copies the first three of every four bytes into `target`. */
 function withoutAlpha(rgba: ArrayLike<number>, target: Uint8Array): Uint8Array {
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
     target[to] = rgba[from]!;

@@ -1,4 +1,4 @@
-/** Checkpoints in the browser: on the Hub, at an address, in a folder that was picked or dropped, or in a store of your own. */
+/** Checkpoints in the browser: on the Hub, at an address, in a picked or dropped folder, or in a store of your own. */
 import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
 import { allocate } from "../checkpoint/allocate.js";
 import type { CheckpointFiles, ReadFileOptions } from "../checkpoint/files.js";
@@ -14,8 +14,8 @@ import { baseAddress } from "./address.js";
 import { hubFiles } from "./hub-files.js";
 
 /**
- * A model of the Hub (`org/name`); the address of a folder (`./model/`, `/model/`, `https://...`, a URL); the files of a folder from
- * `<input type="file" webkitdirectory>` or from a drop; a directory handle; or a store of your own.
+ * A model of the Hub (`org/name`); the address of a folder (`./model/`, `/model/`, `https://...`, a URL); the files of a
+ * folder, from `<input type="file" webkitdirectory>` or a drop; a directory handle; or a store of your own.
  */
 export type BrowserCheckpointSource =
   | string
@@ -28,15 +28,15 @@ export type BrowserCheckpointSource =
 /** A source that can be sent to a worker. */
 export type PortableSource = string | FileSystemDirectoryHandle | NamedBlobs;
 
-/** Files by name, and what their folder is called. */
+/** The files of a folder by name. */
 export interface NamedBlobs {
   readonly folder: string;
   readonly blobs: ReadonlyMap<string, Blob>;
-  /** All that lies in that folder and below it, so that an error can say what was found. */
+  /** Paths of all files in that folder and below it, for errors that say what was found. */
   readonly paths?: readonly string[];
 }
 
-/** The same source without what is lost on the way to a worker: bases of addresses, and paths of files. */
+/** The source in a form that keeps its meaning in a worker: addresses become absolute, files get their names. */
 export function portableSource(source: BrowserCheckpointSource): PortableSource {
   if (isModelId(source)) return source;
   if (typeof source === "string" || source instanceof URL) return addressOf(source).href;
@@ -48,7 +48,7 @@ export function portableSource(source: BrowserCheckpointSource): PortableSource 
   );
 }
 
-/** @throws PptError INVALID_OPTION for what is neither an id, nor an address, nor files */
+/** The files of a source. @throws PptError INVALID_OPTION for a text that is neither an id nor an address */
 export function checkpointFiles(
   source: BrowserCheckpointSource | PortableSource,
   options: LoadOptions = {},
@@ -63,11 +63,11 @@ export function checkpointFiles(
 const isDirectory = (source: object): source is FileSystemDirectoryHandle =>
   "kind" in source && source.kind === "directory";
 
-/** `org/name` is an id, `./org/name` an address. */
+/** Whether a source is an id: `org/name` is one, `./org/name` is an address. */
 const isModelId = (source: BrowserCheckpointSource | PortableSource): source is string =>
   typeof source === "string" && looksLikeModelId(source);
 
-/** An address and a name are told apart by form, as paths are in Node. */
+/** The address of a folder. Addresses and names are told apart by their form, as paths are in Node. */
 function addressOf(source: string | URL): URL {
   if (source === "demo")
     throw new PptError(
@@ -80,12 +80,12 @@ function addressOf(source: string | URL): URL {
       `model ${quoted(source)} is neither an address nor an id of the Hub (org/name): write ./${quoted(source).slice(1, -1)} for a folder beside the page`,
     );
   const url = new URL(source, baseAddress());
-  // Files are looked up in the folder, not beside it.
+  // Without the slash, files would be looked up beside the folder.
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url;
 }
 
-/** A server of the caller's own choice: it may be silent no longer, and its files no larger, than those of the Hub. */
+/** Files on a server of the caller's choice. The limits of time and size are those of the Hub. */
 function filesAt(folder: URL, name: string, options: HubOptions): CheckpointFiles {
   const limits = downloadLimits(options);
   return {
@@ -95,7 +95,7 @@ function filesAt(folder: URL, name: string, options: HubOptions): CheckpointFile
       const { signal } = options;
       try {
         const response = await answerWithin(url.host, { ...limits, signal }, (signal) => fetch(url, { signal }));
-        // Servers of single-page applications answer with the page where there is no file.
+        // Servers of single-page applications answer with the page if there is no file.
         const isPage = response.headers.get("content-type")?.startsWith("text/html") ?? false;
         if (response.ok && !isPage) return await readBody(response, file, url.href, limits, options);
         await response.body?.cancel();
@@ -114,7 +114,7 @@ function filesAt(folder: URL, name: string, options: HubOptions): CheckpointFile
   };
 }
 
-/** The whole body, with the caller told how far it is. */
+/** The whole body, with progress. */
 async function readBody(
   { body, headers }: Response,
   file: string,
@@ -123,12 +123,12 @@ async function readBody(
   { onProgress, signal }: ReadFileOptions,
 ): Promise<Uint8Array> {
   if (!body) return new Uint8Array(0);
-  // Of a compressed body the header tells another length than arrives.
+  // For a compressed body, content-length is not the length that arrives.
   const told = headers.get("content-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
   const total = Number.isSafeInteger(told) && told > 0 ? told : 0;
   const most = mostBytes(file, limits, total > 0);
   if (total > most) throw tooLarge(what, file, total, most);
-  // As large as announced, so that a large model lies in memory once; more where the header said too little.
+  // Allocated at the announced size, so that a large model is in memory once; enlarged if more bytes arrive.
   let bytes = allocate(total, what);
   let loaded = 0;
   for await (const piece of piecesOf(body, { timeoutMs: limits.timeoutMs, signal })) {
@@ -146,7 +146,7 @@ async function readBody(
   return bytes.subarray(0, loaded);
 }
 
-/** Enough to tell what a folder is. */
+/** Most names that are listed. */
 const mostNames = 2000;
 
 function filesIn(directory: FileSystemDirectoryHandle): CheckpointFiles {
@@ -172,7 +172,7 @@ function filesIn(directory: FileSystemDirectoryHandle): CheckpointFiles {
 
 async function listNames(directory: FileSystemDirectoryHandle, prefix: string, names: string[], depth = 0) {
   const inner: FileSystemDirectoryHandle[] = [];
-  // TypeScript's types of a page leave out that a directory can be iterated over.
+  // TypeScript's DOM types lack the iteration over a directory.
   const entries = directory as FileSystemDirectoryHandle & AsyncIterable<[string, FileSystemHandle]>;
   for await (const [name, entry] of entries) {
     if (names.length >= mostNames) break;
@@ -183,8 +183,8 @@ async function listNames(directory: FileSystemDirectoryHandle, prefix: string, n
 }
 
 /**
- * The files of one folder by their names: of the one that holds the config.json nearest to the top, or where there is none,
- * or two as near, of the top itself.
+ * The files of one folder by name. It is the folder of the config.json nearest to the top. If there is none, or two are
+ * equally near, it is the top folder.
  */
 function blobsByName(files: Iterable<File>): NamedBlobs {
   const all = [...files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
@@ -223,7 +223,7 @@ function filesOf({ folder, blobs, paths }: NamedBlobs): CheckpointFiles {
   };
 }
 
-/** @throws PptError NOT_FOUND where it is too large for what it is */
+/** The bytes of a file. @throws PptError NOT_FOUND if it is not weights and has more than 64 MiB */
 async function bytesOf(blob: Blob, what: string, file: string): Promise<Uint8Array> {
   if (!isWeights(file) && blob.size > mostSmallBytes)
     throw new PptError(

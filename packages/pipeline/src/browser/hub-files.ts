@@ -34,16 +34,16 @@ import { piecesOf } from "../hub/silence.js";
 
 const cacheName = "ppt-vit-hub";
 
-// The files are kept in Cache storage; a second copy in the browser's own cache would only take space.
+// Files go to Cache storage. A second copy in the browser's HTTP cache would only take space.
 const transport: Transport = {
   fetch: (input, init) => fetch(input, { ...init, cache: "no-store" }),
   wait: waitForTimer,
 };
 
 /**
- * The files of one commit. A page cannot see where a redirect leads, and so asks the hub's API for commit, sizes and
- * hashes, once a load; a commit that is cached needs no network. Weights that the default branch lacks are taken from
- * where the Hub's converter left them.
+ * The files of one commit. A page cannot see where a redirect leads, so it asks the hub's API for commit, sizes and hashes,
+ * once per load. A cached commit needs no network. If the default branch has no safetensors, the weights come from the pull
+ * request of the Hub's converter.
  * @throws PptError INVALID_OPTION
  */
 export function hubFiles(
@@ -62,7 +62,7 @@ export function hubFiles(
   let listed: Promise<Listing> | undefined;
   let withWeights: Promise<Listing> | undefined;
 
-  /** What holds the weights: `main`, unless it has none and the converter has made some of it. */
+  /** The listing with the weights: `main`, or the converter's branch if `main` has no safetensors. */
   async function listWeights(cache: Cache, main: Listing, signal: AbortSignal | undefined): Promise<Listing> {
     if (!mayBeElsewhere(remote) || hasModelWeights(main)) return main;
     const known = conversionAddress(remote, main.commit);
@@ -100,7 +100,7 @@ export function hubFiles(
       if (offline)
         throw new PptError(
           "NOT_FOUND",
-          `${id}: ${file} is not in this browser's cache, and localFilesOnly keeps us from asking for it`,
+          `${id}: ${file} is not in this browser's cache, and localFilesOnly forbids the download`,
         );
       const bytes = await download(connection, remote, address, file, entry, readOptions);
       await keep(cache, address, bytes);
@@ -137,7 +137,7 @@ async function list(
   if (offline)
     throw new PptError(
       "NOT_FOUND",
-      `${id}: revision ${revision} is not in this browser's cache, and localFilesOnly keeps us from asking for it`,
+      `${id}: revision ${revision} is not in this browser's cache, and localFilesOnly forbids the download`,
     );
   const json = await askHub(connection, remote, address, signal);
   if (json === undefined) throw new PptError("NOT_FOUND", `${id}: there is no such model at ${endpoint}: check the id`);
@@ -146,11 +146,11 @@ async function list(
   return listing;
 }
 
-/** Under which the cache knows where the weights of a commit are; nobody is asked for it. */
+/** The cache's key for the conversion of a commit. It is never requested. */
 const conversionAddress = ({ endpoint, id }: Remote, commit: string): URL =>
   new URL(`${endpoint}/api/models/${id}/ppt-vit-conversion/${commit}`);
 
-/** `{ revision, json }`, as it was kept. */
+/** Parses a conversion from the cache, `{ revision, json }`. */
 function parseConversion(kept: unknown, remote: Remote): (Conversion & { readonly listing: Listing }) | undefined {
   const { revision, json } = (kept ?? {}) as { revision?: unknown; json?: unknown };
   const listing = parseListing(json, { ...remote, revision: String(revision) });
@@ -158,7 +158,7 @@ function parseConversion(kept: unknown, remote: Remote): (Conversion & { readonl
   return isConversion(conversion) ? { ...conversion, listing } : undefined;
 }
 
-/** The whole file, checked. What has arrived is kept from attempt to attempt. */
+/** Downloads a whole file and checks its hash. A retry continues after the bytes that have arrived. */
 async function download(
   connection: Connection & DownloadLimits,
   remote: Remote,
@@ -207,7 +207,7 @@ async function digestOf(bytes: Uint8Array<ArrayBuffer>, { algorithm }: ContentHa
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Storage that is full costs the next load a download, and this one nothing. */
+/** Puts a file into the cache. If the storage is full, the next load downloads the file again. */
 async function keep(cache: Cache, address: URL, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   try {
     await cache.put(address, new Response(bytes));

@@ -1,4 +1,4 @@
-/** What a page and its worker say to each other. */
+/** The messages between a page and its worker. */
 import { isPptError, PptError, type PptErrorCode } from "@ppt-vit/core";
 import type { LoadOptions, ProgressInfo } from "../checkpoint/options.js";
 import type { BatchOptions, ModelOptions } from "../tasks/options.js";
@@ -6,7 +6,7 @@ import type { OwnOptions, TaskName } from "../tasks/registry.js";
 import type { BrowserImageInput } from "./decode.js";
 import type { PortableSource } from "./files.js";
 
-/** Loading options that can be sent: no functions, and a backend by its name. */
+/** Loading options that can be sent: without functions, and with a backend by its name. */
 export type PortableOptions = Omit<ModelOptions, "backend" | "signal" | "progress_callback"> & {
   readonly backend?: string;
 };
@@ -16,7 +16,7 @@ export type WorkerOptions<Name extends TaskName> = { readonly task?: Name | unde
   LoadOptions &
   OwnOptions<Name>;
 
-/** Every request has an answer under its number; an `abort` ends the request of that number. */
+/** Every request is answered under its number. `abort` ends the request of that number. */
 export type Request = { readonly id: number } & (
   | {
       readonly kind: "load";
@@ -35,7 +35,7 @@ export type Request = { readonly id: number } & (
   | { readonly kind: "abort" }
 );
 
-/** `progress` and `picture` may come many times before `done` or `failed`. */
+/** `progress` and `picture` may come many times before `done` or `failed`, which is the last reply. */
 export type Reply = { readonly id: number } & (
   | { readonly kind: "progress"; readonly info: ProgressInfo }
   | { readonly kind: "picture"; readonly index: number; readonly result: object | { error: PortableError } }
@@ -43,7 +43,7 @@ export type Reply = { readonly id: number } & (
   | { readonly kind: "failed"; readonly error: PortableError }
 );
 
-/** An error as a message: structured clones lose the class and the code. */
+/** An error in a form that can be sent: structured clones lose its class and code. */
 export interface PortableError {
   readonly name: string;
   readonly message: string;
@@ -57,7 +57,7 @@ export function packError(error: unknown): PortableError {
   return { name, message, ...(stack && { stack }), ...(isPptError(error) && { code: error.code }) };
 }
 
-/** The error again, with the worker's stack as its cause. */
+/** The error, with the worker's stack as its cause. */
 export function unpackError({ name, message, code, stack }: PortableError): Error {
   const cause = new Error(message);
   if (stack) cause.stack = stack;

@@ -1,4 +1,4 @@
-/** The worker's side: models that a page asks for. */
+/** The worker's side: loads and runs models for a page. */
 import type { Backend } from "@ppt-vit/core";
 import { callback, check, checkOptions, object } from "@ppt-vit/core/options";
 import { methodForAll } from "../tasks/model.js";
@@ -8,11 +8,11 @@ import { fromPretrained } from "./from-pretrained.js";
 import { packError, type Reply, type Request } from "./protocol.js";
 
 export interface ServeOptions {
-  /** Backends by name, before those of `createBackend`: where a runtime's files lie elsewhere, or one of your own. */
+  /** Further backends by name, tried before those of `createBackend`: with a runtime at another address, or of your own. */
   readonly backends?: Readonly<Record<string, () => Promise<Backend>>>;
 }
 
-/** The part of a worker's global scope that is used here. */
+/** The members of a worker's global scope that are used here. */
 interface Scope {
   postMessage(message: Reply, transfer?: Transferable[]): void;
   addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
@@ -20,7 +20,7 @@ interface Scope {
 
 interface Served {
   readonly model: Awaited<ReturnType<typeof fromPretrained>>;
-  /** One that this worker added, disposed with the model. */
+  /** The model's backend if this worker added it: it is disposed with the model. */
   readonly added?: Backend | undefined;
 }
 
@@ -35,12 +35,12 @@ const backendsCheck = check(
 );
 
 /**
- * Answers `createClassifierWorker`. Call it once, first thing in a module worker:
+ * Answers `createClassifierWorker`. Call it once, at the start of a module worker:
  * `import { serveClassifiers } from "@ppt-vit/pipeline"; serveClassifiers();`
  */
 export function serveClassifiers(options: ServeOptions = {}): void {
   const { backends = {} } = checkOptions("serveClassifiers", options, { backends: backendsCheck });
-  // The types of a page and of a worker cannot be had together; in a worker the global object is one of these.
+  // TypeScript cannot load the types of pages and of workers together. In a worker the global object is a `Scope`.
   const scope = globalThis as unknown as Scope;
   const served = new Map<number, Served>();
   const running = new Map<number, AbortController>();
@@ -56,7 +56,7 @@ export function serveClassifiers(options: ServeOptions = {}): void {
         signal,
         progress_callback: (info) => scope.postMessage({ id, kind: "progress", info }),
       });
-      // Nobody waits for a model whose loading was aborted at the last moment.
+      // The page no longer waits for a model whose loading was aborted.
       if (signal.aborted) await model.dispose();
       signal.throwIfAborted();
       served.set(id, { model, added });
@@ -82,7 +82,7 @@ export function serveClassifiers(options: ServeOptions = {}): void {
         }
       }
     } finally {
-      // Bitmaps and frames that were sent are this side's, and hold memory that is not the collector's.
+      // Sent bitmaps and frames belong to the worker, and the garbage collector does not free them in time.
       for (const input of inputs) if (typeof input === "object" && "close" in input) input.close();
     }
   }
@@ -112,7 +112,7 @@ export function serveClassifiers(options: ServeOptions = {}): void {
   }
 
   scope.addEventListener("message", async ({ data: request }) => {
-    // An abort has no answer of its own: the request that it ends has.
+    // An abort has no reply of its own: the aborted request fails.
     if (request.kind === "abort") return void answer(request);
     running.set(request.id, new AbortController());
     const reply = await answer(request).catch(
@@ -123,7 +123,7 @@ export function serveClassifiers(options: ServeOptions = {}): void {
   });
 }
 
-/** The memory of a result's arrays, which moves to the page. */
+/** The buffers of a result's arrays, which are transferred to the page. */
 function buffersOf(value: unknown, found = new Set<Transferable>()): Set<Transferable> {
   if (ArrayBuffer.isView(value)) found.add(value.buffer as ArrayBuffer);
   else if (typeof value === "object" && value !== null) for (const part of Object.values(value)) buffersOf(part, found);

@@ -1,4 +1,4 @@
-/** The page's side of a worker: the same models, computed elsewhere. */
+/** The page's side of a worker: models with the same interface, computed in the worker. */
 import { PptError, reasonOf } from "@ppt-vit/core";
 import { callback, check, checkArgument, shaped, text } from "@ppt-vit/core/options";
 import type { LoadOptions } from "../checkpoint/options.js";
@@ -15,18 +15,18 @@ import { type PortableOptions, type Reply, type Request, unpackError, type Worke
 
 export interface ClassifierWorker {
   /**
-   * `fromPretrained` in the worker. A backend is named: of `createBackend`, or of those that the worker adds.
+   * `fromPretrained` in the worker. A backend is given by its name: one of `createBackend`, or one that the worker adds.
    * @throws PptError as `fromPretrained`; the signal's reason when aborted
    */
   fromPretrained<Name extends TaskName = DefaultTask>(
     source: BrowserCheckpointSource,
     options?: WorkerOptions<Name>,
   ): Promise<ModelOf<Name, BrowserImageInput>>;
-  /** Ends the worker at once, whatever it is computing. Requests without an answer fail as DISPOSED. */
+  /** Ends the worker at once, even while it computes. Requests without an answer fail as DISPOSED. */
   dispose(): Promise<void>;
 }
 
-/** Waits for the replies to one request. */
+/** The handlers of one request that is not done. */
 interface Pending {
   onReply(reply: Reply): void;
   onFailure(error: unknown): void;
@@ -39,8 +39,8 @@ const workerCheck = shaped("a Worker that calls serveClassifiers()", {
 });
 
 /**
- * Models in a module worker that calls `serveClassifiers`, so that the page stays responsive. The worker is the
- * caller's, because bundlers find workers only in `new Worker(new URL("./worker.js", import.meta.url))`:
+ * Models in a module worker that calls `serveClassifiers`, so that the page stays responsive. The caller makes the worker,
+ * because bundlers find workers only in the text `new Worker(new URL("./worker.js", import.meta.url))`:
  * `createClassifierWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }))`.
  */
 export function createClassifierWorker(worker: Worker): ClassifierWorker {
@@ -65,7 +65,7 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
   worker.addEventListener("error", ({ message }) => crashed(message || "its script did not load"));
   worker.addEventListener("messageerror", () => crashed("a message could not be read"));
 
-  /** Sends a request and hears its replies until the last. An abort is told to the worker and not waited for. */
+  /** Sends a request and handles its replies until the last. An abort is sent to the worker without waiting for a reply. */
   function ask(
     request: DistributiveOmit<Request, "id">,
     { signal, transfer = [], onReply }: { signal?: AbortSignal | undefined; transfer?: Transferable[]; onReply?: Hear },
@@ -147,7 +147,7 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
       }
       await ending;
     } finally {
-      // The caller may have left early.
+      // The caller may stop iterating early.
       if (!finished) stop.abort();
     }
   }
@@ -194,7 +194,7 @@ const backendName = check(
   text.holds,
 );
 
-/** Options that can be sent to the worker, beside the signal and the callback. @throws PptError INVALID_OPTION */
+/** Checked options with a named backend. The signal and the callback must be taken out before sending. @throws PptError INVALID_OPTION */
 function portableOptions<Name extends TaskName>(
   given: WorkerOptions<Name> | undefined,
 ): PortableOptions & LoadOptions & { readonly task?: string | undefined } {
@@ -208,7 +208,7 @@ function portableOptions<Name extends TaskName>(
 type Hear = (reply: Reply) => void;
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** What a worker can take: addresses made absolute, what belongs to the page copied into a bitmap, the rest cloned. */
+/** An input that a worker can take: addresses become absolute, elements and canvases become bitmaps, others are cloned. */
 async function portableInput(input: BrowserImageInput, transfer: Transferable[]): Promise<BrowserImageInput> {
   if (typeof input === "string" || input instanceof URL) return new URL(input, baseAddress()).href;
   const isElement = typeof HTMLElement === "function" && input instanceof HTMLElement;

@@ -46,17 +46,17 @@ import {
 } from "./trial.js";
 
 export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
-  /** Pictures of the kind that the model will see. 64 are enough to choose; more narrow the interval of the disagreement. */
+  /** Pictures of the kind that the model will see. 64 are enough; more of them narrow the interval of the disagreement. */
   readonly images: readonly Input[];
   /** A name of `backendNames`, or a backend of your own, which you dispose yourself. Default `auto`. */
   readonly backend?: string | Backend;
-  /** Budgets in GMACs of one image to search; the first is searched best. Default: from 92 % of the unreduced cost to 55 %. */
+  /** Budgets, in GMACs of one image. The first is searched most. Default: from 92 % of the unreduced cost to 55 %. */
   readonly gmacs?: readonly number[];
   /** What settings must keep. The search looks there first. */
   readonly target?: CalibrationTarget;
-  /** What settings are judged by. Default `divergence`: few pictures rarely disagree at all. */
+  /** What settings are judged by. Default `divergence`: on few pictures there is rarely a disagreement. */
   readonly objective?: Objective;
-  /** What is saved. Default `gmacs`. */
+  /** The cost that a reduction saves. Default `gmacs`. */
   readonly measure?: CostMeasure;
   /** Try the comparison policies too, at the same budgets. Default false. */
   readonly compare?: boolean;
@@ -72,9 +72,9 @@ export interface Calibration<Input> extends Choices {
   readonly pictures: number;
   /** Pictures that could not be read. */
   readonly failures: readonly PictureFailure<Input>[];
-  /** N^2 * variance of the scores in each block: what a scale-free threshold is compared with. */
+  /** N^2 * variance of the scores in each block, which a scale-free threshold is compared with. */
   readonly spreads: readonly BlockSpread[];
-  /** Trials of the other policies, where asked for. */
+  /** Trials of the other policies, with `compare`. */
   readonly comparisons: readonly Trial[];
 }
 
@@ -96,7 +96,7 @@ const optionChecks: Omit<Checks<CalibrateOptions<unknown>>, "images"> = {
 const misnamed = {
   speedup: "write target: { speedup }",
   maxDisagreement: "write target: { maxDisagreement }",
-  reduction: "it is what calibration looks for",
+  reduction: "calibration finds it",
 };
 
 /** The options of `calibrate`; `images` says what a platform takes. @throws PptError INVALID_OPTION */
@@ -162,7 +162,7 @@ export async function calibrateCheckpoint<Input>(
 
 const nameOfBackend = async (wanted: string) => (wanted === "auto" ? (await selectBackend()).backend : wanted);
 
-/** The budgets to search, the target's first. @throws PptError INVALID_OPTION where no schedule can be that cheap */
+/** The budgets to search, the target's first. @throws PptError INVALID_OPTION if no schedule is that cheap */
 function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }: CalibrateOptions<unknown>): number[] {
   const unreduced = modelCost(config).gmacs;
   const budgets = [...(gmacs ?? defaultBudgets(config))];
@@ -172,7 +172,7 @@ function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }
         "INVALID_OPTION",
         `calibrate: a disagreement lies between 0 and 1, got ${target.maxDisagreement}`,
       );
-    // Finer steps, because it is the budget that is looked for.
+    // Finer steps, because the budget itself is unknown.
     return gmacs ? budgets : [...budgets, ...[0.96, 0.88, 0.79, 0.69, 0.6].map((share) => share * unreduced)];
   }
   const asked = target && ("gmacs" in target ? target.gmacs : unreduced / target.speedup);
@@ -183,7 +183,7 @@ function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }
       `calibrate: ${"gmacs" in target! ? `${target.gmacs} GMACs` : "that speedup"} is no reduction: the unreduced model has ${unreduced.toFixed(3)} GMACs`,
     );
   const least = cheapest(config);
-  // A time is not known before it is measured.
+  // A time is unknown before it is measured.
   if (asked < least.gmacs && (measure === "gmacs" || "gmacs" in target!))
     throw new PptError(
       "INVALID_OPTION",
@@ -193,7 +193,7 @@ function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }
   return [reachable, ...budgets.filter((budget) => Math.abs(budget - reachable) > 0.02 * unreduced)];
 }
 
-/** Pictures as the model takes them. @throws PptError INVALID_INPUT where there are none */
+/** The pictures, preprocessed. @throws PptError INVALID_INPUT if none can be read */
 async function readPictures<Input>(
   { name, preprocessing }: Checkpoint,
   options: CalibrateOptions<Input>,
@@ -218,7 +218,7 @@ async function readPictures<Input>(
   return { pictures, failures };
 }
 
-/** The comparison policies at the budgets: ToMe in every block, the others in the published ones. */
+/** Settings of the comparison policies at each budget: ToMe in every block, the others in the published blocks. */
 function otherPolicies({ config }: Checkpoint, budgets: readonly number[]): ReductionConfig[] {
   const published = patternsFor(config.layers)[0]!.layers;
   const everyBlock = Array.from({ length: config.layers }, (_, layer) => layer);

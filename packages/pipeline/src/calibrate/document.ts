@@ -4,13 +4,13 @@ import { checkArgument, object } from "@ppt-vit/core/options";
 import type { Calibration } from "./calibrate.js";
 import { type CalibrationTarget, disagreementInterval, type Trial, targetCheck, trialCheck } from "./trial.js";
 
-/** A `reduction.json`: the settings, the checkpoint they are for, and, for people, how they were found. */
+/** A `reduction.json`: the settings, the checkpoint they are for, and a record of how they were found. */
 export interface ReductionDocument extends ReductionConfig {
   readonly model: ModelIdentity;
   readonly calibration: Readonly<Record<string, unknown>>;
 }
 
-/** What `chooseSettings` chose, as the content of a `reduction.json`. */
+/** The `reduction.json` for the trial that `chooseSettings` chose. @throws PptError INVALID_INPUT, INVALID_OPTION */
 export function reductionDocument(
   calibration: Calibration<unknown>,
   trial: Trial,

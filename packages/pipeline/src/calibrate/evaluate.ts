@@ -1,4 +1,4 @@
-/** Trying settings on a backend: the unreduced model's answers once, then one compiled model for each trial. */
+/** Tries settings on a backend. The unreduced model runs once; then each trial compiles a model of its own. */
 import {
   type Backend,
   createVisionModel,
@@ -16,7 +16,7 @@ import type { Trial } from "./trial.js";
 export interface Evaluator {
   readonly unreduced: Pick<Trial, "gmacs" | "latencyMs">;
   evaluate(reduction: ReductionConfig): Promise<Trial>;
-  /** N^2 * variance of the scores in each of the model's blocks while hardly a token is removed: [block][picture]. */
+  /** N^2 * variance of the scores in each block, with one token removed per block: [block][picture]. */
   spreads(): Promise<readonly BlockSpread[]>;
 }
 
@@ -25,14 +25,14 @@ export interface BlockSpread {
   readonly values: readonly number[];
 }
 
-/** `pictures` hold the model's input, [channels, H, W] each. */
+/** `pictures` [channels, H, W] each: preprocessed. */
 export async function createEvaluator(
   { config, weights }: Pick<Checkpoint, "config" | "weights">,
   backend: Backend,
   pictures: readonly Float32Array[],
   { batch, signal }: { readonly batch: number; readonly signal?: AbortSignal | undefined },
 ): Promise<Evaluator> {
-  /** Runs all pictures and hands over each batch's output. -> median time of an image in ms */
+  /** Runs all pictures and gives each batch's output to `take`. -> median time of an image in ms */
   async function runAll(
     reduction: ReductionConfig | undefined,
     take: (output: Awaited<ReturnType<VisionModel["run"]>>, size: number) => void,

@@ -1,4 +1,4 @@
-/** The search as a figure and as a page: every trial, the front, what was chosen, and the variances behind thresholds. */
+/** The search as a figure and as a page: all trials, the Pareto front, the chosen settings, and the spreads. */
 import { describeReduction } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
 import { escapeMarkup } from "../text/markup.js";
@@ -10,7 +10,7 @@ const width = 720;
 const height = 400;
 const margin = { left: 68, right: 20, top: 34, bottom: 46 };
 
-/** Okabe and Ito's colours: told apart by colour-blind readers too. */
+/** Okabe and Ito's colours, which colour-blind readers can tell apart. */
 const colours: Readonly<Record<string, string>> = {
   ppt: "#0072b2",
   tome: "#009e73",
@@ -18,7 +18,7 @@ const colours: Readonly<Record<string, string>> = {
   evit: "#cc79a7",
 };
 
-/** Round numbers that cover [low, high], about `count` of them. */
+/** About `count` round numbers within [low, high]. */
 function ticks(low: number, high: number, count: number): number[] {
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -27,7 +27,7 @@ function ticks(low: number, high: number, count: number): number[] {
   return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step);
 }
 
-/** Where a value lies between the ends of an axis, 0 to 1, and which values are written beside it. */
+/** `at` gives a value's place on the axis, 0 to 1. `ticks` are the values written beside it. */
 interface Axis {
   readonly ticks: readonly number[];
   at(value: number): number;
@@ -38,7 +38,7 @@ function linear(values: readonly number[]): Axis {
   return { ticks: ticks(0, top, 6), at: (value) => value / top };
 }
 
-/** From one power of ten to another. Divergences span many; what is 0 lies at the bottom. */
+/** An axis from one power of ten to another, because divergences span many. 0 is at the bottom. */
 function logarithmic(values: readonly number[]): Axis {
   const positive = values.filter((value) => value > 0);
   const low = Math.floor(Math.log10(Math.min(1, ...positive)));
@@ -135,7 +135,7 @@ const rowOf = (trial: Trial, { unreduced }: Calibration<unknown>, chosen: Trial 
   return `<tr${trial === chosen ? ' class="chosen"' : ""}>${cells.map((cell) => `<td>${escapeMarkup(cell)}</td>`).join("")}</tr>`;
 };
 
-/** A page that needs nothing else: the plot, the front as a table, and the spreads. */
+/** A self-contained HTML page: the plot, the front as a table, and the spreads. */
 export function calibrationPage(calibration: Calibration<unknown>, chosen: Trial): string {
   const { model, pictures, trials, comparisons, backend, measure, objective, unreduced, spreads } = calibration;
   const front = paretoFront(trials, measure, objective);

@@ -1,17 +1,17 @@
-/** The schedules that are tried: which blocks reduce, in which proportion, and how many tokens keep a budget. */
+/** The schedules to try: the blocks that reduce, in which proportion, and how many tokens they remove at a budget. */
 import { modelCost, type ReductionConfig, type TokensRemoved, type VisionModelConfig } from "@ppt-vit/core";
 
-/** Blocks, and how their counts relate. */
+/** The blocks that reduce, and how their counts relate. */
 export interface Pattern {
   readonly name: string;
   readonly layers: readonly number[];
-  /** Equal counts as published, or equal shares of what is there, which remove more in early blocks. */
+  /** Equal counts, as published, or equal shares of the tokens that enter, which remove more in early blocks. */
   readonly shape: "counts" | "shares";
 }
 
 export type Schedule = Pick<ReductionConfig, "layers" | "tokensRemoved">;
 
-/** First and last reducing block as shares of the depth, and how many there are. The first is the published one. */
+/** First and last reducing block as shares of the depth, and the number of blocks. The published one is first. */
 const spreads: readonly (readonly [first: number, last: number, count: number])[] = [
   [3 / 12, 9 / 12, 3],
   [2 / 12, 8 / 12, 3],
@@ -44,13 +44,13 @@ export const costOf = (config: VisionModelConfig, schedule: Schedule): number =>
 export function fitPattern(config: VisionModelConfig, { layers, shape }: Pattern, gmacs: number): Schedule | undefined {
   return fit(config, gmacs, (strength) => ({
     layers,
-    // Thousandths: what a person may read and a resolution does not notice.
+    // Rounded to thousandths, to be read by people.
     tokensRemoved:
       shape === "shares" ? { share: Math.ceil(strength * 500) / 1000 } : Math.round(strength * mostTokens(config)),
   }));
 }
 
-/** Counts in given proportions, scaled until they cost at most `gmacs`. */
+/** Counts in the given proportions that cost at most `gmacs`; undefined if no counts do. */
 export function fitCounts(
   config: VisionModelConfig,
   layers: readonly number[],
@@ -66,7 +66,7 @@ export function fitCounts(
 
 const mostTokens = (config: VisionModelConfig) => modelCost(config).blocks[0]!.attentionTokens / 2;
 
-/** The weakest of a family of schedules that keeps the budget. Cost falls as strength grows from 0 to 1. */
+/** The weakest schedule within the budget. Cost falls as strength grows from 0 to 1. */
 function fit(
   config: VisionModelConfig,
   gmacs: number,
@@ -82,13 +82,13 @@ function fit(
   return scheduleOf(strong);
 }
 
-/** What each block of a schedule really removes. */
+/** The tokens that each block of a schedule removes. */
 export function countsOf(config: VisionModelConfig, schedule: Schedule): number[] {
   const { blocks } = modelCost(config, { ...schedule, threshold: "pool" });
   return schedule.layers.map((layer) => blocks[layer]!.attentionTokens - blocks[layer]!.mlpTokens);
 }
 
-/** Schedules near another at the same budget: a block earlier or later, and a quarter of one block's tokens elsewhere. */
+/** Schedules near `schedule` at the same budget: one block moves by one, or a quarter of its tokens goes to its neighbour. */
 export function neighbours(config: VisionModelConfig, schedule: Schedule, gmacs: number): Schedule[] {
   const { layers } = schedule;
   const counts = countsOf(config, schedule);
@@ -112,7 +112,7 @@ export function neighbours(config: VisionModelConfig, schedule: Schedule, gmacs:
   return found.filter((neighbour) => neighbour !== undefined);
 }
 
-/** The cheapest of all patterns: nothing below it can be reached. */
+/** The cheapest schedule of all patterns: no budget below it can be reached. */
 export function cheapest(config: VisionModelConfig): { gmacs: number; schedule: Schedule } {
   const all = patternsFor(config.layers).map(({ layers }) => {
     const tokensRemoved: TokensRemoved = { share: 1 };

@@ -1,6 +1,6 @@
 /**
- * Which settings to try. Trials are few, so the search goes from coarse to fine: every pattern once at one budget, then
- * thresholds and neighbours of the best, then the winners at the other budgets.
+ * Searches settings. A trial is expensive, so the search goes from coarse to fine: every pattern at one budget, then the
+ * thresholds and neighbours of the best patterns, then the winners at the other budgets.
  */
 import { modelCost, type ReductionConfig, type Threshold, type VisionModelConfig } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
@@ -9,25 +9,25 @@ import { compareLoss, type Objective, type Trial } from "./trial.js";
 
 export interface SearchOptions {
   readonly config: VisionModelConfig;
-  /** GMACs of one image; the first is searched best. */
+  /** GMACs of one image. The first is searched most. */
   readonly budgets: readonly number[];
   readonly objective: Objective;
-  /** Tries settings. Called once for each. */
+  /** Tries settings. Called once for each set of settings. */
   evaluate(reduction: ReductionConfig): Promise<Trial>;
 }
 
-/** Patterns whose thresholds and neighbours are looked at, and rounds of neighbours. */
+/** Number of patterns whose thresholds are tried, and of rounds through the champion's neighbours. */
 const finalists = 3;
 const rounds = 2;
-/** Shares of the observed spreads below which images are pooled: thresholds between always pruning and always pooling. */
+/** Thresholds between always pruning and always pooling: quantiles of the spreads, below which images are pooled. */
 const poolingShares = [0.25, 0.5, 0.75];
 
-/** All trials, in the order in which they were made. */
+/** Runs the search. -> all trials, in their order */
 export async function searchSettings({ config, budgets, objective, evaluate }: SearchOptions): Promise<Trial[]> {
   const known = new Map<string, Trial>();
   const attempt = async (schedule: Schedule, threshold: Threshold): Promise<Trial> => {
     const reduction: ReductionConfig = { ...schedule, threshold };
-    // Two ways to write the same counts are one trial.
+    // The same counts written in two ways are one trial.
     const key = JSON.stringify([schedule.layers, countsOf(config, schedule), threshold]);
     const trial = known.get(key) ?? (await evaluate(reduction));
     known.set(key, trial);
@@ -37,7 +37,7 @@ export async function searchSettings({ config, budgets, objective, evaluate }: S
 
   const [anchor, ...others] = budgets as [number, ...number[]];
   const patterns = patternsFor(config.layers);
-  /** Pattern and budget to a schedule; the published pattern even where it is not among the best. */
+  // The published pattern stays a finalist even if it is not among the best.
   const screened: { pattern: Pattern; best: Trial }[] = [];
   for (const pattern of patterns) {
     const schedule = fitPattern(config, pattern, anchor);
@@ -68,7 +68,7 @@ export async function searchSettings({ config, budgets, objective, evaluate }: S
       const schedule = fitCounts(config, layers, countsOf(config, scheduleOf(champion)), budget);
       if (schedule) await attemptBest(schedule, champion);
     }
-    // Where the first budget is out of reach for all patterns, others may not be.
+    // If no pattern reaches the first budget, all patterns are tried at the others.
     for (const { pattern, best } of champion ? chosen : patterns.map((pattern) => ({ pattern, best: undefined }))) {
       const schedule = fitPattern(config, pattern, budget);
       if (schedule) await attemptBest(schedule, best);
@@ -82,7 +82,7 @@ export async function searchSettings({ config, budgets, objective, evaluate }: S
     await attempt(schedule, "pool");
   }
 
-  /** Always pooling, and the threshold that was best elsewhere. */
+  /** Tries pooling, and the threshold that was best at another budget. */
   async function attemptBest(schedule: Schedule, model: Trial | undefined): Promise<void> {
     const pooled = await attempt(schedule, "pool");
     await attempt(schedule, model?.reduction.threshold ?? { scaleFree: spreadAt(pooled, 0.5) });
@@ -93,9 +93,9 @@ const scheduleOf = ({ reduction: { layers, tokensRemoved } }: Trial): Schedule =
 
 const spreadAt = ({ spreads }: Trial, share: number): number => roundThreshold(quantile(spreads, share));
 
-/** Three digits: more would be noise. */
+/** Rounds to three digits: more would be noise. */
 const roundThreshold = (threshold: number): number => Number(threshold.toPrecision(3));
 
-/** Budgets from careful to bold, as shares of the unreduced cost, where nothing else is asked. The first is the published one's. */
+/** The default budgets, as shares of the unreduced cost. The first is that of the published settings. */
 export const defaultBudgets = (config: VisionModelConfig): number[] =>
   [0.64, 0.92, 0.84, 0.74, 0.55].map((share) => share * modelCost(config).gmacs);

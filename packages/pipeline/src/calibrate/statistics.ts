@@ -1,4 +1,4 @@
-/** How far two models' answers are apart, and how sure a count of pictures can be of it. */
+/** How far two models' answers are apart, and the confidence interval of a share. */
 
 /** log softmax of one picture's logits. */
 function logProbabilities(logits: ArrayLike<number>): number[] {
@@ -8,14 +8,14 @@ function logProbabilities(logits: ArrayLike<number>): number[] {
   return values.map((logit) => logit - logSum);
 }
 
-/** Kullback-Leibler divergence of the classes' probabilities, in nats: what `logits` lose of what `reference` says. */
+/** Kullback-Leibler divergence KL(softmax(reference) || softmax(logits)), in nats. */
 export function divergence(reference: ArrayLike<number>, logits: ArrayLike<number>): number {
   const p = logProbabilities(reference);
   const q = logProbabilities(logits);
   return p.reduce((sum, logP, i) => sum + Math.exp(logP) * (logP - q[i]!), 0);
 }
 
-/** Index of the largest value, the first of equals. */
+/** Index of the largest value; the first of several. */
 export function bestClass(logits: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
@@ -26,8 +26,7 @@ export function bestClass(logits: ArrayLike<number>): number {
 export type Interval = readonly [low: number, high: number];
 
 /**
- * Clopper-Pearson: shares under which `count` of `total`, or something further out, happens in at least (1 - confidence) / 2
- * of all samples. Exact, so it is never too narrow.
+ * The Clopper-Pearson interval of a share, of which `count` of `total` were observed. It is exact: never too narrow.
  */
 export function shareInterval(count: number, total: number, confidence = 0.95): Interval {
   const tail = (1 - confidence) / 2;
@@ -47,7 +46,7 @@ function binomialBelow(count: number, total: number, p: number): number {
   return sum;
 }
 
-/** Where `isBelow` turns false between 0 and 1. */
+/** The value between 0 and 1 at which `isBelow` turns false. */
 function bisect(isBelow: (p: number) => boolean): number {
   let [low, high] = [0, 1];
   for (let step = 0; step < 60; step++) {

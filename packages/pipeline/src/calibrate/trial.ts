@@ -1,4 +1,4 @@
-/** What is known of settings that were tried, which of them are worth having, and which one answers what was asked. */
+/** Settings that were tried, their Pareto front, and the choice for a target. */
 import { describeReduction, PptError, type ReductionConfig } from "@ppt-vit/core";
 import { check, checkArgument, object, positive, shaped } from "@ppt-vit/core/options";
 import { type Interval, shareInterval } from "./statistics.js";
@@ -8,7 +8,7 @@ export interface Trial {
   readonly reduction: ReductionConfig;
   /** Multiply-accumulates of one image, 1e9. */
   readonly gmacs: number;
-  /** The model's time for one image in a batch, median over the batches. */
+  /** Time of a run divided by its images, median over the batches. */
   readonly latencyMs: number;
   /** Mean Kullback-Leibler divergence from the unreduced model's probabilities, in nats. */
   readonly divergence: number;
@@ -19,21 +19,21 @@ export interface Trial {
   readonly spreads: readonly number[];
 }
 
-/** What settings are judged by. Few pictures rarely disagree at all; their divergence still tells settings apart. */
+/** What settings are judged by. On few pictures there is rarely a disagreement; the divergence still tells settings apart. */
 export type Objective = "divergence" | "disagreement";
 export type CostMeasure = "gmacs" | "latency";
 
 export const costOfTrial = (trial: Pick<Trial, "gmacs" | "latencyMs">, measure: CostMeasure): number =>
   measure === "gmacs" ? trial.gmacs : trial.latencyMs;
 
-/** Below 0 where `a` is the better one. */
+/** Below 0 if `a` is better. */
 export function compareLoss(a: Trial, b: Trial, objective: Objective): number {
   const disagreement = a.disagreements - b.disagreements;
   const divergence = a.divergence - b.divergence;
   return objective === "divergence" ? divergence || disagreement : disagreement || divergence;
 }
 
-/** The trials that no cheaper one is as good as, cheapest first. */
+/** The Pareto front, cheapest first: each trial is better than all cheaper ones. */
 export function paretoFront(trials: readonly Trial[], measure: CostMeasure, objective: Objective): Trial[] {
   const front: Trial[] = [];
   const byCost = [...trials].sort(
@@ -52,17 +52,17 @@ export const disagreementOf = ({ disagreements, pictures }: Trial): number => di
 export const disagreementInterval = ({ disagreements, pictures }: Trial): Interval =>
   shareInterval(disagreements, pictures);
 
-/** What settings must keep. */
+/** The bound that settings must keep. */
 export type CalibrationTarget =
   | { readonly gmacs: number }
-  /** Times as fast as the unreduced model, by the measure of cost. */
+  /** The unreduced cost divided by the reduced one, by the measure of cost. */
   | { readonly speedup: number }
-  /** Share of the pictures whose best class may differ from the unreduced model's. */
+  /** Largest share of pictures whose best class differs from the unreduced model's. */
   | { readonly maxDisagreement: number };
 
 const isShare = (value: unknown): boolean => typeof value === "number" && value >= 0 && value < 1;
 
-/** One of the three, and a number. */
+/** Exactly one of the three bounds. */
 export const targetCheck = check("{ gmacs }, { speedup } or { maxDisagreement }, one of them and a number", (value) => {
   if (!object.holds(value)) return false;
   const { gmacs, speedup, maxDisagreement, ...others } = value as Record<string, unknown>;
@@ -90,8 +90,8 @@ export interface Choices {
 }
 
 /**
- * The best of the trials that keep a target: the least loss within a cost, or the least cost within a disagreement.
- * @throws PptError INVALID_OPTION where none does, naming the nearest
+ * The best trial that keeps a target: the one with the least loss within a cost, or the least cost within a disagreement.
+ * @throws PptError INVALID_OPTION if no trial keeps it; the message names the nearest
  */
 export function chooseSettings(choices: Choices, target: CalibrationTarget): Trial {
   checkArgument("chooseSettings", "choices", choices, choicesCheck);
@@ -117,8 +117,8 @@ function withinCost({ trials, unreduced, objective }: Choices, measure: CostMeas
 }
 
 /**
- * Walks the front from its most careful end and stops where the bound breaks for the first time: a cheaper point beyond
- * that one which happens to keep it is luck.
+ * Walks the front from its most expensive end and stops at the first trial that breaks the bound. A cheaper trial beyond
+ * it that keeps the bound does so by chance.
  */
 function withinDisagreement({ trials, measure }: Choices, most: number): Trial {
   const front = paretoFront(trials, measure, "divergence").reverse();

@@ -1,7 +1,7 @@
-/** Memory for a file whose size somebody else has told. */
+/** Memory for a file whose size comes from a server or a file system. */
 import { PptError } from "@ppt-vit/core";
 
-/** `bytes` of memory, which begin `start` bytes into their buffer. @throws PptError OUT_OF_MEMORY, naming `what` */
+/** Memory of `bytes` bytes, which begins `start` bytes into its buffer. @throws PptError OUT_OF_MEMORY, naming `what` */
 export function allocate(bytes: number, what: string, start = 0): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(new ArrayBuffer(start + bytes), start);

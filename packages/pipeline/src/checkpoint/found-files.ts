@@ -1,23 +1,23 @@
-/** What lies where a checkpoint was looked for, and what to do about it: errors name what was found. */
+/** Errors about missing files: what the folder holds instead of a checkpoint, and what to do. */
 import { isPptError, PptError, parseModelConfig } from "@ppt-vit/core";
 import { requireModelId } from "../hub/reference.js";
 import { quoted } from "../text/quoted.js";
 import type { CheckpointFiles, FoundFiles } from "./files.js";
 
-/** Files of a store that is being looked at. */
+/** The files of a store, with what findings need to read of them. */
 interface Look extends FoundFiles {
-  /** The first name that matches, quoted. */
+  /** The first matching name, safe to print; undefined if none matches. */
   first(pattern: RegExp): string | undefined;
   text(file: string): Promise<string | undefined>;
-  /** `the model that it was made from`, by its name where that is known. */
+  /** The id of the base model, or `the model that it was made from` if the id is unknown. */
   base(): Promise<string>;
 }
 
-/** One kind of thing that people take for a checkpoint. */
+/** One kind of folder that people take for a checkpoint. */
 interface Finding {
-  /** What gives it away, or undefined. */
+  /** The file by which this kind is known; undefined if the store is not of this kind. */
   readonly sign: (look: Look) => string | undefined;
-  /** A sentence that follows "it holds SIGN", with what to do. */
+  /** How the sentence "It holds SIGN" goes on: what this is, and what to do. */
   readonly says: (look: Look) => string | Promise<string>;
 }
 
@@ -27,7 +27,7 @@ const modelFolder = /^(.+)\/model\.safetensors(\.index\.json)?$/;
 const conversion =
   "a pytorch_model.bin or .pth is not read, because such files can run code: convert it once, as the README of @ppt-vit/pipeline shows";
 
-/** The first that shows its sign is told. A further kind is one entry. */
+/** The first finding with a sign makes the message. To add a kind, add an entry. */
 const findings: readonly Finding[] = [
   {
     sign: ({ first }) => first(/^model_index\.json$/),
@@ -87,7 +87,7 @@ const findings: readonly Finding[] = [
   },
 ];
 
-/** `error` says that `wanted` is missing; the same with what lies there instead, where that can be told. */
+/** Adds to `error`, which says that `wanted` is missing, what the store holds instead. */
 export async function withFound(
   files: CheckpointFiles,
   wanted: string,
@@ -98,13 +98,13 @@ export async function withFound(
   return told === undefined ? error : new PptError(error.code, `${error.message}. ${told}`, { cause: error });
 }
 
-/** What `files` hold instead of `wanted`, as one sentence with what to do; undefined where there is nothing to tell. */
+/** What `files` hold instead of `wanted`, as one sentence with what to do; undefined if that is not known. */
 export async function tellFound(
   files: CheckpointFiles,
   wanted: string,
   signal?: AbortSignal | undefined,
 ): Promise<string | undefined> {
-  // The first error is what matters: a second one on the way to explain it is not told.
+  // An error of `look` must not hide the error that is being explained.
   const found = await files.look?.({ signal }).catch(() => undefined);
   if (!found || found.names.includes(wanted)) return undefined;
   if (found.instead !== undefined) return found.instead;
@@ -118,7 +118,7 @@ export async function tellFound(
   return `It holds ${some}${found.names.length > 3 ? `, and ${found.names.length - 3} more files` : ""}`;
 }
 
-/** The store whose missing config.json is told with what is there instead. */
+/** The same store, whose error about a missing config.json says what is there instead. */
 export function explaining(files: CheckpointFiles): CheckpointFiles {
   return {
     ...files,
@@ -166,7 +166,7 @@ async function adapterBase(look: Look): Promise<string> {
   return soundId([base]) ?? (await look.base());
 }
 
-/** Whether a name of timm is one of those that run here: none other is advised. */
+/** Whether this project runs the timm model of that name: messages advise no other. */
 function runsHere(architecture: string): boolean {
   try {
     parseModelConfig({ architecture });
@@ -177,7 +177,7 @@ function runsHere(architecture: string): boolean {
   }
 }
 
-/** The image tower's name in timm, where OpenCLIP has it from there. */
+/** The timm name of the image tower, in parentheses; empty if OpenCLIP does not take the tower from timm. */
 async function openClipName(look: Look): Promise<string> {
   const { model_cfg } = fieldsOfJson(await look.text("open_clip_config.json"));
   const { vision_cfg } = (model_cfg ?? {}) as { vision_cfg?: { timm_model_name?: unknown } };
@@ -193,7 +193,7 @@ function fieldsOfJson(text: string | undefined): Record<string, unknown> {
   }
 }
 
-/** The first that is an id of the Hub: a stranger's text is not echoed as a command. */
+/** The first value that is a valid id of the Hub. Other text from a model card never becomes advice. */
 function soundId(values: readonly unknown[]): string | undefined {
   return values.flat().find((value): value is string => {
     try {
@@ -206,7 +206,7 @@ function soundId(values: readonly unknown[]): string | undefined {
   });
 }
 
-/** `base_model` of a model card: the YAML between the first two lines of `---`, where it is a text or a list of texts. */
+/** `base_model` of a model card, whose YAML is between the first two lines of `---`: one text or a list of texts. */
 export function baseModelsOfCard(card: string): string[] {
   const lines = /^\ufeff?---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1]?.split(/\r?\n/) ?? [];
   const start = lines.findIndex((line) => /^base_model\s*:/.test(line));

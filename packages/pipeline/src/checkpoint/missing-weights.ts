@@ -1,4 +1,4 @@
-/** The error of a checkpoint without weights that are read here. */
+/** The error about a checkpoint without safetensors. */
 import { isPptError, PptError } from "@ppt-vit/core";
 import { indexFile, singleFile } from "../hub/conversion.js";
 import type { CheckpointFiles } from "./files.js";

@@ -65,5 +65,5 @@ function isAddress(address: string): boolean {
 export const loadOptions = (where: string, options: LoadOptions | undefined): LoadOptions =>
   checkOptions(where, options, loadChecks);
 
-/** A store of the caller's own. */
+/** A check for a store of the caller's own. */
 export const storeCheck: Check = shaped("a store { name, read }", { name: text.holds, read: callback.holds });

@@ -25,13 +25,14 @@ import type { LoadOptions } from "./options.js";
 import { atPictureSize } from "./resolution.js";
 import { parseTextEmbeddings, textEmbeddingsFile } from "./text-embeddings.js";
 
-/** The files that say how pictures are prepared, where `config.json` does not. */
+/** The files that say how pictures are preprocessed. */
 const processorFiles = { processor: "processor_config.json", preprocessor: "preprocessor_config.json" } as const;
 
 /**
  * Reads `config.json`, `processor_config.json` or `preprocessor_config.json` (timm has their content in `config.json`),
- * `model.safetensors` (or `model.safetensors.index.json` and the files that it names) and, where present, `reduction.json`
- * and `verification.json`. The weights come last: nobody waits for them where the configuration is wrong.
+ * `model.safetensors` (or `model.safetensors.index.json` and the files that it names) and, if present, `reduction.json`,
+ * `verification.json` and CLIP's `text_embeddings.safetensors`. The weights are read last, so that a wrong configuration
+ * fails before a long download.
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_WEIGHTS
  */
 export async function parseCheckpoint(
@@ -68,7 +69,7 @@ export async function parseCheckpoint(
     (await parsing(processorFiles.preprocessor, "INVALID_CONFIG", missingProcessor));
   const texts = declared.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
   const weights = await readWeights(files, options);
-  // The tensors decide which heads there are: many files name no class, or another one.
+  // The tensors decide which heads there are: many a config.json names no class, or a wrong one.
   const { config, whole } = naming(folder, "INVALID_CONFIG", () => configOf(json, weights, heads));
   const missingClassifier = heads && declared.labels.length > config.labels.length;
   return {
@@ -79,19 +80,19 @@ export async function parseCheckpoint(
     preprocessing,
     weights,
     ...(reduction && { reduction }),
-    // Recorded answers of the classifier say nothing of a model without it.
+    // Recorded logits of a classifier do not apply to a model without it.
     ...(verification && whole && { verification }),
     ...(texts && { textEmbeddings: parseTextEmbeddings(texts, `${folder}/${textEmbeddingsFile}`) }),
   };
 }
 
-/** What a task needs of a checkpoint. */
+/** What the caller needs of a checkpoint. */
 export interface CheckpointNeeds {
-  /** False where a classifier that does not fit is no reason to refuse the rest. Default true. */
+  /** Whether a classifier that does not fit is an error. If false, it is left out. Default true. */
   readonly heads?: boolean;
 }
 
-/** The configuration with the classifier where it fits, and for embeddings without one where it does not. */
+/** The configuration by config.json and the tensors. `whole` is false if a classifier that does not fit was left out. */
 function configOf(json: unknown, weights: WeightSource, heads: boolean): { config: VisionModelConfig; whole: boolean } {
   if (heads) return { config: parseModelConfig(json, weights), whole: true };
   const config = parseModelConfig(json, weights, { heads: false });
@@ -99,13 +100,13 @@ function configOf(json: unknown, weights: WeightSource, heads: boolean): { confi
     const whole = parseModelConfig(json, weights);
     if (headsFit(weights, whole)) return { config: whole, whole: true };
   } catch (error) {
-    // What is wrong with the classes is nothing to an embedding; all else has just been read.
+    // Only the classes are wrong: without heads the same configuration has just been read.
     if (!isPptError(error) || error.code !== "INVALID_CONFIG") throw error;
   }
   return { config, whole: false };
 }
 
-/** So many tensors that may be a head are named. */
+/** Most tensors that the message names. */
 const headsShown = 3;
 
 function withoutClassifier({ names }: WeightSource): string {
@@ -114,9 +115,9 @@ function withoutClassifier({ names }: WeightSource): string {
   return `the weights hold no classifier of one linear layer under a known name (classifier.weight, head.weight)${found}`;
 }
 
-/** A file that came after it had been missing. */
+/** The file was missing, and is there when read again. */
 function missingProcessor(): never {
-  throw new PptError("INVALID_CONFIG", "came while the checkpoint was read: load it again");
+  throw new PptError("INVALID_CONFIG", "appeared while the checkpoint was read: load it again");
 }
 
 async function readWeights(files: CheckpointFiles, options: LoadOptions): Promise<WeightSource> {
@@ -125,14 +126,15 @@ async function readWeights(files: CheckpointFiles, options: LoadOptions): Promis
   if (single) return parseSafetensors(single, whereOf(singleFile));
   const bytes = await readReporting(files, indexFile, true, options);
   if (!bytes)
-    // Asked for once more as a must, because the store knows why it is missing.
+    // Read again as required, to get the store's error.
     throw await readRequired(files, singleFile, options).then(
-      () => new PptError("NOT_FOUND", `${files.name}: ${singleFile} came and went`),
+      () =>
+        new PptError("NOT_FOUND", `${files.name}: ${singleFile} appeared while the checkpoint was read: load it again`),
       (reason: unknown) => missingWeights(files, reason, options.signal),
     );
   const index = parseSafetensorsIndex(bytes, whereOf(indexFile));
   const shards = new Map<string, SafetensorsFile>();
-  // One after the other: each may be gigabytes, and the connection is the same.
+  // Shards are read in turn: each may be gigabytes, and they share a connection.
   for (const shard of index.shards)
     shards.set(shard, parseSafetensors(await readRequired(files, shard, options), whereOf(shard)));
   return joinShards(index, shards, whereOf(indexFile));
@@ -144,7 +146,7 @@ async function readRequired(files: CheckpointFiles, file: string, options: LoadO
   return bytes;
 }
 
-/** Reads a file and tells the caller how far it is. A missing optional file is not mentioned. */
+/** Reads a file and reports progress. A missing optional file is not reported. */
 async function readReporting(
   files: CheckpointFiles,
   file: string,
@@ -172,7 +174,7 @@ async function readReporting(
 const parseJson = <R>(where: string, bytes: Uint8Array, code: PptErrorCode, parse: (json: unknown) => R): R =>
   naming(where, code, () => parse(parseConfigJson(bytes)));
 
-/** What `work` gives; its errors begin with `where`, and have `code` where they have none. */
+/** Gives what `work` gives. Its errors get `where` in front, and `code` if they have none. */
 function naming<R>(where: string, code: PptErrorCode, work: () => R): R {
   try {
     return work();

@@ -1,4 +1,4 @@
-/** Which reduction a checkpoint runs with: what the caller gives, over what the checkpoint says. */
+/** The reduction that a checkpoint runs with: the caller's settings, completed by the checkpoint's. */
 import {
   mergeReduction,
   modelFingerprint,
@@ -10,14 +10,14 @@ import {
 import { type Checkpoint, requireCheckpoint } from "./checkpoint.js";
 
 /**
- * Settings; any fields of them, the others coming from the checkpoint's `reduction.json`, else from the published setting;
+ * Settings, or some fields of them: the others come from the checkpoint's `reduction.json`, else from the published setting;
  * the name of published settings (`deit-small-paper`); or `false` for the unreduced model.
  */
 export type ReductionSetting = Partial<ReductionConfig> | string | false | undefined;
 
 /**
- * What is applied, undefined for the unreduced model.
- * @throws PptError INVALID_REDUCTION, also where the settings were calibrated for another checkpoint
+ * The settings that are applied; undefined for the unreduced model.
+ * @throws PptError INVALID_REDUCTION, also if the settings were calibrated for another checkpoint
  */
 export function resolveReduction(checkpoint: Checkpoint, given: ReductionSetting): ReductionConfig | undefined {
   requireCheckpoint("resolveReduction", checkpoint);

@@ -1,4 +1,4 @@
-/** The size of a model's pictures: whether preprocessing gives it, and both at another size than the checkpoint's. */
+/** The size of a model's pictures: whether the preprocessing makes it, and how to change it. */
 import {
   type ImageProcessorConfig,
   type ImageSize,
@@ -12,10 +12,10 @@ import type { Checkpoint } from "./checkpoint.js";
 export type ImageSizeOption = number | readonly [height: number, width: number];
 
 /**
- * The checkpoint for pictures of another size. The model's positions are interpolated as its family does it; the crop of
- * the preprocessing becomes this size, and what is resized before it keeps its ratio to the crop. Numbers that were
- * recorded at another size are dropped.
- * @throws PptError INVALID_CONFIG where patches do not fill the size
+ * The checkpoint for pictures of another size. The model's positions are interpolated as its family does it. The crop of
+ * the preprocessing becomes this size; the resize before it keeps its ratio to the crop. Verification records of another
+ * size are dropped.
+ * @throws PptError INVALID_CONFIG if patches do not fill the size
  */
 export function atImageSize(checkpoint: Checkpoint, imageSize: ImageSizeOption): Checkpoint {
   const { config, preprocessing } = checkpoint;
@@ -30,13 +30,13 @@ export function atImageSize(checkpoint: Checkpoint, imageSize: ImageSizeOption):
   };
 }
 
-/** The configuration at the size of the preprocessed pictures, for families that leave it to the preprocessing. */
+/** The configuration at the preprocessing's size, if the family leaves the size to it; else unchanged. */
 export function atPictureSize(config: VisionModelConfig, preprocessing: ImageProcessorConfig): VisionModelConfig {
   const own = config.sizeFromPreprocessing ? pictureSize(preprocessing) : undefined;
   return own ? withImageSize(config, [own.height, own.width]) : config;
 }
 
-/** Size of all pictures behind the preprocessing; undefined where it depends on the picture. */
+/** The size that the preprocessing makes of every picture; undefined if it depends on the picture. */
 function pictureSize({ doCenterCrop, cropSize, doResize, size }: ImageProcessorConfig): ImageSize | undefined {
   if (doCenterCrop) return cropSize;
   return doResize && "width" in size ? size : undefined;
@@ -44,7 +44,7 @@ function pictureSize({ doCenterCrop, cropSize, doResize, size }: ImageProcessorC
 
 function resizedPreprocessing(config: ImageProcessorConfig, height: number, width: number): ImageProcessorConfig {
   const { doResize, size, doCenterCrop, cropSize } = config;
-  // Without a crop it is a fixed size that sets that of the pictures.
+  // Without a crop, a fixed resize decides the size.
   if (!doCenterCrop) return doResize && "width" in size ? { ...config, size: { height, width } } : config;
   // Rounded down, as timm and the published checkpoints for 384 pixels do: 256 to 224 is 438 to 384.
   const down = (edge: number) => Math.floor((edge * height) / cropSize.height);
@@ -61,7 +61,7 @@ function resizedPreprocessing(config: ImageProcessorConfig, height: number, widt
   };
 }
 
-/** @throws PptError INVALID_CONFIG where the processor's output is not what the model reads. */
+/** @throws PptError INVALID_CONFIG if the preprocessing makes other pictures than the model takes */
 export function checkPreprocessing({ name, config, preprocessing }: Checkpoint): void {
   const fail = (message: string): never => {
     throw new PptError("INVALID_CONFIG", `${name}: ${message}`);

@@ -1,4 +1,4 @@
-/** Text embeddings for zero-shot labels: computed beforehand by CLIP's text tower, kept in a safetensors file. */
+/** Text embeddings for zero-shot labels, which CLIP's text tower computed beforehand, in a safetensors file. */
 import { type HostTensor, PptError, parseSafetensors } from "@ppt-vit/core";
 
 /** One embedding for each label, from CLIP's text tower. The README shows the Python lines that make them. */
@@ -6,7 +6,7 @@ export interface TextEmbeddings {
   readonly labels: readonly string[];
   /** [labels, projection]; their lengths do not matter. */
   readonly embeddings: HostTensor;
-  /** What cosines are multiplied by: `exp(logit_scale)` of the checkpoint, 100 for the published ones. */
+  /** Factor of the cosines: `exp(logit_scale)` of the checkpoint, 100 for the published ones. */
   readonly logitScale: number;
 }
 
@@ -31,11 +31,11 @@ export function parseTextEmbeddings(bytes: Uint8Array, name = "text embeddings")
   return given;
 }
 
-/** Far above any vocabulary of labels. */
+/** Far more than any vocabulary has. */
 const mostLabels = 1_000_000;
 const longestLabel = 10_000;
 
-/** @throws PptError INVALID_CONFIG, beginning with `name`, if the parts do not fit each other */
+/** `name` starts the message. @throws PptError INVALID_CONFIG if the parts do not fit each other */
 export function checkTextEmbeddings({ labels, embeddings, logitScale }: TextEmbeddings, name: string): void {
   const fail = failing(name);
   const { shape, data } = embeddings;
@@ -58,7 +58,7 @@ export function checkTextEmbeddings({ labels, embeddings, logitScale }: TextEmbe
     fail(`the logit scale is ${logitScale}, expected exp(logit_scale) of the checkpoint, usually 100`);
 }
 
-/** The list of strings in a JSON text, if it is one. */
+/** A JSON list of strings; undefined for any other text. */
 function parseLabels(text: string): string[] | undefined {
   try {
     const labels: unknown = JSON.parse(text);

@@ -1,15 +1,15 @@
-/** Tries again what may pass, a bounded number of times, and waits as long as the server asks. */
+/** Retries failures that may pass: a bounded number of times, waiting as long as the server asks. */
 import { PptError } from "@ppt-vit/core";
 
 export const mostAttempts = 5;
 const firstPauseMs = 500;
-/** Whoever asks to wait longer, in one pause or in all of them, is not waited for. */
+/** Longest wait in all. If `Retry-After` exceeds it, the download fails at once. */
 const longestPauseMs = 120_000;
 
 /** A failure that may pass: the server is busy, or the connection broke. */
 export class PassingFailure extends Error {
   readonly waitMs: number | undefined;
-  /** Attempts that it is worth in all. */
+  /** How often the request is made in all, this failure included. */
   readonly attempts: number;
 
   constructor(
@@ -22,7 +22,7 @@ export class PassingFailure extends Error {
   }
 }
 
-/** Resolves after a time, rejects with the signal's reason when it is aborted before. */
+/** Resolves after `ms` milliseconds. Rejects with the signal's reason if the signal is aborted first. */
 export type Wait = (ms: number, signal: AbortSignal | undefined) => Promise<void>;
 
 export const waitForTimer: Wait = (ms, signal) =>
@@ -39,9 +39,9 @@ export const waitForTimer: Wait = (ms, signal) =>
   });
 
 /**
- * Runs `attempt` until it returns, at most `mostAttempts` times or as often as the failure is worth, with pauses of 0.5, 1,
- * 2 and 4 s or as long as the failure says. `what` starts the last error's message.
- * @throws PptError DOWNLOAD_FAILED, what `attempt` throws that is no PassingFailure, and the signal's reason
+ * Runs `attempt` until it returns. A `PassingFailure` is retried up to its own number of attempts, after pauses of 0.5, 1, 2
+ * and 4 s, or of `waitMs`. Any other error ends it at once. `what` starts the message of the last error.
+ * @throws PptError DOWNLOAD_FAILED when it gives up; other errors of `attempt`; the signal's reason
  */
 export async function persist<R>(
   what: string,
@@ -54,7 +54,7 @@ export async function persist<R>(
     try {
       return await attempt();
     } catch (error) {
-      // What an abort breaks is not worth another attempt.
+      // After an abort there is no further attempt.
       signal?.throwIfAborted();
       if (!(error instanceof PassingFailure)) throw error;
       const pauseMs = error.waitMs ?? firstPauseMs * 2 ** (attempts - 1);

@@ -1,6 +1,6 @@
 /**
- * Where the Hub's converter leaves safetensors: many models of before 2023 have a `pytorch_model.bin` on `main`, and their
- * safetensors only in a pull request that nobody has merged. Its branch is `refs/pr/N`.
+ * Weights that the Hub's converter made. Many models of before 2023 have a `pytorch_model.bin` on `main`; their safetensors
+ * are only in a pull request that was never merged, on the branch `refs/pr/N`.
  */
 import { isPptError, PptError } from "@ppt-vit/core";
 import { askHub, type Listing, listingAddress, parseListing } from "./listing.js";
@@ -8,28 +8,28 @@ import { defaultRevision } from "./options.js";
 import { isCommit } from "./reference.js";
 import type { Connection, Remote } from "./request.js";
 
-/** The account and the title by which transformers knows these pull requests, too: anybody may open others. */
+/** These pull requests are known by their author and title, as transformers knows them: anybody may open others. */
 const converter = "SFconvertbot";
 const converterTitle = "Adding `safetensors` variant of this model";
 
 export const singleFile = "model.safetensors";
 export const indexFile = "model.safetensors.index.json";
-/** All other files are taken from `main`. */
+/** Files that the converter's branch is used for. All others are taken from `main`. */
 export const isModelWeights = (file: string): boolean => file === indexFile || /^model\b.*\.safetensors$/.test(file);
 export const hasModelWeights = ({ files }: Pick<Listing, "files">): boolean =>
   files.has(singleFile) || files.has(indexFile);
 
-/** Only who names no revision is looked for elsewhere. */
+/** The converter's branch is looked for only if the caller names no revision. */
 export const mayBeElsewhere = ({ revision }: Remote): boolean => revision === defaultRevision;
 
-/** The branch that holds the safetensors, the commit that it stood for when it was found, and the file to begin with. */
+/** The branch that holds the safetensors, its commit when it was found, and the file to read first. */
 export interface Conversion {
   readonly revision: string;
   readonly commit: string;
   readonly file: typeof singleFile | typeof indexFile;
 }
 
-/** What the hub says of a conversion, also in its own words. */
+/** A conversion with the listing of its branch, parsed (`listing`) and as the hub sent it (`json`). */
 export interface FoundConversion extends Conversion {
   readonly listing: Listing;
   readonly json: unknown;
@@ -42,9 +42,9 @@ export const conversionIn = (revision: string, listing: Listing): Conversion => 
 });
 
 /**
- * The converter's pull request, with what it holds; undefined where there is none.
- * `main` is what the default branch holds: what was converted must be its weights.
- * @throws PptError NOT_FOUND where other weights were converted; as `askHub`
+ * Finds the converter's pull request; undefined if there is none. `main` lists the default branch, whose weights must be
+ * the ones that were converted.
+ * @throws PptError NOT_FOUND if other weights were converted; as `askHub`
  */
 export async function findConversion(
   connection: Connection,
@@ -57,7 +57,7 @@ export async function findConversion(
   const discussions = new URL(`${endpoint}/api/models/${id}/discussions?${query}`);
   const number = pullRequestOf(
     await askHub(connection, remote, discussions, signal).catch((error: unknown) => {
-      // A model may have its discussions switched off.
+      // The owner of a model may switch its discussions off.
       if (isPptError(error) && error.code === "ACCESS_DENIED") return undefined;
       throw error;
     }),
@@ -80,7 +80,7 @@ export async function findConversion(
   return { ...conversionIn(revision, listing), listing, json };
 }
 
-/** The number of the newest that is the converter's own and open. */
+/** The number of the newest open pull request of the converter. */
 function pullRequestOf(json: unknown): number | undefined {
   const { discussions } = (json ?? {}) as { discussions?: unknown };
   const numbers = (Array.isArray(discussions) ? discussions : []).flatMap((discussion) => {
@@ -99,7 +99,7 @@ export const isConversion = (value: { readonly [Key in keyof Conversion]: unknow
   isCommit(value.commit) &&
   (value.file === singleFile || value.file === indexFile);
 
-/** Something that the caller should know and that is no error. */
+/** Tells the caller that weights come from another branch. */
 export interface ConversionNotice {
   readonly status: "notice";
   readonly name: string;
@@ -107,7 +107,7 @@ export interface ConversionNotice {
   readonly message: string;
 }
 
-/** Tells that weights come from elsewhere: to `report`, or to the console where there is none. */
+/** Sends the notice to `report`, or to the console if there is none. */
 export function announce(
   id: string,
   { revision, commit, file }: Conversion,

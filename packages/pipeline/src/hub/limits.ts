@@ -3,18 +3,18 @@ import { PptError } from "@ppt-vit/core";
 import type { HubOptions } from "./options.js";
 
 export interface DownloadLimits {
-  /** Longest silence: before an answer, and between two pieces of a body. */
+  /** Longest silence of a server: before its answer, and between two pieces of a body. */
   readonly timeoutMs: number;
-  /** Largest safetensors file; undefined where the caller has not set it. */
+  /** Largest safetensors file, in bytes; undefined if the caller has not set it. */
   readonly maxFileBytes: number | undefined;
 }
 
-/** As long as Hugging Face's own tools wait. */
+/** Hugging Face's own tools wait as long. */
 const defaultTimeoutMs = 10_000;
-/** The most that a timer can wait. */
+/** Longest time of a JavaScript timer. */
 const mostTimeoutMs = 2 ** 31 - 1;
 const defaultFileBytes = 2 ** 34;
-/** What is parsed as a whole, and what no server has told the size of, must not be endless. */
+/** Largest file that is not weights, and largest body whose size the server does not tell. */
 export const mostSmallBytes = 2 ** 26;
 
 /** The environment variable of Hugging Face's own tools, in seconds. */
@@ -36,7 +36,7 @@ export function downloadLimits(
       `maxFileBytes ${String(maxFileBytes)}: expected a whole number of bytes above 0`,
     );
   const given = env[timeoutVariable]?.trim();
-  // Those tools take 0 for their default.
+  // In Hugging Face's tools, 0 means the default.
   const ofEnvironment = given && Number(given) !== 0 ? 1000 * Number(given) : undefined;
   if (ofEnvironment !== undefined && !(ofEnvironment > 0 && ofEnvironment <= mostTimeoutMs))
     throw new PptError(
@@ -47,8 +47,8 @@ export function downloadLimits(
 }
 
 /**
- * Largest file under a name. Weights may be as large as the caller allows; where no server tells their size, what the
- * caller has not allowed ends early.
+ * The limit for the file of that name, in bytes. Weights may be as large as the caller allows. If the caller sets no limit
+ * and the server does not tell the size, the limit is that of small files.
  */
 export function mostBytes(file: string, { maxFileBytes }: DownloadLimits, isSizeTold: boolean): number {
   if (!isWeights(file)) return Math.min(mostSmallBytes, maxFileBytes ?? mostSmallBytes);
@@ -57,7 +57,7 @@ export function mostBytes(file: string, { maxFileBytes }: DownloadLimits, isSize
 
 export const isWeights = (file: string): boolean => file.endsWith(".safetensors");
 
-/** `bytes` is undefined where nobody told the size. */
+/** The error for a file above its limit `most`; `bytes` is undefined if the server did not tell the size. */
 export function tooLarge(what: string, file: string, bytes: number | undefined, most: number): PptError {
   const size =
     bytes === undefined

@@ -1,4 +1,4 @@
-/** What a hub's API says of a model: its commit, its files, and what it was made from. */
+/** What a hub's API says of a model: its commit, its files, and its base models. */
 import { PptError, reasonOf } from "@ppt-vit/core";
 import { PassingFailure, persist } from "./attempts.js";
 import { mostSmallBytes } from "./limits.js";
@@ -18,16 +18,16 @@ export interface ListedFile {
   readonly bytes: number;
 }
 
-/** What one commit holds. */
+/** The files of one commit. */
 export interface Listing {
   readonly commit: string;
   readonly files: ReadonlyMap<string, ListedFile>;
-  /** What the model card names as base models, in whatever form. */
+  /** The field `base_model` of the model card, unchecked: usually one id, or a list of them. */
   readonly baseModels: readonly unknown[];
 }
 
 /**
- * The JSON at an address of the hub's API; undefined where there is none (404).
+ * Reads JSON at an address of the hub's API; undefined for 404.
  * @throws PptError DOWNLOAD_FAILED, ACCESS_DENIED, NOT_FOUND; the signal's reason
  */
 export function askHub(
@@ -64,7 +64,7 @@ export const listingAddress = ({ endpoint, id }: Remote, revision: string): URL 
 
 /**
  * `{ sha, siblings: [{ rfilename, size, blobId, lfs: { sha256, size } }], cardData: { base_model } }`
- * @throws PptError DOWNLOAD_FAILED where there is no commit, or no file with its hash
+ * @throws PptError DOWNLOAD_FAILED if it names no commit, or no file with its hash
  */
 export function parseListing(json: unknown, remote: Remote): Listing {
   const { sha, siblings, cardData } = (json ?? {}) as { sha?: unknown; siblings?: unknown; cardData?: unknown };
@@ -79,7 +79,7 @@ export function parseListing(json: unknown, remote: Remote): Listing {
       files.set(rfilename, { hash, bytes });
   }
   const { base_model } = (cardData ?? {}) as { base_model?: unknown };
-  // A model without any file is one, too.
+  // An empty repository is a valid answer.
   if (files.size > 0 || (Array.isArray(siblings) && siblings.length === 0))
     return { commit, files, baseModels: [base_model].flat() };
   throw new PptError(

@@ -1,24 +1,24 @@
-/** Where models come from when they are named by their id. */
+/** Options of downloading a model by its id. */
 
 export interface HubOptions {
   /** A branch, a tag or a commit of a model on the Hub. Default `main`. A commit that is cached needs no network. */
   readonly revision?: string | undefined;
   /** Node: the folder of the cache. Default: that of Hugging Face's own tools (`HF_HUB_CACHE`, `HF_HOME`). */
   readonly cacheDir?: string | undefined;
-  /** For private and gated models. Default in Node: `HF_TOKEN`. Sent to the endpoint's own host only. */
+  /** Token for private and gated models. Default in Node: `HF_TOKEN`. Sent to the endpoint's own host only. */
   readonly token?: string | undefined;
-  /** Default: `HF_ENDPOINT` in Node, else `https://huggingface.co`. */
+  /** Address of the hub. Default: `HF_ENDPOINT` in Node, else `https://huggingface.co`. */
   readonly endpoint?: string | undefined;
-  /** Take a model out of the cache and ask nobody. Default in Node: `HF_HUB_OFFLINE`. */
+  /** Read the model from the cache, without any request. Default in Node: `HF_HUB_OFFLINE`. */
   readonly localFilesOnly?: boolean | undefined;
   /**
-   * Longest silence of a server, in milliseconds: before it answers, and between two pieces of a file. A download that
-   * goes on, however slowly, is not cut. Default: `HF_HUB_DOWNLOAD_TIMEOUT` in Node, which is in seconds, else 10,000.
+   * Longest silence of a server, in milliseconds: before it answers, and between two pieces of a file. A slow download
+   * that keeps arriving is not cut. Default: `HF_HUB_DOWNLOAD_TIMEOUT` in Node, which is in seconds, else 10,000.
    */
   readonly timeoutMs?: number | undefined;
   /**
    * Largest file that is downloaded, in bytes. Default: 16 GiB for weights whose size the server tells, else 64 MiB. Files
-   * other than weights may never have more than 64 MiB.
+   * other than weights are limited to 64 MiB in any case.
    */
   readonly maxFileBytes?: number | undefined;
 }

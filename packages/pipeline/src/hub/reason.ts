@@ -1,4 +1,4 @@
-/** What broke a connection: the code of the error's cause where there is one, because `fetch` itself only says "failed". */
+/** Why a connection broke: the code of the error's cause (ECONNRESET), or its message. */
 export function connectionReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

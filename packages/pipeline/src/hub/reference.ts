@@ -1,14 +1,14 @@
-/** What a model is called: a name and a path are told apart by form, and nothing of a name reaches a path unchecked. */
+/** Names of models, revisions and files on the Hub. All are checked here before they become part of a path or address. */
 import { PptError } from "@ppt-vit/core";
 import { quoted } from "../text/quoted.js";
 
-/** `org/name`: the rules of the Hub, in ASCII, so that the folder `models--org--name` is one model's alone. */
+/** `org/name` by the rules of the Hub, in ASCII, so that two models never share the folder `models--org--name`. */
 const modelId = /^[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?\/[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?$/;
 const revisionPart = /^[A-Za-z0-9_][\w.+-]*$/;
 const fileName = /^\w[\w.-]{0,199}$/;
 const commitHash = /^[0-9a-f]{40}$/;
 
-/** Whether a text has the form `org/name`, whatever it may name. */
+/** Whether a text has the form `org/name`. The id itself may still be invalid. */
 export const looksLikeModelId = (text: string): boolean => /^[^./\\:][^/\\:]*\/[^/\\:]+$/.test(text);
 
 /** @throws PptError INVALID_OPTION */
@@ -20,7 +20,7 @@ export function requireModelId(id: string): void {
   );
 }
 
-/** A branch, a tag, `refs/pr/1` or a commit. @throws PptError INVALID_OPTION */
+/** Accepts a branch, a tag, `refs/pr/1` or a commit. @throws PptError INVALID_OPTION */
 export function requireRevision(revision: string): void {
   const parts = revision.split("/");
   const sound = (part: string) => revisionPart.test(part) && !part.includes("..") && !part.endsWith(".lock");
@@ -31,11 +31,11 @@ export function requireRevision(revision: string): void {
   );
 }
 
-/** A file of a model's own folder. @throws PptError INVALID_OPTION */
+/** Accepts the name of a file at the top of a model's repository. @throws PptError INVALID_OPTION */
 export function requireFileName(file: string): void {
   if (fileName.test(file) && !file.includes("..")) return;
   throw new PptError("INVALID_OPTION", `file ${quoted(file)}: expected the name of a file in the model's folder`);
 }
 
-/** Whether a revision is a whole commit hash, which never changes its meaning. */
+/** Whether a revision is a whole commit hash: it always means the same files. */
 export const isCommit = (revision: string): boolean => commitHash.test(revision);

@@ -1,4 +1,4 @@
-/** Requests to a hub: what its answers mean, in words that say what to do. */
+/** Requests to a hub, and errors that say what its answers mean and what to do. */
 import { PptError } from "@ppt-vit/core";
 import { quoted } from "../text/quoted.js";
 import { PassingFailure, type Wait } from "./attempts.js";
@@ -6,13 +6,13 @@ import { connectionReason } from "./reason.js";
 import { isCommit, requireModelId, requireRevision } from "./reference.js";
 import { answerWithin } from "./silence.js";
 
-/** The outside world, so that tests can stand in for it. */
+/** The network and the clock. Tests replace both. */
 export interface Transport {
   readonly fetch: typeof fetch;
   readonly wait: Wait;
 }
 
-/** The outside world, and how long it may be silent. */
+/** The network, and how long it may be silent. */
 export interface Connection extends Transport {
   readonly timeoutMs: number;
 }
@@ -26,7 +26,7 @@ export interface Remote {
   readonly token: string | undefined;
 }
 
-/** @throws PptError INVALID_OPTION where the id, the revision, the endpoint or the token has no such form */
+/** Checks the form of all parts. @throws PptError INVALID_OPTION */
 export function checkedRemote({ id, revision, endpoint, token }: Remote): Remote {
   requireModelId(id);
   requireRevision(revision);
@@ -36,20 +36,20 @@ export function checkedRemote({ id, revision, endpoint, token }: Remote): Remote
       "INVALID_OPTION",
       `endpoint ${quoted(endpoint.replace(/\/\/[^@/]*@/, "//...@"))}: expected an address such as https://host, without a name or password in it`,
     );
-  // Never echoed: it is a secret.
+  // The token is a secret, so the message does not show it.
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
     throw new PptError("INVALID_OPTION", "the token holds characters that no token has: check HF_TOKEN");
   return { id, revision, endpoint: url.href.replace(/\/+$/, ""), token: token === "" ? undefined : token };
 }
 
-/** What messages call a file. */
+/** A file's name in messages. */
 export const nameOfFile = ({ id }: Remote, file: string): string => `${id}/${file}`;
 
 export const fileAddress = ({ endpoint, id }: Remote, revision: string, file: string): URL =>
   new URL(`${endpoint}/${id}/resolve/${encodeURIComponent(revision)}/${encodeURIComponent(file)}`);
 
 export interface RequestOptions {
-  /** What messages call the thing that is asked for. */
+  /** What messages call the file or page that is requested. */
   readonly what: string;
   /** The first byte wanted. */
   readonly offset?: number;
@@ -58,13 +58,13 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Failures of a connection that another attempt would meet again. */
+/** Failures that a retry does not cure. */
 const unreachable = new Set(["ENOTFOUND", "ECONNREFUSED", "ERR_INVALID_URL"]);
 
 /**
- * One request. The token goes to the endpoint's own origin and nowhere else: of a redirect that is followed, `fetch`
- * itself drops it on the way to another origin.
- * @throws PassingFailure, PptError DOWNLOAD_FAILED where the server cannot be reached
+ * Sends one request. The token goes only to the endpoint's own origin: when `fetch` follows a redirect to another origin, it
+ * drops the token itself.
+ * @throws PassingFailure if a retry may help, PptError DOWNLOAD_FAILED if the server cannot be reached
  */
 export async function send(
   { fetch, timeoutMs }: Connection,
@@ -102,8 +102,8 @@ export async function send(
 const busy = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
- * Passes what has a body (200, 206) and returns undefined for a file that is not there.
- * @throws PassingFailure where another attempt may do; PptError ACCESS_DENIED, NOT_FOUND, DOWNLOAD_FAILED
+ * Returns an answer with a body (200, 206), and undefined for a file that is not there.
+ * @throws PassingFailure if a retry may help; PptError ACCESS_DENIED, NOT_FOUND, DOWNLOAD_FAILED
  */
 export async function checkAnswer(
   response: Response,
@@ -132,10 +132,13 @@ export async function checkAnswer(
       `${what}: there is no model ${quoted(id)} at ${endpoint}: check the id; for a folder write ./ in front`,
     );
   if (status === 404) return undefined;
-  throw new PptError("DOWNLOAD_FAILED", `${what}: the server answers ${status}, which says nothing of use`);
+  throw new PptError(
+    "DOWNLOAD_FAILED",
+    `${what}: the server answers ${status}: expected 200, 206 or 404. Try again later`,
+  );
 }
 
-/** `Retry-After`: seconds, or a date. */
+/** Reads `Retry-After`, which is a number of seconds or a date. */
 function retryAfterMs(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
   if (/^\d{1,9}$/.test(value.trim())) return 1000 * Number(value);
@@ -143,14 +146,14 @@ function retryAfterMs(value: string | null, now: number): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** What the content of a file is known by: SHA-256 where it is stored as LFS, else the hash of its git blob. */
+/** The hash of a file's content: SHA-256 if the file is stored as LFS, else the hash of its git blob. */
 export interface ContentHash {
   readonly algorithm: "sha256" | "git-sha1";
   /** Lower-case hex; the name of the blob in the cache. */
   readonly hex: string;
 }
 
-/** The hash that a hub gives as an ETag; undefined where it is none. */
+/** The hash in a hub's ETag; undefined if the ETag is no hash. */
 export function contentHash(etag: string | null | undefined): ContentHash | undefined {
   const hex = etag?.trim().replace(/^W\//, "").replaceAll('"', "");
   if (hex === undefined) return undefined;
@@ -158,20 +161,20 @@ export function contentHash(etag: string | null | undefined): ContentHash | unde
   return /^[0-9a-f]{40}$/.test(hex) ? { algorithm: "git-sha1", hex } : undefined;
 }
 
-/** @throws PptError DOWNLOAD_FAILED unless `value` is a commit, and the one asked for where that is known. */
+/** @throws PptError DOWNLOAD_FAILED unless `value` is a commit, and the requested one if `revision` is a commit. */
 export function requireCommit(value: string | null | undefined, { endpoint, revision }: Remote, what: string): string {
   const commit = value ?? (isCommit(revision) ? revision : "");
   if (!isCommit(commit))
     throw new PptError(
       "DOWNLOAD_FAILED",
-      `${what}: the answer names no commit: is ${endpoint} a Hugging Face hub, and is no login page in between?`,
+      `${what}: the answer names no commit: check that ${endpoint} is a Hugging Face hub, without a login page in between`,
     );
   if (isCommit(revision) && commit !== revision)
-    throw new PptError("DOWNLOAD_FAILED", `${what}: commit ${revision} was asked for, ${commit} came`);
+    throw new PptError("DOWNLOAD_FAILED", `${what}: commit ${revision} was requested, ${commit} was sent`);
   return commit;
 }
 
-/** @throws PassingFailure unless a body starts at `offset`. -> where it starts: a server may ignore ranges. */
+/** Where a body starts: at `offset`, or at 0 if the server ignores ranges. @throws PassingFailure for any other range */
 export function startOf(response: Response, offset: number): number {
   if (response.status === 200) return 0;
   const range = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");

@@ -1,14 +1,14 @@
-/** Ends what a server leaves hanging: an answer that does not come, and a body that stops coming. */
+/** Timeouts for silent servers: for an answer that does not come, and for a body that stops arriving. */
 import { PassingFailure } from "./attempts.js";
 import { connectionReason } from "./reason.js";
 
-/** Someone who does not answer at all is not asked as often as someone who is busy. */
+/** Attempts after silence. They are fewer than for a busy server, because each costs a whole timeout. */
 const mostSilences = 2;
 
 /**
- * What `start` gives, unless it takes longer than `timeoutMs`. The signal that `start` gets is aborted then, and when
- * `signal` is. `who` starts the failure's message.
- * @throws PassingFailure when the time has passed, what `start` throws, the signal's reason
+ * Gives what `start` gives, unless that takes longer than `timeoutMs`. `start` gets a signal, which is aborted after that
+ * time, and when `signal` is. `who` starts the failure's message.
+ * @throws PassingFailure after the timeout, errors of `start`, the signal's reason
  */
 export async function answerWithin<R>(
   who: string,
@@ -26,8 +26,8 @@ export async function answerWithin<R>(
 }
 
 /**
- * The pieces of a body as they arrive. A slow body is read to its end; one that brings nothing for `timeoutMs` is given up.
- * @throws PassingFailure where the connection breaks or falls silent, the signal's reason
+ * The pieces of a body as they arrive. A slow body is read to its end; a body without a piece for `timeoutMs` fails.
+ * @throws PassingFailure if the connection breaks or falls silent, the signal's reason
  */
 export async function* piecesOf(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -39,7 +39,7 @@ export async function* piecesOf(
       const leftMs = Math.max(1, lastMs + timeoutMs - Date.now());
       const next = await orSilence("the server", leftMs, reader.read(), timeoutMs);
       if (next.done) return;
-      // Pieces of nothing are no sign of life.
+      // An empty piece does not restart the timeout.
       if (next.value.length === 0) continue;
       yield next.value;
       lastMs = Date.now();
@@ -49,12 +49,12 @@ export async function* piecesOf(
     if (cause instanceof PassingFailure) throw cause;
     throw new PassingFailure(`the connection broke (${connectionReason(cause)})`, { cause });
   } finally {
-    // Not waited for: what hangs may hang here, too.
+    // Not awaited: a connection that hangs may hang here, too.
     void reader.cancel().catch(() => {}); // broken already
   }
 }
 
-/** The whole body, of at most `mostBytes`. @throws PassingFailure, what `tooLarge` makes, the signal's reason */
+/** The whole body, at most `mostBytes`. @throws PassingFailure, the error of `tooLarge`, the signal's reason */
 export async function wholeBody(
   body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
   mostBytes: number,

@@ -1,4 +1,4 @@
-/** Calibration on picture files, for checkpoints in folders and on the Hub. */
+/** Calibration in Node: on picture files, for checkpoints in folders and on the Hub. */
 import { arrayOf } from "@ppt-vit/core/options";
 import {
   type Calibration as CalibrationOf,

@@ -1,4 +1,4 @@
-/** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them. Node only: decoding is sharp's work. */
+/** Picture files to RGB pixels, as Pillow's `convert("RGB")` gives them, decoded by sharp. */
 import { firstLineOf, isPptError, type RgbImage } from "@ppt-vit/core";
 import type { Sharp } from "sharp";
 import { asStill } from "../pictures/avif.js";
@@ -13,24 +13,24 @@ import { type ImageInput, requirePicture } from "./inputs.js";
 import { readPictureFile } from "./picture-file.js";
 import { loadSharp, type OpenSharp } from "./sharp.js";
 
-/** An encoded picture that may be decoded, and what its header says. */
+/** An encoded picture with its checked header. */
 export interface EncodedPicture {
   readonly bytes: Uint8Array;
   readonly header: PictureHeader;
   readonly encodedBytes: number;
   readonly decodedBytes: number;
-  /** What decoding takes besides. */
+  /** Further bytes that decoding needs while it runs. */
   readonly workingBytes: number;
 }
 
-/** What messages call an input: its path, with control characters escaped. */
+/** The name of an input in messages: its path, with control characters escaped. */
 export const nameOf = (input: ImageInput): string =>
   input instanceof Uint8Array ? "image" : JSON.stringify(String(input)).slice(1, -1);
 
 /**
- * Decodes JPEG, PNG, WebP, GIF or AVIF to 8-bit RGB. EXIF orientation is applied; transparency and colour profiles are
- * dropped and inks (CMYK) multiplied, as Pillow does, so that a model sees the pixels it was trained on. Of 16 bits a value
- * keeps the upper 8.
+ * Decodes JPEG, PNG, WebP, GIF or AVIF to 8-bit RGB. EXIF orientation is applied. Transparency and colour profiles are
+ * dropped and inks (CMYK) multiplied, as Pillow does, so that a model sees the pixels it was trained on. 16-bit values keep
+ * their upper 8 bits.
  * @throws PptError NOT_FOUND; INVALID_IMAGE for empty, corrupt, oversized, animated or unsupported pictures;
  * INVALID_INPUT, INVALID_OPTION
  */
@@ -38,24 +38,24 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
   return (await openPicture(input, options)).decode();
 }
 
-/** A picture that was read, and is not decoded yet. */
+/** A picture that has been read and not decoded. */
 export interface OpenedPicture {
   readonly format: PictureFormat;
-  /** Pixels as they are stored, before the picture is turned as EXIF says. */
+  /** Pixels as stored, before EXIF's orientation is applied. */
   readonly width: number;
   readonly height: number;
   readonly animated: boolean;
-  /** What its pixels will take as 8-bit RGB. */
+  /** Bytes of its pixels as 8-bit RGB. */
   readonly decodedBytes: number;
-  /** What decoding takes besides, for as long as it lasts. */
+  /** Further bytes that decoding needs while it runs. */
   readonly workingBytes: number;
   /** @throws PptError INVALID_IMAGE */
   decode(): Promise<RgbImage>;
 }
 
 /**
- * `decodeImage` in two steps: the file is read and its header understood, so that its size is known before it is decoded.
- * @throws PptError as `decodeImage` does, but for what shows in the pixels
+ * `decodeImage` in two steps: the file is read and its header parsed, so that the size is known before decoding.
+ * @throws PptError as `decodeImage`, except for errors in the pixels
  */
 export async function openPicture(input: ImageInput, given: DecodeOptions = {}): Promise<OpenedPicture> {
   const options = decodeOptions(given);
@@ -75,8 +75,8 @@ export async function openPicture(input: ImageInput, given: DecodeOptions = {}):
 }
 
 /**
- * The bytes of an encoded picture, and what its header says: nothing is decoded.
- * @throws PptError NOT_FOUND; INVALID_IMAGE where it is none that `decodeImage` would begin with; INVALID_OPTION
+ * Reads a picture's bytes and parses its header, without decoding.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE if the header shows that it will not be decoded; INVALID_OPTION
  */
 export async function readPicture(input: ImageInput, options: DecodeOptions = {}): Promise<EncodedPicture> {
   const limits = decodeLimits(options);
@@ -94,10 +94,10 @@ export async function readPicture(input: ImageInput, options: DecodeOptions = {}
   };
 }
 
-/** Decodes what was read, called `what` in errors. @throws PptError INVALID_IMAGE */
+/** Decodes a picture that has been read; `what` is its name in errors. @throws PptError INVALID_IMAGE */
 export type Decoder = (picture: EncodedPicture, what: string, options: DecodeOptions) => Promise<RgbImage>;
 
-/** A decoder that hands its work to other threads before it returns, so that it goes on while a model keeps this one. */
+/** A decoder that hands its work to other threads before it returns. They continue while a model blocks this thread. */
 export async function loadDecoder(): Promise<Decoder> {
   const sharp = await loadSharp();
 
@@ -123,7 +123,7 @@ type Decoding = (bytes: Uint8Array, header: PictureHeader, open: OpenSharp) => P
 
 const decodePlain: Decoding = (bytes, _header, open) => pixelsOf(open(bytes));
 
-/** Where a format needs more than its decoder. */
+/** Decodings of formats that need more than sharp's decoder. */
 const decodings: Readonly<Partial<Record<PictureHeader["format"], Decoding>>> = {
   async GIF(bytes, _header, open) {
     const frame = gifFrame(bytes)!;
@@ -132,7 +132,7 @@ const decodings: Readonly<Partial<Record<PictureHeader["format"], Decoding>>> = 
 
   async JPEG(bytes, { components }, open) {
     if (components !== 4) return pixelsOf(open(bytes));
-    // The inks themselves: their way to RGB leads libvips through a profile.
+    // The inks are taken as stored, because libvips would convert them through a colour profile.
     const { data, info } = await open(bytes)
       .autoOrient()
       .pipelineColourspace("cmyk")
@@ -144,7 +144,7 @@ const decodings: Readonly<Partial<Record<PictureHeader["format"], Decoding>>> = 
 
   async AVIF(bytes, { items = 1 }, open) {
     const still = asStill(bytes);
-    // libvips takes the first of several images, which need not be the one that the file is about.
+    // Of several images libvips decodes the first, which may not be the primary one.
     const page = items > 1 ? (await open(still).metadata()).pagePrimary : undefined;
     return pixelsOf(open(still, page === undefined ? {} : { page }));
   },

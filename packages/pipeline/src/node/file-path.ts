@@ -1,11 +1,11 @@
-/** Names of files that are not valid UTF-8: JavaScript's strings cannot hold them, percent-escapes of a URL can. Node only. */
+/** Paths whose bytes are not valid UTF-8. JavaScript's strings cannot hold them; percent-escapes of a URL can. */
 
 import { PptError } from "@ppt-vit/core";
 import { quoted } from "../text/quoted.js";
 
 /**
- * What `node:fs` takes for a path or a URL: Node's own reading of a `file:` URL refuses escapes that are not UTF-8, where
- * the bytes that they stand for are the path.
+ * The path in a form that `node:fs` accepts. Node refuses `file:` URLs whose escapes are not UTF-8, so their bytes are
+ * decoded here.
  * @throws PptError INVALID_INPUT for the address of a server
  */
 export function pathOf(input: string | URL): string | URL | Buffer {
@@ -19,7 +19,7 @@ export function pathOf(input: string | URL): string | URL | Buffer {
     decodeURIComponent(input.pathname);
     return input;
   } catch {
-    // Node refuses an escaped slash, and says so.
+    // Node refuses an escaped slash with an error of its own.
     if (/%2f/i.test(input.pathname)) return input;
     const bytes = input.pathname.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
       String.fromCharCode(parseInt(hex, 16)),

@@ -1,4 +1,4 @@
-/** Checkpoints in folders and in the cache of the Hub. Node only. */
+/** Checkpoints in Node: the demo, folders, and models of the Hub. */
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,13 +17,13 @@ import { type CheckpointSource, requireSource } from "./inputs.js";
 import { lookInFolder } from "./look-in-folder.js";
 import { readWhole } from "./read-whole.js";
 
-/** What a source names. */
+/** Kinds of sources that are named by a text. */
 export type SourceKind = "demo" | "folder" | "hub";
 
 /**
- * Tells names and paths apart by their form alone, whatever exists: `./name`, `../name` and absolute paths are folders,
- * `org/name` is a model of the Hub.
- * @throws PptError INVALID_OPTION for what is none of them
+ * Tells names and paths apart by their form alone, without looking at the disk: `./name`, `../name` and absolute paths are
+ * folders, `org/name` is a model of the Hub.
+ * @throws PptError INVALID_OPTION for any other text
  */
 export function sourceKind(source: string): SourceKind {
   checkArgument(
@@ -44,7 +44,7 @@ export function sourceKind(source: string): SourceKind {
 }
 
 /**
- * Reads a checkpoint's files. What is not in the Hub's cache is downloaded.
+ * Reads a checkpoint's files. Files of the Hub that are not in the cache are downloaded.
  * @throws PptError NOT_FOUND, INVALID_CONFIG, INVALID_REDUCTION, INVALID_SAFETENSORS, INVALID_OPTION; for models of the
  * Hub also ACCESS_DENIED, DOWNLOAD_FAILED, WRITE_FAILED
  */
@@ -59,7 +59,7 @@ export async function readCheckpoint(
   try {
     return await parseCheckpoint(await filesOf(source, options), options, needs);
   } catch (error) {
-    // An id and a folder are told apart by form: who meant the folder hears it.
+    // The caller may have meant a folder of the same name.
     if (!isPptError(error) || sourceKind(source) !== "hub" || !existsSync(source)) throw error;
     const hint = `a folder ${quoted(source)} exists here: write ./${source} for it`;
     throw new PptError(error.code, `${error.message} (${hint})`, { cause: error });
@@ -78,8 +78,8 @@ async function filesOf(source: string, options: LoadOptions): Promise<Checkpoint
 }
 
 /**
- * The folder of a checkpoint on this machine, for its files other than weights. Of a model of the Hub it is the commit's
- * in the cache, to which its settings are downloaded.
+ * The folder of a checkpoint on this machine, for its files other than weights. For a model of the Hub it is the commit's
+ * folder in the cache, to which all but the weights is downloaded.
  * @throws PptError as `readCheckpoint`
  */
 export async function checkpointFolder(source: string, given: LoadOptions = {}): Promise<string> {
@@ -92,7 +92,7 @@ export async function checkpointFolder(source: string, given: LoadOptions = {}):
     throw error instanceof PptError ? await withFound(files, "config.json", error, options.signal) : error;
   });
   await Promise.all([
-    // timm's checkpoints have none.
+    // All optional: timm's checkpoints have no preprocessor_config.json.
     fetching("preprocessor_config.json", true),
     fetching("processor_config.json", true),
     fetching("reduction.json", true),
@@ -102,7 +102,7 @@ export async function checkpointFolder(source: string, given: LoadOptions = {}):
 }
 
 async function demoFolder(): Promise<string> {
-  // In a `try` block, which is how bundlers know that the package may be missing.
+  // Bundlers accept a missing package only in a `try` block.
   try {
     const { demoModelUrl } = await import("@ppt-vit/demo-model");
     return fileURLToPath(demoModelUrl);

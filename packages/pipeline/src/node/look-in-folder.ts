@@ -1,14 +1,14 @@
-/** What a folder on disk holds, for messages about what is missing. Node only. */
+/** Lists a folder on disk, for messages about missing files. */
 import { opendir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FoundFiles } from "../checkpoint/files.js";
 
-/** Enough to tell what a folder is. */
+/** Most names that are listed. */
 const mostNames = 2000;
-/** Models lie in the folder, below it, or as `onnx/model.onnx` in one below. */
+/** How many levels below the folder are listed: enough for `NAME/onnx/model.onnx`. */
 const deepest = 2;
 
-/** @throws Error where it cannot be listed */
+/** @throws Error of the file system if the folder cannot be listed */
 export async function lookInFolder(folder: string): Promise<FoundFiles> {
   const useFolder = (inner: string) => `pass ${join(folder, inner).replace(/^(?![./\\]|[a-z]:)/i, "./")}`;
   const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {

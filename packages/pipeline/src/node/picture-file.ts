@@ -1,6 +1,6 @@
 /**
- * Files, pipes and devices into memory. Bytes are counted as they come, because a device has no size and a file may grow,
- * and nothing but a picture is read beyond its first bytes. Node only.
+ * Reads files, pipes and devices into memory. Bytes are counted as they arrive, because a device has no size and a file may
+ * grow. If the first bytes are not a picture's, nothing more is read.
  */
 import { type BigIntStats, close, constants, fstat, open, read, readSync } from "node:fs";
 import { Socket } from "node:net";
@@ -12,28 +12,28 @@ import type { DecodeLimits } from "../pictures/options.js";
 import { signatureBytes } from "../pictures/signatures.js";
 import { pathOf } from "./file-path.js";
 
-/** A pipe that nobody has opened for writing is waited for this long. */
+/** Longest wait for a pipe that no process has open for writing. */
 export const writerWaitMs = 2000;
 
-/** A pipe that somebody has open is waited for this long after its last byte. */
+/** Longest wait for the next byte of a pipe. */
 export const silenceMs = 30_000;
 
-/** A pipe is read for so long in all, however steadily it drips. */
+/** Longest time of reading one pipe. */
 export const longestReadMs = 600_000;
 
 /**
- * @throws PptError NOT_FOUND where it cannot be opened or read; INVALID_IMAGE for folders, terminals, silent pipes, what is
- * empty, too large, or begins like no picture
+ * @throws PptError NOT_FOUND if it cannot be opened or read; INVALID_IMAGE for folders, terminals, silent pipes, and files
+ * that are empty, too large, or no pictures
  */
 export async function readPictureFile(path: string | URL, what: string, limits: DecodeLimits): Promise<Uint8Array> {
   try {
-    // Without O_NONBLOCK the opening of a pipe waits for a writer, in a thread that nothing can end. Windows has neither.
+    // Without O_NONBLOCK, opening a pipe waits for a writer in a thread that cannot be ended. Windows has neither.
     const fd = await promisify(open)(pathOf(path), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     let owned = true;
     try {
       const found = await status(fd);
       if (isatty(fd)) invalidImage(what, "a terminal, and no picture");
-      // From here on the socket closes it.
+      // The socket will close the pipe.
       if (found.isFIFO()) owned = false;
       return await (found.isFIFO() ? readPipe(fd, what, limits) : readFile(fd, Number(found.size), what, limits));
     } finally {
@@ -47,8 +47,8 @@ export async function readPictureFile(path: string | URL, what: string, limits: 
 }
 
 /**
- * As big integers: the others come in memory that all of Node shares, and Node 20 looks there for the kind of another file
- * when it imports a module next. After a pipe's it finds no package through a link.
+ * The status as big integers. Numbers would be written to an array that Node 20 shares with its module loader: after the
+ * status of a pipe, an import through a symbolic link fails.
  */
 const status = (fd: number) => promisify<number, { bigint: true }, BigIntStats>(fstat)(fd, { bigint: true });
 
@@ -57,7 +57,7 @@ async function readFile(fd: number, size: number, what: string, limits: DecodeLi
   const beginning = Buffer.alloc(signatureBytes);
   let length = await fill(fd, beginning, 0);
   requireReadable(beginning.subarray(0, length), what);
-  // One byte more than there should be, to see that there is no more.
+  // One byte more than the size, to notice a file that grows.
   let bytes = Buffer.concat([beginning], Math.max(signatureBytes, size) + 1);
   while (length >= signatureBytes) {
     length = await fill(fd, bytes, length);
@@ -68,7 +68,7 @@ async function readFile(fd: number, size: number, what: string, limits: DecodeLi
   return bytes.subarray(0, length);
 }
 
-/** Reads up to the end of `target`, or of the file. -> how much of `target` is filled then */
+/** Reads up to the end of `target` or of the file. -> number of bytes in `target` */
 async function fill(fd: number, target: Buffer, length: number): Promise<number> {
   while (length < target.length) {
     const { bytesRead } = await promisify(read)(fd, target, length, target.length - length, null);
@@ -129,11 +129,11 @@ function readPipe(fd: number, what: string, limits: DecodeLimits): Promise<Uint8
   });
 }
 
-/** Whether somebody has the pipe open for writing. A byte that comes right now goes to `take`. */
+/** Whether a process has the pipe open for writing. If this reads a byte, it goes to `take`. */
 function hasWriter(fd: number, take: (chunk: Buffer) => void): boolean {
   const byte = Buffer.alloc(1);
   try {
-    // Nothing to read is the end of a pipe without a writer, and EAGAIN with one.
+    // An empty pipe reads as 0 bytes if it has no writer, and as EAGAIN if it has one.
     if (readSync(fd, byte) === 0) return false;
     take(byte);
     return true;

@@ -1,4 +1,4 @@
-/** Reads a file from disk into memory, once. Node only. */
+/** Reads a whole file from disk. */
 import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { longestSafetensorsHeader, PptError, parseSafetensors } from "@ppt-vit/core";
@@ -7,14 +7,14 @@ import type { ReadFileOptions } from "../checkpoint/files.js";
 import { isWeights, mostSmallBytes } from "../hub/limits.js";
 
 const chunkBytes = 2 ** 24;
-/** A pipe that takes the file's place after it was looked at must not make `open` wait for its writer. */
+/** If a pipe takes the file's place after `stat`, `open` must not wait for its writer. */
 const readWithoutWaiting = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /**
- * The bytes of the file `name`, which lies at `path`; in memory they lie once. Those of a safetensors file lie so that its tensors are aligned, and can
- * be used where they are.
- * @throws PptError NOT_FOUND where it is no file or cannot be read, INVALID_SAFETENSORS where its first bytes tell that
- * it is none, OUT_OF_MEMORY; undefined where it is optional and missing
+ * The bytes of the file at `path`; undefined if it is optional and missing. `name` is its name in the checkpoint. In memory
+ * the tensors of a safetensors file are aligned, so that they need no copy.
+ * @throws PptError NOT_FOUND if it is no file or cannot be read, INVALID_SAFETENSORS if its first bytes are those of another
+ * format, OUT_OF_MEMORY
  */
 export async function readWhole(
   path: string,
@@ -25,7 +25,7 @@ export async function readWhole(
     throw new PptError("NOT_FOUND", `${path}: cannot be read (${why})`, { cause });
   };
   try {
-    // Before it is opened: opening a pipe would wait for its writer.
+    // Checked before `open`, which would wait for the writer of a pipe.
     if (!(await stat(path)).isFile()) fail("it is no file");
     const handle = await open(path, readWithoutWaiting);
     try {
@@ -43,7 +43,7 @@ export async function readWhole(
         loaded += bytesRead;
         onProgress?.(loaded, size);
       }
-      // Files of the system itself have a size of 0 and yet hold something.
+      // Files of the system itself (/proc) have a size of 0 and still hold bytes.
       if ((await handle.read(Buffer.alloc(1), 0, 1, size)).bytesRead > 0)
         fail(`more than its ${size} bytes came: somebody is writing it, or it is no file on a disk`);
       return bytes;
@@ -52,20 +52,20 @@ export async function readWhole(
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    // What the caller's own progress callback throws is the caller's.
+    // Errors of the caller's progress callback pass unchanged.
     if (cause instanceof PptError || !(cause instanceof Error && "syscall" in cause)) throw cause;
     const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    // Absent is fine, unreadable is not.
+    // A missing optional file is fine, an unreadable one is not.
     return optional && (reason === "ENOENT" || reason === "ENOTDIR") ? undefined : fail(reason, cause);
   }
 }
 
 /**
- * Where a safetensors file must begin for the data behind its header to be aligned to float32. Refuses what cannot be one
- * before gigabytes are read.
+ * The offset at which a safetensors file must begin so that the data after its header are aligned to float32. Refuses other
+ * formats before gigabytes are read.
  */
 async function alignment(handle: FileHandle, path: string): Promise<number> {
-  // Enough to tell what else it may be.
+  // Enough bytes to name other formats.
   const start = Buffer.alloc(64);
   const { bytesRead } = await handle.read(start, 0, start.length, 0);
   if (bytesRead < 8 || start.readBigUInt64LE() > longestSafetensorsHeader)

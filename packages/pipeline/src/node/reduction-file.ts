@@ -1,4 +1,4 @@
-/** Reduction settings by name or from a file. Node only. */
+/** Reduction settings by name or from a file. */
 import { closeSync, openSync, readSync } from "node:fs";
 import {
   completeReduction,
@@ -13,13 +13,13 @@ import {
 import { checkArgument, text } from "@ppt-vit/core/options";
 import type { ReductionSetting } from "../checkpoint/reduction.js";
 
-/** A name has neither a folder nor an ending. */
+/** Names of published settings have neither a slash nor an extension. */
 const isPath = (source: string) => /[/\\]|\.json$/i.test(source);
 
-/** What `calibrate` writes has some thousand. */
+/** Largest reduction.json. `calibrate` writes some thousand bytes. */
 const mostBytes = 2 ** 20;
 
-/** The first `most` bytes of a file. Devices have no end, whatever their size says. */
+/** The first `most` bytes of a file. Devices may have no end. */
 function readAtMost(path: string, most: number): Uint8Array {
   const bytes = new Uint8Array(most);
   const file = openSync(path, "r");
@@ -34,8 +34,8 @@ function readAtMost(path: string, most: number): Uint8Array {
 }
 
 /**
- * Whole settings, with nothing left for others to fill in: the published ones of that name (`deit-small-paper`), or those
- * in a `reduction.json`. A name and a path are told apart by form.
+ * Complete settings: the published ones of that name (`deit-small-paper`), or those in a `reduction.json`. A name and a path
+ * are told apart by their form.
  * @throws PptError INVALID_REDUCTION, NOT_FOUND
  */
 export function readReduction(source: string): ReductionConfig {
@@ -57,7 +57,7 @@ export function readReduction(source: string): ReductionConfig {
   }
 }
 
-/** Options with the settings that their `reduction` names. @throws PptError INVALID_REDUCTION, NOT_FOUND */
+/** The options, with `reduction` read if it is a name or a path. @throws PptError INVALID_REDUCTION, NOT_FOUND */
 export const withReductionRead = <Options extends { readonly reduction?: ReductionSetting }>(
   options: Options,
 ): Options =>

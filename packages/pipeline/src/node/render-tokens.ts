@@ -9,7 +9,7 @@ import { pageChecks, type TokenPageOptions, tokenPage } from "../visualize/page.
 import { requirePictures, sheetSize, type TokenPicture, tokenSheet } from "../visualize/sheet.js";
 import { loadSharp, loadSharpForSvg } from "./sharp.js";
 
-/** What a model with `trace` says about a picture; a `Classification` is one. */
+/** The result of a model with `trace` for a picture, such as a `Classification`. */
 export interface TracedPicture {
   readonly image?: RgbImage;
   readonly stages: readonly ImageStage[];
@@ -23,8 +23,8 @@ const patchesCheck = check(
 );
 
 /**
- * A result as `tokenSheet` and `tokenPage` take it. `patches` is the classifier's.
- * @throws PptError INVALID_INPUT where the model was loaded without `trace`
+ * Makes of a result what `tokenSheet` and `tokenPage` take. `patches` is the classifier's.
+ * @throws PptError INVALID_INPUT if the model was loaded without `trace`
  */
 export async function tokenPicture(name: string, result: TracedPicture, patches: PatchGrid): Promise<TokenPicture> {
   checkArgument("tokenPicture", "name", name, anyText);
@@ -56,11 +56,11 @@ const renderChecks: Checks<RenderTokensOptions> = {
   scale: check("a number above 0, at most 16", (n) => typeof n === "number" && n > 0 && n <= 16),
 };
 
-/** As many as sharp reads back by default. */
+/** sharp's default limit for reading a picture. */
 const mostPixels = 0x3fff ** 2;
 
 /**
- * The content of a file: a sheet as PNG or SVG, or a page.
+ * The content of a file: a sheet as PNG or SVG, or an HTML page.
  * @throws PptError INVALID_INPUT as `tokenSheet` does, and for a PNG file of too many pixels
  */
 export async function renderTokens(

@@ -1,11 +1,11 @@
-/** sharp with the loaders that are used here, and not those of other formats. Node only. */
+/** sharp, without the loaders of formats that are not accepted here. */
 import type { Sharp, SharpOptions } from "sharp";
 
 export type OpenSharp = (input: Uint8Array | Uint8ClampedArray, options?: SharpOptions) => Sharp;
 
 /**
- * libvips' loaders of all formats that are not read here, by the names it has for them. They are listed one by one: to switch
- * all off and some on again would leave other threads without a decoder in between.
+ * libvips' names for the loaders of all other formats. They are listed one by one: blocking all and unblocking some would
+ * leave other threads without a decoder in between.
  */
 const unused = [
   ...[
@@ -29,8 +29,8 @@ const unused = [
 let loading: Promise<typeof import("sharp")> | undefined;
 
 /**
- * sharp without the loaders of other formats: they are switched off for the whole process, the first time that this is called
- * in a thread and never again there, so that a caller who switches one on keeps it.
+ * sharp without the loaders of other formats. The first call in a thread blocks them for the whole process. Later calls do
+ * not, so that a loader that the caller unblocks stays unblocked.
  */
 export async function loadSharp(): Promise<OpenSharp> {
   loading ??= import("sharp").then((module) => {
@@ -40,7 +40,7 @@ export async function loadSharp(): Promise<OpenSharp> {
   return (await loading).default;
 }
 
-/** The same with the loader of SVG, for drawings of our own: from the first call on it stays open. */
+/** The same with the loader of SVG, for this package's own drawings. It stays unblocked from the first call on. */
 export async function loadSharpForSvg(): Promise<OpenSharp> {
   const sharp = await loadSharp();
   (await loading!).default.unblock({ operation: ["VipsForeignLoadSvg"] });

@@ -1,25 +1,25 @@
-/** AVIF files: the size of what is decoded, and sequences as the stills that they also are. */
+/** AVIF files: the size of the picture, and sequences as still images. */
 
 export interface AvifHeader {
   readonly width: number;
   readonly height: number;
-  /** A sequence, by its first brand. */
+  /** Whether the first brand is that of a sequence. */
   readonly animated: boolean;
-  /** Image items, with masks and tiles. */
+  /** Number of image items, including masks and tiles. */
   readonly items: number;
 }
 
 interface Box {
   readonly type: string;
-  /** Where its content begins and ends. */
+  /** Offsets of its content. */
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Size and kind by the boxes of the still image. Of several items the largest size counts: it is the picture's, or that of
- * the tiles and masks that are decoded for it. Undefined where the file has no still image.
- * @throws RangeError where the file ends within a box
+ * Reads size and kind from the boxes of the still image. The largest size of all items counts, because decoding the picture
+ * decodes its tiles and masks as well. Undefined if the file has no still image.
+ * @throws RangeError if the file ends within a box
  */
 export function avifHeader(bytes: Uint8Array): AvifHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -42,8 +42,8 @@ export function avifHeader(bytes: Uint8Array): AvifHeader | undefined {
 }
 
 /**
- * The file with `avif` as its first brand, since not every decoder looks into a file that calls itself a sequence (`avis`)
- * or something wider (`mif1`). What it decodes is the still image, which is the first frame.
+ * The file with `avif` as its first brand. Some decoders refuse a file whose first brand is that of a sequence (`avis`) or of
+ * a wider format (`mif1`). The still image is the first frame.
  */
 export function asStill(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const still = Uint8Array.from(bytes);
@@ -59,15 +59,15 @@ const typeAt = (view: DataView, at: number): string => {
 const find = (view: DataView, box: Pick<Box, "start" | "end">, type: string, skipped: number): Box | undefined =>
   boxes(view, box, skipped).find((inner) => inner.type === type);
 
-/** The boxes within a box, behind as many bytes of its content as are `skipped`. @throws RangeError */
+/** The boxes within a box, after the first `skipped` bytes of its content. @throws RangeError */
 function boxes(view: DataView, { start, end }: Pick<Box, "start" | "end">, skipped: number): Box[] {
   const found: Box[] = [];
   for (let at = start + skipped; at + 8 <= end; ) {
     const short = view.getUint32(at);
-    // 1: the length follows in 64 bits. 0: up to the end of what is around it.
+    // 1: the length follows in 64 bits. 0: the box ends with the box around it.
     const length = short === 1 ? Number(view.getBigUint64(at + 8)) : short === 0 ? end - at : short;
     const header = short === 1 ? 16 : 8;
-    // A length that leads nowhere ends the walk.
+    // A length below that of the header is invalid.
     if (length < header) break;
     found.push({ type: typeAt(view, at + 4), start: at + header, end: Math.min(end, at + length) });
     at += length;

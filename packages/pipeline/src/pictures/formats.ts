@@ -1,19 +1,19 @@
-/** Which pictures are read, within which limits, and what is said of others: the same in Node and in browsers. */
+/** Which pictures are accepted, and the errors about others: the same in Node and in browsers. */
 import { PptError } from "@ppt-vit/core";
 import { type PictureHeader, readHeader } from "./header.js";
 import type { DecodeLimits } from "./options.js";
 import { formatNames, readableFormat, refusedFormat } from "./signatures.js";
 
-/** File name endings of the formats that are read. */
+/** File name extensions of the accepted formats. */
 export const imageExtensions = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"] as const;
 
-/** @throws PptError INVALID_IMAGE, always */
+/** Always throws. @throws PptError INVALID_IMAGE */
 export const invalidImage = (what: string, problem: string, cause?: unknown): never => {
   throw new PptError("INVALID_IMAGE", `${what}: ${problem}`, { cause });
 };
 
 /**
- * Refuses what begins like none of the formats that are read, and names it where it can be told.
+ * Refuses bytes of another format. The message names the format if it is known.
  * @throws PptError INVALID_IMAGE
  */
 export function requireReadable(bytes: Uint8Array, what: string): void {
@@ -46,7 +46,7 @@ export function requirePixels(
 }
 
 /**
- * What a picture's first bytes say, where it may be decoded.
+ * Reads the header of a picture and checks that the picture may be decoded.
  * @throws PptError INVALID_IMAGE for other formats, headers that are cut off or wrong, too many pixels, and animations
  */
 export function pictureHeader(bytes: Uint8Array, what: string, limits: DecodeLimits): PictureHeader {
@@ -67,7 +67,7 @@ export function pictureHeader(bytes: Uint8Array, what: string, limits: DecodeLim
   return header;
 }
 
-/** Where more can be said than that a header is broken. */
+/** Reasons for a missing header, by format, if more is known than that it is broken. */
 const noHeader: Readonly<Record<string, string>> = {
   GIF: "it has no frame, or is cut off before one",
   AVIF: "it has no still image: a sequence needs one beside its frames, or its header is cut off",

@@ -1,26 +1,26 @@
 /**
- * The first frame of a GIF as Pillow shows it, by way of any decoder: the frame becomes a GIF of its own, without
- * transparency, and is put on its screen afterwards. Decoders drop the colour under the transparent index, disagree about
- * what surrounds a frame that is smaller than the screen, and about indices beyond the palette.
+ * The first frame of a GIF as Pillow shows it, with any decoder. Decoders drop the colour under the transparent index. They
+ * disagree about the surroundings of a frame that is smaller than the screen, and about indices beyond the palette. So the
+ * frame is decoded as a GIF of its own, without transparency, and put on its screen afterwards.
  */
 import type { RgbImage } from "@ppt-vit/core";
 
 export interface GifFrame {
-  /** The screen, which grows where the frame reaches over its edge. */
+  /** Size of the screen, which grows if the frame reaches over its edge. */
   readonly width: number;
   readonly height: number;
-  /** Whether other frames follow. */
+  /** Whether more frames follow. */
   readonly animated: boolean;
-  /** Where the frame stands on the screen. */
+  /** Position and size of the frame on the screen. */
   readonly left: number;
   readonly top: number;
   readonly frameWidth: number;
   readonly frameHeight: number;
-  /** What the screen shows around the frame. */
+  /** Colour of the screen around the frame. */
   readonly background: readonly [number, number, number];
-  /** Whether its data make all of its pixels. */
+  /** Whether the data yield all pixels of the frame. */
   complete(): boolean;
-  /** A file of the frame alone: opaque, with a palette of 256 colours. */
+  /** A GIF of the frame alone: opaque, with a palette of 256 colours. */
   file(): Uint8Array<ArrayBuffer>;
 }
 
@@ -29,7 +29,7 @@ const extensionIntroducer = 0x21;
 const trailer = 0x3b;
 const graphicControl = 0xf9;
 
-/** Undefined where there is no frame, or one without pixels. @throws RangeError where the file ends before its first frame's pixels */
+/** Undefined if there is no frame, or one without pixels. @throws RangeError if the file ends before the frame's pixels */
 export function gifFrame(bytes: Uint8Array): GifFrame | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 13;
@@ -46,9 +46,9 @@ export function gifFrame(bytes: Uint8Array): GifFrame | undefined {
   while (at < bytes.length && bytes[at] !== imageSeparator) {
     const byte = bytes[at++];
     if (byte === trailer) return undefined;
-    // What stands between blocks is passed.
+    // Other bytes between blocks are skipped.
     if (byte !== extensionIntroducer) continue;
-    // A control without transparency leaves that of one before as it is.
+    // A control block without transparency keeps the index of an earlier one.
     if (view.getUint8(at) === graphicControl && view.getUint8(at + 1) >= 4 && view.getUint8(at + 2) & 1)
       transparent = view.getUint8(at + 5);
     at = endOfBlocks(bytes, at + 1);
@@ -78,7 +78,7 @@ export function gifFrame(bytes: Uint8Array): GifFrame | undefined {
   };
 }
 
-/** 256 colours: the file's and black, or greys where it has no palette, or one that says what having none says. */
+/** 256 colours: the file's, followed by black. If the file has no palette, or only greys in their order, all are greys. */
 function palette(given: Uint8Array | undefined): Uint8Array {
   const greys = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
   if (!given || given.every((value, i) => value === greys[i])) return greys;
@@ -87,14 +87,14 @@ function palette(given: Uint8Array | undefined): Uint8Array {
   return colours;
 }
 
-/** Behind the blocks that begin at `at`, and behind the empty one that ends them. At most the end of the file. */
+/** The offset after the blocks that begin at `at` and the empty block that ends them; at most the end of the file. */
 function endOfBlocks(bytes: Uint8Array, at: number): number {
   let end = at;
   while (end < bytes.length && bytes[end] !== 0) end += 1 + bytes[end]!;
   return Math.min(end + 1, bytes.length);
 }
 
-/** Whether a frame begins at `at`, or behind extensions that stand there. */
+/** Whether a frame begins at `at`, or after extensions there. */
 function hasFrame(bytes: Uint8Array, at: number): boolean {
   while (at < bytes.length) {
     const byte = bytes[at++];
@@ -106,8 +106,8 @@ function hasFrame(bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * How many pixels compressed data make, counted up to `wanted`: strings are followed by their lengths, so that a file that
- * promises more than it holds is known before anything is made room for.
+ * The number of pixels in LZW data, counted up to `wanted`. Only the lengths of the strings are tracked, so a file that
+ * promises more pixels than it holds is refused before memory is allocated.
  */
 function lzwLength(data: Uint8Array, wanted: number): number {
   const codeBits = data[0]!;
@@ -130,7 +130,7 @@ function lzwLength(data: Uint8Array, wanted: number): number {
           [next, width, previous] = [end + 1, codeBits + 1, 0];
           continue;
         }
-        // The string before it and one pixel more may be asked for before it is in the table.
+        // A code may name the entry that is just being made: the previous string and one pixel.
         const isNew = code === next && previous > 0 && next < 4096;
         if (!isNew && (code >= next || lengths[code] === 0)) return pixels;
         const length = isNew ? previous + 1 : lengths[code]!;
@@ -167,12 +167,12 @@ function fileOf(
   view.setUint16(descriptor + 7, height, true);
   file[descriptor + 9] = interlaced ? 0x40 : 0;
   file.set(data, descriptor + 10);
-  // The blocks' end once more, for files that are cut off there.
+  // The zero before the trailer ends the blocks of a file that was cut off.
   file[file.length - 1] = trailer;
   return file;
 }
 
-/** The decoded frame where it stands on the screen. */
+/** Puts the decoded frame on its screen. */
 export function onScreen(image: RgbImage, { width, height, left, top, background }: GifFrame): RgbImage {
   if (image.width === width && image.height === height) return image;
   const data = new Uint8Array(3 * width * height);

@@ -1,25 +1,25 @@
-/** What the first bytes of a picture file say, so that too large ones and animations are refused before decoding. */
+/** The headers of picture files. They tell size and animation, so that pictures are refused before they are decoded. */
 import { avifHeader } from "./avif.js";
 import { gifFrame } from "./gif.js";
 import { type PictureFormat, readableFormat } from "./signatures.js";
 
 export interface PictureHeader {
   readonly format: PictureFormat;
-  /** Pixels as they are stored, before the picture is turned as EXIF says. */
+  /** Pixels as stored, before EXIF's orientation is applied. */
   readonly width: number;
   readonly height: number;
   readonly animated: boolean;
-  /** The first row needs the whole file: interlaced PNG, progressive JPEG. */
+  /** Whether the first row needs the whole file: interlaced PNG, progressive JPEG. */
   readonly staged?: boolean;
   /** Colour components of a JPEG: 4 are inks (CMYK, YCCK). */
   readonly components?: number;
-  /** Images in an AVIF file, with masks and tiles. */
+  /** Number of image items in an AVIF file, including masks and tiles. */
   readonly items?: number;
-  /** Why the file cannot hold what its header promises, where that shows without decoding it. */
+  /** Why the file cannot hold the pixels of its header, if that is known without decoding. */
   readonly broken?: string;
 }
 
-/** Undefined where the bytes are none of the formats that are read, or end before their size is told. */
+/** Undefined for another format, or if the bytes end before the size. */
 export function readHeader(bytes: Uint8Array): PictureHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const text = (at: number, length: number) => String.fromCharCode(...bytes.subarray(at, at + length));
@@ -50,7 +50,7 @@ type ReadText = (at: number, length: number) => string;
 function readPng(view: DataView, text: ReadText): PictureHeader {
   const size = { width: view.getUint32(16), height: view.getUint32(20) };
   let at = 8;
-  // An animation says so before its first pixels.
+  // The chunk of an animation comes before the first pixels.
   while (text(at + 4, 4) !== "acTL" && text(at + 4, 4) !== "IDAT") at += 12 + view.getUint32(at);
   const animated = text(at + 4, 4) === "acTL" && view.getUint32(at + 8) > 1;
   return { format: "PNG", ...size, animated, ...(view.getUint8(28) === 1 && { staged: true }) };
@@ -66,12 +66,12 @@ function readGif(bytes: Uint8Array): PictureHeader | undefined {
 /** ANMF, as a number. */
 const animationFrame = 0x414e4d46;
 
-/** Frames of an animation, counted up to two: one frame alone is a still. */
+/** Number of frames, counted up to two: one frame alone is a still. */
 function framesOfWebp(view: DataView): number {
   let frames = 0;
   for (let at = 12; frames < 2 && at + 8 <= view.byteLength; ) {
     if (view.getUint32(at) === animationFrame) frames++;
-    // Chunks are filled up to an even length.
+    // Chunks are padded to an even length.
     at += 8 + 2 * Math.ceil(view.getUint32(at + 4, true) / 2);
   }
   return frames;
@@ -93,8 +93,8 @@ function readWebp(view: DataView, chunk: string): PictureHeader | undefined {
 }
 
 /**
- * A Huffman code has at least one bit, and each 8 x 8 pixels of the component that is stored largest need one: at most 512
- * pixels a byte, and 4 times as many where no component is large in both directions.
+ * The most pixels per byte of a JPEG. Each block of 8 x 8 values takes at least one bit, which allows 512 pixels per byte;
+ * 4 times as many if no component has full resolution in both directions.
  */
 const mostPixelsPerByte = 2048;
 
@@ -120,7 +120,7 @@ function readJpeg(view: DataView): PictureHeader {
         ...(broken && { broken: `${view.byteLength} bytes are too few for ${width} x ${height} pixels` }),
       };
     }
-    // Decoders pass what stands between segments. FF may fill up; restart markers and the like have no length.
+    // Decoders skip bytes between segments. FF may be padding; restart markers and the like have no length.
     if (marker < 0xff01 || marker === 0xffff) at += 1;
     else if (marker >= 0xffd0 && marker <= 0xffd9) at += 2;
     else at += 2 + view.getUint16(at + 2);

@@ -1,8 +1,8 @@
-/** Inks to light, as Pillow reckons: no colour profile, each ink takes its share of what black leaves. */
+/** CMYK to RGB without a colour profile, as Pillow computes it. */
 
 /**
- * CMYK of 8 bits, 255 for all of an ink, to RGB: R = (255 - K) - C (255 - K) / 255. The result lies where the inks were, so
- * that a large picture is not held twice.
+ * 8-bit CMYK, where 255 is full ink, to RGB: R = (255 - K) - C (255 - K) / 255. The result overwrites the inks, so that a
+ * large picture is in memory only once.
  */
 export function rgbOfInks(cmyk: Uint8Array): Uint8Array {
   let to = 0;

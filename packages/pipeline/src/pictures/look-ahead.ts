@@ -1,30 +1,30 @@
-/** Pictures read and decoded before they are needed, as many as a number of bytes allows. */
+/** Reads and decodes pictures before they are needed, within a limit of bytes. */
 import { isPptError, type PptError, type RgbImage } from "@ppt-vit/core";
 import type { DecodeOptions } from "./options.js";
 
-/** What was read of a picture, and what it takes. */
+/** An input that has been read, and the memory that it takes. */
 export interface Fetched {
   readonly encodedBytes: number;
-  /** Of its pixels as RGB. */
+  /** Bytes of its pixels as RGB. */
   readonly decodedBytes: number;
-  /** What decoding takes besides, while it lasts. Default 0. */
+  /** Further bytes that its decoder needs while it runs. Default 0. */
   readonly workingBytes?: number;
 }
 
-/** How a platform gets from an input to pixels. */
+/** How a platform turns an input into pixels. */
 export interface Pictures<Input, Encoded extends Fetched> {
-  /** What messages call an input. */
+  /** The name of an input in messages. */
   nameOf(input: Input): string;
-  /** Brings into memory what an input names. @throws PptError NOT_FOUND, INVALID_IMAGE */
+  /** Reads an input into memory. @throws PptError NOT_FOUND, INVALID_IMAGE */
   fetch(input: Input, options: DecodeOptions): Promise<Encoded>;
   /**
-   * Hands decoding to other threads before it returns, so that it goes on while a model keeps this one.
+   * Hands decoding to other threads before it returns, so that decoding continues while a model blocks this thread.
    * @throws PptError INVALID_IMAGE
    */
   decode(fetched: Encoded, what: string, options: DecodeOptions): Promise<RgbImage>;
 }
 
-/** A value, or the error of one picture, which does not stop the others. */
+/** A value, or the error of one picture. Other pictures are not affected. */
 export type Attempt<T> =
   | { readonly done: T; readonly failure?: undefined }
   | { readonly failure: PptError; readonly done?: undefined };
@@ -39,14 +39,14 @@ export async function attempt<T>(step: () => Promise<T> | T): Promise<Attempt<T>
 }
 
 export interface LookAheadOptions extends DecodeOptions {
-  /** How many pictures are decoded at most, and read, counted from the one that is needed next. */
+  /** Most pictures that are decoded, and read, counted from the next one. */
   readonly decodeAhead: number;
   readonly readAhead: number;
-  /** Bytes that pictures may take, files and pixels together. The one that is needed next is not bound to it. */
+  /** Most bytes held, files and pixels together. The next picture is exempt. */
   readonly maxBytesAhead: number;
 }
 
-/** Files whose size is not known yet, and which may all be large, are read only so many at a time. */
+/** Most files read at a time: their sizes are not known yet. */
 const mostReads = 4;
 
 /** A picture on its way. */
@@ -54,20 +54,20 @@ interface Ahead<Encoded> {
   readonly reading: Promise<Attempt<Encoded>>;
   read?: Attempt<Encoded>;
   decoding?: Promise<Attempt<RgbImage>>;
-  /** What it holds now, of either kind. */
+  /** Bytes that it holds now. */
   encodedBytes: number;
   decodedBytes: number;
 }
 
 export interface LookAhead {
-  /** Hands the next picture, in the order of the inputs, to `use`. What that does not keep makes room for another. */
+  /** Gives the next picture, in the order of the inputs, to `use`. Afterwards its bytes count as free. */
   next<T>(use: (picture: Attempt<RgbImage>) => T | Promise<T>): Promise<T>;
 }
 
 /**
- * Reads and decodes in the order of the inputs. What is decoded next is always under way; others join it as long as what is
- * held stays within `maxBytesAhead`: files, pixels, and what decoders need. Decoding is begun whenever this thread has a
- * moment: while a run keeps it, what was begun goes on.
+ * Reads and decodes in the order of the inputs. The next picture is always decoded; others are decoded as well while files,
+ * pixels and decoders together stay within `maxBytesAhead`. Only this thread can start a decoding: while a run blocks it,
+ * those already started continue.
  */
 export function lookAhead<Input, Encoded extends Fetched>(
   pictures: Pictures<Input, Encoded>,
@@ -79,7 +79,7 @@ export function lookAhead<Input, Encoded extends Fetched>(
   let position = 0;
   let [nextRead, nextDecode] = [0, 0];
   let reads = 0;
-  /** Bytes of all files and pixels that are held. */
+  /** Bytes held: files, pixels, and the memory of running decoders. */
   let held = 0;
 
   function startReading(index: number): void {
@@ -97,7 +97,7 @@ export function lookAhead<Input, Encoded extends Fetched>(
       encodedBytes: 0,
       decodedBytes: 0,
     };
-    // A rejection is seen when it is awaited; this only keeps it from counting as unhandled until then.
+    // `next` awaits the promise later. Until then a rejection must not count as unhandled.
     picture.reading.catch(() => {});
     ahead.set(index, picture);
   }
@@ -114,7 +114,7 @@ export function lookAhead<Input, Encoded extends Fetched>(
     const release = () => {
       held -= picture.encodedBytes + working;
       picture.encodedBytes = 0;
-      // The file is not held any longer than its decoder needs it.
+      // The file is not needed after decoding.
       delete picture.read;
       advance();
     };
@@ -122,7 +122,7 @@ export function lookAhead<Input, Encoded extends Fetched>(
     picture.decoding.then(release, release);
   }
 
-  /** Begins all that may begin. */
+  /** Starts all reads and decodings that the limits allow. */
   function advance(): void {
     while (
       nextRead < inputs.length &&

@@ -1,12 +1,12 @@
-/** EXIF's orientation, for browsers that do not look for it in every format. */
+/** EXIF's orientation, which browsers do not apply to every format. */
 import type { RgbImage } from "@ppt-vit/core";
 
-/** How a picture is stored: 1 as it is seen, 2 to 8 mirrored and turned, as EXIF numbers it. */
+/** EXIF's number for how a picture is stored: 1 upright, 2 to 8 mirrored or turned. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 const orientationTag = 0x112;
 
-/** Of a WebP file. 1 where it says none. */
+/** The orientation in a WebP file; 1 if it has none. */
 export function webpOrientation(bytes: Uint8Array): Orientation {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 12; at + 8 <= bytes.length; ) {
@@ -17,7 +17,7 @@ export function webpOrientation(bytes: Uint8Array): Orientation {
   return 1;
 }
 
-/** Of EXIF data, with or without the name that JPEG puts before it. 1 where it says none, or is broken. */
+/** The orientation in EXIF data, with or without JPEG's prefix; 1 if there is none, or the data are broken. */
 function exifOrientation(data: Uint8Array): Orientation {
   const named = String.fromCharCode(...data.subarray(0, 6)) === "Exif\0\0";
   const exif = named ? data.subarray(6) : data;
@@ -39,7 +39,7 @@ function exifOrientation(data: Uint8Array): Orientation {
   return 1;
 }
 
-/** The picture as it is seen. From 5 on, rows are stored as columns. */
+/** The picture upright. With 5 to 8, rows are stored as columns. */
 export function turned(image: RgbImage, orientation: Orientation): RgbImage {
   if (orientation === 1) return image;
   const { width: w, height: h, data: from } = image;
@@ -51,7 +51,7 @@ export function turned(image: RgbImage, orientation: Orientation): RgbImage {
   let to = 0;
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
-      // Of the stored picture.
+      // Column and row of the stored picture.
       const [u, v] = swapped ? [y, x] : [x, y];
       const at = 3 * ((mirroredY ? h - 1 - v : v) * w + (mirroredX ? w - 1 - u : u));
       data[to++] = from[at]!;

@@ -1,11 +1,11 @@
-/** PNG files without their animation: the picture that every decoder shows. */
+/** PNG files without their animation. */
 
-/** Chunks of an animation, which programs that do not know of animations pass over. */
+/** The chunks of an animation. */
 const animationChunks = ["acTL", "fcTL", "fdAT"];
 
 /**
- * The file without the chunks that make it an animation: what is left is its default image, which is the first frame, or
- * stands before it.
+ * The file without the chunks of its animation. Its default image remains, which is the first frame or a still before
+ * it.
  */
 export function withoutAnimation(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

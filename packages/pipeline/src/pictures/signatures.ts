@@ -1,8 +1,8 @@
-/** What files begin with: the formats that are read, and the names of those that are not. A format is one line. */
+/** The first bytes of picture formats: those that are accepted, and names for those that are not. A format is one line. */
 
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: signatures consist of them
 
-/** The formats that are read, in Node and in browsers. */
+/** The accepted formats, in Node and in browsers. */
 export type PictureFormat = "JPEG" | "PNG" | "WebP" | "GIF" | "AVIF";
 
 /** `.` stands for any byte. */
@@ -13,7 +13,7 @@ const readable: readonly (readonly [PictureFormat, RegExp])[] = [
   ["GIF", /^GIF8[79]a/],
 ];
 
-/** What people have instead. The first that fits names the file. */
+/** Formats that people have instead. The first match names the file. */
 const refused: readonly (readonly [name: string, RegExp])[] = [
   ["JPEG XL", /^(\xff\x0a|\0\0\0\x0cJXL )/],
   ["JPEG 2000", /^(\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/],
@@ -49,15 +49,15 @@ const refused: readonly (readonly [name: string, RegExp])[] = [
   ["XML", /^(\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*<\?xml/i],
 ];
 
-/** As many first bytes as naming a format looks at. */
+/** Number of first bytes that are needed to name a format. */
 export const signatureBytes = 4096;
 
-/** What errors list. */
+/** The accepted formats, for messages. */
 export const formatNames = [...readable.map(([name]) => name), "AVIF"].join(", ");
 
 const beginning = (bytes: Uint8Array, length: number): string => String.fromCharCode(...bytes.subarray(0, length));
 
-/** Undefined where the bytes begin like none of the formats that are read. */
+/** The format of a file by its first bytes; undefined if it is not accepted. */
 export function readableFormat(bytes: Uint8Array): PictureFormat | undefined {
   const start = beginning(bytes, 12);
   const found = readable.find(([, signature]) => signature.test(start));
@@ -65,7 +65,7 @@ export function readableFormat(bytes: Uint8Array): PictureFormat | undefined {
   return isAvif(bytes) ? "AVIF" : undefined;
 }
 
-/** A file type box that names `avif` (a still) or `avis` (a sequence), first or among the compatible brands. */
+/** Whether a file type box names `avif` (a still) or `avis` (a sequence), first or among the compatible brands. */
 function isAvif(bytes: Uint8Array): boolean {
   if (!/^....ftyp/s.test(beginning(bytes, 12))) return false;
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
@@ -76,7 +76,7 @@ function isAvif(bytes: Uint8Array): boolean {
   return false;
 }
 
-/** What a file that is not read is called, where that can be told. */
+/** The name of a format that is not accepted; undefined if it is unknown. */
 export function refusedFormat(bytes: Uint8Array): string | undefined {
   const start = beginning(bytes, signatureBytes);
   const text = /^(\xff\xfe|\xfe\xff)/.test(start) ? start.replaceAll("\0", "") : start;

@@ -1,4 +1,4 @@
-/** Pictures through a model in batches: while it computes one batch, the next is read and decoded. */
+/** Runs a model on pictures in batches. While it computes one batch, the next is read and decoded. */
 import {
   type ImageProcessorConfig,
   type ImageSize,
@@ -18,26 +18,26 @@ import { describeStages, type PictureFailure, type PictureRun } from "./result.j
 
 const defaultBytesAhead = 256 * 2 ** 20;
 
-/** A model, and how pictures get into it. */
+/** A model, and how its pictures are read and preprocessed. */
 export interface PictureModel<Input, Encoded extends Fetched> {
   readonly model: VisionModel;
   readonly preprocessing: ImageProcessorConfig;
-  /** Results hold the picture as the model saw it. */
+  /** Whether results hold the pixels that the model saw. */
   readonly trace: boolean;
   readonly loadPictures: () => Promise<Pictures<Input, Encoded>>;
 }
 
-/** What a task says about one picture, what the model did with it, and which it was. */
+/** A task's result for one picture, the run that it was in, and the input. */
 export type PictureResult<Input, Result> = Result & PictureRun & { readonly input: Input };
 
-/** A picture that is in its batch, and with `trace` the picture as the model sees it. */
+/** A picture that has been put into its batch. With `trace` it keeps the pixels that the model sees. */
 interface Prepared {
   readonly image?: RgbImage;
 }
 
 /**
- * One result for each input, in their order. `describe` makes it from row `row` of a run's output, or says undefined
- * where numbers there are not finite. A picture that cannot be read becomes a failure and the others go on.
+ * Yields one result for each input, in their order. `describe` makes it from row `row` of a run's output; it gives undefined
+ * if numbers there are not finite. A picture that cannot be read becomes a failure; the others go on.
  * @throws PptError INVALID_OPTION, DISPOSED; the signal's reason when aborted
  */
 export async function* runInBatches<Input, Encoded extends Fetched, Result extends object>(
@@ -59,15 +59,15 @@ export async function* runInBatches<Input, Encoded extends Fetched, Result exten
     return trace ? { image: wholePatches(seen, config) } : {};
   }
 
-  // While the model computes one batch, the next is decoded on other threads, and that one was read from files before: a
-  // runtime may keep this thread for the whole run, and then nothing that has to come back to it moves.
+  // While the model computes one batch, other threads decode the next one. Its files must be read before: a runtime may
+  // block this thread for the whole run, and reading needs this thread.
   const ahead = lookAhead(pictures, inputs, { ...limits, decodeAhead: batch, readAhead: 2 * batch, maxBytesAhead });
   let pixels = new Float32Array();
   for (let start = 0; start < inputs.length; start += batch) {
     signal?.throwIfAborted();
     const current = inputs.slice(start, start + batch);
     const prepared: Attempt<Prepared>[] = [];
-    // Room for a batch is made once, and again where a runtime took it along to another thread.
+    // The memory of a batch is reused. It is allocated again if a runtime transferred it to another thread.
     if (pixels.length === 0) pixels = new Float32Array(Math.min(batch, inputs.length) * imageLength);
     let images = 0;
     for (const input of current) {
@@ -107,8 +107,8 @@ async function runBatch(model: VisionModel, pixelValues: Float32Array, batch: nu
 }
 
 /**
- * A processor that does not resize or crop leaves some pictures at another size than the model's.
- * @throws PptError INVALID_IMAGE
+ * @throws PptError INVALID_IMAGE if preprocessing makes another size than the model's: without resize and crop it keeps the
+ * picture's own size
  */
 function requireModelSize(
   what: string,
@@ -122,7 +122,7 @@ function requireModelSize(
     );
 }
 
-/** The part of a picture that patches cover: what is left over on the right and below the model does not see. */
+/** The part of a picture that patches cover. The model does not see the remainder on the right and at the bottom. */
 function wholePatches(image: RgbImage, config: VisionModelConfig): RgbImage {
   const [rows, columns] = patchGrid(config);
   const [height, width] = [rows * config.patchSize[0], columns * config.patchSize[1]];

@@ -1,4 +1,4 @@
-/** Options as callers give them, checked against what the tasks say of theirs. Names of other libraries get advice. */
+/** Checks the options of `fromPretrained` and of a model's methods. Names of other libraries get advice. */
 import { PptError } from "@ppt-vit/core";
 import { type Checks, check, checkOptions, object } from "@ppt-vit/core/options";
 import { decodeChecks } from "../pictures/options.js";
@@ -10,7 +10,7 @@ type Advice = Readonly<Record<string, string>>;
 
 const backendInstead = "write { backend: await createOnnxBackend({ dtype: 'fp16' }) }";
 
-/** Names that users of transformers.js write. */
+/** Advice for names that users of transformers.js write. */
 const foreign: Advice = {
   device: "write backend, as in { backend: 'onnx-webgpu' }, 'onnx-wasm', 'onnx-cpu' or 'auto'",
   dtype: `weights run in float32; for half precision ${backendInstead}`,
@@ -27,7 +27,7 @@ const foreign: Advice = {
   policy: "write reduction: { policy }",
 };
 
-/** Options of `fromPretrained` that are easily given to a method instead. */
+/** Advice for options of `fromPretrained` that are given to a method. */
 const ofLoading: Advice = {
   backend: "give it to fromPretrained()",
   device: "give backend to fromPretrained()",
@@ -41,7 +41,7 @@ const calls = (names: readonly string[]): string =>
     .join(", ")
     .replace(/, ([^,]*)$/, " or $1");
 
-/** Names that are options of methods, and of which of them. */
+/** Advice for options of methods that are given to `fromPretrained`. */
 function ofMethods(): Advice {
   const methods = new Map<string, string[]>();
   const add = (option: string, ...names: readonly string[]) =>
@@ -63,7 +63,7 @@ function ofMethods(): Advice {
   return { ...advice, batch_size: `write batch, and ${advice.batch}` };
 }
 
-/** Options of the other tasks, and of which of them. */
+/** Advice for options of other tasks. */
 const ofOthers = (task: AnyTask): Advice =>
   Object.fromEntries(
     tasks

@@ -10,7 +10,7 @@ import type { Method, ModelFacts, ModelType, Task } from "./task.js";
 /** Options of `fromPretrained` for a `FeatureExtractor`. */
 export interface FeatureExtractorOptions extends ModelOptions {
   readonly task: "image-feature-extraction";
-  /** Also compute what `features` gives. Default false: a map of all patches costs a readback for each picture. */
+  /** Also compute dense features, for `features`. Default false: they cost a readback of a vector for every patch. */
   readonly dense?: boolean;
 }
 
@@ -18,15 +18,15 @@ export interface FeatureExtractorOptions extends ModelOptions {
 export const poolings = ["class", "mean", "distilled", "projection"] as const;
 
 /**
- * `class`: the class token after the final norm. `mean`: the mean of the patch tokens, each weighted by the patches that it
- * stands for (evenly without proportional attention). `distilled`: the mean of class and distillation token, as timm embeds with
+ * `class`: the class token after the final norm. `mean`: the mean of the patch tokens, each weighted by the number of its
+ * patches (evenly without proportional attention). `distilled`: the mean of class and distillation token, as timm embeds with
  * a distilled DeiT. `projection`: CLIP's image embedding, the projected class token.
  */
 export type Pooling = (typeof poolings)[number];
 
 export interface EmbedOptions extends BatchOptions {
   /**
-   * Default `projection` where the checkpoint has one, `mean` where its head reads the mean (MAE), `distilled` for timm's
+   * Default: `projection` if the checkpoint has one, `mean` if its head reads the mean (MAE), `distilled` for timm's
    * distilled DeiT, else `class`.
    */
   readonly pooling?: Pooling;
@@ -45,12 +45,12 @@ export interface Embedding<Input> extends PictureRun {
 export interface DenseFeatures<Input> extends PictureRun {
   readonly input: Input;
   /**
-   * [rows, columns, C], row by row, after the final norm. Merged patches share the value of their token; a patch that was
-   * pruned has its last known value, that of its token before the stage that pruned it.
+   * [rows, columns, C], row by row, after the final norm. Merged patches share the value of their token. A pruned patch has
+   * its last known value: that of its token before the stage that pruned it.
    */
   readonly features: Float32Array;
   readonly shape: readonly [rows: number, columns: number, C: number];
-  /** [C], where the model has a class token. */
+  /** [C], if the model has a class token. */
   readonly classToken?: Float32Array;
 }
 
@@ -59,7 +59,7 @@ export interface FeatureExtractor<Input> extends ModelFacts {
   embed(input: Input, options?: EmbedOptions): Promise<Float32Array>;
   /**
    * Embeds many pictures in batches, decoding ahead while the model runs, in the order of `inputs`. A picture that cannot
-   * be read becomes a failure and the others go on.
+   * be read becomes a failure; the others go on.
    * @throws PptError INVALID_OPTION, DISPOSED; the signal's reason when aborted
    */
   embedAll(inputs: readonly Input[], options?: EmbedOptions): AsyncGenerator<Embedding<Input> | PictureFailure<Input>>;
@@ -68,7 +68,7 @@ export interface FeatureExtractor<Input> extends ModelFacts {
    * @throws PptError INVALID_IMAGE, NOT_FOUND, INVALID_OPTION, NOT_FINITE, DISPOSED
    */
   features(input: Input, options?: BatchOptions): Promise<DenseFeatures<Input>>;
-  /** `features` of many pictures, as `embedAll`. @throws PptError INVALID_OPTION, DISPOSED */
+  /** As `features` and `embedAll`: a vector for every patch of many pictures. @throws PptError INVALID_OPTION, DISPOSED */
   featuresAll(
     inputs: readonly Input[],
     options?: BatchOptions,
@@ -80,6 +80,7 @@ export interface ExtractorType extends ModelType {
   readonly model: FeatureExtractor<this["input"]>;
 }
 
+/** What the methods need to know. */
 export interface Extraction {
   readonly checkpoint: CheckpointSettings;
   /** Whether the model computes dense features. */
@@ -130,14 +131,14 @@ export const imageFeatureExtraction: Task<
   methods: { embed, features },
 };
 
-/** The embedding that a model was made for. */
+/** The pooling that a model was trained with. */
 function poolingOf({ projection, pooling, classToken }: VisionModelConfig): Pooling {
   if (projection !== undefined) return "projection";
   if (pooling === "distilled") return "distilled";
   return pooling === "mean" || pooling === "normalized-mean" || classToken === false ? "mean" : "class";
 }
 
-/** The output that holds an embedding. @throws PptError INVALID_OPTION */
+/** The model's output for a pooling. @throws PptError INVALID_OPTION if the checkpoint does not have it */
 function pooledBy(pooling: Pooling, { name, config }: CheckpointSettings): (output: VisionOutput) => HostTensor {
   switch (pooling) {
     case "class":

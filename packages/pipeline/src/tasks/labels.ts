@@ -1,7 +1,7 @@
-/** Labels from logits. */
+/** Labels and their probabilities, from logits. */
 import type { Problem } from "@ppt-vit/core";
 
-/** A label and the model's own number for it, which of a regression is the answer. */
+/** A label with its logit. In a regression the logit is the answer. */
 export interface LabelValue {
   readonly label: string;
   readonly index: number;
@@ -20,11 +20,11 @@ export type Labels = { /** [labels] */ readonly logits: Float32Array } & (
   | { readonly problem: "regression"; readonly labels: readonly LabelValue[] }
 );
 
-/** How sure a model is of a label, for people: `91.8 %`, or the number that a regression answers. */
+/** A label's probability for people, as `91.8 %`, or a regression's answer. */
 export const showAnswer = ({ probability, logit }: LabelProbability | LabelValue): string =>
   probability === undefined ? String(Number(logit.toPrecision(4))) : `${(100 * probability).toFixed(1)} %`;
 
-/** The `count` labels with the highest logits, with their probabilities; ties keep the order of the classes. */
+/** The `count` labels with the highest logits, with probabilities. Equal logits keep the order of the classes. */
 export function topLabels(
   logits: Float32Array,
   labels: readonly string[],

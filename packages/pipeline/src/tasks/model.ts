@@ -4,10 +4,10 @@ import { type BatchOptions, requireInputs } from "./options.js";
 import { onlyResult } from "./result.js";
 import type { AnyMethod, AnyTask } from "./task.js";
 
-/** The method for many pictures, by the name of the one for one picture. */
+/** The name of the method for many pictures, by that of the method for one. */
 export const methodForAll = (method: string): string => `${method}All`;
 
-/** Runs a model on pictures: here, or in a worker. Yields a result or a failure for each input, in their order. */
+/** Runs a model on pictures, here or in a worker. Yields a result or a failure for each input, in their order. */
 export type Run<Input> = (
   method: string,
   inputs: readonly Input[],

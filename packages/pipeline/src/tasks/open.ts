@@ -15,12 +15,12 @@ import { type ModelOf, type OptionsOf, type TaskName, taskNamed } from "./regist
 import type { AnyTask, ModelFacts } from "./task.js";
 import { verifyCheckpoint } from "./verify.js";
 
-/** Brings a checkpoint from where it is. */
+/** Reads a checkpoint from its source. */
 export type ReadCheckpoint = (options: LoadOptions, needs: CheckpointNeeds) => Promise<Checkpoint>;
 
 /**
- * A model of the task that `options` name, from the checkpoint that `read` brings.
- * @throws PptError what `read` throws, INVALID_CONFIG, INVALID_OPTION, INVALID_WEIGHTS, INVALID_REDUCTION,
+ * Opens a model for the task that `options` name.
+ * @throws PptError errors of `read`; INVALID_CONFIG, INVALID_OPTION, INVALID_WEIGHTS, INVALID_REDUCTION,
  * UNKNOWN_BACKEND, BACKEND_UNAVAILABLE, VERIFICATION_FAILED
  */
 export async function openModel<Name extends TaskName, Input, Encoded extends Fetched>(
@@ -45,10 +45,10 @@ export async function openModel<Name extends TaskName, Input, Encoded extends Fe
   ) as ModelOf<Name, Input>;
 }
 
-/** The model on its backend, and what the task prepared from the checkpoint. */
+/** Puts the model on its backend, and lets the task prepare what it needs of the checkpoint. */
 async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) {
   const { backend: wanted = "cpu", trace = false, imageSize } = options;
-  // Before the checkpoint: a wrong name should not cost the loading of a model.
+  // Opened before the checkpoint is read, so that a wrong name fails at once.
   const backend = typeof wanted === "string" ? await createBackend(await nameOfBackend(wanted)) : wanted;
   const disposeBackend = async () => {
     if (backend !== wanted) await backend.dispose();
@@ -56,7 +56,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
   try {
     const own = await read(options, task.needs);
     const checkpoint = imageSize === undefined ? own : atImageSize(own, imageSize);
-    // A loaded model keeps no weights: the backend has what it needs of them, and they would lie in memory twice.
+    // The weights are not kept: the backend has a copy of what it needs.
     const { weights, ...settings } = checkpoint;
     const { config, preprocessing } = settings;
     const reduction = resolveReduction(checkpoint, options.reduction);
@@ -70,7 +70,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
       reduction,
       outputs: { ...task.outputs(options), ...(trace && { source: "stages", scores: true }) },
     });
-    // The caller's own backend would keep a model that nobody can dispose.
+    // If this fails, nobody else can dispose the model.
     const verification = options.verify
       ? await verifyCheckpoint(model, backend, checkpoint, reduction).catch(async (error: unknown) => {
           await model.dispose();

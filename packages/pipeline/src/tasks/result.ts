@@ -1,4 +1,4 @@
-/** What a run of the model says about one of its pictures. */
+/** The results of a run, picture by picture. */
 import {
   type HostTensor,
   type Policy,
@@ -19,14 +19,14 @@ export interface ImageStage {
   readonly variance: number;
   /** With `trace`: the token that holds each patch after this stage, row by row; -1 where the patch was pruned. */
   readonly tokenOfPatch?: Int32Array;
-  /** With `trace`: significance of the tokens that entered, special tokens left out; they sum to 1. */
+  /** With `trace`: significance of the tokens that entered, without special tokens; they sum to 1. */
   readonly scores?: Float32Array;
 }
 
-/** What the model did with a picture, whatever the task. */
+/** The run that a picture was in, whatever the task. */
 export interface PictureRun {
   readonly stages: readonly ImageStage[];
-  /** The model's share of the run that this picture was in, in milliseconds; decoding is not counted. */
+  /** Time of the run divided by its pictures, in milliseconds, without decoding. */
   readonly latencyMs: number;
   /** With `trace`: the picture as the model saw it, resized and cropped. */
   readonly image?: RgbImage;
@@ -38,11 +38,11 @@ export interface PictureFailure<Input> {
   readonly error: PptError;
 }
 
-/** True for a picture's failure; what is left are results. */
+/** True for a failure, false for a result. */
 export const isFailure = (result: object): result is PictureFailure<unknown> =>
   typeof result === "object" && result !== null && "error" in result;
 
-/** The result of the one picture that was given. @throws PptError what it failed with */
+/** The result of a run on one picture. @throws PptError the picture's failure */
 export async function onlyResult<Result extends object>(
   results: AsyncIterable<Result | PictureFailure<unknown>>,
 ): Promise<Result> {
@@ -75,7 +75,7 @@ function tokensOfPatches(source: Float32Array, N0: number, special: number): Int
   const tokenOf = new Int32Array(N0 - special).fill(-1);
   for (const [at, value] of source.entries()) {
     const patch = (at % N0) - special;
-    // Backends that multiply by a 0/1 matrix in reduced precision still give what is nearer to 1 than to 0.
+    // Backends that multiply by a 0/1 matrix in reduced precision give values near 1, not 1.
     if (patch >= 0 && value > 0.5) tokenOf[patch] = Math.floor(at / N0);
   }
   return tokenOf;

@@ -1,7 +1,7 @@
 /**
- * What a task is: one use of a model, such as naming pictures or embedding them. A task is one file of this folder and one
- * line of registry.ts. This file and those of the tasks hold nothing of the model's own code, so that a page that leaves
- * the model to a worker loads none of it.
+ * A task is one use of a model, such as naming pictures or embedding them. It is one file of this folder and one line of
+ * registry.ts. These files import nothing of the model's code, so that a page that leaves the model to a worker does not
+ * load it.
  */
 import type { OutputOptions, ReductionConfig, VisionOutput } from "@ppt-vit/core";
 import type { Check, Checks } from "@ppt-vit/core/options";
@@ -10,7 +10,7 @@ import type { CheckpointNeeds } from "../checkpoint/parse.js";
 import type { BatchOptions, ModelOptions } from "./options.js";
 import type { ModelVerification } from "./verify.js";
 
-/** What every model tells of itself, whatever its task. */
+/** What a model of any task tells of itself. */
 export interface ModelFacts {
   /** The checkpoint's name, as given. */
   readonly model: string;

@@ -1,4 +1,4 @@
-/** Checks a loaded model against what it is known to compute. */
+/** Checks a loaded model against logits that are known to be right. */
 import {
   type Backend,
   createVisionModel,
@@ -15,26 +15,26 @@ import {
 import { createBackend } from "../backends/backends.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 
-/** What `verify` found, and what the model was compared with. */
+/** The outcome of `verify`, and what the model was compared with. */
 export type ModelVerification =
   | (Verification & {
-      /** The logits that the checkpoint's `verification.json` holds for these settings, or those of the plain CPU backend. */
+      /** Where the right logits came from: the checkpoint's `verification.json`, or a run on the plain CPU backend. */
       readonly against: "verification.json" | "cpu backend";
     })
-  /** Nothing was compared: the record is missing, and the backend is the one that others are compared with. */
+  /** Nothing was compared: there is no record, and the plain CPU backend cannot be compared with itself. */
   | { readonly against: "nothing"; readonly reason: string };
 
-/** Largest relative difference that is still right. Half precision and the like lose three digits. */
+/** Largest relative difference that is still right. Half precision loses three digits. */
 const tolerances = { float32: 1e-3, reduced: 5e-2 };
 
-/** What the plain CPU backend calls itself, whoever made it. */
+/** The name of the plain CPU backend. */
 const cpuName = "cpu";
 
 /**
- * Runs a known input and compares the logits with the checkpoint's record for these settings. Where it has none, the
- * plain CPU backend computes them first, which takes seconds for a large model. A model on that backend is not compared
+ * Runs a known input and compares the logits with the checkpoint's record for these settings. Without a record the plain
+ * CPU backend computes the logits first, which takes seconds for a large model. A model on that backend is not compared
  * with itself: the result says that nothing was compared.
- * @throws PptError VERIFICATION_FAILED where the logits differ, INVALID_CONFIG for records of another model
+ * @throws PptError VERIFICATION_FAILED if the logits differ, INVALID_CONFIG for records of another model
  */
 export async function verifyCheckpoint(
   model: VisionModel,
@@ -54,7 +54,7 @@ export async function verifyCheckpoint(
   return { against: "cpu backend", ...(await verifyModel(model, record, tolerance)) };
 }
 
-/** Errors name the file that the record came from. */
+/** Compares with a record of the checkpoint. Errors name its file. */
 async function verifyRecorded(
   model: VisionModel,
   record: VerificationRecord,

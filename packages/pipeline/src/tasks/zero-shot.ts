@@ -4,9 +4,9 @@ import { checkTextEmbeddings, type TextEmbeddings } from "../checkpoint/text-emb
 import { normalized } from "./normalized.js";
 
 /**
- * logits_per_image of CLIP: logitScale * cos(image embedding, text embedding) for each label; their softmax are the
- * probabilities. The function takes an image embedding [projection] and gives [labels].
- * @throws PptError INVALID_CONFIG where the parts do not fit each other or the model
+ * CLIP's logits_per_image: logitScale * cos(image embedding, text embedding) for each label. Their softmax gives the
+ * probabilities. -> a function from an image embedding [projection] to logits [labels]
+ * @throws PptError INVALID_CONFIG if the parts do not fit each other or the model
  */
 export function zeroShotLogits(texts: TextEmbeddings, projection: number): (embedding: Float32Array) => Float32Array {
   checkTextEmbeddings(texts, "text embeddings");

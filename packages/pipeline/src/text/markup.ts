@@ -1,4 +1,4 @@
-/** Text of any origin, such as file names, inside SVG and HTML. */
+/** Text from outside, such as a file's name, inside SVG and HTML. */
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -9,15 +9,15 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /**
- * Text as element content or in a quoted attribute. What XML cannot hold, control characters and halves of surrogate
- * pairs, becomes U+FFFD; so do the marks that turn the direction of writing, by which a name can pretend to be another.
+ * Text as element content or in a quoted attribute. Control characters and lone surrogates, which XML forbids, become
+ * U+FFFD. So do the marks that reverse the direction of writing, with which one name can look like another.
  */
 export const escapeMarkup = (text: string): string =>
   text
     .replace(/[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069\ufffe\uffff]/gu, "\ufffd")
     .replace(/[&<>"']/g, (character) => entities[character]!);
 
-/** The start and the end of a text that is longer than `most` characters. */
+/** Cuts the middle out of a text that is longer than `most` characters. */
 export function shorten(text: string, most: number): string {
   const characters = [...text];
   if (characters.length <= most) return text;

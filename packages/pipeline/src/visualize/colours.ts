@@ -2,13 +2,13 @@
 import type { RgbImage } from "@ppt-vit/core";
 import type { PatchGrid } from "./groups.js";
 
-/** Of a group, by its first patch. Neighbours in number are far apart in hue, and those near in hue differ in lightness. */
+/** The colour of a group's outline, by its first patch. Neighbours differ in hue; similar hues differ in lightness. */
 export const groupColour = (patch: number): string => {
   const hue = ((patch * 137.508) % 360) / 360;
   return hslToHex(hue, 0.95, [0.56, 0.68, 0.8][patch % 3]!);
 };
 
-/** In hex: not every program that reads SVG knows `hsl()`. */
+/** Hex colours, because not every program that reads SVG knows `hsl()`. */
 function hslToHex(hue: number, saturation: number, lightness: number): string {
   const reach = saturation * Math.min(lightness, 1 - lightness);
   return hex(
@@ -36,7 +36,7 @@ export function meanColour({ width, height, data }: RgbImage, patches: readonly 
   return hex(sums.map((sum) => sum / (patches.length * patchWidth * patchHeight)));
 }
 
-/** Matplotlib's viridis at tenths: even steps for the eye, with and without colour vision. */
+/** Matplotlib's viridis in ten steps, which look evenly spaced, also to colour-blind readers. */
 const viridis = [
   [68, 1, 84],
   [72, 40, 120],
@@ -50,7 +50,7 @@ const viridis = [
   [253, 231, 37],
 ] as const;
 
-/** Colour of a score, `share` of the highest one, 0 to 1. */
+/** Colour of a score; `share` is its ratio to the highest score, 0 to 1. */
 export function heatColour(share: number): string {
   const at = Math.min(Math.max(share, 0), 1) * (viridis.length - 1);
   const below = viridis[Math.floor(at)]!;

@@ -1,8 +1,8 @@
-/** Which patches each token holds, and the outline of such a group as an SVG path; canvases take it as a `Path2D`. */
+/** The patches that each token holds, and their outline as an SVG path, which a canvas takes as a `Path2D`. */
 
 export type PatchGrid = readonly [rows: number, columns: number];
 
-/** The patches of each token that is left, by token; pruned patches are in no group. tokenOfPatch [patches], -1 pruned. */
+/** The patches of each remaining token, by token. tokenOfPatch [patches]: the token of each patch, -1 if it was pruned. */
 export function tokenGroups(tokenOfPatch: Int32Array): Map<number, number[]> {
   const groups = new Map<number, number[]>();
   for (const [patch, token] of tokenOfPatch.entries()) {
@@ -14,18 +14,18 @@ export function tokenGroups(tokenOfPatch: Int32Array): Map<number, number[]> {
   return groups;
 }
 
-/** Patches that no token holds any more. */
+/** Patches that were pruned. */
 export const prunedPatches = (tokenOfPatch: Int32Array): number[] =>
   [...tokenOfPatch.keys()].filter((patch) => tokenOfPatch[patch]! < 0);
 
 type Point = readonly [x: number, y: number];
 
-/** To the right of a direction, with y downwards. Outlines run clockwise, so this also points into the group. */
+/** The direction to the right, with y downwards. Outlines run clockwise, so it points into the group. */
 const rightOf = ([dx, dy]: Point): Point => [-dy, dx];
 
 /**
- * The outline of `patches` on a picture of `size` pixels, as an SVG path: one ring for each part that hangs together by
- * sides, and one for each hole. `inset` moves it inwards by so many pixels, so that strokes of neighbours stay apart.
+ * The outline of `patches` on a picture of `size` pixels, as an SVG path: one ring for each part whose patches share sides,
+ * and one for each hole. `inset` moves the outline inwards, in pixels, so that the strokes of neighbours stay apart.
  */
 export function outlinePath(patches: Iterable<number>, grid: PatchGrid, size: Point, inset = 0): string {
   const [rows, columns] = grid;
@@ -53,13 +53,13 @@ export function outlinePath(patches: Iterable<number>, grid: PatchGrid, size: Po
 interface Corner {
   /** Column and row of the grid's lines. */
   readonly at: Point;
-  /** Into the group, along both of its sides. */
+  /** Direction into the group: the sum of the inward directions of both sides. */
   readonly inwards: Point;
 }
 
 /** Closed outlines, corner by corner, clockwise around patches and counterclockwise around holes. */
 function ringsOf(members: ReadonlySet<number>, [, columns]: PatchGrid): Corner[][] {
-  // Directed sides by where they start, the group on their right. Where two patches touch at a corner, two start there.
+  // Directed sides by their start, with the group on their right. Two sides start at a corner where two patches touch.
   const sides = new Map<string, Point[]>();
   const add = (x: number, y: number, direction: Point) => {
     const key = `${x},${y}`;
@@ -72,7 +72,7 @@ function ringsOf(members: ReadonlySet<number>, [, columns]: PatchGrid): Corner[]
     if (!members.has(patch + columns)) add(x + 1, y + 1, [-1, 0]);
     if (x === 0 || !members.has(patch - 1)) add(x, y + 1, [0, -1]);
   }
-  /** Takes the side that goes on from here; of two, the one of the same patch, which turns right. */
+  /** Takes the next side. If two start here, it is the one that turns right, which belongs to the same patch. */
   const take = (x: number, y: number, after?: Point): Point => {
     const key = `${x},${y}`;
     const open = sides.get(key)!;
@@ -99,7 +99,7 @@ function ringsOf(members: ReadonlySet<number>, [, columns]: PatchGrid): Corner[]
       x += direction[0];
       y += direction[1];
       const isBack = x === startX && y === startY;
-      // A start where two patches touch is passed on the other patch's account, too.
+      // If two patches touch at the start, the outline passes it once more before it closes.
       if (isBack && (!sides.has(`${x},${y}`) || sameDirection(rightOf(direction), first))) break;
       turnTo(take(x, y, direction));
     }

@@ -1,4 +1,4 @@
-/** Token pictures as an HTML page that stands alone. */
+/** Token pictures as an HTML page that needs no other file. */
 import { type Checks, checkOptions } from "@ppt-vit/core/options";
 import { anyText } from "../checks.js";
 import { escapeMarkup } from "../text/markup.js";
@@ -14,7 +14,7 @@ const { idPrefix: _, ...drawingChecks } = sheetChecks;
 export const pageChecks: Checks<TokenPageOptions> = { ...drawingChecks, title: anyText, about: anyText };
 
 /**
- * A page with one drawing for each picture, of any number of pictures. Nothing is fetched, and nothing in it runs.
+ * A page with one drawing for each picture. It fetches nothing and has no scripts.
  * @throws PptError INVALID_OPTION and INVALID_INPUT as `tokenSheet` does
  */
 export function tokenPage(pictures: readonly TokenPicture[], given: TokenPageOptions = {}): string {

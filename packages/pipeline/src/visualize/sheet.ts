@@ -1,4 +1,4 @@
-/** Pictures stage by stage as in the paper's figures: one row a picture, drawn as SVG that needs nothing around it. */
+/** Pictures stage by stage as in the paper's figures: one row for each picture, as one self-contained SVG document. */
 import { PptError, type RgbImage } from "@ppt-vit/core";
 import { arrayOf, type Checks, check, checkArgument, checkOptions, count, flag, shaped } from "@ppt-vit/core/options";
 import { type LabelProbability, type LabelValue, showAnswer } from "../tasks/labels.js";
@@ -7,18 +7,18 @@ import { escapeMarkup, shorten } from "../text/markup.js";
 import { groupColour, heatColour, meanColour } from "./colours.js";
 import { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./groups.js";
 
-/** One picture that a model with `trace` has seen. */
+/** One picture that a model with `trace` was run on. */
 export interface TokenPicture {
-  /** What the sheet calls it. Any text. */
+  /** Name in the sheet: any text. */
   readonly name: string;
-  /** The picture as the model saw it. */
+  /** The pixels that the model saw. */
   readonly image: RgbImage;
   /** The same picture as an address, such as a `data:` URL of a PNG file. */
   readonly href: string;
   /** Rows and columns of patches. */
   readonly patches: PatchGrid;
   readonly stages: readonly ImageStage[];
-  /** What the model calls it, and how surely. */
+  /** The model's first label. */
   readonly label?: LabelProbability | LabelValue;
 }
 
@@ -27,7 +27,7 @@ export interface TokenSheetOptions {
   readonly scores?: boolean;
   /** Width of a panel in pixels. Default 224. */
   readonly panelWidth?: number;
-  /** What ids in the drawing begin with, where a page holds several drawings. Default `picture`. */
+  /** Prefix of the ids in the drawing, for pages with several drawings. Default `picture`. */
   readonly idPrefix?: string;
 }
 
@@ -61,14 +61,14 @@ const layout = { margin: 20, gap: 12, titles: 26, caption: 46, legend: 38, narro
 const ink = { text: "#1b1b1b", soft: "#5c5c5c", pruned: "#0b0d12", line: "#0b0d12" };
 const font = `font-family="Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"`;
 
-/** Width in pixels of an average character, as a share of the font's size. */
+/** Width of an average character, as a share of the font's size. */
 const characterWidth = 0.54;
 
 /**
- * The sheet as an SVG document. Pruned patches are dark; patches that share a token are outlined in one colour and filled
- * with their mean colour; a patch that has its token to itself keeps the picture. Below each stage: its policy, the tokens
- * before and after, and the variance of the scores.
- * @throws PptError INVALID_OPTION; INVALID_INPUT where there are no pictures, or none of their token maps
+ * The sheet as an SVG document. Pruned patches are dark. Patches that share a token have one outline and their mean colour.
+ * A patch with a token of its own shows the picture. Below each stage: its policy, the tokens before and after, and the
+ * variance of the scores.
+ * @throws PptError INVALID_OPTION; INVALID_INPUT if there are no pictures, or a picture has no token maps
  */
 export function tokenSheet(pictures: readonly TokenPicture[], given: TokenSheetOptions = {}): string {
   const options = checkOptions("tokenSheet", given, sheetChecks);
@@ -107,19 +107,19 @@ export function sheetSize(
   const rows = pictures.reduce((sum, picture) => sum + panelHeight(picture, panelWidth) + caption, 0);
   const panels = columns * (columnWidth(panelWidth) + gap) - gap;
   return {
-    // The legend needs its room, however few the panels are.
+    // Wide enough for the legend.
     width: Math.max(2 * margin + panels, 480),
     height: margin + titles + rows + layout.legend,
   };
 }
 
-/** Captions need their room, however small the panels are. */
+/** Wide enough for the captions, even below small panels. */
 const columnWidth = (panelWidth: number): number => Math.max(panelWidth, layout.narrowest);
 
 const panelHeight = ({ image }: TokenPicture, width: number): number =>
   Math.round((width * image.height) / image.width);
 
-/** Titles of the columns. Stages of different models share a column where they have the same place. */
+/** Titles of the columns. Stages of different models with the same number share a column. */
 function columnsOf(pictures: readonly TokenPicture[], scores: boolean): string[] {
   const stages = Math.max(...pictures.map((picture) => picture.stages.length));
   const titles = Array.from({ length: stages }, (_, stage) => {
@@ -142,7 +142,7 @@ function drawRow(picture: TokenPicture, { scores, panelWidth, left, y, id }: Row
   const { image, href, patches: grid, stages, name, label } = picture;
   const size = [panelWidth, panelHeight(picture, panelWidth)] as const;
   const show = `width="${size[0]}" height="${size[1]}"`;
-  // Described once, shown in every panel.
+  // Every panel shows this image by its id.
   const original = `<image id="${id}" ${show} preserveAspectRatio="none" href="${escapeMarkup(href)}"/>`;
   let column = 0;
   const panel = (content: string, captions: readonly string[], alternative: string) => {
@@ -175,7 +175,7 @@ function drawRow(picture: TokenPicture, { scores, panelWidth, left, y, id }: Row
 
 type Size = readonly [width: number, height: number];
 
-/** The picture with what became of its patches. */
+/** The picture with its pruned and merged patches. */
 function tokenPanel(id: string, image: RgbImage, tokenOfPatch: Int32Array, grid: PatchGrid, size: Size): string {
   const merged = [...tokenGroups(tokenOfPatch).values()].filter((patches) => patches.length > 1);
   const line = Math.max(0.8, size[0] / grid[1] / 10);
@@ -184,7 +184,7 @@ function tokenPanel(id: string, image: RgbImage, tokenOfPatch: Int32Array, grid:
   );
   const outlines = merged.map((patches) => {
     const d = outlinePath(patches, grid, size, line * 0.8);
-    // On dark first, so that every colour is seen on every picture.
+    // A dark line below the coloured one, so that it is visible on every picture.
     const stroke = (colour: string, width: number) =>
       `<path d="${d}" stroke="${colour}" stroke-width="${round(width)}"/>`;
     return stroke(ink.line, line * 1.6) + stroke(groupColour(patches[0]!), line);
@@ -192,7 +192,7 @@ function tokenPanel(id: string, image: RgbImage, tokenOfPatch: Int32Array, grid:
   return `<use href="#${id}"/>${pruned(tokenOfPatch, grid, size)}<g fill-rule="evenodd" shape-rendering="crispEdges">${fills.join("")}</g><g fill="none" stroke-linejoin="round">${outlines.join("")}</g>`;
 }
 
-/** What was pruned stays faintly visible, so that one sees what it was. */
+/** Pruned patches: dark, with the picture faintly visible. */
 function pruned(tokenOfPatch: Int32Array, grid: PatchGrid, size: Size): string {
   const patches = prunedPatches(tokenOfPatch);
   if (patches.length === 0) return "";
@@ -201,8 +201,8 @@ function pruned(tokenOfPatch: Int32Array, grid: PatchGrid, size: Size): string {
 }
 
 /**
- * Every token's patches in the colour of its score, from none to the highest of this picture and stage. The colours go by
- * the square root: a few scores are far above the rest, and the rest would all look like nothing.
+ * Every token's patches in the colour of its score, from 0 to the highest of this picture and stage. The scale is the square
+ * root: a few scores are far above the rest, which would otherwise all have one colour.
  */
 function heatPanel(id: string, stage: ImageStage, before: Int32Array, grid: PatchGrid, size: Size) {
   const { scores, tokensIn } = stage;
@@ -218,14 +218,14 @@ function heatPanel(id: string, stage: ImageStage, before: Int32Array, grid: Patc
   return { content, highest: highest * scores.length };
 }
 
-/** @throws PptError INVALID_INPUT where the stage was not traced */
+/** @throws PptError INVALID_INPUT if the stage was not traced */
 function mapOf({ tokenOfPatch, layer }: ImageStage, [rows, columns]: PatchGrid): Int32Array {
   if (tokenOfPatch?.length === rows * columns) return tokenOfPatch;
   const seen = tokenOfPatch ? `a map of ${tokenOfPatch.length} patches for ${rows} x ${columns}` : "no token map";
   throw new PptError("INVALID_INPUT", `token sheet: block ${layer} has ${seen}: load the model with trace: true`);
 }
 
-/** Before the first stage every patch is a token, behind the special ones. */
+/** The map before the first stage: every patch is a token, after the special tokens. */
 function identityMap([first]: readonly ImageStage[], [rows, columns]: PatchGrid): Int32Array {
   const special = (first?.tokensIn ?? 0) - rows * columns;
   return Int32Array.from({ length: rows * columns }, (_, patch) => patch + special);
@@ -258,7 +258,7 @@ interface TextStyle {
   readonly size: number;
   readonly bold?: boolean;
   readonly soft?: boolean;
-  /** Pixels that the text may take; what is longer loses its middle. */
+  /** Width for the text in pixels. A longer text loses its middle. */
   readonly room?: number;
 }
 
@@ -270,7 +270,7 @@ function text(content: string, x: number, y: number, { size, bold, soft, room }:
 
 const round = (value: number): number => Math.round(value * 100) / 100;
 
-/** A picture's row for those who cannot see it. */
+/** A picture's row in words, for screen readers. */
 export const inWords = ({ name, label, stages }: TokenPicture): string =>
   [
     label ? `${name}: ${label.label}` : name,

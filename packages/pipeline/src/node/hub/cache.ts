@@ -1,5 +1,5 @@
 /**
- * The cache of Hugging Face's own tools on disk, which Python's huggingface_hub shares:
+ * The cache on disk. Its layout is that of Hugging Face's own tools, so that Python's huggingface_hub shares it:
  * `models--org--name/{blobs/HASH, refs/REVISION, snapshots/COMMIT/FILE -> ../../blobs/HASH, .no_exist/COMMIT/FILE}`.
  */
 import { randomBytes } from "node:crypto";
@@ -20,13 +20,13 @@ export interface ModelCache {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where Python's huggingface_hub looks, too. */
+/** The folder of the cache, by the environment variables that Python's huggingface_hub reads. */
 export function cacheRoot(env: Environment): string {
   const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
   return resolve(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, "hub"));
 }
 
-/** `id` has been checked: it has one slash and no `--`. */
+/** The cache of one model. `id` must be checked: it has one slash and no `--`. */
 export const modelCache = (root: string, id: string): ModelCache => ({
   root: resolve(root),
   folder: join(resolve(root), `models--${id.replace("/", "--")}`),
@@ -35,14 +35,14 @@ export const modelCache = (root: string, id: string): ModelCache => ({
 export const blobPath = ({ folder }: ModelCache, hash: string): string => join(folder, "blobs", hash);
 
 const refPath = ({ folder }: ModelCache, revision: string): string => join(folder, "refs", ...revision.split("/"));
-/** Where the files of a commit have their own names. */
+/** The folder in which the files of a commit have their own names. */
 export const snapshotFolder = ({ folder }: ModelCache, commit: string): string => join(folder, "snapshots", commit);
 const snapshotPath = (cache: ModelCache, commit: string, file: string): string =>
   join(snapshotFolder(cache, commit), file);
 const missingPath = ({ folder }: ModelCache, commit: string, file: string): string =>
   join(folder, ".no_exist", commit, file);
 
-/** What is not there is fine, what cannot be read is not. */
+/** Undefined for a missing file. @throws PptError NOT_FOUND for a file that exists and cannot be read */
 const absent = (error: NodeJS.ErrnoException): undefined => {
   if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
   throw new PptError("NOT_FOUND", `${error.path}: cannot be read (${error.code})`, { cause: error });
@@ -51,8 +51,8 @@ const absent = (error: NodeJS.ErrnoException): undefined => {
 export const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(absent))?.isFile() ?? false;
 
 /**
- * A file of a snapshot, links resolved; undefined where it is not in the cache.
- * @throws PptError NOT_FOUND where a link leads out of the model's folder
+ * The path of a snapshot's file, links resolved; undefined if it is not in the cache.
+ * @throws PptError NOT_FOUND if a link leads out of the model's folder
  */
 export async function cachedFile(cache: ModelCache, commit: string, file: string): Promise<string | undefined> {
   const path = snapshotPath(cache, commit, file);
@@ -62,7 +62,7 @@ export async function cachedFile(cache: ModelCache, commit: string, file: string
   return real;
 }
 
-/** The commit that a revision stood for when it was last looked up. */
+/** The commit of a revision when it was last looked up; undefined if it never was. */
 export async function cachedCommit(cache: ModelCache, revision: string): Promise<string | undefined> {
   if (isCommit(revision)) return revision;
   const path = refPath(cache, revision);
@@ -74,22 +74,22 @@ export async function cachedCommit(cache: ModelCache, revision: string): Promise
   throw new PptError("NOT_FOUND", `${path}: holds no commit: delete it, and load the model again`);
 }
 
-/** Whether the hub has said that this commit has no such file. */
+/** Whether the hub has answered that this commit has no such file. */
 export const isKnownMissing = (cache: ModelCache, commit: string, file: string): Promise<boolean> =>
   isFile(missingPath(cache, commit, file));
 
-/** Remembers that a commit has no such file. @throws PptError WRITE_FAILED */
+/** Records that a commit has no such file. @throws PptError WRITE_FAILED */
 export const noteMissing = (cache: ModelCache, commit: string, file: string): Promise<void> =>
   writeWhole(cache, missingPath(cache, commit, file), "");
 
-/** Remembers what a revision stands for. @throws PptError WRITE_FAILED */
+/** Records the commit of a revision. @throws PptError WRITE_FAILED */
 export async function noteCommit(cache: ModelCache, revision: string, commit: string): Promise<void> {
   if (!isCommit(revision)) await writeWhole(cache, refPath(cache, revision), commit);
 }
 
 const conversionPath = ({ folder }: ModelCache, commit: string): string => join(folder, ".converted", commit);
 
-/** Where the weights of a commit of the default branch were found. @throws PptError NOT_FOUND where a link leads out */
+/** The recorded conversion of a commit of the default branch. @throws PptError NOT_FOUND if a link leads out */
 export async function cachedConversion(cache: ModelCache, commit: string): Promise<Conversion | undefined> {
   const path = conversionPath(cache, commit);
   const real = await realpath(path).catch(absent);
@@ -101,11 +101,11 @@ export async function cachedConversion(cache: ModelCache, commit: string): Promi
   throw new PptError("NOT_FOUND", `${path}: holds no revision, commit and file: delete it, and load the model again`);
 }
 
-/** Remembers where the weights of a commit are, for good: the same commit has the same weights. @throws PptError WRITE_FAILED */
+/** Records the conversion of a commit, for good: a commit's weights never change. @throws PptError WRITE_FAILED */
 export const noteConversion = (cache: ModelCache, commit: string, conversion: Conversion): Promise<void> =>
   writeWhole(cache, conversionPath(cache, commit), `${conversion.revision} ${conversion.commit} ${conversion.file}\n`);
 
-/** Puts a blob under its name in a snapshot: a link, or where there are none (Windows) the blob itself. */
+/** Gives a blob its name in a snapshot: by a link, or by moving the blob itself if links are not allowed (Windows). */
 export async function linkBlob(cache: ModelCache, hash: string, commit: string, file: string): Promise<void> {
   const path = snapshotPath(cache, commit, file);
   await readyFolder(cache, dirname(path));
@@ -127,8 +127,8 @@ export async function linkBlob(cache: ModelCache, hash: string, commit: string, 
 }
 
 /**
- * Makes a folder of the cache. The cache itself may lie behind a link; below it no folder is one.
- * @throws PptError WRITE_FAILED where it cannot be made, NOT_FOUND where a link stands in its place
+ * Makes a folder of the cache. The cache itself may be behind a link; the folders below it must not be links.
+ * @throws PptError WRITE_FAILED if it cannot be made, NOT_FOUND if a link is in its place
  */
 export async function readyFolder({ root }: ModelCache, folder: string): Promise<void> {
   let path = root;
@@ -146,7 +146,7 @@ export async function readyFolder({ root }: ModelCache, folder: string): Promise
   }
 }
 
-/** Small files: written beside, then moved to their place, so that nobody reads a half. */
+/** Writes a small file beside its place and then moves it there, so that no process reads half of it. */
 async function writeWhole(cache: ModelCache, path: string, content: string): Promise<void> {
   await readyFolder(cache, dirname(path));
   const fresh = besides(path);
@@ -161,7 +161,7 @@ async function writeWhole(cache: ModelCache, path: string, content: string): Pro
 
 const besides = (path: string): string => `${path}.${randomBytes(8).toString("hex")}.tmp`;
 
-/** What is one model's stays in this model's folder. */
+/** @throws PptError NOT_FOUND if `path` leads to `real` outside the model's own folder */
 async function requireInside({ root, folder }: ModelCache, path: string, real: string): Promise<void> {
   const own = join(await realpath(root), relative(root, folder));
   if (!real.startsWith(own + sep)) throw leadsOut(path, folder, real);

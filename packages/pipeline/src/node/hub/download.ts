@@ -1,4 +1,4 @@
-/** Brings one file of a model from a hub into the cache. Node only: pages cannot see where a redirect leads. */
+/** Downloads one file of a model from a hub into the cache. Node only: a page cannot see where a redirect leads. */
 import { PptError } from "@ppt-vit/core";
 import { PassingFailure, persist } from "../../hub/attempts.js";
 import { type DownloadLimits, mostBytes, tooLarge } from "../../hub/limits.js";
@@ -19,15 +19,15 @@ import { piecesOf } from "../../hub/silence.js";
 import { blobPath, isFile, linkBlob, type ModelCache } from "./cache.js";
 import { openPart, type Part } from "./part.js";
 
-/** What the hub says of a file, and where its bytes are. */
+/** A file's commit, hash and size, and the address of its bytes. */
 interface Located {
   readonly commit: string;
   readonly hash: ContentHash;
   readonly bytes: number | undefined;
   readonly address: URL;
-  /** Whether the bytes lie with another host, which gets no token. */
+  /** Whether the bytes are on another host, which gets no token. */
   readonly elsewhere: boolean;
-  /** The whole file as it begins to arrive, where the hub itself sends it. */
+  /** The answer whose body is the file, if the hub itself sends it. */
   readonly response?: Response;
 }
 
@@ -36,7 +36,7 @@ export interface DownloadOptions {
   readonly onProgress?: ((loadedBytes: number, totalBytes: number) => void) | undefined;
 }
 
-/** The commit that a file came from; `hash` is undefined where that commit has no such file. */
+/** The commit that a file came from; `hash` is undefined if that commit has no such file. */
 export interface Downloaded {
   readonly commit: string;
   readonly hash: string | undefined;
@@ -45,8 +45,8 @@ export interface Downloaded {
 const mostRedirects = 5;
 
 /**
- * Downloads a file into the cache, unless its content is there already, and links it into its commit's snapshot. Goes on
- * where a broken download ended.
+ * Downloads a file into the cache, unless its content is there already, and links it into its commit's snapshot. A broken
+ * download is continued from its last byte.
  * @throws PptError DOWNLOAD_FAILED, ACCESS_DENIED, NOT_FOUND, WRITE_FAILED; the signal's reason when aborted
  */
 export async function downloadFile(
@@ -75,7 +75,7 @@ export async function downloadFile(
           await part.keep();
         }
       } finally {
-        // What was not read to its end must not keep the connection.
+        // A body that nobody reads would keep the connection open.
         if (located.response && !located.response.body?.locked) await located.response.body?.cancel();
       }
       await linkBlob(cache, hash.hex, commit, file);
@@ -86,7 +86,7 @@ export async function downloadFile(
   }
 }
 
-/** Asks the hub where a file is, following redirects by hand to see what each of them says. */
+/** Asks the hub where a file is. Redirects are followed one by one, because their headers tell commit, hash and size. */
 async function locate(
   transport: Connection & DownloadLimits,
   remote: Remote,
@@ -127,10 +127,10 @@ const isRedirect = (status: number) => status >= 300 && status < 400;
 function redirectTarget(location: string, from: URL, what: string): URL {
   const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (target && /^https?:$/.test(target.protocol)) return target;
-  throw new PptError("DOWNLOAD_FAILED", `${what}: ${from.host} sends us to something that is no web address`);
+  throw new PptError("DOWNLOAD_FAILED", `${what}: ${from.host} redirects to something that is no web address`);
 }
 
-/** Commit, hash and size: of what is linked, else of the answer itself. */
+/** Commit, hash and size: from the headers about the linked file, else from the answer itself. */
 function describe(told: ReadonlyMap<string, string>, answer: Response | undefined, asked: Remote, what: string) {
   const commit = requireCommit(told.get("x-repo-commit"), asked, what);
   const hash = contentHash(told.get("x-linked-etag") ?? answer?.headers.get("etag"));
@@ -139,13 +139,13 @@ function describe(told: ReadonlyMap<string, string>, answer: Response | undefine
       "DOWNLOAD_FAILED",
       `${what}: ${asked.endpoint} gives no hash of the file (ETag), so that it could not be checked: use a Hugging Face hub or a mirror of one`,
     );
-  // Of a compressed body the header tells another length than arrives.
+  // For a compressed body, content-length is not the length that arrives.
   const own = answer?.headers.get("content-encoding") ? null : answer?.headers.get("content-length");
   const size = told.get("x-linked-size") ?? own;
   return { commit, hash, bytes: size && /^\d+$/.test(size) ? Number(size) : undefined };
 }
 
-/** Appends to `part` what is missing, and checks the whole. @throws PassingFailure, PptError DOWNLOAD_FAILED */
+/** Appends the missing bytes to `part` and checks the hash. @throws PassingFailure, PptError DOWNLOAD_FAILED */
 async function fill(
   part: Part,
   transport: Connection & DownloadLimits,
@@ -164,7 +164,7 @@ async function fill(
     const body = await bodyFrom(part, transport, remote, located, what, signal);
     onProgress?.(part.bytes, bytes ?? 0);
     for await (const piece of piecesOf(body, { timeoutMs: transport.timeoutMs, signal })) {
-      // Stops in time: a body without an end must not fill the disk.
+      // A body without an end must not fill the disk.
       if (part.bytes + piece.length > (bytes ?? most)) {
         await part.cutTo(0);
         throw bytes === undefined
@@ -181,12 +181,12 @@ async function fill(
   if (digest === hash.hex) return;
   await part.cutTo(0);
   const message = `its ${hash.algorithm} is ${digest}, the hub announces ${hash.hex}`;
-  // What an earlier download left may be at fault: once more, from the start.
+  // The bytes of an earlier download may be wrong: retry from the start.
   if (resumed) throw new PassingFailure(message);
   throw new PptError("DOWNLOAD_FAILED", `${what}: ${message}: nothing of it was kept; try again`);
 }
 
-/** The bytes behind what `part` has. Cuts it where the server begins earlier. */
+/** The bytes that follow those of `part`. If the server begins earlier, `part` is cut to that place. */
 async function bodyFrom(
   part: Part,
   transport: Connection,
@@ -206,7 +206,7 @@ async function bodyFrom(
   const refused = status === 416 || (elsewhere && (status === 401 || status === 403));
   if (refused) await response.body?.cancel();
   if (status === 416) await part.cutTo(0);
-  // Addresses of storage expire; the hub gives new ones.
+  // Addresses of storage expire. A retry asks the hub for a new one.
   if (refused) throw new PassingFailure(`${address.host} refuses the address or the range (${status})`);
   const answer = await checkAnswer(response, remote, what);
   if (!answer?.body) throw new PptError("DOWNLOAD_FAILED", `${what}: ${address.host} has nothing there (${status})`);

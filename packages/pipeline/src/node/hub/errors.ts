@@ -1,7 +1,7 @@
-/** What it means when the cache cannot be written. */
+/** Errors of writing to the cache. */
 import { isPptError, PptError, writeProblem } from "@ppt-vit/core";
 
-/** @returns PptError WRITE_FAILED for errors of the file system, others as they are */
+/** PptError WRITE_FAILED for an error of the file system; any other error unchanged. */
 export function writeError(path: string, cause: unknown): unknown {
   if (isPptError(cause) || !(cause instanceof Error) || !("code" in cause)) return cause;
   const problem = writeProblem(cause.code) ?? "cannot be written";

@@ -33,7 +33,7 @@ import {
 } from "./cache.js";
 import { downloadFile } from "./download.js";
 
-/** What a hub's files are taken from: the network, and the environment's variables. */
+/** The network and the environment variables. Tests replace both. */
 export interface Surroundings extends Transport {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -44,23 +44,23 @@ const isSet = (value: string | undefined) => /^(1|on|yes|true)$/i.test(value ?? 
 
 export interface HubFiles extends CheckpointFiles {
   /**
-   * Brings a file into the cache; undefined where it is optional and missing.
+   * Downloads a file into the cache; undefined if it is optional and missing.
    * @throws PptError as `read`
    */
   fetchFile(file: string, options: ReadFileOptions): Promise<CachedFile | undefined>;
 }
 
 export interface CachedFile {
-  /** Links resolved. */
+  /** Path of the file, links resolved. */
   readonly path: string;
-  /** The commit's folder, where the file has its own name. */
+  /** Folder of the commit, in which the file has its own name. */
   readonly snapshot: string;
 }
 
 /**
- * The files of one commit: a branch is looked up once, when the first file is read. Weights that the default branch lacks
- * are taken from where the Hub's converter left them.
- * @throws PptError INVALID_OPTION where the id, the revision, the endpoint, the token or a limit has no such form
+ * The files of one commit: a branch is looked up once, when the first file is read. If the default branch has no
+ * safetensors, the weights come from the pull request of the Hub's converter.
+ * @throws PptError INVALID_OPTION if the id, the revision, the endpoint, the token or a limit is malformed
  */
 export function hubFiles(
   id: string,
@@ -81,7 +81,7 @@ export function hubFiles(
   let pinned: Promise<string> | undefined;
   let weights: Promise<string> | undefined;
 
-  /** The commit that all files come from. Every model has a config.json, so a branch is looked up by asking for it. */
+  /** The commit that all files come from. Every model has a config.json, so a branch is looked up by requesting it. */
   async function pin(options: ReadFileOptions): Promise<string> {
     if (offline) {
       const commit = await cachedCommit(cache, revision);
@@ -95,7 +95,7 @@ export function hubFiles(
     return commit;
   }
 
-  /** The commit that weights come from: `commit`, unless it has none and the converter has made some of it. */
+  /** The commit that weights come from: `commit`, or the converter's if `commit` has no safetensors. */
   async function pinWeights(commit: string, readOptions: ReadFileOptions): Promise<string> {
     if (!mayBeElsewhere(remote)) return commit;
     const found = (await cachedConversion(cache, commit)) ?? (await lookElsewhere(commit, readOptions));
@@ -124,7 +124,7 @@ export function hubFiles(
   }
 
   const notCached = (thing: string) =>
-    `${thing} is not in the cache at revision ${revision} (${cache.root}), and localFilesOnly or HF_HUB_OFFLINE keeps us from asking for it: load the model once without`;
+    `${thing} is not in the cache at revision ${revision} (${cache.root}), and localFilesOnly or HF_HUB_OFFLINE forbids the download: load the model once without`;
 
   async function fileAt(commit: string, file: string, options: ReadFileOptions): Promise<CachedFile | undefined> {
     const path = await cachedFile(cache, commit, file);
@@ -157,7 +157,7 @@ export function hubFiles(
     fetchFile,
     async read(file, options) {
       const found = await fetchFile(file, options);
-      // Progress is of the network: what is on the disk is there.
+      // Progress counts the download; reading from the disk reports none.
       return found && readWhole(found.path, file, { optional: false, signal: options.signal });
     },
     async look({ signal }) {

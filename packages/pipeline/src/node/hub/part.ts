@@ -1,7 +1,7 @@
 /**
- * What has arrived of a file that is being downloaded. Every download writes a file of its own, which may begin with a
- * copy of what a broken one left: no locks, and no two processes ever write the same file. A blob gets its name only
- * when it is whole and its hash is right, in one step.
+ * A part file holds the bytes of a download that have arrived. Every download writes a part file of its own, so that no
+ * locks are needed. It starts with a copy of the longest part that a broken download left. A whole file with the right
+ * hash is renamed to its blob in one step.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -13,23 +13,23 @@ import { writeError } from "./errors.js";
 
 export interface Part {
   readonly hash: ContentHash;
-  /** What has arrived. */
+  /** Number of bytes that have arrived. */
   readonly bytes: number;
-  /** Forgets what lies behind `bytes`. @throws PptError WRITE_FAILED */
+  /** Drops the bytes after the first `bytes`. @throws PptError WRITE_FAILED */
   cutTo(bytes: number): Promise<void>;
   /** @throws PptError WRITE_FAILED */
   append(chunk: Uint8Array): Promise<void>;
-  /** Hash of what has arrived, from the disk. */
+  /** Hash of the bytes that have arrived, read from the disk. */
   digest(signal: AbortSignal | undefined): Promise<string>;
-  /** Names it a blob. Only for content that has been checked. @throws PptError WRITE_FAILED */
+  /** Renames the file to its blob. Call it only after the hash was checked. @throws PptError WRITE_FAILED */
   keep(): Promise<void>;
-  /** Ends the writing. What has arrived stays, for the next download of the same content. */
+  /** Closes the file. It stays on the disk, for the next download of the same content. */
   close(): Promise<void>;
 }
 
 const partName = (hash: string) => `${hash}.${randomBytes(8).toString("hex")}.ppt-vit-part`;
 const isPartOf = (hash: string, name: string) => name.startsWith(`${hash}.`) && name.endsWith(".ppt-vit-part");
-/** Of what was not written to for so long, nobody is the writer any more. */
+/** A part file untouched for 10 minutes is abandoned. */
 const abandonedMs = 10 * 60_000;
 
 /** @throws PptError WRITE_FAILED */
@@ -40,7 +40,7 @@ export async function openPart(cache: ModelCache, hash: ContentHash): Promise<Pa
   let handle: FileHandle;
   let bytes: number;
   try {
-    // Whoever wrote it may still be at it: a copy is a beginning all the same, since files only grow.
+    // Another process may still write it. Its copy is a valid start all the same, since part files only grow.
     const left = await longestPart(blobs, hash.hex);
     const copied = left !== undefined && (await copyOf(left.path, path));
     if (copied && Date.now() - left.modifiedMs > abandonedMs) await rm(left.path, { force: true });
@@ -75,7 +75,7 @@ export async function openPart(cache: ModelCache, hash: ContentHash): Promise<Pa
     async digest(signal: AbortSignal | undefined) {
       const digest = createHash(hash.algorithm === "sha256" ? "sha256" : "sha1");
       if (hash.algorithm === "git-sha1") digest.update(`blob ${bytes}\0`);
-      // Through the handle: another process may have finished first, and cleared the name away.
+      // Read through the handle: another process may have finished first and removed the name.
       const block = Buffer.allocUnsafe(2 ** 20);
       for (let at = 0; at < bytes; ) {
         signal?.throwIfAborted();
@@ -92,7 +92,7 @@ export async function openPart(cache: ModelCache, hash: ContentHash): Promise<Pa
         await part.close();
         await rename(path, blobPath(cache, hash.hex));
       } catch (cause) {
-        // Another process was faster: its blob has been checked as ours has.
+        // Another process was faster. Its blob has the same checked hash.
         if (!(await isFile(blobPath(cache, hash.hex)))) throw writeError(path, cause);
       }
       for (const name of await readdir(blobs))
@@ -108,7 +108,7 @@ export async function openPart(cache: ModelCache, hash: ContentHash): Promise<Pa
   return part;
 }
 
-/** -> false where it is gone: its writer has finished. */
+/** Copies a part file. -> false if it is gone, because its writer has finished */
 const copyOf = (from: string, to: string): Promise<boolean> =>
   copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE).then(
     () => true,
@@ -118,7 +118,7 @@ const copyOf = (from: string, to: string): Promise<boolean> =>
     },
   );
 
-/** The part that holds most of a content. Links are nobody's part. */
+/** The longest part file for a hash. Links are skipped. */
 async function longestPart(blobs: string, hash: string): Promise<{ path: string; modifiedMs: number } | undefined> {
   let longest: { path: string; modifiedMs: number; bytes: number } | undefined;
   for (const name of await readdir(blobs)) {
