@@ -14,6 +14,7 @@ const scope = "@ppt-vit/";
 /**
  * Which package may import which. The first rule whose `folder` matches a package applies to it.
  * `imports` are the workspace packages it depends on, `optional` those it loads with `import()` as optional peers,
+ * `copied` the subpaths of those whose content its build copies, so that they may be imported at once,
  * `tests` those that only its tests may use. `bare: false` forbids every dependency from outside the workspace, and
  * `node: false` the modules of Node, so that the package runs in browsers, workers and Deno.
  */
@@ -23,7 +24,13 @@ const rules = [
   { folder: /^packages\/demo-model$/, imports: [/^core$/] },
   { folder: /^packages\/backend-cpu$/, imports: [/^core$/], tests: [/^conformance$/], bare: false, node: false },
   { folder: /^packages\/backend-/, imports: [/^core$/], tests: [/^conformance$/, /^backend-cpu$/] },
-  { folder: /^packages\/pipeline$/, imports: [/^core$/], optional: [/^backend-/, /^demo-model$/], tests: [/./] },
+  {
+    folder: /^packages\/pipeline$/,
+    imports: [/^core$/],
+    optional: [/^backend-/, /^demo-model$/],
+    copied: [/^backend-\w+\/devices$/],
+    tests: [/./],
+  },
   { folder: /^packages\/cli$/, imports: [/./], tests: [/./] },
   { folder: /^(apps\/|benchmarks$)/, imports: [/./], tests: [/./] },
 ];
@@ -152,7 +159,8 @@ function checkWorkspaceImport(specifier, { isStatic, manifest, rule, complain })
   const subpath = `.${specifier.slice(name.length)}`;
   if (!isExported(target.exports, subpath)) complain(`reaches into another package, its exports have no '${subpath}'`);
   if (!allows(rule.imports, name) && !allows(rule.optional, name)) complain("goes against the dependency directions");
-  else if (!allows(rule.imports, name) && isStatic) complain("is an optional peer: load it with import()");
+  else if (!allows(rule.imports, name) && isStatic && !allows(rule.copied, specifier))
+    complain("is an optional peer: load it with import()");
   else if (!isDeclared(manifest, name)) complain("is missing in the dependencies of package.json");
 }
 

@@ -1,3 +1,5 @@
 import { packageBuild } from "../../tsup.base.js";
 
-export default packageBuild({ entry: ["src/index.ts", "src/vite/*.ts"], dts: { entry: "src/index.ts" } });
+const entries = ["src/index.ts", "src/devices.ts"];
+
+export default packageBuild({ entry: [...entries, "src/vite/*.ts"], dts: { entry: entries } });

@@ -1,6 +1,7 @@
 /** Plain TypeScript backend: no dependency, runs in Node, browsers, Deno and workers; the oracle for all others. */
 import {
   type Backend,
+  type BackendDescriptor,
   type Composites,
   compileEager,
   type EagerSession,
@@ -11,6 +12,7 @@ import {
 } from "@ppt-vit/core";
 import { check, checkOptions } from "@ppt-vit/core/options";
 import { Arena } from "./arena.js";
+import { devices } from "./devices.js";
 import { cpuOverrides } from "./overrides.js";
 import { cpuPrimitives } from "./primitives.js";
 import { type CpuTensor, cpuTensor } from "./tensor.js";
@@ -62,6 +64,12 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
     },
   };
 }
+
+/** The backend that can be asked for by name. */
+export const backends: readonly BackendDescriptor[] = /* @__PURE__ */ devices.map((description) => ({
+  ...description,
+  open: async () => createCpuBackend(),
+}));
 
 /** The overrides without those that are to be decomposed. */
 function overridesBut(

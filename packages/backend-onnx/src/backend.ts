@@ -1,6 +1,7 @@
 /** ONNX Runtime as a backend: the program is traced once into a static graph, which runs on CPU, WebGPU or wasm. */
 import {
   type Backend,
+  type BackendDescriptor,
   type CompileOptions,
   checkProgram,
   type Executable,
@@ -14,10 +15,11 @@ import {
 import { type Checks, checkOptions, count, found, object, oneOf, shaped } from "@ppt-vit/core/options";
 import type { InferenceSession } from "onnxruntime-common";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
+import { devices, type OnnxDevice } from "./devices.js";
 import { checkAdapter } from "./gpu.js";
-import { isNode, type LoadRuntime } from "./runtimes.js";
+import { isNode, type LoadRuntime, type OnnxRuntime } from "./runtime.js";
 import { compareAttention, type SelfCheck } from "./self-check.js";
-import { type OnnxDevice, type OnnxRuntime, openSession, type SessionRequest } from "./session.js";
+import { openSession, type SessionRequest } from "./session.js";
 import { settleThreads } from "./threads.js";
 import { traceProgram } from "./trace.js";
 
@@ -66,6 +68,10 @@ export interface OnnxBackend extends Backend {
   /** As of now: compiling adds to it. */
   readonly info: OnnxInfo;
 }
+
+/** One for each device, opened by the entry's `create`. */
+export const describeBackends = (create: (options: OnnxBackendOptions) => Promise<Backend>): BackendDescriptor[] =>
+  devices.map((description) => ({ ...description, open: () => create({ device: description.device }) }));
 
 const defaultDevice = (): OnnxDevice => (isNode ? "cpu" : "wasm");
 
@@ -117,7 +123,7 @@ function trace(
 }
 
 const optionChecks: Checks<OnnxBackendOptions> = {
-  device: oneOf(["cpu", "webgpu", "wasm"]),
+  device: oneOf(devices.map(({ device }) => device)),
   ort: shaped("ONNX Runtime, as `import * as ort from 'onnxruntime-web'` gives it", {
     InferenceSession: (value) => typeof (value as OnnxRuntime["InferenceSession"])?.create === "function",
     Tensor: (value) => typeof value === "function",

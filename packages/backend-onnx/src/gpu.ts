@@ -1,13 +1,7 @@
 /** What is used of WebGPU itself, in browsers. TypeScript's DOM library has no types for it. */
 import { PptError } from "@ppt-vit/core";
 import type { InferenceSession } from "onnxruntime-common";
-import type { OnnxRuntime } from "./session.js";
-
-export interface GpuBuffer {
-  readonly size: number;
-  readonly mapState: "unmapped" | "pending" | "mapped";
-  destroy(): void;
-}
+import type { GpuBuffer, OnnxRuntime } from "./runtime.js";
 
 export interface GpuDevice {
   /** Settles when the device is gone. */

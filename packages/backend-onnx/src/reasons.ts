@@ -1,6 +1,6 @@
 /** What ONNX Runtime says when something fails, named by what can be done about it. */
 import { firstLineOf, isPptError, PptError, type PptErrorCode, reasonOf } from "@ppt-vit/core";
-import type { OnnxDevice } from "./session.js";
+import type { OnnxDevice } from "./devices.js";
 
 /**
  * The first line of what ONNX Runtime says, without error numbers and without the file and function of its own source

@@ -9,29 +9,11 @@ import {
   type Tensors,
 } from "@ppt-vit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
-import { type GpuBuffer, gpuDevice } from "./gpu.js";
+import type { OnnxDevice } from "./devices.js";
+import { gpuDevice } from "./gpu.js";
 import type { ExternalData } from "./proto.js";
 import { runtimeError } from "./reasons.js";
-
-/**
- * `cpu`: native, Node only. `webgpu`: Node (onnxruntime-node) and browsers (onnxruntime-web). `wasm`: anywhere.
- */
-export type OnnxDevice = "cpu" | "webgpu" | "wasm";
-
-/** What is used of `onnxruntime-node` or `onnxruntime-web`. */
-export interface OnnxRuntime {
-  readonly InferenceSession: {
-    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>;
-  };
-  readonly Tensor: {
-    new (type: "float32", data: Float32Array, dims: readonly number[]): Tensor;
-    fromGpuBuffer?(buffer: GpuBuffer, options: { dataType: "float32"; dims: readonly number[] }): Tensor;
-  };
-  readonly env?: {
-    readonly wasm?: { numThreads?: number };
-    readonly webgpu?: { readonly device?: unknown };
-  };
-}
+import type { OnnxRuntime } from "./runtime.js";
 
 export interface SessionRequest {
   readonly runtime: OnnxRuntime;

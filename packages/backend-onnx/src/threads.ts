@@ -1,7 +1,8 @@
 /** How many threads a runtime computes with. */
 import { PptError } from "@ppt-vit/core";
 import type { InferenceSession } from "onnxruntime-common";
-import type { OnnxDevice, OnnxRuntime } from "./session.js";
+import type { OnnxDevice } from "./devices.js";
+import type { OnnxRuntime } from "./runtime.js";
 
 export interface Threads {
   readonly sessionOptions: InferenceSession.SessionOptions;

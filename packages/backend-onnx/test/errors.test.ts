@@ -4,7 +4,7 @@ import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { createOnnxBackend, type OnnxDevice, type OnnxRuntime } from "../src/index.js";
 import { runtimeError } from "../src/reasons.js";
-import { loading } from "../src/runtimes.js";
+import { loading } from "../src/runtime.js";
 import { useSoftwareVulkan } from "./webgpu.js";
 
 const found = useSoftwareVulkan();

@@ -15,11 +15,12 @@ import {
   type Tensors,
 } from "@ppt-vit/core";
 import { type Checks, checkArgument, checkOptions, flag, text } from "@ppt-vit/core/options";
+import type { TfjsDevice } from "./devices.js";
 import { type Engine, openEngine } from "./engine.js";
 import { tfjsOverrides } from "./overrides.js";
 import { type Held, holdTensors, tfjsPrimitives, upload } from "./primitives.js";
 import { probe } from "./probe.js";
-import { engineOf, loadTfjs, type TfjsDevice } from "./runtime.js";
+import { engineOf, loadTfjs } from "./runtime.js";
 import { type Tfjs, type TfjsTensor, type TfTensor, tfjsCheck } from "./tfjs.js";
 import { traitsOf, withoutSpeed } from "./traits.js";
 

@@ -1,23 +1,7 @@
 /** Loads TensorFlow.js for a device. Nothing of it is imported before. */
 import { firstLineOf, inViteBuild, isPptError, PptError, runPart, type VitePart, type ViteWorker } from "@ppt-vit/core";
+import { devices, type TfjsDevice, type TfjsDeviceDescription } from "./devices.js";
 import type { Tfjs } from "./tfjs.js";
-
-/** `node` and `node-gpu` are native TensorFlow; the others run in browsers, and all but `webgl` in Node. */
-export type TfjsDevice = "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "node-gpu";
-
-interface Runtime {
-  /** The name under which the engine registers itself. */
-  readonly engine: string;
-  readonly packages: readonly string[];
-  readonly load: () => Promise<Tfjs>;
-}
-
-/** An engine that registers itself in `@tensorflow/tfjs-core` when its package is loaded. */
-const registered = (engine: string, load: () => Promise<Tfjs>): Runtime => ({
-  engine,
-  packages: ["@tensorflow/tfjs-core", `@tensorflow/tfjs-backend-${engine}`],
-  load,
-});
 
 /** Native packages are found at run time only: they are nobody's dependency, because their install script downloads. */
 async function native(name: string): Promise<Tfjs> {
@@ -98,40 +82,39 @@ const viteParts = {
     new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" }),
 };
 
-const runtimes: Readonly<Record<TfjsDevice, Runtime>> = {
-  cpu: registered("cpu", loadCpu),
-  wasm: registered("wasm", loadWasm),
-  webgl: registered("webgl", loadWebgl),
-  webgpu: registered("webgpu", loadWebgpu),
-  node: { engine: "tensorflow", packages: ["@tensorflow/tfjs-node"], load: () => native("@tensorflow/tfjs-node") },
-  "node-gpu": {
-    engine: "tensorflow",
-    packages: ["@tensorflow/tfjs-node-gpu"],
-    load: () => native("@tensorflow/tfjs-node-gpu"),
-  },
+const loaders: Readonly<Record<TfjsDevice, () => Promise<Tfjs>>> = {
+  cpu: loadCpu,
+  wasm: loadWasm,
+  webgl: loadWebgl,
+  webgpu: loadWebgpu,
+  node: () => native("@tensorflow/tfjs-node"),
+  "node-gpu": () => native("@tensorflow/tfjs-node-gpu"),
 };
 
-/** The name of a device's engine. @throws PptError INVALID_OPTION for an unknown device. */
-export function engineOf(device: TfjsDevice): string {
-  if (!Object.hasOwn(runtimes, device))
-    throw new PptError(
-      "INVALID_OPTION",
-      `unknown TensorFlow.js device '${String(device).slice(0, 60)}'; known are ${Object.keys(runtimes).join(", ")}`,
-    );
-  return runtimes[device].engine;
+/** @throws PptError INVALID_OPTION for an unknown device. */
+function descriptionOf(device: TfjsDevice): TfjsDeviceDescription {
+  const found = devices.find((one) => one.device === device);
+  if (found) return found;
+  throw new PptError(
+    "INVALID_OPTION",
+    `unknown TensorFlow.js device '${String(device).slice(0, 60)}'; known are ${devices.map((one) => one.device).join(", ")}`,
+  );
 }
+
+/** The name of a device's engine. @throws PptError INVALID_OPTION for an unknown device. */
+export const engineOf = (device: TfjsDevice): string => descriptionOf(device).engine;
 
 /** @throws PptError BACKEND_UNAVAILABLE where a package is not installed or does not load. */
 export async function loadTfjs(device: TfjsDevice): Promise<Tfjs> {
   try {
-    return await runtimes[device].load();
+    return await loaders[device]();
   } catch (cause) {
     throw isPptError(cause) ? cause : unavailable(device, cause);
   }
 }
 
 function unavailable(device: TfjsDevice, cause: unknown): PptError {
-  const { packages } = runtimes[device];
+  const { packages } = descriptionOf(device);
   const reason = firstLineOf(cause);
   return new PptError(
     "BACKEND_UNAVAILABLE",

@@ -23,6 +23,7 @@ export type {
   Tensors,
   TokenValues,
 } from "./backend.js";
+export type { BackendDescription, BackendDescriptor, BackendPlatform } from "./backend-descriptor.js";
 export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from "./composites.js";
 export { namingViolations, requireWebAssembly } from "./content-security.js";
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";

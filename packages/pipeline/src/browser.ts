@@ -1,5 +1,6 @@
 /** The pipeline in browsers: the same interface as in Node, with the pictures and folders that a page has. */
-export { backendNames, createBackend } from "./backends/backends.js";
+export { createBackend } from "./backends/create.js";
+export { backendNames, describeBackends, registerBackend } from "./backends/registry.js";
 export {
   type BackendChoice,
   type CandidateReport,

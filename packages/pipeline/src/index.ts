@@ -1,4 +1,5 @@
-export { backendNames, createBackend } from "./backends/backends.js";
+export { createBackend } from "./backends/create.js";
+export { backendNames, describeBackends, registerBackend } from "./backends/registry.js";
 export {
   type BackendChoice,
   type CandidateReport,

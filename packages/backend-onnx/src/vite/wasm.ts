@@ -2,6 +2,6 @@
 import * as loader from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import * as binary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import * as runtime from "onnxruntime-web/wasm";
-import { offerRuntime } from "../offer-runtime.js";
+import { offerRuntime } from "./offer.js";
 
 offerRuntime("onnxruntime-web/wasm", runtime, loader, binary);

@@ -2,6 +2,6 @@
 import * as loader from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
 import * as binary from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
 import * as runtime from "onnxruntime-web/webgpu";
-import { offerRuntime } from "../offer-runtime.js";
+import { offerRuntime } from "./offer.js";
 
 offerRuntime("onnxruntime-web/webgpu", runtime, loader, binary);

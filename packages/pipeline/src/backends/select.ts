@@ -9,8 +9,8 @@ import {
 } from "@ppt-vit/core";
 import { arrayOf, type Checks, callback, checkOptions, object, shaped, text } from "@ppt-vit/core/options";
 import { type Checkpoint, checkpointCheck } from "../checkpoint/checkpoint.js";
-import { createBackend } from "./backends.js";
 import { currentPlatform, type GpuSupport, type Platform } from "./platform.js";
+import { describeBackends, descriptionOf, openNamed } from "./registry.js";
 import { checkBackend } from "./self-check.js";
 
 export interface SelectOptions {
@@ -78,73 +78,113 @@ const misnamed = { backends: "write 'candidates'", backend: "write 'candidates',
  * @throws PptError INVALID_OPTION; BACKEND_UNAVAILABLE where no candidate works, with the reason of each.
  */
 export async function selectBackend(options: SelectOptions = {}): Promise<BackendChoice> {
-  const now = () => performance.now();
   const checked = checkOptions("selectBackend", options, optionChecks, { misnamed });
-  return selectOn({ platform: await currentPlatform(), create: createBackend, now }, checked);
+  return selectOn(await thisHost(), checked);
 }
 
-/** Names of `backendNames`, best first: what is nearest to the hardware, ONNX Runtime before TensorFlow.js. */
-export function candidatesOf(kind: Platform["kind"]): readonly string[] {
-  return kind === "browser"
-    ? ["onnx-webgpu", "tfjs-webgpu", "tfjs-webgl", "onnx-wasm", "tfjs-wasm", "cpu"]
-    : ["onnx-cpu", "tfjs-node-gpu", "tfjs-node", "onnx-wasm", "tfjs-wasm", "cpu"];
-}
+/** The backend of `selectBackend()`, as it was opened and checked. @throws PptError BACKEND_UNAVAILABLE */
+export const openBest = async (): Promise<OpenedChoice> => openOn(await thisHost(), {});
+
+const thisHost = async (): Promise<SelectionHost> => ({
+  platform: await currentPlatform(),
+  create: openNamed,
+  now: () => performance.now(),
+});
+
+/** Names of `backendNames`, best first: the backends with a rank on this kind of platform. */
+export const candidatesOf = (kind: Platform["kind"]): readonly string[] =>
+  describeBackends()
+    .flatMap(({ name, rank, runsIn }) => {
+      const position = rank?.[kind];
+      return position === undefined || runsIn?.includes(kind) === false ? [] : [{ name, position }];
+    })
+    .sort((a, b) => a.position - b.position)
+    .map(({ name }) => name);
 
 /** Why a candidate is not worth trying on this platform. */
 function obstacle(name: string, platform: Platform): string | undefined {
   // In Node the caller names a GPU, and the self-check decides.
   if (platform.kind === "node") return undefined;
-  const gpu: GpuSupport | undefined = name.endsWith("webgpu")
-    ? platform.webgpu
-    : name.endsWith("webgl")
-      ? platform.webgl
-      : undefined;
-  if (gpu?.kind === "none") return gpu.reason;
-  if (gpu?.kind === "software") return `only a software GPU (${gpu.name}), which is slower than the CPU itself`;
+  const needs = descriptionOf(name)?.needs;
+  if (needs !== "webgpu" && needs !== "webgl") return undefined;
+  const gpu: GpuSupport = platform[needs];
+  if (gpu.kind === "none") return gpu.reason;
+  if (gpu.kind === "software") return `only a software GPU (${gpu.name}), which is slower than the CPU itself`;
   return undefined;
+}
+
+/** A choice with the backend itself, which the caller disposes. */
+export interface OpenedChoice {
+  readonly choice: BackendChoice;
+  readonly backend: Backend;
 }
 
 /** `selectBackend` in given surroundings. */
 export async function selectOn(host: SelectionHost, options: SelectOptions): Promise<BackendChoice> {
+  const { choice, backend } = await openOn(host, options);
+  await backend.dispose();
+  return choice;
+}
+
+/** `selectOn`, which leaves the chosen backend open. */
+export async function openOn(host: SelectionHost, options: SelectOptions): Promise<OpenedChoice> {
   const { measure, cache = memoryCache } = options;
   const names = options.candidates ?? candidatesOf(host.platform.kind);
   const key = measure && cacheKey(host.platform, names, measure.checkpoint, measure.reduction);
   const remembered = key === undefined ? null : cache.getItem(key);
   if (remembered !== null && names.includes(remembered)) {
-    // A runtime may be gone since, or another version of it may compute wrongly.
-    const report = await tryCandidate(host, remembered, undefined);
-    if (report.outcome === "works")
+    // Since then the runtime may have been removed, or replaced by a version that computes wrongly.
+    const { report, backend } = await tryCandidate(host, remembered, undefined);
+    if (backend)
       return {
-        backend: remembered,
-        reason: `${remembered} was the fastest when this model was measured here before`,
-        candidates: [{ ...report, outcome: "chosen" }],
+        backend,
+        choice: {
+          backend: remembered,
+          reason: `${remembered} was the fastest when this model was measured here before`,
+          candidates: [{ ...report, outcome: "chosen" }],
+        },
       };
   }
 
   const reports: CandidateReport[] = [];
+  let best: Working | undefined;
   for (const name of names) {
-    if (!measure && reports.some(({ outcome }) => outcome === "works")) {
-      reports.push({ name, outcome: "not tried", reason: "a better candidate works" });
-      continue;
-    }
     const why = obstacle(name, host.platform);
-    reports.push(
-      why === undefined ? await tryCandidate(host, name, measure) : { name, outcome: "passed over", reason: why },
-    );
+    if (best && !measure) reports.push({ name, outcome: "not tried", reason: "a better candidate works" });
+    else if (why !== undefined) reports.push({ name, outcome: "passed over", reason: why });
+    else {
+      const tried = await tryCandidate(host, name, measure);
+      reports.push(tried.report);
+      if (tried.backend) best = await better(best, tried);
+    }
   }
-  const best = reports
-    .filter(({ outcome }) => outcome === "works")
-    .reduce<CandidateReport | undefined>((a, b) => (a && (a.imageMs ?? 0) <= (b.imageMs ?? 0) ? a : b), undefined);
   if (!best) {
     const reasons = reports.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
     throw new PptError("BACKEND_UNAVAILABLE", `no backend works here: ${reasons}`);
   }
-  if (key !== undefined) cache.setItem(key, best.name);
+  const { report: chosen, backend } = best;
+  try {
+    if (key !== undefined) cache.setItem(key, chosen.name);
+  } catch (error) {
+    await backend.dispose();
+    throw error;
+  }
   return {
-    backend: best.name,
-    reason: explain(best, reports, host.platform),
-    candidates: reports.map((report) => (report === best ? { ...report, outcome: "chosen" } : report)),
+    backend,
+    choice: {
+      backend: chosen.name,
+      reason: explain(chosen, reports, host.platform),
+      candidates: reports.map((report) => (report === chosen ? { ...report, outcome: "chosen" } : report)),
+    },
   };
+}
+
+/** Keeps the faster one, the first where they are equally fast, and disposes the other. */
+async function better(first: Working | undefined, second: Working): Promise<Working> {
+  if (!first) return second;
+  const isFirst = (first.report.imageMs ?? 0) <= (second.report.imageMs ?? 0);
+  await (isFirst ? second : first).backend.dispose();
+  return isFirst ? first : second;
 }
 
 /** Versions of neither runtime nor driver are known everywhere, so an answer holds for a model on a kind of platform. */
@@ -158,44 +198,54 @@ function cacheKey(
   return `ppt-vit.backend:${JSON.stringify([kind, crossOriginIsolated, webgpu, webgl, names, name, hiddenSize, layers, imageSize, reduction])}`;
 }
 
+/** A candidate that works, still open. */
+interface Working {
+  readonly report: CandidateReport;
+  readonly backend: Backend;
+}
+
 async function tryCandidate(
   { create, now }: SelectionHost,
   name: string,
   measure: SelectOptions["measure"],
-): Promise<CandidateReport> {
+): Promise<Working | { readonly report: CandidateReport; readonly backend?: never }> {
   let backend: Backend | undefined;
   try {
     backend = await create(name);
     const { difference } = await checkBackend(backend);
     const checked = `computes rightly (${difference.toExponential(1)} from the recorded logits)`;
-    if (!measure) return { name, outcome: "works", reason: checked };
+    if (!measure) return { report: { name, outcome: "works", reason: checked }, backend };
     const imageMs = await timeImage(backend, measure, now);
-    return { name, outcome: "works", reason: `${checked}, ${imageMs.toFixed(0)} ms an image`, imageMs };
+    const reason = `${checked}, ${imageMs.toFixed(0)} ms an image`;
+    return { report: { name, outcome: "works", reason, imageMs }, backend };
   } catch (error) {
-    return { name, outcome: "failed", reason: reasonOf(error) };
-  } finally {
     await backend?.dispose();
+    return { report: { name, outcome: "failed", reason: reasonOf(error) } };
   }
 }
 
 const measuredRuns = 3;
 
-/** The fastest of a few runs of one image, after one that warms up. */
+/** Milliseconds: the fastest of a few runs of one image, after one that warms up. */
 async function timeImage(
   backend: Backend,
   { checkpoint: { config, weights }, reduction }: NonNullable<SelectOptions["measure"]>,
   now: SelectionHost["now"],
 ): Promise<number> {
   const model = await createVisionModel({ config, weights, backend, reduction });
-  const pixelValues = verificationInput(config, 1);
-  await model.run({ pixelValues, batch: 1 });
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < measuredRuns; i++) {
-    const start = now();
+  try {
+    const pixelValues = verificationInput(config, 1);
     await model.run({ pixelValues, batch: 1 });
-    fastest = Math.min(fastest, now() - start);
+    let fastest = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < measuredRuns; i++) {
+      const start = now();
+      await model.run({ pixelValues, batch: 1 });
+      fastest = Math.min(fastest, now() - start);
+    }
+    return fastest;
+  } finally {
+    await model.dispose();
   }
-  return fastest;
 }
 
 function explain(best: CandidateReport, reports: readonly CandidateReport[], platform: Platform): string {
@@ -203,7 +253,7 @@ function explain(best: CandidateReport, reports: readonly CandidateReport[], pla
   const before = reports.slice(0, reports.indexOf(best)).filter(({ outcome }) => outcome !== "works");
   const others = before.map(({ name, reason }) => `${name}: ${reason}`);
   const threads =
-    best.name.endsWith("wasm") && !platform.crossOriginIsolated
+    descriptionOf(best.name)?.needs === "webassembly" && !platform.crossOriginIsolated
       ? [
           "WebAssembly has one thread only: send the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp for more",
         ]

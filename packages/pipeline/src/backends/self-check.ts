@@ -9,6 +9,7 @@ import {
   verifyModel,
   weightsFrom,
 } from "@ppt-vit/core";
+import { tolerances } from "./tolerances.js";
 
 /** 48 x 48 pixels, 37 tokens; small enough for a shader compiler, with every step of a reduction in it. */
 const config = parseModelConfig({
@@ -32,8 +33,6 @@ const seed = 7;
 
 /** The logits of the plain CPU backend. */
 const recorded: readonly number[] = [2.474756, 2.080417, -0.214853, -0.624456, 3.693042, -0.717081];
-
-const tolerances = { float32: 1e-3, reduced: 5e-2 };
 
 /** The model of the check. */
 export const openSelfCheck = (backend: Backend) =>

@@ -25,8 +25,7 @@ import {
   oneOf,
   positive,
 } from "@ppt-vit/core/options";
-import { createBackend } from "../backends/backends.js";
-import { selectBackend } from "../backends/select.js";
+import { createBackend } from "../backends/create.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type LoadOptions, loadChecks } from "../checkpoint/options.js";
 import { checkPreprocessing } from "../checkpoint/resolution.js";
@@ -130,7 +129,7 @@ export async function calibrateCheckpoint<Input>(
   const budgets = budgetsFor(checkpoint, options);
   const { pictures, failures } = await readPictures(checkpoint, options, decode);
 
-  const backend = typeof wanted === "string" ? await createBackend(await nameOfBackend(wanted)) : wanted;
+  const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
   try {
     const evaluator = await createEvaluator(checkpoint, backend, pictures, { batch, signal });
     const evaluate: Evaluator["evaluate"] = async (reduction) => {
@@ -159,8 +158,6 @@ export async function calibrateCheckpoint<Input>(
     if (backend !== wanted) await backend.dispose();
   }
 }
-
-const nameOfBackend = async (wanted: string) => (wanted === "auto" ? (await selectBackend()).backend : wanted);
 
 /** The budgets to search, the target's first. @throws PptError INVALID_OPTION if no schedule is that cheap */
 function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }: CalibrateOptions<unknown>): number[] {

@@ -1,7 +1,6 @@
 /** A checkpoint on a backend, as a model of a task. */
 import { createVisionModel, modelCost, patchGrid } from "@ppt-vit/core";
-import { createBackend } from "../backends/backends.js";
-import { selectBackend } from "../backends/select.js";
+import { createBackend } from "../backends/create.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../checkpoint/options.js";
 import type { CheckpointNeeds } from "../checkpoint/parse.js";
@@ -49,7 +48,7 @@ export async function openModel<Name extends TaskName, Input, Encoded extends Fe
 async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) {
   const { backend: wanted = "cpu", trace = false, imageSize } = options;
   // Opened before the checkpoint is read, so that a wrong name fails at once.
-  const backend = typeof wanted === "string" ? await createBackend(await nameOfBackend(wanted)) : wanted;
+  const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
   const disposeBackend = async () => {
     if (backend !== wanted) await backend.dispose();
   };
@@ -97,5 +96,3 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     throw error;
   }
 }
-
-const nameOfBackend = async (wanted: string) => (wanted === "auto" ? (await selectBackend()).backend : wanted);

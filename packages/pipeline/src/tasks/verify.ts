@@ -12,7 +12,8 @@ import {
   type VisionModel,
   verifyModel,
 } from "@ppt-vit/core";
-import { createBackend } from "../backends/backends.js";
+import { openNamed } from "../backends/registry.js";
+import { tolerances } from "../backends/tolerances.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 
 /** The outcome of `verify`, and what the model was compared with. */
@@ -24,10 +25,7 @@ export type ModelVerification =
   /** Nothing was compared: there is no record, and the plain CPU backend cannot be compared with itself. */
   | { readonly against: "nothing"; readonly reason: string };
 
-/** Largest relative difference that is still right. Half precision loses three digits. */
-const tolerances = { float32: 1e-3, reduced: 5e-2 };
-
-/** The name of the plain CPU backend. */
+/** The name of the plain CPU backend, whoever made it. */
 const cpuName = "cpu";
 
 /**
@@ -71,7 +69,7 @@ async function recordOnCpu(
   { config, weights }: Checkpoint,
   reduction: ReductionConfig | undefined,
 ): Promise<VerificationRecord> {
-  const backend = await createBackend(cpuName);
+  const backend = await openNamed(cpuName);
   try {
     return await recordVerification(await createVisionModel({ config, weights, backend, reduction }), reduction);
   } finally {

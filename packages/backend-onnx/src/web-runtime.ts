@@ -3,14 +3,8 @@
  * which is how bundlers know that it may be missing. What is for builds by Vite stands before it, because Rollup leaves
  * `try` blocks whole.
  */
-import { inViteBuild, isPptError, namingViolations, PptError, runPart, type ViteWorker } from "@ppt-vit/core";
-import { shortReason } from "./reasons.js";
-import type { OnnxDevice, OnnxRuntime } from "./session.js";
-
-export const isNode = typeof process === "object" && process.versions?.node !== undefined;
-
-/** @throws PptError BACKEND_UNAVAILABLE where the package is not installed or the device does not exist here. */
-export type LoadRuntime = (device: OnnxDevice) => Promise<OnnxRuntime>;
+import { inViteBuild, PptError, runPart, type ViteWorker } from "@ppt-vit/core";
+import { type LoadRuntime, loading, notLoaded, type OnnxRuntime } from "./runtime.js";
 
 export const loadWebRuntime: LoadRuntime = async (device) => {
   if (device === "cpu")
@@ -48,23 +42,3 @@ const viteParts = {
   webgpu: (SharedWorker: ViteWorker) =>
     new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" }),
 };
-
-/** What `load` imports from the package `name`. */
-export async function loading(
-  device: OnnxDevice,
-  name: string,
-  load: () => Promise<OnnxRuntime>,
-): Promise<OnnxRuntime> {
-  try {
-    return await namingViolations(`device '${device}' needs ${name}`, load);
-  } catch (cause) {
-    throw isPptError(cause) ? cause : notLoaded(device, name, cause);
-  }
-}
-
-/** What became of loading the package `name`. */
-export function notLoaded(device: OnnxDevice, name: string, cause: unknown): PptError {
-  const notInstalled = (cause as { code?: unknown } | undefined)?.code === "ERR_MODULE_NOT_FOUND";
-  const what = notInstalled ? "" : `, which could not be loaded (${shortReason(cause)})`;
-  return new PptError("BACKEND_UNAVAILABLE", `device '${device}' needs ${name}${what}: npm install ${name}`, { cause });
-}

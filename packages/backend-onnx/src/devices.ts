@@ -1,0 +1,42 @@
+/** The devices of this package. Only data: the pipeline holds a copy, and knows them where this package is not installed. */
+import type { BackendDescription } from "@ppt-vit/core";
+
+/**
+ * `cpu`: native, Node only. `webgpu`: Node (onnxruntime-node) and browsers (onnxruntime-web). `wasm`: anywhere.
+ */
+export type OnnxDevice = "cpu" | "webgpu" | "wasm";
+
+export interface OnnxDeviceDescription extends BackendDescription {
+  /** Option `device` of `createOnnxBackend`. */
+  readonly device: OnnxDevice;
+  /** What ONNX Runtime calls the execution provider, in its logs. */
+  readonly provider: string;
+}
+
+export const devices: readonly OnnxDeviceDescription[] = [
+  {
+    name: "onnx-cpu",
+    device: "cpu",
+    provider: "CPUExecutionProvider",
+    runsIn: ["node"],
+    packages: ["onnxruntime-node"],
+    rank: { node: 100 },
+  },
+  // In Node a GPU is used where it is asked for: no API there tells a GPU from its emulation.
+  {
+    name: "onnx-webgpu",
+    device: "webgpu",
+    provider: "WebGpuExecutionProvider",
+    packages: ["onnxruntime-node"],
+    needs: "webgpu",
+    rank: { browser: 100 },
+  },
+  {
+    name: "onnx-wasm",
+    device: "wasm",
+    provider: "CPUExecutionProvider",
+    packages: ["onnxruntime-web"],
+    needs: "webassembly",
+    rank: { node: 400, browser: 400 },
+  },
+];

@@ -1,0 +1,17 @@
+/** What both entries export: all of the package that does not depend on where a runtime comes from. */
+export type { OnnxBackend, OnnxBackendOptions, OnnxInfo } from "./backend.js";
+export type { CaptureCheck } from "./capture.js";
+export type { OnnxDevice, OnnxDeviceDescription } from "./devices.js";
+export {
+  type ExportMetadata,
+  exportOnnx,
+  inspectOnnx,
+  type OnnxExport,
+  type OnnxExportOptions,
+  type OnnxSummary,
+} from "./export.js";
+export type { Fusion } from "./overrides.js";
+export { readMetadata } from "./proto.js";
+export type { OnnxRuntime } from "./runtime.js";
+export { compareAttention, type SelfCheck } from "./self-check.js";
+export { type TracedModel, type TraceOptions, traceProgram } from "./trace.js";

@@ -1,0 +1,110 @@
+/** The backends that can be asked for by name: those of known packages, and those that an application registers. */
+import { type Backend, type BackendDescription, type BackendDescriptor, PptError } from "@ppt-vit/core";
+import {
+  backendCheck,
+  type Check,
+  type Checks,
+  callback,
+  check,
+  checkArgument,
+  checkOptions,
+  object,
+  oneOf,
+} from "@ppt-vit/core/options";
+import { NotInstalled } from "../not-installed.js";
+import { quoted } from "../text/quoted.js";
+import { type BackendPackage, backendPackages } from "./packages.js";
+
+/** A word for the best backend, so no backend has it for a name. */
+export const automatic = "auto";
+
+const byName = new Map<string, BackendDescriptor>();
+for (const backendPackage of backendPackages)
+  for (const description of backendPackage.devices)
+    byName.set(description.name, { ...description, open: () => openFrom(backendPackage, description) });
+
+const names = [...byName.keys()];
+
+/** Names that `createBackend` knows. Each `registerBackend` adds one at the end. */
+export const backendNames: readonly string[] = names;
+
+/** What is known of every backend that can be asked for by name, in the order of `backendNames`. Loads nothing. */
+export const describeBackends = (): BackendDescription[] => [...byName.values()].map(({ open: _, ...facts }) => facts);
+
+export const descriptionOf = (name: string): BackendDescription | undefined => byName.get(name);
+
+const platforms = ["node", "browser"];
+const isPlatforms = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 && Array.from(value).every((one) => platforms.includes(one as string));
+const isRank = (value: unknown): boolean =>
+  object.holds(value) &&
+  Object.entries(value as object).every(([platform, rank]) => platforms.includes(platform) && Number.isFinite(rank));
+
+const nameCheck: Check = check(
+  `a text that is not empty and not '${automatic}'`,
+  (value) => typeof value === "string" && value !== "" && value !== automatic,
+);
+const descriptorChecks: Checks<BackendDescriptor> = {
+  name: nameCheck,
+  open: callback,
+  runsIn: check("an array of 'node' and 'browser'", isPlatforms),
+  packages: check(
+    "an array of names of npm packages",
+    (value) => Array.isArray(value) && Array.from(value).every((name) => typeof name === "string"),
+  ),
+  needs: oneOf(["webassembly", "webgpu", "webgl"]),
+  rank: check("an object of numbers { node, browser }", isRank),
+};
+const misnamed = { create: "write 'open'", priority: "write rank: { node, browser }" };
+
+/**
+ * Makes a backend known by its name to `createBackend`, `fromPretrained({ backend })` and `selectBackend`, which considers it
+ * where it has a rank.
+ * @throws PptError INVALID_OPTION for a field that is not what it must be, and for a name that is taken
+ */
+export function registerBackend(descriptor: BackendDescriptor): void {
+  const required = ["name", "open"];
+  const checked = checkOptions("registerBackend", descriptor, descriptorChecks, { required, misnamed });
+  const { name } = checked;
+  if (byName.has(name))
+    throw new PptError("INVALID_OPTION", `registerBackend: there is a backend '${name}' already: choose another name`);
+  byName.set(name, {
+    ...checked,
+    async open() {
+      const backend = await descriptor.open();
+      checkArgument(`backend '${name}'`, "what open() gave", backend, backendCheck, "INVALID_OPTION");
+      return backend;
+    },
+  });
+  names.push(name);
+}
+
+const anyName = check("the name of a backend", (value) => typeof value === "string");
+
+/** @throws PptError UNKNOWN_BACKEND, or BACKEND_UNAVAILABLE where its package is not installed. */
+export async function openNamed(name: string): Promise<Backend> {
+  checkArgument("createBackend", "name", name, anyName, "UNKNOWN_BACKEND");
+  const descriptor = byName.get(name);
+  if (!descriptor)
+    throw new PptError("UNKNOWN_BACKEND", `unknown backend ${quoted(name)}; available: ${backendNames.join(", ")}`);
+  return descriptor.open();
+}
+
+async function openFrom(
+  { name: packageName, load }: BackendPackage,
+  { name, packages = [] }: BackendDescription,
+): Promise<Backend> {
+  const { backends } = await load().catch((error: unknown) => {
+    if (!(error instanceof NotInstalled)) throw error;
+    const missing = [packageName, ...packages].join(" ");
+    throw new PptError("BACKEND_UNAVAILABLE", `backend '${name}' is not installed: npm install ${missing}`, {
+      cause: error,
+    });
+  });
+  const descriptor = backends.find((one) => one.name === name);
+  if (descriptor) return descriptor.open();
+  throw new PptError(
+    "BACKEND_UNAVAILABLE",
+    `the installed ${packageName} has no backend '${name}': npm install ${packageName}@latest`,
+  );
+}
