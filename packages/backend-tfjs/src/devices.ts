@@ -12,32 +12,53 @@ export interface TfjsDeviceDescription extends BackendDescription {
   readonly packages: readonly string[];
 }
 
-/** An engine that registers itself in `@tensorflow/tfjs-core` when its package is loaded. */
-const registered = (
-  device: TfjsDevice,
-  facts: Omit<BackendDescription, "name" | "packages">,
-): TfjsDeviceDescription => ({
-  name: `tfjs-${device}`,
-  device,
-  engine: device,
-  packages: ["@tensorflow/tfjs-core", `@tensorflow/tfjs-backend-${device}`],
-  ...facts,
-});
-
-const native = (device: "node" | "node-gpu", rank: number): TfjsDeviceDescription => ({
-  name: `tfjs-${device}`,
-  device,
-  engine: "tensorflow",
-  packages: [`@tensorflow/tfjs-${device}`],
-  runsIn: ["node"],
-  rank: { node: rank },
-});
-
 export const devices: readonly TfjsDeviceDescription[] = [
-  registered("cpu", {}),
-  registered("wasm", { needs: "webassembly", rank: { node: 500, browser: 500 } }),
-  registered("webgl", { needs: "webgl", runsIn: ["browser"], rank: { browser: 300 } }),
-  registered("webgpu", { needs: "webgpu", rank: { browser: 200 } }),
-  native("node", 300),
-  native("node-gpu", 200),
+  // No rank: the plain CPU backend needs no package.
+  {
+    name: "tfjs-cpu",
+    device: "cpu",
+    engine: "cpu",
+    packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-cpu"],
+  },
+  {
+    name: "tfjs-wasm",
+    device: "wasm",
+    engine: "wasm",
+    packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-wasm"],
+    needs: "webassembly",
+    rank: { node: 500, browser: 500 },
+  },
+  {
+    name: "tfjs-webgl",
+    device: "webgl",
+    engine: "webgl",
+    runsIn: ["browser"],
+    packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-webgl"],
+    needs: "webgl",
+    rank: { browser: 300 },
+  },
+  {
+    name: "tfjs-webgpu",
+    device: "webgpu",
+    engine: "webgpu",
+    packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-webgpu"],
+    needs: "webgpu",
+    rank: { browser: 200 },
+  },
+  {
+    name: "tfjs-node",
+    device: "node",
+    engine: "tensorflow",
+    runsIn: ["node"],
+    packages: ["@tensorflow/tfjs-node"],
+    rank: { node: 300 },
+  },
+  {
+    name: "tfjs-node-gpu",
+    device: "node-gpu",
+    engine: "tensorflow",
+    runsIn: ["node"],
+    packages: ["@tensorflow/tfjs-node-gpu"],
+    rank: { node: 200 },
+  },
 ];

@@ -18,20 +18,19 @@ import { type BackendPackage, backendPackages } from "./packages.js";
 /** A word for the best backend, so no backend has it for a name. */
 export const automatic = "auto";
 
-const byName = new Map<string, BackendDescriptor>();
-for (const backendPackage of backendPackages)
-  for (const description of backendPackage.devices)
-    byName.set(description.name, { ...description, open: () => openFrom(backendPackage, description) });
-
-const names = [...byName.keys()];
+const known: BackendDescriptor[] = /* @__PURE__ */ backendPackages.flatMap((backendPackage) =>
+  backendPackage.devices.map((description) => ({ ...description, open: () => openFrom(backendPackage, description) })),
+);
+const names: string[] = /* @__PURE__ */ known.map(({ name }) => name);
+const find = (name: string) => known.find((one) => one.name === name);
 
 /** Names that `createBackend` knows. Each `registerBackend` adds one at the end. */
 export const backendNames: readonly string[] = names;
 
 /** What is known of every backend that can be asked for by name, in the order of `backendNames`. Loads nothing. */
-export const describeBackends = (): BackendDescription[] => [...byName.values()].map(({ open: _, ...facts }) => facts);
+export const describeBackends = (): BackendDescription[] => known.map(({ open: _, ...facts }) => facts);
 
-export const descriptionOf = (name: string): BackendDescription | undefined => byName.get(name);
+export const descriptionOf = (name: string): BackendDescription | undefined => find(name);
 
 const platforms = ["node", "browser"];
 const isPlatforms = (value: unknown): boolean =>
@@ -66,9 +65,9 @@ export function registerBackend(descriptor: BackendDescriptor): void {
   const required = ["name", "open"];
   const checked = checkOptions("registerBackend", descriptor, descriptorChecks, { required, misnamed });
   const { name } = checked;
-  if (byName.has(name))
+  if (find(name))
     throw new PptError("INVALID_OPTION", `registerBackend: there is a backend '${name}' already: choose another name`);
-  byName.set(name, {
+  known.push({
     ...checked,
     async open() {
       const backend = await descriptor.open();
@@ -84,7 +83,7 @@ const anyName = check("the name of a backend", (value) => typeof value === "stri
 /** @throws PptError UNKNOWN_BACKEND, or BACKEND_UNAVAILABLE where its package is not installed. */
 export async function openNamed(name: string): Promise<Backend> {
   checkArgument("createBackend", "name", name, anyName, "UNKNOWN_BACKEND");
-  const descriptor = byName.get(name);
+  const descriptor = find(name);
   if (!descriptor)
     throw new PptError("UNKNOWN_BACKEND", `unknown backend ${quoted(name)}; available: ${backendNames.join(", ")}`);
   return descriptor.open();
