@@ -12,6 +12,7 @@ import { addExportCommand } from "./commands/export/command.js";
 import { addInfoCommand } from "./commands/info/command.js";
 import { addVisualizeCommand } from "./commands/visualize/command.js";
 import { refuseReplaced } from "./flags/arguments.js";
+import { loadBackendModule } from "./flags/backend-option.js";
 import { complain, printOwn, say } from "./output/print.js";
 
 /** In the order in which `ppt-vit --help` lists them. */
@@ -45,6 +46,7 @@ export function createProgram(): Command {
     .version(version)
     .exitOverride()
     .hook("preAction", (_, command) => refuseReplaced(command))
+    .hook("preAction", (_, command) => loadBackendModule(command))
     .showHelpAfterError("(ppt-vit --help lists the commands, ppt-vit COMMAND --help their options)")
     .configureOutput({ writeOut: printOwn, writeErr: (text) => say(...linesOf(text)), outputError: complainOfUsage });
   for (const add of commands) add(program);

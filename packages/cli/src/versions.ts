@@ -6,8 +6,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { devices } from "@ppt-vit/backend-onnx/devices";
 
 const ours = ["cli", "core", "pipeline", "backend-cpu", "backend-onnx", "demo-model"].map((name) => `@ppt-vit/${name}`);
+
+const runtimes = new Set(
+  devices.filter(({ runsIn = [] }) => runsIn.includes("node")).flatMap(({ packages = [] }) => packages),
+);
 
 /** Versions of this project's packages and of the runtimes; null where a package is not installed. */
 export function packageVersions(): Record<string, string | null> {
@@ -15,7 +20,7 @@ export function packageVersions(): Record<string, string | null> {
   const backend = createRequire(createRequire(import.meta.url).resolve("@ppt-vit/backend-onnx/package.json"));
   return Object.fromEntries([
     ...ours.map((name) => [name, versionOf(createRequire(import.meta.url), name)]),
-    ...["onnxruntime-node", "onnxruntime-web"].map((name) => [name, versionOf(backend, name)]),
+    ...[...runtimes].map((name) => [name, versionOf(backend, name)]),
   ]);
 }
 

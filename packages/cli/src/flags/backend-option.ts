@@ -1,9 +1,19 @@
 /** The option `--backend`. */
 import { backendNames } from "@ppt-vit/pipeline";
-import { Option } from "commander";
+import { type Command, Option } from "commander";
+import { isModule, registerModule } from "./backend-module.js";
 
 /** The default of all commands except `calibrate`, whose default is `auto`. */
 export const defaultBackend = "cpu";
 
 export const backendOption = (fallback = defaultBackend): Option =>
-  new Option("-b, --backend <name>", `where to compute: auto, ${backendNames.join(", ")}`).default(fallback);
+  new Option(
+    "-b, --backend <name>",
+    `where to compute: auto, ${backendNames.join(", ")}, or the path of a module that exports a backend`,
+  ).default(fallback);
+
+/** Makes the backend of `--backend ./module.js` known by that name. @throws PptError what `registerModule` throws */
+export async function loadBackendModule(command: Command): Promise<void> {
+  const { backend } = command.opts<{ backend?: string }>();
+  if (backend !== undefined && isModule(backend)) await registerModule(backend);
+}

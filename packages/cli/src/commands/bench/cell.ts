@@ -79,7 +79,7 @@ async function prepare(
   { backend, model: source, policy, batch }: CellSettings,
   modules: readonly string[],
 ): Promise<Prepared> {
-  const contender = requireContender(backend, (await Promise.all(modules.map(loadContenders))).flat());
+  const contender = await requireContender(backend, (await Promise.all(modules.map(loadContenders))).flat());
   const model = await openModel(source, policy);
   const pixelValues = stackImages(Array.from({ length: batch }, (_, i) => verificationInput(model.config, i)));
   const { gmacs } = modelCost(model.config, model.reduction);

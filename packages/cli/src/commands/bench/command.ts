@@ -39,7 +39,11 @@ export function addBenchCommand(program: Command): void {
   program
     .command("bench")
     .description("measure backends, models and policies against each other on this machine")
-    .option("-b, --backends <list>", `of ${contenderNames.join(",")}; onnx ones also as NAME:fp16`, names)
+    .option(
+      "-b, --backends <list>",
+      `of ${contenderNames.join(",")}; onnx ones also as NAME:fp16; paths of modules that export a backend`,
+      names,
+    )
     .option(
       "-m, --models <list>",
       `of ${geometryNames.join(",")} (random weights), demo, ./folders, org/names (deit-s,demo)`,

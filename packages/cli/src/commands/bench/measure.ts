@@ -65,7 +65,7 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
   const { backends, models, policies, batches, seconds }: Plan = { ...defaults, ...given };
   const { contenders = [], reference } = flags;
   const added = (await Promise.all(contenders.map(loadContenders))).flat();
-  for (const backend of backends) requireContender(backend, added);
+  for (const backend of backends) await requireContender(backend, added);
   if (reference !== undefined && !backends.includes(reference))
     throw new PptError("INVALID_OPTION", `--reference ${reference}: is not among --backends ${backends.join(",")}`);
   for (const model of models) requireModelName(model);

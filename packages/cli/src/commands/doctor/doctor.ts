@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import type { OnnxBackend, OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
-import { type Backend, firstLineOf, isPptError, prepareVisionProgram } from "@ppt-vit/core";
-import { type BackendChoice, createBackend, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
+import { type OnnxDeviceDescription, devices as onnx } from "@ppt-vit/backend-onnx/devices";
+import { type Backend, type BackendDescription, firstLineOf, isPptError, prepareVisionProgram } from "@ppt-vit/core";
+import { type BackendChoice, createBackend, describeBackends, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
 import { defaultBackend } from "../../flags/backend-option.js";
 import { print, printJson } from "../../output/print.js";
 import { json } from "../../output/terminal.js";
@@ -14,17 +15,23 @@ import {
   adviceOf,
   type DeviceReport,
   explainAttention,
+  type OtherBackend,
   type Probe,
   type Report,
   showReport,
   warningsOf,
 } from "./report.js";
 
-const onnxDevices = ["cpu", "webgpu", "wasm"] as const satisfies readonly OnnxDevice[];
+const runsInNode = ({ runsIn }: BackendDescription): boolean => runsIn?.includes("node") ?? true;
 
-/** The values of `--probe`: a device of ONNX Runtime, or `auto` for the choice of `--backend auto`. */
-export const devices = [...onnxDevices, "auto"] as const;
-export type Device = (typeof devices)[number];
+const onnxDevices = onnx.filter(runsInNode);
+const otherNames = describeBackends()
+  .filter((one) => runsInNode(one) && !onnx.some(({ name }) => name === one.name))
+  .map(({ name }) => name);
+
+/** The values of `--probe`: a device of ONNX Runtime, `auto` for the choice of `--backend auto`, or all other backends. */
+export type Device = OnnxDevice | "auto" | "others";
+export const devices: readonly Device[] = [...onnxDevices.map(({ device }) => device), "auto", "others"];
 
 const crossOriginIsolation =
   "does not apply in Node, where threads need none; in a page threads need the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
@@ -33,6 +40,7 @@ export async function doctorCommand({ json: asJson }: { readonly json: boolean }
   const reports: DeviceReport[] = [];
   // One after the other, because devices that run at once disturb each other's threads.
   for (const device of onnxDevices) reports.push(await examine(device));
+  const others = await askOthers();
   const auto = await askAuto(reports);
   const report: Report = {
     node: process.version,
@@ -41,6 +49,7 @@ export async function doctorCommand({ json: asJson }: { readonly json: boolean }
     crossOriginIsolation,
     packages: packageVersions(),
     devices: reports,
+    others,
     auto,
     defaultBackend,
     warnings: warningsOf(reports),
@@ -83,8 +92,8 @@ async function ask<Found>(device: Device): Promise<{ answer: Answer<Found>; log:
   return { answer, log };
 }
 
-async function examine(device: OnnxDevice): Promise<DeviceReport> {
-  const name = { device, backend: `onnx-${device}` };
+async function examine({ device, name: backend }: OnnxDeviceDescription): Promise<DeviceReport> {
+  const name = { device, backend };
   const { answer, log } = await ask<Probe>(device);
   if ("failed" in answer) return { ...name, works: false, reason: answer.failed };
   return {
@@ -104,15 +113,37 @@ async function askAuto(reports: readonly DeviceReport[]): Promise<AutoChoice> {
   return { ...answer.found, ...(device?.works && { attention: device.attention }) };
 }
 
+async function askOthers(): Promise<readonly OtherBackend[]> {
+  const { answer } = await ask<readonly OtherBackend[]>("others");
+  if ("found" in answer) return answer.found;
+  return otherNames.map((backend) => ({ backend, works: false, reason: answer.failed }));
+}
+
 /** `ppt-vit doctor --probe DEVICE`: what the child process runs. */
 export async function probeCommand(device: Device): Promise<void> {
-  let answer: Answer<Probe | BackendChoice>;
+  let answer: Answer<Probe | BackendChoice | readonly OtherBackend[]>;
   try {
-    answer = { found: device === "auto" ? await selectBackend() : await probeDevice(device) };
+    const probe = { auto: selectBackend, others: probeOthers };
+    answer = { found: await (device === "auto" || device === "others" ? probe[device]() : probeDevice(device)) };
   } catch (error) {
     answer = { failed: firstLineOf(error) };
   }
   print("", `${answerMark}${json(answer)}`);
+}
+
+async function probeOthers(): Promise<OtherBackend[]> {
+  const found: OtherBackend[] = [];
+  for (const backend of otherNames) {
+    try {
+      const { candidates } = await selectBackend({ candidates: [backend] });
+      found.push({ backend, works: true, check: candidates[0]!.reason });
+    } catch (error) {
+      // With one candidate, the error of the choice is a frame around the reason.
+      const reason = firstLineOf(error).replace(`no backend works here: ${backend}: `, "");
+      found.push({ backend, works: false, reason });
+    }
+  }
+  return found;
 }
 
 /** How far half precision may differ from single precision, relative to the largest value. */
@@ -120,7 +151,7 @@ const halfTolerance = 2e-2;
 
 async function probeDevice(device: OnnxDevice): Promise<Probe> {
   const { createOnnxBackend } = await import("@ppt-vit/backend-onnx");
-  const name = `onnx-${device}`;
+  const { name } = onnx.find((one) => one.device === device)!;
   const attention = await withBackend(
     await createBackend(name),
     async (usual) => (usual as OnnxBackend).info.attention,

@@ -1,5 +1,5 @@
 /** Reads from the logs of ONNX Runtime and of the Vulkan loader what no API in Node shows. */
-import type { OnnxDevice } from "@ppt-vit/backend-onnx";
+import { devices, type OnnxDevice } from "@ppt-vit/backend-onnx/devices";
 
 export interface Adapter {
   readonly name: string;
@@ -36,12 +36,6 @@ export function adapterIn(log: string): Adapter | null {
   return { name: name!, driver: driver!, software: softwareNames.test(name!) };
 }
 
-const ownProviders: Readonly<Record<OnnxDevice, string>> = {
-  cpu: "CPUExecutionProvider",
-  wasm: "CPUExecutionProvider",
-  webgpu: "WebGpuExecutionProvider",
-};
-
 /** Where ONNX Runtime put the nodes; null if the log, at severity 0, does not tell. */
 export function placementIn(log: string, device: OnnxDevice): Placement | null {
   const nodes: Record<string, number> = {};
@@ -58,10 +52,11 @@ export function placementIn(log: string, device: OnnxDevice): Placement | null {
     if (node) listed.push({ provider, operator: node[1]!, name: node[2]! });
   }
   if (provider === "") return null;
+  const own = devices.find((one) => one.device === device)?.provider;
   const isCopy = ({ operator }: PlacedNode) => operator.startsWith("Memcpy");
   return {
     nodes,
-    elsewhere: listed.filter((node) => node.provider !== ownProviders[device] && !isCopy(node)),
+    elsewhere: listed.filter((node) => node.provider !== own && !isCopy(node)),
     copies: listed.filter(isCopy),
   };
 }

@@ -32,6 +32,11 @@ export interface WorkingDevice extends DeviceName, Probe {
 
 export type DeviceReport = WorkingDevice | (DeviceName & { readonly works: false; readonly reason: string });
 
+/** A backend of which no more is known than whether it computes rightly. */
+export type OtherBackend =
+  | { readonly backend: string; readonly works: true; readonly check: string }
+  | { readonly backend: string; readonly works: false; readonly reason: string };
+
 /** The choice of `--backend auto`; `backend` is null if none works. */
 export interface AutoChoice extends Omit<BackendChoice, "backend"> {
   readonly backend: string | null;
@@ -47,7 +52,10 @@ export interface Report {
   readonly crossOriginIsolation: string;
   /** Versions; null if a package is not installed. */
   readonly packages: Readonly<Record<string, string | null>>;
+  /** Of ONNX Runtime. */
   readonly devices: readonly DeviceReport[];
+  /** The other backends that run in Node. */
+  readonly others: readonly OtherBackend[];
   readonly auto: AutoChoice;
   /** The backend of all commands without --backend, except `calibrate`, whose default is `auto`. */
   readonly defaultBackend: string;
@@ -109,13 +117,18 @@ export function adviceOf({
 
 /** The lines of the report for a terminal. */
 export function showReport(report: Report): string[] {
-  const { node, platform, threads, packages, crossOriginIsolation, devices, auto, defaultBackend } = report;
+  const { node, platform, threads, packages, crossOriginIsolation, devices, others, auto, defaultBackend } = report;
   const attention = auto.attention ? `, attention ${auto.attention}` : "";
   return [
     `Node ${node}, ${platform}, ${threads} threads`,
     ...Object.entries(packages).map(([name, version]) => row(name, version ?? "not installed")),
     row("cross-origin isolation", crossOriginIsolation),
     ...devices.flatMap((device) => ["", ...showDevice(device)]),
+    "",
+    "other backends",
+    ...others.map((other) =>
+      row(other.backend, other.works ? `works, ${other.check}` : `does not work: ${other.reason}`),
+    ),
     "",
     "which backend",
     row("--backend auto", auto.backend === null ? auto.reason : `${auto.backend}${attention}: ${auto.reason}`),

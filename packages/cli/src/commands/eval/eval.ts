@@ -1,7 +1,7 @@
 /** `ppt-vit eval`: measures accuracy, agreement with the unreduced model, and speed on labelled pictures. */
 import { lstatSync } from "node:fs";
 import { type Backend, createVisionModel, modelCost, PptError, problemOf, processImage } from "@ppt-vit/core";
-import { type Checkpoint, createBackend, readCheckpoint, resolveReduction, selectBackend } from "@ppt-vit/pipeline";
+import { type Checkpoint, createBackend, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
@@ -62,8 +62,8 @@ interface LockedJournal {
 }
 
 async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal | undefined): Promise<0 | 1> {
-  const backendName = flags.backend === "auto" ? (await selectBackend()).backend : flags.backend;
-  const backend = await createBackend(backendName);
+  const backend = await createBackend(flags.backend);
+  const backendName = flags.backend === "auto" ? backend.name : flags.backend;
   try {
     const checkpoint = await withDownloads(flags.model, flags, (loading) => readCheckpoint(flags.model, loading));
     checkCheckpoint(checkpoint);

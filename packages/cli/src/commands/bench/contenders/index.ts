@@ -1,6 +1,8 @@
 /** The registry of contenders: one file each, and one line here. */
 import { PptError } from "@ppt-vit/core";
-import { backendContenders, halfPrecisionContenders } from "./backends.js";
+import { createBackend } from "@ppt-vit/pipeline";
+import { isModule, registerModule } from "../../../flags/backend-module.js";
+import { backendContender, backendContenders, halfPrecisionContenders } from "./backends.js";
 import type { Contender } from "./contender.js";
 import { transformersJs } from "./transformers.js";
 
@@ -11,12 +13,16 @@ const builtIn: readonly Contender[] = [...listed, ...halfPrecisionContenders];
 export const contenderNames: readonly string[] = listed.map(({ name }) => name);
 
 /**
- * The contender called `name`, built in or among `added`.
- * @throws PptError UNKNOWN_BACKEND
+ * The contender called `name`: built in, among `added`, or the path of a module that exports a backend.
+ * @throws PptError UNKNOWN_BACKEND, and what `registerModule` throws
  */
-export function requireContender(name: string, added: readonly Contender[] = []): Contender {
+export async function requireContender(name: string, added: readonly Contender[] = []): Promise<Contender> {
   const found = [...added, ...builtIn].find((contender) => contender.name === name);
   if (found) return found;
+  if (isModule(name)) {
+    await registerModule(name);
+    return backendContender(name, () => createBackend(name));
+  }
   const names = [...contenderNames, ...added.map((contender) => contender.name)];
   throw new PptError("UNKNOWN_BACKEND", `unknown backend '${name}'; available: ${names.join(", ")}`);
 }
