@@ -1,6 +1,7 @@
 /**
- * Tests the applications in `examples/` as a user would run them: packs the built packages, installs them with npm into a copy of
- * each application, builds it, and opens it in Chromium. The last line is `N passed, N failed`.
+ * Tests the applications in `examples/` as a user would run them: packs the built packages and installs them with npm into a
+ * copy of each application. An application with a script `test` runs it; the others are built and opened in Chromium. The last
+ * line is `N passed, N failed`.
  *
  *   node scripts/check-examples.mjs [NAME...]   default: all of them
  */
@@ -10,9 +11,9 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findBrowser } from "./browser.mjs";
-import { launch, problemsOf, serve, served, wanted } from "./examples.mjs";
+import { launch, problemsOf, serve, served } from "./examples.mjs";
 import { packAll, publishedPackages } from "./packages.mjs";
-import { root, run, seconds } from "./workspace.mjs";
+import { readJson, root, run, seconds } from "./workspace.mjs";
 
 /** The longest time of one command in ms, many times what an idle machine takes. */
 const commandBudget = 240_000;
@@ -29,7 +30,6 @@ const home = mkdtempSync(join(tmpdir(), "ppt-vit-examples-"));
 process.on("exit", () => rmSync(home, { recursive: true, force: true }));
 mkdirSync(join(home, "tarballs"));
 const packed = await packAll(join(home, "tarballs"));
-const tarballs = packed.filter(({ name }) => wanted.includes(name)).map(({ tarball }) => tarball);
 
 const browser = await launch();
 let failed = 0;
@@ -48,7 +48,13 @@ process.exitCode = failed > 0 ? 1 : 0;
 async function check(name) {
   const cwd = join(home, name);
   cpSync(join(folder, name), cwd, { recursive: true });
+  const { dependencies, scripts } = readJson(join(cwd, "package.json"));
+  const tarballs = packed.filter(({ name }) => withOwn(dependencies).has(name)).map(({ tarball }) => tarball);
   await succeed(cwd, ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", ...tarballs]);
+  if (scripts.test) {
+    await succeed(cwd, ["test"]);
+    return [];
+  }
   if (name === "next") {
     cpSync(served.model, join(cwd, "public", "model"), { recursive: true });
     cpSync(served.picture, join(cwd, "public", "photo.png"));
@@ -61,6 +67,15 @@ async function check(name) {
   } finally {
     close();
   }
+}
+
+/** The packages of this repository among `dependencies`, and those that they depend on. */
+function withOwn(dependencies = {}, found = new Set()) {
+  for (const { manifest } of publishedPackages()) {
+    if (!dependencies[manifest.name] || found.has(manifest.name)) continue;
+    withOwn(manifest.dependencies, found.add(manifest.name));
+  }
+  return found;
 }
 
 /** Starts the server of a Next.js application and checks its page and its route. @returns the problems, one line each */

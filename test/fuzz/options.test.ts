@@ -108,6 +108,7 @@ const pretrained = (name: string, right: readonly Label[] = [], task?: string): 
   },
 });
 const flags: Label[] = ["true", "false"];
+const open = () => Promise.reject(new Error("nobody opens it"));
 const worker = { postMessage() {}, addEventListener() {}, terminate() {} } as unknown as Worker;
 
 const targets: Readonly<Record<string, Target>> = {
@@ -164,6 +165,22 @@ const targets: Readonly<Record<string, Target>> = {
   "sourceKind source": { names: "source", right: ["no text", ...texts], call: (v) => pipeline.sourceKind(v) },
   "readReduction source": { names: "source", right: texts, call: (v) => pipeline.readReduction(v) },
   "createBackend name": { names: "backend", right: [], call: (v) => pipeline.createBackend(v) },
+  "registerBackend descriptor": { names: "registerBackend", call: (v) => pipeline.registerBackend(v) },
+  "registerBackend name": {
+    names: "name",
+    right: ["no text", ...texts],
+    call: (v) => pipeline.registerBackend({ name: v, open }),
+  },
+  "registerBackend open": {
+    names: "open",
+    right: ["a function"],
+    call: (v) => pipeline.registerBackend({ name: "x", open: v }),
+  },
+  "registerBackend rank": {
+    names: "rank",
+    right: objects,
+    call: (v) => pipeline.registerBackend({ name: "x", open, rank: v }),
+  },
   "selectBackend options": { names: "options", right: objects, call: (v) => pipeline.selectBackend(v) },
   "selectBackend candidates": {
     names: "candidates",
