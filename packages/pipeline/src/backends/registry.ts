@@ -13,12 +13,13 @@ import {
 } from "@ppt-vit/core/options";
 import { NotInstalled } from "../not-installed.js";
 import { quoted } from "../text/quoted.js";
-import { type BackendPackage, backendPackages } from "./packages.js";
+import { knownPackages } from "./packages/known.js";
+import type { BackendPackage } from "./packages/package.js";
 
 /** A word for the best backend, so no backend has it for a name. */
 export const automatic = "auto";
 
-const known: BackendDescriptor[] = /* @__PURE__ */ backendPackages.flatMap((backendPackage) =>
+const known: BackendDescriptor[] = /* @__PURE__ */ knownPackages.flatMap((backendPackage) =>
   backendPackage.devices.map((description) => ({ ...description, open: () => openFrom(backendPackage, description) })),
 );
 const names: string[] = /* @__PURE__ */ known.map(({ name }) => name);
@@ -89,11 +90,9 @@ export async function openNamed(name: string): Promise<Backend> {
   return descriptor.open();
 }
 
-async function openFrom(
-  { name: packageName, load }: BackendPackage,
-  { name, packages = [] }: BackendDescription,
-): Promise<Backend> {
-  const { backends } = await load().catch((error: unknown) => {
+async function openFrom(backendPackage: BackendPackage, { name, packages = [] }: BackendDescription): Promise<Backend> {
+  const { name: packageName } = backendPackage;
+  const { backends } = await backendPackage.load().catch((error: unknown) => {
     if (!(error instanceof NotInstalled)) throw error;
     const missing = [packageName, ...packages].join(" ");
     throw new PptError("BACKEND_UNAVAILABLE", `backend '${name}' is not installed: npm install ${missing}`, {

@@ -1,0 +1,21 @@
+import { devices } from "@ppt-vit/backend-cpu/devices";
+import { inViteBuild, type ViteWorker } from "@ppt-vit/core";
+import { notInstalledOr } from "../../not-installed.js";
+import { type BackendPackage, installed, runPeer } from "./package.js";
+
+const name = "@ppt-vit/backend-cpu";
+const part = (SharedWorker: ViteWorker) =>
+  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/backend-cpu.js", import.meta.url), { type: "module" });
+
+export const cpu: BackendPackage = {
+  name,
+  devices,
+  async load() {
+    if (inViteBuild) return runPeer(name, part);
+    try {
+      return installed(await import("@ppt-vit/backend-cpu"));
+    } catch (error) {
+      throw notInstalledOr(error, name);
+    }
+  },
+};

@@ -1,0 +1,7 @@
+/** The backend packages whose names the pipeline knows, in the order of `backendNames`. */
+import { cpu } from "./cpu.js";
+import { onnx } from "./onnx.js";
+import type { BackendPackage } from "./package.js";
+import { tfjs } from "./tfjs.js";
+
+export const knownPackages: readonly BackendPackage[] = [cpu, onnx, tfjs];

@@ -1,0 +1,21 @@
+import { devices } from "@ppt-vit/backend-onnx/devices";
+import { inViteBuild, type ViteWorker } from "@ppt-vit/core";
+import { notInstalledOr } from "../../not-installed.js";
+import { type BackendPackage, installed, runPeer } from "./package.js";
+
+const name = "@ppt-vit/backend-onnx";
+const part = (SharedWorker: ViteWorker) =>
+  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/backend-onnx.js", import.meta.url), { type: "module" });
+
+export const onnx: BackendPackage = {
+  name,
+  devices,
+  async load() {
+    if (inViteBuild) return runPeer(name, part);
+    try {
+      return installed(await import("@ppt-vit/backend-onnx"));
+    } catch (error) {
+      throw notInstalledOr(error, name);
+    }
+  },
+};

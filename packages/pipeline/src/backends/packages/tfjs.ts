@@ -1,0 +1,21 @@
+import { devices } from "@ppt-vit/backend-tfjs/devices";
+import { inViteBuild, type ViteWorker } from "@ppt-vit/core";
+import { notInstalledOr } from "../../not-installed.js";
+import { type BackendPackage, installed, runPeer } from "./package.js";
+
+const name = "@ppt-vit/backend-tfjs";
+const part = (SharedWorker: ViteWorker) =>
+  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/backend-tfjs.js", import.meta.url), { type: "module" });
+
+export const tfjs: BackendPackage = {
+  name,
+  devices,
+  async load() {
+    if (inViteBuild) return runPeer(name, part);
+    try {
+      return installed(await import("@ppt-vit/backend-tfjs"));
+    } catch (error) {
+      throw notInstalledOr(error, name);
+    }
+  },
+};
