@@ -1,4 +1,4 @@
-/** ONNX Runtime as a backend: the program is traced once into a static graph, which runs on CPU, WebGPU or wasm. */
+/** The ONNX Runtime backend. A program is traced once into a static graph, which runs on CPU, WebGPU or wasm. */
 import {
   type Backend,
   type BackendDescriptor,
@@ -31,57 +31,58 @@ export interface OnnxBackendOptions {
   /** Precision of parameters and activations; scores and variances stay float32. Default `fp32`. */
   readonly dtype?: "fp32" | "fp16";
   /**
-   * `MultiHeadAttention` as one operator, or written out. Default: fused on `cpu` and `wasm`, written out on `webgpu`,
-   * where some devices compute the operator wrongly without a word (docs/decisions/0005-onnx.md). Where `fused` is asked
-   * for, both are compared on the device first, and what disagrees is not used: see `info.attentionCheck`.
+   * `fused` computes attention with one operator, `decomposed` with several. Default: fused on `cpu` and `wasm`, decomposed
+   * on `webgpu`, where some devices compute the operator wrongly and report no error (docs/decisions/0005-onnx.md). With
+   * `fused`, both ways are first compared on the device. If they disagree, attention is decomposed: see
+   * `info.attentionCheck`.
    */
   readonly attention?: "fused" | "decomposed";
   /**
-   * Threads of `cpu` and `wasm`; the runtime decides when left out. All wasm sessions of a page share them: the first
-   * one settles their number. More than one wants a cross-origin isolated page.
+   * Number of threads of `cpu` and `wasm`. Default: the runtime decides. All wasm sessions of a page share their threads,
+   * and the first session sets the number. More than one thread needs a cross-origin isolated page.
    */
   readonly threads?: number;
   /**
-   * WebGPU in browsers: records the GPU's commands once and replays them, for this batch alone. Each program is checked
-   * while it is compiled, and runs without capture where a replay is wrong: see `info.graphCapture`.
+   * WebGPU in browsers: records the GPU's commands once and replays them. Runs then take this batch only. Each program is
+   * checked while it is compiled. If a replay is wrong, the program runs without capture: see `info.graphCapture`.
    */
   readonly graphCapture?: { readonly batch: number };
-  /** Passed to ONNX Runtime as they are. */
+  /** Passed to ONNX Runtime unchanged. */
   readonly sessionOptions?: InferenceSession.SessionOptions;
 }
 
-/** What a backend settled on. */
+/** The settings that a backend works with. */
 export interface OnnxInfo {
   readonly device: OnnxDevice;
   readonly dtype: "fp32" | "fp16";
   /** How attention is computed. */
   readonly attention: "fused" | "decomposed";
-  /** Fused against decomposed attention on this device, where fused attention was asked for. */
+  /** Only with `attention: "fused"`: how fused and decomposed attention compare on this device. */
   readonly attentionCheck?: SelfCheck;
-  /** Threads of `cpu` where they were asked for, of `wasm` once the first program is compiled. */
+  /** Known for `cpu` if the options set it, and for `wasm` once the first program is compiled. */
   readonly threads?: number;
-  /** With `graphCapture`, one for each program compiled so far: whether its runs are replayed, or why not. */
+  /** Only with `graphCapture`: for each program compiled so far, whether its runs are replayed, or why not. */
   readonly graphCapture?: readonly CaptureCheck[];
 }
 
 export interface OnnxBackend extends Backend {
-  /** As of now: compiling adds to it. */
+  /** The state at the time of reading. Compiling a program may change it. */
   readonly info: OnnxInfo;
 }
 
-/** One for each device, opened by the entry's `create`. */
+/** One descriptor for each device. `create` is the entry's own `createOnnxBackend`. */
 export const describeBackends = (create: (options: OnnxBackendOptions) => Promise<Backend>): BackendDescriptor[] =>
   devices.map((description) => ({ ...description, open: () => create({ device: description.device }) }));
 
 const defaultDevice = (): OnnxDevice => (isNode ? "cpu" : "wasm");
 
-/** How far fused attention may lie from the decomposed one, relative to the largest value. */
+/** Largest difference between fused and decomposed attention that counts as equal, relative to the largest value. */
 const attentionTolerance = { fp32: 1e-4, fp16: 1e-2 };
 
-/** How far a replay may lie from an ordinary run: fixed shapes let the runtime choose other kernels. */
+/** Largest difference between a replay and an ordinary run. With fixed shapes the runtime may choose other kernels. */
 const captureTolerance = attentionTolerance;
 
-/** A tiny program, which fails where the device lacks something that every program needs. */
+/** Runs a tiny program. It fails if the device lacks something that every program needs. */
 async function runProbe(backend: Pick<Backend, "compile">): Promise<void> {
   const square: Program = (ops, _params, { x }) => ({ y: ops.mul(x!, x!) });
   const executable = await backend.compile(square, { params: {}, inputs: { x: [-1, 4] } });
@@ -92,7 +93,7 @@ async function runProbe(backend: Pick<Backend, "compile">): Promise<void> {
   }
 }
 
-/** In Node there are no GPU buffers to bind: onnxruntime-node 1.30 ends the process when it captures. */
+/** Node is refused because onnxruntime-node 1.30 has no GPU buffers to bind and ends the process when it captures. */
 function checkCapture(batch: number, device: OnnxDevice): void {
   if (device !== "webgpu" || isNode)
     throw new PptError(
@@ -106,7 +107,7 @@ function checkCapture(batch: number, device: OnnxDevice): void {
     );
 }
 
-/** Not within `compile`: what its functions refer to lives as long as the executable, and the parameters must not. */
+/** A function outside `compile`, so that no closure of an executable keeps the parameters in memory. */
 function trace(
   program: Program,
   { device, dtype, fused, ...options }: CompileOptions & { device: OnnxDevice; dtype: "fp32" | "fp16"; fused: boolean },
@@ -116,7 +117,7 @@ function trace(
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
     fusion: { contrib: true, attention: fused, projectedAttention: fused && onCpu, forCpu: onCpu },
-    // On WebGPU the transposed weights are what was measured (docs/decisions/0007-hub.md).
+    // WebGPU was measured with transposed weights in the file (docs/decisions/0007-hub.md).
     weights: onCpu ? "beside" : "inside",
   });
   return { model: bytes, beside };
@@ -191,7 +192,7 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
     compile: (program, options) => compile(program, options, fused),
   });
 
-  // Node shows no adapter to ask.
+  // Node has no adapter object to ask for 'shader-f16'.
   if (device === "webgpu" && dtype === "fp16" && isNode) await runProbe(compiling(false));
   const attentionCheck =
     options.attention === "fused"

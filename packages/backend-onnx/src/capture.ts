@@ -1,4 +1,4 @@
-/** Graph capture: the GPU's commands of a run are recorded once and replayed, for one fixed batch. Browsers only. */
+/** Graph capture: the GPU's commands of one run are recorded and replayed later, for one fixed batch. Browsers only. */
 import {
   type Executable,
   type HostTensor,
@@ -24,18 +24,18 @@ import {
 import { batchDimension } from "./trace.js";
 
 /**
- * How a program compiled with capture runs: replayed where `agrees`, else without capture and why. `difference` is the
- * largest one between replayed and ordinary runs, over the largest value of that output.
+ * Whether the runs of a program are replayed. If `agrees` is false, they run without capture, and `reason` or `difference`
+ * says why. `difference` is the largest one between replayed and ordinary runs, over the largest value of that output.
  */
 export type CaptureCheck = SelfCheck;
 
-/** GPUBufferUsage.STORAGE and COPY_DST, and COPY_SRC for runtimes that copy their inputs. */
+/** GPUBufferUsage.STORAGE, COPY_DST, and COPY_SRC, which runtimes need if they copy their inputs. */
 const storageToWrite = 128 | 8 | 4;
 
 /**
- * An executable for `batch` images. The first run is recorded, later ones are replayed; replays of two inputs are held
- * against a session without capture, because wrong ones have been seen (onnxruntime issue 29594). What differs by more
- * than `tolerance`, or cannot be captured, is not used: then the executable is that other session.
+ * An executable for `batch` images. The first run is recorded and later runs are replayed. Replays can be wrong
+ * (onnxruntime issue 29594), so two inputs are also computed by a session without capture. If the results differ by more than
+ * `tolerance`, or if capture fails, the executable is that other session.
  */
 export async function openCaptured(
   request: SessionRequest,
@@ -74,7 +74,7 @@ export async function openCaptured(
   return { executable: ofBatch(request, batch, used), check };
 }
 
-/** Waves of one length, for every input. */
+/** A sine wave for every input; `step` is its phase per element. */
 const feedsOf = ({ inputs }: SessionRequest, batch: number, step: number): Tensors<HostTensor> =>
   Object.fromEntries(
     Object.entries(fixed(inputs, batch)).map(([name, shape]) => [name, hostTensor(shape, (i) => Math.sin(step * i))]),
@@ -86,7 +86,7 @@ const fixed = (inputs: SessionRequest["inputs"], batch: number): SessionRequest[
 const largestDifference = (actual: Tensors<HostTensor>, expected: Tensors<HostTensor>): number =>
   Math.max(...Object.entries(expected).map(([name, { data }]) => relativeDifference(actual[name]!.data, data)));
 
-/** The executable takes this batch only, whether it came to be captured or not. */
+/** Refuses other batches, also if the runs are not captured: what users see must not depend on the check. */
 function ofBatch({ inputs }: SessionRequest, batch: number, executable: Executable): Executable {
   return {
     run(feeds) {
@@ -105,12 +105,12 @@ function ofBatch({ inputs }: SessionRequest, batch: number, executable: Executab
 }
 
 /**
- * The program with one output `packed` [B, F], in which all its outputs lie side by side: where a program has several,
- * ONNX Runtime 1.30 reuses the memory of all but the last one computed while it records.
+ * The program with one output `packed` [B, F], which holds all its outputs side by side. While ONNX Runtime 1.30 records a
+ * program with several outputs, it reuses the memory of all but the last one.
  */
 export function packOutputs(program: Program): {
   readonly packed: Program;
-  /** Takes them apart again, once the packed program has been traced. */
+  /** The outputs of the original program. Call it after the packed program has been traced. */
   unpack(flat: HostTensor): Tensors<HostTensor>;
 } {
   const layout: { name: string; shape: Shape; start: number; length: number }[] = [];
@@ -144,7 +144,7 @@ export function packOutputs(program: Program): {
   };
 }
 
-/** What guards the runs of a session, its device, and a buffer on it for every input. */
+/** A guard for the runs of a session, its device, and a buffer on the device for every input. */
 async function bindInputs(request: SessionRequest, { inputNames }: InferenceSession, batch: number) {
   const { runtime, sessionOptions } = request;
   const inputs = fixed(request.inputs, batch);
@@ -177,18 +177,18 @@ async function captureSession(
     run: (feeds) =>
       guarded(async () => {
         for (const { name, buffer } of bound) gpu.queue.writeBuffer(buffer, 0, feeds[name]!.data);
-        // The runtime allocates the output, once: a buffer of ours would be bound for the first run alone.
+        // The runtime allocates the output once. A buffer of ours would be bound for the first run only.
         return unpack((await readOutputs(await session.run(fed))).packed!);
       }),
     async dispose() {
-      // What was recorded refers to the buffers.
+      // The recorded commands refer to the buffers, so the session goes first.
       await session.release();
       for (const { buffer } of bound) buffer.destroy();
     },
   });
 }
 
-/** The runtime takes graph capture only where the provider is given as an object. */
+/** The runtime captures only if the provider is an object, so a name becomes one. */
 const captureOptions = (
   { executionProviders = ["webgpu"], ...options }: InferenceSession.SessionOptions,
   batch: number,

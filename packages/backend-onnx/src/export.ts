@@ -1,4 +1,4 @@
-/** Model files for others: a traced model with what was done to it, and what a model file says about itself. */
+/** Model files for other engines: writes a traced model with a record of its reduction, and reads what a file holds. */
 import {
   modelCost,
   PptError,
@@ -19,7 +19,7 @@ export interface OnnxExportOptions {
   readonly weights: WeightSource;
   /** Leave out to export the unreduced model. */
   readonly reduction?: ReductionConfig | undefined;
-  /** Precision inside; input and outputs are float32 in any case, as transformers.js expects. Default `float32`. */
+  /** Precision inside the model. Input and outputs are always float32, as transformers.js expects. Default `float32`. */
   readonly dtype?: "float32" | "float16";
   /** Standard ONNX operators only, for engines other than ONNX Runtime. Default false. */
   readonly portable?: boolean;
@@ -29,13 +29,13 @@ export interface OnnxExportOptions {
 
 export interface OnnxExport {
   /**
-   * An `.onnx` file: pixel_values [B, channels, H, W] -> logits [B, labels]. A model without a classifier has embedding
-   * [B, C], CLIP's [B, projection], and last_hidden_state [B, N', C], which other libraries extract features from. And
-   * source [B, N', N0] where asked for.
+   * An `.onnx` file: pixel_values [B, channels, H, W] -> logits [B, labels]. A model without a classifier has the outputs
+   * embedding [B, C] ([B, projection] for CLIP) and last_hidden_state [B, N', C], from which other libraries extract features.
+   * `withSourceMap` adds source [B, N', N0].
    */
   readonly bytes: Uint8Array;
   readonly outputs: readonly string[];
-  /** Of each output, -1 for the batch. */
+  /** Shape of each output; -1 is the batch. */
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly nodes: number;
   readonly metadata: ExportMetadata;
@@ -54,7 +54,7 @@ export interface ExportMetadata {
 
 const metadataKey = "ppt_vit";
 
-/** Protocol buffers end at 2 GiB; what is left of it holds the nodes. */
+/** A protobuf file holds 2 GiB at most. This leaves 16 MiB for the nodes. */
 const mostWeightBytes = 2 ** 31 - 2 ** 24;
 
 const optionChecks: Checks<OnnxExportOptions> = {
@@ -102,8 +102,8 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     params,
     inputs,
     dtype,
-    // Fused attention is right only on some WebGPU devices, and nobody knows where a file will run; the operators below
-    // are right on all of them.
+    // Fused attention is wrong on some WebGPU devices, and the file may run on any of them. The other operators of
+    // ONNX Runtime are right on all devices that we tested.
     fusion: { contrib: !portable, attention: false },
     outputs: [
       ...(config.labels.length > 0 ? ["logits"] : ["embedding", "last_hidden_state"]),
@@ -116,9 +116,9 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
 
 const bytesOf = { float32: 4, float16: 2 } as const;
 
-/** What a model file says about itself. */
+/** What a model file holds. */
 export interface OnnxSummary {
-  /** Of the weights. */
+  /** Precision of the weights. */
   readonly dtype: "float32" | "float16";
   readonly nodes: number;
   readonly inputs: readonly string[];
@@ -127,13 +127,13 @@ export interface OnnxSummary {
   readonly operatorSets: Readonly<Record<string, number>>;
   /** Operators outside the standard: `com.microsoft.Gelu`. */
   readonly nonStandard: readonly string[];
-  /** Left out where ppt-vit did not make the file. */
+  /** Undefined if ppt-vit did not make the file. */
   readonly export?: ExportMetadata;
 }
 
 const isStandard = (domain: string) => domain === "" || domain === "ai.onnx";
 
-/** @throws PptError INVALID_INPUT where the bytes are no ONNX model, or what an export recorded in it has been changed. */
+/** @throws PptError INVALID_INPUT if the bytes are no ONNX model, or if the record of an export in it was changed */
 export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
   checkArgument("inspectOnnx", "bytes", bytes, bytesCheck);
   const { graph, opsetImport, metadataProps } = decoded(bytes);
@@ -162,7 +162,7 @@ function decoded(bytes: Uint8Array): ModelProto {
   }
 }
 
-/** What an export recorded: anybody may have changed the file since. @throws PptError INVALID_INPUT */
+/** The record of an export, checked, because the file may have been changed since. @throws PptError INVALID_INPUT */
 function parseMetadata(text: string): ExportMetadata {
   const invalid = (what: string, cause?: unknown): never => {
     throw new PptError("INVALID_INPUT", `metadata '${metadataKey}': ${what}: export the model again`, { cause });

@@ -1,4 +1,4 @@
-/** Float32 to the bits of float16, rounding to the nearest, ties to even; too large becomes Infinity. */
+/** Converts float32 to the bits of float16. Rounds to the nearest, ties to even; values that are too large become Infinity. */
 export function toFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   return Uint16Array.from({ length: values.length }, (_, i) => halfOf(bits[i]!));
@@ -16,7 +16,7 @@ function halfOf(bits: number): number {
   return scale < -10 ? sign : sign + roundShift(fraction | 0x800000, 14 - scale);
 }
 
-/** value / 2^shift, to the nearest, ties to even. A carry runs into the exponent, as it should. */
+/** value / 2^shift, rounded to the nearest, ties to even. A carry correctly increments the exponent. */
 function roundShift(value: number, shift: number): number {
   const half = 1 << (shift - 1);
   const rest = value & ((1 << shift) - 1);

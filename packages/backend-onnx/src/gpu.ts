@@ -1,10 +1,10 @@
-/** What is used of WebGPU itself, in browsers. TypeScript's DOM library has no types for it. */
+/** The part of WebGPU that this package uses itself, in browsers. TypeScript's DOM library has no types for it. */
 import { PptError } from "@ppt-vit/core";
 import type { InferenceSession } from "onnxruntime-common";
 import type { GpuBuffer, OnnxRuntime } from "./runtime.js";
 
 export interface GpuDevice {
-  /** Settles when the device is gone. */
+  /** Resolves when the device is lost. */
   readonly lost: Promise<{ readonly message: string }>;
   readonly queue: { writeBuffer(buffer: GpuBuffer, offset: number, data: Float32Array): void };
   createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer;
@@ -14,15 +14,15 @@ interface WithFeatures {
   readonly features: { has(name: string): boolean };
 }
 
-/** The device that the caller opened for these sessions. */
+/** The device that the caller passed in the provider's options. */
 const givenDevice = ({ executionProviders = [] }: InferenceSession.SessionOptions): unknown =>
   executionProviders
     .map((one) => (typeof one === "object" && "device" in one ? one.device : undefined))
     .find((device) => device !== undefined);
 
 /**
- * Of the caller's device, or of the adapter that a runtime would take its own from.
- * @throws PptError BACKEND_UNAVAILABLE without an adapter, UNSUPPORTED_DTYPE where it cannot compute in `dtype`.
+ * Checks the caller's device, or the adapter from which the runtime would request its own device.
+ * @throws PptError BACKEND_UNAVAILABLE if there is no adapter, UNSUPPORTED_DTYPE if it cannot compute in `dtype`.
  */
 export async function checkAdapter(
   dtype: "fp32" | "fp16",
@@ -45,7 +45,7 @@ export async function checkAdapter(
     );
 }
 
-/** The device that sessions run on: the caller's, or the runtime's own. Undefined where a runtime does not show it. */
+/** The device that sessions run on: the caller's, or the runtime's own. Undefined if the runtime does not expose it. */
 export async function gpuDevice(
   runtime: OnnxRuntime,
   sessionOptions: InferenceSession.SessionOptions,

@@ -1,11 +1,11 @@
-/** The ONNX graph while it is being recorded: nodes and constants, each of them once. */
+/** The ONNX graph while it is recorded. Equal nodes and equal constants are stored once. */
 import type { DType, Shape } from "@ppt-vit/core";
 import { toFloat16 } from "./float16.js";
 import { type AttributeProto, attributeTypes, elementTypes, type NodeProto, type TensorProto } from "./proto.js";
 
 export type Attributes = Readonly<Record<string, number | readonly number[]>>;
 
-/** Domain of the operators that only ONNX Runtime has. */
+/** Domain of the operators that exist only in ONNX Runtime. */
 export const contrib = "com.microsoft";
 
 /** Attributes that are floats; all other numbers are integers. */
@@ -17,7 +17,7 @@ export class Graph {
   /** Whether an operator outside the standard was used. */
   usesContrib = false;
 
-  /** Outputs of a node by what it computes. */
+  /** Outputs of each node, keyed by operator, inputs and attributes. */
   readonly #computed = new Map<string, readonly string[]>();
   /** Initializers of one type, shape and sum of bytes. */
   readonly #constants = new Map<string, TensorProto[]>();
@@ -25,7 +25,7 @@ export class Graph {
   readonly #names = new Map<string, number>();
   readonly #scopes: string[] = [];
 
-  /** Names what `body` records: `blocks.3/attention/MatMul`. */
+  /** Puts `name` in front of the names of the nodes that `body` records: `blocks.3/attention/MatMul`. */
   scope<R>(name: string, body: () => R): R {
     this.#scopes.push(name);
     try {
@@ -78,13 +78,13 @@ export class Graph {
     return name;
   }
 
-  /** A list of whole numbers, as shapes and axes are given. */
+  /** A constant list of integers, as operators take shapes and axes. */
   integers(values: readonly number[]): string {
     const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
     return this.#initializer(bytes, [values.length], elementTypes.int64);
   }
 
-  /** A whole number, as operators take the place of one element. */
+  /** A constant integer, as operators take the index of one element. */
   integer(value: number): string {
     return this.#initializer(new Uint8Array(BigInt64Array.of(BigInt(value)).buffer), [], elementTypes.int64);
   }
@@ -108,9 +108,9 @@ export class Graph {
   }
 }
 
-/** A number that equal bytes have in common. Of a large tensor a sample will do: equal ones are compared whole. */
+/** A hash of the bytes. Large tensors are sampled: tensors with equal hashes are compared byte by byte afterwards. */
 function checksum(bytes: Uint8Array): number {
-  // Odd, so that a sample does not see the same byte of every number.
+  // An odd step, so that the sample does not consist of the same byte of every number.
   const step = bytes.length < 2 ** 16 ? 1 : 2 * Math.floor(bytes.length / 2 ** 16) + 1;
   let sum = bytes.length;
   for (let i = 0; i < bytes.length; i += step) sum = (Math.imul(sum, 31) + bytes[i]!) | 0;

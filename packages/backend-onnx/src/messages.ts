@@ -1,36 +1,36 @@
 /**
- * Protobuf messages by tables of their fields, written and read over the wire format of `@bufbuild/protobuf`. Nothing is
- * compiled at run time, so that a page without 'unsafe-eval' runs it (docs/decisions/0013-content-security-policy.md).
+ * Writes and reads protobuf messages from tables of their fields, over the wire format of `@bufbuild/protobuf`. No code is
+ * compiled at run time, so it runs in a page without 'unsafe-eval' (docs/decisions/0013-content-security-policy.md).
  */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
-/** What a field holds: a scalar or a message. */
+/** The type of a field: a scalar or a message. */
 interface Type<T> {
   readonly wire: WireType;
   write(pieces: Pieces, value: T): void;
-  /** `earlier` is what the field held before: protobuf merges messages that stand there twice. */
+  /** `earlier` is the field's value so far: protobuf merges a message that occurs twice. */
   read(reader: BinaryReader, allowance: Allowance, earlier: T | undefined): T;
 }
 
-/** A message can be the whole of a file. */
+/** A message type, which can also be the content of a whole file. */
 interface MessageType<M> extends Type<M> {
   encode(message: M): Uint8Array;
-  /** Byte fields are views of `bytes`. @throws Error where `bytes` are no such message. */
+  /** Byte fields are views of `bytes`. @throws Error if `bytes` are no such message */
   decode(bytes: Uint8Array): M;
 }
 
 interface Field<T> {
   readonly number: number;
   write(pieces: Pieces, value: T): void;
-  /** Of a field that is not in the message. */
+  /** The value of a field that the message does not contain. */
   readonly absent: () => T | undefined;
-  /** Reads a value of the type `wire`, or returns undefined where the field has no such values. */
+  /** Reads a value of the type `wire`. Returns undefined if the field has another type. */
   read(reader: BinaryReader, wire: WireType, allowance: Allowance, earlier: T | undefined): T | undefined;
 }
 
 /**
- * Values that may still be read. A file of N bytes can claim N / 2 messages, each of which takes hundreds of bytes of
- * memory. The graph of a large model has some ten thousand.
+ * How many more values may be read. A file of N bytes can contain N / 2 messages, each of which takes hundreds of bytes of
+ * memory. The graph of a large model has about ten thousand.
  */
 interface Allowance {
   left: number;
@@ -42,10 +42,10 @@ function take(allowance: Allowance): void {
   if (allowance.left < 0) throw new Error(`it has more than ${mostValues} values beside its weights`);
 }
 
-/** Shorter bytes are copied at once. */
+/** Arrays shorter than this are copied immediately. */
 const fewBytes = 4096;
 
-/** Bytes to be written, in order. Large ones are referred to and copied once, into the file. */
+/** Bytes to be written, in order. Large arrays are kept by reference and copied once, into the file. */
 class Pieces {
   readonly writer = new BinaryWriter();
   readonly #pieces: Uint8Array[] = [];
@@ -55,7 +55,7 @@ class Pieces {
     else this.#pieces.push(this.writer.finish(), bytes);
   }
 
-  /** The length of `other` and what it holds. */
+  /** Adds the length of `other`, then its bytes. */
   addWithLength(other: Pieces): void {
     const pieces = other.finish();
     this.writer.uint32(lengthOf(pieces));
@@ -113,7 +113,7 @@ export const int64: Type<number> = {
   read: (reader) => Number(reader.int64()),
 };
 
-/** A field that is there once, or not at all: then it is `absent`, and a value equal to that is not written. */
+/** An optional field. If it is missing, its value is `absent`; a value equal to `absent` is not written. */
 export function field<T>(number: number, type: Type<T>, absent?: T): Field<T> {
   return {
     number,
@@ -128,7 +128,7 @@ export function field<T>(number: number, type: Type<T>, absent?: T): Field<T> {
   };
 }
 
-/** Any number of values. Numbers are written packed, as onnx.proto3 has it, and read packed or one by one. */
+/** Any number of values. Numbers are written packed, as in onnx.proto3, and read packed or one by one. */
 export function repeated<T>(number: number, type: Type<T>): Field<T[]> {
   const packed = type.wire !== WireType.LengthDelimited;
   const read = (reader: BinaryReader, allowance: Allowance): T => {
@@ -162,7 +162,7 @@ export function repeated<T>(number: number, type: Type<T>): Field<T[]> {
   };
 }
 
-/** A message with these fields, which are written in this order. What else is read is skipped. */
+/** A message with these fields, written in this order. Reading skips unknown fields. */
 export function message<M extends object>(
   fields: {
     readonly [K in keyof M]-?: Field<NonNullable<M[K]>>;

@@ -1,4 +1,4 @@
-/** Composites as single operators, where the execution provider has them and they are right. */
+/** Composites as single operators, if the execution provider has the operator and computes it correctly. */
 import {
   type DType,
   hostTensor,
@@ -20,13 +20,13 @@ export interface Fusion {
   /** `MultiHeadAttention`; needs `contrib`. Wrong on some WebGPU devices: see docs/decisions/0005-onnx.md. */
   readonly attention: boolean;
   /**
-   * `Attention`, which projects too; needs `contrib`. Only CPUs have all of it. Where few tokens attend to all, as in the
-   * last block of a classifier, `attention` decides. Default false.
+   * `Attention`, which also projects; needs `contrib`. Only the CPU provider has all of it. For blocks in which few tokens
+   * attend to all, such as a classifier's last one, `attention` decides instead. Default false.
    */
   readonly projectedAttention?: boolean;
   /**
-   * What is fast on a CPU alone: `TopK` for ranks and `ArgMax`, as ONNX Runtime takes whole numbers away from a GPU, and
-   * `LpNormalization`, which it has for CPUs only. Default false.
+   * Operators that are fast on a CPU only: `TopK` for ranks and `ArgMax`, because ONNX Runtime computes integers on the CPU
+   * even in a GPU session, and `LpNormalization`, which exists for CPUs only. Default false.
    */
   readonly forCpu?: boolean;
 }
@@ -37,12 +37,12 @@ const lowest = -(2 - 2 ** -23) * 2 ** 127;
 const toFloat = (graph: Graph, wholeNumbers: string): string =>
   graph.node("Cast", [wholeNumbers], { to: elementTypes.float32 });
 
-/** With `weightsInPlace` parameters are used as they are stored, without a copy that lies as the operator likes it. */
+/** `weightsInPlace` uses parameters in their stored layout, instead of a transposed copy. */
 export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = false): Overrides<OnnxTensor> {
   const name = (x: OnnxTensor, dtype = x.dtype) => inputName(graph, x, dtype);
 
   return (ops: Primitives<OnnxTensor>, defaults) => {
-    /** One Gemm over all tokens of all images: its bias costs nothing, and the CPU provider packs its weight once. */
+    /** One Gemm over all tokens of all images. Its bias is free, and the CPU provider packs its weight once. */
     function linear(x: OnnxTensor, weight: OnnxTensor, bias?: OnnxTensor): OnnxTensor {
       const [O, I] = weight.shape as [number, number];
       const leading = x.shape.slice(0, -1);
@@ -62,7 +62,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       return recorded(graph.node("Softmax", [name(x)], { axis: along }), x.shape, x.dtype);
     }
 
-    /** Inputs of an attention up to its bias, which it broadcasts over images and heads, but not over queries. */
+    /** The inputs of an attention operator after v: it broadcasts its bias over images and heads, but not over queries. */
     function biasOfKeys(logSize: OnnxTensor | undefined, queries: number, dtype: DType): string[] {
       if (!logSize) return [];
       const [B, N] = logSize.shape as [number, number];
@@ -74,8 +74,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       linear,
 
       /**
-       * For pixels, a convolution whose filters each pick one value of the window. Every filter sees all channels, because
-       * grouped ones give wrong numbers on WebGPU; so it pays for few channels only.
+       * For pixels: a convolution whose filters each pick one value of the window. Every filter sees all channels, because
+       * grouped convolutions give wrong numbers on WebGPU. That is worth its cost for few channels only.
        */
       unfold(x, window) {
         const { kernel, stride, padding } = window;
@@ -103,16 +103,16 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
 
       softmax,
 
-      // One node also because written out in half precision the squares overflow (onnxruntime issue 31626).
+      // Decomposed in half precision, the squares would overflow (onnxruntime issue 31626).
       layerNorm(x, weight, bias, epsilon) {
-        // As the rows lie, if they lie whole.
+        // In the stored shape, if that has whole rows.
         const shape = x.stored.at(-1) === x.shape.at(-1) ? x.stored : x.shape;
         const inputs = [name({ ...x, shape }), name(weight, x.dtype), name(bias, x.dtype)];
         const normed = graph.node("LayerNormalization", inputs, { axis: -1, epsilon });
         return { ...recorded(normed, shape, x.dtype), shape: x.shape };
       },
 
-      // One kernel on a GPU; on a CPU slower than its parts (docs/decisions/0005-onnx.md).
+      // On a GPU this is one kernel. On a CPU it is slower than its parts (docs/decisions/0005-onnx.md).
       ...(!fusion.forCpu && { l2Norm: (x) => reduced(graph, x, x.shape.length - 1, "ReduceL2") }),
 
       ...(fusion.contrib && {
@@ -129,11 +129,11 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           return recorded(graph.node("LpNormalization", [name(x)], { axis: -1, p }), x.shape, x.dtype);
         },
 
-        /** The places of the sorted elements, and the places of those: sorting them inverts the order. */
+        /** The first TopK gives the order of the elements. Sorting that order inverts it, which gives the ranks. */
         rankDescending(x) {
           if (x.dtype !== "float32") return defaults.rankDescending(x);
           const count = graph.integers([x.shape[1]!]);
-          // A sort may run astray where numbers are not in order, as NaN is with none.
+          // NaN has no place in an order and could break the sort, so it becomes the lowest number.
           const ordered = name(ops.where(ops.greater(x, lowest), x, lowest));
           const [, order] = graph.nodeOf(2, "TopK", [ordered, count], { axis: 1, largest: 1, sorted: 1 });
           const [, ranks] = graph.nodeOf(2, "TopK", [order!, count], { axis: 1, largest: 0, sorted: 1 });
@@ -157,8 +157,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
 
       ...(fusion.projectedAttention && {
         /**
-         * ONNX Runtime's Attention projects each head straight to where it is wanted, without the transpositions that
-         * MultiHeadAttention makes, and gives keys and values as it goes on with them, head by head.
+         * ONNX Runtime's Attention projects each head directly into the layout that it computes in, without the transpositions
+         * of MultiHeadAttention. It also returns keys and values in that layout, head by head.
          */
         selfAttention(x, projections, options) {
           const { heads, scale, logSize, rows, observe } = options;
@@ -195,7 +195,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
             const sizes = logSize && ops.cast(ops.reshape(logSize, [logSize.shape[0]!, 1, 1, N]), "float32");
             const biased = sizes ? ops.add(logits, sizes) : logits;
             const summed = graph.node("ReduceSum", [name(softmax(biased)), graph.integers([1, 2])], { keepdims: 0 });
-            // Sums of squares, and a product: ReduceL2, and a sum of the keys over heads, are slower (docs/decisions/0005-onnx.md).
+            // ReduceL2 and a sum of the keys over heads would be slower than these (docs/decisions/0005-onnx.md).
             const oneForEachHead = ops.constant(hostTensor([1, heads], () => 1));
             const summedKeys = ops.matMul(oneForEachHead, ops.reshape(keys, [B, heads, N * d]));
             const squares = ops.sum(ops.reshape(ops.sum(ops.mul(values, values), 3), [B, heads, N]), 1);
@@ -212,7 +212,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
   };
 }
 
-/** Weights [C, 3 C] and biases [3 C] of query, key and value side by side; undefined where one is no constant. */
+/** Weights [C, 3 C] and biases [3 C] of query, key and value side by side; undefined if one of them is no constant. */
 function packProjections({
   query,
   key,

@@ -1,4 +1,4 @@
-/** Primitives that record ONNX nodes. Arithmetic, comparisons, casts and new shapes of constants are computed at once. */
+/** Primitives that record ONNX nodes. Arithmetic, comparisons, casts and reshapes of constants are computed while tracing. */
 import {
   broadcastShapes,
   type DType,
@@ -31,15 +31,15 @@ const castTargets: Readonly<Record<DType, number>> = { float32: 1, float16: 10, 
 const isNumber = (x: OnnxTensor): boolean => x.host !== undefined && x.shape.length === 0;
 
 /**
- * The shape other than their own in which two tensors can be combined, if that saves a reshape: both have one shape, or
- * one is a number. Fewer nodes, and patterns that graph optimisers look for, such as that of GELU, stay whole.
+ * The stored shape in which two tensors can be combined without a reshape: both have the same one, or one operand is a
+ * number. That saves nodes and keeps patterns intact that graph optimisers look for, such as GELU's.
  */
 function commonStorage(a: OnnxTensor, b: OnnxTensor): Shape | undefined {
   const fits = isNumber(a) || isNumber(b) || (a.name && b.name && sameShape(a.shape, b.shape));
   return fits ? [a, b].find(needsReshape)?.stored : undefined;
 }
 
-/** A node that maps each element by itself, so that it takes them as they lie. */
+/** A node that maps each element by itself, so it works in the stored shape. */
 export function elementwise(
   graph: Graph,
   x: OnnxTensor,
@@ -52,7 +52,7 @@ export function elementwise(
   return { ...recorded(graph.node(opType, [input], attributes, domain), shape, x.dtype), shape: x.shape };
 }
 
-/** A node that reduces along `axis`. It can leave the axis out by itself, so no reshape needs to. */
+/** A node that reduces along `axis`. The node can also drop the axis, which saves a reshape. */
 export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: string): OnnxTensor {
   const inputs = [inputName(graph, x), graph.integers([axis])];
   return {
@@ -65,7 +65,7 @@ export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: strin
 }
 
 export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
-  /** Element type of an operation. Numbers and constants follow the other operand; two computed types must agree. */
+  /** Element type of an operation. Numbers and constants take the type of the other operand; two nodes must have the same. */
   function commonType(op: string, operands: readonly Operand<OnnxTensor>[]): DType {
     const tensors = operands.filter((x) => typeof x !== "number");
     const computed = new Set(tensors.filter((x) => x.name !== undefined).map((x) => x.dtype));
@@ -194,7 +194,7 @@ function foldTranspose(data: Float32Array, shape: Shape, permutation: readonly n
   return out;
 }
 
-/** Weights are large: in tiles, so that the cache lines of both sides are used while they are there. */
+/** Works in tiles, because weights are large: both matrices then use each cache line while it is loaded. */
 export function transposedMatrix(data: Float32Array, rows: number, columns: number): Float32Array {
   const tile = 32;
   const out = new Float32Array(data.length);

@@ -1,4 +1,4 @@
-/** The part of ONNX's protobuf schema that is written and read here (onnx/onnx.proto, IR version 8). */
+/** The part of ONNX's protobuf schema that this package writes and reads (onnx/onnx.proto, IR version 8). */
 import { bytes, field, float, int32, int64, message, repeated, string } from "./messages.js";
 
 export interface AttributeProto {
@@ -25,7 +25,7 @@ export interface TensorProto {
   rawData: Uint8Array;
 }
 
-/** A tensor whose bytes lie elsewhere, under `location`. */
+/** A tensor whose bytes are stored outside the file, under `location`. */
 export interface ExternalTensorProto extends Omit<TensorProto, "rawData"> {
   dataLocation: number;
   externalData: KeyValueProto[];
@@ -126,7 +126,7 @@ const modelProto = message<ModelProto>({
 /** A model as the bytes of an `.onnx` file. */
 export const encodeModel = (model: ModelProto): Uint8Array => modelProto.encode(model);
 
-/** Bytes that a model file refers to by `path`, as ONNX Runtime takes them. */
+/** Bytes outside the model file, which refers to them by `path`, in the form that ONNX Runtime takes. */
 export interface ExternalData {
   readonly path: string;
   readonly data: Uint8Array;
@@ -137,7 +137,7 @@ const external = 1;
 /** Smaller tensors stay in the file: the runtime reads the shapes and axes among them while it builds the graph. */
 const fewBytes = 1024;
 
-/** Takes the large tensors out. */
+/** Moves the bytes of large tensors out of the file. */
 export function putBeside(initializers: readonly TensorProto[]): {
   readonly initializers: (TensorProto | ExternalTensorProto)[];
   readonly beside: ExternalData[];
@@ -156,13 +156,13 @@ export function putBeside(initializers: readonly TensorProto[]): {
   return { initializers: kept, beside };
 }
 
-/** The messages of a model file; weights are views of `file`. @throws Error where it is no ONNX model. */
+/** Decodes a model file. Weights are views of `file`. @throws Error if it is no ONNX model */
 export function decodeModel(file: Uint8Array): ModelProto {
   const model = modelProto.decode(file);
   if (!model.graph || model.opsetImport.length === 0) throw new Error("it has no graph or no operator set");
   return model;
 }
 
-/** The key-value pairs that a model file carries beside its graph. @throws Error where the bytes are no ONNX model. */
+/** The metadata of a model file, as key-value pairs. @throws Error if the bytes are no ONNX model */
 export const readMetadata = (file: Uint8Array): ReadonlyMap<string, string> =>
   new Map(decodeModel(file).metadataProps.map(({ key, value }) => [key, value]));

@@ -1,10 +1,10 @@
-/** What ONNX Runtime says when something fails, named by what can be done about it. */
+/** Turns the error messages of ONNX Runtime into PptErrors whose code and text say what to do. */
 import { firstLineOf, isPptError, PptError, type PptErrorCode, reasonOf } from "@ppt-vit/core";
 import type { OnnxDevice } from "./devices.js";
 
 /**
- * The first line of what ONNX Runtime says, without error numbers and without the file and function of its own source
- * that say it.
+ * The first line of an error message of ONNX Runtime, without error numbers and without the file and function of its source
+ * code that raised it.
  */
 export function shortReason(cause: unknown): string {
   return firstLineOf(cause)
@@ -12,7 +12,10 @@ export function shortReason(cause: unknown): string {
     .replace(/\/\S+:\d+ (?:.* was false\. |[^()]*\([^()]*\)(?: const)? )/, "");
 }
 
-/** In this order: a lost device makes allocations fail too. Wordings of ONNX Runtime 1.30, Dawn, Chromium and V8. */
+/**
+ * Messages of ONNX Runtime 1.30, Dawn, Chromium and V8. The first match counts: a lost device makes allocations fail too, so it
+ * stands before OUT_OF_MEMORY.
+ */
 const known: readonly { code: PptErrorCode; said: RegExp; what: string; advice: string }[] = [
   {
     code: "BACKEND_UNAVAILABLE",
@@ -34,15 +37,15 @@ const known: readonly { code: PptErrorCode; said: RegExp; what: string; advice: 
   },
   {
     code: "OUT_OF_MEMORY",
-    // A tensor beyond the largest binding is bound in pieces, until there are too many; a buffer is invalid when it
-    // could not be allocated; wasm counts bytes in 32 bits.
+    // A tensor larger than the largest binding is bound in pieces, up to a number of pieces. A buffer that could not be
+    // allocated is invalid. wasm counts bytes in 32 bits.
     said: /failed to allocate|bad_alloc|out.?of.?memory|allocation (size too large|failed)|tensor shape is too large|integer overflow|exceeds the max buffer size|Too many storage buffers|\[Invalid Buffer|Invalid typed array length/i,
     what: "out of memory",
     advice: "pass dtype 'fp16' where the device has it",
   },
 ];
 
-/** An error of `doing` on a device, named by what is known of the reason. */
+/** The PptError for a failure while `doing` something on a device. Unknown failures get the advice `otherwise`. */
 export function runtimeError(
   doing: "run" | "opening the model",
   device: OnnxDevice,
@@ -51,7 +54,7 @@ export function runtimeError(
 ): PptError {
   if (isPptError(cause)) return cause;
   const reason = shortReason(cause);
-  // The shortened reason may have lost the word that tells.
+  // The whole message is searched: the shortened reason may lack the word that decides.
   const found = known.find(({ said }) => said.test(reasonOf(cause)));
   const { code, what, advice } = found ?? { code: "BACKEND_UNAVAILABLE", what: "failed", advice: otherwise };
   const smaller = doing === "run" ? "run fewer images at once" : "dispose other models, take a smaller one";

@@ -1,4 +1,4 @@
-/** What this package uses of ONNX Runtime, and how a runtime is loaded when it is first needed. */
+/** The part of ONNX Runtime that this package uses, and how a runtime is loaded when it is first needed. */
 import { isPptError, namingViolations, PptError } from "@ppt-vit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import type { OnnxDevice } from "./devices.js";
@@ -11,7 +11,7 @@ export interface GpuBuffer {
   destroy(): void;
 }
 
-/** What is used of `onnxruntime-node` or `onnxruntime-web`. */
+/** The part of `onnxruntime-node` or `onnxruntime-web` that this package uses. */
 export interface OnnxRuntime {
   readonly InferenceSession: {
     create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>;
@@ -26,7 +26,7 @@ export interface OnnxRuntime {
   };
 }
 
-/** @throws PptError BACKEND_UNAVAILABLE where the package is not installed or the device does not exist here. */
+/** @throws PptError BACKEND_UNAVAILABLE if the package is not installed or the device does not exist here. */
 export type LoadRuntime = (device: OnnxDevice) => Promise<OnnxRuntime>;
 
 export const isNode = typeof process === "object" && process.versions?.node !== undefined;

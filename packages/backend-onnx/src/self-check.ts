@@ -1,12 +1,12 @@
-/** Whether a device computes an attention rightly: some return wrong numbers without a word. */
+/** Checks whether a device computes attention correctly. Some devices return wrong numbers and report no error. */
 import { type Backend, firstLineOf, hostTensor, type Program } from "@ppt-vit/core";
 
-/** What comparing two ways to compute the same thing on one device found. */
+/** The result of comparing two ways to compute the same values on one device. */
 export interface SelfCheck {
   readonly agrees: boolean;
   /** Largest difference over the largest value of an output. */
   readonly difference?: number;
-  /** Why there is no difference to tell. */
+  /** Why there is no `difference`. */
   readonly reason?: string;
 }
 
@@ -16,7 +16,7 @@ interface Geometry {
   readonly heads: number;
 }
 
-/** Heads of 64 and of 80 channels, those of ViTs up to large and of huge ones: kernels are chosen by them. */
+/** Heads of 64 channels (ViTs up to large) and of 80 (huge ones). Runtimes choose kernels by this number. */
 const geometries: readonly Geometry[] = [
   { tokens: 147, channels: 128, heads: 2 },
   { tokens: 33, channels: 160, heads: 2 },
@@ -24,13 +24,13 @@ const geometries: readonly Geometry[] = [
 
 const scaleOf = ({ channels, heads }: Geometry): number => 1 / Math.sqrt(channels / heads);
 
-/** From -1/2 to 1/2 without a pattern: waves could be in step with those of the tokens. */
+/** Values from -1/2 to 1/2 without a pattern. Sine waves could resonate with the waves of the tokens. */
 function noise(at: number): number {
   const x = Math.sin(at * 12.9898) * 43758.5453;
   return x - Math.floor(x) - 0.5;
 }
 
-/** Weights [C, C] that give queries, keys and values of the size of the tokens. */
+/** Weights [C, C] whose queries, keys and values are as large as the tokens. */
 const projectionsFor = (C: number) =>
   Object.fromEntries(
     ["query", "key", "value"].map((name, i) => [
@@ -39,7 +39,7 @@ const projectionsFor = (C: number) =>
     ]),
   );
 
-/** Operators take different paths with and without sizes, and where one token attends alone, as in the last block. */
+/** Covers the different paths inside the operator: with and without token sizes, and one query only, as in the last block. */
 const attention =
   (geometry: Geometry): Program =>
   (ops, _params, { q, k, v, logSize }) => {
@@ -54,7 +54,7 @@ const attention =
     };
   };
 
-/** The same where an operator projects as well, and what a reduction looks at. */
+/** The same for the operator that also projects, with the values that token reduction observes. */
 const selfAttention =
   (geometry: Geometry): Program =>
   (ops, { query, key, value }, { q, v, logSize }) => {
@@ -64,7 +64,7 @@ const selfAttention =
     return { plain: ops.selfAttention(v!, weights, options).mixed, sized: sized.mixed, ...sized.observed! };
   };
 
-/** Outputs of `program` for one image, and for two: operators take different paths there too. */
+/** Outputs of `program` for one image and for two. Operators take different paths for them. */
 async function probe(
   backend: Pick<Backend, "compile">,
   program: Program,
@@ -75,7 +75,7 @@ async function probe(
   const found: Float32Array[] = [];
   try {
     for (const batch of [1, 2]) {
-      // Waves of different lengths: logits from about -5 to 5, so that attention is far from uniform.
+      // Waves of different lengths give logits from about -5 to 5, so attention is far from uniform.
       const wave = (step: number) => hostTensor([batch, N, C], (i) => Math.sin(step * i + (i % C)));
       const outputs = await executable.run({
         q: wave(0.37),
@@ -92,8 +92,8 @@ async function probe(
 }
 
 /**
- * Compares the attention of two backends, with `projected` also where it projects by itself; `tolerance` is relative to the
- * largest value of an output. A failure is a finding too.
+ * Compares the attention of two backends. `projected` adds the operator that also projects. `tolerance` is relative to the
+ * largest value of an output. If `tested` fails, the result says so.
  */
 export async function compareAttention(
   tested: Pick<Backend, "compile">,
@@ -119,7 +119,7 @@ export async function compareAttention(
   }
 }
 
-/** Largest difference over the largest value of `b`; NaN, and a value where all should be zero, are infinitely far. */
+/** Largest difference over the largest value of `b`. Infinity if `a` has NaN, or if `b` is all zeros and `a` is not. */
 export function relativeDifference(a: Float32Array, b: Float32Array): number {
   let [difference, largest] = [0, 0];
   for (const [i, value] of b.entries()) {

@@ -19,13 +19,13 @@ export interface SessionRequest {
   readonly runtime: OnnxRuntime;
   readonly device: OnnxDevice;
   readonly model: Uint8Array;
-  /** What `model` refers to. */
+  /** The weights that `model` refers to instead of holding them. */
   readonly beside: readonly ExternalData[];
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly sessionOptions: InferenceSession.SessionOptions;
 }
 
-/** @throws PptError BACKEND_UNAVAILABLE, OUT_OF_MEMORY or DEVICE_LOST, by what the runtime says. */
+/** @throws PptError BACKEND_UNAVAILABLE, OUT_OF_MEMORY or DEVICE_LOST, depending on the runtime's error. */
 export async function createSession(request: SessionRequest): Promise<InferenceSession> {
   const { runtime, device, model, beside, sessionOptions } = request;
   const advice =
@@ -46,15 +46,15 @@ export async function createSession(request: SessionRequest): Promise<InferenceS
 }
 
 /**
- * Session entries under which native threads rest as soon as a run ends. By default they would go on looking for work
- * for some ten milliseconds, on the cores that decode the next pictures.
+ * Session settings that let native threads rest as soon as a run ends. By default they spin for about ten milliseconds, on the
+ * cores that decode the next pictures.
  */
 function restBetweenRuns(entries: InferenceSession.SessionOptions["extra"]): Record<string, unknown> {
   const session = entries?.session;
   return { ...entries, session: { force_spinning_stop: "1", ...(typeof session === "object" && session) } };
 }
 
-/** What is prepared for a session. Nobody else can release it when that fails. */
+/** Releases the session if `prepared` rejects. */
 export async function releasedOnFailure<R>(session: InferenceSession, prepared: Promise<R>): Promise<R> {
   try {
     return await prepared;
@@ -65,13 +65,13 @@ export async function releasedOnFailure<R>(session: InferenceSession, prepared: 
 }
 
 /**
- * An executable over one session. Outputs are read back in `run`, and their device memory is released there.
- * Its runs throw PptError OUT_OF_MEMORY, after which smaller ones work, and DEVICE_LOST, after which none does.
+ * An executable over one session. `run` reads the outputs back and releases their device memory.
+ * A run throws PptError OUT_OF_MEMORY, after which smaller runs work, or DEVICE_LOST, after which no run works.
  */
 export async function openSession(request: SessionRequest): Promise<Executable> {
   const { runtime, inputs } = request;
   const session = await createSession(request);
-  // No function made here may refer to `request`: it would keep the parameters as long as the executable lives.
+  // No closure made here may refer to `request`: it would keep the parameters in memory as long as the executable lives.
   const guarded = await releasedOnFailure(session, guardRuns(request));
   return makeExecutable({
     inputs,
@@ -94,8 +94,8 @@ export async function openSession(request: SessionRequest): Promise<Executable> 
 }
 
 /**
- * Names what fails in a run, and runs nothing once the device of a session just created is lost: ONNX Runtime Web would
- * block the page for good.
+ * Wraps the runs of a session that was just created: failures become PptErrors, and after the device is lost nothing runs any
+ * more, because ONNX Runtime Web would block the page forever.
  */
 export async function guardRuns({
   runtime,
@@ -119,7 +119,7 @@ export async function guardRuns({
   };
 }
 
-/** Outputs in host memory. */
+/** Copies the outputs to host memory and releases them on the device. */
 export async function readOutputs(outputs: InferenceSession.OnnxValueMapType): Promise<Tensors<HostTensor>> {
   const read = Object.entries(outputs).map(async ([name, value]): Promise<[string, HostTensor]> => {
     const tensor = value as Tensor;

@@ -3,14 +3,14 @@ import { type DType, PptError, type Shape, sameShape, showShape, type Tensor } f
 import type { Graph } from "./graph.js";
 
 /**
- * The output of a node, or a constant that no node may need yet. A reshape is no node until somebody needs the new
- * shape: what follows may do as well with the elements as they lie.
+ * The output of a node, or a constant. A constant becomes part of the graph only when a node uses it. A reshape becomes a
+ * node only when an operator needs the new shape: many operators work on the elements in the stored shape.
  */
 export interface OnnxTensor extends Tensor {
   /** Name of the node's output, which holds the elements in the shape `stored`. */
   readonly name?: string;
   readonly stored: Shape;
-  /** Records the same elements in another shape, where the node itself can give them so. */
+  /** Another shape that the node itself can produce. `record` adds that variant of the node to the graph. */
   readonly alternative?: { readonly shape: Shape; record(): string };
   /** Values of a constant, float32 whatever its `dtype`. */
   readonly host?: Float32Array;
@@ -33,12 +33,12 @@ export const constantOf = (host: Float32Array, shape: Shape, dtype: DType): Onnx
 const hasShape = (x: OnnxTensor): boolean =>
   sameShape(x.stored, x.shape) || (x.alternative !== undefined && sameShape(x.alternative.shape, x.shape));
 
-/** Whether a tensor can be had in its shape only through a node of its own. */
+/** Whether the tensor's shape takes a `Reshape` node. */
 export const needsReshape = (x: OnnxTensor): boolean => x.name !== undefined && !hasShape(x);
 
 /**
- * Name of a tensor, in its shape, as the input of a node; a constant becomes an initializer here.
- * @throws PptError INVALID_SHAPE where it was computed in another precision than that node takes
+ * The name by which a node takes a tensor in its shape as an input. A constant becomes an initializer here.
+ * @throws PptError INVALID_SHAPE if the tensor was computed in another precision than the node takes
  */
 export function inputName(graph: Graph, x: OnnxTensor, dtype: DType = x.dtype): string {
   if (x.name === undefined) return graph.constant(x.host!, x.shape, dtype);

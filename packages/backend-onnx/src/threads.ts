@@ -1,4 +1,4 @@
-/** How many threads a runtime computes with. */
+/** The number of threads that a runtime computes with. */
 import { PptError } from "@ppt-vit/core";
 import type { InferenceSession } from "onnxruntime-common";
 import type { OnnxDevice } from "./devices.js";
@@ -6,11 +6,11 @@ import type { OnnxRuntime } from "./runtime.js";
 
 export interface Threads {
   readonly sessionOptions: InferenceSession.SessionOptions;
-  /** As of now, where it is known: a wasm runtime decides with its first session. */
+  /** The number, if it is known yet: a wasm runtime decides when its first session opens. */
   count(): number | undefined;
 }
 
-/** @throws PptError INVALID_OPTION where that many threads cannot be had. */
+/** @throws PptError INVALID_OPTION if that many threads are not possible. */
 export function settleThreads(
   runtime: OnnxRuntime,
   device: OnnxDevice,
@@ -22,7 +22,7 @@ export function settleThreads(
     return { sessionOptions: {}, count: () => undefined };
   }
   if (device === "cpu") {
-    // 0 leaves it to the runtime.
+    // 0 means that the runtime decides.
     const count = sessionOptions?.intraOpNumThreads || threads;
     return { sessionOptions: count ? { intraOpNumThreads: count } : {}, count: () => count };
   }
@@ -30,7 +30,7 @@ export function settleThreads(
   return { sessionOptions: {}, count: () => runtime.env?.wasm?.numThreads };
 }
 
-/** The runtime itself would go on with one thread and a line in the console. */
+/** Refuses what the runtime would answer with one thread and a line in the console. */
 function setWasmThreads({ env }: OnnxRuntime, threads: number): void {
   if (threads > 1 && globalThis.crossOriginIsolated === false)
     throw new PptError(
@@ -41,7 +41,7 @@ function setWasmThreads({ env }: OnnxRuntime, threads: number): void {
   if (!wasm)
     throw new PptError("INVALID_OPTION", "threads: the runtime that was handed in has no env.wasm to set them");
   const settled = wasm.numThreads;
-  // The number stands from the first session on; setting it later would do nothing.
+  // The first session fixes the number. Setting it later has no effect.
   if (settled && settled !== threads)
     throw new PptError(
       "INVALID_OPTION",

@@ -1,4 +1,4 @@
-/** Runs a program once on symbolic tensors and writes what it recorded as an ONNX model. */
+/** Runs a program once on symbolic tensors and writes the recorded graph as an ONNX model. */
 import { type CompileOptions, checkProgram, type DType, type Program, resolveOps, type Shape } from "@ppt-vit/core";
 import { contrib, Graph } from "./graph.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
@@ -11,17 +11,17 @@ export interface TraceOptions extends CompileOptions {
   readonly dtype?: "float32" | "float16";
   readonly fusion: Fusion;
   /**
-   * `beside` leaves large parameters out of the file, for the runtime to take from the arrays they lie in: a model then
-   * lies in memory as seldom as the runtime allows. Default `inside`.
+   * `beside` leaves large parameters out of the file, and the runtime reads them from the arrays of `params`. That saves copies
+   * in memory. Default `inside`.
    */
   readonly weights?: "inside" | "beside";
-  /** Outputs to keep, in this order; all when left out. */
+  /** Outputs to keep, in this order. Default: all. */
   readonly outputs?: readonly string[];
-  /** Key-value pairs that the file carries. */
+  /** Key-value pairs to store in the file. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** ReduceMax takes its axes as an input from here on; LayerNormalization is one operator since 17. */
+/** Since 18 ReduceMax takes its axes as an input; since 17 LayerNormalization is one operator. */
 const opset = 18;
 
 /** Name of the free leading dimension. */
@@ -31,14 +31,14 @@ export interface TracedModel {
   /** An `.onnx` file with a free batch where the inputs have one. */
   readonly bytes: Uint8Array;
   readonly outputs: readonly string[];
-  /** Of each output, -1 where the batch is free. */
+  /** Shape of each output; -1 is the free batch. */
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly nodes: number;
-  /** The parameters that the file does not hold, by the names that it calls them. Most lie in the memory of `params`. */
+  /** The parameters that the file refers to but does not hold. Most share the memory of `params`. */
   readonly beside: readonly ExternalData[];
 }
 
-/** @throws PptError INVALID_SHAPE where the program does not fit its parameters and inputs. */
+/** @throws PptError INVALID_SHAPE if the program does not fit its parameters and inputs */
 export function traceProgram(program: Program, options: TraceOptions): TracedModel {
   checkProgram(program, options);
   const { params, inputs, dtype = "float32", fusion, weights = "inside", metadata = {} } = options;
@@ -74,7 +74,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   return { bytes, outputs, shapes, nodes: graph.nodes.length, beside };
 }
 
-/** A node that carries the output's name; a cast, so that outputs are float32 whatever the model computes in. */
+/** Adds a node with the output's name. It is a cast if the model computes in another precision: outputs are always float32. */
 function nameOutput(graph: Graph, name: string, x: OnnxTensor): void {
   const opType = x.dtype === "float32" ? "Identity" : "Cast";
   const attribute = opType === "Cast" ? [{ name: "to", type: 2, i: elementTypes.float32 }] : [];
@@ -88,7 +88,7 @@ function nameOutput(graph: Graph, name: string, x: OnnxTensor): void {
   });
 }
 
-/** Drops nodes and constants that no output depends on: a program may compute more than is asked for. */
+/** Drops nodes and constants that no kept output depends on. */
 function removeUnused(graph: Graph, outputs: readonly string[]): void {
   const needed = new Set(outputs);
   // Nodes stand in the order of their computation, so one pass from the end sees every use before its source.

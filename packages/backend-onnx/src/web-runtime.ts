@@ -1,7 +1,7 @@
 /**
- * ONNX Runtime Web, loaded when it is first used. Each `import()` of a runtime stands directly behind `await` in a `try` block,
- * which is how bundlers know that it may be missing. What is for builds by Vite stands before it, because Rollup leaves
- * `try` blocks whole.
+ * Loads ONNX Runtime Web when it is first used. Each `import()` of a runtime stands directly behind `await` in a `try` block:
+ * that tells bundlers that the package may be missing. The branch for builds by Vite stands before the block, because Rollup
+ * leaves `try` blocks whole (docs/decisions/0014-bundlers.md).
  */
 import { inViteBuild, PptError, runPart, type ViteWorker } from "@ppt-vit/core";
 import { type LoadRuntime, loading, notLoaded, type OnnxRuntime } from "./runtime.js";
@@ -15,7 +15,7 @@ export const loadWebRuntime: LoadRuntime = async (device) => {
   return loading(device, "onnxruntime-web", device === "webgpu" ? loadWebgpu : loadWasm);
 };
 
-// Each of these entries names one WebAssembly file: a page is not sent those of a device that it does not use.
+// Each of these entries refers to one WebAssembly file, so a page downloads only the file of the device that it uses.
 
 async function loadWasm(): Promise<OnnxRuntime> {
   if (inViteBuild) return runPart("onnxruntime-web/wasm", viteParts.wasm);
@@ -35,7 +35,10 @@ async function loadWebgpu(): Promise<OnnxRuntime> {
   }
 }
 
-/** Written out because Vite finds scripts by this very text. `SharedWorker`, not `Worker`: a name that is used globally would be changed. */
+/**
+ * Vite finds the scripts by this very text, so each is written out. The parameter is `SharedWorker` and not `Worker`: our own
+ * build would rename a parameter whose name is also used as a global.
+ */
 const viteParts = {
   wasm: (SharedWorker: ViteWorker) =>
     new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" }),

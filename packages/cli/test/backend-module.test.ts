@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { backendNames, createBackend } from "@ppt-vit/pipeline";
 import { afterAll, describe, expect, it } from "vitest";
-import { isModule, registerModule } from "../src/backend-module.js";
+import { isModule, registerModule } from "../src/flags/backend-module.js";
 
 const folder = mkdtempSync(join(tmpdir(), "ppt-vit-backend-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

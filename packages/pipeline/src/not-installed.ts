@@ -1,12 +1,12 @@
 /** Optional peers that are not installed. */
 
-/** A package that is not there; another error of an import is the package's own. */
+/** The error for a package that is not there. Any other error of an import comes from the package itself. */
 export class NotInstalled extends Error {}
 
 /**
- * The error itself, or NotInstalled where it says that the package `name` is not there. Node and bundlers have no code for
- * that in common, browsers have none at all; but the first thing that each of them quotes is the name asked for. An error of
- * an installed package's own quotes a path or another name first.
+ * NotInstalled if `error` says that the package `name` is not there, else `error` itself. Node, bundlers and browsers share no
+ * error code for this, but all of them quote the requested name first. An error of an installed package quotes a path or
+ * another name first.
  */
 export function notInstalledOr(error: unknown, name: string): unknown {
   const quoted =

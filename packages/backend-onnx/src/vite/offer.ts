@@ -1,4 +1,4 @@
-/** What the parts of a build by Vite have in common. Modules are taken as they are: an application may put others in their place. */
+/** Shared by the parts of a build by Vite. They use whatever module the name resolves to, so an application may replace it. */
 import { offerPart, partAddress } from "@ppt-vit/core";
 
 interface Configurable {
@@ -9,7 +9,7 @@ interface Address {
   readonly default: string;
 }
 
-/** Threads start from the loader's own file: the script that a part becomes does not know its address. */
+/** Sets the addresses of the loader and the WebAssembly file: threads start from the loader, whose address a part does not know. */
 export function offerRuntime(name: string, runtime: Configurable, loader: Address, binary: Address): void {
   runtime.env.wasm.wasmPaths = { mjs: partAddress(loader.default), wasm: partAddress(binary.default) };
   offerPart(name, runtime);

@@ -1,19 +1,19 @@
-/** What the surroundings offer to compute on, as far as they tell without loading a runtime. */
+/** Finds out what Node or the browser offers to compute on, without loading a runtime. */
 
 export interface Platform {
   readonly kind: "node" | "browser";
-  /** Pages only: whether WebAssembly may use threads (COOP and COEP headers). */
+  /** Whether WebAssembly may use threads. In a page this takes COOP and COEP headers; in Node it is always true. */
   readonly crossOriginIsolated: boolean;
   readonly webgpu: GpuSupport;
   readonly webgl: GpuSupport;
 }
 
-/** `software` is a driver that emulates a GPU on the CPU; `name` is what it calls itself. */
+/** `software` is a driver that emulates a GPU on the CPU. `name` is the name that the driver reports. */
 export type GpuSupport =
   | { readonly kind: "none"; readonly reason: string }
   | { readonly kind: "software" | "hardware"; readonly name: string };
 
-/** Names under which emulated GPUs are known: Chrome's and Mesa's own, and Windows' fallback. */
+/** Names of emulated GPUs: Chrome's (SwiftShader), Mesa's (llvmpipe, lavapipe, softpipe), Windows' (Basic Render). */
 const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
 
 export const gpuNamed = (name: string, fallback = false): GpuSupport => ({
@@ -21,7 +21,7 @@ export const gpuNamed = (name: string, fallback = false): GpuSupport => ({
   name,
 });
 
-/** What is used of WebGPU's adapter. */
+/** The part of a `GPUAdapter` that is used here. */
 interface Adapter {
   readonly isFallbackAdapter?: boolean;
   readonly info?: {
@@ -33,7 +33,7 @@ interface Adapter {
   };
 }
 
-/** What is used of a page or worker. */
+/** The part of a page's or worker's global object that is used here. */
 interface BrowserGlobals {
   readonly crossOriginIsolated?: boolean;
   readonly navigator?: { readonly gpu?: { requestAdapter(): Promise<Adapter | null> } };
@@ -50,7 +50,7 @@ interface BrowserGlobals {
 
 const nodeGpu: GpuSupport = { kind: "none", reason: "not looked for in Node: name the backend to use it" };
 
-/** Looks around in Node, a page or a worker. */
+/** The platform of this code: Node, a page or a worker. */
 export async function currentPlatform(globals: object = globalThis): Promise<Platform> {
   const { process } = globals as { process?: { versions?: { node?: string } } };
   if (process?.versions?.node !== undefined)

@@ -1,4 +1,4 @@
-/** Which backend to use here: by platform, by what is installed, by whether it computes rightly, and by measurement. */
+/** Chooses a backend: by platform, by what is installed, by whether it computes correctly, and by measurement. */
 import {
   type Backend,
   createVisionModel,
@@ -14,11 +14,11 @@ import { describeBackends, descriptionOf, openNamed } from "./registry.js";
 import { checkBackend } from "./self-check.js";
 
 export interface SelectOptions {
-  /** Names of `backendNames`, best first. Default: what the platform offers. */
+  /** Names of `backendNames`, best first. Default: all that have a rank on this platform. */
   readonly candidates?: readonly string[];
-  /** Measure what works on this model, and take the fastest instead of the first. */
+  /** Measures every candidate that works on this model, and takes the fastest instead of the first. */
   readonly measure?: { readonly checkpoint: Checkpoint; readonly reduction?: ReductionConfig | undefined };
-  /** Keeps the answer of a measurement, as `localStorage` does. Default: for the life of this process or page. */
+  /** Keeps the result of a measurement, such as `localStorage`. Default: until this process or page ends. */
   readonly cache?: SelectionCache;
 }
 
@@ -27,12 +27,12 @@ export interface SelectionCache {
   setItem(key: string, value: string): void;
 }
 
-/** What became of one candidate. */
+/** The result for one candidate. */
 export interface CandidateReport {
   readonly name: string;
   readonly outcome: "chosen" | "works" | "failed" | "passed over" | "not tried";
   readonly reason: string;
-  /** One image, where it was measured. */
+  /** Time of one image in milliseconds, if it was measured. */
   readonly imageMs?: number;
 }
 
@@ -44,7 +44,7 @@ export interface BackendChoice {
   readonly candidates: readonly CandidateReport[];
 }
 
-/** What selection needs from its surroundings; tests simulate platforms through it. */
+/** The surroundings of a selection. Tests simulate platforms with it. */
 export interface SelectionHost {
   readonly platform: Platform;
   create(name: string): Promise<Backend>;
@@ -72,10 +72,10 @@ const optionChecks: Checks<SelectOptions> = {
 const misnamed = { backends: "write 'candidates'", backend: "write 'candidates', an array of names" };
 
 /**
- * Tries the candidates in their order; each must load and compute a small known model rightly. Without `measure` the
- * first that does is chosen. A GPU that is only emulated is passed over: the CPU itself is faster.
- * The plain CPU backend is the last candidate and needs nothing, so a choice is always found where it is installed.
- * @throws PptError INVALID_OPTION; BACKEND_UNAVAILABLE where no candidate works, with the reason of each.
+ * Tries the candidates in their order. A candidate works if it loads and computes a small known model correctly. Without
+ * `measure` the first one that works is chosen. An emulated GPU is passed over, because the CPU itself is faster.
+ * The plain CPU backend is the last candidate and needs nothing, so there is a choice wherever it is installed.
+ * @throws PptError INVALID_OPTION; BACKEND_UNAVAILABLE if no candidate works, with the reason for each
  */
 export async function selectBackend(options: SelectOptions = {}): Promise<BackendChoice> {
   const checked = checkOptions("selectBackend", options, optionChecks, { misnamed });
@@ -103,7 +103,7 @@ export const candidatesOf = (kind: Platform["kind"]): readonly string[] =>
 
 /** Why a candidate is not worth trying on this platform. */
 function obstacle(name: string, platform: Platform): string | undefined {
-  // In Node the caller names a GPU, and the self-check decides.
+  // In Node nothing tells about GPUs before a runtime is loaded, so the self-check decides.
   if (platform.kind === "node") return undefined;
   const needs = descriptionOf(name)?.needs;
   if (needs !== "webgpu" && needs !== "webgl") return undefined;
@@ -126,7 +126,7 @@ export async function selectOn(host: SelectionHost, options: SelectOptions): Pro
   return choice;
 }
 
-/** `selectOn`, which leaves the chosen backend open. */
+/** As `selectOn`, but the chosen backend stays open. */
 export async function openOn(host: SelectionHost, options: SelectOptions): Promise<OpenedChoice> {
   const { measure, cache = memoryCache } = options;
   const names = options.candidates ?? candidatesOf(host.platform.kind);
@@ -187,7 +187,7 @@ async function better(first: Working | undefined, second: Working): Promise<Work
   return isFirst ? first : second;
 }
 
-/** Versions of neither runtime nor driver are known everywhere, so an answer holds for a model on a kind of platform. */
+/** A result holds for one model on one kind of platform: versions of runtime and driver are not known everywhere. */
 function cacheKey(
   { kind, crossOriginIsolated, webgpu, webgl }: Platform,
   names: readonly string[],

@@ -1,4 +1,4 @@
-/** A small known model that every backend must compute rightly before it is chosen. */
+/** A small known model that a backend must compute correctly before it is chosen. */
 import {
   type Backend,
   createVisionModel,
@@ -11,7 +11,7 @@ import {
 } from "@ppt-vit/core";
 import { tolerances } from "./tolerances.js";
 
-/** 48 x 48 pixels, 37 tokens; small enough for a shader compiler, with every step of a reduction in it. */
+/** 48 x 48 pixels, 37 tokens: small enough to compile its shaders quickly, and every step of a reduction occurs in it. */
 const config = parseModelConfig({
   model_type: "vit",
   hidden_size: 48,
@@ -24,17 +24,17 @@ const config = parseModelConfig({
   layer_norm_eps: 1e-6,
 });
 
-/** The first stage prunes the input and the second pools it, both by a wide margin. */
+/** The first stage prunes and the second pools. Both variances are far from the threshold, so rounding changes neither. */
 const reduction: ReductionConfig = { layers: [0, 1], tokensRemoved: 8, threshold: { scaleFree: 3 } };
 
 const weightSeed = 1;
-/** Seed of the input. */
+/** Seed of the input picture. */
 const seed = 7;
 
-/** The logits of the plain CPU backend. */
+/** The logits that the plain CPU backend computes. */
 const recorded: readonly number[] = [2.474756, 2.080417, -0.214853, -0.624456, 3.693042, -0.717081];
 
-/** The model of the check. */
+/** Opens the model of the check. */
 export const openSelfCheck = (backend: Backend) =>
   createVisionModel({
     config,
@@ -43,7 +43,7 @@ export const openSelfCheck = (backend: Backend) =>
     reduction,
   });
 
-/** @throws PptError VERIFICATION_FAILED where the logits are not the recorded ones. */
+/** Runs the model and compares its logits with the recorded ones. @throws PptError VERIFICATION_FAILED if they differ */
 export async function checkBackend(backend: Backend): Promise<Verification> {
   const model = await openSelfCheck(backend);
   try {
