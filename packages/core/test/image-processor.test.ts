@@ -12,6 +12,7 @@ import {
   type RgbImage,
   resizeAndCrop,
   resizeImage,
+  stackImages,
 } from "../src/io/image-processor.js";
 import { parseProcessorFiles } from "../src/io/processor-files.js";
 import { parseSafetensors } from "../src/io/safetensors.js";
@@ -311,10 +312,18 @@ describe("processImage", () => {
 
   it("writes one image of a batch and nothing else", () => {
     const batch = new Float32Array(3 * 60).fill(-9);
-    processImageInto(photo, config, batch, 60);
+    expect(processImageInto(photo, config, batch, 60)).toEqual(resizeAndCrop(photo, config));
     expect(batch.subarray(60, 120)).toEqual(processImage(photo, config).data);
     expect(batch.subarray(0, 60).every((value) => value === -9)).toBe(true);
     expect(batch.subarray(120).every((value) => value === -9)).toBe(true);
+  });
+
+  it("stacks images into a batch", () => {
+    const { data } = processImage(photo, config);
+    const batch = new Float32Array(120);
+    for (const row of [0, 1]) processImageInto(photo, config, batch, 60 * row);
+    expect(stackImages([data, data])).toEqual(batch);
+    expect(stackImages([])).toHaveLength(0);
   });
 
   it.each([1, -1, Number.NaN])("refuses a target that is too short from element %d on", (offset) => {
