@@ -170,7 +170,7 @@ export function requireCommit(value: string | null | undefined, { endpoint, revi
       `${what}: the answer names no commit: check that ${endpoint} is a Hugging Face hub, without a login page in between`,
     );
   if (isCommit(revision) && commit !== revision)
-    throw new PptError("DOWNLOAD_FAILED", `${what}: commit ${revision} was requested, ${commit} was sent`);
+    throw new PptError("DOWNLOAD_FAILED", `${what}: commit ${revision} was requested, ${commit} came`);
   return commit;
 }
 
