@@ -4,8 +4,7 @@ import { policies } from "./reduction/policies.js";
 import { planReduction, type ReductionConfig, type ReductionStage } from "./reduction/schedule.js";
 import { sizeOf } from "./shape.js";
 import { patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
-import { softSplits, stemConvolutions } from "./vit/stem.js";
-import { patchEmbeddingInput, performerFeatures, windowWidths } from "./vit/stem-weights.js";
+import { patchEmbeddingShape, stemMacs } from "./vit/stem.js";
 
 export interface BlockCost {
   readonly layer: number;
@@ -59,7 +58,7 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
       reductionMacs: stage ? reductionMacs(stage, C, C / heads) : 0,
     };
   });
-  const embeddingMacs = stemMacs(config) + patchCount(config) * sizeOf(patchEmbeddingInput(config, "flat"));
+  const embeddingMacs = stemMacs(config) + patchCount(config) * sizeOf(patchEmbeddingShape(config, "flat"));
   const headMacs = costOfHead(config, stages.length === 0);
   const totalMacs = blocks.reduce((sum, block) => sum + block.attentionMacs + block.mlpMacs, embeddingMacs + headMacs);
   return { blocks, embeddingMacs, headMacs, totalMacs, gmacs: totalMacs / 1e9 };
@@ -70,34 +69,7 @@ function reductionMacs({ policy, tokensIn: N, tokensOut }: ReductionStage, C: nu
   return (policies[policy].comparesTokens ? N * N * d : 0) + tokensOut * N * (C + 1);
 }
 
-/** Convolutions of LV-ViT, or both steps of T2T-ViT. */
-function stemMacs({ stem, imageSize, channels }: VisionModelConfig): number {
-  const pixels = imageSize[0] * imageSize[1];
-  if (stem?.kind === "convolution") {
-    let [positions, inputs, macs] = [pixels, channels, 0];
-    for (const { kernel, stride } of stemConvolutions) {
-      positions /= sizeOf(stride);
-      macs += positions * stem.channels * inputs * sizeOf(kernel);
-      inputs = stem.channels;
-    }
-    return macs;
-  }
-  if (stem?.kind === "tokens-to-token") {
-    const D = stem.width;
-    const m = performerFeatures(D);
-    let [tokens, macs] = [pixels, 0];
-    for (const [i, window] of windowWidths(channels, D).entries()) {
-      tokens /= sizeOf(softSplits[i]!.stride);
-      // Both products of the attention, N^2 D each; or of the performer: features of q and k, their summary and its reading.
-      const attention = stem.attention === "transformer" ? 2 * tokens * tokens * D : tokens * m * (4 * D + 1);
-      macs += tokens * (3 * window * D + 3 * D * D) + attention;
-    }
-    return macs;
-  }
-  return 0;
-}
-
-/** Heads, or the projection. LV-ViT's second head reads every patch, unreduced only. */
+/** Heads, or the projection. A dense head reads every patch, unreduced only. */
 function costOfHead(config: VisionModelConfig, unreduced: boolean): number {
   const { hiddenSize: C, labels, pooling, distillationHead, denseHead, projection = 0 } = config;
   if (labels.length === 0) return C * projection;

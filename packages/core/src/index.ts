@@ -32,9 +32,6 @@ export { firstLineOf, isPptError, PptError, type PptErrorCode, reasonOf } from "
 export { checkFeedShapes, checkProgram, type ExecutableParts, makeExecutable } from "./executable.js";
 export { modelFingerprint } from "./fingerprint.js";
 export {
-  type ImageProcessorConfig,
-  type ImageSize,
-  parseImageProcessorConfig,
   processedSize,
   processImage,
   processImageInto,
@@ -46,7 +43,7 @@ export {
 } from "./io/image-processor.js";
 export { parseConfigJson } from "./io/json.js";
 export { type JsonLimits, type JsonProblem, jsonProblem } from "./io/json-structure.js";
-export { type ProcessorFiles, parseProcessorFiles } from "./io/processor-files.js";
+export type { ImageProcessorConfig, ImageSize } from "./io/processor-config.js";
 export {
   longestSafetensorsHeader,
   parseSafetensors,
@@ -54,7 +51,6 @@ export {
   type SafetensorsFile,
 } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
-export { timmImageProcessor } from "./io/timm-processor.js";
 export { describeReduction } from "./reduction/describe.js";
 export { isPolicyName, type PolicyName, policyNames } from "./reduction/policies.js";
 export type { Policy } from "./reduction/policy.js";
@@ -93,6 +89,7 @@ export {
   type VisionModelTraits,
   withImageSize,
 } from "./vit/config.js";
+export { isKnownToTransformersJs } from "./vit/find-family.js";
 export {
   createVisionModel,
   prepareVisionProgram,
@@ -105,6 +102,12 @@ export {
 } from "./vit/model.js";
 export { type ParseOptions, parseModelConfig } from "./vit/parse-config.js";
 export { interpolatePositions } from "./vit/positions.js";
+export {
+  type ProcessorFiles,
+  parseImageProcessorConfig,
+  parseProcessorFiles,
+  preprocessingInConfig as timmImageProcessor,
+} from "./vit/preprocessing.js";
 export type { OutputOptions } from "./vit/program.js";
 export { random, randomWeights, weightShapes } from "./vit/random-weights.js";
 export { type WeightSource, weightsFrom } from "./vit/stored-names.js";

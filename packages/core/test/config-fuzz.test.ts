@@ -131,8 +131,8 @@ describe("parseModelConfig", () => {
     const { registerTokens = 0, attentionScale = 1, residualDivisor = 1, projection = 1, stem } = config;
     expect(tokenCount(config)).toBe(patchCount(config) + (config.distillationToken ? 2 : 1) + registerTokens);
     for (const factor of [attentionScale, residualDivisor]) expect(factor > 0 && factor < 1e6).toBe(true);
-    const widths = stem ? [stem.kind === "convolution" ? stem.channels : stem.width] : [];
-    for (const count of [projection, ...widths]) expect(Number.isSafeInteger(count) && count >= 1).toBe(true);
+    const widths = stem ? [stem.channels ?? stem.width] : [];
+    for (const count of [projection, ...widths]) expect(Number.isSafeInteger(count) && Number(count) >= 1).toBe(true);
     expect(tokenCount(config)).toBeLessThan(100_000);
     expect(config.layerNormEpsilon > 0 && config.layerNormEpsilon < 1).toBe(true);
     expect(["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]).toContain(config.activation);

@@ -3,8 +3,6 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  type ImageProcessorConfig,
-  parseImageProcessorConfig,
   processedSize,
   processImage,
   processImageInto,
@@ -14,8 +12,9 @@ import {
   resizeImage,
   stackImages,
 } from "../src/io/image-processor.js";
-import { parseProcessorFiles } from "../src/io/processor-files.js";
+import type { ImageProcessorConfig } from "../src/io/processor-config.js";
 import { parseSafetensors } from "../src/io/safetensors.js";
+import { parseImageProcessorConfig, parseProcessorFiles } from "../src/vit/preprocessing.js";
 import { decodePng } from "./png.js";
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/preprocess/${name}`, import.meta.url));

@@ -78,12 +78,11 @@ export interface VisionModelTraits {
   readonly projection?: number | undefined;
 }
 
-/** Stems other than a linear layer for each patch. */
-export type Stem =
-  /** LV-ViT: three convolutions, the first with stride 2, then patches of half the size. */
-  | { readonly kind: "convolution"; readonly channels: number }
-  /** T2T-ViT: soft splits that overlap, 7x7 then twice 3x3, with a block of attention of this width after the first two. */
-  | { readonly kind: "tokens-to-token"; readonly attention: "transformer" | "performer"; readonly width: number };
+/** The stem of a family that does more than one linear layer for each patch: its kind, and settings that its file describes. */
+export interface Stem {
+  readonly kind: string;
+  readonly [setting: string]: string | number;
+}
 
 /**
  * PyTorch's bicubic interpolation without and with antialiasing, both with align_corners false; or the sinusoids of the

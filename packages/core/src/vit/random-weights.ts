@@ -5,8 +5,9 @@ import { hostTensor } from "../composites.js";
 import { checkArgument, seedCheck } from "../options.js";
 import { sizeOf } from "../shape.js";
 import { patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
-import { type BlockPart, namesOfTimm, tensorName } from "./names.js";
-import { patchEmbeddingInput, stemShapes } from "./stem-weights.js";
+import { namesOfRandomWeights } from "./find-names.js";
+import { type BlockPart, blockPath, blockPlace, tensorName } from "./names.js";
+import { patchEmbeddingShape, stemShapes } from "./stem.js";
 
 /** Numbers in [0, 1), the same on every machine (mulberry32). */
 export function random(seed: number): () => number {
@@ -20,11 +21,11 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Every tensor of a model under timm's names, or the original ones of LV-ViT and T2T-ViT, with its shape. */
+/** Every tensor of a model with its shape, under the names of timm, and of its authors where it has a stem. */
 export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
   requireConfig("weightShapes", config);
   const { hiddenSize: C, intermediateSize: hidden, layers, labels, registerTokens = 0, mlp } = config;
-  const names = namesOfTimm(config);
+  const names = namesOfRandomWeights(config);
   const shapes: Record<string, Shape> = {};
   const linear = (name: string, O: number, I: number, bias = true) => {
     shapes[`${name}.weight`] = [O, I];
@@ -40,19 +41,19 @@ export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
   if (config.distillationToken) shapes[names.distillationToken] = [1, 1, C];
   if (registerTokens > 0) shapes[names.registerTokens] = [1, registerTokens, C];
   shapes[names.positions] = [1, positionedTokens + rows * columns, C];
-  for (const [name, shape] of Object.entries(stemShapes(config))) shapes[`${names.stem}${name}`] = shape;
-  shapes[`${names.patchEmbedding}.weight`] = patchEmbeddingInput(config, "stored");
+  for (const [name, shape] of Object.entries(stemShapes(config))) shapes[name] = shape;
+  shapes[`${names.patchEmbedding}.weight`] = patchEmbeddingShape(config, "stored");
   if (config.patchBias !== false) shapes[`${names.patchEmbedding}.bias`] = [C];
   if (config.inputNorm) norm(names.inputNorm);
   for (let layer = 0; layer < layers; layer++) {
-    const of = (part: BlockPart) => tensorName(names.block(layer, part));
+    const of = (part: BlockPart) => tensorName(blockPlace(names, layer, part)!);
     norm(of("norm1"));
     linear(of("query"), 3 * C, C, config.qkvBias);
     linear(of("output"), C, C);
     norm(of("norm2"));
     linear(of("fc1"), mlp === "swiglu" ? 2 * hidden : hidden, C);
     linear(of("fc2"), C, hidden);
-    if (config.layerScale) for (const name of names.layerScale(layer)) shapes[name] = [C];
+    if (config.layerScale) for (const name of names.layerScale) shapes[`${blockPath(names, layer)}${name}`] = [C];
   }
   norm(names.norm);
   if (labels.length > 0) linear(names.head, labels.length, config.pooling === "class+mean" ? 2 * C : C);
@@ -70,7 +71,7 @@ export function randomWeights(config: VisionModelConfig, seed: number): Record<s
   const normal = (shape: Shape, deviation: number) =>
     hostTensor(shape, () => deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
   const near1 = (shape: Shape) => hostTensor(shape, () => 0.8 + 0.4 * next());
-  const names = namesOfTimm(config);
+  const names = namesOfRandomWeights(config);
   const tensor = (name: string, shape: Shape): HostTensor => {
     if (name === names.positions) return normal(shape, 0.5);
     if (shape.length === 3) return normal(shape, 1);

@@ -1,24 +1,69 @@
-/** From pixels to patch tokens: a linear layer for each patch, behind the convolutions of LV-ViT or the steps of T2T-ViT. */
-import type { Ops, Tensor, Tensors } from "../backend.js";
+/** From pixels to patch tokens: a linear layer for each patch, behind the stem of families that have one. */
+import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../backend.js";
+import { PptError } from "../errors.js";
+import { sizeOf } from "../shape.js";
+import { show } from "../show.js";
 import { patchGrid, type Stem, type VisionModelConfig } from "./config.js";
-import { parametersOf } from "./parameters.js";
+import { families } from "./families/index.js";
+import type { StemKind } from "./family.js";
 
-/** The soft splits of T2T-ViT: overlapping windows, each of which becomes a token (section 3.1 there). */
-export const softSplits = [
-  { kernel: [7, 7], stride: [4, 4], padding: [2, 2] },
-  { kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
-  { kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
-] as const;
+const kinds = families.flatMap(({ stem }) => stem ?? []);
 
-/** LV-ViT's convolutions in front of the patches. */
-export const stemConvolutions = [
-  { kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
-  { kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-  { kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
-] as const;
+/**
+ * The stem of a config with its settings; undefined for plain patches.
+ * @throws PptError INVALID_CONFIG
+ */
+function stemOf({ stem: settings }: VisionModelConfig): { kind: StemKind; settings: Stem } | undefined {
+  if (settings === undefined) return undefined;
+  const kind = kinds.find(({ kind }) => kind === settings.kind);
+  if (kind) return { kind, settings };
+  throw new PptError(
+    "INVALID_CONFIG",
+    `config: stem ${show(settings.kind)} is not known; ${kinds.map(({ kind }) => kind).join(" and ")} are`,
+  );
+}
 
-/** Keeps a token without any attention from a division by 0, as in the published code. */
-const performerEpsilon = 1e-8;
+/** What a stem's tensors and the linear layer behind it are called; undefined for plain patches. */
+export const stemNames = (config: VisionModelConfig): StemKind["names"] | undefined => stemOf(config)?.kind.names;
+
+/** Shape of the weight that makes a token of a patch: as it is stored, and as [C, features]. */
+export function patchEmbeddingShape(config: VisionModelConfig, form: "stored" | "flat"): Shape {
+  const stem = stemOf(config);
+  const shape: Shape = stem
+    ? stem.kind.patchEmbedding(stem.settings, config)
+    : [config.hiddenSize, config.channels, ...config.patchSize];
+  return form === "stored" ? shape : [shape[0]!, sizeOf(shape.slice(1))];
+}
+
+/** The stem's tensors in a checkpoint, by their whole names. None for plain patches. */
+export function stemShapes(config: VisionModelConfig): Record<string, Shape> {
+  const stem = stemOf(config);
+  if (!stem) return {};
+  const { prefix } = stem.kind.names;
+  const shapes = Object.entries(stem.kind.shapes(stem.settings, config));
+  return Object.fromEntries(shapes.map(([name, shape]) => [`${prefix}${name}`, shape]));
+}
+
+/**
+ * The parameters of the stem, each named `stem.*`. None for plain patches.
+ * @throws PptError INVALID_WEIGHTS
+ */
+export function stemParameters(
+  config: VisionModelConfig,
+  read: (name: string, shape: Shape) => HostTensor,
+): Record<string, HostTensor> {
+  const stem = stemOf(config);
+  if (!stem) return {};
+  const shapes = stemShapes(config);
+  const { prefix } = stem.kind.names;
+  return stem.kind.parameters(stem.settings, (name) => read(`${prefix}${name}`, shapes[`${prefix}${name}`]!));
+}
+
+/** Multiply-accumulates of the stem for one image, without the linear layer behind it. */
+export function stemMacs(config: VisionModelConfig): number {
+  const stem = stemOf(config);
+  return stem ? stem.kind.macs(stem.settings, config) : 0;
+}
 
 /** pixels [B, channels, H, W] -> patch tokens [B, patches, C], row by row. */
 export function embedPatches<T extends Tensor>(
@@ -27,34 +72,15 @@ export function embedPatches<T extends Tensor>(
   params: Tensors<T>,
   pixels: T,
 ): T {
-  const { patchSize, layerNormEpsilon, stem } = config;
-  const project = (x: T) => ops.linear(x, params["patchEmbedding.weight"]!, params["patchEmbedding.bias"]);
-  const patches = (x: T, size: readonly [number, number]) =>
-    project(ops.unfold(x, { kernel: size, stride: size, padding: [0, 0] }));
-  if (!stem) return patches(wholePatches(ops, config, pixels), patchSize);
-
-  if (stem.kind === "convolution") {
-    const features = stemConvolutions.reduce((x, window, i) => {
-      const p = parametersOf(params, `stem.${i}.`);
-      return ops.scope(`convolution.${i}`, () =>
-        ops.activation(ops.convolution(x, p.weight!, p.bias!, window), "relu"),
-      );
-    }, pixels);
-    return patches(features, [patchSize[0] / 2, patchSize[1] / 2]);
-  }
-
-  const [first, ...rest] = softSplits;
-  let [rows, columns] = config.imageSize.map((side) => side / first.stride[0]) as [number, number];
-  let tokens = ops.unfold(pixels, first);
-  rest.forEach((split, i) => {
-    const image = ops.scope(`tokens-to-token.${i}`, () => {
-      const mixed = tokenStep(ops, stem, parametersOf(params, `stem.${i}.`), tokens, layerNormEpsilon);
-      return ops.reshape(ops.transpose(mixed, [0, 2, 1]), [mixed.shape[0]!, stem.width, rows, columns]);
-    });
-    tokens = ops.unfold(image, split);
-    [rows, columns] = [rows / split.stride[0], columns / split.stride[1]];
-  });
-  return project(tokens);
+  const stem = stemOf(config);
+  const patches = stem
+    ? stem.kind.patches(ops, stem.settings, config, params, pixels)
+    : ops.unfold(wholePatches(ops, config, pixels), {
+        kernel: config.patchSize,
+        stride: config.patchSize,
+        padding: [0, 0],
+      });
+  return ops.linear(patches, params["patchEmbedding.weight"]!, params["patchEmbedding.bias"]);
 }
 
 /** pixels without what is left over on the right and below: [B, channels, rows * patch, columns * patch]. */
@@ -63,51 +89,4 @@ function wholePatches<T extends Tensor>(ops: Ops<T>, config: VisionModelConfig, 
     const used = count * config.patchSize[i as 0 | 1];
     return used === x.shape[2 + i] ? x : ops.slice(x, 2 + i, 0, used);
   }, pixels);
-}
-
-/** One re-structurisation: attention of one head and an MLP. tokens [B, N, window] -> [B, N, width] */
-function tokenStep<T extends Tensor>(
-  ops: Ops<T>,
-  { attention }: Extract<Stem, { kind: "tokens-to-token" }>,
-  p: Tensors<T>,
-  tokens: T,
-  epsilon: number,
-): T {
-  const normed = ops.layerNorm(tokens, p["norm1.weight"]!, p["norm1.bias"]!, epsilon);
-  const [q, k, v] = (["query", "key", "value"] as const).map((part) =>
-    ops.linear(normed, p[`${part}.weight`]!, p[`${part}.bias`]),
-  ) as [T, T, T];
-  const window = tokens.shape[2]!;
-  const mixed =
-    attention === "transformer"
-      ? // The published scale is that of the window's width, not of q's.
-        ops.attention(q, k, v, { heads: 1, scale: 1 / Math.sqrt(window) })
-      : performer(ops, q, k, v, p.features!);
-  // The window is wider than the token, so the residual starts from the values.
-  const x = ops.add(v, ops.linear(mixed, p["output.weight"]!, p["output.bias"]));
-  const hidden = ops.linear(
-    ops.layerNorm(x, p["norm2.weight"]!, p["norm2.bias"]!, epsilon),
-    p["fc1.weight"]!,
-    p["fc1.bias"],
-  );
-  return ops.add(x, ops.linear(ops.activation(hidden, "gelu"), p["fc2.weight"]!, p["fc2.bias"]));
-}
-
-/**
- * Linear attention with positive random features (Choromanski et al., arXiv 2009.14794):
- * phi(x) = exp(W x - |x|^2 / 2) / sqrt(m), y = phi(q) (phi(k)^T v) / (phi(q) sum phi(k)). features is W [m, width].
- */
-function performer<T extends Tensor>(ops: Ops<T>, q: T, k: T, v: T, features: T): T {
-  const [m] = features.shape as [number];
-  // Exponentials without a maximum to subtract leave half precision.
-  const phi = (x: T) => {
-    const full = ops.cast(x, "float32");
-    const halfSquare = ops.div(ops.sum(ops.mul(full, full), 2), 2);
-    const projected = ops.linear(full, ops.cast(features, "float32"));
-    return ops.div(ops.exp(ops.sub(projected, halfSquare)), Math.sqrt(m));
-  };
-  const [queries, keys] = [phi(q), phi(k)];
-  const summary = ops.matMul(ops.transpose(keys, [0, 2, 1]), ops.cast(v, "float32"));
-  const weight = ops.matMul(queries, ops.transpose(ops.sum(keys, 1), [0, 2, 1]));
-  return ops.cast(ops.div(ops.matMul(queries, summary), ops.add(weight, performerEpsilon)), q.dtype);
 }

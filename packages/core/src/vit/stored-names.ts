@@ -2,6 +2,7 @@
 import { requireTensors } from "../arguments.js";
 import type { HostTensor, Tensors } from "../backend.js";
 import { PptError } from "../errors.js";
+import { families } from "./families/index.js";
 
 /** Named tensors of a checkpoint; `SafetensorsFile` is one. */
 export interface WeightSource {
@@ -34,15 +35,16 @@ export interface UnwrappedWeights extends WeightSource {
 }
 
 /**
- * What training tools and libraries put in front of a model's own names (`module.` of DataParallel, `_orig_mod.` of
- * torch.compile, `timm_model.` of transformers' wrapper), and what Hugging Face calls the model inside a model. Stripped one
- * name at a time, since some files have them in front of a part of their names (ViT-MSN).
+ * What stands in front of a model's own names: what training tools put there (`module.` of DataParallel, `_orig_mod.` of
+ * torch.compile), and what libraries call the model inside another one. They are stripped one by one, since some files have
+ * them in front of a part of their names (ViT-MSN).
  */
-const wrapper =
-  /^(?:module|model|base_model|_orig_mod|_forward_module|_fsdp_wrapped_module|timm_model|backbone|vit|deit|dinov2|dinov2_with_registers|vision_model)\./;
+const wrappers = [
+  ...["module", "model", "base_model", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "backbone"],
+  ...families.flatMap(({ prefixes = [] }) => prefixes),
+];
 
-/** Layer scale as the authors of DeiT III name it; timm renames it while loading. */
-const layerScaleOfAuthors = /^(blocks\.\d+)\.gamma_([12])$/;
+const renamed = families.flatMap(({ renamed = [] }) => renamed);
 
 /**
  * The same tensors without the prefix that all of them have, and without known wrappers.
@@ -82,9 +84,12 @@ function prefixNear(name: string, stored: ReadonlyMap<string, string>): string |
 
 function ownName(name: string): string {
   let own = name;
-  for (let found = wrapper.exec(own); found && found[0].length < own.length; found = wrapper.exec(own))
-    own = own.slice(found[0].length);
-  return own.replace(layerScaleOfAuthors, "$1.ls$2.gamma");
+  for (;;) {
+    const wrapper = wrappers.find((word) => own.startsWith(`${word}.`) && own.length > word.length + 1);
+    if (wrapper === undefined) break;
+    own = own.slice(wrapper.length + 1);
+  }
+  return renamed.reduce((known, [old, now]) => known.replace(old, now), own);
 }
 
 /** What all names begin with, up to and with a dot. */
@@ -98,23 +103,10 @@ function commonPrefix(names: readonly string[]): string {
   return others.length === 0 ? "" : first.slice(0, end);
 }
 
-/** Parts of published checkpoints that no prediction of the model reads. */
-const harmless = [
-  /(^|\.)position_ids$/,
-  /(^|\.)mask_token$/,
-  /(^|\.)num_batches_tracked$/,
-  /^pooler\./,
-  /^pre_logits\./,
-  // The text tower of CLIP.
-  /^text_/,
-  /^logit_(scale|bias)$/,
-  // The decoder of MAE.
-  /^decoder/,
-];
+const ignored = families.flatMap(({ ignored = [] }) => ignored);
 
-/** Embeddings, blocks and norms, in all libraries. */
-const structure =
-  /^(embeddings|patch_embed|tokens_to_token|cls_token|dist_token|reg_token|register_tokens|pos_embed|pos_drop|rope|encoder|layers?|blocks|norm|norm_pre|fc_norm|layernorm|pre_layrnorm|pre_layernorm|post_layernorm|attn_pool)(\.|$|_)/;
+/** Embeddings, blocks and norms, by the first words of their names. */
+const structure = new RegExp(`^(${families.flatMap(({ roots }) => roots).join("|")})(\\.|$|_)`);
 
 /** Heads: what turns tokens into answers. */
 const heads = /^(\w*head|head\w*|\w*classifier\w*|\w*projection|proj|fc)(\.|$)/;
@@ -129,7 +121,7 @@ export function unreadTensors(
   answers: boolean,
 ): string[] {
   return names
-    .filter((name) => !read.has(name) && !harmless.some((pattern) => pattern.test(name)))
+    .filter((name) => !read.has(name) && !ignored.some((pattern) => pattern.test(name)))
     .filter((name) => structure.test(name) || (answers && heads.test(name)))
     .map(storedName);
 }

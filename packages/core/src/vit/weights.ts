@@ -4,17 +4,18 @@ import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
-import { type BlockPart, type Names, namesIn, type Place } from "./names.js";
+import { namesIn } from "./find-names.js";
+import { type BlockPart, blockPath, blockPlace, type Names, type Place } from "./names.js";
 import { type Grid, interpolatePositions, sinusoids } from "./positions.js";
-import { patchEmbeddingInput, stemParameters } from "./stem-weights.js";
+import { patchEmbeddingShape, stemParameters } from "./stem.js";
 import { type UnwrappedWeights, unreadTensors, unwrapped, type WeightSource } from "./stored-names.js";
 
 /** Reads tensors, each of them checked against the shape that the config asks for. */
-export type ReadTensor = (name: string, shape: Shape) => HostTensor;
+type ReadTensor = (name: string, shape: Shape) => HostTensor;
 
 /**
  * All parameters of the program, by its own names, in the layout it reads: `patchEmbedding.{weight,bias}`, those of the
- * stem (stem-weights.ts), `positions [N, C]` with the special tokens already added to their rows, `inputNorm.*`,
+ * stem (`stem.*`), `positions [N, C]` with the special tokens already added to their rows, `inputNorm.*`,
  * `blocks.i.{norm1,query,key,value,output,norm2,gate,fc1,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`,
  * `denseHead.*`, `projection.weight`; what a family lacks is left out. Layer scale and the divisor of residuals are
  * folded into `output` and `fc2`: x + s (W y + b) = x + (s W) y + s b.
@@ -54,15 +55,15 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
     for (const suffix of ["weight", "bias"] as const) parameters[`${key}.${suffix}`] = readPlace(place, suffix, [C]);
   };
 
-  Object.assign(parameters, stemParameters(config, names.stem, read));
-  const patch = read(`${names.patchEmbedding}.weight`, patchEmbeddingInput(config, "stored"));
-  parameters["patchEmbedding.weight"] = { shape: patchEmbeddingInput(config, "flat"), data: patch.data };
+  Object.assign(parameters, stemParameters(config, read));
+  const patch = read(`${names.patchEmbedding}.weight`, patchEmbeddingShape(config, "stored"));
+  parameters["patchEmbedding.weight"] = { shape: patchEmbeddingShape(config, "flat"), data: patch.data };
   if (config.patchBias !== false) parameters["patchEmbedding.bias"] = read(`${names.patchEmbedding}.bias`, [C]);
   parameters.positions = positionTable(read, names, config);
   if (config.inputNorm) norm("inputNorm", names.inputNorm);
 
   for (let layer = 0; layer < config.layers; layer++) {
-    const at = (part: BlockPart) => ({ key: `blocks.${layer}.${part}`, place: names.block(layer, part) });
+    const at = (part: BlockPart) => ({ key: `blocks.${layer}.${part}`, place: placeOf(names, layer, part) });
     const normOf = (part: BlockPart) => norm(at(part).key, at(part).place);
     normOf("norm1");
     linears([at("query"), at("key"), at("value")], C, C, config.qkvBias);
@@ -70,7 +71,9 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
     normOf("norm2");
     linears(config.mlp === "swiglu" ? [at("gate"), at("fc1")] : [at("fc1")], hidden, C);
     linear(at("fc2").key, at("fc2").place, C, hidden);
-    const scales = config.layerScale ? names.layerScale(layer).map((name) => read(name, [C]).data) : [];
+    const scales = config.layerScale
+      ? names.layerScale.map((name) => read(`${blockPath(names, layer)}${name}`, [C]).data)
+      : [];
     scaleRows(parameters, at("output").key, config, scales[0]);
     scaleRows(parameters, at("fc2").key, config, scales[1]);
   }
@@ -84,8 +87,18 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
   // Asked not to be used.
   if (config.denseHead === false) for (const suffix of ["weight", "bias"]) reads.add(`${names.denseHead}.${suffix}`);
   if (config.projection) linear("projection", names.projection, config.projection, C, false);
-  refuseUnread(stored, reads, config);
+  refuseUnread(stored, reads, names, config);
   return parameters;
+}
+
+/** @throws PptError INVALID_WEIGHTS where the checkpoint's library has no such part in its blocks */
+function placeOf(names: Names, layer: number, part: BlockPart): Place {
+  const place = blockPlace(names, layer, part);
+  if (place !== undefined) return place;
+  throw new PptError(
+    "INVALID_WEIGHTS",
+    `weights: the config asks for a ${part} in every block, which the model of '${blockPath(names, layer)}' does not have: the config belongs to another model`,
+  );
 }
 
 /** Whether the weights hold the classifier that the config describes. An embedding does not need it. */
@@ -110,10 +123,18 @@ export function headsFit(weights: WeightSource, config: VisionModelConfig): bool
 const unreadShown = 3;
 
 /** What the model does not read changes what it should compute: a norm of queries, layer scale, a block too many. */
-function refuseUnread(stored: UnwrappedWeights, reads: ReadonlySet<string>, config: VisionModelConfig): void {
+function refuseUnread(
+  stored: UnwrappedWeights,
+  reads: ReadonlySet<string>,
+  { blocks }: Names,
+  config: VisionModelConfig,
+): void {
   const unread = unreadTensors(stored, reads, config.labels.length > 0 || config.projection !== undefined);
   if (unread.length === 0) return;
-  const beyond = unread.find((name) => Number(/(?:blocks|layers?)\.(\d+)\./.exec(name)?.[1] ?? -1) >= config.layers);
+  const beyond = unread.find((name) => {
+    const [, behind] = name.split(`${blocks}.`);
+    return behind !== undefined && Number.parseInt(behind, 10) >= config.layers;
+  });
   if (beyond)
     throw new PptError(
       "INVALID_WEIGHTS",

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
-import { PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
+import { isKnownToTransformersJs, PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
 import { checkpointFolder, type LoadOptions, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
@@ -65,11 +65,7 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
     const nested = await readIfThere(join(source, "processor_config.json"));
 
     if (flags.format === "onnx") {
-      await writeSettings(
-        "config.json",
-        ({ model_type }) => isHuggingFace(model_type),
-        () => configForOthers(config),
-      );
+      await writeSettings("config.json", isKnownToTransformersJs, () => configForOthers(config));
       await writeSettings(
         "preprocessor_config.json",
         // transformers.js guesses what this file leaves to the model's type or to processor_config.json.
@@ -117,12 +113,6 @@ const readIfThere = (path: string): Promise<Buffer | undefined> =>
     if (cause.code === "ENOENT") return undefined;
     throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
   });
-
-/** Whether transformers.js knows this family. It would not accept those of timm and of the paper. */
-const isHuggingFace = (type: unknown): boolean =>
-  ["vit", "deit", "vit_mae", "vit_msn", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model"].some(
-    (one) => one === type,
-  );
 
 const tritonName = (model: string) => basename(resolve(model)).replaceAll(/[^\w.-]/g, "_");
 

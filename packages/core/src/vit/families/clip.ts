@@ -2,40 +2,29 @@
  * The vision towers of CLIP, Chinese-CLIP and AltCLIP: `clip`, `chinese_clip` and `altclip` (the whole model's configuration),
  * and the same with `_vision_model` behind it.
  */
+import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
-import {
-  type Fields,
-  type Held,
-  invalid,
-  readActivation,
-  readArchitecture,
-  readEpsilon,
-  readSizes,
-  readWidth,
-} from "./fields.js";
+import type { Family } from "../family.js";
+import { type Fields, type Held, readArchitecture, readEncoder } from "../fields.js";
+import { huggingFaceClassifiers, huggingFaceNames, type NameSet } from "../names.js";
 
-export function clipConfig(fields: Fields, held: Held): VisionModelConfig {
-  const architecture = readArchitecture(fields);
-  if (architecture === "CLIPForImageClassification")
-    invalid("CLIPForImageClassification is not supported; CLIPModel and CLIPVisionModelWithProjection are");
+function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const type = String(fields.value("model_type"));
   const vision = type.endsWith("_vision_model") ? fields : visionFields(fields);
-  const { hiddenSize, heads } = readWidth(vision, { hidden: 768, heads: 12 });
   // CLIPVisionModel alone is saved without the projection.
-  const projected = held ? held.has("visual_projection.weight") : !architecture?.endsWith("VisionModel");
+  const projected = held ? held.has("visual_projection.weight") : !readArchitecture(fields)?.endsWith("VisionModel");
   return {
-    ...readSizes(vision, { image: 224, patch: 32 }),
-    channels: vision.count("num_channels", 16, 3),
-    hiddenSize,
-    layers: vision.count("num_hidden_layers", limits.layers, 12),
-    heads,
+    ...readEncoder(vision, {
+      image: 224,
+      patch: 32,
+      hidden: 768,
+      layers: 12,
+      heads: 12,
+      activation: "quick_gelu",
+      epsilon: 1e-5,
+    }),
     intermediateSize: vision.count("intermediate_size", 8 * limits.hidden, 3072),
-    activation: readActivation(vision, "quick_gelu"),
-    layerNormEpsilon: readEpsilon(vision, 1e-5),
     qkvBias: true,
-    distillationToken: false,
-    distillationHead: false,
-    pooling: "class",
     labels: [],
     patchBias: false,
     inputNorm: true,
@@ -53,3 +42,61 @@ const visionFields = (fields: Fields): Fields =>
   fields.object(
     (fields.value("vision_config_dict") ?? undefined) === undefined ? "vision_config" : "vision_config_dict",
   );
+
+/** The tower inside the whole model or alone, whose blocks stand below `blocks`. */
+const namesWith =
+  (blocks: string): NameSet =>
+  (config) => ({
+    ...huggingFaceNames(config),
+    classToken: "embeddings.class_embedding",
+    positions: "embeddings.position_embedding.weight",
+    patchEmbedding: "embeddings.patch_embedding",
+    // Misspelt in the original, and so in every checkpoint.
+    inputNorm: "pre_layrnorm",
+    norm: "post_layernorm",
+    blocks,
+    block: {
+      norm1: "layer_norm1",
+      query: "self_attn.q_proj",
+      key: "self_attn.k_proj",
+      value: "self_attn.v_proj",
+      output: "self_attn.out_proj",
+      norm2: "layer_norm2",
+      fc1: "mlp.fc1",
+      fc2: "mlp.fc2",
+    },
+  });
+
+const tower = {
+  image_size: 32,
+  patch_size: 8,
+  hidden_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 3,
+  intermediate_size: 48,
+};
+
+export const clip: Family = {
+  title: "CLIP",
+  modelTypes: {
+    clip: { preprocessing: processorDefaults.CLIP!, transformersJs: true },
+    clip_vision_model: { preprocessing: processorDefaults.CLIP!, transformersJs: true },
+    chinese_clip: { preprocessing: processorDefaults.ChineseCLIP! },
+    chinese_clip_vision_model: { preprocessing: processorDefaults.ChineseCLIP! },
+    altclip: { preprocessing: processorDefaults.CLIP! },
+    altclip_vision_model: { preprocessing: processorDefaults.CLIP! },
+  },
+  refused: { CLIPForImageClassification: "CLIPModel and CLIPVisionModelWithProjection are" },
+  examples: [
+    { model_type: "clip", vision_config: tower, projection_dim: 16 },
+    { model_type: "clip_vision_model", ...tower },
+  ],
+  config: readConfig,
+  // AltCLIP's blocks have the second name in files that version 5 of transformers saves.
+  names: [namesWith("encoder.layers"), namesWith("encoder.layer")],
+  classifiers: huggingFaceClassifiers,
+  prefixes: ["vision_model"],
+  roots: ["embeddings", "encoder", "pre_layrnorm", "pre_layernorm", "post_layernorm"],
+  // The text tower, and what compares it with this one.
+  ignored: [/(^|\.)position_ids$/, /^text_/, /^logit_(scale|bias)$/],
+};

@@ -3,8 +3,11 @@
  * `model_args` replace some of them, and `pretrained_cfg` says what else the model was made with.
  */
 import type { Activation } from "../../backend.js";
+import type { ImageProcessorConfig, ImageSize } from "../../io/processor-config.js";
+import { processorDefaults } from "../../io/processor-defaults.js";
 import { show } from "../../show.js";
 import { limits, type VisionModelConfig } from "../config.js";
+import type { Family } from "../family.js";
 import {
   type Fields,
   fieldsOf,
@@ -14,21 +17,15 @@ import {
   numberedLabels,
   readProblem,
   readSizes,
-} from "./fields.js";
+} from "../fields.js";
+import { fusedClassifiers, fusedNames, fusedRoots, type NameSet } from "../names.js";
 import { timmAliases, timmModels, timmRefusals } from "./timm-models.js";
-
-/** Whether a `config.json` is timm's, or transformers' wrapper of it. */
-export function isTimm(json: unknown): boolean {
-  const fields = fieldsOf(json);
-  const type = fields.value("model_type") ?? undefined;
-  return type === "timm_wrapper" || (type === undefined && fields.value("architecture") !== undefined);
-}
 
 /**
  * `pretrained_cfg`, with what the file says outside of it, which counts. Older files have all of it at the top.
  * @throws PptError INVALID_CONFIG
  */
-export function pretrainedFields(fields: Fields): Fields {
+function pretrainedFields(fields: Fields): Fields {
   const nested = (fields.value("pretrained_cfg") ?? undefined) !== undefined;
   const inner = nested ? fields.object("pretrained_cfg") : fields;
   const outer = (name: string) => (nested ? fields.value(name) : undefined) ?? inner.value(name) ?? undefined;
@@ -83,7 +80,7 @@ const activations: Readonly<Record<string, Activation>> = {
   swish: "silu",
 };
 
-export function timmConfig(fields: Fields, held: Held): VisionModelConfig {
+function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const pretrained = pretrainedFields(fields);
   const named = argumentsOf(fields.value("architecture"));
   const given = (fields.value("model_args") ?? undefined) === undefined ? fieldsOf({}) : fields.object("model_args");
@@ -266,3 +263,84 @@ function labelsOf(pretrained: Fields, classes: number, file: Fields): string[] {
     byNumber.has(String(i)) ? textOf(byNumber.get(String(i))) : numbered,
   );
 }
+
+const names: NameSet = (config, held) => {
+  const names = fusedNames(config);
+  // With fc_norm over the class token timm stores the same norm under the other name.
+  return held?.has("fc_norm.weight") && !held.has("norm.weight") ? { ...names, norm: "fc_norm" } : names;
+};
+
+/** What timm assumes where the file is silent: ImageNet's statistics, and a crop of seven eighths. */
+const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], crop: 0.875 } as const;
+
+/**
+ * `pretrained_cfg` of timm's `config.json` as its evaluation transform reads it; undefined where the file says nothing of
+ * pictures.
+ * @throws PptError INVALID_CONFIG
+ */
+function preprocessingOf(file: Fields): ImageProcessorConfig | undefined {
+  const fields = pretrainedFields(file);
+  const speaks = ["input_size", "crop_pct", "mean", "std", "interpolation"].some((name) => fields.value(name) != null);
+  return speaks || file.value("pretrained_cfg") != null ? processorOf(fields) : undefined;
+}
+
+function processorOf(fields: Fields): ImageProcessorConfig {
+  const input = fields.value("input_size") ?? [3, 224, 224];
+  const sides = Array.isArray(input) && input.length === 3 ? input.slice(1) : [];
+  const [height, width] = fieldsOf({ input_size: sides }).size("input_size");
+  // `or`: timm takes 0 for nothing.
+  const crop = fields.value("crop_pct") === 0 ? imageNet.crop : fields.positive("crop_pct", 1, imageNet.crop);
+  const scaled: ImageSize = { height: Math.floor(height / crop), width: Math.floor(width / crop) };
+  if (Math.max(scaled.height, scaled.width) > limits.pixels)
+    invalid(`pretrained_cfg.crop_pct ${crop} makes pictures of ${scaled.height}x${scaled.width} pixels`);
+  const mode = fields.choice("crop_mode", ["center", "squash"], "center");
+  const named = fields.choice("interpolation", ["bicubic", "bilinear", "nearest", "lanczos"], "bicubic");
+  if (fields.value("crop_border_pixels")) invalid("pretrained_cfg.crop_border_pixels is not supported");
+  const covers = mode === "center" && scaled.height !== scaled.width;
+  return {
+    doResize: true,
+    size: mode === "squash" ? scaled : covers ? { covering: scaled } : { shortestEdge: scaled.height },
+    // timm does not tell its resizing of oblong inputs which interpolation to take, and that has this default.
+    resample: covers ? "bilinear" : named,
+    doCenterCrop: true,
+    cropSize: { height, width },
+    cropOffset: "half-to-even",
+    doRescale: true,
+    rescaleFactor: 1 / 255,
+    doNormalize: true,
+    imageMean: threeNumbers(fields, "mean", imageNet.mean),
+    imageStd: threeNumbers(fields, "std", imageNet.std),
+  };
+}
+
+type Rgb = readonly [number, number, number];
+
+function threeNumbers(fields: Fields, name: "mean" | "std", fallback: Rgb): Rgb {
+  const value = fields.value(name) ?? fallback;
+  const fits = (x: unknown) => typeof x === "number" && Math.abs(x) <= 1e6 && (name === "mean" || x >= 1e-6);
+  if (!Array.isArray(value) || value.length !== 3 || !Array.from(value).every(fits))
+    return invalid(`pretrained_cfg.${name} must be three numbers, got ${show(value)}`);
+  return [value[0], value[1], value[2]];
+}
+
+export const timm: Family = {
+  title: "timm",
+  // transformers' wrapper.
+  modelTypes: { timm_wrapper: { preprocessing: processorDefaults.ViT! } },
+  recognises: (fields) => fields.value("architecture") !== undefined,
+  examples: [
+    { architecture: "vit_tiny_patch16_224", num_classes: 5, model_args: { img_size: 32, depth: 2 } },
+    { architecture: "deit3_small_patch16_224", num_classes: 5, model_args: { img_size: 32, depth: 2 } },
+    { architecture: "vit_small_patch14_reg4_dinov2", num_classes: 0, model_args: { img_size: 28, depth: 2 } },
+  ],
+  config: readConfig,
+  names: [names],
+  classifiers: fusedClassifiers,
+  prefixes: ["timm_model"],
+  roots: [...fusedRoots, "dist_token", "reg_token", "register_tokens", "rope", "norm_pre", "fc_norm", "attn_pool"],
+  ignored: [/^pre_logits\./],
+  // Layer scale as the authors of DeiT III name it.
+  renamed: [[/^(blocks\.\d+)\.gamma_([12])$/, "$1.ls$2.gamma"]],
+  preprocessingOf,
+  preprocessingWithoutFile: () => processorOf(fieldsOf({})),
+};

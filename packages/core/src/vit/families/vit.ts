@@ -1,32 +1,24 @@
 /** ViT, AugReg, DINO, MSN, DeiT (plain and distilled) and the encoder of MAE, as Hugging Face configures them. */
+import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
+import type { Family } from "../family.js";
+import { type Fields, type Held, readArchitecture, readEncoder, readLabels, readProblem } from "../fields.js";
 import {
-  type Fields,
-  type Held,
-  readActivation,
-  readArchitecture,
-  readEpsilon,
-  readLabels,
-  readProblem,
-  readSizes,
-  readWidth,
-} from "./fields.js";
+  attentionOfTransformers4,
+  attentionOfTransformers5,
+  huggingFaceClassifiers,
+  huggingFaceNames,
+  type NameSet,
+} from "../names.js";
 
-/** `vit`, `deit` and `vit_msn`. Fields that Hugging Face leaves out have its defaults. */
-export function vitConfig(fields: Fields, held: Held): VisionModelConfig {
-  const sizes = readSizes(fields);
-  const { hiddenSize, heads } = readWidth(fields);
-  const distillationToken = fields.flag("distilled", fields.value("model_type") === "deit");
+function readConfig(fields: Fields, held: Held): VisionModelConfig {
+  const type = fields.value("model_type");
+  const encoder = readEncoder(fields, { epsilon: type === "vit_msn" ? 1e-6 : 1e-12 });
+  const distillationToken = fields.flag("distilled", type === "deit");
   const labels = readLabels(fields, "always", held);
-  return {
-    ...sizes,
-    channels: fields.count("num_channels", 16, 3),
-    hiddenSize,
-    layers: fields.count("num_hidden_layers", limits.layers),
-    heads,
-    intermediateSize: fields.count("intermediate_size", 8 * limits.hidden, 4 * hiddenSize),
-    activation: readActivation(fields),
-    layerNormEpsilon: readEpsilon(fields, fields.value("model_type") === "vit_msn" ? 1e-6 : 1e-12),
+  const config: VisionModelConfig = {
+    ...encoder,
+    intermediateSize: fields.count("intermediate_size", 8 * limits.hidden, 4 * encoder.hiddenSize),
     qkvBias: fields.flag("qkv_bias", true),
     distillationToken,
     distillationHead: distillationToken && labels.length > 0 && hasDistillationHead(fields, held),
@@ -34,6 +26,7 @@ export function vitConfig(fields: Fields, held: Held): VisionModelConfig {
     labels,
     ...readProblem(fields, labels),
   };
+  return type === "vit_mae" ? { ...config, ...maskedAutoencoder(fields, held) } : config;
 }
 
 /** Hugging Face's plain DeiTForImageClassification reads the class token only. */
@@ -43,16 +36,61 @@ const hasDistillationHead = (fields: Fields, held: Held): boolean =>
     : readArchitecture(fields) !== "DeiTForImageClassification";
 
 /**
- * `vit_mae`: the encoder without masking. Fine-tuned models pool the mean of the patches, as published; the checkpoints of
- * the pre-training have no classifier, and normalise all tokens.
+ * What differs in the encoder of MAE, which runs without masking. Fine-tuned models pool the mean of the patches, as
+ * published. Checkpoints of the pre-training have no classifier, and normalise all tokens.
  */
-export function maeConfig(fields: Fields, held: Held): VisionModelConfig {
+function maskedAutoencoder(fields: Fields, held: Held): Partial<VisionModelConfig> {
   const labels = readLabels(fields, "where labels are named", held);
   return {
-    ...vitConfig(fields, held),
     distillationToken: false,
     distillationHead: false,
     pooling: fields.flag("use_mean_pooling", labels.length > 0) ? "mean" : "class",
     labels,
   };
 }
+
+const norms = { norm1: "layernorm_before", norm2: "layernorm_after" } as const;
+
+/** Up to version 4 of transformers. Version 5 still saves these. */
+const transformers4: NameSet = (config) => ({
+  ...huggingFaceNames(config),
+  block: { ...attentionOfTransformers4, ...norms, fc1: "intermediate.dense", fc2: "output.dense" },
+});
+
+/** What the modules of version 5 are called. */
+const transformers5: NameSet = (config) => ({
+  ...huggingFaceNames(config),
+  blocks: "layers",
+  block: { ...attentionOfTransformers5, ...norms, fc1: "mlp.fc1", fc2: "mlp.fc2" },
+});
+
+const example = {
+  image_size: 32,
+  patch_size: 8,
+  hidden_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 3,
+  num_labels: 5,
+};
+
+export const vit: Family = {
+  title: "ViT, DeiT, MAE",
+  modelTypes: {
+    vit: { preprocessing: processorDefaults.ViT!, transformersJs: true },
+    deit: { preprocessing: processorDefaults.DeiT!, transformersJs: true },
+    vit_msn: { preprocessing: processorDefaults.ViT!, transformersJs: true },
+    vit_mae: { preprocessing: processorDefaults.ViT!, transformersJs: true },
+  },
+  examples: [
+    { model_type: "vit", ...example },
+    { model_type: "deit", ...example },
+    { model_type: "vit_mae", ...example, use_mean_pooling: true },
+  ],
+  config: readConfig,
+  names: [transformers4, transformers5],
+  classifiers: huggingFaceClassifiers,
+  prefixes: ["vit", "deit"],
+  roots: ["embeddings", "encoder", "layer", "layers", "layernorm"],
+  // The pooler of ViTModel, and what MAE is pre-trained with.
+  ignored: [/^pooler\./, /(^|\.)mask_token$/, /^decoder/],
+};

@@ -1,8 +1,8 @@
 /** Reads the fields of a `config.json` of unknown origin: each of them is what it should be, or an error says what it is. */
-import type { Activation, HostTensor } from "../../backend.js";
-import { PptError } from "../../errors.js";
-import { show } from "../../show.js";
-import { imageSizeProblem, limits, type Problem } from "../config.js";
+import type { Activation, HostTensor } from "../backend.js";
+import { PptError } from "../errors.js";
+import { show } from "../show.js";
+import { imageSizeProblem, limits, type Problem, type VisionModelConfig } from "./config.js";
 
 /** @throws PptError INVALID_CONFIG */
 export function invalid(message: string): never {
@@ -95,7 +95,7 @@ export function fieldsOf(json: unknown, what = "expected a JSON object"): Fields
 /** Image and patch size in pixels, which must fit each other. `whole`: patches have to fill the picture. */
 export function readSizes(
   fields: Fields,
-  fallback: { image?: number; patch?: number } = {},
+  fallback: { image?: number | undefined; patch?: number | undefined } = {},
   whole = false,
 ): { imageSize: [number, number]; patchSize: [number, number] } {
   const imageSize = fields.size("image_size", fallback.image);
@@ -105,9 +105,9 @@ export function readSizes(
 }
 
 /** Width and heads, which must fit each other. */
-export function readWidth(
+function readWidth(
   fields: Fields,
-  fallback: { hidden?: number; heads?: number } = {},
+  fallback: { hidden?: number | undefined; heads?: number | undefined } = {},
 ): { hiddenSize: number; heads: number } {
   const hiddenSize = fields.count("hidden_size", limits.hidden, fallback.hidden);
   const heads = fields.count("num_attention_heads", limits.hidden, fallback.heads);
@@ -115,7 +115,54 @@ export function readWidth(
   return { hiddenSize, heads };
 }
 
-export function readActivation(fields: Fields, fallback = "gelu"): Activation {
+/** What a file in the form of Hugging Face's ViT leaves out has these values. */
+interface EncoderDefaults {
+  readonly image?: number;
+  readonly patch?: number;
+  readonly hidden?: number;
+  readonly layers?: number;
+  readonly heads?: number;
+  readonly activation?: string;
+  readonly epsilon: number;
+  /** Patches have to fill the picture. */
+  readonly whole?: boolean;
+}
+
+type Encoder = Pick<
+  VisionModelConfig,
+  | "imageSize"
+  | "patchSize"
+  | "channels"
+  | "hiddenSize"
+  | "layers"
+  | "heads"
+  | "activation"
+  | "layerNormEpsilon"
+  | "distillationToken"
+  | "distillationHead"
+  | "pooling"
+>;
+
+/**
+ * The fields under the names of Hugging Face's ViT (`hidden_size`, `num_hidden_layers`, `patch_size`, ...). The model has a
+ * class token, which its head reads, and no distillation token; families that differ overwrite that.
+ */
+export function readEncoder(fields: Fields, defaults: EncoderDefaults): Encoder {
+  const { image, patch, hidden, layers, heads, activation, epsilon, whole } = defaults;
+  return {
+    ...readSizes(fields, { image, patch }, whole),
+    ...readWidth(fields, { hidden, heads }),
+    channels: fields.count("num_channels", 16, 3),
+    layers: fields.count("num_hidden_layers", limits.layers, layers),
+    activation: readActivation(fields, activation),
+    layerNormEpsilon: readEpsilon(fields, epsilon),
+    distillationToken: false,
+    distillationHead: false,
+    pooling: "class",
+  };
+}
+
+function readActivation(fields: Fields, fallback = "gelu"): Activation {
   const name = fields.value("hidden_act") ?? fallback;
   const activation = typeof name === "string" && Object.hasOwn(activations, name) ? activations[name] : undefined;
   return (
@@ -123,7 +170,7 @@ export function readActivation(fields: Fields, fallback = "gelu"): Activation {
   );
 }
 
-export function readEpsilon(fields: Fields, fallback: number): number {
+function readEpsilon(fields: Fields, fallback: number): number {
   const epsilon = fields.value("layer_norm_eps") ?? fallback;
   if (typeof epsilon !== "number" || !(epsilon > 0 && epsilon < 1))
     return invalid(`layer_norm_eps must lie between 0 and 1, got ${show(epsilon)}`);
@@ -137,17 +184,15 @@ export function readArchitecture(fields: Fields): string | undefined {
   return typeof first === "string" ? first : undefined;
 }
 
-/** The tensors that a checkpoint holds, by their own names; undefined while nobody has looked. */
-export type Held = { has(name: string): boolean; readonly read?: (name: string) => HostTensor } | undefined;
-
-/** What Hugging Face and timm call a classifier's weight. */
-const classifiers = ["classifier.weight", "cls_classifier.weight", "head.weight"];
-
-/** The same tensors without a classifier, for those who do not need its answers. */
-export const withoutClassifier = (held: Held): Held => ({
-  has: (name) => !classifiers.includes(name) && (held?.has(name) ?? true),
-  ...(held?.read && { read: held.read }),
-});
+/** The tensors of a checkpoint, by the names that its library gives them; undefined while no weights are known. */
+export type Held =
+  | {
+      has(name: string): boolean;
+      readonly read?: (name: string) => HostTensor;
+      /** Whether one of them is the weight of a classifier, under the names that any family has for it. */
+      readonly classifier: boolean;
+    }
+  | undefined;
 
 /** Saved classes of Hugging Face that have no classifier. */
 const headless = /(Model|WithProjection|ForPreTraining|ForMaskedImageModeling|Backbone)$/;
@@ -159,7 +204,7 @@ const headless = /(Model|WithProjection|ForPreTraining|ForMaskedImageModeling|Ba
 export function readLabels(fields: Fields, assumed: "always" | "where labels are named", held: Held): string[] {
   const named = (fields.value("id2label") ?? fields.value("num_labels")) !== undefined;
   if (held) {
-    if (!classifiers.some((name) => held.has(name))) return [];
+    if (!held.classifier) return [];
   } else {
     const architecture = readArchitecture(fields);
     if (architecture !== undefined && headless.test(architecture)) return [];
@@ -208,3 +253,7 @@ export function readProblem(fields: Fields, labels: readonly string[]): { proble
     return invalid(`problem_type must be ${Object.keys(problems).join(", ")}, got ${show(type)}`);
   return problems[type] === "single-label" && labels.length === 1 ? {} : { problem: problems[type]! };
 }
+
+/** The factor of q.k where the file says one: some weights were trained with C^-0.5, before their code was corrected. */
+export const readAttentionScale = (fields: Fields): { attentionScale?: number } =>
+  fields.value("qk_scale") == null ? {} : { attentionScale: fields.positive("qk_scale", 1) };

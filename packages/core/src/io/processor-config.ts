@@ -1,0 +1,186 @@
+/** The fields of a `preprocessor_config.json`: what an image processor of Hugging Face does with a picture. */
+import { PptError } from "../errors.js";
+import { show } from "../show.js";
+import { processorDefaults } from "./processor-defaults.js";
+import type { ResampleFilter } from "./resample/windows.js";
+
+/** In pixels. */
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * A size to stretch to; the length of the shorter edge, with the most that the other edge may become; or a size to cover
+ * without changing the proportions, as timm does for crops that are not square.
+ */
+export type ResizeTarget =
+  | ImageSize
+  | { readonly shortestEdge: number; readonly longestEdge?: number }
+  | { readonly covering: ImageSize };
+
+type Rgb = readonly [red: number, green: number, blue: number];
+
+/** A `preprocessor_config.json`, checked and with defaults filled in. The steps run in the order of the fields. */
+export interface ImageProcessorConfig {
+  readonly doResize: boolean;
+  readonly size: ResizeTarget;
+  readonly resample: ResampleFilter;
+  readonly doCenterCrop: boolean;
+  readonly cropSize: ImageSize;
+  /**
+   * Where the crop begins when half a pixel is left over: `down`, as Hugging Face's processors, or `half-to-even`, as
+   * torchvision and timm. Default `down`.
+   */
+  readonly cropOffset?: "down" | "half-to-even";
+  readonly doRescale: boolean;
+  /** Multiplies the 8-bit values, usually 1 / 255. */
+  readonly rescaleFactor: number;
+  readonly doNormalize: boolean;
+  /** In units of the rescaled values, as is `imageStd`. */
+  readonly imageMean: Rgb;
+  readonly imageStd: Rgb;
+}
+
+/** Longest edge in pixels that a config or a resize may ask for. */
+export const maxEdge = 8192;
+/** Factors, means and deviations stay between these, so that every result is a finite float32. */
+const minScale = 1e-6;
+const maxScale = 1e6;
+
+/** By Pillow's numbers. */
+export const filtersByNumber: ReadonlyMap<unknown, ResampleFilter> = new Map([
+  [0, "nearest"],
+  [1, "lanczos"],
+  [2, "bilinear"],
+  [3, "bicubic"],
+]);
+
+const invalidConfig = (message: string): never => {
+  throw new PptError("INVALID_CONFIG", `preprocessor_config: ${message}`);
+};
+
+/**
+ * Reads a `preprocessor_config.json`, or what a `processor_config.json` holds as `image_processor`. Fields that are missing
+ * or null have the defaults of the processor that the file names, else of the processor `type`, else `unnamed`. A step
+ * (`do_resize`, ...) that is null is off.
+ * @throws PptError INVALID_CONFIG, also for a processor and for fields that change pixels in ways that are not known here
+ */
+export function readImageProcessor(
+  json: unknown,
+  type: unknown,
+  unnamed: Readonly<Record<string, unknown>>,
+): ImageProcessorConfig {
+  if (!isObject(json)) return invalidConfig("expected a JSON object");
+  const own = new Map<string, unknown>(Object.entries(json));
+  const named = own.get("image_processor_type") ?? own.get("feature_extractor_type") ?? type ?? undefined;
+  const known = named === undefined ? unnamed : defaultsOf(named);
+  const defaults = new Map<string, unknown>(Object.entries({ ...withoutWord, ...known }));
+  refuseUnknownSteps(own);
+
+  /** The field as `read` understands it, which is undefined where it cannot be what is `expected`. */
+  function field<R>(name: string, expected: string, read: (value: unknown) => R | undefined): R {
+    const value = own.get(name) ?? defaults.get(name);
+    return read(value) ?? invalidConfig(`${name} must be ${expected}, got ${show(value)}`);
+  }
+  const flag = (name: string) =>
+    field(name, "true or false", (value) => (typeof value === "boolean" ? value : undefined));
+  // In transformers null switches a step off, while a field that is missing has its default.
+  const step = (name: string) => own.get(name) !== null && flag(name);
+  const edges = `whole numbers from 1 to ${maxEdge}`;
+  const scales = `from ${minScale} to ${maxScale}`;
+
+  const toSquare = flag("default_to_square");
+  return {
+    doResize: step("do_resize"),
+    size: field(
+      "size",
+      `{height, width}, {shortest_edge}, {shortest_edge, longest_edge} or one number, of ${edges}`,
+      (value) => readResizeTarget(value, !toSquare),
+    ),
+    resample: field(
+      "resample",
+      [...filtersByNumber].map(([number, name]) => `${number} (${name})`).join(", "),
+      (value) => filtersByNumber.get(value),
+    ),
+    doCenterCrop: step("do_center_crop"),
+    cropSize: field("crop_size", `{height, width} or one number, of ${edges}`, readSize),
+    doRescale: step("do_rescale"),
+    rescaleFactor: field("rescale_factor", `a number ${scales}`, (value) => (isScale(value) ? value : undefined)),
+    doNormalize: step("do_normalize"),
+    imageMean: field("image_mean", `one or three numbers from -${maxScale} to ${maxScale}`, (value) =>
+      readRgb(value, isMean),
+    ),
+    imageStd: field("image_std", `one or three numbers ${scales}`, (value) => readRgb(value, isScale)),
+  };
+}
+
+/** Of processors that do not crop. Kept as it is: `ppt-vit eval` knows a checkpoint by the text of its settings. */
+const uncropped: ImageSize = { width: 224, height: 224 };
+
+/** Where neither a default nor a field says more. */
+const withoutWord = { default_to_square: true, crop_size: uncropped };
+
+/** @throws PptError INVALID_CONFIG */
+function defaultsOf(type: unknown): Readonly<Record<string, unknown>> {
+  const name = typeof type === "string" ? type.replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, "") : "";
+  if (Object.hasOwn(processorDefaults, name)) return processorDefaults[name]!;
+  return invalidConfig(
+    `image_processor_type ${show(type)} is not supported; ${Object.keys(processorDefaults).join(", ")} are, with ImageProcessor or FeatureExtractor behind the name`,
+  );
+}
+
+/** Steps that are not taken here, by their names and the values that leave pixels alone. */
+const steps: readonly (readonly [
+  name: RegExp,
+  idle: (value: unknown, own: ReadonlyMap<string, unknown>) => boolean,
+])[] = [
+  [/^do_(resize|center_crop|rescale|normalize|convert_rgb|convert_annotations|reduce_labels)$/, () => true],
+  [/^do_/, (value) => value === false],
+  [/^pad_size$|^size_divisor$|^pad_(to_)?multiple|^ensure_multiple_of$/, (_, own) => own.get("do_pad") === false],
+  [/^(crop_pct|offset|rescale_offset|keep_aspect_ratio|thumbnail|background_color)$/, (value) => value === false],
+];
+
+/** @throws PptError INVALID_CONFIG for a field that would change pixels */
+function refuseUnknownSteps(own: ReadonlyMap<string, unknown>): void {
+  for (const [name, value] of own) {
+    const step = steps.find(([pattern]) => pattern.test(name));
+    if (value !== null && step && !step[1](value, own))
+      invalidConfig(`${name} ${show(value)} is not supported: it changes the pixels that the model sees`);
+  }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export const isEdge = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxEdge;
+
+const isScale = (value: unknown): value is number =>
+  typeof value === "number" && value >= minScale && value <= maxScale;
+
+const isMean = (value: unknown): value is number => typeof value === "number" && Math.abs(value) <= maxScale;
+
+function readResizeTarget(value: unknown, numberIsShortestEdge: boolean): ResizeTarget | undefined {
+  if (isEdge(value) && numberIsShortestEdge) return { shortestEdge: value };
+  const shortestEdge = isObject(value) ? (value.shortest_edge ?? undefined) : undefined;
+  if (!isObject(value) || shortestEdge === undefined) return readSize(value);
+  const longestEdge = value.longest_edge ?? undefined;
+  if (!isEdge(shortestEdge)) return undefined;
+  if (longestEdge === undefined) return { shortestEdge };
+  return isEdge(longestEdge) ? { shortestEdge, longestEdge } : undefined;
+}
+
+/** {height, width}, [height, width], or one number for both. */
+function readSize(value: unknown): ImageSize | undefined {
+  if (value === uncropped) return uncropped;
+  let [height, width] = [value, value];
+  if (isObject(value)) [height, width] = [value.height, value.width];
+  if (Array.isArray(value) && value.length === 2) [height, width] = value;
+  return isEdge(height) && isEdge(width) ? { height, width } : undefined;
+}
+
+function readRgb(value: unknown, isValid: (value: unknown) => value is number): Rgb | undefined {
+  const [red, green, blue, ...others]: unknown[] = Array.isArray(value) ? value : [value, value, value];
+  return isValid(red) && isValid(green) && isValid(blue) && others.length === 0 ? [red, green, blue] : undefined;
+}

@@ -1,0 +1,10 @@
+/** All families, one line each. A `config.json` that no family recognises and that has no `model_type` is the first one's. */
+import type { Family } from "../family.js";
+import { clip } from "./clip.js";
+import { dinov2 } from "./dinov2.js";
+import { lvvit } from "./lvvit.js";
+import { t2t } from "./t2t.js";
+import { timm } from "./timm.js";
+import { vit } from "./vit.js";
+
+export const families: readonly Family[] = [vit, dinov2, clip, timm, lvvit, t2t];

@@ -1,0 +1,157 @@
+/**
+ * LV-ViT (Jiang et al., arXiv 2104.10858), which the paper reports besides DeiT: convolutions in front of the patches, a
+ * divisor of residuals, a second head over all patches. Its authors publish no configuration file: the fields are those of
+ * Hugging Face's ViT and the few that packages/core/README.md lists.
+ */
+import type { HostTensor, Shape } from "../../backend.js";
+import { PptError } from "../../errors.js";
+import { processorDefaults } from "../../io/processor-defaults.js";
+import { sizeOf } from "../../shape.js";
+import { limits, type VisionModelConfig } from "../config.js";
+import type { Family, StemKind } from "../family.js";
+import {
+  type Fields,
+  type Held,
+  invalid,
+  readAttentionScale,
+  readEncoder,
+  readLabels,
+  readProblem,
+} from "../fields.js";
+import { fusedClassifiers, fusedNames, fusedRoots } from "../names.js";
+import { parametersOf } from "../parameters.js";
+
+function readConfig(fields: Fields, held: Held): VisionModelConfig {
+  const encoder = readEncoder(fields, { patch: 16, epsilon: 1e-5, whole: true });
+  const labels = readLabels(fields, "always", held);
+  if (encoder.patchSize.some((side) => side % 2 !== 0))
+    invalid(`patch_size ${encoder.patchSize.join("x")} must be even: half of it is left for the last convolution`);
+  return {
+    ...encoder,
+    intermediateSize: fields.count("intermediate_size", 8 * limits.hidden, 3 * encoder.hiddenSize),
+    qkvBias: fields.flag("qkv_bias", false),
+    labels,
+    ...readProblem(fields, labels),
+    ...readAttentionScale(fields),
+    stem: { kind: "convolution", channels: fields.count("stem_channels", 1024, 64) },
+    residualDivisor: fields.positive("skip_lam", 1000, 1),
+    denseHead: fields.flag("dense_head", true),
+  };
+}
+
+interface ConvolutionStem {
+  readonly kind: "convolution";
+  /** Of each convolution's output. */
+  readonly channels: number;
+  readonly [setting: string]: string | number;
+}
+
+/** The first of them halves the picture, so that the patches behind them are half as large. */
+const convolutions = [
+  { kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
+  { kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+  { kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+] as const;
+
+/** PyTorch's default, which the authors do not change. */
+const batchNormEpsilon = 1e-5;
+
+const halfPatch = ({ patchSize }: VisionModelConfig): readonly [number, number] => [patchSize[0] / 2, patchSize[1] / 2];
+
+const stem: StemKind<ConvolutionStem> = {
+  kind: "convolution",
+  names: { prefix: "patch_embed.", patchEmbedding: "patch_embed.proj" },
+
+  shapes(stem, { channels }) {
+    const shapes: Record<string, Shape> = {};
+    convolutions.forEach(({ kernel }, i) => {
+      shapes[`conv${i + 1}.weight`] = [stem.channels, i === 0 ? channels : stem.channels, ...kernel];
+      for (const part of ["weight", "bias", "running_mean", "running_var"])
+        shapes[`bn${i + 1}.${part}`] = [stem.channels];
+    });
+    return shapes;
+  },
+
+  /** `stem.i.{weight,bias}`: convolutions with the batch norm behind them folded in. */
+  parameters(_, tensor) {
+    const parameters: Record<string, HostTensor> = {};
+    convolutions.forEach((_, i) => {
+      const { weight, bias } = foldedBatchNorm(tensor, `conv${i + 1}`, `bn${i + 1}`);
+      parameters[`stem.${i}.weight`] = weight;
+      parameters[`stem.${i}.bias`] = bias;
+    });
+    return parameters;
+  },
+
+  patchEmbedding: (stem, config) => [config.hiddenSize, stem.channels, ...halfPatch(config)],
+
+  patches(ops, _, config, params, pixels) {
+    const features = convolutions.reduce((x, window, i) => {
+      const p = parametersOf(params, `stem.${i}.`);
+      return ops.scope(`convolution.${i}`, () =>
+        ops.activation(ops.convolution(x, p.weight!, p.bias!, window), "relu"),
+      );
+    }, pixels);
+    const size = halfPatch(config);
+    return ops.unfold(features, { kernel: size, stride: size, padding: [0, 0] });
+  },
+
+  macs(stem, { imageSize, channels }) {
+    let [positions, inputs, macs] = [imageSize[0] * imageSize[1], channels, 0];
+    for (const { kernel, stride } of convolutions) {
+      positions /= sizeOf(stride);
+      macs += positions * stem.channels * inputs * sizeOf(kernel);
+      inputs = stem.channels;
+    }
+    return macs;
+  },
+};
+
+/** A convolution without bias and the batch norm behind it, as one: g (W x - mean) / sqrt(var + e) + b. */
+function foldedBatchNorm(
+  tensor: (name: string) => HostTensor,
+  convolution: string,
+  batchNorm: string,
+): { weight: HostTensor; bias: HostTensor } {
+  const weight = tensor(`${convolution}.weight`);
+  const [gain, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(
+    (part) => tensor(`${batchNorm}.${part}`).data,
+  ) as [Float32Array, Float32Array, Float32Array, Float32Array];
+  const factors = Float64Array.from(gain, (g, o) => g / Math.sqrt(variance[o]! + batchNormEpsilon));
+  const bad = factors.findIndex((factor) => !Number.isFinite(factor));
+  if (bad >= 0)
+    throw new PptError(
+      "INVALID_WEIGHTS",
+      `weights: '${batchNorm}' has the variance ${variance[bad]} at element ${bad}`,
+    );
+  const inputs = weight.data.length / factors.length;
+  return {
+    weight: { shape: weight.shape, data: weight.data.map((w, i) => w * factors[Math.floor(i / inputs)]!) },
+    bias: { shape: [factors.length], data: Float32Array.from(factors, (factor, o) => shift[o]! - factor * mean[o]!) },
+  };
+}
+
+export const lvvit: Family = {
+  title: "LV-ViT",
+  modelTypes: { lvvit: { preprocessing: processorDefaults.ViT! } },
+  examples: [
+    {
+      model_type: "lvvit",
+      image_size: 32,
+      patch_size: 8,
+      hidden_size: 24,
+      num_hidden_layers: 2,
+      num_attention_heads: 3,
+      num_labels: 5,
+      stem_channels: 6,
+      skip_lam: 2,
+    },
+  ],
+  config: readConfig,
+  names: [fusedNames],
+  classifiers: fusedClassifiers,
+  roots: fusedRoots,
+  // Of the batch norms.
+  ignored: [/(^|\.)num_batches_tracked$/],
+  stem,
+};

@@ -1,0 +1,39 @@
+/** Which family a `config.json` belongs to. */
+import { requireReadable } from "../options.js";
+import { show } from "../show.js";
+import { families } from "./families/index.js";
+import type { Family, ModelType } from "./family.js";
+import { type Fields, fieldsOf, invalid } from "./fields.js";
+
+/** The family of a `config.json`; undefined where no family has its `model_type`. */
+export function findFamily(fields: Fields): Family | undefined {
+  const type = fields.value("model_type") ?? undefined;
+  if (type === undefined) return families.find(({ recognises }) => recognises?.(fields)) ?? families[0];
+  return families.find(({ modelTypes }) => typeof type === "string" && Object.hasOwn(modelTypes, type));
+}
+
+/** @throws PptError INVALID_CONFIG where no family has its `model_type` */
+export function familyOf(fields: Fields): Family {
+  const known = families.flatMap(({ modelTypes }) => Object.keys(modelTypes));
+  return (
+    findFamily(fields) ??
+    invalid(`model_type ${show(fields.value("model_type"))} is not supported; ${known.join(", ")} are`)
+  );
+}
+
+/** What a family says of a `model_type`; undefined where no family has it. */
+export function modelTypeOf(type: unknown): ModelType | undefined {
+  if (typeof type !== "string") return undefined;
+  const family = families.find(({ modelTypes }) => Object.hasOwn(modelTypes, type));
+  return family?.modelTypes[type];
+}
+
+/**
+ * Whether transformers.js builds the network that a `config.json` describes from that file. Of the other families it would
+ * build a plain ViT, or nothing.
+ * @throws PptError INVALID_CONFIG where it is no object
+ */
+export function isKnownToTransformersJs(json: unknown): boolean {
+  requireReadable("isKnownToTransformersJs", json, "INVALID_CONFIG");
+  return modelTypeOf(fieldsOf(json).value("model_type"))?.transformersJs === true;
+}
