@@ -38,8 +38,8 @@ export function namesIn(weights: UnwrappedWeights, config: VisionModelConfig): N
 /** The names that random weights have. */
 export const namesOfRandomWeights = (config: VisionModelConfig): Names => namesOf(fusedNames, config);
 
-/** A stem brings names of its own, whatever the blocks are called. */
-function namesOf(set: NameSet, config: VisionModelConfig, weights?: UnwrappedWeights): Names {
+/** What a name set says of a model. A stem brings names of its own, whatever the blocks are called. */
+export function namesOf(set: NameSet, config: VisionModelConfig, weights?: UnwrappedWeights): Names {
   const names = set(config, weights);
   return { ...names, patchEmbedding: stemNames(config)?.patchEmbedding ?? names.patchEmbedding };
 }

@@ -6,7 +6,7 @@ import { checkArgument, seedCheck } from "../options.js";
 import { sizeOf } from "../shape.js";
 import { patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
 import { namesOfRandomWeights } from "./find-names.js";
-import { type BlockPart, blockPath, blockPlace, tensorName } from "./names.js";
+import { type BlockPart, blockPath, blockPlace, type Names, tensorName } from "./names.js";
 import { patchEmbeddingShape, stemShapes } from "./stem.js";
 
 /** Numbers in [0, 1), the same on every machine (mulberry32). */
@@ -24,16 +24,16 @@ export function random(seed: number): () => number {
 /** Every tensor of a model with its shape, under the names of timm, and of its authors where it has a stem. */
 export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
   requireConfig("weightShapes", config);
+  return shapesUnder(namesOfRandomWeights(config), config);
+}
+
+/** The same under other names. */
+function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Shape> {
   const { hiddenSize: C, intermediateSize: hidden, layers, labels, registerTokens = 0, mlp } = config;
-  const names = namesOfRandomWeights(config);
   const shapes: Record<string, Shape> = {};
-  const linear = (name: string, O: number, I: number, bias = true) => {
-    shapes[`${name}.weight`] = [O, I];
-    if (bias) shapes[`${name}.bias`] = [O];
-  };
-  const norm = (name: string) => {
-    shapes[`${name}.weight`] = [C];
-    shapes[`${name}.bias`] = [C];
+  const weight = (name: string, shape: Shape, bias = true) => {
+    shapes[`${name}.weight`] = shape;
+    if (bias) shapes[`${name}.bias`] = [shape[0]!];
   };
   const { positionedTokens = specialTokens(config) - registerTokens } = config;
   const [rows, columns] = config.positionGrid ?? patchGrid(config);
@@ -41,25 +41,29 @@ export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
   if (config.distillationToken) shapes[names.distillationToken] = [1, 1, C];
   if (registerTokens > 0) shapes[names.registerTokens] = [1, registerTokens, C];
   shapes[names.positions] = [1, positionedTokens + rows * columns, C];
-  for (const [name, shape] of Object.entries(stemShapes(config))) shapes[name] = shape;
-  shapes[`${names.patchEmbedding}.weight`] = patchEmbeddingShape(config, "stored");
-  if (config.patchBias !== false) shapes[`${names.patchEmbedding}.bias`] = [C];
-  if (config.inputNorm) norm(names.inputNorm);
+  Object.assign(shapes, stemShapes(config));
+  weight(names.patchEmbedding, patchEmbeddingShape(config, "stored"), config.patchBias !== false);
+  if (config.inputNorm) weight(names.inputNorm, [C]);
   for (let layer = 0; layer < layers; layer++) {
-    const of = (part: BlockPart) => tensorName(blockPlace(names, layer, part)!);
-    norm(of("norm1"));
-    linear(of("query"), 3 * C, C, config.qkvBias);
-    linear(of("output"), C, C);
-    norm(of("norm2"));
-    linear(of("fc1"), mlp === "swiglu" ? 2 * hidden : hidden, C);
-    linear(of("fc2"), C, hidden);
+    /** A tensor that several parts share is named by each of them, with the rows of all. */
+    const part = (part: BlockPart, [O, ...inputs]: readonly [number, ...number[]], bias = true) => {
+      const place = blockPlace(names, layer, part)!;
+      weight(tensorName(place), [typeof place === "string" ? O : place.of * O, ...inputs], bias);
+    };
+    part("norm1", [C]);
+    for (const name of ["query", "key", "value"] as const) part(name, [C, C], config.qkvBias);
+    part("output", [C, C]);
+    part("norm2", [C]);
+    if (mlp === "swiglu") part("gate", [hidden, C]);
+    part("fc1", [hidden, C]);
+    part("fc2", [C, hidden]);
     if (config.layerScale) for (const name of names.layerScale) shapes[`${blockPath(names, layer)}${name}`] = [C];
   }
-  norm(names.norm);
-  if (labels.length > 0) linear(names.head, labels.length, config.pooling === "class+mean" ? 2 * C : C);
-  if (config.distillationHead) linear(names.distillationHead, labels.length, C);
-  if (config.denseHead && labels.length > 0) linear(names.denseHead, labels.length, C);
-  if (config.projection) linear(names.projection, config.projection, C, false);
+  weight(names.norm, [C]);
+  if (labels.length > 0) weight(names.head, [labels.length, config.pooling === "class+mean" ? 2 * C : C]);
+  if (config.distillationHead) weight(names.distillationHead, [labels.length, C]);
+  if (config.denseHead && labels.length > 0) weight(names.denseHead, [labels.length, C]);
+  if (config.projection) weight(names.projection, [config.projection, C], false);
   return shapes;
 }
 
@@ -67,11 +71,15 @@ export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
 export function randomWeights(config: VisionModelConfig, seed: number): Record<string, HostTensor> {
   requireConfig("randomWeights", config);
   checkArgument("randomWeights", "seed", seed, seedCheck, "INVALID_OPTION");
+  return randomWeightsUnder(namesOfRandomWeights(config), config, seed);
+}
+
+/** The same under other names; other numbers where the tensors are cut otherwise. */
+export function randomWeightsUnder(names: Names, config: VisionModelConfig, seed: number): Record<string, HostTensor> {
   const next = random(seed);
   const normal = (shape: Shape, deviation: number) =>
     hostTensor(shape, () => deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
   const near1 = (shape: Shape) => hostTensor(shape, () => 0.8 + 0.4 * next());
-  const names = namesOfRandomWeights(config);
   const tensor = (name: string, shape: Shape): HostTensor => {
     if (name === names.positions) return normal(shape, 0.5);
     if (shape.length === 3) return normal(shape, 1);
@@ -80,5 +88,6 @@ export function randomWeights(config: VisionModelConfig, seed: number): Record<s
     const deviation = (name.startsWith(names.patchEmbedding) ? 1 : 2) / Math.sqrt(sizeOf(shape.slice(1)));
     return normal(shape, deviation);
   };
-  return Object.fromEntries(Object.entries(weightShapes(config)).map(([name, shape]) => [name, tensor(name, shape)]));
+  const shapes = Object.entries(shapesUnder(names, config));
+  return Object.fromEntries(shapes.map(([name, shape]) => [name, tensor(name, shape)]));
 }

@@ -323,15 +323,17 @@ function threeNumbers(fields: Fields, name: "mean" | "std", fallback: Rgb): Rgb 
   return [value[0], value[1], value[2]];
 }
 
+const small = { embed_dim: 24, depth: 2, num_heads: 3 };
+
 export const timm: Family = {
   title: "timm",
   // transformers' wrapper.
   modelTypes: { timm_wrapper: { preprocessing: processorDefaults.ViT! } },
   recognises: (fields) => fields.value("architecture") !== undefined,
   examples: [
-    { architecture: "vit_tiny_patch16_224", num_classes: 5, model_args: { img_size: 32, depth: 2 } },
-    { architecture: "deit3_small_patch16_224", num_classes: 5, model_args: { img_size: 32, depth: 2 } },
-    { architecture: "vit_small_patch14_reg4_dinov2", num_classes: 0, model_args: { img_size: 28, depth: 2 } },
+    { architecture: "vit_tiny_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
+    { architecture: "deit3_small_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
+    { architecture: "vit_small_patch14_reg4_dinov2", num_classes: 0, model_args: { ...small, img_size: 28 } },
   ],
   config: readConfig,
   names: [names],
