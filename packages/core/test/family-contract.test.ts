@@ -82,7 +82,14 @@ describe.each(checkpoints)("$title", ({ family, example, config, names, tensors 
     expect(parameters(tensors)).toEqual(parameters(randomWeights(config, 3)));
   });
 
+  it("gives each part of a block a place of its own", () => {
+    const places = Object.values(names.block).map((place) => JSON.stringify(place));
+    expect(new Set(places).size).toBe(places.length);
+    expect("gate" in names.block).toBe(config.mlp === "swiglu");
+  });
+
   it("says the same by its tensors as by its file", () => {
+    expect(family.classifiers.some((name) => name in tensors)).toBe(config.labels.length > 0);
     expect(parseModelConfig(example, weights)).toEqual(config);
     expect(parseModelConfig(example, weights, { heads: false }).labels).toEqual([]);
   });
