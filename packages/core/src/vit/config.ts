@@ -1,4 +1,4 @@
-/** The geometry of a Vision Transformer: what is common to all families, and what some of them do differently. */
+/** The shape of a Vision Transformer: sizes that every model has, and traits in which models differ from a plain ViT. */
 
 import { imageSizeCheck, requireConfig } from "../arguments.js";
 import type { Activation } from "../backend.js";
@@ -22,109 +22,110 @@ export interface VisionModelConfig extends VisionModelTraits {
   readonly activation: Activation;
   readonly layerNormEpsilon: number;
   readonly qkvBias: boolean;
-  /** DeiT's second special token. */
+  /** A second special token, beside the class token, that learnt from a teacher model. */
   readonly distillationToken: boolean;
-  /** The distillation token has a head of its own, and the logits are the mean of both heads. */
+  /** The distillation token has a head of its own. The logits are the mean of both heads. */
   readonly distillationHead: boolean;
   /**
-   * What the head reads: the class token; the mean of the patch tokens weighted by their sizes, normalised after pooling;
-   * the mean of tokens that were normalised before (`normalized-mean`, timm with `fc_norm: false`); class token and such a
-   * mean side by side (DINOv2); or the mean of class and distillation token, normalised before (timm's distilled DeiT).
+   * What the head reads. `class`: the class token after the final norm. `mean`: the mean of the patch tokens, weighted by
+   * their sizes, with the norm after the mean. `normalized-mean`: the same with the norm before the mean. `class+mean`: the
+   * class token and a normalised mean side by side. `distilled`: the mean of class and distillation token after the norm.
    */
   readonly pooling: "class" | "mean" | "normalized-mean" | "class+mean" | "distilled";
-  /** Class names, in the order of the logits; none where the model has no classifier. */
+  /** Class names in the order of the logits. Empty if the model has no classifier. */
   readonly labels: readonly string[];
 }
 
 /**
- * What the logits of a classifier are. `single-label`: one class is right, probabilities are their softmax.
- * `multi-label`: each class is right or not by itself, probabilities are sigmoids. `regression`: each logit is the answer.
+ * What the logits of a classifier mean. `single-label`: exactly one class is right, and the softmax of the logits gives the
+ * probabilities. `multi-label`: each class is right or wrong by itself, and sigmoids give the probabilities. `regression`:
+ * the logits are the answer.
  */
 export type Problem = "single-label" | "multi-label" | "regression";
 
-/** What differs from a plain ViT. Each is left out where it does not. */
+/** What differs from a plain ViT. A trait is left out where the model does not differ. */
 export interface VisionModelTraits {
-  /** Default: `single-label`, and `multi-label` with one class, whose softmax would always be 1. */
+  /** Default: `single-label`; with one class `multi-label`, because the softmax of one logit is always 1. */
   readonly problem?: Problem | undefined;
-  /** Default true. Without it nothing tells which tokens matter, so such a model cannot be reduced. */
+  /** Default true. Without a class token nothing tells which tokens matter, so such a model cannot be reduced. */
   readonly classToken?: boolean | undefined;
-  /** Tokens behind the class and distillation token that belong to no patch and have no position. Default 0. */
+  /** Tokens that follow the class and distillation token and belong to no patch. Default 0. */
   readonly registerTokens?: number | undefined;
   /** How pixels become patch tokens. Default: one linear layer for each patch. */
   readonly stem?: Stem | undefined;
   /** The patch embedding adds a bias. Default true. */
   readonly patchBias?: boolean | undefined;
-  /** Special tokens that have a row in the stored position table. Default: class and distillation token. */
+  /** Number of special tokens that have a row in the stored position table. Default: class and distillation token. */
   readonly positionedTokens?: number | undefined;
-  /** Patches of the stored position table, rows and columns, where they are not those of `imageSize`. */
+  /** Rows and columns of patches in the stored position table. Default: those of `imageSize`. */
   readonly positionGrid?: readonly [number, number] | undefined;
-  /** How the position table becomes one of another grid. Default `bicubic`. */
+  /** How a stored position table is turned into one for another grid of patches. Default `bicubic`. */
   readonly positionInterpolation?: PositionInterpolation | undefined;
-  /** Pictures have the size that preprocessing gives them, whatever `imageSize` says (DINOv2). Default false. */
+  /** The model runs at the size that preprocessing gives pictures, not at `imageSize`. Default false. */
   readonly sizeFromPreprocessing?: boolean | undefined;
-  /** A layer norm in front of the first block (CLIP). Default false. */
+  /** A layer norm stands in front of the first block. Default false. */
   readonly inputNorm?: boolean | undefined;
   /** Multiplies q.k. Default 1 / sqrt(C / heads). */
   readonly attentionScale?: number | undefined;
   /** Default `plain`: fc2(activation(fc1 x)). `swiglu` is fc2(silu(gate x) * fc1 x), `activation` unused. */
   readonly mlp?: "plain" | "swiglu" | undefined;
-  /** What a block adds is multiplied by a learnt factor for each channel. Default false. */
+  /** A learnt factor for each channel multiplies what a block adds to its input. Default false. */
   readonly layerScale?: boolean | undefined;
-  /** What a block adds is divided by this (`skip_lam` of LV-ViT). Default 1. */
+  /** Divides what a block adds to its input. Default 1. */
   readonly residualDivisor?: number | undefined;
-  /** A second head over all patches (LV-ViT): logits = head(class) + max over patches / 2, unreduced only. Default false. */
+  /** A second head reads all patches: logits = head(class) + max over patches / 2. Used unreduced only. Default false. */
   readonly denseHead?: boolean | undefined;
-  /** Width of the linear map behind the class token that makes the embedding of CLIP. Default: no such map. */
+  /** Width of the embedding, if a linear map without bias makes it from what the head reads. Default: no such map. */
   readonly projection?: number | undefined;
 }
 
-/** The stem of a family that does more than one linear layer for each patch: its kind, and settings that its file describes. */
+/** A stem that does more than one linear layer for each patch. The family's file describes its settings. */
 export interface Stem {
   readonly kind: string;
   readonly [setting: string]: string | number;
 }
 
 /**
- * PyTorch's bicubic interpolation without and with antialiasing, both with align_corners false; or the sinusoids of the
- * new number of positions (T2T-ViT).
+ * PyTorch's bicubic interpolation without and with antialiasing, both with `align_corners` false. `sinusoid`: the table is
+ * not interpolated; sines and cosines are computed for the new number of positions.
  */
 export type PositionInterpolation = "bicubic" | "bicubic-antialiased" | "sinusoid";
 
-/** Class, distillation and register tokens, in front of the patches. They are never scored, matched or removed. */
+/** Number of class, distillation and register tokens. They stand in front of the patches, and no reduction touches them. */
 export const specialTokens = ({ classToken, distillationToken, registerTokens }: VisionModelConfig): number =>
   (classToken === false ? 0 : 1) + (distillationToken ? 1 : 0) + (registerTokens ?? 0);
 
-/** What the logits of a classifier are. */
+/** What the logits of a classifier mean. */
 export const problemOf = ({ problem, labels }: VisionModelConfig): Problem =>
   problem ?? (labels.length === 1 ? "multi-label" : "single-label");
 
-/** Whole patches of one image, rows and columns. What remains on the right and below is dropped, as libraries do. */
+/** Rows and columns of whole patches in one image. A remainder on the right or below is cut off, as other libraries do. */
 export const patchGrid = ({ imageSize, patchSize }: VisionModelConfig): [number, number] => [
   Math.floor(imageSize[0] / patchSize[0]),
   Math.floor(imageSize[1] / patchSize[1]),
 ];
 
-/** Patches of one image. */
+/** Number of patches of one image. */
 export function patchCount(config: VisionModelConfig): number {
   const [rows, columns] = patchGrid(config);
   return rows * columns;
 }
 
-/** Tokens that enter the first block. */
+/** Number of tokens that enter the first block. */
 export const tokenCount = (config: VisionModelConfig): number => specialTokens(config) + patchCount(config);
 
-/** Multiplies q.k in every block. */
+/** The factor of q.k in every block. */
 export const attentionScaleOf = ({ attentionScale, hiddenSize, heads }: VisionModelConfig): number =>
   attentionScale ?? 1 / Math.sqrt(hiddenSize / heads);
 
-/** Far above any published model, and low enough that a hostile file cannot ask for the machine's whole memory. */
+/** Far above any published model, and low enough that a hostile file cannot make the process run out of memory. */
 export const limits = { pixels: 8192, hidden: 16384, layers: 512, labels: 1_000_000, tokens: 10_000 } as const;
 
 /**
- * The same model for pictures of another size, [height, width] in pixels: its position table is interpolated as the
+ * The same model for pictures of another size, [height, width] in pixels. Its position table is interpolated as the
  * family's own code does it.
- * @throws PptError INVALID_CONFIG where no patch fits, where patches are too many, or where they do not fill pictures of a
- * model whose stem shrinks them step by step
+ * @throws PptError INVALID_CONFIG if no patch fits, if there are too many patches, or if the model has a stem and patches do
+ * not fill the picture exactly
  */
 export function withImageSize(config: VisionModelConfig, imageSize: readonly [number, number]): VisionModelConfig {
   requireConfig("withImageSize", config);
@@ -135,7 +136,7 @@ export function withImageSize(config: VisionModelConfig, imageSize: readonly [nu
   return { ...config, imageSize: [height, width], positionGrid: config.positionGrid ?? patchGrid(config) };
 }
 
-/** What is wrong with an image size, if anything. `whole`: patches have to fill it. */
+/** What is wrong with an image size; undefined if nothing is. `whole`: patches have to fill the picture exactly. */
 export function imageSizeProblem(
   imageSize: readonly [number, number],
   patchSize: readonly [number, number],

@@ -1,4 +1,4 @@
-/** What a model family says of itself. Each family is one file in `families/` and one line in `families/index.ts`. */
+/** What a model family tells about itself. Each family is one file in `families/` and one entry in `families/index.ts`. */
 import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../backend.js";
 import type { ImageProcessorConfig } from "../io/processor-config.js";
 import type { Stem, VisionModelConfig } from "./config.js";
@@ -7,76 +7,76 @@ import type { NameSet } from "./names.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What depends on the `model_type` of a `config.json`. */
+/** What a `model_type` in `config.json` stands for. */
 export interface ModelType {
-  /** The fields of `preprocessor_config.json` as they are where that file lacks them and names no image processor. */
+  /** Values for the fields that a `preprocessor_config.json` leaves out, if the file names no image processor. */
   readonly preprocessing: Json;
-  /** transformers.js builds the same network from such a `config.json`, so an export may keep the file as it is. */
+  /** transformers.js builds the same network from such a `config.json`, so an export keeps that file. Default false. */
   readonly transformersJs?: boolean;
 }
 
 export interface Family {
-  /** For errors: the models that people know it by. */
+  /** The names of the models, as errors show them: "ViT, DeiT, MAE". */
   readonly title: string;
-  /** By the value of `model_type`. */
+  /** The values of `model_type` that belong to this family. */
   readonly modelTypes: Readonly<Record<string, ModelType>>;
-  /** Whether a `config.json` without `model_type` is one of this family. */
+  /** Whether a `config.json` without `model_type` belongs to this family. */
   readonly recognises?: (fields: Fields) => boolean;
-  /** Classes of `architectures` that the program cannot run, and what to take in their place: "X is not supported; ...". */
+  /** Classes in `architectures` that the program cannot run. Each has the end of its error: "X is not supported; ...". */
   readonly refused?: Readonly<Record<string, string>>;
-  /** Small `config.json` files of this family, the first of them its plainest model. Tests read them and fill them with weights. */
+  /** Small `config.json` files. The first is the plainest model. Tests read each one and run it with random weights. */
   readonly examples: readonly Json[];
 
   /**
-   * Reads a `config.json`. What differs from a plain ViT is said by traits of `VisionModelConfig`: the program and the
-   * weights know traits and no family.
+   * Reads a `config.json`. Traits of `VisionModelConfig` say what differs from a plain ViT: the program knows traits, but no
+   * family. `held` tells which tensors the checkpoint has; it decides where a file is silent or wrong.
    * @throws PptError INVALID_CONFIG
    */
   config(fields: Fields, held: Held): VisionModelConfig;
 
-  /** What the tensors are called, one entry for each library and version that saves such models. */
+  /** What the tensors are called: one entry for each library, or version of it, that saves such models. */
   readonly names: readonly NameSet[];
-  /** Tensors that show that a checkpoint has a classifier. */
+  /** A checkpoint has a classifier if it has one of these tensors. */
   readonly classifiers: readonly string[];
-  /** Words that stand in front of the tensors where the model is a part of another one: `vit` in `vit.encoder.layer.0...` */
+  /** Words in front of all names if the model is a part of a larger one: `vit` in `vit.encoder.layer.0.norm1.weight`. */
   readonly prefixes?: readonly string[];
-  /** First words of the tensors that belong to the model. A tensor under one of them that nothing reads is an error. */
+  /** First words of the model's own tensors. If nothing reads a tensor under one of them, that is an error. */
   readonly roots: readonly string[];
-  /** Tensors that no prediction reads. */
+  /** Tensors that no prediction needs. Nothing has to read them. */
   readonly ignored?: readonly RegExp[];
-  /** Older names of tensors, with what each becomes, as in `String.replace`. */
+  /** Older names of tensors and their present names, as `String.replace` takes them. */
   readonly renamed?: readonly (readonly [old: RegExp, now: string])[];
 
-  /** Left out where one linear layer for each patch is all. */
+  /** Left out if one linear layer for each patch makes the tokens. */
   readonly stem?: StemKind;
-  /** Preprocessing that `config.json` itself says; undefined where it says nothing. Then other files are not looked at. */
+  /** Preprocessing as `config.json` itself describes it, before any other file. Undefined if it says nothing. */
   readonly preprocessingOf?: (fields: Fields) => ImageProcessorConfig | undefined;
-  /** Preprocessing where no file says anything. Without it such a checkpoint is an error. */
+  /** Preprocessing if no file says anything. If a family has none, such a checkpoint is an error. */
   readonly preprocessingWithoutFile?: () => ImageProcessorConfig;
 }
 
 /**
- * How pixels become patch tokens in a family that does more than one linear layer for each patch. `patches` makes the
- * input of that last layer. `Settings` stand in `VisionModelConfig.stem`.
+ * What a family computes in front of the linear layer that makes patch tokens. `Settings` is the type of
+ * `VisionModelConfig.stem`.
  */
 export interface StemKind<Settings extends Stem = Stem> {
   readonly kind: Settings["kind"];
   readonly names: {
-    /** What stands in front of the names of `shapes`. */
+    /** What the names of the stem's tensors begin with. */
     readonly prefix: string;
-    /** The linear layer behind the stem. */
+    /** The linear layer that follows the stem. */
     readonly patchEmbedding: string;
   };
-  /** The stem's tensors in a checkpoint, by their names without the prefix. */
+  /** Shapes of the stem's tensors in a checkpoint, by their names without the prefix. */
   shapes(stem: Settings, config: VisionModelConfig): Record<string, Shape>;
   /**
-   * Parameters of the program, each named `stem.*`, made from those tensors.
+   * Makes the program's parameters from those tensors. Their names begin with `stem.`.
    * @throws PptError INVALID_WEIGHTS
    */
   parameters(stem: Settings, tensor: (name: string) => HostTensor): Record<string, HostTensor>;
-  /** The weight of the linear layer behind the stem as checkpoints store it, [C, ...]. */
+  /** Shape of the following linear layer's weight, as checkpoints store it: [C, ...]. */
   patchEmbedding(stem: Settings, config: VisionModelConfig): Shape;
-  /** pixels [B, channels, H, W] -> [B, patches, features], row by row */
+  /** pixels [B, channels, H, W] -> input of the linear layer [B, patches, features], patches row by row */
   patches<T extends Tensor>(ops: Ops<T>, stem: Settings, config: VisionModelConfig, params: Tensors<T>, pixels: T): T;
   /** Multiply-accumulates of `patches` for one image. */
   macs(stem: Settings, config: VisionModelConfig): number;

@@ -1,4 +1,4 @@
-/** Reads the fields of a `config.json` of unknown origin: each of them is what it should be, or an error says what it is. */
+/** Reads the fields of a `config.json` that nobody has checked. A field of the wrong kind is an error that shows its value. */
 import type { Activation, HostTensor } from "../backend.js";
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
@@ -24,7 +24,7 @@ const activations: Readonly<Record<string, Activation>> = {
 /** The fields of one JSON object. Every method throws PptError INVALID_CONFIG. */
 export interface Fields {
   readonly names: readonly string[];
-  /** As it stands in the file. */
+  /** The value in the file, unchecked. */
   value(name: string): unknown;
   /** A whole number from 1 to `most`. */
   count(name: string, most: number, fallback?: number): number;
@@ -33,16 +33,16 @@ export interface Fields {
   /** One side or [height, width], in pixels. */
   size(name: string, fallback?: number): [number, number];
   flag(name: string, fallback: boolean): boolean;
-  /** One of the names. */
+  /** One of `names`. */
   choice<Name extends string>(name: string, names: readonly Name[], fallback?: Name): Name;
-  /** Another object. */
+  /** The fields of an object inside this one. */
   object(name: string): Fields;
 }
 
-/** @throws PptError INVALID_CONFIG where it is no object */
+/** @throws PptError INVALID_CONFIG if `json` is not an object; the message is `what` */
 export function fieldsOf(json: unknown, what = "expected a JSON object"): Fields {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return invalid(what);
-  // A map: a field called __proto__ is a field like any other.
+  // A Map, because `__proto__` is a field like any other there.
   const fields = new Map<string, unknown>(Object.entries(json));
   const given = (name: string, fallback: unknown) => {
     const value = fields.get(name) ?? fallback;
@@ -92,7 +92,7 @@ export function fieldsOf(json: unknown, what = "expected a JSON object"): Fields
   };
 }
 
-/** Image and patch size in pixels, which must fit each other. `whole`: patches have to fill the picture. */
+/** Image and patch size in pixels. They must fit each other. `whole`: patches have to fill the picture exactly. */
 export function readSizes(
   fields: Fields,
   fallback: { image?: number | undefined; patch?: number | undefined } = {},
@@ -104,7 +104,7 @@ export function readSizes(
   return problem ? invalid(problem) : { imageSize, patchSize };
 }
 
-/** Width and heads, which must fit each other. */
+/** Width and number of heads. The heads must divide the width. */
 function readWidth(
   fields: Fields,
   fallback: { hidden?: number | undefined; heads?: number | undefined } = {},
@@ -115,7 +115,7 @@ function readWidth(
   return { hiddenSize, heads };
 }
 
-/** What a file in the form of Hugging Face's ViT leaves out has these values. */
+/** Values of the fields that a file leaves out. */
 interface EncoderDefaults {
   readonly image?: number;
   readonly patch?: number;
@@ -124,7 +124,7 @@ interface EncoderDefaults {
   readonly heads?: number;
   readonly activation?: string;
   readonly epsilon: number;
-  /** Patches have to fill the picture. */
+  /** Patches have to fill the picture exactly. */
   readonly whole?: boolean;
 }
 
@@ -144,8 +144,8 @@ type Encoder = Pick<
 >;
 
 /**
- * The fields under the names of Hugging Face's ViT (`hidden_size`, `num_hidden_layers`, `patch_size`, ...). The model has a
- * class token, which its head reads, and no distillation token; families that differ overwrite that.
+ * Reads the fields that have the names of Hugging Face's ViT: `hidden_size`, `num_hidden_layers`, `patch_size`, ... The
+ * result has a class token, which the head reads, and no distillation token. A family that differs overwrites that.
  */
 export function readEncoder(fields: Fields, defaults: EncoderDefaults): Encoder {
   const { image, patch, hidden, layers, heads, activation, epsilon, whole } = defaults;
@@ -177,29 +177,29 @@ function readEpsilon(fields: Fields, fallback: number): number {
   return epsilon;
 }
 
-/** The class of the Hugging Face model that was saved: `ViTForImageClassification`. */
+/** The Hugging Face class that was saved, as in `ViTForImageClassification`. */
 export function readArchitecture(fields: Fields): string | undefined {
   const architectures = fields.value("architectures");
   const first: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
   return typeof first === "string" ? first : undefined;
 }
 
-/** The tensors of a checkpoint, by the names that its library gives them; undefined while no weights are known. */
+/** What the tensors of a checkpoint tell its family, by the library's own names. Undefined as long as no weights are given. */
 export type Held =
   | {
       has(name: string): boolean;
       readonly read?: (name: string) => HostTensor;
-      /** Whether one of them is the weight of a classifier, under the names that any family has for it. */
+      /** Whether a tensor is the weight of a classifier, under the names of any family. */
       readonly classifier: boolean;
     }
   | undefined;
 
-/** Saved classes of Hugging Face that have no classifier. */
+/** Names of Hugging Face classes without a classifier end like this. */
 const headless = /(Model|WithProjection|ForPreTraining|ForMaskedImageModeling|Backbone)$/;
 
 /**
- * Class names of a classifier, none where there is none. The tensors decide; before they are known the saved class does,
- * and `assumed` where it is not said.
+ * Class names of the classifier; empty if there is none. The tensors decide whether there is one. Without tensors the saved
+ * class decides, and `assumed` if the file names no class.
  */
 export function readLabels(fields: Fields, assumed: "always" | "where labels are named", held: Held): string[] {
   const named = (fields.value("id2label") ?? fields.value("num_labels")) !== undefined;
@@ -227,7 +227,7 @@ export function readLabels(fields: Fields, assumed: "always" | "where labels are
   });
 }
 
-/** A class name. Numbers are published, too: their text is the name. */
+/** A class name. Some published files have numbers or booleans there; their text is the name. */
 export function labelText(name: unknown, field: string): string {
   if (typeof name === "number" || typeof name === "boolean") return String(name);
   return typeof name === "string" ? name : invalid(`${field} must hold texts, got ${show(name)}`);
@@ -243,8 +243,8 @@ const problems: Readonly<Record<string, Problem>> = {
 };
 
 /**
- * What the logits are, as Hugging Face's pipeline decides: one class alone is right or not, whatever `problem_type` says
- * but regression.
+ * What the logits mean, as Hugging Face's pipeline decides it. A single class is always right or wrong by itself, unless
+ * `problem_type` is `regression`.
  */
 export function readProblem(fields: Fields, labels: readonly string[]): { problem?: Problem } {
   const type = fields.value("problem_type") ?? undefined;
@@ -254,6 +254,6 @@ export function readProblem(fields: Fields, labels: readonly string[]): { proble
   return problems[type] === "single-label" && labels.length === 1 ? {} : { problem: problems[type]! };
 }
 
-/** The factor of q.k where the file says one: some weights were trained with C^-0.5, before their code was corrected. */
+/** The factor of q.k, if the file gives one. Some published weights were trained with C^-0.5, which their code later corrected. */
 export const readAttentionScale = (fields: Fields): { attentionScale?: number } =>
   fields.value("qk_scale") == null ? {} : { attentionScale: fields.positive("qk_scale", 1) };

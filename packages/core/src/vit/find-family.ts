@@ -5,14 +5,14 @@ import { families } from "./families/index.js";
 import type { Family, ModelType } from "./family.js";
 import { type Fields, fieldsOf, invalid } from "./fields.js";
 
-/** The family of a `config.json`; undefined where no family has its `model_type`. */
+/** The family of a `config.json`. Undefined if no family has its `model_type`. */
 export function findFamily(fields: Fields): Family | undefined {
   const type = fields.value("model_type") ?? undefined;
   if (type === undefined) return families.find(({ recognises }) => recognises?.(fields)) ?? families[0];
   return families.find(({ modelTypes }) => typeof type === "string" && Object.hasOwn(modelTypes, type));
 }
 
-/** @throws PptError INVALID_CONFIG where no family has its `model_type` */
+/** The family of a `config.json`. @throws PptError INVALID_CONFIG if no family has its `model_type` */
 export function familyOf(fields: Fields): Family {
   const known = families.flatMap(({ modelTypes }) => Object.keys(modelTypes));
   return (
@@ -21,7 +21,7 @@ export function familyOf(fields: Fields): Family {
   );
 }
 
-/** What a family says of a `model_type`; undefined where no family has it. */
+/** What a `model_type` stands for. Undefined if no family has it. */
 export function modelTypeOf(type: unknown): ModelType | undefined {
   if (typeof type !== "string") return undefined;
   const family = families.find(({ modelTypes }) => Object.hasOwn(modelTypes, type));
@@ -29,9 +29,9 @@ export function modelTypeOf(type: unknown): ModelType | undefined {
 }
 
 /**
- * Whether transformers.js builds the network that a `config.json` describes from that file. Of the other families it would
- * build a plain ViT, or nothing.
- * @throws PptError INVALID_CONFIG where it is no object
+ * Whether transformers.js builds the same network from this `config.json`. For other files it would build a plain ViT, or
+ * fail.
+ * @throws PptError INVALID_CONFIG if `json` is not an object
  */
 export function isKnownToTransformersJs(json: unknown): boolean {
   requireReadable("isKnownToTransformersJs", json, "INVALID_CONFIG");

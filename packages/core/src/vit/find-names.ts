@@ -1,4 +1,4 @@
-/** Which of all families' names a checkpoint uses. Its config does not decide: fine-tuned checkpoints mix them. */
+/** Finds the names that a checkpoint uses, among those of all families: the config does not tell, fine-tuned models mix them. */
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
 import type { VisionModelConfig } from "./config.js";
@@ -7,15 +7,15 @@ import { blockPlace, fusedNames, type NameSet, type Names, tensorName } from "./
 import { stemNames } from "./stem.js";
 import type { UnwrappedWeights } from "./stored-names.js";
 
-/** So many names of a strange checkpoint an error shows. */
+/** How many tensor names the error about an unknown checkpoint shows. */
 const shown = 4;
 
-/** The parts of the first block that a checkpoint is recognised by. */
+/** If the first block has these parts under a set of names, the checkpoint uses that set. */
 const recognised = ["query", "norm1", "fc1"] as const;
 
 /**
- * The names that a checkpoint uses, found by its class token and its first block.
- * @throws PptError INVALID_WEIGHTS where they are the names of no family
+ * The names that a checkpoint uses. Its class token and its first block tell.
+ * @throws PptError INVALID_WEIGHTS if no family has such names
  */
 export function namesIn(weights: UnwrappedWeights, config: VisionModelConfig): Names {
   const all = families.flatMap(({ names }) => names).map((set) => namesOf(set, config, weights));
@@ -23,7 +23,7 @@ export function namesIn(weights: UnwrappedWeights, config: VisionModelConfig): N
   const complete = candidates.find((names) =>
     recognised.every((part) => weights.has(`${tensorName(blockPlace(names, 0, part) ?? "")}.weight`)),
   );
-  // If each of them lacks something in the first block, the first one's names say what is missing.
+  // If no set is complete, the error about the missing tensor uses the names of the first candidate.
   const found = complete ?? candidates[0];
   if (found) return found;
   const some = weights.names.slice(0, shown).map((name) => show(weights.storedName(name)));
@@ -38,17 +38,17 @@ export function namesIn(weights: UnwrappedWeights, config: VisionModelConfig): N
 /** The names that random weights have. */
 export const namesOfRandomWeights = (config: VisionModelConfig): Names => namesOf(fusedNames, config);
 
-/** What a name set says of a model. A stem brings names of its own, whatever the blocks are called. */
+/** The names of a set for one model. A stem brings its own names, whatever the blocks are called. */
 export function namesOf(set: NameSet, config: VisionModelConfig, weights?: UnwrappedWeights): Names {
   const names = set(config, weights);
   return { ...names, patchEmbedding: stemNames(config)?.patchEmbedding ?? names.patchEmbedding };
 }
 
-/** The tensor that shows whose names a checkpoint has. */
+/** The tensor whose presence makes a set of names a candidate. */
 const firstTensor = ({ classToken, patchEmbedding }: Names, config: VisionModelConfig): string =>
   config.classToken === false ? `${patchEmbedding}.weight` : classToken;
 
-/** 'embeddings.cls_token' (ViT, DeiT, MAE, DINOv2), ... */
+/** All first tensors, each with the families that have it, as an error shows them. */
 function firstTensors(config: VisionModelConfig): string {
   const titles = new Map<string, Set<string>>();
   for (const { title, names } of families)

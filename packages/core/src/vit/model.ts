@@ -1,4 +1,4 @@
-/** A Vision Transformer that is ready to run: weights on a backend, tokens reduced as the settings say. */
+/** A Vision Transformer that is ready to run: its weights are on a backend, and its settings reduce tokens. */
 
 import { configCheck, imageSizeCheck, weightsCheck } from "../arguments.js";
 import type { Backend, CompileOptions, HostTensor, Program, Tensors } from "../backend.js";
@@ -29,10 +29,10 @@ import { readParameters } from "./weights.js";
 
 export interface VisionModelOptions {
   readonly config: VisionModelConfig;
-  /** [height, width] in pixels, where it is not the config's: positions are interpolated as `withImageSize` says. */
+  /** [height, width] in pixels. Default: the config's. Positions are interpolated to another size, see `withImageSize`. */
   readonly imageSize?: readonly [number, number] | undefined;
   readonly weights: WeightSource;
-  /** Stays the caller's: disposing the model leaves it open. */
+  /** Belongs to the caller: disposing the model leaves the backend open. */
   readonly backend: Backend;
   /** Leave out to run the unreduced model. */
   readonly reduction?: ReductionConfig | undefined;
@@ -55,39 +55,39 @@ export interface StageReport {
   readonly policies: readonly Policy[];
   /** [B], unbiased variance of the significance scores. */
   readonly variances: Float32Array;
-  /** [B, tokensIn - special tokens], where asked for. */
+  /** [B, tokensIn - special tokens], if asked for. */
   readonly scores?: HostTensor;
-  /** [B, tokensOut, N0], 1 where token i contains input token j after this stage, where asked for. */
+  /** [B, tokensOut, N0], 1 if token i contains input token j after this stage, else 0. Present if asked for. */
   readonly source?: HostTensor;
 }
 
 export interface VisionOutput {
-  /** [B, labels]; empty where the model has no classifier. */
+  /** [B, labels]. Empty if the model has no classifier. */
   readonly logits: HostTensor;
-  /** [B, C], what a head would read; [B, projection] of CLIP. Only where the model has no classifier. */
+  /** [B, C], what a head would read, or [B, projection] if the model projects it. Only if the model has no classifier. */
   readonly embedding?: HostTensor;
   readonly stages: readonly StageReport[];
   /**
-   * [B, N'], input tokens that each remaining token stands for. Without proportional attention sizes start again at 1 in
-   * every stage, so they count the last stage alone.
+   * [B, N'], the number of input tokens that each remaining token stands for. Without proportional attention sizes start at 1
+   * again in every stage, so they count what the last stage merged.
    */
   readonly size: HostTensor;
-  /** [B, N', C] after the final norm (before it where the head pools first), where asked for. */
+  /** [B, N', C] after the final norm, or before it if the head's norm follows its mean. Present if asked for. */
   readonly lastHiddenState?: HostTensor;
-  /** [B, N', N0], 1 where output token i contains input token j, where asked for. */
+  /** [B, N', N0], 1 if output token i contains input token j, else 0. Present if asked for. */
   readonly source?: HostTensor;
-  /** [B, C] after the final norm, where asked for and the model has a class token. */
+  /** [B, C] after the final norm. Present if asked for and the model has a class token. */
   readonly classToken?: HostTensor;
   /**
-   * [B, C], the mean of the patch tokens weighted by size (evenly without proportional attention) after the final norm;
-   * normalised after the mean where the head does so. Where asked for.
+   * [B, C], the mean of the patch tokens after the final norm, weighted by size, or evenly without proportional attention. If
+   * the head's norm follows its mean, it follows this one too. Present if asked for.
    */
   readonly meanToken?: HostTensor;
-  /** [B, C], the mean of class and distillation token after the final norm, where asked for and there are both. */
+  /** [B, C], the mean of class and distillation token after the final norm. Present if asked for and the model has both. */
   readonly distilledToken?: HostTensor;
   /**
-   * [B, patches, C], as `lastHiddenState` but with a row for every patch, where asked for: the value of the token that
-   * contains it, or, where it was pruned, of the token that did so last, before the stage that pruned it.
+   * [B, patches, C], as `lastHiddenState` but with a row for every patch: the value of the token that contains the patch. A
+   * pruned patch has the last value of its token, from before the stage that pruned it. Present if asked for.
    */
   readonly denseFeatures?: HostTensor;
 }
@@ -96,16 +96,16 @@ export interface VisionModel {
   readonly config: VisionModelConfig;
   /** Tokens that enter the first block and that leave each stage: 197, 147, 97, 49. */
   readonly tokens: readonly number[];
-  /** @throws PptError INVALID_INPUT where the pixels do not fit, DISPOSED after dispose. */
+  /** @throws PptError INVALID_INPUT if the pixels do not fit, DISPOSED after dispose */
   run(input: VisionInput): Promise<VisionOutput>;
   dispose(): Promise<void>;
 }
 
-/** A model's program with its parameters, for backends that compile it and for tools that export it. */
+/** A model's program with its parameters. Backends compile it and tools export it. */
 export interface VisionProgram extends CompileOptions {
-  /** As given, with the image size asked for. */
+  /** The given config, with the image size asked for. */
   readonly config: VisionModelConfig;
-  /** pixel_values [B, channels, H, W] -> logits or embedding, and what else `visionProgram` lists. */
+  /** pixel_values [B, channels, H, W] -> logits or embedding, and the other outputs that `visionProgram` lists. */
   readonly program: Program;
   readonly plan: ReductionPlan;
 }
@@ -133,8 +133,8 @@ const inputCheck = shaped("{ pixelValues: Float32Array, batch }", {
 });
 
 /**
- * Checks settings and every weight, and builds the program.
- * @throws PptError INVALID_OPTION, INVALID_CONFIG where the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
+ * Checks the settings and every weight, and builds the program.
+ * @throws PptError INVALID_OPTION, INVALID_CONFIG if the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
  */
 export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend">): VisionProgram {
   return prepare("prepareVisionProgram", options);
@@ -163,7 +163,7 @@ function prepare(where: string, options: Omit<VisionModelOptions, "backend">): V
       "INVALID_REDUCTION",
       "reduction: this model has no class token, whose attention tells which tokens matter: run it without a reduction",
     );
-  // Weights first: the program's tables grow with the square of what a config claims.
+  // Weights come first. They refuse a config that claims too much, before the program's tables grow with its square.
   const params = readParameters(weights, config);
   return {
     config,
@@ -175,8 +175,8 @@ function prepare(where: string, options: Omit<VisionModelOptions, "backend">): V
 }
 
 /**
- * Builds the model's program, checks every weight and puts it on the backend.
- * @throws PptError INVALID_CONFIG where the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
+ * Builds the model's program, checks every weight, and puts both on the backend.
+ * @throws PptError INVALID_CONFIG if the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
  */
 export async function createVisionModel(options: VisionModelOptions): Promise<VisionModel> {
   const where = "createVisionModel";
@@ -254,7 +254,7 @@ function stageReport(stage: ReductionStage, prefix: string, results: Tensors<Hos
   };
 }
 
-/** [B, N, N], every token its own source. */
+/** [B, N, N]: each token is its own source. */
 const identityMaps = (B: number, N: number): HostTensor =>
   hostTensor([B, N, N], (i) => ((i % (N * N)) % (N + 1) === 0 ? 1 : 0));
 

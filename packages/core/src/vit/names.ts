@@ -1,4 +1,4 @@
-/** How a checkpoint names the weights of a Vision Transformer: what a family says of it, and what several families share. */
+/** What the tensors of a checkpoint are called: the form in which a family says it, and names that several families share. */
 import type { VisionModelConfig } from "./config.js";
 
 /** The parameters of one block, as the program names them. */
@@ -7,7 +7,7 @@ export type BlockPart = "norm1" | "query" | "key" | "value" | "output" | "norm2"
 /** A tensor; or one part of a tensor that several parameters share, cut by rows into `of` equal parts. */
 export type Place = string | { readonly name: string; readonly part: number; readonly of: number };
 
-/** Names without ".weight" and ".bias". A name of something that the model lacks is never looked for. */
+/** Names without `.weight` and `.bias`. If a model lacks a part, its name here is not used. */
 export interface Names {
   readonly classToken: string;
   readonly distillationToken: string;
@@ -22,28 +22,28 @@ export interface Names {
   readonly projection: string;
   /** What stands in front of a block's number: `encoder.layer` in `encoder.layer.0.norm1.weight`. */
   readonly blocks: string;
-  /** Parts of a block, below its number. A gate is named only where the MLP has one. */
+  /** Parts of a block, below its number. `gate` is left out if the MLP has none. */
   readonly block: Readonly<Record<Exclude<BlockPart, "gate">, Place>> & { readonly gate?: Place };
-  /** Layer scale of the attention and of the MLP below the block's number, whole names. */
+  /** Layer scale of the attention and of the MLP, below the block's number. These are whole names. */
   readonly layerScale: readonly [attention: string, mlp: string];
 }
 
 /**
- * The names that one library, or one version of it, gives to the tensors of a family. `held` are the tensors of the
- * checkpoint at hand.
+ * The names that one library, or one version of it, gives to the tensors of a family. `held` tells which tensors the
+ * checkpoint has.
  */
 export type NameSet = (config: VisionModelConfig, held?: { has(name: string): boolean }) => Names;
 
-/** The second of three equal parts of a tensor: `partOf("attn.qkv", 1, 3)`. */
+/** A part of a shared tensor. `partOf("attn.qkv", 1, 3)` is the second of three equal parts. */
 export const partOf = (name: string, part: number, of: number): Place => ({ name, part, of });
 
 /** The tensor that a place lies in. */
 export const tensorName = (place: Place): string => (typeof place === "string" ? place : place.name);
 
-/** What stands in front of the names of a block's parts: `encoder.layer.0.` */
+/** What all names of one block begin with: `encoder.layer.0.` */
 export const blockPath = ({ blocks }: Names, layer: number): string => `${blocks}.${layer}.`;
 
-/** Where a part of a block lies; undefined where these names have none. */
+/** Where a part of a block lies. Undefined if the blocks of this library have no such part. */
 export function blockPlace(names: Names, layer: number, part: BlockPart): Place | undefined {
   const place = names.block[part];
   if (place === undefined) return undefined;
@@ -51,7 +51,7 @@ export function blockPlace(names: Names, layer: number, part: BlockPart): Place 
   return typeof place === "string" ? `${path}${place}` : { ...place, name: `${path}${place.name}` };
 }
 
-/** What most models of Hugging Face call all but their blocks, and `encoder.layer` for these. */
+/** Names of everything but the parts of blocks, as most models of Hugging Face have them. */
 export const huggingFaceNames = ({ distillationHead }: VisionModelConfig): Omit<Names, "block"> => ({
   classToken: "embeddings.cls_token",
   distillationToken: "embeddings.distillation_token",
@@ -68,7 +68,7 @@ export const huggingFaceNames = ({ distillationHead }: VisionModelConfig): Omit<
   layerScale: ["layer_scale1.lambda1", "layer_scale2.lambda1"],
 });
 
-/** The attention of Hugging Face's models up to version 4 of transformers, the names of nearly all files on the Hub. */
+/** Names of the attention up to version 4 of transformers. Nearly all files on the Hub have them. */
 export const attentionOfTransformers4 = {
   query: "attention.attention.query",
   key: "attention.attention.key",
@@ -76,7 +76,7 @@ export const attentionOfTransformers4 = {
   output: "attention.output.dense",
 } as const;
 
-/** The same since version 5. */
+/** Names of the attention since version 5. */
 export const attentionOfTransformers5 = {
   query: "attention.q_proj",
   key: "attention.k_proj",
@@ -84,12 +84,12 @@ export const attentionOfTransformers5 = {
   output: "attention.o_proj",
 } as const;
 
-/** The weights of classifiers in Hugging Face's models: `classifier`, or `cls_classifier` beside a second head. */
+/** The weight of a classifier in models of Hugging Face. `cls_classifier` has a second head beside it. */
 export const huggingFaceClassifiers = ["classifier.weight", "cls_classifier.weight"] as const;
 
 /**
- * The names of the first published ViT in PyTorch, which timm has, and the models built on its code: one tensor holds query,
- * key and value. Random weights have these names too.
+ * The names that timm uses, and authors who built on its code. One tensor holds query, key and value: hence fused. Random
+ * weights have these names too.
  */
 export const fusedNames: NameSet = ({ pooling, mlp }) => ({
   classToken: "cls_token",
@@ -120,5 +120,5 @@ export const fusedNames: NameSet = ({ pooling, mlp }) => ({
 /** The weight of a classifier in models with fused names. */
 export const fusedClassifiers = ["head.weight"] as const;
 
-/** First words of the names in models with fused names. */
+/** First words of all names in models with fused names. */
 export const fusedRoots = ["patch_embed", "cls_token", "pos_embed", "pos_drop", "blocks", "norm"] as const;

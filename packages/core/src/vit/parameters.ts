@@ -1,6 +1,6 @@
 /** Parameters by their place in the model. */
 
-/** Those whose names start with `prefix`, without it. */
+/** The parameters whose names start with `prefix`, by the rest of their names. */
 export function parametersOf<T>(params: Readonly<Record<string, T>>, prefix: string): Readonly<Record<string, T>> {
   return Object.fromEntries(
     Object.entries(params)

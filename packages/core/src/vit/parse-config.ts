@@ -8,16 +8,16 @@ import { familyOf } from "./find-family.js";
 import { unwrapped, type WeightSource } from "./stored-names.js";
 
 export interface ParseOptions {
-  /** Whether the classifier is read, and what the file says of its classes. Embeddings need neither. Default true. */
+  /** Whether to read the classifier and its class names. An embedding needs neither. Default true. */
   readonly heads?: boolean;
 }
 
 /**
- * Reads a `config.json`: of Hugging Face by its `model_type`, of timm by its `architecture`, and others that the README
- * describes. Without either name it is taken for a ViT.
- * `weights` decide which heads the model has. Without them the file's `architectures` does, which is missing or wrong in
- * many published checkpoints.
- * @throws PptError INVALID_CONFIG; INVALID_WEIGHTS where two tensors of `weights` have one name below their prefixes
+ * Reads a `config.json`. Its `model_type` (Hugging Face) or `architecture` (timm) tells the family. A file with neither is
+ * read as a ViT's.
+ * `weights` decide which heads the model has. Without them the file's `architectures` decides, but that field is missing or
+ * wrong in many published checkpoints.
+ * @throws PptError INVALID_CONFIG; INVALID_WEIGHTS if two tensors of `weights` have the same name once prefixes are removed
  */
 export function parseModelConfig(
   json: unknown,
@@ -35,10 +35,10 @@ export function parseModelConfig(
   return family.config(fields, held);
 }
 
-/** The weights of classifiers in all families: fine-tuned checkpoints mix their names. */
+/** The weights of classifiers in all families, because fine-tuned checkpoints mix their names. */
 const classifiers = families.flatMap(({ classifiers }) => classifiers);
 
-/** What the weights hold. Without `heads` they hold no classifier; and before they are known they may hold all else. */
+/** What the tensors tell. If `heads` is false, classifiers count as absent, and all other tensors as present where unknown. */
 function heldBy(weights: WeightSource | undefined, heads: boolean): Held {
   const stored = weights && unwrapped(weights);
   if (!stored && heads) return undefined;

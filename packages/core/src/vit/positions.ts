@@ -1,21 +1,21 @@
-/** Position tables: which token has which row, and how a table becomes one of another grid. */
+/** Position tables: how the table for one grid of patches becomes the table for another grid. */
 import type { HostTensor } from "../backend.js";
 import type { PositionInterpolation } from "./config.js";
 
 /** Rows and columns of patches. */
 export type Grid = readonly [number, number];
 
-/** Input positions that make up one output position, and their weights. */
+/** The input positions that one output position is a weighted sum of. */
 type Taps = readonly (readonly [position: number, weight: number])[];
 
-/** Keys' cubic with the free parameter `a`. */
+/** The cubic convolution kernel of Keys (1981), with its free parameter `a`. */
 const cubic = (a: number) => (x: number) => {
   const d = Math.abs(x);
   if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
   return d < 2 ? a * (((d - 5) * d + 8) * d - 4) : 0;
 };
 
-/** PyTorch's `bicubic`: four neighbours whatever the scale, a = -0.75, the border repeated. */
+/** PyTorch's `bicubic`: always four neighbours, a = -0.75. Beyond the border the border's value is repeated. */
 function bicubicTaps(from: number, to: number, at: number): Taps {
   const weight = cubic(-0.75);
   const center = (at + 0.5) * (from / to) - 0.5;
@@ -23,7 +23,7 @@ function bicubicTaps(from: number, to: number, at: number): Taps {
   return Array.from({ length: 4 }, (_, i) => [Math.min(Math.max(first + i, 0), from - 1), weight(first + i - center)]);
 }
 
-/** PyTorch's `bicubic` with `antialias`: a window that grows where the grid shrinks, a = -0.5, nothing beyond the border. */
+/** PyTorch's `bicubic` with `antialias`, a = -0.5: the window grows as the grid shrinks, and ends at the border. */
 function antialiasedTaps(from: number, to: number, at: number): Taps {
   const weight = cubic(-0.5);
   const scale = from / to;
@@ -37,8 +37,8 @@ function antialiasedTaps(from: number, to: number, at: number): Taps {
 }
 
 /**
- * table [rows columns, C] of one grid -> that of another, in float64 inside.
- * The sinusoids of T2T-ViT are not interpolated: `sinusoids` makes them anew.
+ * The table of grid `from`, [rows * columns, C], interpolated to grid `to`. Sums are float64. Sinusoids are not
+ * interpolated: `sinusoids` computes them for the new grid.
  */
 export function interpolatePositions(
   table: Float32Array,
@@ -66,7 +66,7 @@ export function interpolatePositions(
   return out;
 }
 
-/** [positions, C]: sine and cosine by turns, at frequencies from 1 to 1/10000 ("Attention is all you need", section 3.5). */
+/** [positions, C], sines and cosines in turn, at frequencies from 1 to 1/10000 (Vaswani et al., arXiv 1706.03762, section 3.5). */
 export function sinusoids(positions: number, C: number): HostTensor {
   const data = new Float32Array(positions * C);
   for (let position = 0; position < positions; position++)

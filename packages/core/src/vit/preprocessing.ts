@@ -1,4 +1,4 @@
-/** How a checkpoint's pictures are prepared, as its files say it, and its family where they do not. */
+/** How a checkpoint's pictures are prepared: its files say it, and its family says what they leave out. */
 
 import { type ImageProcessorConfig, readImageProcessor } from "../io/processor-config.js";
 import { processorByModelType, processorDefaults } from "../io/processor-defaults.js";
@@ -6,19 +6,19 @@ import { requireReadable } from "../options.js";
 import { fieldsOf } from "./fields.js";
 import { findFamily, modelTypeOf } from "./find-family.js";
 
-/** What a `preprocessor_config.json` may leave to others. */
+/** What other files say about preprocessing. */
 export interface ProcessorSurroundings {
-  /** `image_processor_type` of the checkpoint's `config.json`, taken where the file names none. */
+  /** `image_processor_type` of the checkpoint's `config.json`. Used if the file itself names no processor. */
   readonly type?: unknown;
-  /** `model_type` of the checkpoint's `config.json`, whose processor is taken where neither file names one. */
+  /** `model_type` of the checkpoint's `config.json`. Its processor is used if neither file names one. */
   readonly modelType?: unknown;
 }
 
 /**
- * Reads a `preprocessor_config.json`, or what a `processor_config.json` holds as `image_processor`. Fields that are missing
- * or null have the defaults of the processor that the file names, else of that which the model's type has. Without either it
- * is a ViT's. A step (`do_resize`, ...) that is null is off.
- * @throws PptError INVALID_CONFIG, also for a processor and for fields that change pixels in ways that are not known here
+ * Reads a `preprocessor_config.json`, or the `image_processor` of a `processor_config.json`. Fields that are missing or null
+ * have the defaults of the processor that the file names. If it names none, they have those of the model's type, and if that
+ * is unknown too, those of a ViT. A step (`do_resize`, ...) that is null is off.
+ * @throws PptError INVALID_CONFIG, also for unknown processors and for fields that change pixels in an unknown way
  */
 export function parseImageProcessorConfig(
   json: unknown,
@@ -28,15 +28,15 @@ export function parseImageProcessorConfig(
   return readImageProcessor(json, type, preprocessingOfType(modelType));
 }
 
-/** Our families say it themselves; for all other types transformers' table does, and a ViT's processor is the rest. */
+/** From the type's family; else from the table of transformers, which has more types than our families; else a ViT's. */
 function preprocessingOfType(type: unknown): Readonly<Record<string, unknown>> {
   const listed = typeof type === "string" && Object.hasOwn(processorByModelType, type) && processorByModelType[type];
   return modelTypeOf(type)?.preprocessing ?? processorDefaults[listed || "ViT"]!;
 }
 
-/** Parsed JSON of the files; undefined where the checkpoint lacks them. */
+/** Parsed JSON of the files. Undefined if the checkpoint lacks the file. */
 export interface ProcessorFiles {
-  /** `config.json`: its `model_type` decides what the others leave open, and timm's holds all there is. */
+  /** `config.json`: its `model_type` decides what the other files leave out. timm's file holds the preprocessing itself. */
   readonly config: unknown;
   /** `processor_config.json`: since transformers 5 it may hold the image processor. */
   readonly processor?: unknown;
@@ -45,9 +45,8 @@ export interface ProcessorFiles {
 }
 
 /**
- * Preprocessing as the checkpoint's own library finds it. timm's stands in its `config.json`, whatever lies beside that.
- * transformers takes `image_processor` of `processor_config.json`, else `preprocessor_config.json`. Undefined where there is
- * neither.
+ * Preprocessing, found as the checkpoint's own library finds it. timm reads `config.json` and no other file. transformers
+ * reads `image_processor` of `processor_config.json`, else `preprocessor_config.json`. Undefined if there is neither.
  * @throws PptError INVALID_CONFIG
  */
 export function parseProcessorFiles({
@@ -66,7 +65,7 @@ export function parseProcessorFiles({
 }
 
 /**
- * Preprocessing that stands in a `config.json`, as timm writes it; undefined where the file says nothing of pictures.
+ * Preprocessing that `config.json` itself describes, as timm's does. Undefined if it says nothing about pictures.
  * @throws PptError INVALID_CONFIG
  */
 export function preprocessingInConfig(json: unknown): ImageProcessorConfig | undefined {
@@ -74,7 +73,7 @@ export function preprocessingInConfig(json: unknown): ImageProcessorConfig | und
   return findFamily(fields)?.preprocessingOf?.(fields);
 }
 
-/** A field of an object; undefined where it is none, or null. */
+/** A field of an object. Undefined if the field is null or missing, or if `json` is not an object. */
 const fieldOf = (json: unknown, name: string): unknown =>
   (typeof json === "object" && json !== null ? (json as Readonly<Record<string, unknown>>)[name] : undefined) ??
   undefined;

@@ -8,17 +8,17 @@ import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } f
 import { parametersOf } from "./parameters.js";
 import { embedPatches } from "./stem.js";
 
-/** What a model returns besides the logits. Each costs a readback, and all but `source` and `scores` a full last block. */
+/** What a model returns besides the logits. Each output is read back; all but `source` and `scores` need a full last block. */
 export interface OutputOptions {
   /** Tokens after the last block and the final norm. */
   readonly lastHiddenState?: boolean;
-  /** Which input tokens each output token contains; `"stages"` after every stage, not only at the end. */
+  /** Which input tokens each output token contains. `"stages"` reports it after every stage, `true` only at the end. */
   readonly source?: boolean | "stages";
-  /** Significance scores of each stage. */
+  /** The significance scores of each stage. */
   readonly scores?: boolean;
-  /** The class token, the mean of the patch tokens, and the mean of class and distillation token. */
+  /** The class token, the mean of the patch tokens, and the mean of class and distillation token, as far as there are any. */
   readonly pooled?: boolean;
-  /** A vector for every patch, whatever became of its token. */
+  /** A vector for every patch, also if its token was pruned or merged. */
   readonly denseFeatures?: boolean;
 }
 
@@ -26,21 +26,20 @@ export interface OutputOptions {
 type BlockParameters<T> = Readonly<Record<string, T>>;
 
 interface State<T extends Tensor> {
-  /** [B, N, C]; in the last block of a classifier only the rows that the head reads. */
+  /** [B, N, C]. After a classifier's last block, only the rows that the head reads. */
   readonly x: T;
-  /** [B, N, 1], left out while every token is one patch. */
+  /** [B, N, 1]. Undefined as long as every token stands for one patch. */
   readonly size?: T | undefined;
-  /** [B or 1, N, N0], only where asked for. */
+  /** [B or 1, N, N0]. Only if an output needs it. */
   readonly source?: T | undefined;
-  /** [B, N0, C], what was pruned so far as it was before, 0 elsewhere. Only where dense features are asked for. */
+  /** [B, N0, C]: the last values of the tokens pruned so far, 0 elsewhere. Only if dense features are asked for. */
   readonly pruned?: T | undefined;
 }
 
 /**
- * pixel_values [B, 3, H, W] -> logits [B, labels], or embedding [B, C or projection] where there is no classifier;
- * size [B, N'] and `stages.i.{variance,pooled,scores,source}` where tokens are reduced; last_hidden_state [B, N', C],
- * source [B, N', N0], class_token [B, C], mean_token [B, C], distilled_token [B, C] and dense_features [B, patches, C] where
- * asked for.
+ * pixel_values [B, 3, H, W] -> logits [B, labels], or embedding [B, C or projection] if there is no classifier. If tokens are
+ * reduced, also size [B, N'] and `stages.i.{variance,pooled,scores,source}`. If asked for, last_hidden_state [B, N', C],
+ * source [B, N', N0], class_token [B, C], mean_token [B, C], distilled_token [B, C] and dense_features [B, patches, C].
  */
 export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wanted: OutputOptions): Program {
   const { heads, layers, layerNormEpsilon: epsilon } = config;
@@ -57,15 +56,15 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
   const identity =
     followsTokens && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
-  // A classifier reads only the first rows after the last block: compute no others there. Exact, not an approximation.
+  // A classifier reads only the first rows after the last block, so no other rows are computed there. The result is exact.
   const headRows = config.distillationHead || config.pooling === "distilled" ? 2 : 1;
-  // LV-ViT's second head reads all patches; published with PPT is the class token's alone.
+  // The dense head is used in the unreduced model only: results published with a reduction are those of the class token's head.
   const dense = config.denseHead === true && config.labels.length > 0 && plan.stages.length === 0;
   const tokensWanted = wanted.lastHiddenState || wanted.pooled || wanted.denseFeatures;
   const headReadsAll = tokensWanted || dense || !["class", "distilled"].includes(config.pooling);
 
   function embed<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, pixels: T): T {
-    // The special tokens are zero rows here; the table holds each of them with its position already added.
+    // The special tokens' rows are zero here. The table holds each special token with its position already added.
     const x = ops.add(ops.pad(embedPatches(ops, config, params, pixels), 1, special, 0), params.positions!);
     return config.inputNorm ? ops.layerNorm(x, params["inputNorm.weight"]!, params["inputNorm.bias"]!, epsilon) : x;
   }
@@ -80,7 +79,7 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     return ops.add(x, ops.linear(hidden, p["fc2.weight"]!, p["fc2.bias"]));
   }
 
-  /** Attention residual, reduction where the plan says so, MLP residual. `rows` limits the output to the first tokens. */
+  /** Attention residual, reduction if the plan has one here, MLP residual. `rows` limits the output to the first tokens. */
   function block<T extends Tensor>(ops: Ops<T>, p: BlockParameters<T>, state: State<T>, layer: number, rows?: number) {
     const projection = (name: string) => ({ weight: p[`${name}.weight`]!, bias: p[`${name}.bias`] });
     const reduction = reductions.get(layer);
@@ -97,7 +96,7 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
 
     const reduced = reduction?.reduce(ops, {
       ...observed!,
-      // Protected rows are the same before and after, so a block limited to them has no row to reduce.
+      // A reduction leaves protected rows as they are, so a block limited to them has nothing to reduce.
       x: rows === undefined ? x : undefined,
       size: plan.proportionalAttention ? state.size : undefined,
       source: state.source,
@@ -122,7 +121,7 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     };
   }
 
-  /** Mean over the patches: tokens weighted by what they stand for, special tokens left out. -> [B, 1, C] */
+  /** The mean of the patch tokens, weighted by size, without special tokens. -> [B, 1, C] */
   function meanOfPatches<T extends Tensor>(ops: Ops<T>, { x, size }: State<T>): T {
     const N = x.shape[1]!;
     const patches = ops.slice(x, 1, special, N);
@@ -131,13 +130,13 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     return ops.div(ops.sum(ops.mul(patches, weight), 1), ops.sum(weight, 1));
   }
 
-  /** What the head reads [B, 1, features], and the tokens after the last block as they are reported. */
+  /** What the head reads, [B, 1, features], and the tokens after the last block as `last_hidden_state` reports them. */
   function pooled<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
     const norm = (x: T) => ops.layerNorm(x, params["norm.weight"]!, params["norm.bias"]!, epsilon);
     if (config.pooling === "mean") return { features: norm(meanOfPatches(ops, state)), tokens: state.x };
     const tokens = norm(headReadsAll ? state.x : ops.slice(state.x, 1, 0, headRows));
     const first = ops.slice(tokens, 1, 0, 1);
-    // A classifier with two heads reads each of its tokens by itself.
+    // A classifier with a distillation head reads each of its two tokens by itself.
     if (config.pooling === "class" || config.distillationHead) return { features: first, tokens };
     if (config.pooling === "distilled") return { features: meanOfDistilled(ops, tokens), tokens };
     const C = config.hiddenSize;
@@ -146,16 +145,16 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     return { features: ops.add(ops.pad(first, 2, 0, C), ops.pad(mean, 2, C, 0)), tokens };
   }
 
-  /** Each patch with the last known value of its token: S^T x at the end, and what was pruned before. */
+  /** The last known value of each patch's token: S^T x for the tokens that remain, and the kept values of the pruned ones. */
   function restored<T extends Tensor>(ops: Ops<T>, state: State<T>): T {
     const held = spreadTokens(ops, state);
     return ops.slice(state.pruned ? ops.add(held, state.pruned) : held, 1, special, N0);
   }
 
-  /** What is asked for besides what the head gives. `tokens` are those after the last block as they are reported. */
+  /** The outputs asked for besides those of the head. `tokens` are those that `last_hidden_state` reports. */
   function features<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>, tokens: T) {
     const norm = (x: T) => ops.layerNorm(x, params["norm.weight"]!, params["norm.bias"]!, epsilon);
-    // A head that pools first normalises its mean, and no token.
+    // Mean-pooling heads apply the norm after pooling.
     const poolsFirst = config.pooling === "mean";
     const classToken = () => norm(ops.slice(state.x, 1, 0, 1));
     const mean = () => (poolsFirst ? norm(meanOfPatches(ops, state)) : meanOfPatches(ops, { ...state, x: tokens }));
@@ -210,13 +209,13 @@ export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wa
     const named = ops.scope("head", () => head(ops, params, state));
     for (const [name, x] of Object.entries(named)) add(name, x);
     add("size", state.size && withoutLast(ops, state.size));
-    // With a source map after every stage, the last of them is this one.
+    // If every stage reports its source map, the last of these is the final one.
     add("source", wanted.source === true ? state.source : undefined);
     return outputs;
   };
 }
 
-/** Mean of class and distillation token, the first of tokens [B, N, C]. -> [B, 1, C] */
+/** The mean of the first two of tokens [B, N, C]: class and distillation token. -> [B, 1, C] */
 const meanOfDistilled = <T extends Tensor>(ops: Ops<T>, tokens: T): T =>
   ops.div(ops.sum(ops.slice(tokens, 1, 0, 2), 1), 2);
 

@@ -1,4 +1,4 @@
-/** Seeded random weights, for tests and benchmarks: the speed of a model does not depend on what it has learnt. */
+/** Seeded random weights, for tests and benchmarks. The speed of a model does not depend on what it has learnt. */
 import { requireConfig } from "../arguments.js";
 import type { HostTensor, Shape } from "../backend.js";
 import { hostTensor } from "../composites.js";
@@ -21,13 +21,13 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Every tensor of a model with its shape, under the names of timm, and of its authors where it has a stem. */
+/** Every tensor of a model with its shape. The names are those of timm; those of a stem are its authors'. */
 export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
   requireConfig("weightShapes", config);
   return shapesUnder(namesOfRandomWeights(config), config);
 }
 
-/** The same under other names. */
+/** Every tensor of a model with its shape, under given names. */
 function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Shape> {
   const { hiddenSize: C, intermediateSize: hidden, layers, labels, registerTokens = 0, mlp } = config;
   const shapes: Record<string, Shape> = {};
@@ -45,7 +45,7 @@ function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Sh
   weight(names.patchEmbedding, patchEmbeddingShape(config, "stored"), config.patchBias !== false);
   if (config.inputNorm) weight(names.inputNorm, [C]);
   for (let layer = 0; layer < layers; layer++) {
-    /** A tensor that several parts share is named by each of them, with the rows of all. */
+    /** A tensor that several parts share has the rows of all of them. Each of these parts writes the same entry. */
     const part = (part: BlockPart, [O, ...inputs]: readonly [number, ...number[]], bias = true) => {
       const place = blockPlace(names, layer, part)!;
       weight(tensorName(place), [typeof place === "string" ? O : place.of * O, ...inputs], bias);
@@ -74,7 +74,7 @@ export function randomWeights(config: VisionModelConfig, seed: number): Record<s
   return randomWeightsUnder(namesOfRandomWeights(config), config, seed);
 }
 
-/** The same under other names; other numbers where the tensors are cut otherwise. */
+/** Random weights under given names. The numbers depend on how the names cut tensors, not on the seed alone. */
 export function randomWeightsUnder(names: Names, config: VisionModelConfig, seed: number): Record<string, HostTensor> {
   const next = random(seed);
   const normal = (shape: Shape, deviation: number) =>

@@ -1,4 +1,4 @@
-/** From pixels to patch tokens: a linear layer for each patch, behind the stem of families that have one. */
+/** From pixels to patch tokens: the stem, if the family has one, and one linear layer for each patch. */
 import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../backend.js";
 import { PptError } from "../errors.js";
 import { sizeOf } from "../shape.js";
@@ -10,8 +10,8 @@ import type { StemKind } from "./family.js";
 const kinds = families.flatMap(({ stem }) => stem ?? []);
 
 /**
- * The stem of a config with its settings; undefined for plain patches.
- * @throws PptError INVALID_CONFIG
+ * The stem of a config with its settings. Undefined if patches go straight into the linear layer.
+ * @throws PptError INVALID_CONFIG if no family has such a stem
  */
 function stemOf({ stem: settings }: VisionModelConfig): { kind: StemKind; settings: Stem } | undefined {
   if (settings === undefined) return undefined;
@@ -23,10 +23,10 @@ function stemOf({ stem: settings }: VisionModelConfig): { kind: StemKind; settin
   );
 }
 
-/** What a stem's tensors and the linear layer behind it are called; undefined for plain patches. */
+/** Names of the stem's tensors and of the linear layer that follows. Undefined without a stem. */
 export const stemNames = (config: VisionModelConfig): StemKind["names"] | undefined => stemOf(config)?.kind.names;
 
-/** Shape of the weight that makes a token of a patch: as it is stored, and as [C, features]. */
+/** Shape of the linear layer's weight: as checkpoints store it, or flat as [C, features]. */
 export function patchEmbeddingShape(config: VisionModelConfig, form: "stored" | "flat"): Shape {
   const stem = stemOf(config);
   const shape: Shape = stem
@@ -35,7 +35,7 @@ export function patchEmbeddingShape(config: VisionModelConfig, form: "stored" | 
   return form === "stored" ? shape : [shape[0]!, sizeOf(shape.slice(1))];
 }
 
-/** The stem's tensors in a checkpoint, by their whole names. None for plain patches. */
+/** Shapes of the stem's tensors in a checkpoint, by whole names. Empty without a stem. */
 export function stemShapes(config: VisionModelConfig): Record<string, Shape> {
   const stem = stemOf(config);
   if (!stem) return {};
@@ -45,7 +45,7 @@ export function stemShapes(config: VisionModelConfig): Record<string, Shape> {
 }
 
 /**
- * The parameters of the stem, each named `stem.*`. None for plain patches.
+ * Reads the stem's parameters. Their names begin with `stem.`. Empty without a stem.
  * @throws PptError INVALID_WEIGHTS
  */
 export function stemParameters(
@@ -59,13 +59,13 @@ export function stemParameters(
   return stem.kind.parameters(stem.settings, (name) => read(`${prefix}${name}`, shapes[`${prefix}${name}`]!));
 }
 
-/** Multiply-accumulates of the stem for one image, without the linear layer behind it. */
+/** Multiply-accumulates of the stem for one image, without the linear layer that follows. */
 export function stemMacs(config: VisionModelConfig): number {
   const stem = stemOf(config);
   return stem ? stem.kind.macs(stem.settings, config) : 0;
 }
 
-/** pixels [B, channels, H, W] -> patch tokens [B, patches, C], row by row. */
+/** pixels [B, channels, H, W] -> patch tokens [B, patches, C], patches row by row. */
 export function embedPatches<T extends Tensor>(
   ops: Ops<T>,
   config: VisionModelConfig,
@@ -83,7 +83,7 @@ export function embedPatches<T extends Tensor>(
   return ops.linear(patches, params["patchEmbedding.weight"]!, params["patchEmbedding.bias"]);
 }
 
-/** pixels without what is left over on the right and below: [B, channels, rows * patch, columns * patch]. */
+/** Cuts off the remainder on the right and below: [B, channels, rows * patch height, columns * patch width]. */
 function wholePatches<T extends Tensor>(ops: Ops<T>, config: VisionModelConfig, pixels: T): T {
   return patchGrid(config).reduce((x, count, i) => {
     const used = count * config.patchSize[i as 0 | 1];

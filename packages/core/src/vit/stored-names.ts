@@ -1,4 +1,4 @@
-/** The names of a checkpoint's tensors below whatever wrapped the model when it was saved, and which of them nobody reads. */
+/** The names of a checkpoint's tensors without the prefixes of whatever wrapped the model, and which tensors are left unread. */
 import { requireTensors } from "../arguments.js";
 import type { HostTensor, Tensors } from "../backend.js";
 import { PptError } from "../errors.js";
@@ -6,14 +6,14 @@ import { families } from "./families/index.js";
 
 /** Named tensors of a checkpoint; `SafetensorsFile` is one. */
 export interface WeightSource {
-  /** All of them, so that one that nobody reads can be told from one that is not there. */
+  /** The names of all tensors. They tell which tensors a model leaves unread. */
   readonly names: readonly string[];
   has(name: string): boolean;
-  /** @throws PptError where the tensor is missing or not a float tensor. */
+  /** @throws PptError if the tensor is missing or not a float tensor */
   read(name: string): HostTensor;
 }
 
-/** A checkpoint that already lies in memory. */
+/** A checkpoint whose tensors are already in memory. */
 export function weightsFrom(tensors: Tensors<HostTensor>): WeightSource {
   requireTensors("weightsFrom", "tensors", tensors);
   const named = new Map(Object.entries(tensors));
@@ -28,16 +28,16 @@ export function weightsFrom(tensors: Tensors<HostTensor>): WeightSource {
   };
 }
 
-/** Tensors by the names that their library gives them: `blocks.0.norm1.weight`, whatever stands in front in the file. */
+/** Tensors by the names that their library gives them, without prefixes: `blocks.0.norm1.weight`. */
 export interface UnwrappedWeights extends WeightSource {
-  /** The name in the file; for a tensor that is missing, what it would be there. */
+  /** The tensor's name in the file. For a missing tensor, the name that it would have there. */
   storedName(name: string): string;
 }
 
 /**
- * What stands in front of a model's own names: what training tools put there (`module.` of DataParallel, `_orig_mod.` of
- * torch.compile), and what libraries call the model inside another one. They are stripped one by one, since some files have
- * them in front of a part of their names (ViT-MSN).
+ * Words in front of a model's own names. Training tools add some (`module.` of DataParallel, `_orig_mod.` of torch.compile),
+ * and libraries name a model inside a larger one. Each name loses its own prefixes, because in some published files only a
+ * part of the names has one.
  */
 const wrappers = [
   ...["module", "model", "base_model", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "backbone"],
@@ -47,8 +47,8 @@ const wrappers = [
 const renamed = families.flatMap(({ renamed = [] }) => renamed);
 
 /**
- * The same tensors without the prefix that all of them have, and without known wrappers.
- * @throws PptError INVALID_WEIGHTS where two tensors then have one name
+ * The same tensors without the prefix that all names share, and without the known words in front.
+ * @throws PptError INVALID_WEIGHTS if two tensors then have the same name
  */
 export function unwrapped(weights: WeightSource): UnwrappedWeights {
   const common = commonPrefix(weights.names);
@@ -66,14 +66,14 @@ export function unwrapped(weights: WeightSource): UnwrappedWeights {
   const storedName = (name: string) => stored.get(name) ?? `${prefixNear(name, stored) ?? common}${name}`;
   return {
     names: [...stored.keys()],
-    // Also what a source knows and does not list: an index of shards may name what no shard holds, and reading says so.
+    // An index of shards may name a tensor that no shard holds. It counts as present, so that reading it gives that error.
     has: (name) => stored.has(name) || weights.has(storedName(name)),
     read: (name) => weights.read(storedName(name)),
     storedName,
   };
 }
 
-/** What stands in the file in front of the tensors that are nearest to one that is missing. */
+/** The prefix of a missing tensor in the file: that of the tensors with the longest common path. */
 function prefixNear(name: string, stored: ReadonlyMap<string, string>): string | undefined {
   for (let end = name.lastIndexOf("."); end > 0; end = name.lastIndexOf(".", end - 1)) {
     const near = [...stored].find(([own, file]) => own.startsWith(name.slice(0, end + 1)) && file.endsWith(own));
@@ -92,7 +92,7 @@ function ownName(name: string): string {
   return renamed.reduce((known, [old, now]) => known.replace(old, now), own);
 }
 
-/** What all names begin with, up to and with a dot. */
+/** What all names begin with, up to and including a dot. */
 function commonPrefix(names: readonly string[]): string {
   const [first = "", ...others] = names;
   let end = first.lastIndexOf(".") + 1;
@@ -105,15 +105,15 @@ function commonPrefix(names: readonly string[]): string {
 
 const ignored = families.flatMap(({ ignored = [] }) => ignored);
 
-/** Embeddings, blocks and norms, by the first words of their names. */
+/** Embeddings, blocks and norms begin with these words. */
 const structure = new RegExp(`^(${families.flatMap(({ roots }) => roots).join("|")})(\\.|$|_)`);
 
-/** Heads: what turns tokens into answers. */
+/** Heads, which turn tokens into answers, have such names. */
 const heads = /^(\w*head|head\w*|\w*classifier\w*|\w*projection|proj|fc)(\.|$)/;
 
 /**
- * Tensors that belong to the model and that nothing has read, under their names in the file. Heads count where `answers`:
- * an embedding does not depend on them.
+ * Tensors of the model that nothing has read, by their names in the file. Heads count only if `answers` is true, because an
+ * embedding does not depend on them.
  */
 export function unreadTensors(
   { names, storedName }: UnwrappedWeights,

@@ -1,4 +1,4 @@
-/** Finds a model's parameters under the names of its library, checks each of them, and folds what can be folded. */
+/** Reads a model's parameters under the names of its library, checks each of them, and folds some into others. */
 import { requireConfig, requireWeights } from "../arguments.js";
 import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
@@ -14,12 +14,12 @@ import { type UnwrappedWeights, unreadTensors, unwrapped, type WeightSource } fr
 type ReadTensor = (name: string, shape: Shape) => HostTensor;
 
 /**
- * All parameters of the program, by its own names, in the layout it reads: `patchEmbedding.{weight,bias}`, those of the
- * stem (`stem.*`), `positions [N, C]` with the special tokens already added to their rows, `inputNorm.*`,
+ * All parameters of the program, by its own names: `stem.*`, `patchEmbedding.{weight,bias}`, `positions [N, C]` with the
+ * special tokens already added to their rows, `inputNorm.*`,
  * `blocks.i.{norm1,query,key,value,output,norm2,gate,fc1,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`,
- * `denseHead.*`, `projection.weight`; what a family lacks is left out. Layer scale and the divisor of residuals are
+ * `denseHead.*`, `projection.weight`. Parts that the model lacks are left out. Layer scale and the divisor of residuals are
  * folded into `output` and `fc2`: x + s (W y + b) = x + (s W) y + s b.
- * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, of another shape or not finite.
+ * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, has another shape, is not finite or is left unread
  */
 export function readParameters(weights: WeightSource, config: VisionModelConfig): Record<string, HostTensor> {
   requireWeights("readParameters", weights);
@@ -34,7 +34,7 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
     return checkedTensor(stored, name, shape);
   };
 
-  // Tensors that several parameters share are read once and cut.
+  // A tensor that several parameters share is read once, then cut into parts.
   let shared: { name: string; tensor: HostTensor } | undefined;
   const readPlace = (place: Place, suffix: "weight" | "bias", shape: Shape): HostTensor => {
     if (typeof place === "string") return read(`${place}.${suffix}`, shape);
@@ -43,7 +43,7 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
     const size = sizeOf(shape);
     return { shape, data: shared.tensor.data.subarray(place.part * size, (place.part + 1) * size) };
   };
-  /** Several linear layers of one width: weights of all first, then the biases, so that a shared tensor is read once. */
+  /** Linear layers of one shape. All weights are read before the biases, so that a shared tensor is read once. */
   const linears = (layers: readonly { key: string; place: Place }[], O: number, I: number, bias = true) => {
     for (const suffix of bias ? (["weight", "bias"] as const) : (["weight"] as const))
       for (const { key, place } of layers)
@@ -84,14 +84,14 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
   if (labels > 0) linear("head", names.head, labels, features);
   if (config.distillationHead) linear("distillationHead", names.distillationHead, labels, C);
   if (config.denseHead && labels > 0) linear("denseHead", names.denseHead, labels, C);
-  // Asked not to be used.
+  // The config leaves this head out on purpose, so its tensors are no error.
   if (config.denseHead === false) for (const suffix of ["weight", "bias"]) reads.add(`${names.denseHead}.${suffix}`);
   if (config.projection) linear("projection", names.projection, config.projection, C, false);
   refuseUnread(stored, reads, names, config);
   return parameters;
 }
 
-/** @throws PptError INVALID_WEIGHTS where the checkpoint's library has no such part in its blocks */
+/** @throws PptError INVALID_WEIGHTS if blocks under these names have no such part */
 function placeOf(names: Names, layer: number, part: BlockPart): Place {
   const place = blockPlace(names, layer, part);
   if (place !== undefined) return place;
@@ -101,7 +101,7 @@ function placeOf(names: Names, layer: number, part: BlockPart): Place {
   );
 }
 
-/** Whether the weights hold the classifier that the config describes. An embedding does not need it. */
+/** Whether the weights hold the classifier that the config describes. True if the config describes none. */
 export function headsFit(weights: WeightSource, config: VisionModelConfig): boolean {
   const stored = unwrapped(weights);
   const { head, distillationHead, denseHead } = namesIn(stored, config);
@@ -119,10 +119,10 @@ export function headsFit(weights: WeightSource, config: VisionModelConfig): bool
   );
 }
 
-/** So many tensors the error about those that nobody reads names. */
+/** How many tensors the error about unread tensors names. */
 const unreadShown = 3;
 
-/** What the model does not read changes what it should compute: a norm of queries, layer scale, a block too many. */
+/** An unread tensor, such as a norm of queries or a block too many, means that the checkpoint is another network. */
 function refuseUnread(
   stored: UnwrappedWeights,
   reads: ReadonlySet<string>,
@@ -148,7 +148,7 @@ function refuseUnread(
   );
 }
 
-/** Multiplies the rows of a linear layer by layer scale [C], and divides all of it by the divisor of residuals. */
+/** Multiplies the rows of a linear layer by layer scale [C], and divides the layer by the divisor of residuals. */
 function scaleRows(
   parameters: Record<string, HostTensor>,
   key: string,
@@ -159,7 +159,7 @@ function scaleRows(
   for (const name of [`${key}.weight`, `${key}.bias`]) {
     const { shape, data } = parameters[name]!;
     const width = sizeOf(shape.slice(1));
-    // A copy: the tensor may be a view of the file.
+    // The tensor may be a view of the file, so a copy is scaled.
     const scaled = data.slice();
     for (let row = 0; row < shape[0]!; row++) {
       const factor = (layerScale?.[row] ?? 1) / residualDivisor;
@@ -170,8 +170,9 @@ function scaleRows(
 }
 
 /**
- * positions [N, C]: a row for each token, class, distillation and register tokens first, each with its own embedding
- * added. The stored table has rows for the first `positionedTokens` of them, and for the patches.
+ * positions [N, C]: one row for each token, first the class, distillation and register tokens, then the patches. The rows of
+ * special tokens hold the token itself plus its position. The stored table has rows for the first `positionedTokens` special
+ * tokens and for the patches.
  */
 function positionTable(read: ReadTensor, names: Names, config: VisionModelConfig): HostTensor {
   const { hiddenSize: C, registerTokens: registers = 0, classToken, distillationToken } = config;
@@ -193,7 +194,7 @@ function positionTable(read: ReadTensor, names: Names, config: VisionModelConfig
   return { shape: [tokenCount(config), C], data: out };
 }
 
-/** The rows of the patches for the grid of this config. `positioned` tokens stand before them in the table. */
+/** The patches' rows for this config's grid. In the stored table `positioned` special tokens precede them. */
 function resized(table: Float32Array, stored: Grid, config: VisionModelConfig, positioned: number): Float32Array {
   const grid = patchGrid(config);
   if (grid[0] === stored[0] && grid[1] === stored[1]) return table;
@@ -208,7 +209,7 @@ function checkedTensor(weights: UnwrappedWeights, name: string, shape: Shape): H
   const stored = weights.storedName(name);
   if (!weights.has(name)) throw new PptError("INVALID_WEIGHTS", `weights: tensor '${stored}' is missing`);
   const tensor = weights.read(name);
-  // A class token may be [1, 1, C] or [C], a table of positions [1, N, C] or [N, C].
+  // Libraries differ: a class token is [1, 1, C] or [C], a table of positions [1, N, C] or [N, C].
   if (!sameShape(withoutOnes(tensor.shape), withoutOnes(shape)) || tensor.data.length !== sizeOf(shape))
     throw new PptError(
       "INVALID_WEIGHTS",
@@ -218,7 +219,7 @@ function checkedTensor(weights: UnwrappedWeights, name: string, shape: Shape): H
   return { shape, data: tensor.data };
 }
 
-/** Without the dimensions of length 1 in front. */
+/** The shape without its leading dimensions of length 1. */
 const withoutOnes = (shape: Shape): Shape =>
   shape.slice(
     Math.max(

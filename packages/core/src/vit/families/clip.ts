@@ -1,6 +1,6 @@
 /**
- * The vision towers of CLIP, Chinese-CLIP and AltCLIP: `clip`, `chinese_clip` and `altclip` (the whole model's configuration),
- * and the same with `_vision_model` behind it.
+ * The vision towers of CLIP, Chinese-CLIP and AltCLIP. `clip`, `chinese_clip` and `altclip` configure the whole model with its
+ * text tower; the same types ending in `_vision_model` configure the vision tower alone.
  */
 import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
@@ -11,7 +11,7 @@ import { huggingFaceClassifiers, huggingFaceNames, type NameSet } from "../names
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const type = String(fields.value("model_type"));
   const vision = type.endsWith("_vision_model") ? fields : visionFields(fields);
-  // CLIPVisionModel alone is saved without the projection.
+  // The classes that end in VisionModel are saved without the projection.
   const projected = held ? held.has("visual_projection.weight") : !readArchitecture(fields)?.endsWith("VisionModel");
   return {
     ...readEncoder(vision, {
@@ -29,7 +29,7 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
     patchBias: false,
     inputNorm: true,
     ...(projected && {
-      // The tensor's own rows: a tower alone has its width in one of two places.
+      // The tensor's rows tell the width. A file keeps it inside or outside of its tower's fields.
       projection:
         held?.read?.("visual_projection.weight").shape[0] ??
         fields.count("projection_dim", limits.hidden, type.startsWith("altclip") ? 768 : 512),
@@ -37,13 +37,13 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
   };
 }
 
-/** The tower's fields. Older files have them twice, and transformers takes `vision_config_dict`, alone. */
+/** The tower's fields. Older files have them twice; then transformers reads `vision_config_dict` alone. */
 const visionFields = (fields: Fields): Fields =>
   fields.object(
     (fields.value("vision_config_dict") ?? undefined) === undefined ? "vision_config" : "vision_config_dict",
   );
 
-/** The tower inside the whole model or alone, whose blocks stand below `blocks`. */
+/** The names of a tower whose blocks begin with `blocks`. */
 const namesWith =
   (blocks: string): NameSet =>
   (config) => ({
@@ -51,7 +51,7 @@ const namesWith =
     classToken: "embeddings.class_embedding",
     positions: "embeddings.position_embedding.weight",
     patchEmbedding: "embeddings.patch_embedding",
-    // Misspelt in the original, and so in every checkpoint.
+    // Misspelt in the original code, and therefore in every checkpoint.
     inputNorm: "pre_layrnorm",
     norm: "post_layernorm",
     blocks,
@@ -92,11 +92,11 @@ export const clip: Family = {
     { model_type: "clip_vision_model", ...tower },
   ],
   config: readConfig,
-  // AltCLIP's blocks have the second name in files that version 5 of transformers saves.
+  // Version 5 of transformers saves AltCLIP with the second name.
   names: [namesWith("encoder.layers"), namesWith("encoder.layer")],
   classifiers: huggingFaceClassifiers,
   prefixes: ["vision_model"],
   roots: ["embeddings", "encoder", "pre_layrnorm", "pre_layernorm", "post_layernorm"],
-  // The text tower, and what compares it with this one.
+  // The text tower, and the scale of the comparison with it.
   ignored: [/(^|\.)position_ids$/, /^text_/, /^logit_(scale|bias)$/],
 };

@@ -1,4 +1,4 @@
-/** DINOv2, with and without register tokens: layer scale, SwiGLU in the giant, a classifier over class token and mean. */
+/** DINOv2, with and without register tokens. It has layer scale, SwiGLU in the giant model, and a head over class token and mean. */
 import { processorDefaults } from "../../io/processor-defaults.js";
 import type { VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
@@ -19,13 +19,13 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const hidden = Math.floor(encoder.hiddenSize * fields.positive("mlp_ratio", 32, 4));
   return {
     ...encoder,
-    // SwiGLU has three matrices: two thirds of the width, rounded up to a multiple of 8, make it as large as a plain MLP.
+    // SwiGLU has three matrices where a plain MLP has two. Two thirds of the width, in multiples of 8, keep the size.
     intermediateSize: Math.max(1, mlp === "swiglu" ? 8 * Math.ceil(Math.floor((hidden * 2) / 3) / 8) : hidden),
     qkvBias: fields.flag("qkv_bias", true),
     pooling: "class+mean",
     labels,
     ...readProblem(fields, labels),
-    // Trained at 518 pixels, used at 224: its own code interpolates without being asked.
+    // Trained at 518 pixels, used at 224. The library's code interpolates positions without being asked.
     sizeFromPreprocessing: true,
     layerScale: true,
     mlp,
@@ -39,7 +39,7 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
 const norms = { norm1: "norm1", norm2: "norm2" } as const;
 const plainMlp = { fc1: "mlp.fc1", fc2: "mlp.fc2" } as const;
 
-/** Up to version 4 of transformers. Version 5 still saves these. */
+/** Up to version 4 of transformers. Version 5 still saves these names. */
 const transformers4: NameSet = (config) => ({
   ...huggingFaceNames(config),
   block: {

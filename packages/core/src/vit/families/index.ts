@@ -1,4 +1,4 @@
-/** All families, one line each. A `config.json` that no family recognises and that has no `model_type` is the first one's. */
+/** All families. A `config.json` without `model_type` belongs to the first one, unless another family recognises it. */
 import type { Family } from "../family.js";
 import { clip } from "./clip.js";
 import { dinov2 } from "./dinov2.js";

@@ -1,7 +1,7 @@
 /**
- * LV-ViT (Jiang et al., arXiv 2104.10858), which the paper reports besides DeiT: convolutions in front of the patches, a
- * divisor of residuals, a second head over all patches. Its authors publish no configuration file: the fields are those of
- * Hugging Face's ViT and the few that packages/core/README.md lists.
+ * LV-ViT (Jiang et al., arXiv 2104.10858). Three convolutions precede its patches, residuals are divided, and a second head
+ * reads all patches. Its authors publish no configuration file, so the fields are those of Hugging Face's ViT and a few more,
+ * which packages/core/README.md lists.
  */
 import type { HostTensor, Shape } from "../../backend.js";
 import { PptError } from "../../errors.js";
@@ -41,19 +41,19 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
 
 interface ConvolutionStem {
   readonly kind: "convolution";
-  /** Of each convolution's output. */
+  /** Channels of each convolution's output. */
   readonly channels: number;
   readonly [setting: string]: string | number;
 }
 
-/** The first of them halves the picture, so that the patches behind them are half as large. */
+/** The first convolution halves the picture, so the patches that follow have half the size. */
 const convolutions = [
   { kernel: [7, 7], stride: [2, 2], padding: [3, 3] },
   { kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
   { kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
 ] as const;
 
-/** PyTorch's default, which the authors do not change. */
+/** PyTorch's default, which the authors keep. */
 const batchNormEpsilon = 1e-5;
 
 const halfPatch = ({ patchSize }: VisionModelConfig): readonly [number, number] => [patchSize[0] / 2, patchSize[1] / 2];
@@ -72,7 +72,7 @@ const stem: StemKind<ConvolutionStem> = {
     return shapes;
   },
 
-  /** `stem.i.{weight,bias}`: convolutions with the batch norm behind them folded in. */
+  /** `stem.i.{weight,bias}`: each convolution with its batch norm folded in. */
   parameters(_, tensor) {
     const parameters: Record<string, HostTensor> = {};
     convolutions.forEach((_, i) => {
@@ -107,7 +107,7 @@ const stem: StemKind<ConvolutionStem> = {
   },
 };
 
-/** A convolution without bias and the batch norm behind it, as one: g (W x - mean) / sqrt(var + e) + b. */
+/** One convolution instead of a convolution without bias and its batch norm: g (W x - mean) / sqrt(var + e) + b. */
 function foldedBatchNorm(
   tensor: (name: string) => HostTensor,
   convolution: string,
@@ -151,7 +151,7 @@ export const lvvit: Family = {
   names: [fusedNames],
   classifiers: fusedClassifiers,
   roots: fusedRoots,
-  // Of the batch norms.
+  // A counter that batch norms need in training.
   ignored: [/(^|\.)num_batches_tracked$/],
   stem,
 };

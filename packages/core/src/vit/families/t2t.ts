@@ -1,7 +1,7 @@
 /**
- * T2T-ViT (Yuan et al., arXiv 2101.11986), which the paper reports besides DeiT: soft splits with attention between them in
- * front of the blocks, and positions of sines and cosines. Its authors publish no configuration file: the fields are those
- * of Hugging Face's ViT and the few that packages/core/README.md lists.
+ * T2T-ViT (Yuan et al., arXiv 2101.11986). Overlapping windows and attention turn pixels into tokens, and positions are sines
+ * and cosines. Its authors publish no configuration file, so the fields are those of Hugging Face's ViT and a few more, which
+ * packages/core/README.md lists.
  */
 import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../../backend.js";
 import { processorDefaults } from "../../io/processor-defaults.js";
@@ -41,37 +41,37 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
 interface TokensToTokenStem {
   readonly kind: "tokens-to-token";
   readonly attention: "transformer" | "performer";
-  /** Of a token between the soft splits. */
+  /** Width of a token between the soft splits. */
   readonly width: number;
   readonly [setting: string]: string | number;
 }
 
-/** Overlapping windows, each of which becomes a token (section 3.1 there). */
+/** The soft splits: overlapping windows, each of which becomes a token (section 3.1 of that paper). */
 const softSplits = [
   { kernel: [7, 7], stride: [4, 4], padding: [2, 2] },
   { kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
   { kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
 ] as const;
 
-/** Keeps a token without any attention from a division by 0, as in the published code. */
+/** Added to the divisor, so that a token without any attention is not divided by 0. The published code does the same. */
 const performerEpsilon = 1e-8;
 
-/** Random features of the performer: half as many as the token is wide, as published. */
+/** Number of random features of the performer: half the width of a token, as published. */
 const performerFeatures = (width: number): number => Math.max(1, Math.floor(width / 2));
 
-/** Widths of the windows that both steps see. */
+/** Widths of the windows that the first and the second step see. */
 const windowWidths = (channels: number, width: number): readonly [number, number] => [
   channels * sizeOf(softSplits[0].kernel),
   width * sizeOf(softSplits[1].kernel),
 ];
 
-/** What the parts of a step are called behind `attention1.`, but for query, key and value, which one tensor holds. */
+/** Names of a step's parts after `attention1.`. Query, key and value are missing here, because one tensor holds them. */
 const partNames = {
   transformer: { norm1: "norm1", output: "attn.proj", norm2: "norm2", fc1: "mlp.fc1", fc2: "mlp.fc2" },
   performer: { norm1: "norm1", output: "proj", norm2: "norm2", fc1: "mlp.0", fc2: "mlp.2" },
 } as const;
 
-/** That tensor, and the order of its thirds. */
+/** The tensor of query, key and value, and the order of its thirds. */
 const sharedNames = {
   transformer: { name: "attn.qkv", order: ["query", "key", "value"], suffixes: ["weight"] },
   performer: { name: "kqv", order: ["key", "query", "value"], suffixes: ["weight", "bias"] },
@@ -103,7 +103,7 @@ const stem: StemKind<TokensToTokenStem> = {
     return shapes;
   },
 
-  /** `stem.i.{norm1,query,key,value,output,norm2,fc1,fc2,features}` of both steps. */
+  /** `stem.i.{norm1,query,key,value,output,norm2,fc1,fc2,features}` for both steps. */
   parameters({ attention }, tensor) {
     const parameters: Record<string, HostTensor> = {};
     const { name: shared, order, suffixes } = sharedNames[attention];
@@ -148,14 +148,14 @@ const stem: StemKind<TokensToTokenStem> = {
     let [tokens, macs] = [imageSize[0] * imageSize[1], 0];
     for (const [i, window] of windowWidths(channels, D).entries()) {
       tokens /= sizeOf(softSplits[i]!.stride);
-      // Both products of the attention, N^2 D each; or of the performer: features of q and k, their summary and its reading.
+      // Attention: two products of N^2 D each. Performer: the features of q and k, the summary of keys and values, its use.
       const products = attention === "transformer" ? 2 * tokens * tokens * D : tokens * m * (4 * D + 1);
       macs += tokens * (3 * window * D + 3 * D * D) + products;
     }
     return macs;
   },
 };
-/** One re-structurisation: attention of one head and an MLP. tokens [B, N, window] -> [B, N, width] */
+/** One step between soft splits: attention with one head, then an MLP. tokens [B, N, window] -> [B, N, width] */
 function tokenStep<T extends Tensor>(
   ops: Ops<T>,
   { attention }: TokensToTokenStem,
@@ -170,10 +170,10 @@ function tokenStep<T extends Tensor>(
   const window = tokens.shape[2]!;
   const mixed =
     attention === "transformer"
-      ? // The published scale is that of the window's width, not of q's.
+      ? // The published code scales by the window's width, not by the width of q.
         ops.attention(q, k, v, { heads: 1, scale: 1 / Math.sqrt(window) })
       : performer(ops, q, k, v, p.features!);
-  // The window is wider than the token, so the residual starts from the values.
+  // The window is wider than the token, so the values take the place of the input in the residual.
   const x = ops.add(v, ops.linear(mixed, p["output.weight"]!, p["output.bias"]));
   const hidden = ops.linear(
     ops.layerNorm(x, p["norm2.weight"]!, p["norm2.bias"]!, epsilon),
@@ -189,7 +189,7 @@ function tokenStep<T extends Tensor>(
  */
 function performer<T extends Tensor>(ops: Ops<T>, q: T, k: T, v: T, features: T): T {
   const [m] = features.shape as [number];
-  // Exponentials without a maximum to subtract leave half precision.
+  // These exponentials have no maximum subtracted, so they would overflow half precision.
   const phi = (x: T) => {
     const full = ops.cast(x, "float32");
     const halfSquare = ops.div(ops.sum(ops.mul(full, full), 2), 2);

@@ -1,6 +1,6 @@
 /**
- * timm's `config.json`, and transformers' wrapper of it (`timm_wrapper`): the architecture's name stands for arguments,
- * `model_args` replace some of them, and `pretrained_cfg` says what else the model was made with.
+ * timm's models, also inside transformers' wrapper (`timm_wrapper`). In their `config.json` the name of the architecture stands
+ * for arguments, `model_args` replaces some of these, and `pretrained_cfg` describes the checkpoint.
  */
 import type { Activation } from "../../backend.js";
 import type { ImageProcessorConfig, ImageSize } from "../../io/processor-config.js";
@@ -22,7 +22,7 @@ import { fusedClassifiers, fusedNames, fusedRoots, type NameSet } from "../names
 import { timmAliases, timmModels, timmRefusals } from "./timm-models.js";
 
 /**
- * `pretrained_cfg`, with what the file says outside of it, which counts. Older files have all of it at the top.
+ * The fields of `pretrained_cfg`. Fields of the same names outside of it win. Older files have all of them at the top.
  * @throws PptError INVALID_CONFIG
  */
 function pretrainedFields(fields: Fields): Fields {
@@ -37,11 +37,11 @@ function pretrainedFields(fields: Fields): Fields {
   });
 }
 
-/** Arguments of timm that change training alone. */
+/** Arguments that change nothing but training. */
 const harmless =
   /^(drop_rate|pos_drop_rate|patch_drop_rate|proj_drop_rate|attn_drop_rate|drop_path_rate|weight_init|fix_init|pretrained_strict|scriptable|exportable|no_jit|checkpoint_path|cache_dir|device|dtype|out_indices)$/;
 
-/** Arguments that the program understands in one value only, which is timm's default. */
+/** Arguments for which only timm's default value is supported. */
 const fixed: Readonly<Record<string, unknown>> = {
   qk_norm: false,
   scale_attn_norm: false,
@@ -54,7 +54,7 @@ const fixed: Readonly<Record<string, unknown>> = {
   features_only: false,
 };
 
-/** Arguments that are read below. */
+/** Arguments that `readConfig` reads. */
 const understood = new Set([
   ...[
     "img_size",
@@ -121,7 +121,7 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
     inputNorm: args.flag("pre_norm", false),
     positionInterpolation: "bicubic-antialiased",
     positionedTokens,
-    // timm takes 0 and false for none.
+    // In timm 0 and false mean that there is no layer scale.
     layerScale: Boolean(args.value("init_values")),
     mlp: packed ? "swiglu" : "plain",
     registerTokens,
@@ -129,7 +129,7 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
   };
 }
 
-/** What a name stands for. timm's names of checkpoints have a tag behind a dot. */
+/** The arguments that an architecture's name stands for. A checkpoint's name has a tag after a dot, which changes none. */
 function argumentsOf(architecture: unknown): Readonly<Record<string, unknown>> {
   const name = typeof architecture === "string" ? architecture.split(".")[0]! : "";
   const known = Object.hasOwn(timmAliases, name) ? timmAliases[name]! : name;
@@ -142,7 +142,7 @@ function argumentsOf(architecture: unknown): Readonly<Record<string, unknown>> {
 
 /** @throws PptError INVALID_CONFIG for an argument that asks for another network. */
 function isUnderstood(name: string, value: unknown): boolean {
-  // timm drops what is None.
+  // timm ignores arguments that are None.
   if (value === null || value === undefined || harmless.test(name)) return false;
   if (understood.has(name)) return true;
   if (Object.hasOwn(fixed, name) && fixed[name] === value) return false;
@@ -150,7 +150,7 @@ function isUnderstood(name: string, value: unknown): boolean {
   return invalid(`model_args.${shown.slice(0, 80)} is not supported`);
 }
 
-/** timm resamples a table of another size while it loads, and takes the old grid for a square. */
+/** If the stored table has another number of patches, timm takes its grid for a square and interpolates it. */
 function storedGrid(
   { imageSize, patchSize }: Pick<VisionModelConfig, "imageSize" | "patchSize">,
   positionedTokens: number,
@@ -162,7 +162,7 @@ function storedGrid(
   return rows > 0 && rows !== asked && Number.isInteger(side) ? { positionGrid: [side, side] } : {};
 }
 
-/** A number of tokens, which may be 0. */
+/** A number that may be 0. */
 const countOrNone = (fields: Fields, name: string, most: number, fallback: number): number =>
   (fields.value(name) ?? fallback) === 0 ? 0 : fields.count(name, most, fallback);
 
@@ -186,9 +186,9 @@ function channelsOf(args: Fields, pretrained: Fields): number {
   return fieldsOf({ in_chans: args.value("in_chans") ?? inputOf(pretrained)?.[0] }).count("in_chans", 16, 3);
 }
 
-/** What the arguments say, else what the checkpoint was made with, else timm's default. */
+/** Image and patch size: from the arguments, else from `pretrained_cfg`, else timm's default. */
 function sizesOf(args: Fields, pretrained: Fields) {
-  // timm builds a network that takes any size for its own default, unless the checkpoint fixes another.
+  // timm builds a network with `dynamic_img_size` for its default size, unless the checkpoint fixes another size.
   const fixed = pretrained.value("input_size") == null || pretrained.value("fixed_input_size") === true;
   const free = args.flag("dynamic_img_size", false) && !fixed;
   const image_size =
@@ -206,8 +206,8 @@ function activationOf(args: Fields): Activation {
 }
 
 /**
- * What the head reads. timm takes `global_pool` from the arguments, else from `pretrained_cfg`. At the top of the file it only
- * tells readers how the model was saved, so it counts where the tensors do not say otherwise.
+ * What the head reads. timm takes `global_pool` from the arguments, else from `pretrained_cfg`. At the top of the file timm only
+ * notes how the model was saved. That note counts here if the tensors are unknown or agree with it.
  */
 function poolingOf(
   { args, pretrained, file, held }: { args: Fields; pretrained: Fields; file: Fields; held: Held },
@@ -229,16 +229,16 @@ function poolingOf(
   return "class";
 }
 
-/** Number of classes; the tensors decide whether there is a classifier. */
+/** Number of classes. The tensors decide whether there is a classifier. */
 function classesOf(args: Fields, pretrained: Fields, held: Held): number {
   if (held && !held.has("head.weight")) return 0;
   const named = pretrained.value("num_classes") ?? undefined;
-  // timm takes a negative number for none of its business.
+  // timm ignores a negative number.
   const count = args.value("num_classes") ?? (typeof named === "number" && named < 0 ? undefined : named);
   return count === 0 ? 0 : fieldsOf({ num_classes: count }).count("num_classes", limits.labels, 1000);
 }
 
-/** `label_names` is a list, or an object of names by class number; transformers' wrapper may have `id2label` in its place. */
+/** `label_names` is a list, or an object of names by class number. Files of transformers' wrapper may have `id2label` instead. */
 function labelsOf(pretrained: Fields, classes: number, file: Fields): string[] {
   const names = pretrained.value("label_names") ?? file.value("id2label") ?? undefined;
   if (names === undefined || classes === 0) return numberedLabels(classes);
@@ -266,15 +266,15 @@ function labelsOf(pretrained: Fields, classes: number, file: Fields): string[] {
 
 const names: NameSet = (config, held) => {
   const names = fusedNames(config);
-  // With fc_norm over the class token timm stores the same norm under the other name.
+  // timm calls the norm fc_norm if it follows pooling. If the head reads the class token, it is the same norm.
   return held?.has("fc_norm.weight") && !held.has("norm.weight") ? { ...names, norm: "fc_norm" } : names;
 };
 
-/** What timm assumes where the file is silent: ImageNet's statistics, and a crop of seven eighths. */
+/** timm's defaults: the statistics of ImageNet, and a crop of seven eighths. */
 const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], crop: 0.875 } as const;
 
 /**
- * `pretrained_cfg` of timm's `config.json` as its evaluation transform reads it; undefined where the file says nothing of
+ * Preprocessing as timm's evaluation transform takes it from `pretrained_cfg`. Undefined if the file says nothing about
  * pictures.
  * @throws PptError INVALID_CONFIG
  */
@@ -288,7 +288,7 @@ function processorOf(fields: Fields): ImageProcessorConfig {
   const input = fields.value("input_size") ?? [3, 224, 224];
   const sides = Array.isArray(input) && input.length === 3 ? input.slice(1) : [];
   const [height, width] = fieldsOf({ input_size: sides }).size("input_size");
-  // `or`: timm takes 0 for nothing.
+  // In timm 0 means that no value is given.
   const crop = fields.value("crop_pct") === 0 ? imageNet.crop : fields.positive("crop_pct", 1, imageNet.crop);
   const scaled: ImageSize = { height: Math.floor(height / crop), width: Math.floor(width / crop) };
   if (Math.max(scaled.height, scaled.width) > limits.pixels)
@@ -300,7 +300,7 @@ function processorOf(fields: Fields): ImageProcessorConfig {
   return {
     doResize: true,
     size: mode === "squash" ? scaled : covers ? { covering: scaled } : { shortestEdge: scaled.height },
-    // timm does not tell its resizing of oblong inputs which interpolation to take, and that has this default.
+    // For oblong inputs timm does not pass its interpolation on, and the resize it calls is bilinear by default.
     resample: covers ? "bilinear" : named,
     doCenterCrop: true,
     cropSize: { height, width },
@@ -327,7 +327,7 @@ const small = { embed_dim: 24, depth: 2, num_heads: 3 };
 
 export const timm: Family = {
   title: "timm",
-  // transformers' wrapper.
+  // transformers' wrapper of timm's models.
   modelTypes: { timm_wrapper: { preprocessing: processorDefaults.ViT! } },
   recognises: (fields) => fields.value("architecture") !== undefined,
   examples: [
@@ -341,7 +341,7 @@ export const timm: Family = {
   prefixes: ["timm_model"],
   roots: [...fusedRoots, "dist_token", "reg_token", "register_tokens", "rope", "norm_pre", "fc_norm", "attn_pool"],
   ignored: [/^pre_logits\./],
-  // Layer scale as the authors of DeiT III name it.
+  // Layer scale has this name in the checkpoints of DeiT III's authors. timm renames it while loading.
   renamed: [[/^(blocks\.\d+)\.gamma_([12])$/, "$1.ls$2.gamma"]],
   preprocessingOf,
   preprocessingWithoutFile: () => processorOf(fieldsOf({})),

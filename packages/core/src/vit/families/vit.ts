@@ -29,15 +29,15 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
   return type === "vit_mae" ? { ...config, ...maskedAutoencoder(fields, held) } : config;
 }
 
-/** Hugging Face's plain DeiTForImageClassification reads the class token only. */
+/** Hugging Face's DeiTForImageClassification reads the class token only; DeiTForImageClassificationWithTeacher has both heads. */
 const hasDistillationHead = (fields: Fields, held: Held): boolean =>
   held
     ? ["distillation_classifier.weight", "head_dist.weight"].some((name) => held.has(name))
     : readArchitecture(fields) !== "DeiTForImageClassification";
 
 /**
- * What differs in the encoder of MAE, which runs without masking. Fine-tuned models pool the mean of the patches, as
- * published. Checkpoints of the pre-training have no classifier, and normalise all tokens.
+ * What differs in MAE. Only its encoder runs, without masking. Fine-tuned models pool the mean of the patches, as published.
+ * Checkpoints of the pre-training have no classifier and normalise all tokens.
  */
 function maskedAutoencoder(fields: Fields, held: Held): Partial<VisionModelConfig> {
   const labels = readLabels(fields, "where labels are named", held);
@@ -51,7 +51,7 @@ function maskedAutoencoder(fields: Fields, held: Held): Partial<VisionModelConfi
 
 const norms = { norm1: "layernorm_before", norm2: "layernorm_after" } as const;
 
-/** Up to version 4 of transformers. Version 5 still saves these. */
+/** Up to version 4 of transformers. Version 5 still saves these names. */
 const transformers4: NameSet = (config) => ({
   ...huggingFaceNames(config),
   block: { ...attentionOfTransformers4, ...norms, fc1: "intermediate.dense", fc2: "output.dense" },
@@ -91,6 +91,6 @@ export const vit: Family = {
   classifiers: huggingFaceClassifiers,
   prefixes: ["vit", "deit"],
   roots: ["embeddings", "encoder", "layer", "layers", "layernorm"],
-  // The pooler of ViTModel, and what MAE is pre-trained with.
+  // The pooler of ViTModel, and the parts that pre-training needs: mask token and MAE's decoder.
   ignored: [/^pooler\./, /(^|\.)mask_token$/, /^decoder/],
 };
