@@ -1,4 +1,4 @@
-/** From 8-bit pixels to a model's input: the steps of Hugging Face's image processors, with Pillow's very numbers. */
+/** From 8-bit pixels to a model's input: the steps of Hugging Face's image processors, with exactly Pillow's numbers. */
 
 import { requireImage, requireProcessor, requireSize } from "../arguments.js";
 import { PptError } from "../errors.js";
@@ -27,8 +27,8 @@ function checkImage({ width, height, data }: RgbImage): void {
 }
 
 /**
- * Size of an image of `size` when it has been resized and cropped, which is the model's input.
- * @throws PptError INVALID_IMAGE where an edge would become longer than 8192 pixels or vanish.
+ * The size that an image of `size` has after resizing and cropping. It is the size of the model's input.
+ * @throws PptError INVALID_IMAGE if an edge would become longer than 8192 pixels or shorter than one
  */
 export function processedSize(size: ImageSize, config: ImageProcessorConfig): ImageSize {
   requireSize("processedSize", size);
@@ -37,7 +37,7 @@ export function processedSize(size: ImageSize, config: ImageProcessorConfig): Im
   return config.doCenterCrop ? config.cropSize : resized;
 }
 
-/** Truncates and rounds where transformers does. */
+/** The size after resizing. It is truncated and rounded at the same places as in transformers. */
 function resizedSize(size: ImageSize, { doResize, size: target }: ImageProcessorConfig): ImageSize {
   if (!doResize) return size;
   if ("width" in target) return target;
@@ -45,7 +45,7 @@ function resizedSize(size: ImageSize, { doResize, size: target }: ImageProcessor
   const short = Math.min(size.width, size.height);
   const long = Math.max(size.width, size.height);
   const { shortestEdge, longestEdge = Number.POSITIVE_INFINITY } = target;
-  // Where the long edge is limited, the short one is fractional, and the long one is derived before that is rounded.
+  // If the long edge hits its limit, the short edge is a fraction, and the long edge is computed before that is rounded.
   const exactShort = (long / short) * shortestEdge > longestEdge ? (longestEdge * short) / long : shortestEdge;
   const newShort = roundHalfToEven(exactShort);
   if (newShort === short) return size;
@@ -64,7 +64,7 @@ function coveringSize(size: ImageSize, target: ImageSize): ImageSize {
   });
 }
 
-/** @throws PptError INVALID_IMAGE where a long and narrow picture would grow beyond measure or vanish. */
+/** @throws PptError INVALID_IMAGE if a long and narrow picture would get an edge above the limit or below one pixel */
 function checkResized(size: ImageSize, resized: ImageSize): ImageSize {
   if (Math.min(resized.width, resized.height) < 1 || Math.max(resized.width, resized.height) > maxEdge)
     invalidImage(
@@ -73,14 +73,14 @@ function checkResized(size: ImageSize, resized: ImageSize): ImageSize {
   return resized;
 }
 
-/** As Python rounds. */
+/** Rounds as Python does. */
 function roundHalfToEven(x: number): number {
   const rounded = Math.round(x);
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
 /**
- * The image at another size: Pillow's `resize`, bit for bit.
+ * The image at another size, equal to Pillow's `resize` bit for bit.
  * @throws PptError INVALID_IMAGE
  */
 export function resizeImage(image: RgbImage, size: ImageSize, filter: ResampleFilter): RgbImage {
@@ -99,8 +99,8 @@ export function resizeImage(image: RgbImage, size: ImageSize, filter: ResampleFi
 }
 
 /**
- * The 8-bit pixels that the model sees, before they are rescaled and normalised. Where the crop is larger than the
- * image, black surrounds it.
+ * The 8-bit pixels that the model sees, before they are rescaled and normalised. If the crop is larger than the image, the
+ * image gets a black border.
  * @throws PptError INVALID_IMAGE
  */
 export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): RgbImage {
@@ -112,7 +112,7 @@ export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): Rg
   const begin = config.cropOffset === "half-to-even" ? roundHalfToEven : Math.floor;
   const left = begin((resized.width - width) / 2);
   const top = begin((resized.height - height) / 2);
-  // Only what the crop keeps is computed.
+  // Only pixels inside the crop are computed.
   const kept = resample(
     image,
     windowsOf(config.resample, image.width, resized.width, Math.max(left, 0), Math.min(left + width, resized.width)),
@@ -128,7 +128,7 @@ export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): Rg
 }
 
 /**
- * The model's input for one image: resized, cropped, rescaled and normalised, in planes of red, green and blue.
+ * The model's input for one image, [1, 3, H, W]: resized, cropped, rescaled and normalised, in planes of red, green and blue.
  * @throws PptError INVALID_IMAGE
  */
 export function processImage(
@@ -155,9 +155,9 @@ export function stackImages(images: readonly Float32Array[]): Float32Array {
 }
 
 /**
- * `processImage` into `target`, from element `offset` on: one image of a batch.
- * @returns what `resizeAndCrop` gives: the 8-bit pixels that the values were made from
- * @throws PptError INVALID_IMAGE, INVALID_INPUT where `target` is too short.
+ * Writes what `processImage` gives into `target`, from element `offset` on: one image of a batch.
+ * @returns the 8-bit pixels that the values were made from, as `resizeAndCrop` gives them
+ * @throws PptError INVALID_IMAGE, INVALID_INPUT if `target` is too short
  */
 export function processImageInto(
   image: RgbImage,
@@ -175,7 +175,7 @@ export function processImageInto(
     );
   const planes = target.subarray(offset, offset + data.length);
   const values = valuesOf(config);
-  // One pass over flat arrays: two and a half times as fast as one over views of each plane.
+  // One pass over flat arrays is two and a half times as fast as a pass over a view of each plane.
   const [green, blue] = [data.length / 3, (2 * data.length) / 3];
   for (let i = 0, from = 0; i < green; i++, from += 3) {
     planes[i] = values[data[from]!]!;
@@ -185,7 +185,7 @@ export function processImageInto(
   return seen;
 }
 
-/** (v * factor - mean) / std of each byte v and channel, [3, 256], rounded to float32 after each step as NumPy does. */
+/** [3, 256]: (v * factor - mean) / std for each channel and byte v, rounded to float32 after each step as NumPy does. */
 function valuesOf({ doRescale, rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorConfig): Float32Array {
   const values = new Float32Array(3 * 256);
   for (const [channel, mean] of imageMean.entries())

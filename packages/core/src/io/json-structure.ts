@@ -1,13 +1,13 @@
-/** What JSON.parse takes without a word (the last of two equal names) or chokes on (endless values, deep nesting). */
+/** Finds what JSON.parse accepts silently (equal names, of which the last wins) or fails on (too many values, deep nesting). */
 
 export interface JsonLimits {
-  /** Levels of objects and lists. */
+  /** The most levels of objects and lists. */
   readonly deepest: number;
-  /** Commas and brackets that open: at least as many as a text has values, less one. */
+  /** The most commas and opening brackets. A text has at most one value more than these. */
   readonly mostValues: number;
 }
 
-/** What is wrong with a text, and the index where. */
+/** What is wrong with a text, and at which index. */
 export type JsonProblem = { readonly at: number } & (
   | { readonly kind: "deep" | "many" }
   | { readonly kind: "twice"; readonly name: string }
@@ -26,11 +26,11 @@ const code = {
 } as const;
 
 /**
- * The first thing that is wrong with the structure of `text`: a level too many, a value too many, or a name that its object has
- * already. Looks at brackets, commas and names only: whether `text` is JSON is for JSON.parse to say.
+ * The first problem in the structure of `text`: too many levels, too many values, or a name that its object already has. Only
+ * brackets, commas and names are looked at. Whether `text` is JSON at all is left to JSON.parse.
  */
 export function jsonProblem(text: string, { deepest, mostValues }: JsonLimits): JsonProblem | undefined {
-  // The names of each object that is open; undefined for a list.
+  // The names in each open object; undefined for an open list.
   const open: (Set<string> | undefined)[] = [];
   let values = 0;
   for (let at = 0; at < text.length; at++) {
@@ -71,7 +71,7 @@ export function isFollowedByColon(text: string, start: number): boolean {
   return text.charCodeAt(at) === code.colon;
 }
 
-/** Names are equal when they are so after unescaping. Undefined for what JSON.parse will refuse. */
+/** The text of a name without escapes, for comparing names. Undefined if JSON.parse will refuse it. */
 function unescaped(literal: string): string | undefined {
   if (!literal.includes("\\")) return literal.slice(1, -1);
   try {

@@ -1,13 +1,13 @@
-/** What a file of the wrong kind is, told by how it begins, so that errors can name what is there. */
+/** Recognises files of the wrong kind by their first bytes, so that an error can say what the file is. */
 
 interface Kind {
-  /** Bytes as Latin-1; text in lower case. */
+  /** The first bytes as Latin-1 text; lower case for a text file, whose case does not matter. */
   readonly begins: readonly string[];
   /** Completes the sentence "the file is ...", and says what to do. */
   readonly is: string;
 }
 
-/** A further kind is one line. */
+/** To recognise a further kind, add an entry. */
 const kinds: readonly Kind[] = [
   {
     begins: ["version https://git-lfs"],
@@ -29,7 +29,7 @@ const kinds: readonly Kind[] = [
 
 const enough = 64;
 
-/** What `bytes` are by their beginning, as in `a web page, ...: what to do`; undefined where they tell nothing. */
+/** What `bytes` are, as in "a web page, ...: what to do". Undefined if their beginning tells nothing. */
 export function looksLike(bytes: Uint8Array): string | undefined {
   const start = String.fromCharCode(...bytes.subarray(0, enough));
   const text = start

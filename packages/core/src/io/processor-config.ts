@@ -1,18 +1,18 @@
-/** The fields of a `preprocessor_config.json`: what an image processor of Hugging Face does with a picture. */
+/** Reads the fields of a `preprocessor_config.json`, which say what an image processor of Hugging Face does with a picture. */
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
 import { processorDefaults } from "./processor-defaults.js";
 import type { ResampleFilter } from "./resample/windows.js";
 
-/** In pixels. */
+/** A size in pixels. */
 export interface ImageSize {
   readonly width: number;
   readonly height: number;
 }
 
 /**
- * A size to stretch to; the length of the shorter edge, with the most that the other edge may become; or a size to cover
- * without changing the proportions, as timm does for crops that are not square.
+ * What a picture is resized to: a size that it is stretched to; a length of its shorter edge, with an upper limit for the
+ * longer one; or a size that it covers while it keeps its proportions, as timm does for crops that are not square.
  */
 export type ResizeTarget =
   | ImageSize
@@ -21,7 +21,7 @@ export type ResizeTarget =
 
 type Rgb = readonly [red: number, green: number, blue: number];
 
-/** A `preprocessor_config.json`, checked and with defaults filled in. The steps run in the order of the fields. */
+/** A checked `preprocessor_config.json` with defaults filled in. The steps run in the order of the fields. */
 export interface ImageProcessorConfig {
   readonly doResize: boolean;
   readonly size: ResizeTarget;
@@ -29,26 +29,26 @@ export interface ImageProcessorConfig {
   readonly doCenterCrop: boolean;
   readonly cropSize: ImageSize;
   /**
-   * Where the crop begins when half a pixel is left over: `down`, as Hugging Face's processors, or `half-to-even`, as
-   * torchvision and timm. Default `down`.
+   * How the first pixel of the crop is rounded if it lies at half a pixel: `down` as in Hugging Face's processors, or
+   * `half-to-even` as in torchvision and timm. Default `down`.
    */
   readonly cropOffset?: "down" | "half-to-even";
   readonly doRescale: boolean;
-  /** Multiplies the 8-bit values, usually 1 / 255. */
+  /** The factor of the 8-bit values, usually 1 / 255. */
   readonly rescaleFactor: number;
   readonly doNormalize: boolean;
-  /** In units of the rescaled values, as is `imageStd`. */
+  /** In units of the rescaled values. So is `imageStd`. */
   readonly imageMean: Rgb;
   readonly imageStd: Rgb;
 }
 
 /** Longest edge in pixels that a config or a resize may ask for. */
 export const maxEdge = 8192;
-/** Factors, means and deviations stay between these, so that every result is a finite float32. */
+/** Limits of factors, means and deviations, so that every result is a finite float32. */
 const minScale = 1e-6;
 const maxScale = 1e6;
 
-/** By Pillow's numbers. */
+/** Pillow's numbers of its filters. */
 export const filtersByNumber: ReadonlyMap<unknown, ResampleFilter> = new Map([
   [0, "nearest"],
   [1, "lanczos"],
@@ -61,10 +61,10 @@ const invalidConfig = (message: string): never => {
 };
 
 /**
- * Reads a `preprocessor_config.json`, or what a `processor_config.json` holds as `image_processor`. Fields that are missing
- * or null have the defaults of the processor that the file names, else of the processor `type`, else `unnamed`. A step
- * (`do_resize`, ...) that is null is off.
- * @throws PptError INVALID_CONFIG, also for a processor and for fields that change pixels in ways that are not known here
+ * Reads a `preprocessor_config.json`, or the `image_processor` of a `processor_config.json`. Fields that are missing or null
+ * have the defaults of the processor that the file names, else those of the processor `type`, else the values of `unnamed`. A
+ * step (`do_resize`, ...) that is null is off.
+ * @throws PptError INVALID_CONFIG, also for unknown processors and for fields that change pixels in an unknown way
  */
 export function readImageProcessor(
   json: unknown,
@@ -78,14 +78,14 @@ export function readImageProcessor(
   const defaults = new Map<string, unknown>(Object.entries({ ...withoutWord, ...known }));
   refuseUnknownSteps(own);
 
-  /** The field as `read` understands it, which is undefined where it cannot be what is `expected`. */
+  /** What `read` makes of a field's value. If `read` returns undefined, the error says what is `expected`. */
   function field<R>(name: string, expected: string, read: (value: unknown) => R | undefined): R {
     const value = own.get(name) ?? defaults.get(name);
     return read(value) ?? invalidConfig(`${name} must be ${expected}, got ${show(value)}`);
   }
   const flag = (name: string) =>
     field(name, "true or false", (value) => (typeof value === "boolean" ? value : undefined));
-  // In transformers null switches a step off, while a field that is missing has its default.
+  // In transformers null switches a step off, and a missing field has its default.
   const step = (name: string) => own.get(name) !== null && flag(name);
   const edges = `whole numbers from 1 to ${maxEdge}`;
   const scales = `from ${minScale} to ${maxScale}`;
@@ -115,10 +115,10 @@ export function readImageProcessor(
   };
 }
 
-/** Of processors that do not crop. Kept as it is: `ppt-vit eval` knows a checkpoint by the text of its settings. */
+/** The crop size of processors that do not crop. Do not change it: `ppt-vit eval` compares settings by their text. */
 const uncropped: ImageSize = { width: 224, height: 224 };
 
-/** Where neither a default nor a field says more. */
+/** Values of fields that neither the file nor the processor's defaults have. */
 const withoutWord = { default_to_square: true, crop_size: uncropped };
 
 /** @throws PptError INVALID_CONFIG */
@@ -130,7 +130,7 @@ function defaultsOf(type: unknown): Readonly<Record<string, unknown>> {
   );
 }
 
-/** Steps that are not taken here, by their names and the values that leave pixels alone. */
+/** Fields that ask for a step. `idle` tells values that are harmless: the step is known here, or it leaves pixels alone. */
 const steps: readonly (readonly [
   name: RegExp,
   idle: (value: unknown, own: ReadonlyMap<string, unknown>) => boolean,
@@ -171,7 +171,7 @@ function readResizeTarget(value: unknown, numberIsShortestEdge: boolean): Resize
   return isEdge(longestEdge) ? { shortestEdge, longestEdge } : undefined;
 }
 
-/** {height, width}, [height, width], or one number for both. */
+/** A size given as {height, width}, as [height, width], or as one number for both. */
 function readSize(value: unknown): ImageSize | undefined {
   if (value === uncropped) return uncropped;
   let [height, width] = [value, value];

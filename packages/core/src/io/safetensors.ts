@@ -1,4 +1,4 @@
-/** Reads the safetensors format: an 8-byte length, a JSON header, and the tensors' bytes. Trusts nothing in the file. */
+/** Reads the safetensors format: an 8-byte length, a JSON header, and the tensors' bytes. Checks everything in the file. */
 import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
 import { bytesCheck, checkArgument, text } from "../options.js";
@@ -30,27 +30,27 @@ export type SafetensorsDType = keyof typeof bytesPerElement;
 
 /** The named tensors of one file, decoded when they are read. */
 export interface SafetensorsFile extends WeightSource {
-  /** In the order of their bytes. */
+  /** All tensors, in the order of their bytes in the file. */
   readonly names: readonly string[];
   /** The header's `__metadata__`. */
   readonly metadata: ReadonlyMap<string, string>;
   /**
-   * The values as float32, exactly. F32 shares the file's memory where its alignment allows.
-   * @throws PptError INVALID_SAFETENSORS where the tensor is missing or of another type than F32, F16, BF16.
+   * The values, exactly, as float32. F32 shares the file's memory if its alignment allows.
+   * @throws PptError INVALID_SAFETENSORS if the tensor is missing or of another type than F32, F16, BF16
    */
   read(name: string): HostTensor;
-  /** @throws PptError INVALID_SAFETENSORS where the tensor is missing. */
+  /** @throws PptError INVALID_SAFETENSORS if the tensor is missing */
   shape(name: string): Shape;
-  /** @throws PptError INVALID_SAFETENSORS where the tensor is missing. */
+  /** @throws PptError INVALID_SAFETENSORS if the tensor is missing */
   dtype(name: string): SafetensorsDType;
-  /** The tensor's own bytes, little-endian, not copied. @throws PptError INVALID_SAFETENSORS where it is missing. */
+  /** The tensor's bytes, little-endian, not copied. @throws PptError INVALID_SAFETENSORS if the tensor is missing */
   bytes(name: string): Uint8Array;
 }
 
 interface Entry {
   readonly dtype: SafetensorsDType;
   readonly shape: Shape;
-  /** Offsets into the tensors' bytes, behind the header. */
+  /** Offsets into the bytes that follow the header. */
   readonly begin: number;
   readonly end: number;
 }
@@ -62,8 +62,8 @@ const metadataName = "__metadata__";
 const openBrace = 0x7b;
 
 /**
- * Checks the whole header of `bytes` and gives access to its tensors. `name` starts each error's message.
- * The file shares the memory of `bytes`: leave it as it is while tensors are in use.
+ * Checks the whole header of `bytes` and gives access to the tensors. Each error's message begins with `name`.
+ * The file shares the memory of `bytes`: do not change it while tensors are in use.
  * @throws PptError INVALID_SAFETENSORS
  */
 export function parseSafetensors(bytes: Uint8Array, name = "safetensors"): SafetensorsFile {
@@ -72,7 +72,7 @@ export function parseSafetensors(bytes: Uint8Array, name = "safetensors"): Safet
   const fail: Fail = (message) => {
     throw new PptError("INVALID_SAFETENSORS", `${name}: ${message}`);
   };
-  // Told only where it cannot be one: any bytes may begin a file, since they count those of its header.
+  // A safetensors file begins with a length, which can look like any kind of file. So the kind is named only after a failure.
   const failAtStart: Fail = (message) => {
     const kind = looksLike(bytes);
     return fail(kind === undefined ? message : `is no safetensors file, but ${kind}`);
@@ -111,7 +111,7 @@ export function parseSafetensors(bytes: Uint8Array, name = "safetensors"): Safet
 function readHeaderLength(bytes: Uint8Array, fail: Fail): number {
   if (bytes.length < lengthBytes)
     fail(`has ${bytes.length} bytes, a safetensors file has at least ${lengthBytes}; is the download complete?`);
-  // A BigInt, so that a length beyond 2^53 cannot round to a plausible one.
+  // A BigInt, because a length beyond 2^53 could round to a plausible number.
   const declared = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes).getBigUint64(0, true);
   if (declared > BigInt(longestSafetensorsHeader))
     fail(`declares a header of ${declared} bytes, more than ${longestSafetensorsHeader}; is this a safetensors file?`);
@@ -165,7 +165,7 @@ function readEntry(value: unknown, fail: Fail): Entry {
   return { dtype, shape, begin, end };
 }
 
-/** Tensors must fill the file without holes or overlap, so that no byte has two meanings or none. */
+/** Tensors must fill the file without holes or overlap: each byte belongs to exactly one tensor. */
 function checkOffsets(entries: ReadonlyMap<string, Entry>, bytes: number, fail: Fail): void {
   let expected = 0;
   for (const [name, { begin, end }] of entries) {
@@ -201,7 +201,7 @@ function decodeF32(bytes: Uint8Array): Float32Array {
   const length = bytes.length / 4;
   if (bytes.byteOffset % 4 === 0 && isLittleEndianHost())
     return new Float32Array(bytes.buffer, bytes.byteOffset, length);
-  // Into memory of its own, which is aligned.
+  // The copy has memory of its own, which is aligned.
   if (isLittleEndianHost()) return new Float32Array(new Uint8Array(bytes).buffer);
   const view = viewOf(bytes);
   const values = new Float32Array(length);
@@ -209,7 +209,7 @@ function decodeF32(bytes: Uint8Array): Float32Array {
   return values;
 }
 
-/** bfloat16 is the upper half of a float32. */
+/** A bfloat16 is the upper half of a float32. */
 function decodeBF16(bytes: Uint8Array): Float32Array {
   const view = viewOf(bytes);
   const bits = new Uint32Array(bytes.length / 2);
@@ -225,7 +225,7 @@ function decodeF16(bytes: Uint8Array): Float32Array {
   return values;
 }
 
-/** The value of each of the 65536 float16 patterns; made when the first float16 tensor is read. */
+/** The value of each of the 65536 float16 patterns. The table is made when the first float16 tensor is read. */
 let halfPrecision: Float32Array | undefined;
 
 function tabulateHalfPrecision(): Float32Array {

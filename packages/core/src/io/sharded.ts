@@ -1,4 +1,4 @@
-/** Checkpoints in several safetensors files, tied together by `model.safetensors.index.json`. Trusts none of them. */
+/** Reads checkpoints in several safetensors files, which `model.safetensors.index.json` lists. Checks all of them. */
 import type { HostTensor } from "../backend.js";
 import { PptError } from "../errors.js";
 import { bytesCheck, check, checkArgument, shaped, text } from "../options.js";
@@ -9,19 +9,19 @@ import type { SafetensorsFile } from "./safetensors.js";
 
 /** Which file holds which tensor. */
 export interface SafetensorsIndex {
-  /** Names of files beside the index, sorted. */
+  /** Sorted names of files in the folder of the index. */
   readonly shards: readonly string[];
   /** The shard of each tensor. */
   readonly shardOf: ReadonlyMap<string, string>;
 }
 
-/** A file beside the index: no separators, no leading dot, so that no name leads out of the folder. */
+/** A file in the folder of the index. Without separators and a leading dot no name leads out of that folder. */
 const shardName = /^\w[\w.-]{0,199}\.safetensors$/;
 /** Far above any published model. */
 const mostShards = 1000;
 
 /**
- * Reads an index: `{ "weight_map": { tensor: shard } }`. `name` starts each error's message.
+ * Reads an index: `{ "weight_map": { tensor: shard } }`. Each error's message begins with `name`.
  * @throws PptError INVALID_SAFETENSORS
  */
 export function parseSafetensorsIndex(bytes: Uint8Array, name: string): SafetensorsIndex {
@@ -46,7 +46,7 @@ export function parseSafetensorsIndex(bytes: Uint8Array, name: string): Safetens
 
 /** The tensors of several files as one checkpoint. */
 export interface ShardedWeights extends WeightSource {
-  /** The tensors that the files hold, sorted; what only the index names is not among them. */
+  /** Sorted names of the tensors that the files hold. Tensors that only the index names are not among them. */
   readonly names: readonly string[];
 }
 const isMap = (value: unknown): boolean => value instanceof Map;
@@ -54,11 +54,11 @@ const indexCheck = shaped("an index, as parseSafetensorsIndex() makes it", { sha
 const filesCheck = check("a Map of files, as parseSafetensors() makes them, by name", isMap);
 
 /**
- * The tensors of all shards as one checkpoint. `name` is the index's, and starts each error's message. A tensor that the
- * index does not list is taken from the shard that holds it, as transformers does. What the index and the shards
- * say differently of a tensor is an error when the tensor is read, and none where nobody reads it.
- * @throws PptError INVALID_SAFETENSORS where a shard was not read; `read` also where the tensor is missing, is not in the
- * shard that the index names, or is in two of them with different values
+ * The tensors of all shards as one checkpoint. `name` is the index's name, and each error's message begins with it. If the
+ * index does not list a tensor, the shard that holds it is read, as in transformers. If index and shards disagree about a
+ * tensor, reading that tensor is an error. If nothing reads it, there is no error.
+ * @throws PptError INVALID_SAFETENSORS if a shard was not read. `read` throws it if the tensor is missing, if it is not in the
+ * shard that the index names, or if two shards hold it with different values
  */
 export function joinShards(
   index: SafetensorsIndex,
@@ -96,7 +96,7 @@ export function joinShards(
   };
   return {
     names: [...holders.keys()].sort(),
-    // Also what only the index names, so that who asks first reads it and hears what is wrong.
+    // A tensor that only the index names counts as present, so that reading it gives the error that says what is wrong.
     has: (tensor) => shardOf.has(tensor) || holders.has(tensor),
     read: (tensor): HostTensor => fileOf(tensor).read(tensor),
   };
