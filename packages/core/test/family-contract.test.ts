@@ -1,4 +1,5 @@
 /** What every line of `vit/families/index.ts` has to hold, tried on the families' own examples. */
+import { readdirSync, readFileSync } from "node:fs";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { describe, expect, it } from "vitest";
 import { modelFingerprint } from "../src/fingerprint.js";
@@ -51,6 +52,18 @@ describe("the list of families", () => {
     const parse = () => parseModelConfig({ model_type: "unheard-of" });
     for (const { type } of modelTypes) expect(parse).toThrow(type);
   });
+});
+
+it("knows a family's model types in its own file alone", () => {
+  const root = new URL("../src/", import.meta.url);
+  const sources = readdirSync(root, { recursive: true })
+    .map(String)
+    .filter((file) => file.endsWith(".ts") && !file.includes("families") && !file.endsWith("processor-defaults.ts"));
+  expect(sources.length).toBeGreaterThan(30);
+  for (const file of sources) {
+    const text = readFileSync(new URL(file, root), "utf8");
+    for (const { type } of modelTypes) expect.soft(text, file).not.toContain(`"${type}"`);
+  }
 });
 
 describe.each(modelTypes)("model_type $type", ({ type, family }) => {

@@ -254,6 +254,6 @@ export function readProblem(fields: Fields, labels: readonly string[]): { proble
   return problems[type] === "single-label" && labels.length === 1 ? {} : { problem: problems[type]! };
 }
 
-/** The factor of q.k, if the file gives one. Some published weights were trained with C^-0.5, which their code later corrected. */
+/** The factor of q.k, if the file gives one. Some published weights were trained with C^-0.5 before their code changed. */
 export const readAttentionScale = (fields: Fields): { attentionScale?: number } =>
   fields.value("qk_scale") == null ? {} : { attentionScale: fields.positive("qk_scale", 1) };

@@ -66,7 +66,7 @@ export function interpolatePositions(
   return out;
 }
 
-/** [positions, C], sines and cosines in turn, at frequencies from 1 to 1/10000 (Vaswani et al., arXiv 1706.03762, section 3.5). */
+/** [positions, C], sines and cosines in turn, at frequencies from 1 to 1/10000 (arXiv 1706.03762, section 3.5). */
 export function sinusoids(positions: number, C: number): HostTensor {
   const data = new Float32Array(positions * C);
   for (let position = 0; position < positions; position++)

@@ -97,7 +97,7 @@ function placeOf(names: Names, layer: number, part: BlockPart): Place {
   if (place !== undefined) return place;
   throw new PptError(
     "INVALID_WEIGHTS",
-    `weights: the config asks for a ${part} in every block, which the model of '${blockPath(names, layer)}' does not have: the config belongs to another model`,
+    `weights: the config asks for '${part}' in each block, and checkpoints with names like '${blockPath(names, layer)}' have none: the config belongs to another model`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** DINOv2, with and without register tokens. It has layer scale, SwiGLU in the giant model, and a head over class token and mean. */
+/** DINOv2, with and without register tokens: layer scale, SwiGLU in the giant model, a head over class token and mean. */
 import { processorDefaults } from "../../io/processor-defaults.js";
 import type { VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";

@@ -22,7 +22,7 @@ import { fusedClassifiers, fusedNames, fusedRoots, type NameSet } from "../names
 import { timmAliases, timmModels, timmRefusals } from "./timm-models.js";
 
 /**
- * The fields of `pretrained_cfg`. Fields of the same names outside of it win. Older files have all of them at the top.
+ * The fields of `pretrained_cfg`. The number and names of classes outside of it win. Older files have all fields at the top.
  * @throws PptError INVALID_CONFIG
  */
 function pretrainedFields(fields: Fields): Fields {
