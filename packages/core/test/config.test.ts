@@ -1,4 +1,4 @@
-import { parseModelConfig } from "@ppt-vit/core";
+import { isKnownToTransformersJs, parseModelConfig } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 
 const base = {
@@ -219,4 +219,11 @@ it("a tower of CLIP that was saved without its projection has none", () => {
   const tower = (architecture: string) => ({ model_type: "clip_vision_model", architectures: [architecture] });
   expect(parseModelConfig(tower("CLIPVisionModel")).projection).toBeUndefined();
   expect(parseModelConfig(tower("CLIPVisionModelWithProjection")).projection).toBe(512);
+});
+
+it("tells which files transformers.js builds the same network from", () => {
+  const types = ["vit", "deit", "vit_mae", "vit_msn", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model"];
+  for (const model_type of types) expect(isKnownToTransformersJs({ model_type }), model_type).toBe(true);
+  for (const model_type of ["altclip", "lvvit", "t2t_vit", "timm_wrapper", "swin", undefined])
+    expect(isKnownToTransformersJs({ model_type }), String(model_type)).toBe(false);
 });
