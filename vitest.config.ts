@@ -11,6 +11,7 @@ export default defineConfig({
     alias: [
       { find: "@ppt-vit/core/options", replacement: fromRoot("packages/core/src/options.ts") },
       { find: /^@ppt-vit\/([a-z-]+)\/devices$/, replacement: fromRoot("packages/$1/src/devices.ts") },
+      { find: "@ppt-vit/core/policy", replacement: fromRoot("packages/core/src/policy.ts") },
       { find: /^@ppt-vit\/([a-z-]+)$/, replacement: fromRoot("packages/$1/src/index.ts") },
     ],
   },

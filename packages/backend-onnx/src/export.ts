@@ -2,13 +2,16 @@
 import {
   modelCost,
   PptError,
-  parseReduction,
+  parseWrittenReduction,
   prepareVisionProgram,
   type ReductionConfig,
+  type ResolvedReduction,
   reasonOf,
   type Shape,
   type VisionModelConfig,
   type WeightSource,
+  type WrittenReduction,
+  writtenReduction,
 } from "@ppt-vit/core";
 import { bytesCheck, type Checks, checkArgument, checkOptions, flag, object, oneOf } from "@ppt-vit/core/options";
 import { decodeModel, elementTypes, type ModelProto } from "./proto.js";
@@ -18,7 +21,7 @@ export interface OnnxExportOptions {
   readonly config: VisionModelConfig;
   readonly weights: WeightSource;
   /** Leave out to export the unreduced model. */
-  readonly reduction?: ReductionConfig | undefined;
+  readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
   /** Precision inside the model. Input and outputs are always float32, as transformers.js expects. Default `float32`. */
   readonly dtype?: "float32" | "float16";
   /** Standard ONNX operators only, for engines other than ONNX Runtime. Default false. */
@@ -44,8 +47,8 @@ export interface OnnxExport {
 /** What an exported file records about itself, as JSON under `metadataKey`. */
 export interface ExportMetadata {
   readonly version: 1;
-  /** null for the unreduced model. */
-  readonly reduction: ReductionConfig | null;
+  /** null for the unreduced model. A policy of your own stands here by its name. */
+  readonly reduction: WrittenReduction | null;
   /** Tokens that enter the first block and that leave each stage. */
   readonly tokens: readonly number[];
   /** Multiply-accumulates of one image, 1e9. */
@@ -93,10 +96,9 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     );
   const metadata: ExportMetadata = {
     version: 1,
-    // As JSON can hold it: an infinite threshold becomes 'pool'.
-    reduction: reduction ? parseReduction(reduction) : null,
+    reduction: plan.settings ? writtenReduction(plan.settings) : null,
     tokens: [modelCost(config).blocks[0]!.attentionTokens, ...plan.stages.map((stage) => stage.tokensOut)],
-    gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
+    gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, plan).gmacs },
   };
   const traced = traceProgram(program, {
     params,
@@ -187,7 +189,7 @@ function parseMetadata(text: string): ExportMetadata {
     return invalid("gmacs must be { unreduced, reduced }, numbers of at least 0");
   return {
     version,
-    reduction: reduction === null ? null : reading(() => parseReduction(reduction)),
+    reduction: reduction === null ? null : reading(() => parseWrittenReduction(reduction)),
     tokens,
     gmacs: { unreduced: gmacs.unreduced, reduced: gmacs.reduced },
   };

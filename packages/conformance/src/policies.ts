@@ -1,17 +1,20 @@
 /**
- * Every reduction policy against a Vision Transformer told in plain JavaScript, image by image and token by token, with
- * sorting, picking and appending where the program computes destination rows.
+ * Every reduction policy of the registry against a Vision Transformer told in plain JavaScript, image by image and token by
+ * token. What a stage does there is the policy's own reference; averaging and adding up its rows is told here.
  */
 import {
   type Backend,
   createVisionModel,
   type HostTensor,
-  type PolicyName,
+  policies,
+  type ReductionPolicy,
   randomWeights,
+  specialTokens,
   type Tensors,
   type VisionModelConfig,
   weightsFrom,
 } from "@ppt-vit/core";
+import { type PolicyReference, policyReferences, type ReferenceRow } from "@ppt-vit/core/policy";
 import {
   type ConformanceCase,
   type CreateBackend,
@@ -32,59 +35,32 @@ interface Token {
   readonly contains: readonly number[];
 }
 
-interface PolicyCase {
-  readonly name: string;
-  readonly policy: PolicyName;
+/** A policy and what it is held against. */
+export interface TestedPolicy {
+  readonly policy: ReductionPolicy;
+  readonly reference: PolicyReference;
+}
+
+/** Where and how a policy is tried. */
+interface Schedule {
+  /** Completes the policy's name. */
+  readonly how: string;
   readonly layers: readonly number[];
-  /** Tokens to remove in each layer. */
-  readonly removed: readonly number[];
-  /** Scale-free, for `ppt`. */
-  readonly threshold?: number;
-  readonly proportionalAttention: boolean;
+  readonly tokensRemoved: readonly number[];
+  /** Whether proportional attention is the other one than the policy's own. */
+  readonly otherAttention?: boolean;
   readonly distillationToken?: boolean;
 }
 
-const cases: readonly PolicyCase[] = [
-  { name: "ppt", policy: "ppt", layers: [0, 1], removed: [4, 3], threshold: 0.6, proportionalAttention: true },
-  { name: "tome in every block", policy: "tome", layers: [0, 1, 2], removed: [3, 3, 2], proportionalAttention: true },
+const schedules: readonly Schedule[] = [
+  { how: "", layers: [0, 1], tokensRemoved: [4, 3] },
+  { how: " in every block", layers: [0, 1, 2], tokensRemoved: [3, 3, 2] },
+  { how: " with the other proportional attention", layers: [0, 1], tokensRemoved: [4, 4], otherAttention: true },
   {
-    name: "tome without proportional attention, distillation token",
-    policy: "tome",
+    how: ", as many tokens as can be, distillation token",
     layers: [0, 1],
-    removed: [4, 4],
-    proportionalAttention: false,
+    tokensRemoved: [3, 1000],
     distillationToken: true,
-  },
-  { name: "top-k", policy: "top-k", layers: [0, 2], removed: [5, 4], proportionalAttention: false },
-  {
-    name: "top-k down to one token, distillation token",
-    policy: "top-k",
-    layers: [0, 1],
-    removed: [3, 11],
-    proportionalAttention: false,
-    distillationToken: true,
-  },
-  {
-    name: "evit, fused tokens fused again",
-    policy: "evit",
-    layers: [0, 1, 2],
-    removed: [3, 4, 3],
-    proportionalAttention: false,
-  },
-  {
-    name: "evit down to the fused token, distillation token",
-    policy: "evit",
-    layers: [0, 1],
-    removed: [3, 11],
-    proportionalAttention: false,
-    distillationToken: true,
-  },
-  {
-    name: "evit with proportional attention",
-    policy: "evit",
-    layers: [0, 1],
-    removed: [4, 4],
-    proportionalAttention: true,
   },
 ];
 
@@ -95,9 +71,6 @@ const dot = (a: Vector, b: Vector) => a.reduce((sum, value, i) => sum + value * 
 const plus = (a: Vector, b: Vector) => a.map((value, i) => value + b[i]!);
 const times = (a: Vector, factor: number) => a.map((value) => value * factor);
 const total = (values: Vector) => values.reduce((sum, value) => sum + value, 0);
-
-/** Indices by descending value, ties in order. */
-const descending = (values: Vector) => values.map((_, i) => i).sort((a, b) => values[b]! - values[a]! || a - b);
 
 function softmax(logits: Vector): Vector {
   const highest = Math.max(...logits);
@@ -131,14 +104,23 @@ interface Outcome {
   readonly tokens: readonly Token[];
 }
 
+/** How tokens are reduced in one image. */
+interface ReferenceReduction {
+  readonly reference: PolicyReference;
+  /** Tokens that leave each reducing block, by block. */
+  readonly tokensOut: ReadonlyMap<number, number>;
+  readonly proportionalAttention: boolean;
+}
+
 /** One image through the model. */
-function classify(config: VisionModelConfig, pixels: Float32Array, settings: PolicyCase): Outcome {
+function classify(config: VisionModelConfig, pixels: Float32Array, reduction: ReferenceReduction): Outcome {
   const weights = randomWeights(config, weightSeed);
   const { row, linear, norm } = layersOf(weights, config.layerNormEpsilon);
   const { heads, hiddenSize: C } = config;
   const d = C / heads;
   const head = (x: Vector, h: number) => x.slice(h * d, (h + 1) * d);
-  const special = config.distillationToken ? 2 : 1;
+  const special = specialTokens(config);
+  const { reference, tokensOut, proportionalAttention } = reduction;
 
   const embedded = [
     Array.from(weights.cls_token!.data),
@@ -165,7 +147,7 @@ function classify(config: VisionModelConfig, pixels: Float32Array, settings: Pol
     const attend = (i: number, h: number) =>
       softmax(
         keys.map((key, j) => {
-          const bias = settings.proportionalAttention ? Math.log(tokens[j]!.size) : 0;
+          const bias = proportionalAttention ? Math.log(tokens[j]!.size) : 0;
           return dot(head(q[i]!, h), head(key, h)) / Math.sqrt(d) + bias;
         }),
       );
@@ -183,11 +165,21 @@ function classify(config: VisionModelConfig, pixels: Float32Array, settings: Pol
     const meanKeys = keys.map((key) =>
       Array.from({ length: d }, (_, c) => total(everyHead.map((h) => key[h * d + c]!)) / heads),
     );
-    const at = settings.layers.indexOf(layer);
-    const reduced =
-      at < 0
-        ? attended
-        : reduce(attended, special, settings.removed[at]!, settings, { attention, keys: meanKeys, values });
+    const left = tokensOut.get(layer);
+    let reduced: readonly Token[] = attended;
+    if (left !== undefined) {
+      const rows = reference.rows(
+        {
+          ...{ attention, keys: meanKeys, values, layer, depth: config.layers, protectedTokens: special },
+          unprotected: tokens.map((_, i) => i).slice(special),
+          removed: tokens.length - left,
+        },
+        reference.settings,
+      );
+      // Without proportional attention sizes start again at 1 in every stage.
+      const sized = proportionalAttention ? attended : attended.map((token) => ({ ...token, size: 1 }));
+      reduced = [...sized.slice(0, special), ...rows.map((row) => tokenOf(row, sized))];
+    }
 
     tokens = reduced.map((token) => {
       const hidden = linear(`${name}.mlp.fc1`, norm(`${name}.norm2`, token.x));
@@ -215,92 +207,12 @@ function patchesOf(
   return patches;
 }
 
-interface Seen {
-  /** The class token's attention, mean over heads. */
-  readonly attention: Vector;
-  /** Mean over heads. */
-  readonly keys: readonly Vector[];
-  readonly values: readonly Vector[];
-}
-
-function reduce(tokens: readonly Token[], special: number, removed: number, settings: PolicyCase, seen: Seen): Token[] {
-  // Without proportional attention sizes start again at 1 in every stage.
-  const sized = settings.proportionalAttention ? tokens : tokens.map((token) => ({ ...token, size: 1 }));
-  const first = sized.slice(0, special);
-  const rest = sized.slice(special);
-  const attention = seen.attention.slice(special);
-  const best = (by: Vector, count: number) =>
-    descending(by)
-      .slice(0, count)
-      .map((i) => rest[i]!);
-
-  switch (settings.policy) {
-    case "top-k":
-      return [...first, ...best(attention, rest.length - removed)];
-    case "evit": {
-      const order = descending(attention);
-      const kept = order.slice(0, rest.length - removed - 1);
-      const fused = order.slice(kept.length);
-      return [
-        ...first,
-        ...kept.map((i) => rest[i]!),
-        fuse(
-          fused.map((i) => rest[i]!),
-          fused.map((i) => attention[i]!),
-        ),
-      ];
-    }
-    case "tome":
-      return pool(sized, special, removed, seen.keys);
-    case "ppt": {
-      const raw = rest.map((_, i) => attention[i]! * Math.hypot(...seen.values[special + i]!));
-      const scores = times(raw, 1 / total(raw));
-      const mean = 1 / scores.length;
-      const variance = total(scores.map((score) => (score - mean) ** 2)) / (scores.length - 1);
-      if (variance < settings.threshold! / scores.length ** 2) return pool(sized, special, removed, seen.keys);
-      return [...first, ...best(scores, rest.length - removed)];
-    }
-  }
-}
-
-const containing = (tokens: readonly Token[]) => tokens.flatMap(({ contains }) => contains);
-const sizeOf = (tokens: readonly Token[]) => total(tokens.map(({ size }) => size));
-const sumOf = (tokens: readonly Token[], weights: Vector) =>
-  tokens.map(({ x }, i) => times(x, weights[i]!)).reduce(plus);
-
-/** The sum weighted by attention, which is not made to sum to 1. */
-const fuse = (tokens: readonly Token[], attention: Vector): Token => ({
-  x: sumOf(tokens, attention),
-  size: sizeOf(tokens),
-  contains: containing(tokens),
-});
-
-/** Their mean, weighted by size. */
-const merge = (tokens: readonly Token[]): Token => ({
-  x: times(
-    sumOf(
-      tokens,
-      tokens.map(({ size }) => size),
-    ),
-    1 / sizeOf(tokens),
-  ),
-  size: sizeOf(tokens),
-  contains: containing(tokens),
-});
-
-/** Bipartite soft matching: even positions merge into the odd one that is most like them. */
-function pool(tokens: readonly Token[], special: number, removed: number, keys: readonly Vector[]): Token[] {
-  const free = tokens.map((_, i) => i).slice(special);
-  const A = free.filter((i) => i % 2 === 0);
-  const B = free.filter((i) => i % 2 === 1);
-  const cosine = (i: number, j: number) => dot(keys[i]!, keys[j]!) / Math.hypot(...keys[i]!) / Math.hypot(...keys[j]!);
-  const picks = A.map((a) => B.reduce((best, b) => (cosine(a, b) > cosine(a, best) ? b : best)));
-  const merged = new Set(descending(A.map((a, i) => cosine(a, picks[i]!))).slice(0, removed));
-  return [
-    ...tokens.slice(0, special),
-    ...A.filter((_, i) => !merged.has(i)).map((a) => tokens[a]!),
-    ...B.map((b) => merge([b, ...A.filter((_, i) => merged.has(i) && picks[i] === b)].map((i) => tokens[i]!))),
-  ];
+/** The sum with the row's weights, which need not sum to 1; else the mean, weighted by size. */
+function tokenOf({ tokens, weights }: ReferenceRow, all: readonly Token[]): Token {
+  const held = tokens.map((i) => all[i]!);
+  const size = total(held.map((token) => token.size));
+  const sum = held.map((token, i) => times(token.x, weights ? weights[i]! : token.size)).reduce(plus);
+  return { x: weights ? sum : times(sum, 1 / size), size, contains: held.flatMap(({ contains }) => contains) };
 }
 
 const stack = (rows: readonly Vector[], ...shape: number[]): HostTensor => ({
@@ -308,28 +220,33 @@ const stack = (rows: readonly Vector[], ...shape: number[]): HostTensor => ({
   data: Float32Array.from(rows.flat()),
 });
 
-export function policyCases(create: CreateBackend, { capabilities }: Backend): ConformanceCase[] {
+/** A policy against its reference, on one backend and under each schedule. */
+export function casesOfPolicy(
+  create: CreateBackend,
+  { capabilities }: Backend,
+  { policy, reference }: TestedPolicy,
+): ConformanceCase[] {
   const exact = capabilities.precision === "float32";
-  return cases.map((settings) => ({
-    name: `policy: ${settings.name}`,
+  return schedules.map(({ how, layers, tokensRemoved, otherAttention = false, distillationToken = false }) => ({
+    name: `policy: ${policy.name}${how}`,
     run: () =>
       withBackend(create, async (backend) => {
-        const config: VisionModelConfig = { ...tinyConfig, distillationToken: settings.distillationToken ?? false };
-        const { policy, layers, removed: tokensRemoved, threshold, proportionalAttention } = settings;
+        const config: VisionModelConfig = { ...tinyConfig, distillationToken };
+        const proportionalAttention = policy.proportionalAttention !== otherAttention;
         const model = await createVisionModel({
           config,
           weights: weightsFrom(randomWeights(config, weightSeed)),
           backend,
-          reduction: {
-            ...{ policy, layers, tokensRemoved, proportionalAttention },
-            ...(threshold !== undefined && { threshold: { scaleFree: threshold } }),
-          },
+          reduction: { layers, tokensRemoved, policy, proportionalAttention, ...reference.settings },
           outputs: { source: true },
         });
         const pixels = uniform([batch, config.channels, ...config.imageSize], 13);
         const length = pixels.data.length / batch;
+        const tokensOut = new Map(layers.map((layer, i) => [layer, model.tokens[i + 1]!]));
         const expected = Array.from({ length: batch }, (_, image) =>
-          classify(config, pixels.data.subarray(image * length, (image + 1) * length), settings),
+          classify(config, pixels.data.subarray(image * length, (image + 1) * length), {
+            ...{ reference, tokensOut, proportionalAttention },
+          }),
         );
         const output = await model.run({ pixelValues: pixels.data, batch });
         await model.dispose();
@@ -352,3 +269,7 @@ export function policyCases(create: CreateBackend, { capabilities }: Backend): C
       }),
   }));
 }
+
+/** Every policy of the registry. */
+export const policyCases = (create: CreateBackend, backend: Backend): ConformanceCase[] =>
+  policies.flatMap((policy) => casesOfPolicy(create, backend, { policy, reference: policyReferences[policy.name] }));

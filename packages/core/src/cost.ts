@@ -1,9 +1,10 @@
 /** Analytic cost of a model: multiply-accumulates (the paper's "FLOPs") and tokens per block. */
 import { requireConfig } from "./arguments.js";
-import { policies } from "./reduction/policies.js";
-import { planReduction, type ReductionConfig, type ReductionStage } from "./reduction/schedule.js";
+import type { ResolvedReduction, ResolvedStage } from "./reduction/schedule.js";
+import type { ReductionConfig } from "./reduction/settings.js";
 import { sizeOf } from "./shape.js";
-import { patchCount, specialTokens, tokenCount, type VisionModelConfig } from "./vit/config.js";
+import { patchCount, tokenCount, type VisionModelConfig } from "./vit/config.js";
+import { resolveFor } from "./vit/plan.js";
 import { patchEmbeddingShape, stemMacs } from "./vit/stem.js";
 
 export interface BlockCost {
@@ -34,14 +35,10 @@ export interface ModelCost {
  * fewer tokens.
  * @throws PptError INVALID_REDUCTION, INVALID_INPUT
  */
-export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig): ModelCost {
+export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig | ResolvedReduction): ModelCost {
   requireConfig("modelCost", config);
   const { hiddenSize: C, intermediateSize, heads, layers } = config;
-  const { stages } = planReduction(reduction, {
-    layers,
-    tokens: tokenCount(config),
-    protectedTokens: specialTokens(config),
-  });
+  const { stages } = resolveFor(config, reduction);
   const byLayer = new Map(stages.map((stage) => [stage.layer, stage]));
 
   let tokens = tokenCount(config);
@@ -64,10 +61,9 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
   return { blocks, embeddingMacs, headMacs, totalMacs, gmacs: totalMacs / 1e9 };
 }
 
-/** Comparing all keys averaged over heads, where the policy does that, and averaging the tokens and their sizes. */
-function reductionMacs({ policy, tokensIn: N, tokensOut }: ReductionStage, C: number, d: number): number {
-  return (policies[policy].comparesTokens ? N * N * d : 0) + tokensOut * N * (C + 1);
-}
+/** What the policy computes to decide, and averaging the tokens and their sizes. */
+const reductionMacs = (stage: ResolvedStage, C: number, keySize: number): number =>
+  (stage.policy.macs?.(stage, keySize) ?? 0) + stage.tokensOut * stage.tokensIn * (C + 1);
 
 /** Heads, or the projection. A dense head reads every patch, unreduced only. */
 function costOfHead(config: VisionModelConfig, unreduced: boolean): number {

@@ -52,19 +52,23 @@ export {
 } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
 export { describeReduction } from "./reduction/describe.js";
-export { isPolicyName, type PolicyName, policyNames } from "./reduction/policies.js";
-export type { Policy } from "./reduction/policy.js";
+export type { Threshold } from "./reduction/policies/ppt.js";
+export type { Action, ReductionPolicy, ReductionStage } from "./reduction/policy.js";
 export { publishedReduction, reductionPreset, reductionPresetNames } from "./reduction/presets.js";
+export { defaultPolicy, isPolicyName, type PolicyName, policies, policyNames } from "./reduction/registry.js";
 export { restoreTokens, type TokenState } from "./reduction/restore.js";
-export type { ReductionPlan, ReductionStage } from "./reduction/schedule.js";
+export type { ModelGeometry, ResolvedReduction, ResolvedStage } from "./reduction/schedule.js";
 export {
   completeReduction,
   type ModelIdentity,
   mergeReduction,
   parseReduction,
+  parseWrittenReduction,
+  policyOf,
   type ReductionConfig,
-  type Threshold,
   type TokensRemoved,
+  type WrittenReduction,
+  writtenReduction,
 } from "./reduction/settings.js";
 export {
   broadcastShapes,

@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isPptError, type PptErrorCode } from "../src/errors.js";
-import { policyNames } from "../src/reduction/policies.js";
-import { parseReduction, planReduction, type ReductionConfig } from "../src/reduction/schedule.js";
+import { policyNames } from "../src/reduction/registry.js";
+import { planReduction } from "../src/reduction/schedule.js";
+import { parseReduction, type ReductionConfig } from "../src/reduction/settings.js";
 import { patchCount, tokenCount, type VisionModelConfig } from "../src/vit/config.js";
 import { parseModelConfig } from "../src/vit/parse-config.js";
 
@@ -316,9 +317,8 @@ describe("parseReduction and planReduction", () => {
       // Protected tokens stay, and merged tokens have a partner to go to.
       expect(tokens).toBeGreaterThan(model.protectedTokens);
       expect(stage.protectedTokens).toBe(model.protectedTokens);
-      if (typeof stage.threshold === "number")
-        expect(stage.threshold > 0 && Number.isFinite(stage.threshold)).toBe(true);
-      else expect(["prune", "pool", "fuse"]).toContain(stage.threshold);
+      if (stage.action === "byImage") expect(stage.decidesAt! > 0 && Number.isFinite(stage.decidesAt)).toBe(true);
+      else expect(["prune", "pool", "fuse"]).toContain(stage.action);
     }
     return true;
   }

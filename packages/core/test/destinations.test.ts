@@ -2,11 +2,9 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { tinyConfig } from "@ppt-vit/conformance";
 import { createVisionModel, hostTensor, type Ops, randomWeights, type Tensor, weightsFrom } from "@ppt-vit/core";
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { policies } from "../src/reduction/policies.js";
-import type { Destinations, PolicyInput } from "../src/reduction/policy.js";
-
-afterEach(() => vi.restoreAllMocks());
+import { describe, expect, it } from "vitest";
+import type { Action, Destinations, PolicyInput } from "../src/reduction/policy.js";
+import { ownPolicy } from "./own-policy.js";
 
 const [H, W] = tinyConfig.imageSize;
 
@@ -15,19 +13,22 @@ async function logitsOf(
   decide: <T extends Tensor>(ops: Ops<T>, input: PolicyInput<T>, tokens: number) => Destinations<T>,
   decomposed: boolean,
   layers: readonly number[],
+  action: Action | "byImage" = "prune",
 ) {
-  vi.spyOn(policies["top-k"], "destinations").mockImplementation(
-    ({ tokensIn }) =>
+  const policy = ownPolicy({
+    action: () => action,
+    destinations:
+      ({ tokensIn }) =>
       (ops, input) =>
         decide(ops, input, tokensIn),
-  );
+  });
   const backend = createCpuBackend({ decomposed });
   try {
     const model = await createVisionModel({
       config: tinyConfig,
       weights: weightsFrom(randomWeights(tinyConfig, 1)),
       backend,
-      reduction: { layers, tokensRemoved: 3, policy: "top-k" },
+      reduction: { layers, tokensRemoved: 3, policy },
     });
     const { logits } = await model.run({ pixelValues: hostTensor([3, 3, H, W], (i) => Math.sin(i)).data, batch: 3 });
     return logits.shape;
@@ -46,7 +47,7 @@ describe.each([false, true])("a policy, decomposed: %s", (decomposed) => {
     it("that decides once for all images is refused", async () => {
       await expect(
         logitsOf((ops, _input, N) => ({ destination: ops.constant(inOrder(N)) }), decomposed, layers),
-      ).rejects.toMatchObject(refused(/^policy 'top-k': destination is float32 \[1,16\], expected .*\[3,16\]/));
+      ).rejects.toMatchObject(refused(/^policy 'own': destination is float32 \[1,16\], expected .*\[3,16\]/));
     });
 
     it("whose weights are of one image is refused", async () => {
@@ -66,6 +67,17 @@ describe.each([false, true])("a policy, decomposed: %s", (decomposed) => {
       await expect(logitsOf(() => ({}) as never, decomposed, layers)).rejects.toMatchObject(
         refused(/destination is undefined/),
       );
+    });
+
+    it("that decides for each image and does not say what is refused", async () => {
+      await expect(
+        logitsOf(
+          (ops, { classAttention }) => ({ destination: ops.rankDescending(classAttention) }),
+          decomposed,
+          layers,
+          "byImage",
+        ),
+      ).rejects.toMatchObject(refused(/pools is undefined, expected a tensor of bool in the shape \[3,1\]/));
     });
 
     it("that decides for each image is run", async () => {

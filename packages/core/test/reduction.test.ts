@@ -4,8 +4,8 @@ import type { HostTensor, Program } from "@ppt-vit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { reductionStage } from "../src/reduction/compress.js";
-import { policies } from "../src/reduction/policies.js";
-import { planReduction, type ReductionStage } from "../src/reduction/schedule.js";
+import { ppt } from "../src/reduction/policies/ppt.js";
+import { planReduction, type ResolvedStage } from "../src/reduction/schedule.js";
 import { significance } from "../src/reduction/significance.js";
 
 const stageOf = (tokens: number, protectedTokens: number, removed: number) =>
@@ -18,13 +18,13 @@ async function run(program: Program, feeds: Record<string, HostTensor>): Promise
 }
 
 /** The row that each token of one image goes to under a policy. */
-async function destinations(stage: ReductionStage, input: { scores?: number[]; keys?: number[][] }) {
+async function destinations(stage: ResolvedStage, input: { scores?: number[]; keys?: number[][] }) {
   const threshold = input.scores ? "prune" : "pool";
   const keys = input.keys ?? input.scores!.map(() => [0]);
   const { destination } = await run(
     (ops, _params, { scores, keys }) => {
       const variance = ops.sum(scores!, 1);
-      const rows = policies.ppt.destinations({ ...stage, threshold })(ops, {
+      const rows = ppt.destinations({ ...stage, settings: { threshold } })(ops, {
         scores: scores!,
         variance,
         keys: keys!,
@@ -162,7 +162,7 @@ describe("significance", () => {
 describe("the policy", () => {
   /** Whether an image is pooled at this threshold, and the variance of its scores. */
   async function decide(threshold: number) {
-    const stage = { ...stageOf(6, 1, 2)!, threshold };
+    const stage = { ...stageOf(6, 1, 2)!, settings: { threshold } };
     const tokens = Float32Array.from({ length: 18 }, (_, i) => Math.sin(i * i));
     const { pooled, variance } = await run(
       (ops, _params, { a, k, x }) => {

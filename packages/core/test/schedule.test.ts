@@ -28,17 +28,17 @@ describe("planReduction", () => {
     ]);
   });
 
-  it("turns 0 and Infinity into policies", () => {
-    const thresholdOf = (threshold: number) => planReduction({ ...base, threshold }, deit).stages[0]!.threshold;
-    expect(thresholdOf(0)).toBe("prune");
-    expect(thresholdOf(Number.POSITIVE_INFINITY)).toBe("pool");
-    expect(thresholdOf(7e-5)).toBe(7e-5);
+  it("turns 0 and Infinity into actions", () => {
+    const stageAt = (threshold: number) => planReduction({ ...base, threshold }, deit).stages[0]!;
+    expect(stageAt(0).action).toBe("prune");
+    expect(stageAt(Number.POSITIVE_INFINITY).action).toBe("pool");
+    expect(stageAt(7e-5)).toMatchObject({ action: "byImage", decidesAt: 7e-5, settings: { threshold: 7e-5 } });
   });
 
   it("divides a scale-free threshold by the square of the unprotected tokens of each stage", () => {
     const { stages } = planReduction({ ...base, threshold: { scaleFree: 2.69 } }, deit);
-    expect(stages[0]!.threshold).toBeCloseTo(7.0e-5, 6);
-    expect(stages.map((stage) => stage.threshold)).toEqual([2.69 / 196 ** 2, 2.69 / 146 ** 2, 2.69 / 96 ** 2]);
+    expect(stages[0]!.decidesAt).toBeCloseTo(7.0e-5, 6);
+    expect(stages.map((stage) => stage.decidesAt)).toEqual([2.69 / 196 ** 2, 2.69 / 146 ** 2, 2.69 / 96 ** 2]);
   });
 
   it("takes shares of the unprotected tokens that are there, rounded down, at any resolution", () => {
@@ -60,13 +60,16 @@ describe("planReduction", () => {
     ["tome", "pool", true, 98],
     ["top-k", "prune", false, 195],
     ["evit", "fuse", false, 195],
-  ] as const)("gives every stage of %s one fate: %s", (policy, fate, proportionalAttention, most) => {
-    const plan = planReduction({ layers: [0, 5], tokensRemoved: [1000, 3], policy }, deit);
-    expect(plan.stages[0]).toMatchObject({ policy, threshold: fate, removed: most });
-    expect(plan.proportionalAttention).toBe(proportionalAttention);
-    const asked = { layers: [0], tokensRemoved: 3, policy, proportionalAttention: !proportionalAttention };
-    expect(planReduction(asked, deit).proportionalAttention).toBe(!proportionalAttention);
-  });
+  ] as const)(
+    "does the same to every image in every stage of %s: %s",
+    (policy, action, proportionalAttention, most) => {
+      const plan = planReduction({ layers: [0, 5], tokensRemoved: [1000, 3], policy }, deit);
+      expect(plan.stages[0]).toMatchObject({ policy: { name: policy }, action, removed: most });
+      expect(plan.proportionalAttention).toBe(proportionalAttention);
+      const asked = { layers: [0], tokensRemoved: 3, policy, proportionalAttention: !proportionalAttention };
+      expect(planReduction(asked, deit).proportionalAttention).toBe(!proportionalAttention);
+    },
+  );
 
   // As many as set A holds: even positions that are not protected, if set B has anyone to merge into.
   it.each([

@@ -3,6 +3,7 @@ import {
   mergeReduction,
   type PolicyName,
   PptError,
+  policies,
   policyNames,
   type ReductionConfig,
   reductionPresetNames,
@@ -59,11 +60,13 @@ function threshold(text: string): Threshold {
   return scaleFree ? { scaleFree: value } : value;
 }
 
+const whatPoliciesDo = policies.map(({ name, description }) => `${name} ${description}`).join("; ");
+
 export function addReductionOptions(command: Command): Command {
   return command
     .option("--no-ppt", "run the unreduced model")
     .option("--reduction <name|file>", `a reduction.json, or published settings: ${reductionPresetNames.join(", ")}`)
-    .addOption(new Option("--policy <name>", "how tokens are reduced").choices(policyNames))
+    .addOption(new Option("--policy <name>", `how tokens are reduced: ${whatPoliciesDo}`).choices(policyNames))
     .option("--layers <list>", "blocks that reduce, counted from 0: 3,6,9 or 0-11", layers)
     .option(
       "--tokens-removed <n>",

@@ -3,9 +3,8 @@ import type { Observation, Ops, Shape, Tensor } from "../backend.js";
 import { PptError } from "../errors.js";
 import { sameShape, showShape } from "../shape.js";
 import { show } from "../show.js";
-import { policies } from "./policies.js";
 import type { Destinations } from "./policy.js";
-import type { ReductionStage } from "./schedule.js";
+import type { ResolvedStage } from "./schedule.js";
 import { significance } from "./significance.js";
 
 export interface StageInput<T extends Tensor> extends Observation<T> {
@@ -25,7 +24,7 @@ export interface StageOutput<T extends Tensor> {
   readonly scores: T;
   /** [B, 1] */
   readonly variance: T;
-  /** [B, 1], 1 where the image was pooled; left out where all images share one policy. */
+  /** [B, 1], 1 where the image was pooled; left out where all images share one action. */
   readonly pooled?: T | undefined;
 }
 
@@ -34,16 +33,16 @@ export interface StageOutput<T extends Tensor> {
  * with the weights that the policy gives.
  * size' = M size, x' = M (size x) / size' or M (weights x), source' = M source with M[k, j] = (destination_j = k).
  */
-export function reductionStage(stage: ReductionStage, heads: number) {
+export function reductionStage(stage: ResolvedStage, heads: number) {
   const { tokensIn: N, tokensOut, protectedTokens } = stage;
   const scoresOf = significance(stage);
-  const destinationsOf = policies[stage.policy].destinations(stage, heads);
+  const destinationsOf = stage.policy.destinations(stage, heads);
 
   const reduce = <T extends Tensor>(ops: Ops<T>, input: StageInput<T>): StageOutput<T> => {
     const { classAttention, keys, source } = input;
     const { scores, variance } = ops.scope("significance", () => scoresOf(ops, input));
     const destinations = destinationsOf(ops, { scores, variance, classAttention, keys });
-    checkDestinations(stage.policy, destinations, classAttention.shape[0]!, N);
+    checkDestinations(stage, destinations, classAttention.shape[0]!);
     const { destination, pools, weights } = destinations;
 
     const compressed = ops.scope("compress", () => {
@@ -73,14 +72,15 @@ export function reductionStage(stage: ReductionStage, heads: number) {
 }
 
 /**
- * A policy decides for each image: what it returns for one alone would be spread over the batch on some paths, and not on
- * others.
+ * A policy decides for each image. What it returns for one image alone would be spread over the batch on some paths and not
+ * on others.
  * @throws PptError INVALID_SHAPE
  */
-function checkDestinations<T extends Tensor>(policy: string, given: Destinations<T>, B: number, N: number): void {
-  const check = (name: keyof Destinations<T>, shape: Shape, bool: boolean) => {
+function checkDestinations<T extends Tensor>(stage: ResolvedStage, given: Destinations<T>, B: number): void {
+  const N = stage.tokensIn;
+  const check = (name: keyof Destinations<T>, shape: Shape, bool: boolean, required: boolean) => {
     const x = given[name];
-    if (x === undefined && name !== "destination") return;
+    if (x === undefined && !required) return;
     const type = bool ? "bool" : "numbers";
     if (!Array.isArray(x?.shape))
       fail(`${name} is ${show(x)}, expected a tensor of ${type} in the shape ${showShape(shape)}`);
@@ -90,9 +90,9 @@ function checkDestinations<T extends Tensor>(policy: string, given: Destinations
       );
   };
   const fail = (what: string): never => {
-    throw new PptError("INVALID_SHAPE", `policy '${policy}': ${what}`);
+    throw new PptError("INVALID_SHAPE", `policy '${stage.policy.name}': ${what}`);
   };
-  check("destination", [B, N], false);
-  check("pools", [B, 1], true);
-  check("weights", [B, N, 1], false);
+  check("destination", [B, N], false, true);
+  check("pools", [B, 1], true, stage.action === "byImage");
+  check("weights", [B, N, 1], false, false);
 }

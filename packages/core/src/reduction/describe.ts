@@ -1,35 +1,47 @@
 /** Reduction settings in one line, for people. */
 import { checkArgument, shaped } from "../options.js";
-import { isPolicyName, type PolicyName, policies } from "./policies.js";
-import type { ReductionConfig, Threshold, TokensRemoved } from "./settings.js";
+import type { PolicySetting, ReductionPolicy } from "./policy.js";
+import { defaultPolicy, policyNamed } from "./registry.js";
+import type { ReductionConfig, TokensRemoved, WrittenReduction } from "./settings.js";
 
 /** As far as it is looked at here: a trial of other settings has to be named too. */
 const settingsCheck = shaped("reduction settings, as parseReduction() gives them", {
   layers: Array.isArray,
   tokensRemoved: (value) => typeof value === "number" || (typeof value === "object" && value !== null),
-  policy: (value) => value === undefined || isPolicyName(value),
+  policy: (value) =>
+    value === undefined ||
+    typeof value === "string" ||
+    (typeof value === "object" && value !== null && typeof (value as { name?: unknown }).name === "string"),
 });
 
-/** `blocks 3, 6, 9, 50 tokens each, threshold 0.00007`; `evit in blocks 3, 6, 9, 25 % of the tokens each`. @throws PptError INVALID_REDUCTION */
-export function describeReduction(reduction: ReductionConfig): string {
+/**
+ * `blocks 3, 6, 9, 50 tokens each, threshold 0.00007`; `NAME in blocks 3, 6, 9, 25 % of the tokens each`. Of a policy that is
+ * unknown here only the name is told.
+ * @throws PptError INVALID_REDUCTION
+ */
+export function describeReduction(reduction: ReductionConfig | WrittenReduction): string {
   checkArgument("describeReduction", "reduction", reduction, settingsCheck, "INVALID_REDUCTION");
-  const { layers, tokensRemoved, policy = "ppt", threshold } = reduction;
-  const sizes = reduction.proportionalAttention ?? policies[policy].proportionalAttention;
+  const { layers, tokensRemoved, policy: given = defaultPolicy } = reduction;
+  const policy: Partial<ReductionPolicy> = typeof given === "string" ? (policyNamed(given) ?? { name: given }) : given;
   return [
-    `${policy === "ppt" ? "" : `${policy} in `}blocks ${layers.join(", ")}`,
+    `${policy === defaultPolicy ? "" : `${policy.name} in `}blocks ${layers.join(", ")}`,
     Array.isArray(tokensRemoved)
       ? tokensRemoved.map(describeRemoved).join(", ")
       : `${describeRemoved(tokensRemoved as TokensRemoved)} each`,
-    ...(threshold === undefined ? [] : [`threshold ${describeThreshold(threshold)}`]),
-    ...(sizes || !averages(policy) ? [] : ["without proportional attention"]),
+    ...describeOwn(policy, reduction),
+    // Said where it is not what one expects.
+    ...(reduction.proportionalAttention === false && policy.proportionalAttention
+      ? ["without proportional attention"]
+      : []),
   ].join(", ");
 }
 
-/** Whether proportional attention is what one expects. */
-const averages = (policy: PolicyName) => policies[policy].proportionalAttention;
+function describeOwn({ settings = {} }: Partial<ReductionPolicy>, reduction: object): string[] {
+  const values = reduction as Readonly<Record<string, unknown>>;
+  return Object.entries(settings as Readonly<Record<string, PolicySetting<unknown>>>).flatMap(([name, setting]) =>
+    values[name] === undefined ? [] : [`${name} ${setting.describe(values[name])}`],
+  );
+}
 
 const describeRemoved = (removed: TokensRemoved): string =>
   typeof removed === "number" ? `${removed} tokens` : `${Number((100 * removed.share).toFixed(2))} % of the tokens`;
-
-const describeThreshold = (threshold: Threshold): string =>
-  typeof threshold === "object" ? `scale-free ${Number(threshold.scaleFree.toPrecision(3))}` : String(threshold);

@@ -1,7 +1,7 @@
 /** Pooling: bipartite soft matching of similar tokens (section 3.3; Bolya et al., arXiv 2210.09461). */
 import type { Ops, Tensor } from "../backend.js";
 import { hostTensor } from "../composites.js";
-import type { ReductionStage } from "./schedule.js";
+import type { ReductionStage } from "./policy.js";
 
 export interface Matching<T extends Tensor> {
   /** [B, N], cosine between a candidate and its pick; below any cosine for tokens that never merge away. */
@@ -16,6 +16,9 @@ export function mostMergeable(tokens: number, protectedTokens: number): number {
   const unprotectedB = Math.floor(tokens / 2) - Math.floor(protectedTokens / 2);
   return unprotectedB > 0 ? unprotectedA : 0;
 }
+
+/** Multiply-accumulates of comparing all keys, averaged over heads, with each other. */
+export const matchingMacs = ({ tokensIn }: ReductionStage, keySize: number): number => tokensIn * tokensIn * keySize;
 
 /**
  * Even positions form set A, odd ones set B. Each unprotected A token is a candidate and picks the unprotected B token

@@ -1,67 +1,109 @@
-/** The plan made from the settings for one model: which block removes how many tokens, and how. */
+/** The settings worked out for one model: which block removes how many tokens, and how. */
 import { PptError } from "../errors.js";
-import { type PolicyName, policies } from "./policies.js";
-import type { Policy } from "./policy.js";
-import { parseReduction, type ReductionConfig, type Threshold, type TokensRemoved } from "./settings.js";
+import { show } from "../show.js";
+import type { Action, ReductionPolicy, ReductionStage } from "./policy.js";
+import { ownSettings, parseReduction, policyOf, type ReductionConfig, type TokensRemoved } from "./settings.js";
 
-// What the model and its cost are built from, in one place.
-export { type Policy, parseReduction, type ReductionConfig };
-
-/** One reducing block, with the constants its formulas need. */
-export interface ReductionStage {
-  readonly layer: number;
-  readonly policy: PolicyName;
-  /** Tokens that enter and leave, protected ones included. */
-  readonly tokensIn: number;
-  readonly tokensOut: number;
-  readonly removed: number;
-  /** The first tokens of the sequence (class, distillation): never scored, matched or removed. */
+/** What a reduction must know of a model. */
+export interface ModelGeometry {
+  /** Blocks. */
+  readonly layers: number;
+  /** Tokens that enter the first block, protected ones included. */
+  readonly tokens: number;
   readonly protectedTokens: number;
-  /** Absolute threshold of this stage, or what happens to all images. */
-  readonly threshold: number | Policy;
 }
 
-export interface ReductionPlan {
-  readonly stages: readonly ReductionStage[];
+/** One reducing block of one model. */
+export interface ResolvedStage extends ReductionStage {
+  readonly policy: ReductionPolicy;
+  /** What happens to every image; `byImage` where the policy decides for each. */
+  readonly action: Action | "byImage";
+  /** See `ReductionPolicy.decidesAt`. */
+  readonly decidesAt: number | undefined;
+}
+
+declare const resolved: unique symbol;
+
+/**
+ * A reduction for one model: checked, with defaults filled in and counts worked out. Only `planReduction` makes one, and
+ * everything that computes with a reduction takes it.
+ */
+export interface ResolvedReduction {
+  readonly [resolved]: true;
+  /** What was asked for, checked; undefined for the unreduced model. */
+  readonly settings: ReductionConfig | undefined;
+  /** The model that it was worked out for. */
+  readonly geometry: ModelGeometry;
+  /** Stages that remove something, in order. */
+  readonly stages: readonly ResolvedStage[];
   readonly proportionalAttention: boolean;
 }
 
+const made = new WeakSet<object>();
+
+const isResolved = (reduction: ReductionConfig | ResolvedReduction | undefined): reduction is ResolvedReduction =>
+  typeof reduction === "object" && reduction !== null && made.has(reduction);
+
 /**
- * The stages of a model of `layers` blocks that starts with `tokens` tokens. Stages that can remove nothing are left out.
+ * The stages of a model. Stages that can remove nothing are left out. A reduction that is resolved already is returned as it
+ * is, or worked out again where it was for another geometry.
  * @throws PptError INVALID_REDUCTION
  */
 export function planReduction(
-  reduction: ReductionConfig | undefined,
-  model: { layers: number; tokens: number; protectedTokens: number },
-): ReductionPlan {
-  if (reduction === undefined) return { stages: [], proportionalAttention: false };
-  const { layers, tokensRemoved, policy = "ppt", threshold, ...rest } = parseReduction(reduction);
-  const { protectedTokens } = model;
-  const { does, mostRemovable, proportionalAttention } = policies[policy];
-  const stages: ReductionStage[] = [];
+  reduction: ReductionConfig | ResolvedReduction | undefined,
+  geometry: ModelGeometry,
+): ResolvedReduction {
+  if (isResolved(reduction)) {
+    const { layers, tokens, protectedTokens } = reduction.geometry;
+    if (layers === geometry.layers && tokens === geometry.tokens && protectedTokens === geometry.protectedTokens)
+      return reduction;
+    return planReduction(reduction.settings, geometry);
+  }
+  const settings = reduction === undefined ? undefined : parseReduction(reduction);
+  const plan = {
+    settings,
+    geometry,
+    stages: settings ? stagesOf(settings, geometry) : [],
+    proportionalAttention: settings
+      ? (settings.proportionalAttention ?? policyOf(settings).proportionalAttention)
+      : false,
+  } as unknown as ResolvedReduction;
+  made.add(Object.freeze(plan));
+  return plan;
+}
+
+function stagesOf(settings: ReductionConfig, { layers: depth, protectedTokens, ...model }: ModelGeometry) {
+  const { layers, tokensRemoved } = settings;
+  const policy = policyOf(settings);
+  const own = ownSettings(settings);
+  const stages: ResolvedStage[] = [];
   let tokens = model.tokens;
   layers.forEach((layer, i) => {
-    if (layer >= model.layers)
+    if (layer >= depth)
       throw new PptError(
         "INVALID_REDUCTION",
-        `reduction: layer ${layer} does not exist: the model has ${model.layers} blocks, 0 to ${model.layers - 1}. Choose other layers, or run the model without a reduction`,
+        `reduction: layer ${layer} does not exist: the model has ${depth} blocks, 0 to ${depth - 1}. Choose other layers, or run the model without a reduction`,
       );
     const unprotected = Math.max(0, tokens - protectedTokens);
     const wanted = countOf(isPerLayer(tokensRemoved) ? tokensRemoved[i]! : tokensRemoved, unprotected);
-    const removed = Math.min(wanted, mostRemovable(tokens, protectedTokens));
+    const removed = Math.min(wanted, mostRemovable(policy, tokens, protectedTokens));
     if (removed === 0) return;
+    const stageSettings = policy.stageSettings?.(own, { layer, tokensIn: tokens, protectedTokens }) ?? own;
     stages.push({
       layer,
+      depth,
       policy,
       tokensIn: tokens,
       tokensOut: tokens - removed,
       removed,
       protectedTokens,
-      threshold: does === "byThreshold" ? stageThreshold(threshold!, unprotected) : does,
+      settings: stageSettings,
+      action: actionOf(policy, stageSettings),
+      decidesAt: policy.decidesAt?.(stageSettings),
     });
     tokens -= removed;
   });
-  return { stages, proportionalAttention: rest.proportionalAttention ?? proportionalAttention };
+  return stages;
 }
 
 const isPerLayer = (removed: ReductionConfig["tokensRemoved"]): removed is readonly TokensRemoved[] =>
@@ -71,8 +113,25 @@ const isPerLayer = (removed: ReductionConfig["tokensRemoved"]): removed is reado
 const countOf = (removed: TokensRemoved, unprotected: number): number =>
   typeof removed === "number" ? removed : Math.floor(removed.share * unprotected + 1e-9);
 
-function stageThreshold(threshold: Threshold, unprotected: number): number | Policy {
-  if (typeof threshold !== "object") return threshold;
-  // What is too small for a float is no threshold at all.
-  return threshold.scaleFree / unprotected ** 2 || "prune";
+/** One unprotected token is always left. @throws PptError INVALID_REDUCTION */
+function mostRemovable(policy: ReductionPolicy, tokens: number, protectedTokens: number): number {
+  const most = policy.mostRemovable(tokens, protectedTokens);
+  const limit = Math.max(0, tokens - protectedTokens - 1);
+  if (Number.isInteger(most) && most >= 0 && most <= limit) return most;
+  throw new PptError(
+    "INVALID_REDUCTION",
+    `reduction: policy '${policy.name}': mostRemovable(${tokens}, ${protectedTokens}) is ${show(most)}, expected a whole number from 0 to ${limit}`,
+  );
 }
+
+/** @throws PptError INVALID_REDUCTION */
+function actionOf(policy: ReductionPolicy, settings: object): ResolvedStage["action"] {
+  const action = policy.action(settings);
+  if (actions.includes(action)) return action;
+  throw new PptError(
+    "INVALID_REDUCTION",
+    `reduction: policy '${policy.name}': action is ${show(action)}, expected one of ${actions.join(", ")}`,
+  );
+}
+
+const actions: readonly ResolvedStage["action"][] = ["prune", "pool", "fuse", "byImage"];

@@ -2,14 +2,9 @@
 import { PptError } from "../errors.js";
 import { requireReadable } from "../options.js";
 import { show } from "../show.js";
-import { isPolicyName, type PolicyName, policies, policyNames } from "./policies.js";
-
-/**
- * The variance of the scores at or above which an image is pruned instead of pooled (paper, section 3.3):
- * an absolute number, as published (7e-5 for DeiT); `scaleFree`, compared with N^2 * variance for N unprotected tokens,
- * so that one number serves every stage and resolution; or one policy for all images.
- */
-export type Threshold = number | { readonly scaleFree: number } | "prune" | "pool";
+import { requirePolicy } from "./custom.js";
+import type { PolicySetting, ReductionPolicy } from "./policy.js";
+import { defaultPolicy, type PolicyName, policies, policyNamed, policyNames } from "./registry.js";
 
 /** Tokens to remove: a count, or a share of the unprotected tokens that enter the stage, rounded down. */
 export type TokensRemoved = number | { readonly share: number };
@@ -22,61 +17,155 @@ export interface ModelIdentity {
   readonly fingerprint: string;
 }
 
-export interface ReductionConfig {
+type SettingsOf<Policy> = Policy extends { readonly settings: infer Settings } ? Settings : never;
+type Together<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+/** By name, the settings that belong to one policy of the registry. */
+type OwnSettings = Together<SettingsOf<(typeof policies)[number]>>;
+
+/** What the settings of all policies have in common. */
+export interface ReductionSchedule {
   /** Blocks that reduce, counted from 0, ascending. */
   readonly layers: readonly number[];
   /**
    * Tokens to remove in each of them: one number or share, or one per layer. Clamped to what the policy can remove.
    */
   readonly tokensRemoved: TokensRemoved | readonly TokensRemoved[];
-  /** How: `ppt` when left out; `tome`, `top-k` and `evit` are there to compare with. */
-  readonly policy?: PolicyName;
-  /** PPT decides by it, and needs it. The other policies have none. */
-  readonly threshold?: Threshold;
   /**
-   * Add log(size) to the attention logits of merged tokens (section 3.4). Default true for `ppt` and `tome`; MAE models do
-   * better without. Default false for `top-k`, where it changes nothing, and for `evit`, which knows no sizes.
+   * Add log(size) to the attention logits of merged tokens (section 3.4). The default is the policy's: true for those that
+   * average tokens. MAE models do better without.
    */
   readonly proportionalAttention?: boolean;
   /** The checkpoint that these settings were calibrated for. Loading another one with them is refused. */
   readonly model?: ModelIdentity;
 }
 
+/** The settings of a reduction. Settings that belong to one policy, such as PPT's `threshold`, stand beside the others. */
+export type ReductionConfig = ReductionSchedule & {
+  readonly [Name in keyof OwnSettings]?: OwnSettings[Name] extends PolicySetting<infer Value> ? Value : never;
+} & {
+  /** How tokens are reduced: a name of `policyNames`, `ppt` when left out, or a policy of your own. */
+  readonly policy?: PolicyName | ReductionPolicy;
+};
+
+/** Settings as a file holds them: a policy by its name, which another program may know and this one may not. */
+export type WrittenReduction = Omit<ReductionConfig, "policy"> & { readonly policy?: string };
+
 const invalid = (message: string): never => {
   throw new PptError("INVALID_REDUCTION", `reduction: ${message}`);
 };
 
-// What `calibration` says is for people.
-const keys = new Set([
-  "layers",
-  "tokensRemoved",
-  "policy",
-  "threshold",
-  "proportionalAttention",
-  "model",
-  "calibration",
-]);
+const settingsOf = ({ settings = {} }: ReductionPolicy) => settings as Readonly<Record<string, PolicySetting<unknown>>>;
 
-/** Reads settings of unknown origin, such as a `reduction.json`. @throws PptError INVALID_REDUCTION */
+/** Fields of all settings. What `calibration` says is for people. */
+const common = {
+  first: ["layers", "tokensRemoved", "policy"],
+  last: ["proportionalAttention", "model", "calibration"],
+} as const;
+const ownNames = [...new Set(policies.flatMap((policy) => Object.keys(settingsOf(policy))))];
+
+/** Names of all fields that settings of this policy may be written with, those of other policies included. */
+const fieldsOf = (policy: ReductionPolicy): string[] => [
+  ...new Set([...common.first, ...ownNames, ...Object.keys(settingsOf(policy)), ...common.last]),
+];
+
+/** What `parseReduction` has made: it is frozen, and not parsed again. */
+const parsed = new WeakSet<object>();
+
+function remember<Settings extends ReductionSchedule>(settings: Settings): Settings {
+  for (const [name, value] of Object.entries(settings)) if (name !== "policy") freeze(value);
+  parsed.add(Object.freeze(settings));
+  return settings;
+}
+
+/** Lists and plain objects with all that they hold. */
+function freeze(value: unknown): void {
+  const isPlain = Array.isArray(value) || Object.prototype.toString.call(value) === "[object Object]";
+  if (!isPlain || Object.isFrozen(value)) return;
+  for (const entry of Object.values(Object.freeze(value) as object)) freeze(entry);
+}
+
+/**
+ * Reads settings of unknown origin, such as a `reduction.json`. The result is frozen; settings that this function made are
+ * returned as they are.
+ * @throws PptError INVALID_REDUCTION
+ */
 export function parseReduction(value: unknown): ReductionConfig {
+  if (typeof value === "object" && value !== null && parsed.has(value)) return value as ReductionConfig;
+  const fields = fieldsIn(value);
+  const policy = parsePolicy(fields.policy);
+  const own = parseOwnSettings(fields, policy);
+  const { proportionalAttention, model, ...schedule } = parseSchedule(fields);
+  return remember({
+    ...schedule,
+    ...(fields.policy !== undefined && { policy: (policyNamed(policy.name)?.name as PolicyName) ?? policy }),
+    ...own,
+    ...(proportionalAttention !== undefined && { proportionalAttention }),
+    ...(model !== undefined && { model }),
+  });
+}
+
+/**
+ * Reads settings that another program wrote down, in an exported model for example. If this program does not know their
+ * policy, its name is kept and its own settings are left out.
+ * @throws PptError INVALID_REDUCTION
+ */
+export function parseWrittenReduction(value: unknown): WrittenReduction {
+  const fields = fieldsIn(value);
+  const { policy } = fields;
+  if (typeof policy !== "string" || policyNamed(policy)) return writtenReduction(parseReduction(value));
+  return { ...parseSchedule(fields), policy };
+}
+
+/** Settings as a file can hold them: a policy of your own by its name. */
+export const writtenReduction = (reduction: ReductionConfig): WrittenReduction =>
+  isNamed(reduction) ? { ...reduction } : { ...reduction, policy: policyOf(reduction).name };
+
+const isNamed = (reduction: ReductionConfig): reduction is ReductionConfig & WrittenReduction =>
+  typeof reduction.policy !== "object";
+
+function fieldsIn(value: unknown): Record<string, unknown> {
   requireReadable("reduction", value, "INVALID_REDUCTION");
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return invalid(`expected an object with layers, tokensRemoved and threshold, got ${show(value)}`);
-  const fields = value as Record<string, unknown>;
-  for (const key of Object.keys(fields))
-    if (!keys.has(key)) invalid(`unknown field '${key}'; known are ${[...keys].join(", ")}`);
-  const { policy, proportionalAttention, model } = fields;
-  const layers = parseLayers(fields.layers);
-  if (policy !== undefined && !isPolicyName(policy))
-    return invalid(`policy must be one of ${policyNames.join(", ")}, got ${show(policy)}`);
+  return value as Record<string, unknown>;
+}
+
+function parsePolicy(value: unknown): ReductionPolicy {
+  if (value === undefined) return defaultPolicy;
+  if (typeof value === "object" && value !== null) return requirePolicy(value, fieldsOf(defaultPolicy));
+  const policy = typeof value === "string" ? policyNamed(value) : undefined;
+  return (
+    policy ?? invalid(`policy must be one of ${policyNames.join(", ")}, or a policy of your own, got ${show(value)}`)
+  );
+}
+
+/** The settings that belong to this policy, and nothing that belongs to none or to another. */
+function parseOwnSettings(fields: Record<string, unknown>, policy: ReductionPolicy) {
+  const settings = settingsOf(policy);
+  const known = fieldsOf(policy);
+  for (const [name, value] of Object.entries(fields)) {
+    if (!known.includes(name)) invalid(`unknown field '${name}'; known are ${known.join(", ")}`);
+    if (ownNames.includes(name) && !Object.hasOwn(settings, name) && value !== undefined)
+      invalid(`policy '${policy.name}' has no ${name}: leave it out, got ${show(value)}`);
+  }
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, setting]) => {
+      const value = setting.parse(fields[name]);
+      if (value === undefined) invalid(`${name} must be ${setting.expected}, got ${show(fields[name])}`);
+      return [name, value];
+    }),
+  );
+}
+
+function parseSchedule({ layers, tokensRemoved, proportionalAttention, model }: Record<string, unknown>) {
+  const blocks = parseLayers(layers);
   if (proportionalAttention !== undefined && typeof proportionalAttention !== "boolean")
     return invalid(`proportionalAttention must be true or false, got ${show(proportionalAttention)}`);
-  const threshold = parseThreshold(fields.threshold, policy ?? "ppt");
   return {
-    layers,
-    tokensRemoved: parseTokensRemoved(fields.tokensRemoved, layers.length),
-    ...(policy !== undefined && { policy }),
-    ...(threshold !== undefined && { threshold }),
+    layers: blocks,
+    tokensRemoved: parseTokensRemoved(tokensRemoved, blocks.length),
     ...(proportionalAttention !== undefined && { proportionalAttention }),
     ...(model !== undefined && { model: parseIdentity(model) }),
   };
@@ -94,18 +183,12 @@ function parseLayers(layers: unknown): number[] {
 
 const isCount = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0;
 
-/** The number under `key` where that is the only field. */
-function onlyNumber(value: unknown, key: string): number | undefined {
-  if (typeof value !== "object" || value === null || Object.keys(value).join() !== key) return undefined;
-  const number = (value as Record<string, unknown>)[key];
-  return typeof number === "number" ? number : undefined;
-}
-
 function parseTokensRemoved(value: unknown, layers: number): TokensRemoved | TokensRemoved[] {
   const one = (removed: unknown): TokensRemoved | undefined => {
     if (isCount(removed)) return removed;
-    const share = onlyNumber(removed, "share");
-    return share !== undefined && share >= 0 && share <= 1 ? { share } : undefined;
+    if (typeof removed !== "object" || removed === null || Object.keys(removed).join() !== "share") return undefined;
+    const { share } = removed as { share: unknown };
+    return typeof share === "number" && share >= 0 && share <= 1 ? { share } : undefined;
   };
   const expected = "counts of at least 0 or { share: number from 0 to 1 }";
   if (!Array.isArray(value))
@@ -120,24 +203,6 @@ function parseTokensRemoved(value: unknown, layers: number): TokensRemoved | Tok
   return removed;
 }
 
-/** 0 and Infinity decide without looking: they become the policies they mean, which JSON can hold too. */
-function parseThreshold(value: unknown, policy: PolicyName): Threshold | undefined {
-  if (policies[policy].does !== "byThreshold") {
-    if (value !== undefined) invalid(`policy '${policy}' has no threshold: leave it out, got ${show(value)}`);
-    return undefined;
-  }
-  if (value === "prune" || value === "pool") return value;
-  const scaleFree = onlyNumber(value, "scaleFree");
-  const number = scaleFree ?? value;
-  if (typeof number !== "number" || !(number >= 0))
-    return invalid(
-      `threshold must be a number of at least 0, { scaleFree: number }, 'prune' or 'pool', got ${show(value)}`,
-    );
-  if (number === 0) return "prune";
-  if (number === Number.POSITIVE_INFINITY) return "pool";
-  return scaleFree === undefined ? number : { scaleFree: number };
-}
-
 function parseIdentity(value: unknown): ModelIdentity {
   const { name, fingerprint } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   if (typeof name !== "string" || typeof fingerprint !== "string")
@@ -146,22 +211,34 @@ function parseIdentity(value: unknown): ModelIdentity {
 }
 
 /**
- * `given` over `base`. Another policy than that of `base` brings its own threshold and proportional attention.
+ * `given` over `base`. Another policy than that of `base` brings its own settings and proportional attention.
  * @throws PptError INVALID_REDUCTION
  */
 export function mergeReduction(base: ReductionConfig, given: Partial<ReductionConfig>): ReductionConfig {
   for (const settings of [base, given]) {
     requireReadable("reduction", settings, "INVALID_REDUCTION");
     if (typeof settings !== "object" || settings === null || Array.isArray(settings))
-      return invalid(`expected an object with any of ${[...keys].join(", ")}, got ${show(settings)}`);
+      return invalid(`expected an object with any of ${fieldsOf(defaultPolicy).join(", ")}, got ${show(settings)}`);
   }
-  const { threshold, proportionalAttention, ...schedule } = base;
-  const samePolicy = given.policy === undefined || given.policy === (base.policy ?? "ppt");
-  return parseReduction({ ...(samePolicy ? base : schedule), ...given });
+  const before = policyOf(base);
+  if (given.policy === undefined || policyOf(given) === before) return parseReduction({ ...base, ...given });
+  const dropped = [...Object.keys(settingsOf(before)), "proportionalAttention"];
+  const schedule = Object.entries(base).filter(([name]) => !dropped.includes(name));
+  return parseReduction({ ...Object.fromEntries(schedule), ...given });
 }
 
 /** The same settings with nothing left out that other settings could fill in. @throws PptError INVALID_REDUCTION */
 export function completeReduction(reduction: ReductionConfig): ReductionConfig {
-  const { policy = "ppt", ...rest } = parseReduction(reduction);
-  return { policy, proportionalAttention: policies[policy].proportionalAttention, ...rest };
+  const settings = parseReduction(reduction);
+  const { name, proportionalAttention } = policyOf(settings);
+  return remember({ policy: name as PolicyName, proportionalAttention, ...settings });
+}
+
+/** The policy that settings name or hold, the default one where they say nothing. @throws PptError INVALID_REDUCTION */
+export const policyOf = ({ policy }: Pick<ReductionConfig, "policy">): ReductionPolicy => parsePolicy(policy);
+
+/** The settings that belong to the policy alone. */
+export function ownSettings(settings: ReductionConfig): object {
+  const names = Object.keys(settingsOf(policyOf(settings)));
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => names.includes(name)));
 }

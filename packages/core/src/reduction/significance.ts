@@ -1,14 +1,7 @@
 /** How much each token matters, and how unevenly: what decides between pruning and pooling (section 3.2, 3.3). */
 import type { Observation, Ops, Tensor } from "../backend.js";
 import { hostTensor } from "../composites.js";
-import type { ReductionStage } from "./schedule.js";
-
-export interface Significance<T extends Tensor> {
-  /** [B, N], summing to 1 over the unprotected tokens; 0 for protected ones. Always float32. */
-  readonly scores: T;
-  /** [B, 1], unbiased variance of the unprotected tokens' scores. Always float32. */
-  readonly variance: T;
-}
+import type { ReductionStage, Significance } from "./policy.js";
 
 /**
  * s_j = a_j |v_j| / sum_i a_i |v_i| over unprotected tokens, and its variance.
@@ -25,7 +18,7 @@ export function significance({ tokensIn: N, protectedTokens }: ReductionStage) {
   ): Significance<T> => {
     // Float32 whatever the model computes in: variances of 1e-5 and below drown in half precision.
     const raw = ops.mul(ops.mul(classAttention, valueNorms), ops.constant(keep));
-    // Values of length 0 make no token significant.
+    // If all values are 0, all scores are 0.
     const scores = ops.lpNormalize(raw, 1);
     const deviation = ops.sub(scores, ops.constant(mean));
     const variance = ops.div(ops.sum(ops.mul(deviation, deviation), 1), unprotected - 1);

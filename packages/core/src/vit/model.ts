@@ -15,14 +15,11 @@ import {
   oneOf,
   shaped,
 } from "../options.js";
-import {
-  type Policy,
-  planReduction,
-  type ReductionConfig,
-  type ReductionPlan,
-  type ReductionStage,
-} from "../reduction/schedule.js";
-import { specialTokens, tokenCount, type VisionModelConfig, withImageSize } from "./config.js";
+import type { Action } from "../reduction/policy.js";
+import type { ResolvedReduction, ResolvedStage } from "../reduction/schedule.js";
+import type { ReductionConfig } from "../reduction/settings.js";
+import { tokenCount, type VisionModelConfig, withImageSize } from "./config.js";
+import { resolveFor } from "./plan.js";
 import { type OutputOptions, visionProgram } from "./program.js";
 import type { WeightSource } from "./stored-names.js";
 import { readParameters } from "./weights.js";
@@ -35,7 +32,7 @@ export interface VisionModelOptions {
   /** Belongs to the caller: disposing the model leaves the backend open. */
   readonly backend: Backend;
   /** Leave out to run the unreduced model. */
-  readonly reduction?: ReductionConfig | undefined;
+  readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
   readonly outputs?: OutputOptions;
 }
 
@@ -51,8 +48,8 @@ export interface StageReport {
   readonly layer: number;
   readonly tokensIn: number;
   readonly tokensOut: number;
-  /** Per image. */
-  readonly policies: readonly Policy[];
+  /** What happened to each image. */
+  readonly policies: readonly Action[];
   /** [B], unbiased variance of the significance scores. */
   readonly variances: Float32Array;
   /** [B, tokensIn - special tokens], if asked for. */
@@ -107,7 +104,7 @@ export interface VisionProgram extends CompileOptions {
   readonly config: VisionModelConfig;
   /** pixel_values [B, channels, H, W] -> logits or embedding, and the other outputs that `visionProgram` lists. */
   readonly program: Program;
-  readonly plan: ReductionPlan;
+  readonly plan: ResolvedReduction;
 }
 
 const programChecks: Checks<Omit<VisionModelOptions, "backend">> = {
@@ -153,11 +150,7 @@ function prepare(where: string, options: Omit<VisionModelOptions, "backend">): V
   });
   const config = imageSize ? withImageSize(given.config, imageSize) : given.config;
   checkOptions(`${where}: outputs`, outputs, outputChecks);
-  const plan = planReduction(reduction, {
-    layers: config.layers,
-    tokens: tokenCount(config),
-    protectedTokens: specialTokens(config),
-  });
+  const plan = resolveFor(config, reduction);
   if (plan.stages.length > 0 && config.classToken === false)
     throw new PptError(
       "INVALID_REDUCTION",
@@ -236,18 +229,20 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
   };
 }
 
-function stageReport(stage: ReductionStage, prefix: string, results: Tensors<HostTensor>, batch: number): StageReport {
-  const { layer, tokensIn, tokensOut, threshold } = stage;
+function stageReport(stage: ResolvedStage, prefix: string, results: Tensors<HostTensor>, batch: number): StageReport {
+  const { layer, tokensIn, tokensOut, action } = stage;
   const scores = results[`${prefix}.scores`];
   const source = results[`${prefix}.source`];
   const pooled = results[`${prefix}.pooled`]?.data;
-  const policyOf = (image: number): Policy =>
-    typeof threshold === "string" ? threshold : pooled![image] === 1 ? "pool" : "prune";
+  const actionOn = (image: number): Action => {
+    if (action !== "byImage") return action;
+    return pooled![image] === 1 ? "pool" : "prune";
+  };
   return {
     layer,
     tokensIn,
     tokensOut,
-    policies: Array.from({ length: batch }, (_, image) => policyOf(image)),
+    policies: Array.from({ length: batch }, (_, image) => actionOn(image)),
     variances: results[`${prefix}.variance`]!.data,
     ...(scores && { scores }),
     ...(source && { source }),

@@ -3,7 +3,7 @@ import type { Ops, Program, Tensor, Tensors } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { reductionStage } from "../reduction/compress.js";
 import { prunedTokens, spreadTokens } from "../reduction/restore.js";
-import type { ReductionPlan } from "../reduction/schedule.js";
+import type { ResolvedReduction } from "../reduction/schedule.js";
 import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { parametersOf } from "./parameters.js";
 import { embedPatches } from "./stem.js";
@@ -41,7 +41,7 @@ interface State<T extends Tensor> {
  * reduced, also size [B, N'] and `stages.i.{variance,pooled,scores,source}`. If asked for, last_hidden_state [B, N', C],
  * source [B, N', N0], class_token [B, C], mean_token [B, C], distilled_token [B, C] and dense_features [B, patches, C].
  */
-export function visionProgram(config: VisionModelConfig, plan: ReductionPlan, wanted: OutputOptions): Program {
+export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction, wanted: OutputOptions): Program {
   const { heads, layers, layerNormEpsilon: epsilon } = config;
   const scale = attentionScaleOf(config);
   const special = specialTokens(config);

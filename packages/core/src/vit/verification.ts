@@ -2,10 +2,13 @@
 import { requireConfig } from "../arguments.js";
 import { PptError, reasonOf } from "../errors.js";
 import { arrayOf, checkArgument, positive, requireReadable, seedCheck, shaped } from "../options.js";
-import { parseReduction, planReduction, type ReductionConfig, type ReductionPlan } from "../reduction/schedule.js";
+import { describeReduction } from "../reduction/describe.js";
+import type { ResolvedReduction, ResolvedStage } from "../reduction/schedule.js";
+import { parseReduction, type ReductionConfig } from "../reduction/settings.js";
 import { show } from "../show.js";
-import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import type { VisionModelConfig } from "./config.js";
 import type { VisionModel, VisionOutput } from "./model.js";
+import { resolveFor } from "./plan.js";
 
 /** What a model is verified against. */
 export interface VerificationRecord {
@@ -39,30 +42,31 @@ export function verificationInput(config: VisionModelConfig, seed: number): Floa
   });
 }
 
-const planOf = (reduction: ReductionConfig | null | undefined, config: VisionModelConfig): ReductionPlan =>
-  planReduction(reduction ?? undefined, {
-    layers: config.layers,
-    tokens: tokenCount(config),
-    protectedTokens: specialTokens(config),
-  });
+/** Far below `decisionMargin`: settings this near decide alike on every input that is recorded. */
+const sameSetting = 1e-6;
 
-/** Far below `decisionMargin`: thresholds this near decide alike on every input that is recorded. */
-const sameThreshold = 1e-6;
+/** Equal but for rounding, whatever the order of their fields. */
+function sameSettings(a: unknown, b: unknown): boolean {
+  if (typeof a === "number" && typeof b === "number")
+    return Object.is(a, b) || Math.abs(a - b) <= sameSetting * Math.abs(b);
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b);
+  const names = Object.keys(a);
+  const [left, right] = [a, b] as Readonly<Record<string, unknown>>[];
+  return names.length === Object.keys(b).length && names.every((name) => sameSettings(left![name], right![name]));
+}
 
-/** Whether two plans compute the same. */
-function samePlan(a: ReductionPlan, b: ReductionPlan): boolean {
-  if (a.stages.length !== b.stages.length) return false;
-  const sameStages = a.stages.every((stage, i) => {
-    const { threshold, ...rest } = b.stages[i]!;
-    const near =
-      typeof threshold === "number" && typeof stage.threshold === "number"
-        ? Math.abs(stage.threshold - threshold) <= sameThreshold * threshold
-        : stage.threshold === threshold;
-    return near && JSON.stringify({ ...stage, threshold: 0 }) === JSON.stringify({ ...rest, threshold: 0 });
-  });
+const sameStage = (a: ResolvedStage, b: ResolvedStage): boolean =>
+  a.policy === b.policy &&
+  (["layer", "tokensIn", "tokensOut", "protectedTokens"] as const).every((name) => a[name] === b[name]) &&
+  sameSettings(a.settings, b.settings);
+
+/** Whether two reductions compute the same. */
+function sameReduction(a: ResolvedReduction, b: ResolvedReduction): boolean {
+  if (a.stages.length !== b.stages.length || !a.stages.every((stage, i) => sameStage(stage, b.stages[i]!)))
+    return false;
   // Where nothing is merged every size stays 1, and its logarithm 0.
-  const merges = a.stages.some(({ threshold }) => threshold !== "prune");
-  return sameStages && (!merges || a.proportionalAttention === b.proportionalAttention);
+  const merges = a.stages.some(({ action }) => action !== "prune");
+  return !merges || a.proportionalAttention === b.proportionalAttention;
 }
 
 /**
@@ -72,7 +76,7 @@ function samePlan(a: ReductionPlan, b: ReductionPlan): boolean {
  */
 export function findVerificationRecord(
   records: readonly VerificationRecord[],
-  reduction: ReductionConfig | undefined,
+  reduction: ReductionConfig | ResolvedReduction | undefined,
   config: VisionModelConfig,
 ): VerificationRecord | undefined {
   checkArgument(
@@ -82,18 +86,18 @@ export function findVerificationRecord(
     arrayOf("records, as parseVerificationRecords() makes them", recordCheck.holds),
   );
   requireConfig("findVerificationRecord", config);
-  const wanted = planOf(reduction, config);
+  const wanted = resolveFor(config, reduction);
   return records.find((record, i) => {
-    let recorded: ReductionPlan;
+    let recorded: ResolvedReduction;
     try {
-      recorded = planOf(record.reduction, config);
+      recorded = resolveFor(config, record.reduction);
     } catch (cause) {
       const reason = reasonOf(cause);
       throw new PptError("INVALID_CONFIG", `verification records: record ${i} is not for this model: ${reason}`, {
         cause,
       });
     }
-    return samePlan(wanted, recorded);
+    return sameReduction(wanted, recorded);
   });
 }
 
@@ -111,27 +115,27 @@ const decisionMargin = 0.01;
 const seedsTried = 32;
 
 /**
- * Records what a model gives for the first input whose policies are clear.
+ * Records what a model gives for the first input on which no stage's decision is close.
  * @throws PptError INVALID_INPUT where all inputs lie at the edge of a threshold.
  */
 export async function recordVerification(
   model: VisionModel,
-  reduction: ReductionConfig | undefined,
+  reduction: ReductionConfig | ResolvedReduction | undefined,
 ): Promise<VerificationRecord> {
   checkArgument("recordVerification", "model", model, modelCheck);
   const { config } = model;
-  const plan = planOf(reduction, config);
+  const { stages, settings = null } = resolveFor(config, reduction);
   for (let seed = 1; seed <= seedsTried; seed++) {
     const output = await model.run({ pixelValues: verificationInput(config, seed), batch: 1 });
-    const clear = plan.stages.every(({ threshold }, i) => {
-      if (typeof threshold === "string") return true;
-      return Math.abs(output.stages[i]!.variances[0]! - threshold) > decisionMargin * threshold;
-    });
-    if (clear) return { seed, reduction: reduction ?? null, logits: Array.from(answerOf(output)) };
+    const clear = stages.every(
+      ({ decidesAt }, i) =>
+        decidesAt === undefined || Math.abs(output.stages[i]!.variances[0]! - decidesAt) > decisionMargin * decidesAt,
+    );
+    if (clear) return { seed, reduction: settings, logits: Array.from(answerOf(output)) };
   }
   throw new PptError(
     "INVALID_INPUT",
-    `verification: ${seedsTried} noise inputs all lie within ${decisionMargin} of a threshold of ${show(reduction)}`,
+    `verification: ${seedsTried} noise inputs all lie within ${decisionMargin} of a threshold of ${settings ? describeReduction(settings) : "no reduction"}`,
   );
 }
 

@@ -4,14 +4,19 @@
  */
 import {
   type Backend,
+  defaultPolicy,
   isPptError,
   type ModelIdentity,
   modelCost,
   modelFingerprint,
+  type PolicyName,
   PptError,
+  policies,
+  policyOf,
   problemOf,
   processImage,
   type ReductionConfig,
+  type ReductionPolicy,
   type RgbImage,
 } from "@ppt-vit/core";
 import {
@@ -25,6 +30,7 @@ import {
   oneOf,
   positive,
 } from "@ppt-vit/core/options";
+import type { PolicySetting } from "@ppt-vit/core/policy";
 import { createBackend } from "../backends/create.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type LoadOptions, loadChecks } from "../checkpoint/options.js";
@@ -57,8 +63,8 @@ export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
   readonly objective?: Objective;
   /** The cost that a reduction saves. Default `gmacs`. */
   readonly measure?: CostMeasure;
-  /** Try the comparison policies too, at the same budgets. Default false. */
-  readonly compare?: boolean;
+  /** Policies to try at the same budgets, by name or of your own; `true` for all of this package. Default false. */
+  readonly compare?: boolean | readonly (PolicyName | ReductionPolicy)[];
   /** Pictures per run of the model. Default 8. */
   readonly batch?: number;
   /** Called after each trial. */
@@ -89,7 +95,7 @@ const optionChecks: Omit<Checks<CalibrateOptions<unknown>>, "images"> = {
   target: targetCheck,
   objective: oneOf(["divergence", "disagreement"]),
   measure: oneOf(["gmacs", "latency"]),
-  compare: flag,
+  compare: check("true, false or an array of policies", (value) => flag.holds(value) || Array.isArray(value)),
   onTrial: callback,
 };
 const misnamed = {
@@ -127,6 +133,7 @@ export async function calibrateCheckpoint<Input>(
       `${checkpoint.name}: calibration compares which class comes first, and this model's answers are ${problemOf(config)}`,
     );
   const budgets = budgetsFor(checkpoint, options);
+  const comparable = comparableSettings(checkpoint, budgets, options.compare ?? false);
   const { pictures, failures } = await readPictures(checkpoint, options, decode);
 
   const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
@@ -140,8 +147,7 @@ export async function calibrateCheckpoint<Input>(
     const spreads = await evaluator.spreads();
     const trials = await searchSettings({ config, budgets, objective, evaluate });
     const comparisons: Trial[] = [];
-    if (options.compare)
-      for (const reduction of otherPolicies(checkpoint, budgets)) comparisons.push(await evaluate(reduction));
+    for (const reduction of comparable) comparisons.push(await evaluate(reduction));
     return {
       model: { name: checkpoint.name, fingerprint: modelFingerprint(config, weights) },
       backend: backend.name,
@@ -215,19 +221,31 @@ async function readPictures<Input>(
   return { pictures, failures };
 }
 
-/** Settings of the comparison policies at each budget: ToMe in every block, the others in the published blocks. */
-function otherPolicies({ config }: Checkpoint, budgets: readonly number[]): ReductionConfig[] {
+/**
+ * Other policies at the budgets, in the published blocks or in every block, as their authors apply them. Policies that need
+ * settings of their own are left out of `true`: there is no value to compare them at.
+ * @throws PptError INVALID_REDUCTION where one is no policy
+ */
+function comparableSettings(
+  { config }: Checkpoint,
+  budgets: readonly number[],
+  compare: NonNullable<CalibrateOptions<unknown>["compare"]>,
+): ReductionConfig[] {
   const published = patternsFor(config.layers)[0]!.layers;
   const everyBlock = Array.from({ length: config.layers }, (_, layer) => layer);
-  const kinds = [
-    { layers: everyBlock, policy: "tome" },
-    { layers: published, policy: "top-k" },
-    { layers: published, policy: "evit" },
-  ] as const;
-  return kinds.flatMap(({ layers, policy }) =>
-    budgets.flatMap((budget) => {
-      const schedule = fitPattern(config, { name: policy, layers, shape: "counts" }, budget);
+  const others = policies.filter((policy) => policy !== defaultPolicy && needsNoSettings(policy));
+  const wanted = compare === true ? others.map(({ name }) => name) : compare || [];
+  return wanted.flatMap((policy) => {
+    const { name, inEveryBlock } = policyOf({ policy });
+    return budgets.flatMap((budget) => {
+      const layers = inEveryBlock ? everyBlock : published;
+      const schedule = fitPattern(config, { name, layers, shape: "counts" }, budget);
       return schedule ? [{ ...schedule, policy }] : [];
-    }),
-  );
+    });
+  });
 }
+
+const needsNoSettings = ({ settings = {} }: ReductionPolicy): boolean =>
+  Object.values(settings as Readonly<Record<string, PolicySetting<unknown>>>).every(
+    (setting) => setting.parse(undefined) !== undefined,
+  );

@@ -1,5 +1,5 @@
 /** The outcome of a calibration as a `reduction.json`. */
-import type { ModelIdentity, ReductionConfig } from "@ppt-vit/core";
+import { type ModelIdentity, PptError, policyNames, type ReductionConfig } from "@ppt-vit/core";
 import { checkArgument, object } from "@ppt-vit/core/options";
 import type { Calibration } from "./calibrate.js";
 import { type CalibrationTarget, disagreementInterval, type Trial, targetCheck, trialCheck } from "./trial.js";
@@ -10,7 +10,10 @@ export interface ReductionDocument extends ReductionConfig {
   readonly calibration: Readonly<Record<string, unknown>>;
 }
 
-/** The `reduction.json` for the trial that `chooseSettings` chose. @throws PptError INVALID_INPUT, INVALID_OPTION */
+/**
+ * The `reduction.json` for the trial that `chooseSettings` chose.
+ * @throws PptError INVALID_INPUT, INVALID_OPTION; INVALID_REDUCTION if the policy is an object, which a file cannot hold
+ */
 export function reductionDocument(
   calibration: Calibration<unknown>,
   trial: Trial,
@@ -19,6 +22,11 @@ export function reductionDocument(
   checkArgument("reductionDocument", "calibration", calibration, object);
   checkArgument("reductionDocument", "trial", trial, trialCheck);
   checkArgument("reductionDocument", "target", target, targetCheck, "INVALID_OPTION");
+  if (typeof trial.reduction.policy === "object")
+    throw new PptError(
+      "INVALID_REDUCTION",
+      `reductionDocument: policy '${trial.reduction.policy.name}' is an object, and reduction.json can only name the policies ${policyNames.join(", ")}: keep these settings in your program`,
+    );
   const { unreduced, pictures, trials, backend, objective, measure } = calibration;
   const { gmacs, latencyMs, divergence, disagreements } = trial;
   return {

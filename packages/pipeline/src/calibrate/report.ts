@@ -1,5 +1,5 @@
 /** The search as a figure and as a page: all trials, the Pareto front, the chosen settings, and the spreads. */
-import { describeReduction } from "@ppt-vit/core";
+import { defaultPolicy, describeReduction, policyOf } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
 import { escapeMarkup } from "../text/markup.js";
 import type { Calibration } from "./calibrate.js";
@@ -9,14 +9,6 @@ import { costOfTrial, disagreementInterval, disagreementOf, paretoFront, type Tr
 const width = 720;
 const height = 400;
 const margin = { left: 68, right: 20, top: 34, bottom: 46 };
-
-/** Okabe and Ito's colours, which colour-blind readers can tell apart. */
-const colours: Readonly<Record<string, string>> = {
-  ppt: "#0072b2",
-  tome: "#009e73",
-  "top-k": "#d55e00",
-  evit: "#cc79a7",
-};
 
 /** About `count` round numbers within [low, high]. */
 function ticks(low: number, high: number, count: number): number[] {
@@ -51,7 +43,6 @@ function logarithmic(values: readonly number[]): Axis {
 
 const short = (value: number) => String(Number(value.toPrecision(3)));
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-const policyOf = ({ reduction }: Trial) => reduction.policy ?? "ppt";
 
 /** Divergence against cost, as SVG: trials as dots, the front as a line, the choice ringed. */
 export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial | undefined): string {
@@ -69,12 +60,12 @@ export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial
   const y = (value: number) => height - margin.bottom - axis.at(value) * (height - margin.top - margin.bottom);
   const at = (trial: Trial) => `cx="${x(cost(trial)).toFixed(1)}" cy="${y(loss(trial)).toFixed(1)}"`;
   const dot = (trial: Trial) =>
-    `<circle ${at(trial)} r="3" fill="${colours[policyOf(trial)]}" fill-opacity="0.55"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}, ${trial.disagreements} of ${trial.pictures} differ`)}</title></circle>`;
+    `<circle ${at(trial)} r="3" fill="${policyOf(trial.reduction).colour}" fill-opacity="0.55"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}, ${trial.disagreements} of ${trial.pictures} differ`)}</title></circle>`;
   const line = front.map((trial) => `${x(cost(trial)).toFixed(1)},${y(loss(trial)).toFixed(1)}`).join(" ");
   const bottom = height - margin.bottom;
-  const legend = [...new Set(all.map(policyOf))].map(
-    (policy, i) =>
-      `<circle cx="${margin.left + 10 + 90 * i}" cy="16" r="4" fill="${colours[policy]}"/><text x="${margin.left + 20 + 90 * i}" y="20">${escapeMarkup(policy)}</text>`,
+  const legend = [...new Set(all.map(({ reduction }) => policyOf(reduction)))].map(
+    ({ name, colour }, i) =>
+      `<circle cx="${margin.left + 10 + 90 * i}" cy="16" r="4" fill="${colour}"/><text x="${margin.left + 20 + 90 * i}" y="20">${escapeMarkup(name)}</text>`,
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="Loss against cost of all trials">`,
@@ -87,7 +78,7 @@ export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial
       (tick) =>
         `<path d="M${margin.left} ${y(tick).toFixed(1)}H${width - margin.right}" stroke="#eee"/><text x="${margin.left - 6}" y="${(y(tick) + 4).toFixed(1)}" text-anchor="end">${objective === "divergence" ? tick.toExponential(0) : percent(tick)}</text>`,
     ),
-    `<polyline points="${line}" fill="none" stroke="${colours.ppt}" stroke-width="2"/>`,
+    `<polyline points="${line}" fill="none" stroke="${defaultPolicy.colour}" stroke-width="2"/>`,
     ...all.map(dot),
     ...(chosen ? [`<circle ${at(chosen)} r="8" fill="none" stroke="#222" stroke-width="2"/>`] : []),
     ...legend,

@@ -1,7 +1,7 @@
 /** The results of a run, picture by picture. */
 import {
+  type Action,
   type HostTensor,
-  type Policy,
   type PptError,
   type RgbImage,
   type StageReport,
@@ -15,7 +15,7 @@ export interface ImageStage {
   readonly layer: number;
   readonly tokensIn: number;
   readonly tokensOut: number;
-  readonly policy: Policy;
+  readonly policy: Action;
   readonly variance: number;
   /** With `trace`: the token that holds each patch after this stage, row by row; -1 where the patch was pruned. */
   readonly tokenOfPatch?: Int32Array;

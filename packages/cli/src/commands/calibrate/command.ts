@@ -1,6 +1,6 @@
 /** `ppt-vit calibrate`: reduction settings for a model, found on pictures without labels. */
 import { existsSync } from "node:fs";
-import { describeReduction, PptError } from "@ppt-vit/core";
+import { defaultPolicy, describeReduction, PptError, policyNames } from "@ppt-vit/core";
 import {
   type Calibration,
   type CalibrationTarget,
@@ -46,6 +46,9 @@ interface CalibrateFlags extends ModelFlags {
 /** About how many trials a search takes, for the progress bar. */
 const usualTrials = 90;
 
+/** `tome, top-k and evit` */
+const others = new Intl.ListFormat("en-GB").format(policyNames.filter((name) => name !== defaultPolicy.name));
+
 export function addCalibrateCommand(program: Command): void {
   const command = program
     .command("calibrate")
@@ -75,7 +78,7 @@ export function addCalibrateCommand(program: Command): void {
       new Option("--cost <name>", "the cost that is to be reduced").choices(["gmacs", "latency"]).default("gmacs"),
     )
     .option("--pictures <n>", "how many pictures to take, spread evenly over those given", count(1), 64)
-    .option("--compare", "try the policies tome, top-k and evit too", false)
+    .option("--compare", `try the policies ${others} too`, false)
     .option("--batch <b>", "pictures per run of the model", count(1), 8)
     .option("--report <file>", "write an HTML page with the plot")
     .option("--force", "replace the file of --out if it exists", false)

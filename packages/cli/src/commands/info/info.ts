@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { OnnxSummary } from "@ppt-vit/backend-onnx";
 import {
   describeReduction,
+  isPolicyName,
   isPptError,
   modelCost,
   PptError,
@@ -17,6 +18,7 @@ import {
   sizeOf,
   tokenCount,
   type VisionModelConfig,
+  type WrittenReduction,
   weightShapes,
 } from "@ppt-vit/core";
 import { atPictureSize, checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
@@ -144,7 +146,10 @@ async function modelReport(
   };
 }
 
-/** The reduction that the exported files record; else that of `reduction.json`; else the published one if it fits the model. */
+/**
+ * The reduction that the exported files record; else that of `reduction.json`; else the published one if it fits the model. A
+ * record with a policy of somebody's own is skipped, because nothing here can tell its cost.
+ */
 async function reductionOf(
   folder: string,
   files: readonly string[],
@@ -153,7 +158,9 @@ async function reductionOf(
   hasWeights: boolean,
 ): Promise<{ reduction?: ReductionConfig; from: ReductionSource }> {
   const exported = onnx.find((file) => file.export)?.export;
-  if (exported) return { ...(exported.reduction && { reduction: exported.reduction }), from: "onnx" };
+  if (exported?.reduction === null) return { from: "onnx" };
+  if (exported && (exported.reduction.policy === undefined || isPolicyName(exported.reduction.policy)))
+    return { reduction: parseReduction(exported.reduction), from: "onnx" };
   if (files.includes("reduction.json"))
     return { reduction: parseReduction(await readJson(folder, "reduction.json")), from: "reduction.json" };
   // An ONNX file of another program has no reduction, and none can be added without the weights.
@@ -258,4 +265,5 @@ function modelLines({ family, geometry, parameters, reduction, reductionFrom, gm
   ];
 }
 
-const describe = (reduction: ReductionConfig | null) => (reduction ? describeReduction(reduction) : "none");
+const describe = (reduction: ReductionConfig | WrittenReduction | null) =>
+  reduction ? describeReduction(reduction) : "none";

@@ -2,10 +2,10 @@
  * ToMe: every image is pooled by bipartite soft matching, as published in every block with the same count
  * (Bolya et al., "Token Merging: Your ViT But Faster", arXiv 2210.09461, section 3; written from the paper).
  */
-import type { Ops, Tensor } from "../backend.js";
-import { bipartiteMatching, mostMergeable } from "./matching.js";
-import type { Destinations, PolicyInput, ReductionPolicy } from "./policy.js";
-import type { ReductionStage } from "./schedule.js";
+import type { Ops, Tensor } from "../../backend.js";
+import { bipartiteMatching, matchingMacs, mostMergeable } from "../matching.js";
+import type { Destinations, PolicyInput, ReductionPolicy, ReductionStage } from "../policy.js";
+import { matchedRows, type PolicyReference } from "../reference.js";
 
 function destinations(stage: ReductionStage) {
   const matching = bipartiteMatching(stage);
@@ -17,9 +17,16 @@ function destinations(stage: ReductionStage) {
 }
 
 export const tome = {
-  does: "pool",
+  name: "tome",
+  title: "pool only in every block (ToMe)",
+  description: "averages the most similar tokens",
+  colour: "#009e73",
   proportionalAttention: true,
+  inEveryBlock: true,
   mostRemovable: mostMergeable,
-  comparesTokens: true,
+  action: () => "pool",
+  macs: matchingMacs,
   destinations,
 } as const satisfies ReductionPolicy;
+
+export const tomeReference: PolicyReference = { settings: {}, rows: matchedRows };

@@ -6,10 +6,10 @@
  * sum to 1, and the fused token takes part in what follows like any other. To end with `removed` tokens fewer,
  * `removed + 1` are fused.
  */
-import type { Ops, Tensor } from "../backend.js";
-import { type Destinations, mostDroppable, type PolicyInput, type ReductionPolicy } from "./policy.js";
-import type { ReductionStage } from "./schedule.js";
-import { attentionRank } from "./top-k.js";
+import type { Ops, Tensor } from "../../backend.js";
+import type { Destinations, PolicyInput, ReductionPolicy, ReductionStage } from "../policy.js";
+import { attentionRank, mostDroppable } from "../ranking.js";
+import { descending, type PolicyReference } from "../reference.js";
 
 function destinations(stage: ReductionStage, heads: number) {
   const { tokensIn: N, tokensOut } = stage;
@@ -28,10 +28,26 @@ function destinations(stage: ReductionStage, heads: number) {
 }
 
 export const evit = {
-  does: "fuse",
+  name: "evit",
+  title: "prune and fuse (EViT)",
+  description: "sums the tokens that the class token attends to least into one",
+  colour: "#cc79a7",
   // As published: attention there knows nothing of sizes.
   proportionalAttention: false,
   mostRemovable: mostDroppable,
-  comparesTokens: false,
+  action: () => "fuse",
   destinations,
 } as const satisfies ReductionPolicy;
+
+export const evitReference: PolicyReference = {
+  settings: {},
+  rows({ attention, unprotected, removed }) {
+    const order = descending(unprotected.map((token) => attention[token]!)).map((i) => unprotected[i]!);
+    const kept = order.slice(0, order.length - removed - 1);
+    const fused = order.slice(kept.length);
+    return [
+      ...kept.map((token) => ({ tokens: [token] })),
+      { tokens: fused, weights: fused.map((token) => attention[token]!) },
+    ];
+  },
+};

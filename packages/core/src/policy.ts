@@ -1,0 +1,29 @@
+/**
+ * `@ppt-vit/core/policy`, for those who write reduction policies: the seam, the parts that policies are made of, and how the
+ * conformance suite is told what a policy does.
+ */
+export type { HostTensor, Ops, Shape, Tensor } from "./backend.js";
+export { hostTensor } from "./composites.js";
+export { bipartiteMatching, type Matching, matchingMacs, mostMergeable } from "./reduction/matching.js";
+export type {
+  Action,
+  Destinations,
+  PolicyInput,
+  PolicySetting,
+  ReductionPolicy,
+  ReductionStage,
+  Significance,
+} from "./reduction/policy.js";
+export { attentionRank, mostDroppable } from "./reduction/ranking.js";
+export {
+  cosine,
+  descending,
+  highest,
+  matchedRows,
+  mergedRows,
+  type PolicyReference,
+  type ReferenceRow,
+  type SeenTokens,
+} from "./reduction/reference.js";
+export { policies, policyReferences } from "./reduction/registry.js";
+export { significance } from "./reduction/significance.js";

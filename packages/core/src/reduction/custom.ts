@@ -1,0 +1,72 @@
+/** Policies of users: what such an object must have. */
+import { PptError } from "../errors.js";
+import { type Check, callback, check, flag, found, object, text } from "../options.js";
+import type { PolicySetting, ReductionPolicy } from "./policy.js";
+import { policyNamed } from "./registry.js";
+
+const required: Readonly<Record<string, Check>> = {
+  name: text,
+  title: text,
+  description: text,
+  colour: check("a colour '#rrggbb'", (value) => typeof value === "string" && /^#[\da-f]{6}$/i.test(value)),
+  proportionalAttention: flag,
+  mostRemovable: callback,
+  action: callback,
+  destinations: callback,
+};
+const optional: Readonly<Record<string, Check>> = {
+  settings: object,
+  inEveryBlock: flag,
+  stageSettings: callback,
+  decidesAt: callback,
+  macs: callback,
+};
+
+/** Policies that were looked at once and found to be whole. */
+const whole = new WeakSet<object>();
+
+/**
+ * A policy object, with everything that a policy needs. `reserved` are names that its own settings cannot have.
+ * @throws PptError INVALID_REDUCTION, saying what is missing or wrong
+ */
+export function requirePolicy(value: object, reserved: readonly string[]): ReductionPolicy {
+  if (whole.has(value)) return value as ReductionPolicy;
+  const fields = value as Readonly<Record<string, unknown>>;
+  const problems: string[] = [];
+  try {
+    for (const [name, { expected, holds }] of Object.entries(required))
+      if (fields[name] === undefined) problems.push(`${name} is missing, expected ${expected}`);
+      else if (!holds(fields[name])) problems.push(`${name} is ${found(fields[name])}, expected ${expected}`);
+    for (const [name, { expected, holds }] of Object.entries(optional))
+      if (fields[name] !== undefined && !holds(fields[name]))
+        problems.push(`${name} is ${found(fields[name])}, expected ${expected}`);
+    if (problems.length === 0) problems.push(...problemsOf(value as ReductionPolicy, reserved));
+  } catch {
+    problems.push("it cannot be read");
+  }
+  if (problems.length === 0) {
+    whole.add(value);
+    return value as ReductionPolicy;
+  }
+  // JSON and messages to workers keep no functions.
+  const lost = Object.values(fields).some((field) => typeof field === "function") ? "" : lostFunctions;
+  throw new PptError(
+    "INVALID_REDUCTION",
+    `reduction: policy must be a name, or an object with all of a policy: ${problems.join("; ")}${lost}`,
+  );
+}
+
+const lostFunctions =
+  ". An object that went through JSON or to a worker has lost its functions: pass the policy itself";
+
+function problemsOf(policy: ReductionPolicy, reserved: readonly string[]): string[] {
+  const namesake = policyNamed(policy.name);
+  const problems = namesake && namesake !== policy ? [`the name '${policy.name}' is taken, choose another`] : [];
+  if (namesake) return problems;
+  const settings = (policy.settings ?? {}) as Readonly<Record<string, Partial<PolicySetting<unknown>> | undefined>>;
+  for (const [name, setting] of Object.entries(settings))
+    if (reserved.includes(name)) problems.push(`the setting '${name}' is taken, choose another name`);
+    else if (typeof setting?.parse !== "function" || typeof setting.describe !== "function")
+      problems.push(`settings.${name} is ${found(setting)}, expected { expected, parse, describe }`);
+  return problems;
+}

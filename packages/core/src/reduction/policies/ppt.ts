@@ -1,0 +1,108 @@
+/**
+ * PPT: prune or pool, decided for each image by how unevenly its scores are spread (Wu et al., arXiv 2310.01812,
+ * section 3.3).
+ */
+import type { Ops, Tensor } from "../../backend.js";
+import { hostTensor } from "../../composites.js";
+import { bipartiteMatching, matchingMacs, mostMergeable } from "../matching.js";
+import type { Destinations, PolicyInput, PolicySetting, ReductionPolicy, ReductionStage } from "../policy.js";
+import { highest, matchedRows, type PolicyReference } from "../reference.js";
+
+/**
+ * The variance of the scores at or above which an image is pruned instead of pooled (paper, section 3.3):
+ * an absolute number, as published (7e-5 for DeiT); `scaleFree`, compared with N^2 * variance for N unprotected tokens,
+ * so that one number serves every stage and resolution; or one action for all images.
+ */
+export type Threshold = number | { readonly scaleFree: number } | "prune" | "pool";
+
+const threshold: PolicySetting<Threshold> = {
+  expected: "a number of at least 0, { scaleFree: number }, 'prune' or 'pool'",
+  // 0 and Infinity decide without looking: they become the actions they mean, which JSON can hold too.
+  parse(value) {
+    if (value === "prune" || value === "pool") return value;
+    const scaleFree = scaleFreeOf(value);
+    const number = scaleFree ?? value;
+    if (typeof number !== "number" || !(number >= 0)) return undefined;
+    if (number === 0) return "prune";
+    if (number === Number.POSITIVE_INFINITY) return "pool";
+    return scaleFree === undefined ? number : { scaleFree };
+  },
+  describe: (value) =>
+    typeof value === "object" ? `scale-free ${Number(value.scaleFree.toPrecision(3))}` : String(value),
+};
+
+function scaleFreeOf(value: unknown): number | undefined {
+  if (typeof value !== "object" || value === null || Object.keys(value).join() !== "scaleFree") return undefined;
+  const { scaleFree } = value as { scaleFree: unknown };
+  return typeof scaleFree === "number" ? scaleFree : undefined;
+}
+
+/** The variance from which this stage prunes, or what it does to all images. */
+export interface StageSettings {
+  readonly threshold: number | "prune" | "pool";
+}
+
+/**
+ * One ranking serves both ways: by similarity where the image is pooled, else by score. Pruning sends each token to
+ * its rank, protected ones first, so that the `removed` lowest scores land beyond the last row.
+ */
+function destinations(stage: ReductionStage<StageSettings>) {
+  const { tokensIn: N, protectedTokens } = stage;
+  const { threshold } = stage.settings;
+  const matching = threshold === "prune" ? undefined : bipartiteMatching(stage);
+  // Protected tokens score 2 and more, above any normalised score.
+  const lead = hostTensor([N], (j) => (j < protectedTokens ? 1 + protectedTokens - j : 0));
+
+  return <T extends Tensor>(
+    ops: Ops<T>,
+    { scores, variance, keys }: Omit<PolicyInput<T>, "classAttention">,
+  ): Destinations<T> => {
+    const ranked = () => ops.add(scores, ops.constant(lead));
+    if (!matching) return { destination: ops.scope("prune", () => ops.rankDescending(ranked())) };
+
+    // variance >= threshold prunes
+    const pools = typeof threshold === "number" ? ops.greater(threshold, variance) : undefined;
+    const { similarity, rowOfPick } = ops.scope("match", () => matching.match(ops, keys));
+    const rank = ops.scope("rank", () =>
+      ops.rankDescending(pools ? ops.where(pools, similarity, ranked()) : similarity),
+    );
+    const pooled = ops.scope("pool", () => matching.destinations(ops, rank, rowOfPick));
+    return { destination: pools ? ops.where(pools, pooled, rank) : pooled, pools };
+  };
+}
+
+export const ppt = {
+  name: "ppt",
+  title: "PPT",
+  description: "prunes or pools, decided for each image by the variance of its scores",
+  colour: "#0072b2",
+  settings: {
+    /** PPT decides by it, and needs it. The other policies have none. */
+    threshold,
+  },
+  proportionalAttention: true,
+  // Pruning is held to the same number, so that one static graph serves both.
+  mostRemovable: mostMergeable,
+  stageSettings({ threshold }: { threshold: Threshold }, { tokensIn, protectedTokens }) {
+    if (typeof threshold !== "object") return { threshold };
+    // What is too small for a float is no threshold at all.
+    return { threshold: threshold.scaleFree / (tokensIn - protectedTokens) ** 2 || "prune" };
+  },
+  action: ({ threshold }) => (typeof threshold === "number" ? "byImage" : threshold),
+  decidesAt: ({ threshold }) => (typeof threshold === "number" ? threshold : undefined),
+  macs: matchingMacs,
+  destinations,
+} as const satisfies ReductionPolicy<{ threshold: Threshold }, StageSettings>;
+
+export const pptReference: PolicyReference<{ threshold: { scaleFree: number } }> = {
+  // Some of the suite's images lie above it, some below.
+  settings: { threshold: { scaleFree: 0.6 } },
+  rows(seen, { threshold: { scaleFree } }) {
+    const { attention, values, unprotected, removed } = seen;
+    const raw = attention.map((a, i) => a * Math.hypot(...values[i]!));
+    const total = unprotected.reduce((sum, i) => sum + raw[i]!, 0);
+    const N = unprotected.length;
+    const variance = unprotected.reduce((sum, i) => sum + (raw[i]! / total - 1 / N) ** 2, 0) / (N - 1);
+    return variance < scaleFree / N ** 2 ? matchedRows(seen) : highest(unprotected, raw, N - removed);
+  },
+};

@@ -1,0 +1,18 @@
+/** A policy as a user writes it, for tests of the seam: it drops the last tokens, whatever they hold. */
+import { hostTensor, mostDroppable, type ReductionPolicy } from "../src/policy.js";
+
+export const ownPolicy = (changes: Partial<ReductionPolicy> = {}): ReductionPolicy => ({
+  name: "own",
+  title: "drop the last",
+  description: "drops the last tokens",
+  colour: "#123456",
+  proportionalAttention: false,
+  mostRemovable: mostDroppable,
+  action: () => "prune",
+  destinations({ tokensIn: N }) {
+    const inOrder = hostTensor([1, N], (j) => j);
+    // A row for each image: 0 for all of them, and the position.
+    return (ops, { scores }) => ({ destination: ops.add(ops.mul(scores, 0), ops.constant(inOrder)) });
+  },
+  ...changes,
+});
