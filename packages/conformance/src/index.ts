@@ -6,7 +6,7 @@ import { type ConformanceCase, type CreateBackend, withBackend } from "./harness
 import { type LifecycleOptions, lifecycleCases } from "./lifecycle.js";
 import { misuseCases } from "./misuse.js";
 import { wholeModelCases } from "./models.js";
-import { policyCases } from "./policies.js";
+import { casesOfPolicy, policyCases, type TestedPolicy } from "./policies.js";
 import { primitiveCases } from "./primitives.js";
 
 export interface ConformanceOptions extends LifecycleOptions {
@@ -33,7 +33,17 @@ export async function conformanceCases(options: ConformanceOptions): Promise<Con
   ]);
 }
 
+export interface PolicyConformanceOptions extends TestedPolicy {
+  /** Makes a fresh backend. Called once per case. */
+  readonly create: CreateBackend;
+}
+
+/** A policy of your own against its reference, a case for each schedule that it is tried with. */
+export const policyConformanceCases = (options: PolicyConformanceOptions): Promise<ConformanceCase[]> =>
+  withBackend(options.create, async (backend) => casesOfPolicy(options.create, backend, options));
+
 export { goldenUrl, type ReadGolden } from "./golden.js";
 export type { ConformanceCase, CreateBackend } from "./harness.js";
 export type { LifecycleOptions } from "./lifecycle.js";
 export { tinyConfig, tinyFamilies } from "./models.js";
+export type { TestedPolicy } from "./policies.js";

@@ -63,12 +63,11 @@ const common = {
   first: ["layers", "tokensRemoved", "policy"],
   last: ["proportionalAttention", "model", "calibration"],
 } as const;
+/** Names of the settings that belong to a policy of the registry. */
 const ownNames = [...new Set(policies.flatMap((policy) => Object.keys(settingsOf(policy))))];
 
-/** Names of all fields that settings of this policy may be written with, those of other policies included. */
-const fieldsOf = (policy: ReductionPolicy): string[] => [
-  ...new Set([...common.first, ...ownNames, ...Object.keys(settingsOf(policy)), ...common.last]),
-];
+/** Names that the own settings of a user's policy cannot have. */
+const reserved = [...common.first, ...ownNames, ...common.last];
 
 /** What `parseReduction` has made: it is frozen, and not parsed again. */
 const parsed = new WeakSet<object>();
@@ -94,9 +93,10 @@ function freeze(value: unknown): void {
 export function parseReduction(value: unknown): ReductionConfig {
   if (typeof value === "object" && value !== null && parsed.has(value)) return value as ReductionConfig;
   const fields = fieldsIn(value);
+  refuseUnknown(fields);
+  const { proportionalAttention, model, ...schedule } = parseSchedule(fields);
   const policy = parsePolicy(fields.policy);
   const own = parseOwnSettings(fields, policy);
-  const { proportionalAttention, model, ...schedule } = parseSchedule(fields);
   return remember({
     ...schedule,
     ...(fields.policy !== undefined && { policy: (policyNamed(policy.name)?.name as PolicyName) ?? policy }),
@@ -134,22 +134,31 @@ function fieldsIn(value: unknown): Record<string, unknown> {
 
 function parsePolicy(value: unknown): ReductionPolicy {
   if (value === undefined) return defaultPolicy;
-  if (typeof value === "object" && value !== null) return requirePolicy(value, fieldsOf(defaultPolicy));
+  if (typeof value === "object" && value !== null) return requirePolicy(value, reserved);
   const policy = typeof value === "string" ? policyNamed(value) : undefined;
   return (
     policy ?? invalid(`policy must be one of ${policyNames.join(", ")}, or a policy of your own, got ${show(value)}`)
   );
 }
 
-/** The settings that belong to this policy, and nothing that belongs to none or to another. */
+/** Names of all fields that settings may have, those of other policies included. */
+function knownFields({ policy }: Record<string, unknown>): string[] {
+  const own = typeof policy === "object" && policy !== null ? Object.keys(settingsOf(parsePolicy(policy))) : [];
+  return [...common.first, ...ownNames, ...own, ...common.last];
+}
+
+function refuseUnknown(fields: Record<string, unknown>): void {
+  const known = knownFields(fields);
+  for (const name of Object.keys(fields))
+    if (!known.includes(name)) invalid(`unknown field '${name}'; known are ${known.join(", ")}`);
+}
+
+/** The settings that belong to this policy, and none that belongs to another. */
 function parseOwnSettings(fields: Record<string, unknown>, policy: ReductionPolicy) {
   const settings = settingsOf(policy);
-  const known = fieldsOf(policy);
-  for (const [name, value] of Object.entries(fields)) {
-    if (!known.includes(name)) invalid(`unknown field '${name}'; known are ${known.join(", ")}`);
-    if (ownNames.includes(name) && !Object.hasOwn(settings, name) && value !== undefined)
-      invalid(`policy '${policy.name}' has no ${name}: leave it out, got ${show(value)}`);
-  }
+  for (const name of ownNames)
+    if (!Object.hasOwn(settings, name) && fields[name] !== undefined)
+      invalid(`policy '${policy.name}' has no ${name}: leave it out, got ${show(fields[name])}`);
   return Object.fromEntries(
     Object.entries(settings).map(([name, setting]) => {
       const value = setting.parse(fields[name]);
@@ -218,7 +227,7 @@ export function mergeReduction(base: ReductionConfig, given: Partial<ReductionCo
   for (const settings of [base, given]) {
     requireReadable("reduction", settings, "INVALID_REDUCTION");
     if (typeof settings !== "object" || settings === null || Array.isArray(settings))
-      return invalid(`expected an object with any of ${fieldsOf(defaultPolicy).join(", ")}, got ${show(settings)}`);
+      return invalid(`expected an object with any of ${reserved.join(", ")}, got ${show(settings)}`);
   }
   const before = policyOf(base);
   if (given.policy === undefined || policyOf(given) === before) return parseReduction({ ...base, ...given });

@@ -1,5 +1,5 @@
 /** The page's side of a worker: models with the same interface, computed in the worker. */
-import { PptError, reasonOf } from "@ppt-vit/core";
+import { PptError, policyNames, reasonOf } from "@ppt-vit/core";
 import { callback, check, checkArgument, shaped, text } from "@ppt-vit/core/options";
 import type { LoadOptions } from "../checkpoint/options.js";
 import { pretrainedOptions } from "../tasks/checked-options.js";
@@ -194,12 +194,21 @@ const backendName = check(
   text.holds,
 );
 
-/** Checked options with a named backend. The signal and the callback must be taken out before sending. @throws PptError INVALID_OPTION */
+/**
+ * Checked options with a named backend and a named policy. The signal and the callback must be taken out before sending.
+ * @throws PptError INVALID_OPTION, INVALID_REDUCTION
+ */
 function portableOptions<Name extends TaskName>(
   given: WorkerOptions<Name> | undefined,
 ): PortableOptions & LoadOptions & { readonly task?: string | undefined } {
   const checked: ModelOptions & { readonly task?: string | undefined } = pretrainedOptions<Name>(given);
   const { backend, ...options } = checked;
+  const { reduction } = options;
+  if (typeof reduction === "object" && typeof reduction.policy === "object")
+    throw new PptError(
+      "INVALID_REDUCTION",
+      `fromPretrained: reduction.policy is the object '${reduction.policy.name}', and functions cannot be sent to a worker: name one of ${policyNames.join(", ")}, or load the model without a worker`,
+    );
   if (backend === undefined) return options;
   checkArgument("fromPretrained", "backend", backend, backendName, "INVALID_OPTION");
   return { ...options, backend: backend as string };

@@ -1,0 +1,66 @@
+/** A policy of one's own in a whole model: loaded, verified, exported, and refused where functions cannot go. */
+import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
+import type { ReductionConfig } from "@ppt-vit/core";
+import { hostTensor, mostDroppable, type ReductionPolicy } from "@ppt-vit/core/policy";
+import { describe, expect, it } from "vitest";
+import { type Calibration, fromPretrained, readCheckpoint, reductionDocument, type Trial } from "../src/index.js";
+import { portableOptions } from "../src/options.js";
+
+/** Drops the last tokens, whatever they hold. */
+const own: ReductionPolicy = {
+  name: "own",
+  title: "drop the last",
+  description: "drops the last tokens",
+  colour: "#123456",
+  proportionalAttention: false,
+  mostRemovable: mostDroppable,
+  action: () => "prune",
+  destinations({ tokensIn: N }) {
+    const inOrder = hostTensor([1, N], (j) => j);
+    return (ops, { scores }) => ({ destination: ops.add(ops.mul(scores, 0), ops.constant(inOrder)) });
+  },
+};
+
+const reduction: ReductionConfig = { layers: [3], tokensRemoved: 60, policy: own };
+
+describe("a policy of one's own", () => {
+  it("is run by fromPretrained, verified, and merged with the model's schedule", async () => {
+    const classifier = await fromPretrained("demo", {
+      backend: "onnx-cpu",
+      reduction: { policy: own, tokensRemoved: 60 },
+      verify: true,
+    });
+    expect(classifier.tokens).toEqual([197, 137, 77, 17]);
+    expect(classifier.verification).toMatchObject({ against: "cpu backend" });
+    const { stages } = await classifier.classify(new URL("../../demo-model/samples/000_dog.png", import.meta.url));
+    expect(stages.map(({ policy }) => policy)).toEqual(["prune", "prune", "prune"]);
+    await classifier.dispose();
+  });
+
+  it("is not sent to a worker", () => {
+    expect(() => portableOptions({ reduction: { policy: own } })).toThrow(
+      expect.objectContaining({
+        code: "INVALID_REDUCTION",
+        message: expect.stringMatching(/'own', and functions cannot be sent to a worker: name one of ppt, tome/),
+      }),
+    );
+    expect(portableOptions({ reduction: { policy: "tome" } })).toEqual({ reduction: { policy: "tome" } });
+  });
+
+  it("is exported, and its name recorded", async () => {
+    const { config, weights } = await readCheckpoint("demo");
+    const { metadata, bytes } = exportOnnx({ config, weights, reduction });
+    expect(metadata.reduction).toEqual({ layers: [3], tokensRemoved: 60, policy: "own" });
+    expect(inspectOnnx(bytes).export).toEqual(metadata);
+  });
+
+  it("is no content of a reduction.json", () => {
+    const trial = { reduction, gmacs: 1, disagreements: 0, pictures: 1 };
+    expect(() => reductionDocument({} as Calibration, trial as unknown as Trial, { gmacs: 1 })).toThrow(
+      expect.objectContaining({
+        code: "INVALID_REDUCTION",
+        message: expect.stringMatching(/can only name the policies/),
+      }),
+    );
+  });
+});
