@@ -67,7 +67,7 @@ const common = {
 const ownNames = [...new Set(policies.flatMap((policy) => Object.keys(settingsOf(policy))))];
 
 /** Names that the own settings of a user's policy cannot have. */
-const reserved = [...common.first, ...ownNames, ...common.last];
+const reserved = [...common.first, ...common.last];
 
 /** What `parseReduction` has made: it is frozen, and not parsed again. */
 const parsed = new WeakSet<object>();
@@ -144,7 +144,7 @@ function parsePolicy(value: unknown): ReductionPolicy {
 /** Names of all fields that settings may have, those of other policies included. */
 function knownFields({ policy }: Record<string, unknown>): string[] {
   const own = typeof policy === "object" && policy !== null ? Object.keys(settingsOf(parsePolicy(policy))) : [];
-  return [...common.first, ...ownNames, ...own, ...common.last];
+  return [...new Set([...common.first, ...ownNames, ...own, ...common.last])];
 }
 
 function refuseUnknown(fields: Record<string, unknown>): void {
@@ -227,7 +227,7 @@ export function mergeReduction(base: ReductionConfig, given: Partial<ReductionCo
   for (const settings of [base, given]) {
     requireReadable("reduction", settings, "INVALID_REDUCTION");
     if (typeof settings !== "object" || settings === null || Array.isArray(settings))
-      return invalid(`expected an object with any of ${reserved.join(", ")}, got ${show(settings)}`);
+      return invalid(`expected an object with any of ${knownFields({}).join(", ")}, got ${show(settings)}`);
   }
   const before = policyOf(base);
   if (given.policy === undefined || policyOf(given) === before) return parseReduction({ ...base, ...given });
