@@ -12,12 +12,13 @@ import {
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { policyNames } from "@ppt-vit/core";
 import type { AxeResults } from "axe-core";
 import type { Browser, Page, ViewportSize } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";
-import { defaultSettings, formatSettings, parseSettings, reductionOf } from "../apps/bench/src/settings.js";
+import { defaultSettings, formatSettings, parseSettings, policies, reductionOf } from "../apps/bench/src/settings.js";
 import { edgesOf, groupsOf } from "../apps/bench/src/tokens.js";
 import { type FakeHub, startHub } from "../packages/pipeline/test/fake-hub.js";
 import { root } from "../scripts/workspace.mjs";
@@ -106,6 +107,12 @@ describe("the app's own arithmetic", () => {
     expect(reductionOf("prune", { ...defaultSettings, layers: [3], threshold: 1 })).toEqual({
       layers: [3],
       threshold: "prune",
+    });
+    // Whatever is registered can be chosen.
+    expect(policies).toEqual(["unreduced", "ppt", "prune", "pool", ...policyNames.filter((name) => name !== "ppt")]);
+    expect(reductionOf("tome", { ...defaultSettings, layers: [3], threshold: 1 })).toEqual({
+      policy: "tome",
+      layers: [3],
     });
   });
 

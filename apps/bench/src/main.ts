@@ -8,6 +8,7 @@ import { demoModel, hubModel, type ModelChoice } from "./models.js";
 import { type Picture, type Pictures, setUpPictures } from "./pictures.js";
 import {
   formatSettings,
+  otherPolicies,
   type PolicyChoice,
   parseSettings,
   policies,
@@ -32,6 +33,11 @@ function change(changes: Partial<Settings>, { affectsView }: { affectsView: bool
   history.replaceState(null, "", `${location.pathname}${formatSettings(settings)}`);
   if (affectsView) look();
 }
+
+/** The other policies have the colours that they are registered with. A constructed sheet is allowed by the page's policy. */
+const colours = new CSSStyleSheet();
+for (const { name, colour } of otherPolicies) colours.insertRule(`.policy-${name} { --policy: ${colour} }`);
+document.adoptedStyleSheets.push(colours);
 
 /** Shows the picture under the settings, unless a benchmark has the machine. */
 function look(): void {

@@ -1,15 +1,26 @@
 /** What the user chose, as it stands in the page's address. */
-import { reasonOf } from "@ppt-vit/core";
+import { defaultPolicy, type PolicyName, policies as registered, reasonOf } from "@ppt-vit/core";
 
-export const policies = ["unreduced", "ppt", "prune", "pool"] as const;
-export type PolicyChoice = (typeof policies)[number];
+/** Policies to compare PPT with, as they are registered. */
+export const otherPolicies = registered.filter((policy) => policy !== defaultPolicy);
 
-export const policyTitles: Readonly<Record<PolicyChoice, string>> = {
-  unreduced: "Unreduced",
-  ppt: "PPT",
-  prune: "Prune only",
-  pool: "Pool only",
-};
+/** The unreduced model, PPT as it decides and held to one action, and the other policies. */
+export type PolicyChoice = "unreduced" | "prune" | "pool" | PolicyName;
+
+export const policies: readonly PolicyChoice[] = [
+  "unreduced",
+  "ppt",
+  "prune",
+  "pool",
+  ...otherPolicies.map(({ name }) => name),
+];
+
+export const policyTitles = Object.fromEntries([
+  ["unreduced", "Unreduced"],
+  ["prune", "Prune only"],
+  ["pool", "Pool only"],
+  ...registered.map(({ name, title }) => [name, title]),
+]) as Readonly<Record<PolicyChoice, string>>;
 
 export interface Settings {
   /** A model of the Hub, as `org/name`. Left out: the demo model, or a folder, which no address can name. */
@@ -145,10 +156,10 @@ export function formatSettings(settings: Settings): string {
 /** What `fromPretrained` takes for a policy under these settings. */
 export function reductionOf(policy: PolicyChoice, { layers, tokensRemoved, threshold }: Settings) {
   if (policy === "unreduced") return false;
-  const limit = policy === "ppt" ? threshold : policy;
-  return {
-    ...(layers && { layers }),
-    ...(tokensRemoved !== undefined && { tokensRemoved }),
-    ...(limit !== undefined && { threshold: limit }),
-  };
+  const schedule = { ...(layers && { layers }), ...(tokensRemoved !== undefined && { tokensRemoved }) };
+  if (policy === "ppt" || policy === "prune" || policy === "pool") {
+    const limit = policy === "ppt" ? threshold : policy;
+    return { ...schedule, ...(limit !== undefined && { threshold: limit }) };
+  }
+  return { policy, ...schedule };
 }

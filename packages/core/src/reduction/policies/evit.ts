@@ -29,7 +29,7 @@ function destinations(stage: ReductionStage, heads: number) {
 
 export const evit = {
   name: "evit",
-  title: "prune and fuse (EViT)",
+  title: "EViT",
   description: "sums the tokens that the class token attends to least into one",
   colour: "#cc79a7",
   // As published: attention there knows nothing of sizes.

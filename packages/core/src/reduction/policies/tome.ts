@@ -18,7 +18,7 @@ function destinations(stage: ReductionStage) {
 
 export const tome = {
   name: "tome",
-  title: "pool only in every block (ToMe)",
+  title: "ToMe",
   description: "averages the most similar tokens",
   colour: "#009e73",
   proportionalAttention: true,

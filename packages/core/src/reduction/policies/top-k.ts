@@ -16,7 +16,7 @@ function destinations(stage: ReductionStage, heads: number) {
 
 export const topK = {
   name: "top-k",
-  title: "prune only (top-k class attention)",
+  title: "Top-k attention",
   description: "drops the tokens that the class token attends to least",
   colour: "#d55e00",
   // Nothing is merged: every size stays 1.
