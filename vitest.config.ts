@@ -9,9 +9,8 @@ export default defineConfig({
   plugins: [viteWat],
   resolve: {
     alias: [
-      { find: "@ppt-vit/core/options", replacement: fromRoot("packages/core/src/options.ts") },
+      { find: /^@ppt-vit\/core\/([a-z-]+)$/, replacement: fromRoot("packages/core/src/$1.ts") },
       { find: /^@ppt-vit\/([a-z-]+)\/devices$/, replacement: fromRoot("packages/$1/src/devices.ts") },
-      { find: "@ppt-vit/core/policy", replacement: fromRoot("packages/core/src/policy.ts") },
       { find: /^@ppt-vit\/([a-z-]+)$/, replacement: fromRoot("packages/$1/src/index.ts") },
     ],
   },

@@ -42,7 +42,9 @@ async function bundle(entry: string): Promise<string> {
     write: false,
     external: ["onnxruntime-node", "onnxruntime-web"],
     alias: {
-      "@ppt-vit/core/options": join(root, "packages/core/dist/options.js"),
+      ...Object.fromEntries(
+        ["options", "policy"].map((door) => [`@ppt-vit/core/${door}`, join(root, `packages/core/dist/${door}.js`)]),
+      ),
       ...Object.fromEntries(names.map((name) => [`@ppt-vit/${name}`, dist(name)])),
     },
   });

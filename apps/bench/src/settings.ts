@@ -1,5 +1,5 @@
 /** What the user chose, as it stands in the page's address. */
-import { defaultPolicy, type PolicyName, policies as registered, reasonOf } from "@ppt-vit/core";
+import { defaultPolicy, type PolicyName, reasonOf, policies as registered } from "@ppt-vit/core";
 
 /** Policies to compare PPT with, as they are registered. */
 export const otherPolicies = registered.filter((policy) => policy !== defaultPolicy);

@@ -7,6 +7,7 @@ import {
   createVisionModel,
   type HostTensor,
   policies,
+  prepareVisionProgram,
   type ReductionPolicy,
   randomWeights,
   specialTokens,
@@ -233,13 +234,13 @@ export function casesOfPolicy(
       withBackend(create, async (backend) => {
         const config: VisionModelConfig = { ...tinyConfig, distillationToken };
         const proportionalAttention = policy.proportionalAttention !== otherAttention;
-        const model = await createVisionModel({
+        const options = {
           config,
           weights: weightsFrom(randomWeights(config, weightSeed)),
-          backend,
           reduction: { layers, tokensRemoved, policy, proportionalAttention, ...reference.settings },
           outputs: { source: true },
-        });
+        };
+        const model = await createVisionModel({ ...options, backend });
         const pixels = uniform([batch, config.channels, ...config.imageSize], 13);
         const length = pixels.data.length / batch;
         const tokensOut = new Map(layers.map((layer, i) => [layer, model.tokens[i + 1]!]));
@@ -250,6 +251,9 @@ export function casesOfPolicy(
         );
         const output = await model.run({ pixelValues: pixels.data, batch });
         await model.dispose();
+        const decides = prepareVisionProgram(options).plan.stages.some(({ action }) => action === "byImage");
+        if (decides && new Set(output.stages.flatMap(({ policies }) => policies)).size < 2)
+          throw new Error("every image got the same action: choose other settings for the reference");
 
         const logits = stack(
           expected.map((outcome) => outcome.logits),

@@ -96,6 +96,28 @@ describe("planReduction", () => {
   });
 });
 
+describe("a reduction", () => {
+  it("is parsed once, and resolved once for a model", () => {
+    const settings = parseReduction({ ...base, tokensRemoved: [{ share: 0.5 }, 3, 3] });
+    expect(parseReduction(settings)).toBe(settings);
+    expect(completeReduction(completeReduction(settings))).toEqual(completeReduction(settings));
+    const plan = planReduction(settings, deit);
+    expect(plan.settings).toBe(settings);
+    expect(planReduction(plan, { ...deit })).toBe(plan);
+    expect(planReduction(plan, { ...deit, tokens: 578 })).toEqual(planReduction(settings, { ...deit, tokens: 578 }));
+  });
+
+  it("that was parsed cannot be changed behind the parser's back", () => {
+    const given = { ...base, layers: [...base.layers], threshold: { scaleFree: 2 } };
+    const { layers, threshold } = parseReduction(given);
+    expect(() => (layers as number[]).push(11)).toThrow(TypeError);
+    expect(Object.isFrozen(threshold)).toBe(true);
+    // What the user wrote stays the user's.
+    given.layers.push(11);
+    expect(layers).toEqual([3, 6, 9]);
+  });
+});
+
 describe("parseReduction", () => {
   it.each([
     [0, "prune"],

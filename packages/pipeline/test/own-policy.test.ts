@@ -3,8 +3,8 @@ import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
 import type { ReductionConfig } from "@ppt-vit/core";
 import { hostTensor, mostDroppable, type ReductionPolicy } from "@ppt-vit/core/policy";
 import { describe, expect, it } from "vitest";
+import { createClassifierWorker } from "../src/browser/worker.js";
 import { type Calibration, fromPretrained, readCheckpoint, reductionDocument, type Trial } from "../src/index.js";
-import { portableOptions } from "../src/options.js";
 
 /** Drops the last tokens, whatever they hold. */
 const own: ReductionPolicy = {
@@ -37,14 +37,21 @@ describe("a policy of one's own", () => {
     await classifier.dispose();
   });
 
-  it("is not sent to a worker", () => {
-    expect(() => portableOptions({ reduction: { policy: own } })).toThrow(
-      expect.objectContaining({
-        code: "INVALID_REDUCTION",
-        message: expect.stringMatching(/'own', and functions cannot be sent to a worker: name one of ppt, tome/),
-      }),
-    );
-    expect(portableOptions({ reduction: { policy: "tome" } })).toEqual({ reduction: { policy: "tome" } });
+  it("is not sent to a worker", async () => {
+    const sent: unknown[] = [];
+    const worker = {
+      postMessage: (message: unknown) => void sent.push(message),
+      addEventListener() {},
+      terminate() {},
+    };
+    const { fromPretrained } = createClassifierWorker(worker as unknown as Worker);
+    await expect(fromPretrained("org/model", { reduction: { policy: own } })).rejects.toMatchObject({
+      code: "INVALID_REDUCTION",
+      message: expect.stringMatching(/'own', and functions cannot be sent to a worker: name one of ppt, tome/),
+    });
+    expect(sent).toEqual([]);
+    void fromPretrained("org/model", { reduction: { policy: "tome" } });
+    await expect.poll(() => sent.length).toBe(1);
   });
 
   it("is exported, and its name recorded", async () => {

@@ -80,9 +80,9 @@ function remember<Settings extends ReductionSchedule>(settings: Settings): Setti
 
 /** Lists and plain objects with all that they hold. */
 function freeze(value: unknown): void {
-  const isPlain = Array.isArray(value) || Object.prototype.toString.call(value) === "[object Object]";
-  if (!isPlain || Object.isFrozen(value)) return;
-  for (const entry of Object.values(Object.freeze(value) as object)) freeze(entry);
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return;
+  for (const entry of Object.values(Object.freeze(value))) freeze(entry);
 }
 
 /**

@@ -46,7 +46,7 @@ interface CalibrateFlags extends ModelFlags {
 /** About how many trials a search takes, for the progress bar. */
 const usualTrials = 90;
 
-/** `tome, top-k and evit` */
+/** The policies to compare PPT with, as a sentence lists them. */
 const others = new Intl.ListFormat("en-GB").format(policyNames.filter((name) => name !== defaultPolicy.name));
 
 export function addCalibrateCommand(program: Command): void {
