@@ -4,15 +4,15 @@ import type { ReductionConfig } from "../reduction/settings.js";
 import { specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 
 /**
- * What `reduction` means for this model, undefined and null for the unreduced one. A reduction that is resolved for it
- * already is returned as it is.
+ * What `reduction` means for this model; undefined is the unreduced one. A reduction that is resolved for it already is
+ * returned as it is.
  * @throws PptError INVALID_REDUCTION
  */
 export const resolveFor = (
   config: VisionModelConfig,
-  reduction: ReductionConfig | ResolvedReduction | null | undefined,
+  reduction: ReductionConfig | ResolvedReduction | undefined,
 ): ResolvedReduction =>
-  planReduction(reduction ?? undefined, {
+  planReduction(reduction, {
     layers: config.layers,
     tokens: tokenCount(config),
     protectedTokens: specialTokens(config),

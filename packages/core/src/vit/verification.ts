@@ -90,7 +90,7 @@ export function findVerificationRecord(
   return records.find((record, i) => {
     let recorded: ResolvedReduction;
     try {
-      recorded = resolveFor(config, record.reduction);
+      recorded = resolveFor(config, record.reduction ?? undefined);
     } catch (cause) {
       const reason = reasonOf(cause);
       throw new PptError("INVALID_CONFIG", `verification records: record ${i} is not for this model: ${reason}`, {
