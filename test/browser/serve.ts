@@ -43,7 +43,10 @@ async function bundle(entry: string): Promise<string> {
     external: ["onnxruntime-node", "onnxruntime-web"],
     alias: {
       ...Object.fromEntries(
-        ["options", "policy"].map((door) => [`@ppt-vit/core/${door}`, join(root, `packages/core/dist/${door}.js`)]),
+        ["backend", "options", "policy", "testing"].map((door) => [
+          `@ppt-vit/core/${door}`,
+          join(root, `packages/core/dist/${door}.js`),
+        ]),
       ),
       ...Object.fromEntries(names.map((name) => [`@ppt-vit/${name}`, dist(name)])),
     },

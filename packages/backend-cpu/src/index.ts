@@ -1,4 +1,5 @@
 /** Plain TypeScript backend: no dependency, runs in Node, browsers, Deno and workers; the oracle for all others. */
+import { PptError } from "@ppt-vit/core";
 import {
   type Backend,
   type BackendDescriptor,
@@ -7,9 +8,8 @@ import {
   type EagerSession,
   type Executable,
   type Overrides,
-  PptError,
   resolveOps,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import { check, checkOptions } from "@ppt-vit/core/options";
 import { Arena } from "./arena.js";
 import { devices } from "./devices.js";

@@ -1,5 +1,5 @@
 /** Composites that run as one kernel instead of a chain of primitives. Figures: docs/decisions/0003-cpu-kernels.md. */
-import { type Activation, type AttentionOptions, type Overrides, windowPositions } from "@ppt-vit/core";
+import { type Activation, type AttentionOptions, type Overrides, windowPositions } from "@ppt-vit/core/backend";
 import type { Arena } from "./arena.js";
 import { erf } from "./kernels/erf.js";
 import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";

@@ -1,16 +1,16 @@
 /** The primitives on Float32Array. Sums run in float64 and in one fixed order. */
+import { PptError } from "@ppt-vit/core";
 import {
   broadcastShapes,
   collectTensors,
   matMulShape,
   type Operand,
-  PptError,
   type Primitives,
   type Shape,
   sizeOf,
   stridesOf,
   withLength,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import type { Arena } from "./arena.js";
 import { erf } from "./kernels/erf.js";
 import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";

@@ -1,4 +1,4 @@
-import type { DType, Shape, Tensor } from "@ppt-vit/core";
+import type { DType, Shape, Tensor } from "@ppt-vit/core/backend";
 
 /** A row-major tensor in host memory. Reshaped tensors share their data; bools are 0 and 1. */
 export interface CpuTensor extends Tensor {

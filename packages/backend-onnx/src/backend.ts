@@ -1,4 +1,5 @@
 /** The ONNX Runtime backend. A program is traced once into a static graph, which runs on CPU, WebGPU or wasm. */
+import { hostTensor, PptError } from "@ppt-vit/core";
 import {
   type Backend,
   type BackendDescriptor,
@@ -6,12 +7,10 @@ import {
   checkProgram,
   type Executable,
   type HostTensor,
-  hostTensor,
-  PptError,
   type Program,
   requireWebAssembly,
   type Tensors,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import { type Checks, checkOptions, count, found, object, oneOf, shaped } from "@ppt-vit/core/options";
 import type { InferenceSession } from "onnxruntime-common";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";

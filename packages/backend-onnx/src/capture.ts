@@ -1,15 +1,14 @@
 /** Graph capture: the GPU's commands of one run are recorded and replayed later, for one fixed batch. Browsers only. */
+import { hostTensor, PptError } from "@ppt-vit/core";
 import {
   type Executable,
   type HostTensor,
-  hostTensor,
   makeExecutable,
-  PptError,
   type Program,
   type Shape,
   sizeOf,
   type Tensors,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import type { InferenceSession } from "onnxruntime-common";
 import { gpuDevice } from "./gpu.js";
 import { relativeDifference, type SelfCheck } from "./self-check.js";

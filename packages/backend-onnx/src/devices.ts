@@ -1,5 +1,5 @@
 /** The devices of this package. Only data: the pipeline holds a copy, and knows them where this package is not installed. */
-import type { BackendDescription } from "@ppt-vit/core";
+import type { BackendDescription } from "@ppt-vit/core/backend";
 
 /**
  * `cpu`: native, Node only. `webgpu`: Node (onnxruntime-node) and browsers (onnxruntime-web). `wasm`: anywhere.

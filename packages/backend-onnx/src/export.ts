@@ -7,12 +7,12 @@ import {
   type ReductionConfig,
   type ResolvedReduction,
   reasonOf,
-  type Shape,
   type VisionModelConfig,
   type WeightSource,
   type WrittenReduction,
   writtenReduction,
 } from "@ppt-vit/core";
+import type { Shape } from "@ppt-vit/core/backend";
 import { bytesCheck, type Checks, checkArgument, checkOptions, flag, object, oneOf } from "@ppt-vit/core/options";
 import { decodeModel, elementTypes, type ModelProto } from "./proto.js";
 import { traceProgram } from "./trace.js";

@@ -1,5 +1,5 @@
 /** The ONNX graph while it is recorded. Equal nodes and equal constants are stored once. */
-import type { DType, Shape } from "@ppt-vit/core";
+import type { DType, Shape } from "@ppt-vit/core/backend";
 import { toFloat16 } from "./float16.js";
 import { type AttributeProto, attributeTypes, elementTypes, type NodeProto, type TensorProto } from "./proto.js";
 

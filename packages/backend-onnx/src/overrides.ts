@@ -1,14 +1,14 @@
 /** Composites as single operators, if the execution provider has the operator and computes it correctly. */
+import { hostTensor } from "@ppt-vit/core";
 import {
   type DType,
-  hostTensor,
   type Overrides,
   type Primitives,
   type Projections,
   sameShape,
   sizeOf,
   windowPositions,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import { contrib, type Graph } from "./graph.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";

@@ -1,17 +1,17 @@
 /** Primitives that record ONNX nodes. Arithmetic, comparisons, casts and reshapes of constants are computed while tracing. */
+import { PptError } from "@ppt-vit/core";
 import {
   broadcastShapes,
   type DType,
   matMulShape,
   type Operand,
-  PptError,
   type Primitives,
   type Shape,
   sameShape,
   sizeOf,
   stridesOf,
   withLength,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import type { Attributes, Graph } from "./graph.js";
 import { constantOf, inputName, needsReshape, type OnnxTensor, recorded } from "./tensor.js";
 

@@ -1,5 +1,6 @@
 /** The part of ONNX Runtime that this package uses, and how a runtime is loaded when it is first needed. */
-import { isPptError, namingViolations, PptError } from "@ppt-vit/core";
+import { isPptError, PptError } from "@ppt-vit/core";
+import { namingViolations } from "@ppt-vit/core/backend";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import type { OnnxDevice } from "./devices.js";
 import { shortReason } from "./reasons.js";

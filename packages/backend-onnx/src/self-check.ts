@@ -1,5 +1,6 @@
 /** Checks whether a device computes attention correctly. Some devices return wrong numbers and report no error. */
-import { type Backend, firstLineOf, hostTensor, type Program } from "@ppt-vit/core";
+import { firstLineOf, hostTensor } from "@ppt-vit/core";
+import type { Backend, Program } from "@ppt-vit/core/backend";
 
 /** The result of comparing two ways to compute the same values on one device. */
 export interface SelfCheck {

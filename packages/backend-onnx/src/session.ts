@@ -1,13 +1,13 @@
 /** ONNX Runtime sessions, and programs that run in them. */
+import type { PptError } from "@ppt-vit/core";
 import {
   type Executable,
   type HostTensor,
   makeExecutable,
   namingViolations,
-  type PptError,
   type Shape,
   type Tensors,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import type { OnnxDevice } from "./devices.js";
 import { gpuDevice } from "./gpu.js";

@@ -1,5 +1,6 @@
 /** Tensors of a program while it is traced. */
-import { type DType, PptError, type Shape, sameShape, showShape, type Tensor } from "@ppt-vit/core";
+import { PptError } from "@ppt-vit/core";
+import { type DType, type Shape, sameShape, showShape, type Tensor } from "@ppt-vit/core/backend";
 import type { Graph } from "./graph.js";
 
 /**

@@ -1,5 +1,12 @@
 /** Runs a program once on symbolic tensors and writes the recorded graph as an ONNX model. */
-import { type CompileOptions, checkProgram, type DType, type Program, resolveOps, type Shape } from "@ppt-vit/core";
+import {
+  type CompileOptions,
+  checkProgram,
+  type DType,
+  type Program,
+  resolveOps,
+  type Shape,
+} from "@ppt-vit/core/backend";
 import { contrib, Graph } from "./graph.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
 import { onnxPrimitives } from "./primitives.js";

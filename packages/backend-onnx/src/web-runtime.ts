@@ -3,7 +3,8 @@
  * that tells bundlers that the package may be missing. The branch for builds by Vite stands before the block, because Rollup
  * leaves `try` blocks whole (docs/decisions/0014-bundlers.md).
  */
-import { inViteBuild, PptError, runPart, type ViteWorker } from "@ppt-vit/core";
+import { PptError } from "@ppt-vit/core";
+import { inViteBuild, runPart, type ViteWorker } from "@ppt-vit/core/backend";
 import { type LoadRuntime, loading, notLoaded, type OnnxRuntime } from "./runtime.js";
 
 export const loadWebRuntime: LoadRuntime = async (device) => {

@@ -1,5 +1,5 @@
 /** Attention for engines that multiply many matrices in a plain loop, and two of them in an optimised library. */
-import type { Composites } from "@ppt-vit/core";
+import type { Composites } from "@ppt-vit/core/backend";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { type Held, indices } from "./primitives.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";

@@ -1,19 +1,17 @@
 /** TensorFlow.js backend: the program runs operation by operation on an engine of TensorFlow.js. */
+import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
 import {
   type Backend,
   type CompileOptions,
   checkFeedShapes,
   checkProgram,
   type Executable,
-  isPptError,
   makeExecutable,
   type Ops,
-  PptError,
   type Program,
-  reasonOf,
   resolveOps,
   type Tensors,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import { type Checks, checkArgument, checkOptions, flag, text } from "@ppt-vit/core/options";
 import type { TfjsDevice } from "./devices.js";
 import { type Engine, openEngine } from "./engine.js";

@@ -1,5 +1,5 @@
 /** The devices of this package. Only data: the pipeline holds a copy, and knows them where this package is not installed. */
-import type { BackendDescription } from "@ppt-vit/core";
+import type { BackendDescription } from "@ppt-vit/core/backend";
 
 /** `node` and `node-gpu` are native TensorFlow; the others run in browsers, and all but `webgl` in Node. */
 export type TfjsDevice = "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "node-gpu";

@@ -1,5 +1,6 @@
 /** One engine of TensorFlow.js (`wasm`, `webgpu`, `tensorflow`, ...), whatever engine is the active one. */
-import { namingViolations, PptError } from "@ppt-vit/core";
+import { PptError } from "@ppt-vit/core";
+import { namingViolations } from "@ppt-vit/core/backend";
 import type { Tfjs, TfTensor } from "./tfjs.js";
 import { prepareWasm } from "./wasm.js";
 

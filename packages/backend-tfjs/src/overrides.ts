@@ -1,5 +1,5 @@
 /** Composites that TensorFlow.js runs faster than their default decompositions. */
-import type { Composites, Overrides, Primitives } from "@ppt-vit/core";
+import type { Composites, Overrides, Primitives } from "@ppt-vit/core/backend";
 import type { Tensor4D } from "@tensorflow/tfjs-core";
 import { attentionByHead } from "./attention.js";
 import { type Held, multiply } from "./primitives.js";

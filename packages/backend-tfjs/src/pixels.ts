@@ -1,5 +1,6 @@
 /** From pixels that are tensors already, as `tf.browser.fromPixels` gives them, to a model's input. */
-import { type ImageProcessorConfig, PptError, showShape } from "@ppt-vit/core";
+import { type ImageProcessorConfig, PptError } from "@ppt-vit/core";
+import { showShape } from "@ppt-vit/core/backend";
 import { checkArgument, object, shaped } from "@ppt-vit/core/options";
 import { type Tfjs, type TfTensor, tfjsCheck } from "./tfjs.js";
 

@@ -8,7 +8,7 @@ import {
   sameShape,
   sizeOf,
   withLength,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 import type { Traits } from "./traits.js";
 

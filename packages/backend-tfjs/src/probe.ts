@@ -1,5 +1,6 @@
 /** What an engine's arithmetic can be held to, found out by running a little of it. */
-import { type Capabilities, hostTensor } from "@ppt-vit/core";
+import { hostTensor } from "@ppt-vit/core";
+import type { Capabilities } from "@ppt-vit/core/backend";
 import type { Engine } from "./engine.js";
 import { upload } from "./primitives.js";
 

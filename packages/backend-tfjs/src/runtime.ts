@@ -1,5 +1,6 @@
 /** Loads TensorFlow.js for a device. Nothing of it is imported before. */
-import { firstLineOf, inViteBuild, isPptError, PptError, runPart, type VitePart, type ViteWorker } from "@ppt-vit/core";
+import { firstLineOf, isPptError, PptError } from "@ppt-vit/core";
+import { inViteBuild, runPart, type VitePart, type ViteWorker } from "@ppt-vit/core/backend";
 import { devices, type TfjsDevice, type TfjsDeviceDescription } from "./devices.js";
 import type { Tfjs } from "./tfjs.js";
 

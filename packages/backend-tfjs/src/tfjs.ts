@@ -1,5 +1,5 @@
 /** What is used of TensorFlow.js, and its tensors as the programs of `@ppt-vit/core` see them. */
-import type { Tensor } from "@ppt-vit/core";
+import type { Tensor } from "@ppt-vit/core/backend";
 import { shaped } from "@ppt-vit/core/options";
 import type * as core from "@tensorflow/tfjs-core";
 

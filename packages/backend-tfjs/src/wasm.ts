@@ -1,5 +1,5 @@
 /** What the `wasm` engine of TensorFlow.js wants of a page before it is started. */
-import { requireWebAssembly } from "@ppt-vit/core";
+import { requireWebAssembly } from "@ppt-vit/core/backend";
 import type { Tfjs } from "./tfjs.js";
 
 const threads = "WASM_HAS_MULTITHREAD_SUPPORT";

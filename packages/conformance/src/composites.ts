@@ -1,16 +1,16 @@
 /** Every composite as the backend runs it against its default decomposition on the same backend. */
+import { hostTensor } from "@ppt-vit/core";
 import {
   type Activation,
   type Backend,
   type Composites,
   defaultComposites,
   type HostTensor,
-  hostTensor,
-  iota,
   type SlidingWindow,
   type Tensor,
   type Tensors,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
+import { iota } from "@ppt-vit/core/testing";
 import { type ConformanceCase, type CreateBackend, expectClose, runProgram, uniform, withBackend } from "./harness.js";
 import { convolution, unfold } from "./reference.js";
 

@@ -1,8 +1,6 @@
 /** The golden cases of LV-ViT and T2T-ViT: their own published code in float64, with PPT inserted between its steps. */
 import {
-  type Backend,
   createVisionModel,
-  type HostTensor,
   parseModelConfig,
   parseSafetensors,
   type ReductionConfig,
@@ -10,6 +8,7 @@ import {
   type VisionModelConfig,
   type VisionOutput,
 } from "@ppt-vit/core";
+import type { Backend, HostTensor } from "@ppt-vit/core/backend";
 import listed from "../golden/families/cases.json" with { type: "json" };
 import type { ReadGolden } from "./golden.js";
 import {

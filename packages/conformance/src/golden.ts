@@ -1,8 +1,6 @@
 /** The golden cases: what the PPT authors' published code computes in float64 (golden/README.md). */
 import {
-  type Backend,
   createVisionModel,
-  type HostTensor,
   type OutputOptions,
   parseModelConfig,
   parseSafetensors,
@@ -11,6 +9,7 @@ import {
   type VisionModelConfig,
   type VisionOutput,
 } from "@ppt-vit/core";
+import type { Backend, HostTensor } from "@ppt-vit/core/backend";
 import listed from "../golden/cases.json" with { type: "json" };
 import {
   type ConformanceCase,

@@ -1,14 +1,14 @@
 /** What the cases of the suite are made of: random tensors, one-program runs, comparisons that explain themselves. */
+import { hostTensor } from "@ppt-vit/core";
 import {
   type Backend,
   type HostTensor,
-  hostTensor,
   type Program,
-  random,
   type Shape,
   showShape,
   type Tensors,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
+import { random } from "@ppt-vit/core/testing";
 
 /** One check. Register it with any test runner: `it.skipIf(skip)(name, run)`. */
 export interface ConformanceCase {

@@ -1,13 +1,6 @@
 /** Creating, running, disposing: nothing leaks, nothing is shared by accident, misuse gets a typed error. */
-import {
-  type Backend,
-  createVisionModel,
-  type HostTensor,
-  hostTensor,
-  type Program,
-  randomWeights,
-  weightsFrom,
-} from "@ppt-vit/core";
+import { createVisionModel, hostTensor, randomWeights, weightsFrom } from "@ppt-vit/core";
+import type { Backend, HostTensor, Program } from "@ppt-vit/core/backend";
 import { type ConformanceCase, type CreateBackend, expectClose, expectError, uniform, withBackend } from "./harness.js";
 import { tinyConfig } from "./models.js";
 

@@ -1,16 +1,16 @@
 /** Operations that do not fit: every one is refused with the same typed error, whatever override would have run. */
-import {
-  type Backend,
-  type CompileOptions,
-  type HostTensor,
-  isPptError,
-  type Ops,
-  type Program,
-  type Shape,
-  type SlidingWindow,
-  type Tensor,
-  type Tensors,
-} from "@ppt-vit/core";
+import { isPptError } from "@ppt-vit/core";
+import type {
+  Backend,
+  CompileOptions,
+  HostTensor,
+  Ops,
+  Program,
+  Shape,
+  SlidingWindow,
+  Tensor,
+  Tensors,
+} from "@ppt-vit/core/backend";
 import { type ConformanceCase, type CreateBackend, uniform, withBackend } from "./harness.js";
 
 interface Misuse {

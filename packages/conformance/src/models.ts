@@ -1,8 +1,6 @@
 /** Whole models with random weights against a reference backend, in the corners that the golden cases leave out. */
 import {
-  type Backend,
   createVisionModel,
-  type HostTensor,
   hostTensor,
   type OutputOptions,
   type ReductionConfig,
@@ -12,6 +10,7 @@ import {
   type VisionOutput,
   weightsFrom,
 } from "@ppt-vit/core";
+import type { Backend, HostTensor } from "@ppt-vit/core/backend";
 import {
   type ConformanceCase,
   type CreateBackend,

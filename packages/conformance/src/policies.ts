@@ -3,18 +3,16 @@
  * token. What a stage does there is the policy's own reference; averaging and adding up its rows is told here.
  */
 import {
-  type Backend,
   createVisionModel,
-  type HostTensor,
   policies,
   prepareVisionProgram,
   type ReductionPolicy,
   randomWeights,
   specialTokens,
-  type Tensors,
   type VisionModelConfig,
   weightsFrom,
 } from "@ppt-vit/core";
+import type { Backend, HostTensor, Tensors } from "@ppt-vit/core/backend";
 import { type PolicyReference, policyReferences, type ReferenceRow } from "@ppt-vit/core/policy";
 import {
   type ConformanceCase,

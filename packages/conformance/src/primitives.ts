@@ -1,5 +1,5 @@
 /** Every primitive against its definition: odd shapes, broadcasting, ties, infinities. */
-import type { Backend, HostTensor, Ops, Tensor, Tensors } from "@ppt-vit/core";
+import type { Backend, HostTensor, Ops, Tensor, Tensors } from "@ppt-vit/core/backend";
 import { type ConformanceCase, type CreateBackend, expectClose, runProgram, uniform, withBackend } from "./harness.js";
 import * as reference from "./reference.js";
 

@@ -7,7 +7,7 @@ import {
   stridesOf,
   windowPositions,
   withLength,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 
 /** Builds a tensor by asking for each element by its coordinates. */
 function build(shape: Shape, element: (at: readonly number[]) => number): HostTensor {

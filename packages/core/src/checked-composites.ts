@@ -1,4 +1,6 @@
 /** The composites with shapes, types and options checked first, so that every default and override refuses the same. */
+
+import { misuse, requireFloat } from "./checked-primitives.js";
 import type {
   Activation,
   AttentionOptions,
@@ -8,8 +10,7 @@ import type {
   SlidingWindow,
   Tensor,
   TokenValues,
-} from "./backend.js";
-import { misuse, requireFloat } from "./checked-primitives.js";
+} from "./seam.js";
 import { resolveAxis, showShape, windowPositions } from "./shape.js";
 import { show } from "./show.js";
 

@@ -1,6 +1,7 @@
 /** The primitives with shapes and types checked first, so that every backend answers misuse alike. */
-import type { DType, HostTensor, Operand, Primitives, Shape, Tensor } from "./backend.js";
+
 import { PptError } from "./errors.js";
+import type { DType, HostTensor, Operand, Primitives, Shape, Tensor } from "./seam.js";
 import {
   broadcastShapes,
   matMulShape,

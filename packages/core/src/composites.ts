@@ -1,8 +1,9 @@
 /** Composites written in primitives, and the merge of primitives, defaults and overrides into the `Ops` of a program. */
-import type { AttentionOptions, Composites, HostTensor, Ops, Primitives, Shape, Tensor } from "./backend.js";
+
 import { checkedComposites } from "./checked-composites.js";
 import { checkedPrimitives } from "./checked-primitives.js";
 import { arrayOf, callback, checkArgument } from "./options.js";
+import type { AttentionOptions, Composites, HostTensor, Ops, Primitives, Shape, Tensor } from "./seam.js";
 import { sameShape, sizeOf, windowPositions } from "./shape.js";
 
 const shapeCheck = arrayOf("lengths", (n) => Number.isSafeInteger(n) && (n as number) >= 0);

@@ -1,6 +1,7 @@
 /** compile() for backends that execute each operation at once. */
-import type { CompileOptions, Executable, HostTensor, Ops, Program, Tensor } from "./backend.js";
+
 import { checkProgram, makeExecutable } from "./executable.js";
+import type { CompileOptions, Executable, HostTensor, Ops, Program, Tensor } from "./seam.js";
 
 /** What an eager backend supplies for one compiled program. */
 export interface EagerSession<T extends Tensor> {

@@ -1,7 +1,8 @@
 /** What every executable does alike: check its feeds, take one run at a time, dispose once. */
-import type { CompileOptions, Executable, HostTensor, Program, Shape, Tensors } from "./backend.js";
+
 import { PptError } from "./errors.js";
 import { callback, check, checkArgument, checkOptions, found, hostTensorCheck, object } from "./options.js";
+import type { CompileOptions, Executable, HostTensor, Program, Shape, Tensors } from "./seam.js";
 import { showShape, sizeOf } from "./shape.js";
 
 /** Positive lengths; -1 in front leaves the batch free. */

@@ -1,35 +1,8 @@
-export type {
-  Activation,
-  AttentionOptions,
-  Backend,
-  Capabilities,
-  CompileOptions,
-  Composites,
-  DType,
-  Executable,
-  HostTensor,
-  Observation,
-  Operand,
-  Ops,
-  Primitives,
-  Program,
-  Projection,
-  Projections,
-  SelfAttention,
-  SelfAttentionOptions,
-  Shape,
-  SlidingWindow,
-  Tensor,
-  Tensors,
-  TokenValues,
-} from "./backend.js";
+/** `@ppt-vit/core`: checkpoints, models, reductions and pictures, for those who run models. */
 export type { BackendDescription, BackendDescriptor, BackendPlatform } from "./backend-descriptor.js";
-export { defaultComposites, hostTensor, iota, type Overrides, resolveOps } from "./composites.js";
-export { namingViolations, requireWebAssembly } from "./content-security.js";
+export { hostTensor } from "./composites.js";
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
-export { collectTensors, compileEager, type EagerSession } from "./eager.js";
 export { firstLineOf, isPptError, PptError, type PptErrorCode, reasonOf } from "./errors.js";
-export { checkFeedShapes, checkProgram, type ExecutableParts, makeExecutable } from "./executable.js";
 export { modelFingerprint } from "./fingerprint.js";
 export {
   processedSize,
@@ -70,16 +43,8 @@ export {
   type WrittenReduction,
   writtenReduction,
 } from "./reduction/settings.js";
-export {
-  broadcastShapes,
-  matMulShape,
-  sameShape,
-  showShape,
-  sizeOf,
-  stridesOf,
-  windowPositions,
-  withLength,
-} from "./shape.js";
+export type * from "./seam.js";
+export { sizeOf } from "./shape.js";
 export {
   type PositionInterpolation,
   type Problem,
@@ -105,7 +70,6 @@ export {
   type VisionProgram,
 } from "./vit/model.js";
 export { type ParseOptions, parseModelConfig } from "./vit/parse-config.js";
-export { interpolatePositions } from "./vit/positions.js";
 export {
   type ProcessorFiles,
   parseImageProcessorConfig,
@@ -113,7 +77,7 @@ export {
   preprocessingInConfig as timmImageProcessor,
 } from "./vit/preprocessing.js";
 export type { OutputOptions } from "./vit/program.js";
-export { random, randomWeights, weightShapes } from "./vit/random-weights.js";
+export { randomWeights, weightShapes } from "./vit/random-weights.js";
 export { type WeightSource, weightsFrom } from "./vit/stored-names.js";
 export {
   findVerificationRecord,
@@ -125,5 +89,4 @@ export {
   verifyModel,
 } from "./vit/verification.js";
 export { headsFit, readParameters } from "./vit/weights.js";
-export { inViteBuild, offerPart, partAddress, runPart, type VitePart, type ViteWorker } from "./vite-parts.js";
 export { writeProblem } from "./write-problem.js";

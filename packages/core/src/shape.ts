@@ -1,6 +1,7 @@
 /** Shape arithmetic and its errors, shared by all backends. */
-import type { Shape } from "./backend.js";
+
 import { PptError } from "./errors.js";
+import type { Shape } from "./seam.js";
 import { show } from "./show.js";
 
 /** `[2,3,4]`, for messages. Each entry by `String`, which takes symbols too. */

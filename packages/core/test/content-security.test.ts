@@ -1,5 +1,6 @@
 /** What a policy blocks while a runtime starts, with the events that browsers send; the browser tests have real ones. */
-import { isPptError, namingViolations, requireWebAssembly } from "@ppt-vit/core";
+import { isPptError } from "@ppt-vit/core";
+import { namingViolations, requireWebAssembly } from "@ppt-vit/core/backend";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 const target = new EventTarget();

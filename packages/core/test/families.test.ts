@@ -6,7 +6,6 @@ import {
   type Backend,
   createVisionModel,
   type HostTensor,
-  interpolatePositions,
   parseModelConfig,
   parseSafetensors,
   type SafetensorsFile,
@@ -16,6 +15,7 @@ import {
   weightsFrom,
   withImageSize,
 } from "@ppt-vit/core";
+import { interpolatePositions } from "@ppt-vit/core/testing";
 import { describe, expect, it } from "vitest";
 
 const read = (file: string) => readFileSync(new URL(`../fixtures/families/${file}`, import.meta.url));

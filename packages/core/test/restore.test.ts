@@ -9,13 +9,13 @@ import {
   hostTensor,
   type OutputOptions,
   type ReductionConfig,
-  random,
   randomWeights,
   restoreTokens,
   type Threshold,
   type VisionModelConfig,
   weightsFrom,
 } from "@ppt-vit/core";
+import { random } from "@ppt-vit/core/testing";
 import { describe, expect, it } from "vitest";
 import { plainDenseFeatures } from "./plain-vit.js";
 

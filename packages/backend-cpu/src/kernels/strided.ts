@@ -1,5 +1,5 @@
 /** Loops over broadcast and permuted operands. */
-import { type Shape, stridesOf } from "@ppt-vit/core";
+import { type Shape, stridesOf } from "@ppt-vit/core/backend";
 
 /** Strides of an operand of `shape` that is broadcast to `to`: 0 along the dimensions it repeats. */
 export function broadcastStrides(shape: Shape, to: Shape): number[] {

@@ -1,5 +1,5 @@
 /** Shared by the parts of a build by Vite. They use whatever module the name resolves to, so an application may replace it. */
-import { offerPart, partAddress } from "@ppt-vit/core";
+import { offerPart, partAddress } from "@ppt-vit/core/backend";
 
 interface Configurable {
   readonly env: { readonly wasm: { wasmPaths?: unknown } };

@@ -6,7 +6,7 @@
  * because Rollup leaves `try` blocks whole. The parameter of `part` is `SharedWorker` and not `Worker`: our own build would rename
  * a parameter whose name is also used as a global (docs/decisions/0014-bundlers.md).
  */
-import { type BackendDescription, type BackendDescriptor, runPart, type VitePart } from "@ppt-vit/core";
+import { type BackendDescription, type BackendDescriptor, runPart, type VitePart } from "@ppt-vit/core/backend";
 import { NotInstalled, notInstalledOr } from "../../not-installed.js";
 
 /** What a backend package exports for the pipeline. */

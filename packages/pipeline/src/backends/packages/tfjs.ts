@@ -1,5 +1,5 @@
 import { devices } from "@ppt-vit/backend-tfjs/devices";
-import { inViteBuild, type ViteWorker } from "@ppt-vit/core";
+import { inViteBuild, type ViteWorker } from "@ppt-vit/core/backend";
 import { notInstalledOr } from "../../not-installed.js";
 import { type BackendPackage, installed, runPeer } from "./package.js";
 
