@@ -2,6 +2,7 @@
  * Pillow's `resize`, bit for bit: rows first, rounded to bytes, then columns. Pillow 12.3 takes columns first where a picture is
  * more than 100 times as high as wide; there the two differ (decision 0004).
  */
+import type { RowResamplers } from "./row-resampler.js";
 import { scalarRows } from "./scalar.js";
 import { simdRows } from "./simd.js";
 import type { Windows } from "./windows.js";
@@ -12,17 +13,6 @@ export interface RgbImage {
   readonly height: number;
   readonly data: Uint8Array | Uint8ClampedArray;
 }
-
-/** The two sums over one picture. Rows that were taken are kept in a ring of as many as the longest window of `rows`. */
-export interface RowResampler {
-  /** Row `y` of the input, `pixels [width, 3]`, resampled along its width into the ring. */
-  take(pixels: Uint8Array, y: number): void;
-  /** Row `y` of the output, [columns, 3], from rows of the ring. Valid until the next call. */
-  make(y: number): Uint8Array;
-}
-
-/** For a picture `inputWidth` pixels wide. Only one may be in use at a time. */
-export type RowResamplers = (inputWidth: number, columns: Windows, rows: Windows) => RowResampler;
 
 /**
  * The image at another size. It is read once from top to bottom, and only the rows that an output row needs are kept,

@@ -1,5 +1,5 @@
 /** The sums in plain JavaScript, for where WebAssembly is not allowed or has no SIMD. */
-import type { RowResamplers } from "./resample.js";
+import type { RowResamplers } from "./row-resampler.js";
 import { fractionBits } from "./windows.js";
 
 const half = 1 << (fractionBits - 1);

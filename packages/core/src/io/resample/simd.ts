@@ -1,5 +1,5 @@
 /** The sums in WebAssembly with SIMD, four to eight times as fast. */
-import type { RowResamplers } from "./resample.js";
+import type { RowResamplers } from "./row-resampler.js";
 import binary from "./simd.wat";
 
 /** What `simd.wat` exports. Every argument is an address or a number of bytes. */
