@@ -12,7 +12,7 @@ import {
 import { contrib, type Graph } from "./graph.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";
-import { inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { commonType, inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 export interface Fusion {
   /** Operators of ONNX Runtime that are not in the standard. */
@@ -149,9 +149,10 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
 
       ...(fusion.attention && {
         attention(q, k, v, { heads, scale, logSize }) {
-          const inputs = [name(q), name(k), name(v), ...biasOfKeys(logSize, q.shape[1]!, q.dtype)];
+          const dtype = commonType("attention", [q, k, v]);
+          const inputs = [...[q, k, v].map((x) => name(x, dtype)), ...biasOfKeys(logSize, q.shape[1]!, dtype)];
           const attended = graph.node("MultiHeadAttention", inputs, { num_heads: heads, scale }, contrib);
-          return recorded(attended, q.shape, q.dtype);
+          return recorded(attended, q.shape, dtype);
         },
       }),
 

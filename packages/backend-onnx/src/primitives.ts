@@ -1,5 +1,4 @@
 /** Primitives that record ONNX nodes. Arithmetic, comparisons, casts and reshapes of constants are computed while tracing. */
-import { PptError } from "@ppt-vit/core";
 import {
   broadcastShapes,
   type DType,
@@ -13,7 +12,7 @@ import {
   withLength,
 } from "@ppt-vit/core/backend";
 import type { Attributes, Graph } from "./graph.js";
-import { constantOf, inputName, needsReshape, type OnnxTensor, recorded } from "./tensor.js";
+import { commonType, constantOf, inputName, needsReshape, type OnnxTensor, recorded } from "./tensor.js";
 
 const binaryOperators = {
   add: { opType: "Add", fold: (a: number, b: number) => a + b },
@@ -65,15 +64,6 @@ export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: strin
 }
 
 export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
-  /** Element type of an operation. Numbers and constants take the type of the other operand; two nodes must have the same. */
-  function commonType(op: string, operands: readonly Operand<OnnxTensor>[]): DType {
-    const tensors = operands.filter((x) => typeof x !== "number");
-    const computed = new Set(tensors.filter((x) => x.name !== undefined).map((x) => x.dtype));
-    if (computed.size > 1)
-      throw new PptError("INVALID_SHAPE", `${op}: operands are ${[...computed].join(" and ")}: cast one of them`);
-    return [...computed][0] ?? tensors[0]?.dtype ?? "float32";
-  }
-
   const asTensor = (x: Operand<OnnxTensor>): OnnxTensor =>
     typeof x === "number" ? constantOf(Float32Array.of(x), [], "float32") : x;
 

@@ -1,6 +1,6 @@
 /** Tensors of a program while it is traced. */
 import { PptError } from "@ppt-vit/core";
-import { type DType, type Shape, sameShape, showShape, type Tensor } from "@ppt-vit/core/backend";
+import { type DType, type Operand, type Shape, sameShape, showShape, type Tensor } from "@ppt-vit/core/backend";
 import type { Graph } from "./graph.js";
 
 /**
@@ -31,6 +31,18 @@ export const constantOf = (host: Float32Array, shape: Shape, dtype: DType): Onnx
   dtype,
 });
 
+/**
+ * The element type of an operation. Numbers and constants follow the other operands.
+ * @throws PptError INVALID_DTYPE unless all computed operands have one type
+ */
+export function commonType(op: string, operands: readonly Operand<OnnxTensor>[]): DType {
+  const tensors = operands.filter((x) => typeof x !== "number");
+  const computed = new Set(tensors.filter((x) => x.name !== undefined).map((x) => x.dtype));
+  if (computed.size > 1)
+    throw new PptError("INVALID_DTYPE", `${op}: operands are ${[...computed].join(" and ")}: cast one of them`);
+  return [...computed][0] ?? tensors[0]?.dtype ?? "float32";
+}
+
 const hasShape = (x: OnnxTensor): boolean =>
   sameShape(x.stored, x.shape) || (x.alternative !== undefined && sameShape(x.alternative.shape, x.shape));
 
@@ -39,12 +51,12 @@ export const needsReshape = (x: OnnxTensor): boolean => x.name !== undefined && 
 
 /**
  * The name by which a node takes a tensor in its shape as an input. A constant becomes an initializer here.
- * @throws PptError INVALID_SHAPE if the tensor was computed in another precision than the node takes
+ * @throws PptError INVALID_DTYPE if the tensor was computed in another precision than the node takes
  */
 export function inputName(graph: Graph, x: OnnxTensor, dtype: DType = x.dtype): string {
   if (x.name === undefined) return graph.constant(x.host!, x.shape, dtype);
   if (x.dtype !== dtype)
-    throw new PptError("INVALID_SHAPE", `operands are ${x.dtype} ${showShape(x.shape)} and ${dtype}: cast one of them`);
+    throw new PptError("INVALID_DTYPE", `operands are ${x.dtype} ${showShape(x.shape)} and ${dtype}: cast one of them`);
   if (needsReshape(x)) return graph.node("Reshape", [x.name, graph.integers(x.shape)]);
   return sameShape(x.stored, x.shape) ? x.name : x.alternative!.record();
 }

@@ -1,6 +1,7 @@
 /** Runs a program once on symbolic tensors and writes the recorded graph as an ONNX model. */
 import {
   type CompileOptions,
+  callProgram,
   checkProgram,
   type DType,
   type Program,
@@ -45,7 +46,7 @@ export interface TracedModel {
   readonly beside: readonly ExternalData[];
 }
 
-/** @throws PptError INVALID_SHAPE if the program does not fit its parameters and inputs */
+/** @throws PptError INVALID_SHAPE or INVALID_DTYPE if the program does not fit its parameters and inputs */
 export function traceProgram(program: Program, options: TraceOptions): TracedModel {
   checkProgram(program, options);
   const { params, inputs, dtype = "float32", fusion, weights = "inside", metadata = {} } = options;
@@ -57,7 +58,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   const symbols = Object.fromEntries(
     Object.entries(inputs).map(([name, shape]) => [name, ops.cast(recorded(name, shape, "float32"), dtype)]),
   );
-  const results = program(ops, parameters, symbols);
+  const results = callProgram(program, ops, parameters, symbols);
 
   const outputs = options.outputs ?? Object.keys(results);
   for (const name of outputs) nameOutput(graph, name, results[name]!);

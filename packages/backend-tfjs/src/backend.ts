@@ -3,6 +3,7 @@ import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
 import {
   type Backend,
   type CompileOptions,
+  callProgram,
   checkFeedShapes,
   checkProgram,
   type Executable,
@@ -127,7 +128,7 @@ function compile(
     engine.active(() => {
       try {
         return tf.tidy(() => {
-          const outputs = program(ops, uploaded, fed() as Tensors<TfjsTensor>);
+          const outputs = callProgram(program, ops, uploaded, fed() as Tensors<TfjsTensor>);
           return Object.fromEntries(Object.entries(outputs).map(([name, x]) => [name, x.clone()]));
         });
       } finally {

@@ -4,7 +4,7 @@ import { familyCases } from "./families.js";
 import { goldenCases, type ReadGolden } from "./golden.js";
 import { type ConformanceCase, type CreateBackend, withBackend } from "./harness.js";
 import { type LifecycleOptions, lifecycleCases } from "./lifecycle.js";
-import { misuseCases } from "./misuse.js";
+import { misuseCases } from "./misuse/index.js";
 import { wholeModelCases } from "./models.js";
 import { casesOfPolicy, policyCases, type TestedPolicy } from "./policies.js";
 import { primitiveCases } from "./primitives.js";

@@ -1,5 +1,6 @@
 /** Every primitive against its definition: odd shapes, broadcasting, ties, infinities. */
 import type { Backend, HostTensor, Ops, Tensor, Tensors } from "@ppt-vit/core/backend";
+import { iota } from "@ppt-vit/core/testing";
 import { type ConformanceCase, type CreateBackend, expectClose, runProgram, uniform, withBackend } from "./harness.js";
 import * as reference from "./reference.js";
 
@@ -254,6 +255,20 @@ function* cases(): Generator<PrimitiveCase> {
     expected: elementwise((v) => (v === 0 ? 0 : 1), withTies([4, 5], 3)),
     exact: true,
     apply: (ops, { x }) => ops.cast(ops.cast(x!, "bool"), "float32"),
+  };
+  yield {
+    name: "cast to bool, which is read as 0 and 1",
+    feeds: { x: withTies([4, 5], 3) },
+    expected: elementwise((v) => (v === 0 ? 0 : 1), withTies([4, 5], 3)),
+    exact: true,
+    apply: (ops, { x }) => ops.cast(x!, "bool"),
+  };
+  yield {
+    name: "cast of whole numbers to half precision and back",
+    feeds: { x: iota([4, 5]) },
+    expected: iota([4, 5]),
+    exact: true,
+    apply: (ops, { x }) => ops.cast(ops.mul(ops.cast(x!, "float16"), 1), "float32"),
   };
 
   const products: [number[], number[]][] = [

@@ -1,6 +1,7 @@
 /** The composites with shapes, types and options checked first, so that every default and override refuses the same. */
 
-import { misuse, requireFloat } from "./checked-primitives.js";
+import { misuse, requireElements, requireFloat } from "./checked-primitives.js";
+import { arrayOf, checkArgument, flag, found, object, oneOf } from "./options.js";
 import type {
   Activation,
   AttentionOptions,
@@ -18,8 +19,9 @@ import { show } from "./show.js";
 type Length = number | string;
 
 /**
- * @throws PptError INVALID_SHAPE unless x holds numbers in the expected shape. `to` names what the shape has to fit to.
- * With `common` one row may stand for all images.
+ * Requires numbers in the expected shape. `to` names what the shape has to fit. With `common` one row may stand for all
+ * images. Only the first length may be free.
+ * @throws PptError INVALID_SHAPE; INVALID_INPUT for what is no tensor; INVALID_DTYPE for truths
  */
 function requireShape(
   op: string,
@@ -33,7 +35,10 @@ function requireShape(
   const { shape } = x;
   let fits = shape.length === expected.length;
   for (let i = 0; fits && i < expected.length; i++)
-    fits = typeof expected[i] === "string" || shape[i] === expected[i] || (common && i === 0 && shape[0] === 1);
+    fits =
+      typeof expected[i] === "string"
+        ? i === 0 || shape[i] !== -1
+        : shape[i] === expected[i] || (common && i === 0 && shape[0] === 1);
   if (fits) return;
   const given = Object.entries(to ?? {}).map(([name, other]) => `${name} ${showShape(other.shape)}`);
   const wanted = `[${common && expected[0] !== 1 ? `${expected[0]} or 1,${expected.slice(1).join(",")}` : expected.join(",")}]`;
@@ -57,9 +62,15 @@ function requireCount(op: string, name: string, value: number, most: number): vo
     misuse(op, `${name} is ${show(value)}, expected a whole number from 1 to ${most}`);
 }
 
-function requireObject(op: string, name: string, value: object): void {
-  if (typeof value !== "object" || value === null) misuse(op, `${name} is ${show(value)}, expected an object`);
+/** Numbers that no shape decides on. */
+function requireNumber(op: string, name: string, value: number, least = Number.NEGATIVE_INFINITY): void {
+  if (Number.isFinite(value) && value >= least) return;
+  const bound = least === 0 ? " of at least 0" : "";
+  misuse(op, `${name} is ${found(value)}, expected a finite number${bound}`, "INVALID_OPTION");
 }
+
+const requireOptions = (op: string, name: string, value: object): void =>
+  checkArgument(op, name, value, object, "INVALID_OPTION");
 
 /** Options of an attention over N keys of C channels in B images. */
 function requireAttention<T extends Tensor>(
@@ -68,16 +79,16 @@ function requireAttention<T extends Tensor>(
   [B, N, C]: Shape,
   to: { readonly [argument: string]: Tensor },
 ): void {
-  requireObject(op, "options", options);
+  requireOptions(op, "options", options);
   const { heads, scale, logSize } = options;
   if (!(Number.isInteger(heads) && heads >= 1 && C! % heads === 0))
     misuse(op, `heads is ${show(heads)}, expected a whole number that divides the ${C} channels`);
-  if (!Number.isFinite(scale)) misuse(op, `scale is ${show(scale)}, expected a finite number`);
+  requireNumber(op, "scale", scale);
   if (logSize !== undefined) requireShape(op, "logSize", logSize, [B!, N!], to, true);
 }
 
 function requireProjection<T extends Tensor>(op: string, name: string, given: Projection<T>, x: T, C: number): void {
-  requireObject(op, name, given);
+  checkArgument(op, name, given, object);
   requireShape(op, `${name}.weight`, given.weight, [C, C], { x });
   if (given.bias !== undefined) requireShape(op, `${name}.bias`, given.bias, [C], { x });
 }
@@ -88,7 +99,7 @@ const isPair = (value: unknown, least: number): boolean =>
 /** Unless the window fits into the image x [B, C, H, W] at least once along each axis. */
 function requireWindow(op: string, x: Tensor, window: SlidingWindow): void {
   requireShape(op, "x", x, ["B", "C", "H", "W"]);
-  requireObject(op, "window", window);
+  requireOptions(op, "window", window);
   const { kernel, stride, padding } = window;
   for (const [name, value, least] of [
     ["kernel", kernel, 1],
@@ -101,14 +112,14 @@ function requireWindow(op: string, x: Tensor, window: SlidingWindow): void {
       misuse(op, `kernel ${showShape(kernel)} with padding ${showShape(padding)} does not fit x ${showShape(x.shape)}`);
 }
 
-const activations: readonly unknown[] = ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"] satisfies Activation[];
+const activation = oneOf(["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"] satisfies Activation[]);
+const power = oneOf([1, 2]);
 
 /** The same composites, with their operands and options checked. Axes reach them counted from the front. */
 export function checkedComposites<T extends Tensor>(composites: Composites<T>): Composites<T> {
   return {
     linear(x, weight, bias) {
-      requireFloat("linear", "x", x);
-      const I = x.shape[x.shape.length - 1]!;
+      const I = lastLength("linear", x);
       if (x.shape.length < 2) misuse("linear", `x is ${showShape(x.shape)}, expected [...,N,I]`);
       requireShape("linear", "weight", weight, ["O", I], { x });
       if (bias !== undefined) requireShape("linear", "bias", bias, [weight.shape[0]!], { weight });
@@ -130,15 +141,16 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
 
     softmax(x, axis = -1) {
       requireFloat("softmax", "x", x);
-      return composites.softmax(x, resolveAxis("softmax", x.shape, axis));
+      const along = resolveAxis("softmax", x.shape, axis);
+      requireElements("softmax", x.shape, along);
+      return composites.softmax(x, along);
     },
 
     layerNorm(x, weight, bias, epsilon) {
       const C = lastLength("layerNorm", x);
       requireShape("layerNorm", "weight", weight, [C], { x });
       requireShape("layerNorm", "bias", bias, [C], { x });
-      if (!(Number.isFinite(epsilon) && epsilon >= 0))
-        misuse("layerNorm", `epsilon is ${show(epsilon)}, expected a finite number of at least 0`);
+      requireNumber("layerNorm", "epsilon", epsilon, 0);
       return composites.layerNorm(x, weight, bias, epsilon);
     },
 
@@ -149,14 +161,13 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
 
     lpNormalize(x, p) {
       lastLength("lpNormalize", x);
-      if (p !== 1 && p !== 2) misuse("lpNormalize", `p is ${show(p)}, expected 1 or 2`);
+      checkArgument("lpNormalize", "p", p, power, "INVALID_OPTION");
       return composites.lpNormalize(x, p);
     },
 
     activation(x, kind) {
       requireFloat("activation", "x", x);
-      if (!activations.includes(kind))
-        misuse("activation", `kind is ${show(kind)}, expected one of ${activations.join(", ")}`);
+      checkArgument("activation", "kind", kind, activation, "INVALID_OPTION");
       return composites.activation(x, kind);
     },
 
@@ -172,15 +183,14 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
     selfAttention(x, projections, options) {
       requireShape("selfAttention", "x", x, ["B", "N", "C"]);
       const [, N, C] = x.shape as [number, number, number];
-      requireObject("selfAttention", "projections", projections);
+      checkArgument("selfAttention", "projections", projections, object);
       const { query, key, value } = projections;
       for (const [name, given] of Object.entries({ query, key, value }))
         requireProjection("selfAttention", name, given, x, C);
       requireAttention("selfAttention", options, x.shape, { x });
       const { rows, observe } = options;
       if (rows !== undefined) requireCount("selfAttention", "rows", rows, N);
-      if (observe !== undefined && typeof observe !== "boolean")
-        misuse("selfAttention", `observe is ${show(observe)}, expected true or false`);
+      if (observe !== undefined) checkArgument("selfAttention", "observe", observe, flag, "INVALID_OPTION");
       return composites.selfAttention(x, projections, options);
     },
 
@@ -213,12 +223,14 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
   };
 }
 
+const tensors = arrayOf("tensors");
+
 function requireTokens<T extends Tensor>(tokens: TokenValues<T>, destination: T, B: number, N: number): void {
   const op = "compressTokens";
-  requireObject(op, "tokens", tokens);
+  checkArgument(op, "tokens", tokens, object);
   const { size, averaged, summed } = tokens;
   if (size !== undefined) requireShape(op, "size", size, [B, N, 1], { destination }, true);
   if (averaged !== undefined) requireShape(op, "averaged", averaged, [B, N, "C"], { destination });
-  if (!Array.isArray(summed)) misuse(op, `summed is ${show(summed)}, expected an array of tensors`);
+  checkArgument(op, "summed", summed, tensors);
   for (const [i, x] of summed.entries()) requireShape(op, `summed[${i}]`, x, [B, N, "F"], { destination }, true);
 }

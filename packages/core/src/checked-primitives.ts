@@ -1,6 +1,7 @@
 /** The primitives with shapes and types checked first, so that every backend answers misuse alike. */
 
-import { PptError } from "./errors.js";
+import { PptError, type PptErrorCode } from "./errors.js";
+import { callback, checkArgument, found, hostTensorCheck, text } from "./options.js";
 import type { DType, HostTensor, Operand, Primitives, Shape, Tensor } from "./seam.js";
 import {
   broadcastShapes,
@@ -13,39 +14,59 @@ import {
 } from "./shape.js";
 import { show } from "./show.js";
 
-/** @throws PptError INVALID_SHAPE */
-export function misuse(op: string, what: string): never {
-  throw new PptError("INVALID_SHAPE", `${op}: ${what}`);
+/**
+ * Refuses an operation. The code names what does not fit: INVALID_SHAPE a shape, or a number that has to fit one (an axis, a
+ * count, a window); INVALID_DTYPE an element type; INVALID_INPUT what is no tensor; INVALID_OPTION any other option.
+ */
+export function misuse(op: string, what: string, code: PptErrorCode = "INVALID_SHAPE"): never {
+  throw new PptError(code, `${op}: ${what}`);
 }
 
-/** A parameter under a name that the program misspells is undefined, and programs may be JavaScript. */
+const dtypes: readonly unknown[] = ["float32", "float16", "bool"] satisfies DType[];
+
+/**
+ * A JavaScript program may pass undefined under a misspelled name, or a host tensor.
+ * @throws PptError INVALID_INPUT for what is no tensor, INVALID_DTYPE for one of another element type
+ */
 export function requireTensor(op: string, argument: string, x: Tensor): void {
   // Inlined tests: eager backends come here with every operand of every operation.
   if (typeof x !== "object" || x === null || !Array.isArray(x.shape))
-    misuse(op, `${argument} is ${show(x)}, expected a tensor`);
+    misuse(op, `${argument} is ${found(x)}, expected a tensor`, "INVALID_INPUT");
+  const { dtype } = x;
+  if (dtype === "float32" || dtype === "bool" || dtype === "float16") return;
+  if (dtype === undefined)
+    misuse(
+      op,
+      `${argument} is ${showShape(x.shape)} in host memory, expected a tensor: call constant()`,
+      "INVALID_INPUT",
+    );
+  misuse(op, `${argument} is ${show(dtype)} ${showShape(x.shape)}, expected ${dtypes.join(", ")}`, "INVALID_DTYPE");
 }
 
-/** A tensor of numbers, and not of truths. */
+/** @throws PptError INVALID_INPUT for what is no tensor, INVALID_DTYPE for truths */
 export function requireFloat(op: string, argument: string, x: Tensor): void {
   requireTensor(op, argument, x);
-  if (x.dtype === "bool") misuse(op, `${argument} takes numbers, got bool ${showShape(x.shape)}: cast it first`);
+  if (x.dtype === "bool")
+    misuse(op, `${argument} takes numbers, got bool ${showShape(x.shape)}: cast it first`, "INVALID_DTYPE");
 }
 
 function requireOperand(op: string, argument: string, x: Operand<Tensor>): void {
   if (typeof x !== "number") requireFloat(op, argument, x);
 }
 
-/** @throws PptError INVALID_SHAPE unless the values fill the shape. */
+/** @throws PptError INVALID_INPUT for what is no host tensor, INVALID_SHAPE unless its values fill its shape */
 function requireHost(host: HostTensor): void {
-  const shape: unknown = host?.shape;
-  if (!Array.isArray(shape) || !(host.data instanceof Float32Array))
-    misuse("constant", `expected { shape, data: Float32Array }, got ${show(host)}`);
+  checkArgument("constant", "host", host, hostTensorCheck);
   if (host.data.length !== sizeOf(host.shape))
     misuse("constant", `${host.data.length} values do not fill ${showShape(host.shape)}`);
 }
 
+/** The maximum of nothing does not exist. */
+export function requireElements(op: string, shape: Shape, axis: number): void {
+  if (shape[axis] === 0) misuse(op, `axis ${axis} of ${showShape(shape)} has no elements`);
+}
+
 const isCount = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
-const dtypes: readonly unknown[] = ["float32", "float16", "bool"] satisfies DType[];
 const shapeOf = (x: Operand<Tensor>): Shape => (typeof x === "number" ? [] : x.shape);
 
 /** The same primitives, with their operands checked. Axes reach a backend counted from the front. */
@@ -69,7 +90,9 @@ export function checkedPrimitives<T extends Tensor>(primitives: Primitives<T>): 
     (op: "sum" | "max") =>
     (x: T, axis: number): T => {
       requireFloat(op, "x", x);
-      return primitives[op](x, resolveAxis(op, x.shape, axis));
+      const along = resolveAxis(op, x.shape, axis);
+      if (op === "max") requireElements(op, x.shape, along);
+      return primitives[op](x, along);
     };
   return {
     constant(host) {
@@ -103,11 +126,14 @@ export function checkedPrimitives<T extends Tensor>(primitives: Primitives<T>): 
       requireFloat("pad", "x", x);
       if (!isCount(before) || !isCount(after))
         misuse("pad", `${show(before)} before and ${show(after)} after are not counts`);
-      return primitives.pad(x, resolveAxis("pad", x.shape, axis), before, after);
+      const along = resolveAxis("pad", x.shape, axis);
+      if (x.shape[along] === -1) misuse("pad", `axis ${along} of ${showShape(x.shape)} is the free batch`);
+      return primitives.pad(x, along, before, after);
     },
     cast(x, dtype) {
       requireTensor("cast", "x", x);
-      if (!dtypes.includes(dtype)) misuse("cast", `dtype is ${show(dtype)}, expected ${dtypes.join(", ")}`);
+      if (!dtypes.includes(dtype))
+        misuse("cast", `dtype is ${show(dtype)}, expected ${dtypes.join(", ")}`, "INVALID_DTYPE");
       return x.dtype === dtype ? x : primitives.cast(x, dtype);
     },
     add: binary("add"),
@@ -123,7 +149,12 @@ export function checkedPrimitives<T extends Tensor>(primitives: Primitives<T>): 
     equal: binary("equal"),
     where(condition, a, b) {
       requireTensor("where", "condition", condition);
-      if (condition.dtype !== "bool") misuse("where", `the condition ${showShape(condition.shape)} is not bool`);
+      if (condition.dtype !== "bool")
+        misuse(
+          "where",
+          `condition is ${condition.dtype} ${showShape(condition.shape)}, expected bool`,
+          "INVALID_DTYPE",
+        );
       requireOperand("where", "a", a);
       requireOperand("where", "b", b);
       broadcastShapes("where", broadcastShapes("where", shapeOf(a), shapeOf(b)), condition.shape);
@@ -138,7 +169,8 @@ export function checkedPrimitives<T extends Tensor>(primitives: Primitives<T>): 
       return primitives.matMul(a, b);
     },
     scope(name, body) {
-      if (typeof body !== "function") misuse("scope", `body is ${show(body)}, expected a function`);
+      checkArgument("scope", "name", name, text, "INVALID_OPTION");
+      checkArgument("scope", "body", body, callback);
       return primitives.scope(name, body);
     },
   };

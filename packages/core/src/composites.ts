@@ -1,4 +1,4 @@
-/** Composites written in primitives, and the merge of primitives, defaults and overrides into the `Ops` of a program. */
+/** The default of each composite, made of primitives, and how primitives, defaults and overrides become `Ops`. */
 
 import { checkedComposites } from "./checked-composites.js";
 import { checkedPrimitives } from "./checked-primitives.js";
@@ -8,7 +8,10 @@ import { sameShape, sizeOf, windowPositions } from "./shape.js";
 
 const shapeCheck = arrayOf("lengths", (n) => Number.isSafeInteger(n) && (n as number) >= 0);
 
-/** A host tensor of `shape` filled by index. */
+/**
+ * A host tensor of `shape`. `fill` gives each element by its place in row-major order.
+ * @throws PptError INVALID_SHAPE, INVALID_INPUT
+ */
 export function hostTensor(shape: Shape, fill: (index: number) => number): HostTensor {
   checkArgument("hostTensor", "shape", shape, shapeCheck, "INVALID_SHAPE");
   checkArgument("hostTensor", "fill", fill, callback);
@@ -25,7 +28,7 @@ const strictlyUpper = (N: number): HostTensor => hostTensor([N, N], (i) => (i % 
 const headMask = (C: number, H: number, scale: number): HostTensor =>
   hostTensor([C, H], (i) => (Math.floor((Math.floor(i / H) * H) / C) === i % H ? scale : 0));
 
-/** [length, positions kernel], 1 where the place of the window holds the pixel; padding holds none. */
+/** [length, positions kernel], 1 where that place of the window covers the pixel. Padding is no pixel. */
 const windowPlaces = (length: number, kernel: number, stride: number, padding: number): HostTensor => {
   const columns = windowPositions(length, kernel, stride, padding) * kernel;
   return hostTensor([length, columns], (i) => {
@@ -34,7 +37,7 @@ const windowPlaces = (length: number, kernel: number, stride: number, padding: n
   });
 };
 
-/** One host tensor per key, so that a backend that keeps uploaded constants uploads each of them once. */
+/** Makes one host tensor for each key. A backend that keeps uploaded constants then uploads each of them once. */
 function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...key: Key) => HostTensor {
   const made = new Map<string, HostTensor>();
   return (...key) => {
@@ -45,8 +48,8 @@ function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...
 }
 
 /**
- * The default decompositions over the given operations. Those that contain another composite take it from `resolved`,
- * so that an override of softmax serves attention too; by default from the decompositions themselves.
+ * The default of each composite, made of `ops`. A default that contains another composite takes it from `resolved`, so that
+ * an override of softmax serves attention too. Without `resolved` it takes the default.
  */
 export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved?: () => Composites<T>): Composites<T> {
   const columns = remember((n: number) => iota([n]));
@@ -232,12 +235,14 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   return composites;
 }
 
-/** Composites a backend supplies itself. It is handed the defaults, to fall back on for cases it does not cover. */
+/** Makes the composites that a backend supplies itself. It may call the defaults for cases that it does not cover. */
 export type Overrides<T extends Tensor> = (ops: Primitives<T>, defaults: Composites<T>) => Partial<Composites<T>>;
 
 /**
- * Checked primitives, default composites, and the backend's overrides over those. What a program calls is checked once, in
- * front of the default or the override: neither checks again, nor do the composites that they are made of.
+ * The operations of a program: the primitives, and for each composite the backend's override or the default. Each call of a
+ * program is checked once, before the default or the override runs. Composites inside other composites are not checked
+ * again.
+ * @returns operations that throw PptError INVALID_SHAPE, INVALID_DTYPE, INVALID_INPUT or INVALID_OPTION (seam.ts)
  */
 export function resolveOps<T extends Tensor>(primitives: Primitives<T>, overrides?: Overrides<T>): Ops<T> {
   const base = checkedPrimitives(primitives);

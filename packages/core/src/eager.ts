@@ -1,6 +1,6 @@
 /** compile() for backends that execute each operation at once. */
 
-import { checkProgram, makeExecutable } from "./executable.js";
+import { callProgram, checkProgram, makeExecutable } from "./executable.js";
 import type { CompileOptions, Executable, HostTensor, Ops, Program, Tensor } from "./seam.js";
 
 /** What an eager backend supplies for one compiled program. */
@@ -30,7 +30,7 @@ export function compileEager<T extends Tensor>(
       try {
         const outputs = session.ops.scope("program", () => {
           const fed = Object.fromEntries(Object.keys(inputs).map((name) => [name, session.upload(feeds[name]!)]));
-          return program(session.ops, uploaded, fed);
+          return callProgram(program, session.ops, uploaded, fed);
         });
         const read = Object.entries(outputs).map(async ([name, x]) => [name, await session.download(x)] as const);
         return Object.fromEntries(await Promise.all(read));

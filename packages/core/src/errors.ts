@@ -1,6 +1,7 @@
 /** What went wrong, for programs. The message says it for people. */
 export type PptErrorCode =
   | "INVALID_SHAPE"
+  | "INVALID_DTYPE"
   | "INVALID_CONFIG"
   | "INVALID_REDUCTION"
   | "INVALID_WEIGHTS"

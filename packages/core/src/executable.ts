@@ -1,8 +1,9 @@
 /** What every executable does alike: check its feeds, take one run at a time, dispose once. */
 
+import { requireTensor } from "./checked-primitives.js";
 import { PptError } from "./errors.js";
 import { callback, check, checkArgument, checkOptions, found, hostTensorCheck, object } from "./options.js";
-import type { CompileOptions, Executable, HostTensor, Program, Shape, Tensors } from "./seam.js";
+import type { CompileOptions, Executable, HostTensor, Ops, Program, Shape, Tensor, Tensors } from "./seam.js";
 import { showShape, sizeOf } from "./shape.js";
 
 /** Positive lengths; -1 in front leaves the batch free. */
@@ -30,6 +31,28 @@ export function checkProgram(program: Program, options: Pick<CompileOptions, "pa
   }
   for (const [name, shape] of Object.entries(options.inputs))
     checkArgument("compile", `input '${name}'`, shape, inputShape, "INVALID_SHAPE");
+}
+
+/** What a program returns. A promise is none: it would have no outputs. */
+const outputsCheck = check(
+  "tensors by name, returned at once and not as a promise",
+  (value) => object.holds(value) && !callback.holds((value as { readonly then?: unknown }).then),
+);
+
+/**
+ * Calls a program, as every backend does.
+ * @throws PptError INVALID_INPUT unless it returns tensors by name; what the operations throw that it calls
+ */
+export function callProgram<T extends Tensor>(
+  program: Program,
+  ops: Ops<T>,
+  params: Tensors<T>,
+  inputs: Tensors<T>,
+): Tensors<T> {
+  const outputs = program(ops, params, inputs);
+  checkArgument("program", "result", outputs, outputsCheck);
+  for (const [name, x] of Object.entries(outputs)) requireTensor("program", `output '${name}'`, x);
+  return outputs;
 }
 
 export interface ExecutableParts {

@@ -62,13 +62,14 @@ export function matMulShape(a: Shape, b: Shape): Shape {
 
 /**
  * `to` with its -1 filled in. Where `from` has a free batch (-1 in front), `to` keeps its -1.
- * @throws PptError INVALID_SHAPE
+ * @throws PptError INVALID_SHAPE, also where a transposition has moved the free batch from the front
  */
 export function reshapedShape(from: Shape, to: Shape): Shape {
   const free = to.filter((n) => n === -1).length;
   const known = sizeOf(to.filter((n) => n !== -1));
   const mismatch = () => fail(`reshape: ${showShape(from)} does not fit ${showShape(to)}`);
-  if (free > 1 || to.some((n) => !Number.isInteger(n) || n < -1)) mismatch();
+  // Array.from: `some` passes over the holes of a sparse list.
+  if (free > 1 || Array.from(to).some((n) => !Number.isInteger(n) || n < -1) || from.indexOf(-1) > 0) mismatch();
   if (from[0] === -1) {
     if (to[0] !== -1 || known !== sizeOf(from.slice(1))) mismatch();
     return to;
@@ -80,11 +81,9 @@ export function reshapedShape(from: Shape, to: Shape): Shape {
 
 /** @throws PptError INVALID_SHAPE unless `permutation` names each dimension once. */
 export function transposedShape(shape: Shape, permutation: readonly number[]): Shape {
-  if (
-    permutation.length !== shape.length ||
-    new Set(permutation).size !== shape.length ||
-    permutation.some((p) => !(p in shape))
-  )
+  const isAxis = (p: unknown) => Number.isInteger(p) && (p as number) >= 0 && (p as number) < shape.length;
+  const axes = new Set(Array.from(permutation).filter(isAxis));
+  if (permutation.length !== shape.length || axes.size !== shape.length)
     fail(`transpose: ${showShape(permutation)} does not permute ${showShape(shape)}`);
   return permutation.map((p) => shape[p]!);
 }
