@@ -97,9 +97,9 @@ function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held, decompos
 }
 
 /**
- * The operations on the engine that is active now, to run a program as part of your own code: under a gradient tape, with
- * variables for parameters. Call them inside `tf.tidy`, which frees what they make; `dispose` frees the few index tables
- * that they keep beside.
+ * The operations on the engine that is active now. With them a program runs as part of your own code: under a gradient
+ * tape, with variables for parameters. Call them inside `tf.tidy`, which frees what they make. They also keep a few index
+ * tables, which `dispose` frees.
  */
 export function createTfjsOps(tf: Tfjs): { readonly ops: Ops<TfjsTensor>; dispose(): void } {
   checkArgument("createTfjsOps", "tf", tf, tfjsCheck);

@@ -86,10 +86,10 @@ function comparingByArithmetic(
   held: Held,
   defaults: Composites<TfjsTensor>,
 ): Partial<Composites<TfjsTensor>> {
-  const positions = (N: number) => held.once(`positions ${N}`, () => tf.range(0, N));
+  const positions = (N: number) => held.table(`positions ${N}`, () => tf.range(0, N));
   /** [N, N], 1 where the column comes after the row, -1 where it comes before. */
   const order = (N: number) =>
-    held.once(`order ${N}`, () => tf.sign(tf.sub(tf.reshape(positions(N), [1, N]), tf.reshape(positions(N), [N, 1]))));
+    held.table(`order ${N}`, () => tf.sign(tf.sub(tf.reshape(positions(N), [1, N]), tf.reshape(positions(N), [N, 1]))));
 
   return {
     /**
@@ -121,7 +121,7 @@ function scattered(
     const [B, N] = destination.shape as [number, number];
     const rows = count + 2;
     /** The row of destination 0 of each image. */
-    const firsts = held.once(`scatter: ${B} of ${rows}`, () =>
+    const firsts = held.table(`scatter: ${B} of ${rows}`, () =>
       tf.reshape(tf.add(tf.mul(tf.range(0, B), rows), 1), [B, 1]),
     );
     const places = tf.reshape(tf.cast(tf.add(tf.clipByValue(destination, -1, count), firsts), "int32"), [B * N, 1]);
@@ -132,7 +132,7 @@ function scattered(
       return ops.slice(asOurs(tf.reshape(added, [B, rows, F])), 1, 1, count + 1);
     };
     const { averaged, summed } = tokens;
-    const size = sums(tokens.size ?? asOurs(held.once(`scatter: ones of ${N}`, () => tf.fill([1, N, 1], 1))));
+    const size = sums(tokens.size ?? asOurs(held.table(`scatter: ones of ${N}`, () => tf.fill([1, N, 1], 1))));
     const weighted = averaged && (tokens.size ? ops.mul(averaged, tokens.size) : averaged);
     const mean = weighted && ops.div(sums(weighted), size);
     return { size, averaged: mean, summed: summed.map(sums) };

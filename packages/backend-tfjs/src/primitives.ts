@@ -12,70 +12,77 @@ import {
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 import type { Traits } from "./traits.js";
 
-/** Tensors that outlive a run: parameters, what is derived from them once, and the program's constants. */
+/** Tensors that outlive a run: parameters, what is derived from them, constants, and tables. */
 export interface Held {
-  /** The tensor that `make` made for `key`, made at the first call. */
-  once(key: unknown, make: () => TfTensor): TfjsTensor;
-  /** Whether the tensor is one of those that `once` made. */
+  /** A tensor that stays until `dispose`, made at the first call with this key. */
+  once(key: object, make: () => TfTensor): TfjsTensor;
+  /** Whether `once` made the tensor. */
   has(x: TfTensor): boolean;
   /**
-   * A constant of the program, by its host tensor. It is kept until a run ends that did not ask for it, so that one which
-   * the program makes anew in every run does not stay.
+   * A constant of the program, by its host tensor. It stays until a run ends that did not ask for it. So a constant that
+   * the program makes anew in every run is gone after the next.
    */
   constant(host: HostTensor): TfjsTensor;
-  /** A number, likewise. */
+  /** A number as a tensor. It stays as long as a constant. */
   number(value: number): TfjsTensor;
+  /** A tensor that depends on shapes alone, such as indices. It stays as long as a constant, so tables follow the batch. */
+  table(name: string, make: () => TfTensor): TfjsTensor;
   endRun(): void;
   dispose(): void;
 }
 
-/** With `runs` false nobody says when a run ends: constants belong to the `tf.tidy` that they are made in. */
+/**
+ * With `runs` false nobody says when a run ends. Constants then belong to the `tf.tidy` that they are made in, and tables
+ * stay until `dispose`.
+ */
 export function holdTensors(tf: Tfjs, { runs = true } = {}): Held {
-  const tensors = new Map<unknown, TfTensor>();
+  type Key = HostTensor | number | string;
+  const lasting = new Map<object, TfTensor>();
   const own = new Set<TfTensor>();
-  const constants = new Map<HostTensor | number, TfTensor>();
+  const passing = new Map<Key, TfTensor>();
   /** What the current run asked for. */
-  const asked = new Set<HostTensor | number>();
+  const asked = new Set<Key>();
 
-  function constant(key: HostTensor | number, make: () => TfTensor): TfjsTensor {
-    if (!runs) return asOurs(make());
-    asked.add(key);
-    const tensor = constants.get(key) ?? tf.keep(make());
-    constants.set(key, tensor);
+  function kept<K>(map: Map<K, TfTensor>, key: K, make: () => TfTensor): TfjsTensor {
+    const tensor = map.get(key) ?? tf.keep(make());
+    map.set(key, tensor);
     return asOurs(tensor);
   }
+  function forThisRun(key: Key, make: () => TfTensor): TfjsTensor {
+    asked.add(key);
+    return kept(passing, key, make);
+  }
+  const constant = runs ? forThisRun : (_key: Key, make: () => TfTensor) => asOurs(make());
   return {
     once(key, make) {
-      const known = tensors.get(key);
-      if (known) return asOurs(known);
-      const tensor = tf.keep(make());
-      tensors.set(key, tensor);
+      const tensor = kept(lasting, key, make);
       own.add(tensor);
-      return asOurs(tensor);
+      return tensor;
     },
     has: (x) => own.has(x),
     constant: (host) => constant(host, () => upload(tf, host)),
     number: (value) => constant(value, () => tf.scalar(value, "float32")),
+    table: forThisRun,
     endRun() {
-      for (const [key, tensor] of constants) {
+      for (const [key, tensor] of passing) {
         if (asked.has(key)) continue;
         tensor.dispose();
-        constants.delete(key);
+        passing.delete(key);
       }
       asked.clear();
     },
     dispose() {
-      for (const tensor of [...own, ...constants.values()]) tensor.dispose();
+      for (const tensor of [...own, ...passing.values()]) tensor.dispose();
       own.clear();
-      tensors.clear();
-      constants.clear();
+      lasting.clear();
+      passing.clear();
     },
   };
 }
 
 /** Places along a first axis, [length, 1], as `gatherND` takes them. */
-export const indices = (tf: Tfjs, held: Held, key: string, length: number, at: (i: number) => number): TfTensor =>
-  held.once(key, () =>
+export const indices = (tf: Tfjs, held: Held, name: string, length: number, at: (i: number) => number): TfTensor =>
+  held.table(name, () =>
     tf.tensor(
       Int32Array.from({ length }, (_, i) => at(i)),
       [length, 1],

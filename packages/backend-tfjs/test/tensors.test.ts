@@ -98,6 +98,21 @@ describe("constants", () => {
     await backend.dispose();
   });
 
+  it("that runTensors makes anew are gone when the next run ends", async () => {
+    const backend = await createTfjsBackend({ tf, device: "wasm" });
+    await tf.setBackend("wasm");
+    const program: Program = (ops, _params, { x }) =>
+      ops.scope("made here", () => ({ y: ops.linear(x!, ops.constant(hostTensor([64, 64], () => 1))) }));
+    const executable = await backend.compile(program, { params: {}, inputs: { x: [1, 64] } });
+    const x = tf.ones([1, 64]);
+    tf.dispose(executable.runTensors({ x }));
+    const { numTensors, numBytes } = tf.memory();
+    for (let run = 0; run < 50; run++) tf.dispose(executable.runTensors({ x }));
+    expect(tf.memory()).toMatchObject({ numTensors, numBytes });
+    x.dispose();
+    await backend.dispose();
+  });
+
   it("of operations in somebody's own tidy go with it", async () => {
     await tf.setBackend("cpu");
     const { ops, dispose } = createTfjsOps(tf);

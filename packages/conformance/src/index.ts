@@ -1,9 +1,10 @@
 /** The suite that every backend passes, ours and third parties'. See the README for how to run it. */
 import { compositeCases } from "./composites.js";
 import { familyCases } from "./families.js";
+import type { LifecycleOptions } from "./footprint.js";
 import { goldenCases, type ReadGolden } from "./golden.js";
 import { type ConformanceCase, type CreateBackend, withBackend } from "./harness.js";
-import { type LifecycleOptions, lifecycleCases } from "./lifecycle.js";
+import { lifecycleCases } from "./lifecycle.js";
 import { misuseCases } from "./misuse/index.js";
 import { wholeModelCases } from "./models.js";
 import { casesOfPolicy, policyCases, type TestedPolicy } from "./policies.js";
@@ -42,8 +43,8 @@ export interface PolicyConformanceOptions extends TestedPolicy {
 export const policyConformanceCases = (options: PolicyConformanceOptions): Promise<ConformanceCase[]> =>
   withBackend(options.create, async (backend) => casesOfPolicy(options.create, backend, options));
 
+export type { LifecycleOptions } from "./footprint.js";
 export { goldenUrl, type ReadGolden } from "./golden.js";
 export type { ConformanceCase, CreateBackend } from "./harness.js";
-export type { LifecycleOptions } from "./lifecycle.js";
 export { tinyConfig, tinyFamilies } from "./models.js";
 export type { TestedPolicy } from "./policies.js";

@@ -1,8 +1,8 @@
 /** Creating, running, disposing: nothing leaks, nothing is shared by accident, misuse gets a typed error. */
-import { createVisionModel, hostTensor, randomWeights, weightsFrom } from "@ppt-vit/core";
 import type { Backend, HostTensor, Program } from "@ppt-vit/core/backend";
+import { footprintCases, type LifecycleOptions } from "./footprint.js";
 import { type ConformanceCase, type CreateBackend, expectClose, expectError, uniform, withBackend } from "./harness.js";
-import { tinyConfig } from "./models.js";
+import { tinyInput, tinyModel } from "./models.js";
 
 const double: Program = (ops, params, { x }) => ({ y: ops.mul(ops.add(x!, params.shift!), 2) });
 
@@ -13,32 +13,7 @@ const doubled = (x: HostTensor): HostTensor => ({
   data: x.data.map((v, i) => 2 * (v + shift.data[i % 3]!)),
 });
 
-/**
- * `double` with constants, in scopes and outside, that are new objects in every run: as factors, as a weight that a backend
- * may prepare, and one that is used twice.
- */
-const withFreshConstants: Program = (ops, params, { x }) => {
-  const ones = hostTensor([64, 64], () => 1);
-  const identity = ops.constant(hostTensor([3, 3], (i) => (i % 4 === 0 ? 1 : 0)));
-  const one = ops.scope("mean", () => {
-    const mean = ops.div(ops.sum(ops.sum(ops.mul(ops.constant(ones), ops.constant(ones)), 0), 1), 64 * 64);
-    return ops.reshape(mean, [1]);
-  });
-  const shifted = ops.scope("shift", () => ops.mul(ops.add(x!, params.shift!), one));
-  return { y: ops.mul(ops.linear(shifted, identity), ops.constant(hostTensor([3], () => 2))) };
-};
-
-export interface LifecycleOptions {
-  /** Anything that must not grow over repeated runs: live tensors, bytes held. Read after runs, between which it may vary. */
-  readonly footprint?: (backend: Backend) => number | Promise<number>;
-  /** What the footprint may differ by for other reasons than 50 runs. Default 0. */
-  readonly footprintSlack?: number;
-}
-
-export function lifecycleCases(
-  create: CreateBackend,
-  { footprint, footprintSlack = 0 }: LifecycleOptions,
-): ConformanceCase[] {
+export function lifecycleCases(create: CreateBackend, options: LifecycleOptions): ConformanceCase[] {
   const cases: Record<string, (backend: Backend) => Promise<void>> = {
     "create, dispose, create again": async (backend) => {
       const x = uniform([2, 3], 1);
@@ -122,39 +97,10 @@ export function lifecycleCases(
       const first = (await model.run(tinyInput)).logits;
       for (let run = 0; run < 20; run++) expectClose(`run ${run}`, (await model.run(tinyInput)).logits, first, 0);
     },
-    ...(footprint && {
-      "constants made in a run do not add up": async (backend: Backend) => {
-        const executable = await backend.compile(withFreshConstants, doubleOptions);
-        const x = uniform([2, 3], 1);
-        const run = async () => expectClose("y", (await executable.run({ x })).y, doubled(x), 1e-2);
-        for (let i = 0; i < 5; i++) await run();
-        const before = await footprint(backend);
-        for (let i = 0; i < 50; i++) await run();
-        const after = await footprint(backend);
-        if (after > before + footprintSlack) throw new Error(`footprint grew from ${before} to ${after} over 50 runs`);
-      },
-      "repeated runs do not grow": async (backend: Backend) => {
-        const model = await tinyModel(backend);
-        for (let run = 0; run < 5; run++) await model.run(tinyInput);
-        const before = await footprint(backend);
-        for (let run = 0; run < 50; run++) await model.run(tinyInput);
-        const after = await footprint(backend);
-        if (after > before + footprintSlack) throw new Error(`footprint grew from ${before} to ${after} over 50 runs`);
-      },
-    }),
+    ...footprintCases(options),
   };
   return Object.entries(cases).map(([name, run]) => ({
     name: `lifecycle: ${name}`,
     run: () => withBackend(create, run),
   }));
 }
-
-const tinyInput = { pixelValues: uniform([2, 3, 20, 12], 1).data, batch: 2 };
-
-const tinyModel = (backend: Backend) =>
-  createVisionModel({
-    config: tinyConfig,
-    weights: weightsFrom(randomWeights(tinyConfig, 5)),
-    backend,
-    reduction: { layers: [0, 1], tokensRemoved: 3, threshold: { scaleFree: 0.6 } },
-  });

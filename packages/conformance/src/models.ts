@@ -6,6 +6,7 @@ import {
   type ReductionConfig,
   randomWeights,
   specialTokens,
+  type VisionModel,
   type VisionModelConfig,
   type VisionOutput,
   weightsFrom,
@@ -38,6 +39,18 @@ export const tinyConfig: VisionModelConfig = {
   pooling: "class",
   labels: ["a", "b", "c", "d", "e"],
 };
+
+/** Two images for `tinyModel`. */
+export const tinyInput = { pixelValues: uniform([2, 3, 20, 12], 1).data, batch: 2 };
+
+/** The tiny ViT, reduced in two layers. */
+export const tinyModel = (backend: Backend): Promise<VisionModel> =>
+  createVisionModel({
+    config: tinyConfig,
+    weights: weightsFrom(randomWeights(tinyConfig, 5)),
+    backend,
+    reduction: { layers: [0, 1], tokensRemoved: 3, threshold: { scaleFree: 0.6 } },
+  });
 
 /** As small, and with all that sets a family apart from a plain ViT. */
 export const tinyFamilies: Readonly<Record<string, VisionModelConfig>> = {
