@@ -11,7 +11,15 @@ import {
   type Tensors,
 } from "@ppt-vit/core/backend";
 import { iota } from "@ppt-vit/core/testing";
-import { type ConformanceCase, type CreateBackend, expectClose, runProgram, uniform, withBackend } from "./harness.js";
+import {
+  type ConformanceCase,
+  type CreateBackend,
+  expectClose,
+  runProgram,
+  tolerancesOf,
+  uniform,
+  withBackend,
+} from "./harness.js";
 import { convolution, unfold } from "./reference.js";
 
 interface CompositeCase {
@@ -301,7 +309,7 @@ function* cases(): Generator<CompositeCase> {
 }
 
 export function compositeCases(create: CreateBackend, { capabilities }: Backend): ConformanceCase[] {
-  const tolerance = capabilities.precision === "float32" ? 1e-5 : 1e-2;
+  const tolerance = tolerancesOf(capabilities).operation;
   return [...cases()].map(({ name, feeds, params, expected, needsNonFinite, apply }) => ({
     name: `composite: ${name}`,
     ...(needsNonFinite && !capabilities.nonFinite ? { skip: "capabilities.nonFinite" } : {}),

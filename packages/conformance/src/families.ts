@@ -1,6 +1,5 @@
 /** The golden cases of LV-ViT and T2T-ViT: their own published code in float64, with PPT inserted between its steps. */
 import {
-  createVisionModel,
   parseModelConfig,
   parseSafetensors,
   type ReductionConfig,
@@ -11,14 +10,8 @@ import {
 import type { Backend, HostTensor } from "@ppt-vit/core/backend";
 import listed from "../golden/families/cases.json" with { type: "json" };
 import type { ReadGolden } from "./golden.js";
-import {
-  type ConformanceCase,
-  type CreateBackend,
-  expectClose,
-  expectSameRatio,
-  reducedTolerance,
-  withBackend,
-} from "./harness.js";
+import { type ConformanceCase, type CreateBackend, expectClose, tolerancesOf, withBackend } from "./harness.js";
+import { expectDecisions, expectTokens, expectVariances, runModel } from "./whole-model.js";
 
 interface FamilyCase {
   readonly case: string;
@@ -58,44 +51,27 @@ async function load(name: string, read: ReadGolden): Promise<Loaded> {
   };
 }
 
-async function run(
+const run = (
   backend: Backend,
   { weights, pixels }: Loaded,
   config: VisionModelConfig,
   reduction?: ReductionConfig,
-): Promise<VisionOutput> {
-  const outputs = { source: reduction !== undefined };
-  const model = await createVisionModel({ config, weights, backend, reduction, outputs });
-  try {
-    return await model.run({ pixelValues: pixels.data, batch: pixels.shape[0]! });
-  } finally {
-    await model.dispose();
-  }
-}
+): Promise<VisionOutput> =>
+  runModel({ config, weights, backend, reduction, outputs: { source: reduction !== undefined } }, pixels);
 
-function compareStages(output: VisionOutput, expected: SafetensorsFile, exact: boolean): void {
-  const prunes = expected.bytes("prunes");
-  const variances = expected.read("score_variance").data;
+function compareReduction(output: VisionOutput, expected: SafetensorsFile, exact: boolean): void {
   const { stages } = output;
-  stages.forEach((stage, k) => {
-    stage.policies.forEach((policy, image) => {
-      const wanted = prunes[image * stages.length + k] === 1 ? "prune" : "pool";
-      if (policy !== wanted) throw new Error(`stage ${k}, image ${image}: ${policy}, expected ${wanted}`);
-    });
-    if (!exact) return;
-    const wanted = stage.variances.map((_, image) => variances[image * stages.length + k]!);
-    expectSameRatio(`variances of stage ${k}`, stage.variances, wanted, 1e-4);
-  });
+  for (const k of stages.keys()) {
+    expectDecisions({ stages, k, expected });
+    if (exact) expectVariances({ stages, k, expected });
+  }
   // Close scores may change places in reduced precision, and the tokens with them.
-  if (!exact) return;
-  expectClose("size", output.size, expected.read("size"), 0);
-  const source = { shape: expected.shape("source"), data: Float32Array.from(expected.bytes("source")) };
-  expectClose("source", output.source, source, 0);
+  if (exact) expectTokens(output, expected);
 }
 
 export function familyCases(create: CreateBackend, { capabilities }: Backend, read: ReadGolden): ConformanceCase[] {
   const exact = capabilities.precision === "float32";
-  const tolerance = exact ? 1e-4 : reducedTolerance;
+  const tolerance = tolerancesOf(capabilities).model;
   return familyList.flatMap(({ case: name, layers, r, threshold }) => {
     const againstGolden = (what: string, check: (backend: Backend, loaded: Loaded) => Promise<void>) => ({
       name: `golden family: ${name}, ${what}`,
@@ -113,7 +89,7 @@ export function familyCases(create: CreateBackend, { capabilities }: Backend, re
         const reduction = { layers, tokensRemoved: r, threshold };
         const output = await run(backend, loaded, loaded.config(true), reduction);
         expectClose("logits.ppt", output.logits, loaded.expected.read("logits.ppt"), tolerance);
-        compareStages(output, loaded.expected, exact);
+        compareReduction(output, loaded.expected, exact);
       }),
     ];
   });

@@ -1,6 +1,5 @@
 /** The golden cases: what the PPT authors' published code computes in float64 (golden/README.md). */
 import {
-  createVisionModel,
   type OutputOptions,
   parseModelConfig,
   parseSafetensors,
@@ -11,15 +10,9 @@ import {
 } from "@ppt-vit/core";
 import type { Backend, HostTensor } from "@ppt-vit/core/backend";
 import listed from "../golden/cases.json" with { type: "json" };
-import {
-  type ConformanceCase,
-  type CreateBackend,
-  expectClose,
-  expectSameRatio,
-  reducedTolerance,
-  withBackend,
-} from "./harness.js";
+import { type ConformanceCase, type CreateBackend, expectClose, tolerancesOf, withBackend } from "./harness.js";
 import { layerNorm } from "./reference.js";
+import { expectDecisions, expectTokens, expectVariances, runModel } from "./whole-model.js";
 
 /** Reads one file of the package's `golden` folder. */
 export type ReadGolden = (file: string) => Promise<Uint8Array>;
@@ -68,25 +61,12 @@ async function load(golden: GoldenCase, read: ReadGolden): Promise<LoadedCase> {
 
 const everything: OutputOptions = { lastHiddenState: true, source: true, scores: true };
 
-async function run(
+const run = (
   backend: Backend,
   { config, weights, reduction }: LoadedCase,
   pixels: HostTensor,
   outputs: OutputOptions = everything,
-): Promise<VisionOutput> {
-  const model = await createVisionModel({
-    config,
-    weights,
-    backend,
-    reduction,
-    outputs,
-  });
-  try {
-    return await model.run({ pixelValues: pixels.data, batch: pixels.shape[0]! });
-  } finally {
-    await model.dispose();
-  }
-}
+): Promise<VisionOutput> => runModel({ config, weights, backend, reduction, outputs }, pixels);
 
 /** The scores of unprotected tokens, summing to 1: the authors' code scores a distillation token too. */
 function withoutProtected(scores: HostTensor, surplus: number): HostTensor {
@@ -99,9 +79,14 @@ function withoutProtected(scores: HostTensor, surplus: number): HostTensor {
   return { shape: [B, N - surplus], data: Float32Array.from(rows.flat()) };
 }
 
-function compare(golden: GoldenCase, loaded: LoadedCase, output: VisionOutput, exact: boolean): void {
+function compare(
+  golden: GoldenCase,
+  loaded: LoadedCase,
+  output: VisionOutput,
+  exact: boolean,
+  tolerance: number,
+): void {
   const { config, weights, expected, reduction } = loaded;
-  const tolerance = exact ? 1e-4 : reducedTolerance;
   expectClose("logits", output.logits, expected.read("logits"), tolerance);
   if (!reduction && output.stages.length > 0) throw new Error("an unreduced model reports stages");
   if (reduction) compareStages(golden, loaded, output, exact);
@@ -115,9 +100,7 @@ function compare(golden: GoldenCase, loaded: LoadedCase, output: VisionOutput, e
   );
   expectClose("lastHiddenState", output.lastHiddenState, hidden, tolerance);
   if (!reduction) return;
-  expectClose("size", output.size, expected.read("size"), 0);
-  const source = expected.bytes("source");
-  expectClose("source", output.source, { shape: expected.shape("source"), data: Float32Array.from(source) }, 0);
+  expectTokens(output, expected);
 }
 
 function compareStages(
@@ -128,40 +111,35 @@ function compareStages(
 ): void {
   const tokens = [output.stages[0]!.tokensIn, ...output.stages.map((stage) => stage.tokensOut)];
   if (tokens.join() !== golden.tokens.join()) throw new Error(`tokens ${tokens}, expected ${golden.tokens}`);
-  const stages = output.stages.length;
-  const prunes = expected.bytes("prunes");
-  const variances = expected.read("score_variance").data;
+  const { stages } = output;
   const surplus = config.distillationToken ? 1 : 0;
-  output.stages.forEach((stage, k) => {
-    stage.policies.forEach((policy, image) => {
-      const wanted = prunes[image * stages + k] === 1 ? "prune" : "pool";
-      if (policy !== wanted) throw new Error(`stage ${k}, image ${image}: ${policy}, expected ${wanted}`);
-    });
+  stages.forEach((stage, k) => {
+    expectDecisions({ stages, k, expected });
     if (!exact) return;
     const scores = withoutProtected(expected.read(`scores.${k}`), surplus);
     expectClose(`scores of stage ${k}`, stage.scores, scores, 1e-4);
-    if (surplus > 0) return; // Their variance counts the distillation token.
-    const wanted = stage.variances.map((_, image) => variances[image * stages + k]!);
-    expectSameRatio(`variances of stage ${k}`, stage.variances, wanted, 1e-4);
+    // The golden variance counts the distillation token, which is never scored here.
+    if (surplus === 0) expectVariances({ stages, k, expected });
   });
 }
 
 export function goldenCases(create: CreateBackend, { capabilities }: Backend, read: ReadGolden): ConformanceCase[] {
   const exact = capabilities.precision === "float32";
+  const tolerance = tolerancesOf(capabilities).model;
   const byCase = goldenList.map((golden) => ({
     name: `golden: ${golden.case}`,
     run: () =>
       withBackend(create, async (backend) => {
         const loaded = await load(golden, read);
         const pixels = loaded.expected.read("pixel_values");
-        compare(golden, loaded, await run(backend, loaded, pixels), exact);
+        compare(golden, loaded, await run(backend, loaded, pixels), exact, tolerance);
         // Logits alone: now the last block computes only the rows that the head reads.
         const { logits } = await run(backend, loaded, pixels, {});
-        expectClose("logits alone", logits, loaded.expected.read("logits"), exact ? 1e-4 : reducedTolerance);
+        expectClose("logits alone", logits, loaded.expected.read("logits"), tolerance);
       }),
   }));
   // Without a fixed order of tokens there is nothing to compare image by image.
-  return exact ? [...byCase, batchInvariance(create, capabilities.batchInvariant ? 0 : 1e-4, read)] : byCase;
+  return exact ? [...byCase, batchInvariance(create, capabilities.batchInvariant ? 0 : tolerance, read)] : byCase;
 }
 
 /** An image's result must not depend on what else is in the batch. */

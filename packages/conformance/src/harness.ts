@@ -2,6 +2,7 @@
 import { hostTensor } from "@ppt-vit/core";
 import {
   type Backend,
+  type Capabilities,
   type HostTensor,
   type Program,
   type Shape,
@@ -19,11 +20,15 @@ export interface ConformanceCase {
 }
 
 /**
- * How far the logits of a whole model may be off in reduced precision, relative to 1 + |logit|: tokens with close scores
- * change places there, so another token may be the last one kept. Policies must be the same all the same. The number is an
- * observation, not a bound: half precision on the golden cases was off by up to 0.10.
+ * How far the logits of a whole model may be off in reduced precision, relative to 1 + |logit|. Tokens with close scores
+ * change places there, so another token may be the last one kept. The choice to prune or to pool must be the same all the
+ * same. The number is an observation, not a bound: half precision on the golden cases was off by up to 0.10.
  */
 export const reducedTolerance = 0.15;
+
+/** How far results may be off, relative to 1 + |expected|: those of one operation, and those of a whole model. */
+export const tolerancesOf = ({ precision }: Capabilities): { readonly operation: number; readonly model: number } =>
+  precision === "float32" ? { operation: 1e-5, model: 1e-4 } : { operation: 1e-2, model: reducedTolerance };
 
 /** Makes a fresh backend. */
 export type CreateBackend = () => Backend | Promise<Backend>;

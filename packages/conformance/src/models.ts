@@ -16,11 +16,12 @@ import {
   type ConformanceCase,
   type CreateBackend,
   expectClose,
-  reducedTolerance,
+  tolerancesOf,
   uniform,
   withBackend,
 } from "./harness.js";
 import { elementwise, layerNorm, matMul, transpose } from "./reference.js";
+import { runModel } from "./whole-model.js";
 
 /** A ViT small enough for slow devices: 5 x 3 patches, not square on purpose. */
 export const tinyConfig: VisionModelConfig = {
@@ -168,21 +169,11 @@ const modelCases: readonly ModelCase[] = [
 
 const modelSeed = 5;
 
-async function runModel(backend: Backend, { config, reduction, outputs }: ModelCase): Promise<VisionOutput> {
+function runCase(backend: Backend, { config, reduction, outputs }: ModelCase): Promise<VisionOutput> {
   const full = { ...tinyConfig, ...config };
-  const batch = 3;
-  const model = await createVisionModel({
-    config: full,
-    weights: weightsFrom(randomWeights(full, modelSeed)),
-    backend,
-    reduction,
-    ...(outputs && { outputs }),
-  });
-  try {
-    return await model.run({ pixelValues: uniform([batch, full.channels, ...full.imageSize], 6).data, batch });
-  } finally {
-    await model.dispose();
-  }
+  const weights = weightsFrom(randomWeights(full, modelSeed));
+  const pixels = uniform([3, full.channels, ...full.imageSize], 6);
+  return runModel({ config: full, weights, backend, reduction, ...(outputs && { outputs }) }, pixels);
 }
 
 /** The head of a mean-pooling model by hand: patch tokens weighted by size, or evenly without proportional attention. */
@@ -211,7 +202,7 @@ function meanPoolingCases(create: CreateBackend, { capabilities }: Backend): Con
     name: `model: mean pooling by hand, ${proportionalAttention ? "weighted by size" : "without proportional attention"}`,
     run: () =>
       withBackend(create, async (backend) => {
-        const output = await runModel(backend, {
+        const output = await runCase(backend, {
           name: "",
           config: { pooling: "mean" },
           reduction: { layers: [0, 1], tokensRemoved: 4, threshold: "pool", proportionalAttention },
@@ -225,12 +216,12 @@ function meanPoolingCases(create: CreateBackend, { capabilities }: Backend): Con
 
 export function wholeModelCases(create: CreateBackend, backend: Backend, reference: CreateBackend): ConformanceCase[] {
   const exact = backend.capabilities.precision === "float32";
-  const tolerance = exact ? 1e-4 : reducedTolerance;
+  const tolerance = tolerancesOf(backend.capabilities).model;
   const compared = modelCases.map((modelCase) => ({
     name: `model: ${modelCase.name}`,
     async run() {
-      const expected = await withBackend(reference, (backend) => runModel(backend, modelCase));
-      const actual = await withBackend(create, (backend) => runModel(backend, modelCase));
+      const expected = await withBackend(reference, (backend) => runCase(backend, modelCase));
+      const actual = await withBackend(create, (backend) => runCase(backend, modelCase));
       expectClose("logits", actual.logits, expected.logits, tolerance);
       if (expected.embedding) expectClose("embedding", actual.embedding, expected.embedding, tolerance);
       expected.stages.forEach((stage, k) => {

@@ -1,7 +1,15 @@
 /** Every primitive against its definition: odd shapes, broadcasting, ties, infinities. */
 import type { Backend, HostTensor, Ops, Tensor, Tensors } from "@ppt-vit/core/backend";
 import { iota } from "@ppt-vit/core/testing";
-import { type ConformanceCase, type CreateBackend, expectClose, runProgram, uniform, withBackend } from "./harness.js";
+import {
+  type ConformanceCase,
+  type CreateBackend,
+  expectClose,
+  runProgram,
+  tolerancesOf,
+  uniform,
+  withBackend,
+} from "./harness.js";
 import * as reference from "./reference.js";
 
 interface PrimitiveCase {
@@ -338,7 +346,7 @@ function* cases(): Generator<PrimitiveCase> {
 
 /** One case per primitive and shape. */
 export function primitiveCases(create: CreateBackend, { capabilities }: Backend): ConformanceCase[] {
-  const tolerance = capabilities.precision === "float32" ? 1e-5 : 1e-2;
+  const tolerance = tolerancesOf(capabilities).operation;
   return [...cases()].map(({ name, feeds, expected, needsNonFinite, exact, apply }) => ({
     name: `primitive: ${name}`,
     ...(needsNonFinite && !capabilities.nonFinite ? { skip: "capabilities.nonFinite" } : {}),
