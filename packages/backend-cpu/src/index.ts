@@ -1,13 +1,12 @@
 /** Plain TypeScript backend: no dependency, runs in Node, browsers, Deno and workers; the oracle for all others. */
-import { PptError } from "@ppt-vit/core";
 import {
   type Backend,
   type BackendDescriptor,
   type Composites,
   compileEager,
   type EagerSession,
-  type Executable,
   type Overrides,
+  ownExecutables,
   resolveOps,
 } from "@ppt-vit/core/backend";
 import { check, checkOptions } from "@ppt-vit/core/options";
@@ -32,8 +31,7 @@ const decomposedCheck = check("true, false or an array of names of composites", 
  */
 export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
   const { decomposed = false } = checkOptions("createCpuBackend", options, { decomposed: decomposedCheck });
-  let disposed = false;
-  const executables = new Set<Executable>();
+  const executables = ownExecutables("CPU backend");
 
   return {
     specVersion: 1,
@@ -41,27 +39,19 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
     capabilities: { precision: "float32", batchInvariant: true, nonFinite: true },
 
     async compile(program, options) {
-      if (disposed) throw new PptError("DISPOSED", "compile: this CPU backend was disposed; create another");
+      executables.requireLive();
       const arena = new Arena();
       const session: EagerSession<CpuTensor> = {
         ops: resolveOps(cpuPrimitives(arena), overridesBut(decomposed, cpuOverrides(arena))),
         upload: (host) => cpuTensor(host.shape, host.data),
         download: async (x) => ({ shape: x.shape, data: x.data.slice() }),
         endRun: () => arena.endRun(),
-        dispose() {
-          arena.dispose();
-          executables.delete(executable);
-        },
+        dispose: () => arena.dispose(),
       };
-      const executable = compileEager(session, program, options);
-      executables.add(executable);
-      return executable;
+      return executables.add(compileEager(session, program, options));
     },
 
-    async dispose() {
-      disposed = true;
-      await Promise.all([...executables].map((executable) => executable.dispose()));
-    },
+    dispose: () => executables.dispose(),
   };
 }
 

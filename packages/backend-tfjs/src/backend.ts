@@ -9,6 +9,7 @@ import {
   type Executable,
   makeExecutable,
   type Ops,
+  ownExecutables,
   type Program,
   resolveOps,
   type Tensors,
@@ -62,8 +63,7 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
   const engineName = wanted && engineOf(wanted);
   const engine = await openEngine(tf ?? (await loadTfjs(wanted!)), engineName);
   const { precision, nonFinite } = await guarded(engine, () => probe(engine));
-  const executables = new Set<TfjsExecutable>();
-  let disposed = false;
+  const executables = ownExecutables("TensorFlow.js backend");
 
   return {
     specVersion: 1,
@@ -72,19 +72,12 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
     capabilities: { precision, nonFinite, batchInvariant: false },
 
     async compile(program, options) {
-      if (disposed) throw new PptError("DISPOSED", "compile: this TensorFlow.js backend was disposed; create another");
+      executables.requireLive();
       checkProgram(program, options);
-      return guarded(engine, async () => {
-        const executable = compile(engine, program, { ...options, decomposed }, () => executables.delete(executable));
-        executables.add(executable);
-        return executable;
-      });
+      return guarded(engine, async () => executables.add(compile(engine, program, { ...options, decomposed })));
     },
 
-    async dispose() {
-      disposed = true;
-      await Promise.all([...executables].map((executable) => executable.dispose()));
-    },
+    dispose: () => executables.dispose(),
   };
 }
 
@@ -111,7 +104,6 @@ function compile(
   engine: Engine,
   program: Program,
   { params, inputs, decomposed }: CompileOptions & Pick<TfjsBackendOptions, "decomposed">,
-  onDispose: () => void,
 ): TfjsExecutable {
   const { tf } = engine;
   const held = holdTensors(tf);
@@ -157,7 +149,6 @@ function compile(
     dispose() {
       disposed = true;
       held.dispose();
-      onDispose();
     },
   });
 

@@ -3,7 +3,15 @@ export type { BackendDescription, BackendDescriptor, BackendPlatform } from "./b
 export { defaultComposites, type Overrides, resolveOps } from "./composites.js";
 export { namingViolations, requireWebAssembly } from "./content-security.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";
-export { callProgram, checkFeedShapes, checkProgram, type ExecutableParts, makeExecutable } from "./executable.js";
+export {
+  callProgram,
+  checkFeedShapes,
+  checkProgram,
+  type ExecutableParts,
+  makeExecutable,
+  type OwnedExecutables,
+  ownExecutables,
+} from "./executable.js";
 export type * from "./seam.js";
 export {
   broadcastShapes,

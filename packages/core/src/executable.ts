@@ -84,6 +84,40 @@ export function makeExecutable(parts: ExecutableParts): Executable {
   };
 }
 
+/** The executables of one backend. They end when the backend does. */
+export interface OwnedExecutables {
+  /** @throws PptError DISPOSED after `dispose` */
+  requireLive(): void;
+  /** Owns an executable until it is disposed. Give callers the returned one. */
+  add<E extends Executable>(executable: E): E;
+  /** Disposes all of them. A second call does nothing. */
+  dispose(): Promise<void>;
+}
+
+/** @param backend what the error calls the backend, as in "this CPU backend" */
+export function ownExecutables(backend: string): OwnedExecutables {
+  const live = new Set<Executable>();
+  let disposed = false;
+  return {
+    requireLive() {
+      if (disposed) throw new PptError("DISPOSED", `compile: this ${backend} was disposed; create another`);
+    },
+    add(executable) {
+      live.add(executable);
+      const dispose = async () => {
+        await executable.dispose();
+        live.delete(executable);
+      };
+      return { ...executable, dispose };
+    },
+    async dispose() {
+      disposed = true;
+      await Promise.all([...live].map((executable) => executable.dispose()));
+      live.clear();
+    },
+  };
+}
+
 /** @throws PptError INVALID_INPUT unless every input is fed with its shape; -1 stands for any batch of at least 1. */
 export function checkFeedShapes(
   inputs: CompileOptions["inputs"],
