@@ -1,12 +1,14 @@
 /** A real client: transformers.js loads an exported folder, without network and without this project. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { env, type ImageClassificationPipeline, pipeline } from "@huggingface/transformers";
+import { goldenFamilyWeights, goldenUrl } from "@ppt-vit/conformance";
 import { fromPretrained, type ImageClassifier } from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root, run } from "../scripts/workspace.mjs";
+import { safetensorsFile } from "./safetensors-file.js";
 
 const samples = join(root, "packages/demo-model/samples");
 const pictures = readdirSync(samples)
@@ -65,12 +67,12 @@ describe.each([
 });
 
 test("a T2T-ViT, which transformers.js does not know, runs there all the same", async () => {
-  const golden = join(root, "packages/conformance/golden/families");
   const model = join(home, "t2t");
   mkdirSync(model);
-  const weights = gunzipSync(readFileSync(join(golden, "t2t-performer.model.safetensors.gz")));
-  writeFileSync(join(model, "model.safetensors"), weights);
-  const { family, ...geometry } = JSON.parse(readFileSync(join(golden, "t2t-performer.model.json"), "utf8"));
+  const readGolden = (file: string) => readFile(new URL(file, goldenUrl));
+  const weights = await goldenFamilyWeights("t2t-performer", readGolden);
+  writeFileSync(join(model, "model.safetensors"), safetensorsFile(weights));
+  const { family, ...geometry } = JSON.parse(String(await readGolden("families/t2t-performer.model.json")));
   writeFileSync(join(model, "config.json"), JSON.stringify({ ...geometry, model_type: family }));
   // The middle of the picture as it is: no resampling comes between.
   const preprocessing = {

@@ -1,7 +1,8 @@
 /** A folder with a checkpoint so small that every backend runs it at once, also a GPU that is emulated. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type HostTensor, parseModelConfig, randomWeights } from "@ppt-vit/core";
+import { parseModelConfig, randomWeights } from "@ppt-vit/core";
+import { safetensorsFile } from "../safetensors-file.js";
 
 const config = {
   model_type: "vit",
@@ -22,19 +23,5 @@ export function writeTinyModel(folder: string): void {
   write("config.json", JSON.stringify(config));
   write("preprocessor_config.json", JSON.stringify({ size: { height: 64, width: 64 } }));
   write("reduction.json", JSON.stringify({ layers: [1, 2], tokensRemoved: 14, threshold: "pool" }));
-  write("model.safetensors", safetensors(randomWeights(parseModelConfig(config), 5)));
-}
-
-function safetensors(tensors: Readonly<Record<string, HostTensor>>): Uint8Array {
-  let end = 0;
-  const header = Object.entries(tensors).map(([name, { shape, data }]) => {
-    const start = end;
-    end += data.byteLength;
-    return [name, { dtype: "F32", shape, data_offsets: [start, end] }];
-  });
-  const text = Buffer.from(JSON.stringify(Object.fromEntries(header)));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  const bodies = Object.values(tensors).map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-  return Buffer.concat([length, text, ...bodies]);
+  write("model.safetensors", safetensorsFile(randomWeights(parseModelConfig(config), 5)));
 }

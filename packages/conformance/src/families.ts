@@ -6,9 +6,12 @@ import {
   type SafetensorsFile,
   type VisionModelConfig,
   type VisionOutput,
+  type WeightSource,
+  weightsFrom,
 } from "@ppt-vit/core";
 import type { Backend, HostTensor } from "@ppt-vit/core/backend";
 import listed from "../golden/families/cases.json" with { type: "json" };
+import { type DrawnTensors, drawTensors } from "./drawn.js";
 import type { ReadGolden } from "./golden.js";
 import { type ConformanceCase, type CreateBackend, expectClose, tolerancesOf, withBackend } from "./harness.js";
 import { expectDecisions, expectTokens, expectVariances, runModel } from "./whole-model.js";
@@ -24,30 +27,45 @@ const familyList: readonly FamilyCase[] = listed;
 
 interface Loaded {
   config(denseHead: boolean): VisionModelConfig;
-  readonly weights: SafetensorsFile;
+  readonly weights: WeightSource;
   readonly expected: SafetensorsFile;
   readonly pixels: HostTensor;
 }
 
-/** In pages and in Node. */
-async function gunzip(bytes: Uint8Array): Promise<Uint8Array> {
-  const content = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(content).arrayBuffer());
+async function readJson(read: ReadGolden, file: string) {
+  return JSON.parse(new TextDecoder().decode(await read(`families/${file}`)));
+}
+
+/** The tensors of `<name>.drawn.json`, and of the file that it names for those that no seed gives. */
+async function readTensors(read: ReadGolden, name: string): Promise<Record<string, HostTensor>> {
+  const drawn: DrawnTensors = await readJson(read, `${name}.drawn.json`);
+  const tensors = drawTensors(drawn);
+  if (drawn.stored !== undefined) {
+    const stored = parseSafetensors(await read(`families/${drawn.stored}`), drawn.stored);
+    for (const tensor of stored.names) tensors[tensor] = stored.read(tensor);
+  }
+  return tensors;
+}
+
+/** The float32 weights of a golden family model, under the names of its own code. `name`: as in families/cases.json. */
+export async function goldenFamilyWeights(name: string, read: ReadGolden): Promise<Record<string, HostTensor>> {
+  return readTensors(read, `${name}.model`);
 }
 
 async function load(name: string, read: ReadGolden): Promise<Loaded> {
-  const [json, weights, expected, pixels] = (await Promise.all(
-    [`${name}.model.json`, `${name}.model.safetensors.gz`, `${name}.safetensors`, "pixel_values.safetensors"].map(
-      (file) => read(`families/${file}`),
-    ),
-  )) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  const [json, weights, expected, pixels] = await Promise.all([
+    readJson(read, `${name}.model.json`),
+    goldenFamilyWeights(name, read),
+    read(`families/${name}.safetensors`),
+    readTensors(read, "pixel_values"),
+  ]);
   // Some fields of the golden file are sentences for people.
-  const { family, stem: _, ...fields } = JSON.parse(new TextDecoder().decode(json));
+  const { family, stem: _, ...fields } = json;
   return {
     config: (denseHead) => parseModelConfig({ ...fields, model_type: family, dense_head: denseHead }),
-    weights: parseSafetensors(await gunzip(weights), name),
+    weights: weightsFrom(weights),
     expected: parseSafetensors(expected, name),
-    pixels: parseSafetensors(pixels, "pixel_values").read("pixel_values"),
+    pixels: pixels.pixel_values!,
   };
 }
 

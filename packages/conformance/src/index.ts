@@ -43,6 +43,7 @@ export interface PolicyConformanceOptions extends TestedPolicy {
 export const policyConformanceCases = (options: PolicyConformanceOptions): Promise<ConformanceCase[]> =>
   withBackend(options.create, async (backend) => casesOfPolicy(options.create, backend, options));
 
+export { goldenFamilyWeights } from "./families.js";
 export type { LifecycleOptions } from "./footprint.js";
 export { goldenUrl, type ReadGolden } from "./golden.js";
 export type { ConformanceCase, CreateBackend } from "./harness.js";

@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
+import { readFile } from "node:fs/promises";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { goldenUrl, tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
+import { goldenFamilyWeights, goldenUrl, tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
 import {
   createVisionModel,
   type HostTensor,
   parseModelConfig,
-  parseSafetensors,
   randomWeights,
   readParameters,
   weightsFrom,
@@ -133,9 +131,8 @@ describe("stems", () => {
     expect(read).toThrow(expect.objectContaining({ code: "INVALID_WEIGHTS" }));
   });
 
-  it("makes the sinusoids of T2T-ViT anew for another size, as its own code makes them", () => {
-    const file = gunzipSync(readFileSync(new URL("families/t2t-performer.model.safetensors.gz", goldenUrl)));
-    const weights = parseSafetensors(file);
+  it("makes the sinusoids of T2T-ViT anew for another size, as its own code makes them", async () => {
+    const weights = await goldenFamilyWeights("t2t-performer", (file) => readFile(new URL(file, goldenUrl)));
     const config = parseModelConfig({
       model_type: "t2t_vit",
       image_size: 96,
@@ -146,8 +143,8 @@ describe("stems", () => {
       token_dim: 16,
     });
     // A smaller picture has the first rows of the stored table, whose 37 rows are the sinusoids of 37 positions.
-    const { positions } = readParameters(weights, withImageSize(config, [64, 96]));
-    const stored = weights.read("pos_embed").data;
+    const { positions } = readParameters(weightsFrom(weights), withImageSize(config, [64, 96]));
+    const stored = weights.pos_embed!.data;
     expect(positions!.shape).toEqual([1 + 4 * 6, 48]);
     positions!.data.subarray(48).forEach((value, i) => {
       expect(Math.abs(value - stored[48 + i]!)).toBeLessThan(1e-6);
