@@ -1,5 +1,5 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -13,7 +13,6 @@ import {
   stackImages,
 } from "../src/io/image-processor.js";
 import type { ImageProcessorConfig } from "../src/io/processor-config.js";
-import { parseSafetensors } from "../src/io/safetensors.js";
 import { parseImageProcessorConfig, parseProcessorFiles } from "../src/vit/preprocessing.js";
 import { decodePng } from "./png.js";
 
@@ -40,23 +39,24 @@ describe("against Pillow and transformers", () => {
     image: string;
     preprocessor_config: unknown;
     shape: [number, number, number, number];
+    /** Of the pixels [H, W, 3] that Pillow gives. */
+    sha256: string;
   }
   const golden: GoldenCase[] = fixtureJson("cases.json");
 
   it.each(golden)(
-    "$case: the golden pixels, every one of them",
-    ({ case: name, image, preprocessor_config, shape }) => {
+    "$case: the pixels that Pillow gives, every one of them",
+    ({ image, preprocessor_config, shape, sha256 }) => {
       const config = parseImageProcessorConfig(preprocessor_config);
       const input = decodePng(fixture(image));
-      const expected = parseSafetensors(gunzipSync(fixture(`${name}.safetensors.gz`)), name);
       const pixels = resizeAndCrop(input, config);
-      expect([pixels.height, pixels.width, 3]).toEqual(expected.shape("pixels"));
-      expect(Buffer.compare(Uint8Array.from(pixels.data), expected.bytes("pixels"))).toBe(0);
+      expect([1, 3, pixels.height, pixels.width]).toEqual(shape);
+      expect(createHash("sha256").update(pixels.data).digest("hex")).toBe(sha256);
 
       const processed = processImage(input, config);
       expect(processed.shape).toEqual(shape);
       const area = shape[2] * shape[3];
-      const wrong = expected.bytes("pixels").findIndex((byte, i) => {
+      const wrong = pixels.data.findIndex((byte, i) => {
         const channel = i % 3;
         const value = (byte / 255 - config.imageMean[channel]!) / config.imageStd[channel]!;
         return Math.abs(processed.data[channel * area + Math.floor(i / 3)]! - value) > 1e-6;

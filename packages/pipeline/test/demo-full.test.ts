@@ -1,6 +1,6 @@
 /**
  * The whole evaluation set of 256 pictures, where it lies beside the checkout. The plain backend takes minutes for it
- * and is held to one picture a class in demo.test.ts.
+ * and is held to sixteen of them in demo.test.ts.
  */
 import { describe, it } from "vitest";
 import { checkDemoModel } from "./demo-expectations.js";

@@ -1,8 +1,8 @@
-/** The demo model on one picture a class, against logits that a float64 reference computed. */
+/** The demo model on sixteen pictures, against logits that a float64 reference computed. */
 import { describe } from "vitest";
 import { checkDemoModel } from "./demo-expectations.js";
 import { committedSet } from "./evaluation-sets.js";
 
-describe.each(["cpu", "onnx-cpu"])("demo model on one picture a class, backend %s", (backend) => {
+describe.each(["cpu", "onnx-cpu"])("demo model on sixteen pictures, backend %s", (backend) => {
   checkDemoModel({ ...committedSet, backend });
 });
