@@ -9,11 +9,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../scripts/workspace.mjs";
 import { bundle, host } from "./browser/bench-serve.js";
 import { browserPath, launchBrowser } from "./browser/serve.js";
+import { dog } from "./built.js";
 
 const modelFolder = join(root, "packages/demo-model/model");
 const vitFolder = join(root, "packages/pipeline/fixtures/vit");
 const clipFolder = join(root, "packages/pipeline/fixtures/clip");
-const dog = join(root, "packages/demo-model/samples/000_dog.png");
 
 /** Smooth colours with an edge, `width` x `height`. */
 function picture(width: number, height: number, channels: 3 | 4 = 3) {

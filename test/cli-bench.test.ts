@@ -1,12 +1,12 @@
 /** `ppt-vit bench` as a real process. What it measures is small; that it measures it right is looked at in its JSON. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { backendNames } from "@ppt-vit/pipeline";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { root, run } from "../scripts/workspace.mjs";
+import { beforeAll, expect, test } from "vitest";
+import { run } from "../scripts/workspace.mjs";
 import { writeTinyModel } from "./browser/bench-model.js";
+import { main, temporaryFolder } from "./built.js";
 
 interface Cell {
   readonly backend: string;
@@ -22,7 +22,6 @@ interface Cell {
   readonly peakMemoryBytes: number;
 }
 
-const main = join(root, "packages/cli/dist/main.js");
 const bench = (...args: string[]) => run(process.execPath, [main, "bench", ...args], { cwd: home });
 const readHere = (file: string) => readFileSync(join(home, file), "utf8");
 
@@ -33,13 +32,11 @@ async function measure(...args: string[]) {
   return JSON.parse(stdout) as { results: Cell[]; failures: Cell[] };
 }
 
-let home: string;
+const home = temporaryFolder("bench");
 beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "ppt-vit-bench-"));
   mkdirSync(join(home, "tiny"));
   writeTinyModel(join(home, "tiny"));
 });
-afterAll(() => rmSync(home, { recursive: true }));
 
 test("measures, records, reports and compares", { timeout: 240_000 }, async () => {
   mkdirSync(join(home, "results"));

@@ -1,31 +1,19 @@
 /** `ppt-vit calibrate` as its users call it, and its `reduction.json` in the commands that take one. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromPretrained } from "@ppt-vit/pipeline";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { root, run } from "../scripts/workspace.mjs";
+import { beforeAll, describe, expect, test } from "vitest";
 import { writeTinyModel } from "./browser/bench-model.js";
+import { dog, runPptVit, samples, temporaryFolder } from "./built.js";
 
-const main = join(root, "packages/cli/dist/main.js");
-const samples = join(root, "packages/demo-model/samples");
-const dog = join(samples, "000_dog.png");
-
-let home: string;
+const home = temporaryFolder("calibrate");
 beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "ppt-vit-calibrate-"));
   mkdirSync(join(home, "tiny"));
   writeTinyModel(join(home, "tiny"));
   mkdirSync(join(home, "empty"));
 });
-afterAll(() => rmSync(home, { recursive: true }));
 
-async function pptVit(...args: string[]) {
-  const { code, stdout, output } = await run(process.execPath, [main, ...args], { cwd: home, env: { NO_COLOR: "1" } });
-  // A bare stack trace is never an answer.
-  expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
-  return { code, stdout, stderr: output.replace(stdout, "") };
-}
+const pptVit = (...args: string[]) => runPptVit(home, args);
 
 const calibrate = (...args: string[]) =>
   pptVit(

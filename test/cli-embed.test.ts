@@ -1,32 +1,21 @@
 /** `ppt-vit embed`, and what `classify` shares with it: a real process of the built package. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromPretrained } from "@ppt-vit/pipeline";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { root, run } from "../scripts/workspace.mjs";
+import { describe, expect, test } from "vitest";
+import { root } from "../scripts/workspace.mjs";
+import { dog, runPptVit, temporaryFolder } from "./built.js";
 
-const main = join(root, "packages/cli/dist/main.js");
 const fixtures = join(root, "packages/pipeline/fixtures");
 const [vit, clip, picture] = ["vit", "clip", "picture.png"].map((name) => join(fixtures, name)) as [
   string,
   string,
   string,
 ];
-const dog = join(root, "packages/demo-model/samples/000_dog.png");
 
-let home: string;
-beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "ppt-vit-embed-"));
-});
-afterAll(() => rmSync(home, { recursive: true }));
+const home = temporaryFolder("embed");
 
-async function pptVit(...args: string[]) {
-  const { code, stdout, output } = await run(process.execPath, [main, ...args], { cwd: home, env: { NO_COLOR: "1" } });
-  // A bare stack trace is never an answer.
-  expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
-  return { code, stdout, stderr: output.replace(stdout, "") };
-}
+const pptVit = (...args: string[]) => runPptVit(home, args);
 
 const linesOf = (stdout: string): { file: string; embedding: number[] }[] =>
   stdout

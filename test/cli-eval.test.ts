@@ -1,21 +1,18 @@
 /** `ppt-vit eval` as a real process: killed and resumed, in shards, on bad input. */
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { root, run } from "../scripts/workspace.mjs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { root } from "../scripts/workspace.mjs";
+import { main, runPptVit, temporaryFolder } from "./built.js";
 
-const main = join(root, "packages/cli/dist/main.js");
 const demo = join(root, "packages/demo-model");
 
-let home: string;
+const home = temporaryFolder("eval");
 beforeAll(async () => {
-  home = mkdtempSync(join(tmpdir(), "ppt-vit-eval-"));
   await makeTree();
 });
-afterAll(() => rmSync(home, { recursive: true }));
 
 /** 120 pictures of 16 of the demo model's classes: PNG and JPEG, large and small, upright and wide. */
 async function makeTree(): Promise<void> {
@@ -38,12 +35,7 @@ async function makeTree(): Promise<void> {
   }
 }
 
-async function evaluate(...args: string[]) {
-  const { code, stdout, output } = await run(process.execPath, [main, "eval", ...args], { cwd: home });
-  // A bare stack trace is never an answer.
-  expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
-  return { code, stdout, stderr: output.replace(stdout, "") };
-}
+const evaluate = (...args: string[]) => runPptVit(home, ["eval", ...args]);
 
 const settings = ["--backend", "onnx-cpu", "--batch", "2"];
 

@@ -1,18 +1,13 @@
 /** `ppt-vit info` as its users call it: the cost of the paper's models, from their configuration alone. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { encodeModel } from "../packages/backend-onnx/src/proto.js";
-import { root, run } from "../scripts/workspace.mjs";
+import { run } from "../scripts/workspace.mjs";
+import { demoModel, main, runPptVit, temporaryFolder } from "./built.js";
 import { runUnprivileged, whyNotUnprivileged } from "./unprivileged.js";
 
-const main = join(root, "packages/cli/dist/main.js");
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "ppt-vit-info-"));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("info");
 
 async function info(config: object, files: Readonly<Record<string, object>> = {}) {
   for (const [name, content] of Object.entries({ "config.json": config, ...files }))
@@ -130,5 +125,30 @@ describe("a file that cannot be told about is named, with what to do", () => {
       expect(code).toBe(2);
       rmSync(join(broken, name));
     }
+  });
+});
+
+describe("the demo model", () => {
+  test("a checkpoint", async () => {
+    const info = JSON.parse((await runPptVit(folder, ["info", "demo", "--json"])).stdout);
+    expect(info).toMatchObject({ kind: "checkpoint", onnx: [], model: { reductionFrom: "reduction.json" } });
+    expect(info.model.gmacs.unreduced).toBeCloseTo(1.254, 3);
+    expect(info.model.blocks[9]).toMatchObject({ layer: 9, attentionTokens: 97, mlpTokens: 49 });
+    expect(info.model.labels).toHaveLength(48);
+    // What the formula says is what lies in the file.
+    const file = readFileSync(join(demoModel, "model.safetensors"));
+    const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString());
+    const stored = Object.entries(header as Record<string, { shape: number[] }>)
+      .filter(([name]) => name !== "__metadata__")
+      .reduce((sum, [, { shape }]) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    expect(info.model.parameters).toBe(stored);
+  });
+
+  test("for people", async () => {
+    const { code, stdout } = await runPptVit(folder, ["info", "demo"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("12 blocks, width 192, 3 heads, MLP 768");
+    expect(stdout).toContain("blocks 3, 6, 9, 50 tokens each, threshold 0.001 (reduction.json)");
+    expect(stdout).toMatch(/^ +9 +97 +49 +0\.0324 +0\.1020$/m);
   });
 });

@@ -1,20 +1,17 @@
 /** What people give the command line for pictures: devices, pipes, other formats, damaged files. */
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
-import { root, run } from "../scripts/workspace.mjs";
+import { describe, expect, test } from "vitest";
+import { run } from "../scripts/workspace.mjs";
+import { dog, main, temporaryFolder } from "./built.js";
 
-const main = join(root, "packages/cli/dist/main.js");
-const photo = join(root, "packages/demo-model/samples/000_dog.png");
-const folder = mkdtempSync(join(tmpdir(), "ppt-vit-pictures-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("pictures");
 
-/** `ppt-vit classify` in a shell, with the photo as $1. */
+/** `ppt-vit classify` in a shell, with the dog as $1. */
 async function classify(shell: string) {
   const command = shell.replaceAll("classify", `"${process.execPath}" "${main}" classify --top 1`);
-  const { code, output } = await run("bash", ["-c", command, "bash", photo], { cwd: folder, env: { NO_COLOR: "1" } });
+  const { code, output } = await run("bash", ["-c", command, "bash", dog], { cwd: folder, env: { NO_COLOR: "1" } });
   return { code, output };
 }
 

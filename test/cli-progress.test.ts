@@ -7,10 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type FakeHub, startHub } from "../packages/pipeline/test/fake-hub.js";
 import { root } from "../scripts/workspace.mjs";
 import { writeTinyModel } from "./browser/bench-model.js";
+import { dog, main } from "./built.js";
 import { runInTerminal, whyNoTerminal } from "./pseudo-terminal.js";
 
-const main = join(root, "packages/cli/dist/main.js");
-const dog = join(root, "packages/demo-model/samples/000_dog.png");
 const pictures = 12;
 
 let home: string;

@@ -16,9 +16,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../scripts/workspace.mjs";
 import { writeTinyModel } from "./browser/bench-model.js";
+import { dog, main } from "./built.js";
 
-const main = join(root, "packages/cli/dist/main.js");
-const dog = join(root, "packages/demo-model/samples/000_dog.png");
 const recorded = join(root, "benchmarks/results/runs.ndjson");
 const posix = process.platform !== "win32";
 

@@ -1,28 +1,13 @@
 /** `ppt-vit visualize` as a real process. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { root, run } from "../scripts/workspace.mjs";
+import { describe, expect, test } from "vitest";
+import { cat, dog, runPptVit, temporaryFolder } from "./built.js";
 
-const main = join(root, "packages/cli/dist/main.js");
-const samples = join(root, "packages/demo-model/samples");
-const dog = join(samples, "000_dog.png");
-const cat = join(samples, "001_cat.png");
+const home = temporaryFolder("visualize");
 
-let home: string;
-beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "ppt-vit-visualize-"));
-});
-afterAll(() => rmSync(home, { recursive: true }));
-
-async function visualize(...args: string[]) {
-  const { code, stdout, output } = await run(process.execPath, [main, "visualize", ...args], { cwd: home });
-  // A bare stack trace is never an answer.
-  expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
-  return { code, stdout, stderr: output.replace(stdout, "") };
-}
+const visualize = (...args: string[]) => runPptVit(home, ["visualize", ...args]);
 
 describe("a figure", () => {
   test("is a PNG sheet with one row a picture", async () => {

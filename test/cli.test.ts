@@ -1,35 +1,19 @@
 /** The command line as its users call it: a real process of the built package. */
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { root, run } from "../scripts/workspace.mjs";
+import { describe, expect, test } from "vitest";
+import { cat, demoModel, dog, main, runPptVit, temporaryFolder } from "./built.js";
 
-const main = join(root, "packages/cli/dist/main.js");
-const samples = join(root, "packages/demo-model/samples");
-const model = join(root, "packages/demo-model/model");
-const dog = join(samples, "000_dog.png");
-const cat = join(samples, "001_cat.png");
+const home = temporaryFolder("cli");
 
-let home: string;
-beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "ppt-vit-cli-"));
-});
-afterAll(() => rmSync(home, { recursive: true }));
-
-async function pptVit(...args: string[]) {
-  const { code, stdout, output } = await run(process.execPath, [main, ...args], { cwd: home, env: { NO_COLOR: "1" } });
-  // A bare stack trace is never an answer.
-  expect(output).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
-  return { code, stdout, stderr: output.replace(stdout, "") };
-}
+const pptVit = (...args: string[]) => runPptVit(home, args);
 
 /** A copy of the demo model with some files changed. */
 function modelWith(name: string, change: (folder: string) => void): string {
   const folder = join(home, name);
-  cpSync(model, folder, { recursive: true });
+  cpSync(demoModel, folder, { recursive: true });
   change(folder);
   return folder;
 }

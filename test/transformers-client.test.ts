@@ -8,9 +8,9 @@ import { goldenFamilyWeights, goldenUrl } from "@ppt-vit/conformance";
 import { fromPretrained, type ImageClassifier } from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root, run } from "../scripts/workspace.mjs";
+import { main, samples } from "./built.js";
 import { safetensorsFile } from "./safetensors-file.js";
 
-const samples = join(root, "packages/demo-model/samples");
 const pictures = readdirSync(samples)
   .slice(0, 6)
   .map((name) => join(samples, name));
@@ -19,7 +19,6 @@ let home: string;
 let ours: ImageClassifier;
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "ppt-vit-client-"));
-  const main = join(root, "packages/cli/dist/main.js");
   const { code, output } = await run(process.execPath, [main, "export", "--model", "demo", "--out", "demo"], {
     cwd: home,
   });

@@ -1,9 +1,8 @@
 /** `ppt-vit` as somebody whom permissions bind: root, as whom tests run in containers, may do everything. */
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { root } from "../scripts/workspace.mjs";
+import { main } from "./built.js";
 
-const main = join(root, "packages/cli/dist/main.js");
 const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
 /** `cwd` and what is in it must let others in: a temporary folder does not by itself. */

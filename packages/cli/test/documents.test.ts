@@ -1,9 +1,8 @@
 /** Documents that are read back: what cannot be is refused by file and field. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isPptError } from "@ppt-vit/core";
-import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import {
   fileForResult,
   parseDocument,
@@ -21,6 +20,7 @@ import { mergeReports, parseReport, readReport } from "../src/commands/eval/merg
 import { batchesOf } from "../src/commands/eval/run.js";
 import { parseJson } from "../src/documents/json.js";
 import { readText } from "../src/documents/read.js";
+import { folder, invalid } from "./input.js";
 import {
   benchDocument,
   evalPart,
@@ -33,15 +33,6 @@ import {
   valueAt,
   withValue,
 } from "./valid-documents.js";
-
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "ppt-vit-documents-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-const invalid = (message: string) =>
-  expect.objectContaining({ code: "INVALID_INPUT", message: expect.stringContaining(message) });
 
 /** The field that a message names; a reduction is read as a whole. */
 const fieldOf = (path: Path) => (named(path).startsWith("settings.reduction") ? "settings.reduction" : named(path));

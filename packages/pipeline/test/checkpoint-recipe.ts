@@ -3,7 +3,7 @@
 /** Name, shape, and what scales the values. A name that begins with `!` keeps its place and is not in the file. */
 export type RecipeTensor = readonly [name: string, shape: readonly number[], kind: "matrix" | "gain" | "small"];
 
-/** Values of tensor `index`, which float32 holds exactly; the same as `recipe` of scripts/make-checkpoint-cases.py. */
+/** Values of tensor `index`, which float32 holds exactly; the same as `recipe` of scripts/checkpoint_cases.py. */
 function valuesOf(seed: number, index: number, shape: readonly number[], kind: RecipeTensor[2]): Float32Array {
   const size = shape.reduce((a, b) => a * b, 1);
   const fan = shape.slice(1).reduce((a, b) => a * b, 1);

@@ -1,70 +1,27 @@
 /** Models of the Hub in Node, against a local server that fails as networks do. */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, readlinkSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { HubOptions } from "../src/hub/options.js";
-import { hubFiles } from "../src/node/hub/files.js";
-import { blobName, type FakeHub, type FakeModel, gitSha1, startHub } from "./fake-hub.js";
-
-const commit = "0123456789abcdef0123456789abcdef01234567";
-const later = "89abcdef0123456789abcdef0123456789abcdef";
-const id = "org/some-model";
-const text = (value: string) => new TextEncoder().encode(value);
-const weights = Uint8Array.from({ length: 300_000 }, (_, i) => (i < 8 ? 0 : (i * 7) ^ (i >> 8)));
-const model: FakeModel = { commit, files: { "config.json": text('{"a":1}'), "model.safetensors": weights } };
-
-let cacheDir: string;
-let hub: FakeHub;
-beforeEach(async () => {
-  cacheDir = mkdtempSync(join(tmpdir(), "ppt-vit-hub-"));
-  hub = await startHub({ [id]: model });
-});
-afterEach(async () => {
-  await hub.close();
-  rmSync(cacheDir, { recursive: true });
-});
-
-/** Times that were waited for, instead of waiting. */
-const waits: number[] = [];
-beforeEach(() => void waits.splice(0));
-
-function open(options: HubOptions = {}, env: Record<string, string> = {}, name = id) {
-  const wait = async (ms: number) => void waits.push(ms);
-  return hubFiles(name, { cacheDir, endpoint: hub.url, ...options }, { fetch, wait, env });
-}
-
-const read = (file: string, options: HubOptions = {}) => open(options).read(file, { optional: false });
-/** The connection breaks whenever so much has arrived. */
-const readWithBreaks = (...breaks: number[]) =>
-  open().read("model.safetensors", {
-    optional: false,
-    onProgress: (loaded) => {
-      if (breaks.includes(loaded)) hub.cutStalled();
-    },
-  });
-const folder = () => join(cacheDir, "models--org--some-model");
-const blobs = () => readdirSync(join(folder(), "blobs"));
-const weightsBlob = blobName("model.safetensors", weights);
-const storage = /^storage/;
-/** Comparing arrays element by element would take seconds. */
-const expectWeights = async (reading: Promise<Uint8Array | undefined>) =>
-  expect(Buffer.compare((await reading)!, weights)).toBe(0);
-const errorOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => expect.unreachable("it was loaded"),
-    (error: unknown) => error,
-  );
+import { describe, expect, it } from "vitest";
+import { gitSha1, startHub } from "./fake-hub.js";
+import {
+  blobs,
+  commit,
+  errorOf,
+  expectWeights,
+  folder,
+  hub,
+  id,
+  later,
+  model,
+  open,
+  read,
+  readWithBreaks,
+  storage,
+  text,
+  waits,
+  weights,
+  weightsBlob,
+} from "./hub-fixture.js";
 
 describe("a download", () => {
   it("lies in the cache as Hugging Face's own tools put it", async () => {
@@ -387,79 +344,5 @@ describe("answers", () => {
       message: expect.stringContaining("cannot be reached (ECONNREFUSED)"),
     });
     expect(waits).toEqual([]);
-  });
-});
-
-describe("without a network", () => {
-  it("takes what is in the cache, and says what is not", async () => {
-    await read("model.safetensors");
-    hub.takeSeen();
-    for (const files of [open({ localFilesOnly: true }), open({}, { HF_HUB_OFFLINE: "1" })]) {
-      await expectWeights(files.read("model.safetensors", { optional: false }));
-      expect(await files.read("reduction.json", { optional: true })).toBe(undefined);
-      expect(await errorOf(files.read("preprocessor_config.json", { optional: false }))).toMatchObject({
-        code: "NOT_FOUND",
-        message: expect.stringContaining("preprocessor_config.json is not in the cache at revision main"),
-      });
-    }
-    expect(await errorOf(read("config.json", { localFilesOnly: true, revision: "v2" }))).toMatchObject({
-      code: "NOT_FOUND",
-      message: expect.stringContaining("load the model once without"),
-    });
-    expect(hub.takeSeen()).toEqual([]);
-  });
-
-  it("finds the cache by the variables of Hugging Face's own tools", async () => {
-    await read("config.json");
-    const at = (env: Record<string, string>) =>
-      hubFiles(id, { localFilesOnly: true }, { fetch, wait: async () => {}, env }).read("config.json", {
-        optional: false,
-      });
-    expect(await at({ HF_HUB_CACHE: cacheDir })).toHaveLength(7);
-    mkdirSync(join(cacheDir, "home"));
-    symlinkSync(cacheDir, join(cacheDir, "home", "hub"));
-    expect(await at({ HF_HOME: join(cacheDir, "home") })).toHaveLength(7);
-  });
-});
-
-describe("what leads out of the cache", () => {
-  it("is not read: a link in a snapshot, a link in place of a ref", async () => {
-    await read("config.json");
-    const outside = join(cacheDir, "secret.json");
-    writeFileSync(outside, "{}");
-    symlinkSync(outside, join(folder(), "snapshots", commit, "preprocessor_config.json"));
-    const refused = { code: "NOT_FOUND", message: expect.stringContaining("leads out of") };
-    expect(await errorOf(read("preprocessor_config.json", { revision: commit }))).toMatchObject(refused);
-    symlinkSync(outside, join(folder(), "refs/v1"));
-    expect(await errorOf(read("config.json", { revision: "v1", localFilesOnly: true }))).toMatchObject(refused);
-    symlinkSync("reduction.json", join(folder(), "snapshots", commit, "reduction.json"));
-    expect(await errorOf(read("reduction.json", { revision: commit }))).toMatchObject({
-      code: "NOT_FOUND",
-      message: expect.stringMatching(/reduction\.json: cannot be read \(ELOOP\)/),
-    });
-    writeFileSync(join(folder(), "refs/v2"), "../../../etc");
-    expect(await errorOf(read("config.json", { revision: "v2", localFilesOnly: true }))).toMatchObject({
-      message: expect.stringContaining("holds no commit"),
-    });
-  });
-
-  it.each(["blobs", "snapshots", "refs", ""])("is not written: a link in place of the folder '%s'", async (name) => {
-    const outside = mkdtempSync(join(tmpdir(), "ppt-vit-outside-"));
-    if (name !== "") mkdirSync(folder());
-    symlinkSync(outside, join(folder(), name));
-    expect(await errorOf(read("config.json"))).toMatchObject({
-      code: "NOT_FOUND",
-      message: expect.stringContaining("leads out of"),
-    });
-    expect(readdirSync(outside).filter((entry) => /^[0-9a-f]{40}$/.test(entry) || entry === "main")).toEqual([]);
-    rmSync(outside, { recursive: true });
-  });
-});
-
-it("a cache that cannot be written is named, with what to do", async () => {
-  writeFileSync(join(cacheDir, "file"), "");
-  expect(await errorOf(read("config.json", { cacheDir: join(cacheDir, "file") }))).toMatchObject({
-    code: "WRITE_FAILED",
-    message: expect.stringMatching(/a part of this path is a file .*HF_HUB_CACHE/),
   });
 });
