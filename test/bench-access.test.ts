@@ -1,0 +1,120 @@
+/** The built benchmark page in a real browser: contrast, names, layout, and the keyboard. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { AxeResults } from "axe-core";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { contrastProblems, unlabelledControls } from "./browser/bench-access.js";
+import { open, shots, statusOf, testNothingComplained, tiny, useBenchPage } from "./browser/bench-page.js";
+import { browserPath } from "./browser/serve.js";
+
+/** What `axe-core` adds to a page. */
+interface PageWithAxe {
+  readonly axe: { run(context: string, options: object): Promise<AxeResults> };
+}
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+describe.skipIf(!browserPath)("access to the benchmark page", () => {
+  useBenchPage();
+
+  /** What axe finds against WCAG 2.2, levels A and AA. */
+  async function axeViolations(page: Page): Promise<string[]> {
+    await page.evaluate(axeSource);
+    const { violations, passes } = await page.evaluate(() =>
+      (globalThis as never as PageWithAxe).axe.run("html", {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      }),
+    );
+    expect(passes.length).toBeGreaterThan(20);
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);
+  }
+
+  test.each([
+    ["phone", 360, 740],
+    ["wide", 1360, 900],
+  ] as const)("looks finished and reads well: %s", async (name, width, height) => {
+    const page = await open("?backends=onnx-wasm,tfjs-wasm&runs=3", { viewport: { width, height } });
+    await statusOf(page, "view-status", /^dog: dog, .* unreduced/);
+    await page.click("#bench-start");
+    await statusOf(page, "bench-status", /^Done: 4/);
+    await statusOf(page, "view-status", /^dog: dog, .* unreduced/);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      // The whole page in the window: parts that are out of sight may not be painted yet.
+      await page.setViewportSize({ width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`) });
+      await page.setViewportSize({ width, height });
+      expect(await page.evaluate(contrastProblems)).toEqual([]);
+      expect(await axeViolations(page)).toEqual([]);
+    }
+    expect(await page.evaluate(unlabelledControls)).toEqual([]);
+
+    // The checks see what is wrong.
+    await page.evaluate(() => {
+      document.querySelector("main")!.insertAdjacentHTML("beforeend", "<p id='pale'>pale</p><button></button>");
+      document.getElementById("pale")!.style.color = "var(--line)";
+    });
+    expect(await page.evaluate(contrastProblems)).toEqual([expect.stringMatching(/: pale$/)]);
+    expect(await page.evaluate(unlabelledControls)).toContainEqual(expect.stringMatching(/^no name: <button>/));
+    expect(await axeViolations(page)).toContainEqual(expect.stringMatching(/^button-name: /));
+    await page.close();
+  });
+
+  test("the keyboard reaches every control, and shows where it is", async () => {
+    const page = await open("?backend=cpu");
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    const wanted = await page.evaluate(
+      () => document.querySelectorAll("main :is(button, input, select):enabled:not([hidden], [hidden] *)").length,
+    );
+    const reached = new Set<string>();
+    for (let i = 0; i < wanted; i++) {
+      await page.keyboard.press("Tab");
+      const focus = await page.evaluate(() => {
+        const here = document.activeElement!;
+        const shown = here.matches(".covered") ? document.querySelector(`label[for="${here.id}"]`)! : here;
+        return {
+          place: here.id || here.getAttribute("aria-label") || here.tagName,
+          outline: getComputedStyle(shown).outlineStyle,
+        };
+      });
+      reached.add(focus.place);
+      expect(focus, focus.place).toMatchObject({ outline: "solid" });
+    }
+    expect(reached.size).toBe(wanted);
+
+    // And works them: a picture, a policy, the whole of a benchmark and its end.
+    await page.getByRole("button", { name: "cat" }).focus();
+    await page.keyboard.press("Enter");
+    await statusOf(page, "view-status", /^cat: \w+, [\d.]+ % unreduced, .* with PPT/);
+    await page.focus("#policy");
+    await page.keyboard.press("ArrowDown");
+    await statusOf(page, "view-status", /^cat: .* with Prune only/);
+    await page.focus("#bench-backends-onnx-wasm");
+    await page.keyboard.press("Space");
+    await page.focus("#runs");
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.type("1000");
+    await page.focus("#bench-start");
+    await page.keyboard.press("Enter");
+    await statusOf(page, "bench-now", /: run /);
+    // The focus has gone where it is wanted next, and comes back.
+    expect(await page.evaluate(() => document.activeElement!.id)).toBe("bench-cancel");
+    await page.keyboard.press("Enter");
+    await statusOf(page, "bench-status", /^Cancelled\.$/);
+    expect(await page.evaluate(() => document.activeElement!.id)).toBe("bench-start");
+    await page.context().grantPermissions(["camera"]);
+    await page.focus("#camera-open");
+    await page.keyboard.press("Enter");
+    await page.locator("#camera").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await page.locator("#camera").isVisible()).toBe(false);
+    await page.close();
+  });
+
+  testNothingComplained();
+});

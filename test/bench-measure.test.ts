@@ -1,0 +1,192 @@
+/** Benchmarks on the built page in a real browser, beside the thread of the page. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import {
+  browser,
+  dist,
+  messages,
+  open,
+  shots,
+  statusOf,
+  testNothingComplained,
+  tiny,
+  useBenchPage,
+} from "./browser/bench-page.js";
+import { browserPath } from "./browser/serve.js";
+
+/** What is read of Chrome's traces; times in microseconds. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly args: { readonly name?: string };
+  readonly dur?: number;
+  /** Processor time. */
+  readonly tdur?: number;
+}
+
+/** What is used of WebGPU's objects. */
+interface DeviceLike {
+  destroy(): void;
+}
+interface AdapterLike {
+  requestDevice(...options: unknown[]): Promise<DeviceLike>;
+}
+
+// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+describe.skipIf(!browserPath)("benchmarks on the page", () => {
+  useBenchPage();
+
+  /**
+   * How long the tasks of a page's thread were, for people to look at: on a machine that others use too, no limit would
+   * hold every time. What keeps them short is tested below.
+   */
+  function recordTasks(trace: Buffer): void {
+    const { traceEvents: events }: { traceEvents: TraceEvent[] } = JSON.parse(trace.toString("utf8"));
+    const pages = events.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
+    const tasks = events.filter(
+      ({ name, pid, tid, tdur }) =>
+        tdur !== undefined && name.endsWith("RunTask") && pages.some((page) => page.pid === pid && page.tid === tid),
+    );
+    expect(tasks.length).toBeGreaterThan(100);
+    const longest = (key: "dur" | "tdur") => Math.max(...tasks.map((task) => task[key] ?? 0)) / 1000;
+    const record = { tasks: tasks.length, longestMs: longest("dur"), longestProcessorMs: longest("tdur") };
+    writeFileSync(join(shots, "main-thread.json"), `${JSON.stringify(record)}\n`);
+  }
+
+  /** Notes on the page from now on, in `used`, what of a runtime or a device its own thread starts. */
+  const noteComputing = (page: Page) =>
+    page.addInitScript(() => {
+      const used: string[] = [];
+      Object.assign(globalThis, { used });
+      const note = (owner: object, name: string) => {
+        const original = Reflect.get(owner, name) as (...all: unknown[]) => unknown;
+        const noting = function (this: unknown, ...all: unknown[]) {
+          used.push(name);
+          return Reflect.apply(original, this, all);
+        };
+        Object.defineProperty(owner, name, { value: noting });
+      };
+      for (const name of ["compile", "compileStreaming", "instantiate", "instantiateStreaming"])
+        note(WebAssembly, name);
+      const { GPUAdapter } = globalThis as never as { GPUAdapter: { prototype: object } };
+      note(GPUAdapter.prototype, "requestDevice");
+      note(WebGL2RenderingContext.prototype, "linkProgram");
+    });
+
+  async function expectNoComputing(page: Page): Promise<void> {
+    expect(await page.evaluate(() => (globalThis as never as { used: string[] }).used)).toEqual([]);
+    // What a model is made of is in the workers' scripts, and in none that the page loads.
+    const scripts = readdirSync(join(dist, "assets"))
+      .filter((name) => name.endsWith(".js"))
+      .map((name) => ({ name, text: readFileSync(join(dist, "assets", name), "utf8") }));
+    const loaded = await page.evaluate(() => [
+      ...[...document.scripts].map(({ src }) => src),
+      ...performance
+        .getEntriesByType("resource")
+        .filter((entry) => /^(script|link)$/.test((entry as PerformanceResourceTiming).initiatorType))
+        .map(({ name }) => name),
+    ]);
+    for (const mark of ["matMul: inner dimensions differ", "reduction.json", "onnxruntime"]) {
+      const having = scripts.filter(({ text }) => text.includes(mark)).map(({ name }) => name);
+      expect(having, mark).not.toEqual([]);
+      for (const name of having)
+        expect(
+          loaded.filter((url) => url.endsWith(name)),
+          `${mark} in the page`,
+        ).toEqual([]);
+    }
+  }
+
+  test("a benchmark over CPU, WebAssembly, WebGPU and WebGL runs beside the page's own thread, is cancelled, and runs again", async () => {
+    const page = await open("?backend=cpu&backends=cpu,onnx-wasm,onnx-webgpu,tfjs-webgl&runs=2&warmup=1", {
+      prepare: noteComputing,
+    });
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    await browser.startTracing(page, { categories: ["toplevel", "__metadata"] });
+    await page.click("#bench-start");
+    await statusOf(page, "bench-status", /^Done: 8 measured, 0 failed\.$/);
+    const rows = await page.locator("#bench-rows tr").allTextContents();
+    expect(rows).toHaveLength(8);
+    expect(rows[0]).toMatch(/^Plain TypeScript Unreduced[\d.]+1\.00×/);
+    expect(await page.locator("#bench-plots svg").count()).toBe(3);
+    const best = await page.locator("#bench-best").textContent();
+    recordTasks(await browser.stopTracing());
+    await expectNoComputing(page);
+
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#bench-download")]);
+    const report = JSON.parse(readFileSync(await download.path(), "utf8"));
+    expect(report).toMatchObject({
+      format: "ppt-vit-bench/1",
+      settings: { runs: 2, warmup: 1, batch: 1 },
+      failures: [],
+    });
+    expect(report.machine.adapter).toMatch(/swiftshader/i);
+    expect(report.cells.map((cell: { backend: string; policy: string }) => `${cell.backend} ${cell.policy}`)).toEqual(
+      ["cpu", "onnx-wasm", "onnx-webgpu", "tfjs-webgl"].flatMap((name) => [`${name} unreduced`, `${name} ppt`]),
+    );
+    for (const cell of report.cells) {
+      expect(cell.latenciesMs).toHaveLength(2);
+      expect(cell.medianMs).toBeGreaterThan(0);
+      // All backends agree on what they see.
+      expect(cell.label).toBe(report.cells[0].label);
+    }
+    const rates: number[] = report.cells.map(({ imagesPerSecond }: { imagesPerSecond: number }) => imagesPerSecond);
+    const [, rate] = /^Fastest here: .+: ([\d.]+) images\/s/.exec(best ?? "") ?? [];
+    expect(Math.abs(Number(rate) / Math.max(...rates) - 1)).toBeLessThan(0.01);
+
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.click("#bench-copy");
+    await statusOf(page, "bench-status", /in the clipboard/);
+    expect(JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))).toEqual(report);
+
+    await page.fill("#runs", "1000");
+    await page.locator("#runs").blur();
+    await page.click("#bench-start");
+    await page.waitForFunction(() => /: run /.test(document.getElementById("bench-now")!.textContent!));
+    await page.click("#bench-cancel");
+    await statusOf(page, "bench-status", /^Cancelled\.$/);
+    expect(await page.locator("#bench-cancel").isVisible()).toBe(false);
+
+    await page.fill("#runs", "1");
+    await page.locator("#runs").blur();
+    for (const name of ["onnx-webgpu", "tfjs-webgl"]) await page.uncheck(`#bench-backends-${name}`);
+    await page.click("#bench-start");
+    await statusOf(page, "bench-status", /^Done: 4 measured, 0 failed\.$/);
+    expect(page.url()).toContain("backends=cpu,onnx-wasm&runs=1");
+    expect(await messages(page)).toEqual([]);
+    await page.close();
+  });
+
+  test("a GPU lost in the middle and a hidden tab are noted beside the results of the others", async () => {
+    const page = await open("?backend=cpu&backends=onnx-webgpu,cpu&policies=unreduced&runs=40");
+    await page.locator("#folder").setInputFiles(tiny);
+    await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    const [worker] = await Promise.all([page.waitForEvent("worker"), page.click("#bench-start")]);
+    await worker.evaluate(() => {
+      const { prototype } = (globalThis as never as { GPUAdapter: { prototype: AdapterLike } }).GPUAdapter;
+      const { requestDevice } = prototype;
+      prototype.requestDevice = async function (...options: unknown[]) {
+        const device = await requestDevice.apply(this, options);
+        Object.assign(globalThis, { device });
+        return device;
+      };
+    });
+    await statusOf(page, "bench-now", /WebGPU, Unreduced: run \d/);
+    await page.evaluate(() => Object.defineProperty(document, "visibilityState", { value: "hidden" }));
+    await worker.evaluate(() => (globalThis as never as { device: DeviceLike }).device.destroy());
+    await statusOf(page, "bench-status", /^Done: 1 measured, 1 failed\.$/);
+    const notes = await page.locator("#bench-notes li").allTextContents();
+    expect(notes).toEqual([
+      expect.stringMatching(/^ONNX Runtime · WebGPU, Unreduced: .*device/),
+      expect.stringMatching(/^The tab was hidden during \d+ runs/),
+    ]);
+    expect(await page.locator("#bench-rows tr").count()).toBe(1);
+    await page.close();
+  });
+
+  testNothingComplained();
+});
