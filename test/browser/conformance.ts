@@ -3,6 +3,7 @@ import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend, type OnnxRuntime } from "@ppt-vit/backend-onnx";
 import { conformanceCases } from "@ppt-vit/conformance";
 import { keepDevice } from "../../packages/backend-onnx/test/keep-device.js";
+import { runCases } from "./run-cases.js";
 
 declare global {
   interface Window {
@@ -25,18 +26,7 @@ async function runConformance(device: "wasm" | "webgpu", prefixes: string[]) {
     reference: () => createCpuBackend(),
     readGolden: async (file) => new Uint8Array(await (await fetch(`/golden/${file}`)).arrayBuffer()),
   });
-  const failures: string[] = [];
-  let passed = 0;
-  let skipped = 0;
-  for (const { name, skip, run } of cases.filter((one) => prefixes.some((prefix) => one.name.startsWith(prefix)))) {
-    if (skip) skipped++;
-    else
-      await run().then(
-        () => passed++,
-        (error: unknown) => failures.push(`${name}: ${error instanceof Error ? error.message : error}`),
-      );
-  }
-  return { passed, skipped, failures };
+  return runCases(cases, prefixes);
 }
 
 window.runConformance = runConformance;

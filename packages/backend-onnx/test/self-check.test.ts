@@ -2,6 +2,7 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import type { Backend, Shape } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
+import { withChangedOutputs } from "../../backend-cpu/test/changed-outputs.js";
 import { compareAttention, createOnnxBackend } from "../src/index.js";
 import { useSoftwareVulkan } from "./webgpu.js";
 
@@ -11,23 +12,14 @@ function changed(
   change: (value: number, index: number) => number,
   which = (_shape: Shape) => true,
 ): Pick<Backend, "compile"> {
-  return {
-    async compile(program, options) {
-      const executable = await backend.compile(program, options);
-      return {
-        ...executable,
-        async run(feeds) {
-          const outputs = await executable.run(feeds);
-          return Object.fromEntries(
-            Object.entries(outputs).map(([name, { shape, data }]) => [
-              name,
-              { shape, data: which(shape) ? data.map(change) : data },
-            ]),
-          );
-        },
-      };
-    },
-  };
+  return withChangedOutputs(backend, (outputs) =>
+    Object.fromEntries(
+      Object.entries(outputs).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: which(shape) ? data.map(change) : data },
+      ]),
+    ),
+  );
 }
 
 describe("the check of fused attention", () => {

@@ -23,6 +23,13 @@ function resultOf<R>(run: () => R, code: PptErrorCode, prefix: string): R | unde
 
 const nested = (depth: number): unknown => JSON.parse("[".repeat(depth) + "]".repeat(depth));
 
+/** Values that cannot be shown as JSON or as text. */
+function unshowable(): unknown[] {
+  const circular: unknown[] = [];
+  circular.push(circular);
+  return [nested(100_000), circular, 1n, [1n], Symbol("s"), () => 1, Object.create(null), { toString: 1 }];
+}
+
 const hostile: readonly unknown[] = [
   ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, -1, 0.5, 1e-320, 1e308, -1e308],
   ...[2 ** 31, 2 ** 32, 2 ** 53, 2 ** 53 + 2, Number.MAX_VALUE, Number.MIN_VALUE, 65536, 16384, 8192, 513],
@@ -226,18 +233,7 @@ describe("parseModelConfig", () => {
   });
 
   it.each(fields)("%s: a value nested beyond the stack, one that JSON cannot show, one without toString", (field) => {
-    const circular: unknown[] = [];
-    circular.push(circular);
-    for (const value of [
-      nested(100_000),
-      circular,
-      1n,
-      [1n],
-      Symbol("s"),
-      () => 1,
-      Object.create(null),
-      { toString: 1 },
-    ]) {
+    for (const value of unshowable()) {
       const config = parse(Object.fromEntries([...Object.entries(vit), [field, value]]));
       if (config) expectSound(config);
     }
@@ -372,21 +368,9 @@ describe("parseReduction and planReduction", () => {
   });
 
   it.each(fields)("%s: a value nested beyond the stack, one that JSON cannot show, a list with holes", (field) => {
-    const circular: unknown[] = [];
-    circular.push(circular);
     const holes: unknown[] = [];
     holes[2] = 1;
-    for (const value of [
-      nested(100_000),
-      circular,
-      1n,
-      [1n],
-      Symbol("s"),
-      () => 1,
-      Object.create(null),
-      { toString: 1 },
-      holes,
-    ]) {
+    for (const value of [...unshowable(), holes]) {
       const config = parse(Object.fromEntries([...Object.entries(seeds[0]!), [field, value]]));
       if (config) expectSoundConfig(config);
     }

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import type { Backend } from "@ppt-vit/core";
 import { demoModelUrl, demoSamplesUrl } from "@ppt-vit/demo-model";
 import { fromPretrained } from "@ppt-vit/pipeline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { withChangedOutputs } from "../../backend-cpu/test/changed-outputs.js";
 
 let folder: string;
 beforeEach(() => {
@@ -56,21 +56,10 @@ describe("fromPretrained", () => {
   });
 
   it("reports logits that are not finite as a failure, not as NaN %", async () => {
-    const cpu = createCpuBackend();
-    const overflowing: Backend = {
-      ...cpu,
-      async compile(program, options) {
-        const executable = await cpu.compile(program, options);
-        return {
-          ...executable,
-          async run(feeds) {
-            const outputs = await executable.run(feeds);
-            outputs.logits!.data[7] = Number.NaN;
-            return outputs;
-          },
-        };
-      },
-    };
+    const overflowing = withChangedOutputs(createCpuBackend(), (outputs) => {
+      outputs.logits!.data[7] = Number.NaN;
+      return outputs;
+    });
     const classifier = await fromPretrained(folder, { backend: overflowing });
     const sample = fileURLToPath(new URL("000_dog.png", demoSamplesUrl));
     await expect(classifier.classify(sample)).rejects.toMatchObject({

@@ -2,6 +2,7 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { type Backend, PptError, verificationInput } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
+import { withChangedOutputs } from "../../backend-cpu/test/changed-outputs.js";
 import { currentPlatform, gpuNamed, type Platform } from "../src/backends/platform.js";
 import { candidatesOf, selectBackend, selectOn } from "../src/backends/select.js";
 import { checkBackend, openSelfCheck } from "../src/backends/self-check.js";
@@ -21,20 +22,10 @@ const missing = (name: string) => new PptError("BACKEND_UNAVAILABLE", `backend '
 
 /** A runtime that computes something else, without a word. */
 function wrong(): Backend {
-  const backend = createCpuBackend();
-  return {
-    ...backend,
-    async compile(program, options) {
-      const executable = await backend.compile(program, options);
-      return {
-        ...executable,
-        async run(feeds) {
-          const { logits, ...others } = await executable.run(feeds);
-          return { ...others, logits: { ...logits!, data: logits!.data.map((value) => value * 1.05) } };
-        },
-      };
-    },
-  };
+  return withChangedOutputs(createCpuBackend(), ({ logits, ...others }) => ({
+    ...others,
+    logits: { ...logits!, data: logits!.data.map((value) => value * 1.05) },
+  }));
 }
 
 /** Only `installed` backends exist; those in `broken` compute wrongly. */
@@ -120,20 +111,10 @@ describe("measuring", () => {
       now: () => clock,
       async create(name: string): Promise<Backend> {
         created.push(name);
-        const backend = createCpuBackend();
-        return {
-          ...backend,
-          async compile(program, options) {
-            const executable = await backend.compile(program, options);
-            return {
-              ...executable,
-              async run(feeds) {
-                clock += name === "onnx-cpu" ? 90 : 30;
-                return executable.run(feeds);
-              },
-            };
-          },
-        };
+        return withChangedOutputs(createCpuBackend(), (outputs) => {
+          clock += name === "onnx-cpu" ? 90 : 30;
+          return outputs;
+        });
       },
     };
     const kept = new Map<string, string>();

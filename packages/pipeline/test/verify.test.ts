@@ -10,25 +10,15 @@ import {
   recordVerification,
 } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
+import { withChangedOutputs } from "../../backend-cpu/test/changed-outputs.js";
 import { fromPretrained, type ModelVerification } from "../src/index.js";
 
 /** The CPU backend with changed logits: what a wrong driver looks like from outside. */
 function wrongLogits(change: (data: Float32Array) => Float32Array): Backend {
-  const backend = createCpuBackend();
-  return {
-    ...backend,
-    async compile(program, options) {
-      const executable = await backend.compile(program, options);
-      return {
-        ...executable,
-        async run(feeds) {
-          const outputs = await executable.run(feeds);
-          const { shape, data } = outputs.logits as HostTensor;
-          return { ...outputs, logits: { shape, data: change(data) } };
-        },
-      };
-    },
-  };
+  return withChangedOutputs(createCpuBackend(), (outputs) => {
+    const { shape, data } = outputs.logits as HostTensor;
+    return { ...outputs, logits: { shape, data: change(data) } };
+  });
 }
 
 const differenceOf = (verification: ModelVerification | undefined): number =>

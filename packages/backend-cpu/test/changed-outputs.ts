@@ -1,0 +1,15 @@
+import type { Backend, HostTensor, Tensors } from "@ppt-vit/core";
+
+/** `backend` with every output changed after it was computed: what a wrong driver looks like from outside. */
+export function withChangedOutputs<B extends Pick<Backend, "compile">>(
+  backend: B,
+  change: (outputs: Tensors<HostTensor>) => Tensors<HostTensor>,
+): B {
+  return {
+    ...backend,
+    async compile(...args: Parameters<Backend["compile"]>) {
+      const executable = await backend.compile(...args);
+      return { ...executable, run: async (feeds: Tensors<HostTensor>) => change(await executable.run(feeds)) };
+    },
+  };
+}
