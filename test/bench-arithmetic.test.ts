@@ -1,3 +1,4 @@
+/** What the benchmark page computes itself: settings in its address, groups of patches, names of machines. */
 import { policyNames } from "@ppt-vit/core";
 import { describe, expect, test } from "vitest";
 import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";

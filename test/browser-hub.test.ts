@@ -1,3 +1,4 @@
+/** Models of the Hub in a real browser. */
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import type { Browser, Page } from "playwright-core";

@@ -1,3 +1,4 @@
+/** `ppt-vit doctor` as its users call it: a real process of the built package. */
 import { join } from "node:path";
 import type { OnnxBackend } from "@ppt-vit/backend-onnx";
 import { createBackend, selectBackend } from "@ppt-vit/pipeline";

@@ -5,8 +5,11 @@ const deit = (hidden_size: number, num_attention_heads: number) =>
   parseModelConfig({
     model_type: "vit",
     hidden_size,
+    num_hidden_layers: 12,
     num_attention_heads,
     intermediate_size: 4 * hidden_size,
+    image_size: 224,
+    patch_size: 16,
     num_labels: 1000,
   });
 

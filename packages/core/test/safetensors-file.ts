@@ -1,3 +1,4 @@
+/** Safetensors files, good and bad, and how bad ones are refused. */
 import { expect } from "vitest";
 import { parseSafetensors, type SafetensorsDType } from "../src/io/safetensors.js";
 

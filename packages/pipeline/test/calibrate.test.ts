@@ -20,7 +20,10 @@ import type { Calibration } from "../src/index.js";
 const config = parseModelConfig({
   model_type: "vit",
   hidden_size: 192,
+  num_hidden_layers: 12,
   num_attention_heads: 3,
+  image_size: 224,
+  patch_size: 16,
   num_labels: 48,
 });
 
