@@ -1,11 +1,12 @@
 /**
- * Checks the dependency directions of the workspace, in the package.json files and in what the sources import, and the fields that
- * every package.json must have. Prints one line per violation and ends with code 1 if there is one.
+ * Checks the dependency directions of the workspace, in the package.json files and in what the sources import; the rooms inside
+ * the packages; and the fields that every package.json must have. No files may import each other in a circle. Prints one line
+ * per violation and ends with code 1 if there is one.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { join, relative, resolve, sep } from "node:path";
-import ts from "typescript";
+import { circlesAmong, importsOf, sources } from "./imports.mjs";
 import { workspacePackages } from "./packages.mjs";
 import { root } from "./workspace.mjs";
 
@@ -16,7 +17,9 @@ const scope = "@ppt-vit/";
  * `imports` are the workspace packages it depends on, `optional` those it loads with `import()` as optional peers,
  * `copied` the subpaths of those whose content its build copies, so that they may be imported at once,
  * `tests` those that only its tests may use. `bare: false` forbids every dependency from outside the workspace, and
- * `node: false` the modules of Node, so that the package runs in browsers, workers and Deno.
+ * `node: false` the modules of Node, so that the package runs in browsers, workers and Deno. In a package that runs in both,
+ * `node: "FOLDER"` allows them below that folder of its sources only.
+ * `rooms` are folders of its sources that only those files may import which match the pattern: they run on one platform.
  */
 const rules = [
   { folder: /^packages\/core$/, imports: [], tests: [/./], bare: false, node: false },
@@ -30,6 +33,8 @@ const rules = [
     optional: [/^backend-/, /^demo-model$/],
     copied: [/^backend-\w+\/devices$/],
     tests: [/./],
+    node: "node",
+    rooms: { node: /^(node\/|index\.ts$)/, browser: /^(browser\/|browser\.ts$)/ },
   },
   { folder: /^packages\/cli$/, imports: [/./], tests: [/./] },
   { folder: /^(apps\/|benchmarks$)/, imports: [/./], tests: [/./] },
@@ -42,7 +47,7 @@ const packages = workspacePackages();
 const manifests = new Map(packages.map(({ manifest }) => [manifest.name, manifest]));
 
 checkInstallScripts("package.json", JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
-let files = 0;
+let fileCount = 0;
 for (const { dir, folder, manifest } of packages) {
   const rule = rules.find((candidate) => candidate.folder.test(folder));
   if (!rule) {
@@ -52,14 +57,14 @@ for (const { dir, folder, manifest } of packages) {
   checkInstallScripts(`${folder}/package.json`, manifest);
   checkDependencies(folder, manifest, rule);
   if (!manifest.private) checkFields(dir, folder, manifest);
-  for (const file of sources(join(dir, "src"))) {
-    files += 1;
-    checkSource(file, dir, manifest, rule);
-  }
+  const files = sources(join(dir, "src"));
+  fileCount += files.length;
+  for (const file of files) checkSource(file, dir, manifest, rule);
+  for (const circle of circlesAmong(files)) violations.push(`files import each other: ${circle.map(shown).join(", ")}`);
 }
 
 for (const violation of violations) console.log(violation);
-console.log(`${packages.length} packages, ${files} source files, ${violations.length} violations of the layers`);
+console.log(`${packages.length} packages, ${fileCount} source files, ${violations.length} violations of the layers`);
 process.exitCode = violations.length > 0 ? 1 : 0;
 
 /** Whether one of the patterns matches the workspace package `name`. */
@@ -122,23 +127,19 @@ function checkTypesFirst(entry, path, complain) {
   for (const key of keys) checkTypesFirst(entry[key], `${path}["${key}"]`, complain);
 }
 
-/** The TypeScript and JavaScript files below a folder. */
-function sources(folder) {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true })
-    .filter((name) => /\.[cm]?[jt]sx?$/.test(name))
-    .map((name) => join(folder, name));
-}
-
 /** What a source file imports. */
 function checkSource(file, dir, manifest, rule) {
   for (const { specifier, line, isStatic } of importsOf(file)) {
-    const complain = (message) =>
-      violations.push(`${relative(root, file).replaceAll(sep, "/")}:${line}: import of '${specifier}' ${message}`);
+    const complain = (message) => violations.push(`${shown(file)}:${line}: import of '${specifier}' ${message}`);
+    const place = pathIn(join(dir, "src"), file);
     if (specifier.startsWith(".")) {
-      if (!resolve(file, "..", specifier).startsWith(dir + sep)) complain("reaches outside its package");
+      const target = resolve(file, "..", specifier);
+      if (!target.startsWith(dir + sep)) complain("reaches outside its package");
+      checkRoom(place, pathIn(join(dir, "src"), target), rule, complain);
     } else if (isBuiltin(specifier)) {
       if (rule.node === false) complain("ties the package to Node");
+      else if (typeof rule.node === "string" && !place.startsWith(`${rule.node}/`))
+        complain(`ties to Node what runs in browsers too, move it below src/${rule.node}/`);
     } else if (specifier.startsWith(scope)) {
       // what lies in src/vite is loaded on demand as a whole
       const loadsWithPackage = isStatic && !file.startsWith(join(dir, "src", "vite") + sep);
@@ -148,6 +149,14 @@ function checkSource(file, dir, manifest, rule) {
     } else if (!isDeclared(manifest, packageNameOf(specifier))) {
       complain("is missing in the dependencies of package.json");
     }
+  }
+}
+
+/** Whether the file at `place` may import the one at `target`, both relative to the package's sources. */
+function checkRoom(place, target, { rooms = {} }, complain) {
+  for (const [room, mayImport] of Object.entries(rooms)) {
+    if (target.startsWith(`${room}/`) && !mayImport.test(place))
+      complain(`reaches into src/${room}/, which runs on that platform only`);
   }
 }
 
@@ -162,6 +171,16 @@ function checkWorkspaceImport(specifier, { isStatic, manifest, rule, complain })
   else if (!allows(rule.imports, name) && isStatic && !allows(rule.copied, specifier))
     complain("is an optional peer: load it with import()");
   else if (!isDeclared(manifest, name)) complain("is missing in the dependencies of package.json");
+}
+
+/** A path as messages show it, relative to the repository. */
+function shown(file) {
+  return pathIn(root, file);
+}
+
+/** `file` relative to `folder`, with forward slashes on every system. */
+function pathIn(folder, file) {
+  return relative(folder, file).replaceAll(sep, "/");
 }
 
 function packageNameOf(specifier) {
@@ -187,37 +206,4 @@ function isExported(exports, subpath) {
     const [before, after] = key.split("*");
     return after === undefined ? key === subpath : subpath.startsWith(before) && subpath.endsWith(after);
   });
-}
-
-/**
- * Every module that a file names: import and export declarations, `import x = require()`, `import()` also in types,
- * `require()`, `require.resolve()`, `import.meta.resolve()`, and `new URL("./file", import.meta.url)`, as for a worker.
- * `isStatic` are those that load with the file itself.
- */
-function importsOf(file) {
-  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
-  const found = [];
-  const add = (node, isStatic) => {
-    if (!node || !ts.isStringLiteralLike(node)) return;
-    const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
-    found.push({ specifier: node.text, line, isStatic });
-  };
-  const visit = (node) => {
-    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, !node.importClause?.isTypeOnly);
-    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, !node.isTypeOnly);
-    else if (ts.isExternalModuleReference(node)) add(node.expression, true);
-    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, false);
-    else if (ts.isCallExpression(node)) {
-      const callee = node.expression.getText();
-      if (["import", "require", "require.resolve", "import.meta.resolve"].includes(callee))
-        add(node.arguments[0], false);
-    }
-    if (ts.isNewExpression(node) && node.arguments?.[1]?.getText() === "import.meta.url") {
-      const [path] = node.arguments;
-      if (ts.isStringLiteralLike(path) && path.text.startsWith(".")) add(path, false);
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(source);
-  return found;
 }

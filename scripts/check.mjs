@@ -36,6 +36,7 @@ const biome = [
 ];
 await step("format and lint", [...biome, "."]);
 await step("dependency directions", [join(root, "scripts", "check-layers.mjs")]);
+await step("file sizes", [join(root, "scripts", "check-files.mjs")]);
 onlyAdded();
 await step("types", [localBin("typescript", "tsc"), "--noEmit"]);
 const built = await step("build", [localBin("turbo"), "run", "build", "--output-logs=errors-only", "--ui=stream"]);
