@@ -1,5 +1,5 @@
 /** How a backend package describes its backends, so that they can be asked for by name. */
-import type { Backend } from "./backend.js";
+import type { Backend } from "./seam.js";
 
 /** Where JavaScript runs. A worker counts as a browser. */
 export type BackendPlatform = "node" | "browser";

@@ -2,7 +2,7 @@
  * `@ppt-vit/core/policy`, for those who write reduction policies: the seam, the parts that policies are made of, and how the
  * conformance suite is told what a policy does.
  */
-export type { HostTensor, Ops, Shape, Tensor } from "./backend.js";
+
 export { hostTensor } from "./composites.js";
 export { bipartiteMatching, type Matching, matchingMacs, mostMergeable } from "./reduction/matching.js";
 export type {
@@ -27,3 +27,4 @@ export {
 } from "./reduction/reference.js";
 export { policies, policyReferences } from "./reduction/registry.js";
 export { significance } from "./reduction/significance.js";
+export type { HostTensor, Ops, Shape, Tensor } from "./seam.js";

@@ -1,7 +1,8 @@
 /** Reads the safetensors format: an 8-byte length, a JSON header, and the tensors' bytes. Checks everything in the file. */
-import type { HostTensor, Shape } from "../backend.js";
+
 import { PptError } from "../errors.js";
 import { bytesCheck, checkArgument, text } from "../options.js";
+import type { HostTensor, Shape } from "../seam.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/stored-names.js";
 import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";

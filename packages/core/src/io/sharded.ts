@@ -1,7 +1,8 @@
 /** Reads checkpoints in several safetensors files, which `model.safetensors.index.json` lists. Checks all of them. */
-import type { HostTensor } from "../backend.js";
+
 import { PptError } from "../errors.js";
 import { bytesCheck, check, checkArgument, shaped, text } from "../options.js";
+import type { HostTensor } from "../seam.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/stored-names.js";
 import { type Fail, fieldsOf, parseStrictPythonJson, quote } from "./json.js";

@@ -1,6 +1,7 @@
 /** One stage of token reduction: ask the policy for every token's row, and average what meets there. */
-import type { Observation, Ops, Shape, Tensor } from "../backend.js";
+
 import { PptError } from "../errors.js";
+import type { Observation, Ops, Shape, Tensor } from "../seam.js";
 import { sameShape, showShape } from "../shape.js";
 import { show } from "../show.js";
 import type { Destinations } from "./policy.js";

@@ -1,6 +1,7 @@
 /** Pooling: bipartite soft matching of similar tokens (section 3.3; Bolya et al., arXiv 2210.09461). */
-import type { Ops, Tensor } from "../backend.js";
+
 import { hostTensor } from "../composites.js";
+import type { Ops, Tensor } from "../seam.js";
 import type { ReductionStage } from "./policy.js";
 
 export interface Matching<T extends Tensor> {

@@ -2,7 +2,7 @@
  * The seam of a reduction policy: which output row each token of a stage goes to. Types only, below everything else in this
  * folder. Each policy is one file in `policies/`, and `registry.ts` lists them.
  */
-import type { Observation, Ops, Tensor } from "../backend.js";
+import type { Observation, Ops, Tensor } from "../seam.js";
 
 /** What happened to one image in one stage: tokens were dropped, averaged with similar ones, or summed into one. */
 export type Action = "prune" | "pool" | "fuse";

@@ -1,6 +1,7 @@
 /** Ranking tokens by the class token's attention, for policies that drop or fuse the last of them. */
-import type { Ops, Tensor } from "../backend.js";
+
 import { hostTensor } from "../composites.js";
+import type { Ops, Tensor } from "../seam.js";
 import type { ReductionStage } from "./policy.js";
 
 /** Most tokens that one stage can drop: all but the protected ones and one other. */

@@ -1,7 +1,8 @@
 /** Token restore: reduced tokens back on the grid of patches, through the source map (section 5 of the method). */
-import type { HostTensor, Ops, Shape, Tensor } from "../backend.js";
+
 import { PptError } from "../errors.js";
 import { arrayOf, checkArgument, hostTensorCheck, shaped } from "../options.js";
+import type { HostTensor, Ops, Shape, Tensor } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 
 /** Tokens between two stages: x [B, N, C], and source [B or 1, N, N0], left out while every token is its own. */

@@ -1,6 +1,7 @@
 /** How much each token matters, and how unevenly: what decides between pruning and pooling (section 3.2, 3.3). */
-import type { Observation, Ops, Tensor } from "../backend.js";
+
 import { hostTensor } from "../composites.js";
+import type { Observation, Ops, Tensor } from "../seam.js";
 import type { ReductionStage, Significance } from "./policy.js";
 
 /**

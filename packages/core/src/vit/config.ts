@@ -1,9 +1,9 @@
 /** The shape of a Vision Transformer: sizes that every model has, and traits in which models differ from a plain ViT. */
 
 import { imageSizeCheck, requireConfig } from "../arguments.js";
-import type { Activation } from "../backend.js";
 import { PptError } from "../errors.js";
 import { checkArgument } from "../options.js";
+import type { Activation } from "../seam.js";
 import { show } from "../show.js";
 
 export interface VisionModelConfig extends VisionModelTraits {

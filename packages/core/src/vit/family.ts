@@ -1,6 +1,7 @@
 /** What a model family tells about itself. Each family is one file in `families/` and one entry in `families/index.ts`. */
-import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../backend.js";
+
 import type { ImageProcessorConfig } from "../io/processor-config.js";
+import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../seam.js";
 import type { Stem, VisionModelConfig } from "./config.js";
 import type { Fields, Held } from "./fields.js";
 import type { NameSet } from "./names.js";

@@ -1,6 +1,7 @@
 /** Reads the fields of a `config.json` that nobody has checked. A field of the wrong kind is an error that shows its value. */
-import type { Activation, HostTensor } from "../backend.js";
+
 import { PptError } from "../errors.js";
+import type { Activation, HostTensor } from "../seam.js";
 import { show } from "../show.js";
 import { imageSizeProblem, limits, type Problem, type VisionModelConfig } from "./config.js";
 

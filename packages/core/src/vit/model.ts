@@ -1,7 +1,6 @@
 /** A Vision Transformer that is ready to run: its weights are on a backend, and its settings reduce tokens. */
 
 import { configCheck, imageSizeCheck, weightsCheck } from "../arguments.js";
-import type { Backend, CompileOptions, HostTensor, Program, Tensors } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { PptError } from "../errors.js";
 import {
@@ -18,6 +17,7 @@ import {
 import type { Action } from "../reduction/policy.js";
 import type { ResolvedReduction, ResolvedStage } from "../reduction/schedule.js";
 import type { ReductionConfig } from "../reduction/settings.js";
+import type { Backend, CompileOptions, HostTensor, Program, Tensors } from "../seam.js";
 import { tokenCount, type VisionModelConfig, withImageSize } from "./config.js";
 import { resolveFor } from "./plan.js";
 import { type OutputOptions, visionProgram } from "./program.js";

@@ -1,5 +1,5 @@
 /** Position tables: how the table for one grid of patches becomes the table for another grid. */
-import type { HostTensor } from "../backend.js";
+import type { HostTensor } from "../seam.js";
 import type { PositionInterpolation } from "./config.js";
 
 /** Rows and columns of patches. */

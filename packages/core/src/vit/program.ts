@@ -1,9 +1,10 @@
 /** The Vision Transformer with PPT between attention and MLP, as a program (paper, figure 2). */
-import type { Ops, Program, Tensor, Tensors } from "../backend.js";
+
 import { hostTensor } from "../composites.js";
 import { reductionStage } from "../reduction/compress.js";
 import { prunedTokens, spreadTokens } from "../reduction/restore.js";
 import type { ResolvedReduction } from "../reduction/schedule.js";
+import type { Ops, Program, Tensor, Tensors } from "../seam.js";
 import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { parametersOf } from "./parameters.js";
 import { embedPatches } from "./stem.js";

@@ -1,8 +1,8 @@
 /** Seeded random weights, for tests and benchmarks. The speed of a model does not depend on what it has learnt. */
 import { requireConfig } from "../arguments.js";
-import type { HostTensor, Shape } from "../backend.js";
 import { hostTensor } from "../composites.js";
 import { checkArgument, seedCheck } from "../options.js";
+import type { HostTensor, Shape } from "../seam.js";
 import { sizeOf } from "../shape.js";
 import { patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
 import { namesOfRandomWeights } from "./find-names.js";

@@ -1,6 +1,7 @@
 /** From pixels to patch tokens: the stem, if the family has one, and one linear layer for each patch. */
-import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../backend.js";
+
 import { PptError } from "../errors.js";
+import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../seam.js";
 import { sizeOf } from "../shape.js";
 import { show } from "../show.js";
 import { patchGrid, type Stem, type VisionModelConfig } from "./config.js";

@@ -1,7 +1,7 @@
 /** The names of a checkpoint's tensors without the prefixes of whatever wrapped the model, and which tensors are left unread. */
 import { requireTensors } from "../arguments.js";
-import type { HostTensor, Tensors } from "../backend.js";
 import { PptError } from "../errors.js";
+import type { HostTensor, Tensors } from "../seam.js";
 import { families } from "./families/index.js";
 
 /** Named tensors of a checkpoint; `SafetensorsFile` is one. */

@@ -1,7 +1,7 @@
 /** Reads a model's parameters under the names of its library, checks each of them, and folds some into others. */
 import { requireConfig, requireWeights } from "../arguments.js";
-import type { HostTensor, Shape } from "../backend.js";
 import { PptError } from "../errors.js";
+import type { HostTensor, Shape } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { namesIn } from "./find-names.js";

@@ -6,7 +6,7 @@
  * sum to 1, and the fused token takes part in what follows like any other. To end with `removed` tokens fewer,
  * `removed + 1` are fused.
  */
-import type { Ops, Tensor } from "../../backend.js";
+import type { Ops, Tensor } from "../../seam.js";
 import type { Destinations, PolicyInput, ReductionPolicy, ReductionStage } from "../policy.js";
 import { attentionRank, mostDroppable } from "../ranking.js";
 import { descending, type PolicyReference } from "../reference.js";

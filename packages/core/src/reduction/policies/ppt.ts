@@ -2,8 +2,9 @@
  * PPT: prune or pool, decided for each image by how unevenly its scores are spread (Wu et al., arXiv 2310.01812,
  * section 3.3).
  */
-import type { Ops, Tensor } from "../../backend.js";
+
 import { hostTensor } from "../../composites.js";
+import type { Ops, Tensor } from "../../seam.js";
 import { bipartiteMatching, matchingMacs, mostMergeable } from "../matching.js";
 import type { Destinations, PolicyInput, PolicySetting, ReductionPolicy, ReductionStage } from "../policy.js";
 import { highest, matchedRows, type PolicyReference } from "../reference.js";

@@ -2,7 +2,7 @@
  * ToMe: every image is pooled by bipartite soft matching, as published in every block with the same count
  * (Bolya et al., "Token Merging: Your ViT But Faster", arXiv 2210.09461, section 3; written from the paper).
  */
-import type { Ops, Tensor } from "../../backend.js";
+import type { Ops, Tensor } from "../../seam.js";
 import { bipartiteMatching, matchingMacs, mostMergeable } from "../matching.js";
 import type { Destinations, PolicyInput, ReductionPolicy, ReductionStage } from "../policy.js";
 import { matchedRows, type PolicyReference } from "../reference.js";

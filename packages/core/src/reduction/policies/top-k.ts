@@ -2,7 +2,7 @@
  * Prune only: the tokens that the class token attends to least are dropped, whatever their values. This is EViT without its
  * fused token (Liang et al., arXiv 2202.07800, section 3.2), and the baseline that the PPT paper's pruning starts from.
  */
-import type { Ops, Tensor } from "../../backend.js";
+import type { Ops, Tensor } from "../../seam.js";
 import type { Destinations, PolicyInput, ReductionPolicy, ReductionStage } from "../policy.js";
 import { attentionRank, mostDroppable } from "../ranking.js";
 import { highest, type PolicyReference } from "../reference.js";

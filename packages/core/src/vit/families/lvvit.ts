@@ -3,9 +3,10 @@
  * reads all patches. Its authors publish no configuration file, so the fields are those of Hugging Face's ViT and a few more,
  * which packages/core/README.md lists.
  */
-import type { HostTensor, Shape } from "../../backend.js";
+
 import { PptError } from "../../errors.js";
 import { processorDefaults } from "../../io/processor-defaults.js";
+import type { HostTensor, Shape } from "../../seam.js";
 import { sizeOf } from "../../shape.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family, StemKind } from "../family.js";

@@ -3,8 +3,9 @@
  * and cosines. Its authors publish no configuration file, so the fields are those of Hugging Face's ViT and a few more, which
  * packages/core/README.md lists.
  */
-import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../../backend.js";
+
 import { processorDefaults } from "../../io/processor-defaults.js";
+import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../../seam.js";
 import { sizeOf } from "../../shape.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family, StemKind } from "../family.js";

@@ -2,9 +2,10 @@
  * timm's models, also inside transformers' wrapper (`timm_wrapper`). In their `config.json` the name of the architecture stands
  * for arguments, `model_args` replaces some of these, and `pretrained_cfg` describes the checkpoint.
  */
-import type { Activation } from "../../backend.js";
+
 import type { ImageProcessorConfig, ImageSize } from "../../io/processor-config.js";
 import { processorDefaults } from "../../io/processor-defaults.js";
+import type { Activation } from "../../seam.js";
 import { show } from "../../show.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
