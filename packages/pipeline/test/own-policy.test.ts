@@ -1,26 +1,12 @@
 /** A policy of one's own in a whole model: loaded, verified, exported, and refused where functions cannot go. */
 import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
 import type { ReductionConfig } from "@ppt-vit/core";
-import { hostTensor, mostDroppable, type ReductionPolicy } from "@ppt-vit/core/policy";
 import { describe, expect, it } from "vitest";
+import { ownPolicy } from "../../core/test/own-policy.js";
 import { createClassifierWorker } from "../src/browser/worker.js";
 import { type Calibration, fromPretrained, readCheckpoint, reductionDocument, type Trial } from "../src/index.js";
 
-/** Drops the last tokens, whatever they hold. */
-const own: ReductionPolicy = {
-  name: "own",
-  title: "drop the last",
-  description: "drops the last tokens",
-  colour: "#123456",
-  proportionalAttention: false,
-  mostRemovable: mostDroppable,
-  action: () => "prune",
-  destinations({ tokensIn: N }) {
-    const inOrder = hostTensor([1, N], (j) => j);
-    return (ops, { scores }) => ({ destination: ops.add(ops.mul(scores, 0), ops.constant(inOrder)) });
-  },
-};
-
+const own = ownPolicy();
 const reduction: ReductionConfig = { layers: [3], tokensRemoved: 60, policy: own };
 
 describe("a policy of one's own", () => {

@@ -256,5 +256,22 @@ export function readProblem(fields: Fields, labels: readonly string[]): { proble
 }
 
 /** The factor of q.k, if the file gives one. Some published weights were trained with C^-0.5 before their code changed. */
-export const readAttentionScale = (fields: Fields): { attentionScale?: number } =>
+const readAttentionScale = (fields: Fields): { attentionScale?: number } =>
   fields.value("qk_scale") == null ? {} : { attentionScale: fields.positive("qk_scale", 1) };
+
+/**
+ * Reads the fields of a classifier whose authors publish no `config.json`: those of Hugging Face's ViT, with patches that fill
+ * the picture, an MLP 3 times as wide as a token unless the file says otherwise, and no bias of query, key and value.
+ */
+export function readPaperClassifier(fields: Fields, held: Held): VisionModelConfig {
+  const encoder = readEncoder(fields, { patch: 16, epsilon: 1e-5, whole: true });
+  const labels = readLabels(fields, "always", held);
+  return {
+    ...encoder,
+    intermediateSize: fields.count("intermediate_size", 8 * limits.hidden, 3 * encoder.hiddenSize),
+    qkvBias: fields.flag("qkv_bias", false),
+    labels,
+    ...readProblem(fields, labels),
+    ...readAttentionScale(fields),
+  };
+}

@@ -8,32 +8,18 @@ import { PptError } from "../../errors.js";
 import { processorDefaults } from "../../io/processor-defaults.js";
 import type { HostTensor, Shape } from "../../seam.js";
 import { sizeOf } from "../../shape.js";
-import { limits, type VisionModelConfig } from "../config.js";
+import type { VisionModelConfig } from "../config.js";
 import type { Family, StemKind } from "../family.js";
-import {
-  type Fields,
-  type Held,
-  invalid,
-  readAttentionScale,
-  readEncoder,
-  readLabels,
-  readProblem,
-} from "../fields.js";
+import { type Fields, type Held, invalid, readPaperClassifier } from "../fields.js";
 import { fusedClassifiers, fusedNames, fusedRoots } from "../names.js";
 import { parametersOf } from "../parameters.js";
 
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
-  const encoder = readEncoder(fields, { patch: 16, epsilon: 1e-5, whole: true });
-  const labels = readLabels(fields, "always", held);
-  if (encoder.patchSize.some((side) => side % 2 !== 0))
-    invalid(`patch_size ${encoder.patchSize.join("x")} must be even: half of it is left for the last convolution`);
+  const config = readPaperClassifier(fields, held);
+  if (config.patchSize.some((side) => side % 2 !== 0))
+    invalid(`patch_size ${config.patchSize.join("x")} must be even: half of it is left for the last convolution`);
   return {
-    ...encoder,
-    intermediateSize: fields.count("intermediate_size", 8 * limits.hidden, 3 * encoder.hiddenSize),
-    qkvBias: fields.flag("qkv_bias", false),
-    labels,
-    ...readProblem(fields, labels),
-    ...readAttentionScale(fields),
+    ...config,
     stem: { kind: "convolution", channels: fields.count("stem_channels", 1024, 64) },
     residualDivisor: fields.positive("skip_lam", 1000, 1),
     denseHead: fields.flag("dense_head", true),

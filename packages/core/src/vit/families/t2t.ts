@@ -7,33 +7,19 @@
 import { processorDefaults } from "../../io/processor-defaults.js";
 import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../../seam.js";
 import { sizeOf } from "../../shape.js";
-import { limits, type VisionModelConfig } from "../config.js";
+import type { VisionModelConfig } from "../config.js";
 import type { Family, StemKind } from "../family.js";
-import {
-  type Fields,
-  type Held,
-  invalid,
-  readAttentionScale,
-  readEncoder,
-  readLabels,
-  readProblem,
-} from "../fields.js";
+import { type Fields, type Held, invalid, readPaperClassifier } from "../fields.js";
 import { fusedClassifiers, fusedNames, fusedRoots } from "../names.js";
 import { parametersOf } from "../parameters.js";
 
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
-  const encoder = readEncoder(fields, { patch: 16, epsilon: 1e-5, whole: true });
-  const labels = readLabels(fields, "always", held);
-  if (encoder.patchSize.some((side) => side !== 16))
-    invalid(`patch_size of a T2T-ViT is 16, by its three soft splits, got ${encoder.patchSize.join("x")}`);
+  const config = readPaperClassifier(fields, held);
+  if (config.patchSize.some((side) => side !== 16))
+    invalid(`patch_size of a T2T-ViT is 16, by its three soft splits, got ${config.patchSize.join("x")}`);
   const attention = fields.choice("tokens_type", ["performer", "transformer"], "performer");
   return {
-    ...encoder,
-    intermediateSize: fields.count("intermediate_size", 8 * limits.hidden, 3 * encoder.hiddenSize),
-    qkvBias: fields.flag("qkv_bias", false),
-    labels,
-    ...readProblem(fields, labels),
-    ...readAttentionScale(fields),
+    ...config,
     stem: { kind: "tokens-to-token", attention, width: fields.count("token_dim", 1024, 64) },
     positionInterpolation: "sinusoid",
   };
