@@ -7,7 +7,7 @@
  */
 import { join } from "node:path";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
-import { modelCost, modelFingerprint } from "@ppt-vit/core";
+import { defaultPolicy, modelCost, modelFingerprint, policies } from "@ppt-vit/core";
 import { calibrate, chooseSettings, readCheckpoint } from "@ppt-vit/pipeline";
 import { filesOf, loadPictures, predict } from "../pictures.mjs";
 
@@ -15,14 +15,18 @@ import { filesOf, loadPictures, predict } from "../pictures.mjs";
 const budgets = [0.8, 0.95, 0.7, 0.66, 0.6, 1.1];
 const published = [3, 6, 9];
 
-/** What is compared. The token counts follow from the budget. */
-const policiesOf = ({ layers }) => ({
-  "ppt-published": { layers: published, threshold: 7e-5 },
-  "ppt-pool": { layers: published, threshold: "pool" },
-  "top-k": { layers: published, policy: "top-k" },
-  evit: { layers: published, policy: "evit" },
-  tome: { layers: Array.from({ length: layers }, (_, layer) => layer), policy: "tome" },
-});
+/** What is compared: PPT in two ways, and every other policy of the registry. The token counts follow from the budget. */
+const policiesOf = ({ layers }) => {
+  const everyBlock = Array.from({ length: layers }, (_, layer) => layer);
+  const others = policies.filter((policy) => policy !== defaultPolicy);
+  return {
+    "ppt-published": { layers: published, threshold: 7e-5 },
+    "ppt-pool": { layers: published, threshold: "pool" },
+    ...Object.fromEntries(
+      others.map(({ name, inEveryBlock }) => [name, { layers: inEveryBlock ? everyBlock : published, policy: name }]),
+    ),
+  };
+};
 
 export async function measure({ settings: { pictures: folder }, tell }) {
   const checkpoint = await readCheckpoint("demo");

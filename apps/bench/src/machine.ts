@@ -1,5 +1,7 @@
 /** What this browser runs on, and which backends it has. */
 
+import { isSoftwareGpu } from "@ppt-vit/pipeline/browser";
+
 export interface Machine {
   readonly browser: string;
   readonly system: string;
@@ -86,7 +88,7 @@ export function backendChoices(machine: Machine): BackendChoice[] {
   const gpu = adapter
     ? on(adapter, softwareAdapter === true)
     : without(here().gpu ? "WebGPU is there, but offers no adapter" : "this browser has no WebGPU");
-  const gl = renderer ? on(renderer, isSoftware(renderer)) : without("this browser has no WebGL 2 in workers");
+  const gl = renderer ? on(renderer, isSoftwareGpu(renderer)) : without("this browser has no WebGL 2 in workers");
   return [
     { name: "cpu", title: "Plain TypeScript", detail: "one core, no dependency" },
     { name: "onnx-wasm", title: "ONNX Runtime · WebAssembly", detail: wasm },
@@ -108,11 +110,8 @@ async function webgpuAdapter(): Promise<{ name: string; software: boolean } | un
   if (!adapter) return undefined;
   const { vendor = "", architecture = "", description = "", isFallbackAdapter = false } = adapter.info ?? {};
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
-  return { name, software: isFallbackAdapter || isSoftware(`${name} ${architecture}`) };
+  return { name, software: isFallbackAdapter || isSoftwareGpu(`${name} ${architecture}`) };
 }
-
-/** Drivers that emulate a GPU on the CPU call themselves one of these. */
-const isSoftware = (name: string): boolean => /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i.test(name);
 
 function webglRenderer(): string | undefined {
   if (typeof OffscreenCanvas !== "function") return undefined;

@@ -1,5 +1,6 @@
 /** The pipeline in browsers: the same interface as in Node, with the pictures and folders that a page has. */
 export { createBackend } from "./backends/create.js";
+export { isSoftwareGpu } from "./backends/platform.js";
 export { backendNames, describeBackends, registerBackend } from "./backends/registry.js";
 export {
   type BackendChoice,

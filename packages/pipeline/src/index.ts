@@ -1,4 +1,5 @@
 export { createBackend } from "./backends/create.js";
+export { isSoftwareGpu } from "./backends/platform.js";
 export { backendNames, describeBackends, registerBackend } from "./backends/registry.js";
 export {
   type BackendChoice,

@@ -16,8 +16,11 @@ export type GpuSupport =
 /** Names of emulated GPUs: Chrome's (SwiftShader), Mesa's (llvmpipe, lavapipe, softpipe), Windows' (Basic Render). */
 const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
 
+/** Whether the GPU that reports this name is emulated on the CPU, which makes it slower than the CPU itself. */
+export const isSoftwareGpu = (name: string): boolean => softwareNames.test(name);
+
 export const gpuNamed = (name: string, fallback = false): GpuSupport => ({
-  kind: fallback || softwareNames.test(name) ? "software" : "hardware",
+  kind: fallback || isSoftwareGpu(name) ? "software" : "hardware",
   name,
 });
 

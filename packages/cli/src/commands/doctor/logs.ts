@@ -1,5 +1,6 @@
 /** Reads from the logs of ONNX Runtime and of the Vulkan loader what no API in Node shows. */
 import { devices, type OnnxDevice } from "@ppt-vit/backend-onnx/devices";
+import { isSoftwareGpu } from "@ppt-vit/pipeline";
 
 export interface Adapter {
   readonly name: string;
@@ -26,14 +27,12 @@ export interface Placement {
 /** Environment variables that make the Vulkan loader log which device is opened. */
 export const vulkanLog = { VK_LOADER_DEBUG: "all" };
 
-const softwareNames = /swiftshader|llvmpipe|lavapipe/i;
-
 /** The GPU that was opened; null if the log names none. Older Vulkan loaders, Direct3D and Metal log nothing. */
 export function adapterIn(log: string): Adapter | null {
   const opened = log.match(/Using "(.+)" with driver: "(.+)"/);
   if (!opened) return null;
   const [, name, driver] = opened;
-  return { name: name!, driver: driver!, software: softwareNames.test(name!) };
+  return { name: name!, driver: driver!, software: isSoftwareGpu(name!) };
 }
 
 /** Where ONNX Runtime put the nodes; null if the log, at severity 0, does not tell. */
