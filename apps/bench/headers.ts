@@ -1,12 +1,12 @@
-/** The headers that a host of the app sends with every file: here, in the build and in the recipes of the README. */
+/** The headers that a host must send with every file. The build and the README's recipes contain the same headers. */
 
-/** The host of the Hub's files, and those that it sends large files from. */
+/** The Hub, and the hosts that serve its large files. */
 const hub = ["https://huggingface.co", "https://*.huggingface.co", "https://*.hf.co"];
 
 /**
- * A worker obeys the header of its own script and no `<meta>` of the page, so every script needs it. Nothing is listed that
- * the app can do without: no `blob:` scripts or workers (TensorFlow.js would start its WebAssembly threads from them), no
- * inline styles, no code from text. `'wasm-unsafe-eval'` allows to compile WebAssembly, and no JavaScript.
+ * Every script needs this header, because a worker obeys the header of its own script and ignores a `<meta>` of the page.
+ * Only what the app needs is allowed. `blob:` scripts and workers are not (TensorFlow.js would start its WebAssembly threads
+ * from them), nor are inline styles and code from text. `'wasm-unsafe-eval'` allows compiling WebAssembly, but no JavaScript.
  */
 const directives: Readonly<Record<string, readonly string[]>> = {
   "default-src": ["'none'"],
@@ -29,23 +29,23 @@ const policyHeader = "Content-Security-Policy";
 
 export const headers: Readonly<Record<string, string>> = {
   [policyHeader]: policyOf(directives),
-  // A page with these two may share memory between threads, which WebAssembly's threads need.
+  // These two allow sharing memory between threads, which WebAssembly's threads need.
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** Vite's development server puts styles into the page. */
+/** Vite's development server inlines styles into the page. */
 export const developmentHeaders: Readonly<Record<string, string>> = {
   ...headers,
   [policyHeader]: policyOf({ ...directives, "style-src": ["'self'", "'unsafe-inline'"] }),
 };
 
-/** For hosts that send no headers: what a `<meta>` can say. It guards the page and none of its workers. */
+/** The part of the policy that a `<meta>` can hold, for hosts that send no headers. It protects the page, not its workers. */
 export const metaPolicy: string = policyOf(
   Object.fromEntries(Object.entries(directives).filter(([name]) => name !== "frame-ancestors")),
 );
 
-/** `_headers` of Netlify and Cloudflare Pages. */
+/** The `_headers` file for Netlify and Cloudflare Pages. */
 export const headersFile: string = `/*\n${Object.entries(headers)
   .map(([name, value]) => `  ${name}: ${value}\n`)
   .join("")}`;

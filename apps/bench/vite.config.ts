@@ -14,15 +14,15 @@ const tfjsWasm = folderOf("@tensorflow/tfjs-backend-wasm");
 
 const samples = readdirSync(join(demo, "samples")).sort();
 
-/** What the app serves as it is: the demo model, its pictures, and the runtimes' WebAssembly with its loaders. */
+/** Files that are copied unchanged: the demo model, its pictures, and the runtimes' WebAssembly with its loaders. */
 const files: Readonly<Record<string, string | (() => string)>> = {
   _headers: () => headersFile,
   "samples/index.json": () => JSON.stringify(samples),
   ...under("samples", join(demo, "samples"), samples),
   ...under("demo", join(demo, "model"), readdirSync(join(demo, "model"))),
-  // Loading asks for it first, as transformers 5 does. One that says nothing spares the console an error.
+  // Loading a model requests this file first, as transformers 5 does. An empty one avoids an error in the console.
   "demo/processor_config.json": () => "{}",
-  // Each entry looks for its WebAssembly beside itself.
+  // Each entry loads its WebAssembly from its own folder.
   ...under("ort", ort, [
     "ort.wasm.min.mjs",
     "ort-wasm-simd-threaded.mjs",
@@ -45,7 +45,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
-/** Emits `files` in a build and serves them in development, from where they are installed. */
+/** Copies `files` from the installed packages into a build, and serves them in development. */
 function servedAsTheyAre(): Plugin {
   const read = (source: string | (() => string)) => (typeof source === "string" ? readFileSync(source) : source());
   return {
@@ -58,7 +58,7 @@ function servedAsTheyAre(): Plugin {
       middlewares.use((request, response, next) => {
         const path = (request.url ?? "/").slice(1).replace(/\?.*/, "");
         if (!Object.hasOwn(files, path)) return next();
-        // Threads start from these files, and must be isolated and guarded as the page is.
+        // Threads start from these files, so they need the same headers as the page.
         for (const [name, value] of Object.entries(developmentHeaders)) response.setHeader(name, value);
         response.setHeader("content-type", contentTypes[extname(basename(path))] ?? "application/octet-stream");
         response.end(read(files[path]!));
@@ -67,23 +67,23 @@ function servedAsTheyAre(): Plugin {
   };
 }
 
-/** The policy inside the built page, for hosts that send no headers. */
+/** Puts the policy into the built page, for hosts that send no headers. */
 function policyInThePage(): Plugin {
   const attrs = { "http-equiv": "Content-Security-Policy", content: metaPolicy };
   return {
     name: "policy-in-the-page",
     apply: "build",
-    // Before all that it is to hold for.
+    // A <meta> policy applies only to what follows it.
     transformIndexHtml: () => [{ tag: "meta", attrs, injectTo: "head-prepend" }],
   };
 }
 
 export default defineConfig({
-  // Relative addresses: the built folder works at any place of any host.
+  // Addresses are relative, so the built folder works at any path of any host.
   base: "./",
   plugins: [servedAsTheyAre(), policyInThePage()],
   resolve: {
-    // ONNX Runtime is loaded from `ort/` when a backend is first used, and not bundled a second time.
+    // ONNX Runtime is loaded from `ort/` when a backend first uses it. The alias keeps a second copy out of the bundle.
     alias: [
       {
         find: /^onnxruntime-web(\/.*)?$/,

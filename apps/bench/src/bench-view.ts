@@ -1,4 +1,4 @@
-/** The benchmark's part of the page: what to compare, how far it is, and what came out. */
+/** The benchmark's section of the page: the choices, the progress and the results. */
 import { reasonOf } from "@ppt-vit/core";
 import { type BenchmarkResult, type Cell, runBenchmark } from "./benchmark.js";
 import { plotsOf } from "./chart.js";
@@ -11,13 +11,13 @@ import { policyTitles, type Settings } from "./settings.js";
 export interface BenchOptions {
   readonly machine: Machine;
   readonly choices: readonly BackendChoice[];
-  /** What holds when the button is pressed. */
+  /** The model, pictures and settings at the moment the button is pressed. */
   readonly current: () => { model: ModelChoice; pictures: readonly Picture[]; settings: Settings };
   readonly onStart: () => void;
   readonly onEnd: () => void;
 }
 
-/** What is copied and downloaded. */
+/** The JSON document that the user copies or downloads. */
 interface Report extends BenchmarkResult {
   readonly format: "ppt-vit-bench/1";
   readonly date: string;
@@ -43,8 +43,8 @@ export function setUpBench({ machine, choices, current, onStart, onEnd }: BenchO
     const missing = settings.backends.filter((name) => choices.find((choice) => choice.name === name)?.unavailable);
     const backends = settings.backends.filter((name) => !missing.includes(name));
     if (backends.length === 0 || settings.policies.length === 0)
-      return complain("Choose at least one backend that this browser has, and one policy.");
-    if (pictures.length === 0) return complain("There is no picture to measure with: choose one.");
+      return complain("Choose at least one backend that works in this browser, and at least one policy.");
+    if (pictures.length === 0) return complain("The benchmark needs a picture: choose one.");
 
     controller = new AbortController();
     onStart();
@@ -63,7 +63,7 @@ export function setUpBench({ machine, choices, current, onStart, onEnd }: BenchO
         onProgress(done, total, { backend, policy, step }) {
           bar.value = done / total;
           byId("bench-now", "p").textContent = `${titleOf(backend)}, ${policyTitles[policy]}: ${step}`;
-          // Read out once a backend: every run would be too much to listen to.
+          // Screen readers announce the status. It changes once per backend, because an announcement per run is too much.
           if (backend !== saidBackend) status.textContent = `Measuring ${titleOf(backend)}`;
           saidBackend = backend;
         },
@@ -120,7 +120,7 @@ export function setUpBench({ machine, choices, current, onStart, onEnd }: BenchO
   function drawPlots(): void {
     if (report) plots.replaceChildren(...figuresOf(report.cells, titleOf, plots.clientWidth));
   }
-  // Text in a plot that is scaled would be too small on a phone.
+  // Plots are redrawn at each width. Scaling them would make their text too small on a phone.
   new ResizeObserver(drawPlots).observe(plots);
 
   start.addEventListener("click", () => void run());
@@ -141,7 +141,7 @@ export function setUpBench({ machine, choices, current, onStart, onEnd }: BenchO
   });
 }
 
-/** What to use here, in a sentence. */
+/** A sentence that names the fastest backend and policy. */
 function fastest(cells: readonly Cell[], titleOf: (backend: string) => string): string {
   const [best] = cells.toSorted((a, b) => b.imagesPerSecond - a.imagesPerSecond);
   if (!best) return "Nothing could be measured.";
@@ -160,7 +160,7 @@ function tableRow(cell: Cell, titleOf: (backend: string) => string): HTMLTableRo
     ["first run", duration(firstRunMs)],
     ["load", duration(loadMs)],
     ["GMACs", giga(gmacs)],
-    ["says", label],
+    ["top label", label],
   ];
   return element(
     "tr",
@@ -170,7 +170,7 @@ function tableRow(cell: Cell, titleOf: (backend: string) => string): HTMLTableRo
   );
 }
 
-/** Two beside each other where there is room. */
+/** The plots, two in a row if there is room. */
 function figuresOf(cells: readonly Cell[], titleOf: (backend: string) => string, width: number): HTMLElement[] {
   const gap = 32;
   const half = Math.floor(width >= 900 ? (width - gap) / 2 : width);

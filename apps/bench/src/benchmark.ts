@@ -1,10 +1,10 @@
-/** Compares policies on backends: each backend in a worker of its own, the policies taking turns in it. */
+/** Compares policies on backends. Each backend runs in its own worker, where the policies take turns. */
 import { reasonOf } from "@ppt-vit/core";
 import { type Classification, type ImageClassifier, median, quantile } from "@ppt-vit/pipeline/browser";
 import { type ModelChoice, startWorker } from "./models.js";
 import { type PolicyChoice, reductionOf, type Settings } from "./settings.js";
 
-/** Times of one policy on one backend. Latencies are of one picture: a run's time over its pictures. */
+/** Times of one policy on one backend. A latency is the time of a run divided by its number of pictures. */
 export interface Cell {
   readonly backend: string;
   readonly policy: PolicyChoice;
@@ -12,14 +12,14 @@ export interface Cell {
   readonly gmacs: number;
   /** Reading the checkpoint, starting the runtime, and putting the weights on the device. */
   readonly loadMs: number;
-  /** Also compiles shaders and the like. */
+  /** The first run also compiles shaders. */
   readonly firstRunMs: number;
-  /** Steady state, in the order of the runs. */
+  /** Runs after the warm-up, in order. */
   readonly latenciesMs: readonly number[];
   readonly medianMs: number;
   readonly p90Ms: number;
   readonly imagesPerSecond: number;
-  /** Median over the runs of unreduced over this, on the same backend; left out where that was not measured. */
+  /** Median over the runs of the unreduced model's time divided by this one's, on the same backend. Only if both were measured. */
   readonly speedup?: number;
   readonly label: string;
   readonly probability?: number | undefined;
@@ -35,7 +35,7 @@ export interface FailedCell {
 export interface BenchmarkResult {
   readonly cells: readonly Cell[];
   readonly failures: readonly FailedCell[];
-  /** Runs during which the tab was not visible: browsers slow those down. */
+  /** Runs during which the tab was hidden. Browsers slow hidden tabs down. */
   readonly hiddenRuns: number;
 }
 
@@ -44,7 +44,7 @@ export interface BenchmarkOptions {
   readonly pictures: readonly Blob[];
   readonly settings: Settings;
   readonly signal: AbortSignal;
-  /** Steps done of all, and what is under way. */
+  /** Called at each step, with the number of finished steps, the number of all steps, and the current step. */
   readonly onProgress: (
     done: number,
     total: number,
@@ -61,7 +61,7 @@ interface Contender {
   readonly top: { label: string; probability?: number | undefined };
 }
 
-/** @throws the signal's reason when cancelled */
+/** @throws the signal's reason if it is aborted */
 export async function runBenchmark(options: BenchmarkOptions): Promise<BenchmarkResult> {
   const { settings, signal } = options;
   const cells: Cell[] = [];
@@ -79,7 +79,7 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Benchmark
     signal.throwIfAborted();
     cells.push(...measured.cells);
     failures.push(...measured.failures);
-    // Where a contender failed, its steps are over, too.
+    // The steps of a contender that failed count as done.
     done = (at + 1) * settings.policies.length * stepsPerCell;
   }
   return { cells, failures, hiddenRuns };
@@ -98,7 +98,7 @@ async function measureBackend(
   const failures: FailedCell[] = [];
   const inputs = Array.from({ length: batch }, (_, i) => pictures[i % pictures.length]!);
 
-  /** A policy that fails is out; the others go on. */
+  /** Runs a step. If it fails, its policy is removed and the others continue. */
   async function attempt(policy: PolicyChoice, step: () => Promise<void>): Promise<void> {
     try {
       await step();
@@ -165,7 +165,7 @@ function cellOf(backend: string, contender: Contender, unreduced: Contender | un
     medianMs,
     p90Ms: quantile(latenciesMs, 0.9),
     imagesPerSecond: 1000 / medianMs,
-    // Runs that were neighbours in time, so that a slow spell of the machine does not count.
+    // Each ratio is of two neighbouring runs, so a time when the machine is slow affects both.
     ...(unreduced && { speedup: median(latenciesMs.map((ms, run) => unreduced.latenciesMs[run]! / ms)) }),
     label: top.label,
     probability: top.probability,

@@ -1,4 +1,4 @@
-/** Plots of a benchmark as SVG: rows of marks by backend and policy, drawn at the width they are shown in. */
+/** Plots of a benchmark as SVG: one row of marks per backend and policy, drawn at the width of the page. */
 import type { Cell } from "./benchmark.js";
 import { duration, svg, threeDigits } from "./dom.js";
 import { type PolicyChoice, policyTitles } from "./settings.js";
@@ -23,7 +23,7 @@ interface Plot {
 
 const size = { caption: 32, row: 24, axis: 26, gutter: 88, values: 84 };
 
-/** The plots of a result, as wide in pixels as they are told. */
+/** The plots of a result. `width` is in pixels. */
 export function plotsOf(
   cells: readonly Cell[],
   titleOf: (backend: string) => string,
@@ -59,7 +59,7 @@ export function plotsOf(
     ),
   };
   const latency: Plot = {
-    title: "Milliseconds of every run, logarithmic: long line median, short line 90 %",
+    title: "Milliseconds of every run, logarithmic (long line: median, short line: 90th percentile)",
     logarithmic: true,
     groups: grouped(({ latenciesMs, medianMs, p90Ms }) => ({
       marks: [
@@ -120,20 +120,20 @@ function drawMark({ kind }: Mark, at: number, middle: number, left: number, loga
   if (kind === "dot") return svg("circle", { class: "dot", cx: at, cy: middle, r: 6 });
   if (kind === "run") return svg("circle", { class: "run", cx: at, cy: middle, r: 3.5 });
   if (kind === "tick") return svg("line", { class: "p90", x1: at, x2: at, y1: middle - 4, y2: middle + 4 });
-  // A bar needs a zero, which a logarithmic axis has not: there the value is a line.
+  // A bar needs a zero, and a logarithmic axis has none. There the value is a line.
   return logarithmic
     ? svg("line", { class: "median", x1: at, x2: at, y1: middle - 8, y2: middle + 8 })
     : svg("rect", { class: "bar", x: left, y: middle - 7, width: Math.max(1, at - left), height: 14, rx: 3 });
 }
 
-/** Bounds with room on both sides, at least a factor of 2 apart. */
+/** The bounds of a logarithmic axis: with room on both sides, and at least a factor of 2 apart. */
 function logDomain(values: readonly number[]): [number, number] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const room = Math.max(1.15, Math.sqrt(2 / (most / least)));
   return [least / room, most * room];
 }
 
-/** Round numbers between the bounds, as many as fit. */
+/** Round numbers between the bounds, as many as fit into `pixels`. */
 function ticksOf(from: number, to: number, logarithmic: boolean, pixels: number): number[] {
   const most = Math.max(2, Math.floor(pixels / 56));
   if (!logarithmic) {

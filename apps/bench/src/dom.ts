@@ -1,6 +1,6 @@
-/** The little that is needed to build a page from code. */
+/** Helpers that build the page, and format numbers for it. */
 
-/** The element of the page with this id. */
+/** The element of index.html with this id. @throws Error if there is none with this tag */
 export function byId<K extends keyof HTMLElementTagNameMap>(id: string, tag: K): HTMLElementTagNameMap[K] {
   const element = document.getElementById(id);
   if (element?.tagName.toLowerCase() !== tag) throw new Error(`index.html has no <${tag} id="${id}">`);
@@ -11,14 +11,14 @@ type Child = Node | string | undefined | false;
 
 type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** A new element with attributes and children; text is never read as HTML. */
+/** A new element with attributes and children. Strings become text and are never parsed as HTML. */
 export const element = <K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
   ...children: Child[]
 ): HTMLElementTagNameMap[K] => filled(document.createElement(tag), attributes, children);
 
-/** A new element of SVG, in the same way. */
+/** The same for an SVG element. */
 export const svg = <K extends keyof SVGElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -36,7 +36,7 @@ function filled<E extends Element>(made: E, attributes: Attributes, children: re
 
 const messages = () => byId("messages", "div");
 
-/** Says something that went wrong, until it is dismissed. The same message is not said twice at once. */
+/** Shows an error message until the user dismisses it. A message that is already shown is not repeated. */
 export function complain(text: string): void {
   const said = [...messages().children].some((child) => child.querySelector("p")?.textContent === text);
   if (said) return;
@@ -48,15 +48,15 @@ export function complain(text: string): void {
 
 export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 
-/** A number with the digits that count: 1234 -> 1234, 12.34 -> 12.3, 0.001234 -> 1.2e−3. */
+/** A number with about three significant digits: 1234 -> 1234, 12.34 -> 12.3, 0.001234 -> 1.2e−3. */
 export function threeDigits(value: number): string {
   if (value === 0) return "0";
   if (Math.abs(value) < 1e-2) return value.toExponential(1).replace("e-", "e−");
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
-/** Multiply-accumulates of a picture in 1e9, as tables give them. */
+/** Formats multiply-accumulates that are given in 1e9. */
 export const giga = (macs: number): string => (macs < 0.01 ? threeDigits(macs) : macs.toFixed(2));
 
-/** Milliseconds for people: 92.9 ms, 11.5 s. */
+/** Formats milliseconds: 92.9 ms, 11.5 s. */
 export const duration = (ms: number): string => (ms < 10_000 ? `${threeDigits(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);

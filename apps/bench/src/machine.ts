@@ -1,4 +1,4 @@
-/** What this browser runs on, and which backends it has. */
+/** Describes the browser and its machine, and says which backends work there. */
 
 import { isSoftwareGpu } from "@ppt-vit/pipeline/browser";
 
@@ -6,14 +6,14 @@ export interface Machine {
   readonly browser: string;
   readonly system: string;
   readonly cores: number;
-  /** As the browser tells it: rounded down, at most 8 in most. Left out where it does not. */
+  /** As the browser reports it: rounded down, and in most browsers at most 8. Missing if it is not reported. */
   readonly memoryGiB?: number;
   readonly threads: boolean;
-  /** WebGPU's adapter, where there is one. */
+  /** The name of WebGPU's adapter, if there is one. */
   readonly adapter?: string;
-  /** Whether that adapter is a program and no GPU. */
+  /** Whether that adapter is emulated on the CPU. */
   readonly softwareAdapter?: boolean;
-  /** WebGL's renderer, where there is one. */
+  /** The name of WebGL's renderer, if there is one. */
   readonly renderer?: string;
 }
 
@@ -21,7 +21,7 @@ export interface BackendChoice {
   readonly name: string;
   readonly title: string;
   readonly detail: string;
-  /** Runs on an emulated GPU: not chosen unless asked for. */
+  /** Whether its GPU is emulated on the CPU. Such a backend is not selected by default. */
   readonly emulated?: boolean;
   /** Why this browser cannot run it. */
   readonly unavailable?: string;
@@ -41,7 +41,7 @@ interface ClientHints {
   }>;
 }
 
-/** What TypeScript's own types leave out. */
+/** Properties that TypeScript's own types lack. */
 type Navigator2026 = Navigator & {
   readonly gpu?: { requestAdapter(): Promise<GpuAdapter | null> };
   readonly userAgentData?: ClientHints;
@@ -63,7 +63,7 @@ export async function describeMachine(): Promise<Machine> {
   };
 }
 
-/** One line for people. */
+/** The machine in one line of text. */
 export function machineLine({ browser, system, cores, memoryGiB, threads, adapter, softwareAdapter }: Machine): string {
   return [
     browser,
@@ -81,13 +81,13 @@ export function backendChoices(machine: Machine): BackendChoice[] {
   const { adapter, softwareAdapter, renderer, threads } = machine;
   const wasm = threads ? "SIMD, threads" : "one thread: the page is not cross-origin isolated";
   const on = (name: string, emulated: boolean) => ({
-    detail: emulated ? `${name}: software, slower than the CPU` : name,
+    detail: emulated ? `${name}: emulated in software, slower than the CPU` : name,
     emulated,
   });
   const without = (reason: string) => ({ detail: "", unavailable: reason });
   const gpu = adapter
     ? on(adapter, softwareAdapter === true)
-    : without(here().gpu ? "WebGPU is there, but offers no adapter" : "this browser has no WebGPU");
+    : without(here().gpu ? "WebGPU finds no GPU adapter" : "this browser has no WebGPU");
   const gl = renderer ? on(renderer, isSoftwareGpu(renderer)) : without("this browser has no WebGL 2 in workers");
   return [
     { name: "cpu", title: "Plain TypeScript", detail: "one core, no dependency" },
@@ -96,7 +96,7 @@ export function backendChoices(machine: Machine): BackendChoice[] {
     {
       name: "tfjs-wasm",
       title: "TensorFlow.js · WebAssembly",
-      detail: "SIMD, one thread: more would need scripts from blobs",
+      detail: "SIMD, one thread: threads would need blob: scripts, which this page forbids",
     },
     { name: "tfjs-webgl", title: "TensorFlow.js · WebGL", ...gl },
     { name: "tfjs-webgpu", title: "TensorFlow.js · WebGPU", ...gpu },
@@ -145,7 +145,7 @@ async function browserAndSystem(): Promise<{ browser: string; system: string }> 
   };
 }
 
-/** For browsers without client hints: their name and system from the user agent string. */
+/** Name and system of a browser without client hints, from its user agent string. */
 export function fromUserAgent(userAgent: string): { browser: string; system: string } {
   const [, firefox] = /(Firefox\/[\d.]+)/.exec(userAgent) ?? [];
   const [, safari] = /Version\/([\d.]+).*Safari/.exec(userAgent) ?? [];

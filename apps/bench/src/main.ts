@@ -1,4 +1,4 @@
-/** The page: puts its parts together and keeps the settings in the address. */
+/** The page's entry: connects its parts and keeps the settings in the page's address. */
 import { reasonOf } from "@ppt-vit/core";
 import type { ImageClassifier } from "@ppt-vit/pipeline/browser";
 import { setUpBench } from "./bench-view.js";
@@ -34,17 +34,17 @@ function change(changes: Partial<Settings>, { affectsView }: { affectsView: bool
   if (affectsView) look();
 }
 
-/** The other policies have the colours that they are registered with. A constructed sheet is allowed by the page's policy. */
+/** Registered policies bring their colours. The page's security policy forbids inline styles, but allows a constructed style sheet. */
 const colours = new CSSStyleSheet();
 for (const { name, colour } of otherPolicies) colours.insertRule(`.policy-${name} { --policy: ${colour} }`);
 document.adoptedStyleSheets.push(colours);
 
-/** Shows the picture under the settings, unless a benchmark has the machine. */
+/** Shows the tokens of the picture with the current settings, unless a benchmark is running. */
 function look(): void {
   if (picture && !measuring) view.show({ model, picture, settings });
 }
 
-/** The address names a model of the Hub, and no other. */
+/** Selects a model. Of all models, the address can name only those of the Hub. */
 function choose(next: ModelChoice, hub?: string): void {
   model = next;
   const { hub: _, ...rest } = settings;
@@ -54,7 +54,7 @@ function choose(next: ModelChoice, hub?: string): void {
   look();
 }
 
-/** The reduction that fields left empty stand for. */
+/** Shows the model's own reduction as placeholders of the empty fields. */
 function showOwnReduction(reduced: ImageClassifier | undefined): void {
   const reduction = reduced?.reduction;
   if (!reduction) return;
@@ -64,7 +64,7 @@ function showOwnReduction(reduced: ImageClassifier | undefined): void {
   if (typeof threshold !== "object") byId("threshold", "input").placeholder = String(threshold);
 }
 
-/** A text field of one setting, with its complaint below it. Reading gives undefined where there is one. */
+/** A text field for one setting. `read` returns undefined if the text is invalid, and shows the reason below the field. */
 function field<K extends keyof typeof readers>(id: string, key: K) {
   const input = byId(id, "input");
   const complaint = element("span", { class: "complaint", id: `${id}-complaint` });
@@ -87,7 +87,7 @@ function field<K extends keyof typeof readers>(id: string, key: K) {
   return { input, read };
 }
 
-/** A field whose setting holds as soon as it is left. */
+/** A field whose setting is applied when the user leaves it. */
 function liveField<K extends keyof typeof readers>(id: string, key: K, affectsView: boolean): void {
   const { input, read } = field(id, key);
   input.addEventListener("change", () => {
@@ -99,7 +99,7 @@ function liveField<K extends keyof typeof readers>(id: string, key: K, affectsVi
   });
 }
 
-/** A model of the Hub is loaded when it is asked for, never because an address names it: that would ask another host. */
+/** Loads a model of the Hub only when the user asks for it. An address alone must not make the page contact another host. */
 function setUpHub(): void {
   const { read } = field("hub", "hub");
   if (settings.hub)
@@ -122,7 +122,7 @@ function select<V extends string>(id: string, options: readonly (readonly [V, st
   return made;
 }
 
-/** A box for each of several, of which any number may be chosen. */
+/** Check boxes, any number of which may be checked. */
 function boxes<V extends string>(
   id: string,
   options: readonly { value: V; title: string; detail?: string | undefined; unavailable?: string | undefined }[],
@@ -197,10 +197,12 @@ async function start(): Promise<void> {
   byId("machine", "p").textContent = machineLine(machine);
   const chosen = choices.find(({ name }) => name === settings.backend);
   if (!chosen || chosen.unavailable) {
-    complain(`Backend ${settings.backend} is not used here: ${chosen?.unavailable ?? "there is none of that name"}.`);
+    complain(
+      `Backend ${settings.backend} cannot be used: ${chosen?.unavailable ?? "there is none of that name"}. The page uses onnx-wasm.`,
+    );
     settings = { ...settings, backend: "onnx-wasm" };
   }
-  // An emulated GPU takes seconds a picture: only who asks for it gets it.
+  // An emulated GPU takes seconds per picture, so it is selected only if the address names it.
   if (!new URLSearchParams(location.search).has("backends")) {
     const emulated = choices.filter((choice) => choice.emulated).map(({ name }) => name);
     settings = { ...settings, backends: settings.backends.filter((name) => !emulated.includes(name)) };
@@ -230,7 +232,7 @@ async function start(): Promise<void> {
   });
 }
 
-/** The picture that is looked at first, then the others. */
+/** The pictures for the benchmark: the selected one first, then the others. */
 function picturesToMeasure(): Picture[] {
   const all = pictures?.all() ?? [];
   return picture ? [picture, ...all.filter((one) => one !== picture)] : [...all];

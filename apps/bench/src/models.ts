@@ -1,4 +1,4 @@
-/** Loading models in workers of their own. */
+/** The models to choose from, and the worker that loads them. */
 import {
   type CheckpointSource,
   type ClassifierWorker,
@@ -17,13 +17,13 @@ export const demoModel = (): ModelChoice => ({
   source: new URL("demo/", document.baseURI),
 });
 
-/** Of the Hugging Face Hub: fetched when it is first used, and kept in the browser's cache. */
+/** A model of the Hugging Face Hub. It is downloaded when it is first used, and the browser's cache keeps it. */
 export const hubModel = (id: string): ModelChoice => ({ title: id, source: id });
 
 export const startWorker = (): ClassifierWorker =>
   createClassifierWorker(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "classifier" }));
 
-/** Progress over all files of a checkpoint, from 0 to 1, where the sizes are known. */
+/** Turns progress events into one number from 0 to 1, over all files of the checkpoint whose sizes are known. */
 export function loadingShare(onShare: (share: number) => void): (info: ProgressInfo) => void {
   const files = new Map<string, { loaded: number; total: number }>();
   return (info) => {

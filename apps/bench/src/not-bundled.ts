@@ -1,4 +1,4 @@
-/** Stands in for ONNX Runtime's packages, which `worker.ts` loads from the files beside the page instead. */
-throw new Error("ONNX Runtime is served beside the page, not bundled: name a backend that the worker offers");
+/** Replaces ONNX Runtime's packages in the bundle. `worker.ts` loads the runtime from the folder `ort/` of the page instead. */
+throw new Error("ONNX Runtime is not part of this bundle: use one of the backends that worker.ts provides");
 
 export {};

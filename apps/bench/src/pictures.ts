@@ -1,4 +1,4 @@
-/** The pictures to look at: samples, files that are picked, dropped or pasted, and the camera. */
+/** The list of pictures: samples, files that the user picks, drops or pastes, and pictures from the camera. */
 import { reasonOf } from "@ppt-vit/core";
 import { byId, complain, element } from "./dom.js";
 
@@ -9,18 +9,18 @@ export interface Picture {
 
 export interface PicturesOptions {
   readonly onSelect: (picture: Picture) => void;
-  /** A dropped folder, or files that belong to a model. */
+  /** The user dropped a folder, or files that belong to a model. */
   readonly onModelFiles: (folder: string, files: ReadonlyMap<string, File>) => void;
 }
 
 export interface Pictures {
-  /** All pictures that the user brought, else the samples; for the benchmark. */
+  /** The pictures for the benchmark: the user's own, or the samples if there are none. */
   all(): readonly Picture[];
-  /** Forgets one that could not be read, and goes back to the first of the others. */
+  /** Removes a picture that could not be read, and selects the first remaining one. */
   remove(picture: Picture): void;
 }
 
-/** More in the list would only make it long. */
+/** A limit that keeps the list short. */
 const mostOwn = 24;
 
 export function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Pictures {
@@ -37,7 +37,7 @@ export function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Pict
     button.setAttribute("aria-label", picture.name);
     button.title = picture.name;
     image.addEventListener("load", () => URL.revokeObjectURL(address));
-    // No picture: when it is looked at a message says why, and neither a broken image nor a measurement has a use for it.
+    // The file is no picture. Remove it, so that the list and the benchmark do without it; viewing it shows the reason.
     image.addEventListener("error", () => forget(picture));
     button.addEventListener("click", () => select(picture, button));
     list.append(element("li", {}, button));
@@ -60,7 +60,7 @@ export function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Pict
 
   function add(blobs: readonly Picture[]): void {
     const taken = blobs.slice(0, mostOwn - own.length);
-    if (taken.length < blobs.length) complain(`Only ${mostOwn} pictures are kept: reload the page for others.`);
+    if (taken.length < blobs.length) complain(`The list holds ${mostOwn} pictures: reload the page to choose others.`);
     own.push(...taken);
     const [first] = taken.map((picture) => [picture, show(ownList, picture)] as const);
     ownList.hidden = own.length === 0;
@@ -109,7 +109,7 @@ export function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Pict
   };
 }
 
-/** Files dropped anywhere on the page; of a folder, those directly in it. */
+/** Reports files that are dropped anywhere on the page. For a folder it reports the files directly in it. */
 function setUpDropping(onFiles: (files: readonly File[], folder?: string) => void): void {
   const { body } = document;
   let depth = 0;
@@ -123,7 +123,7 @@ function setUpDropping(onFiles: (files: readonly File[], folder?: string) => voi
   body.addEventListener("drop", async (event) => {
     event.preventDefault();
     settle(0);
-    // Entries must be taken before the first await: the drop's data is gone afterwards.
+    // The entries must be read before the first await, because the browser clears the drop's data after the event.
     const entries = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry());
     const files = [...(event.dataTransfer?.files ?? [])];
     const folder = entries.find((entry) => entry?.isDirectory) as FileSystemDirectoryEntry | undefined;
@@ -139,7 +139,7 @@ function setUpDropping(onFiles: (files: readonly File[], folder?: string) => voi
 async function filesIn(folder: FileSystemDirectoryEntry): Promise<File[]> {
   const reader = folder.createReader();
   const entries: FileSystemEntry[] = [];
-  // A reader gives a part at a time, and nothing at the end.
+  // Each call of readEntries returns some of the entries. An empty array marks the end.
   for (;;) {
     const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (part.length === 0) break;
@@ -171,7 +171,7 @@ function setUpCamera(onPicture: (blob: Blob) => void): void {
     canvas.getContext("2d")?.drawImage(video, 0, 0);
     canvas.toBlob((blob) => {
       if (blob) onPicture(blob);
-      else complain("The camera has given no picture yet.");
+      else complain("The camera has not started yet: try again in a moment.");
     });
     dialog.close();
   });

@@ -1,10 +1,10 @@
-/** What the user chose, as it stands in the page's address. */
+/** The user's settings, and how the page's address holds them. */
 import { defaultPolicy, type PolicyName, reasonOf, policies as registered } from "@ppt-vit/core";
 
-/** Policies to compare PPT with, as they are registered. */
+/** The registered policies other than PPT, for comparison. */
 export const otherPolicies = registered.filter((policy) => policy !== defaultPolicy);
 
-/** The unreduced model, PPT as it decides and held to one action, and the other policies. */
+/** The unreduced model, PPT with its own decision (`ppt`) or with one fixed action (`prune`, `pool`), and the other policies. */
 export type PolicyChoice = "unreduced" | "prune" | "pool" | PolicyName;
 
 export const policies: readonly PolicyChoice[] = [
@@ -23,16 +23,16 @@ export const policyTitles = Object.fromEntries([
 ]) as Readonly<Record<PolicyChoice, string>>;
 
 export interface Settings {
-  /** A model of the Hub, as `org/name`. Left out: the demo model, or a folder, which no address can name. */
+  /** A model of the Hub, as `org/name`. Missing for the demo model and for a folder, which an address cannot name. */
   readonly hub?: string;
-  /** The backend that the token view computes on. */
+  /** The backend of the token view. */
   readonly backend: string;
   readonly policy: PolicyChoice;
-  /** Left out: the model's own. */
+  /** `layers`, `tokensRemoved` and `threshold` are the model's own if they are missing. */
   readonly layers?: readonly number[];
   readonly tokensRemoved?: number;
   readonly threshold?: number;
-  /** What the benchmark compares. */
+  /** The backends that the benchmark compares. */
   readonly backends: readonly string[];
   readonly policies: readonly PolicyChoice[];
   readonly runs: number;
@@ -54,7 +54,7 @@ export const limits = { runs: [1, 1000], warmup: [0, 100], batch: [1, 64] } as c
 
 const isPolicy = (text: string): text is PolicyChoice => policies.some((policy) => policy === text);
 
-/** A field of the form or of the address: undefined where it is empty. @throws Error saying what is wrong with it */
+/** Parse a field of the form or of the address. An empty optional field gives undefined. @throws Error that says what is wrong */
 export const readers = {
   hub(text: string): string | undefined {
     const id = text.trim();
@@ -94,7 +94,7 @@ function wholeNumber(text: string, what: string, least: number, most: number): n
   return value;
 }
 
-/** Reads an address. What cannot be read is left at its default and named in `problems`. */
+/** Parses the query of an address. An invalid value is replaced by its default and named in `problems`. */
 export function parseSettings(search: string): { settings: Settings; problems: string[] } {
   const query = new URLSearchParams(search);
   const problems: string[] = [];
@@ -130,7 +130,7 @@ export function parseSettings(search: string): { settings: Settings; problems: s
   return { settings: { ...defaultSettings, ...present }, problems };
 }
 
-/** The address's query for these settings; empty where all are defaults. */
+/** The query of an address with these settings. Defaults are left out, so it may be empty. */
 export function formatSettings(settings: Settings): string {
   const names: readonly [string, keyof Settings][] = [
     ["model", "hub"],
@@ -153,7 +153,7 @@ export function formatSettings(settings: Settings): string {
   return query.length > 0 ? `?${query.join("&")}` : "";
 }
 
-/** What `fromPretrained` takes for a policy under these settings. */
+/** The option `reduction` of `fromPretrained` for a policy with these settings. */
 export function reductionOf(policy: PolicyChoice, { layers, tokensRemoved, threshold }: Settings) {
   if (policy === "unreduced") return false;
   const schedule = { ...(layers && { layers }), ...(tokensRemoved !== undefined && { tokensRemoved }) };

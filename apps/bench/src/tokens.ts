@@ -1,4 +1,4 @@
-/** Pictures of tokens, as in the paper's figures: pruned patches dark, merged groups outlined in one colour each. */
+/** Draws tokens as in the paper's figures: pruned patches are dark, and each group of merged patches has a coloured outline. */
 import type { ImageStage } from "@ppt-vit/pipeline/browser";
 
 export interface PatchGrid {
@@ -6,12 +6,12 @@ export interface PatchGrid {
   readonly columns: number;
 }
 
-/** Tokens of a stage that are shown: each with its patches, the first of which names it in every stage. */
+/** A token of a stage, as the list of its patches. The first patch gives the token its colour, which stays the same in all stages. */
 export interface TokenGroup {
   readonly patches: readonly number[];
 }
 
-/** Patches by token; pruned ones are in no group. */
+/** Groups patches by token. Pruned patches are in no group. */
 export function groupsOf(tokenOfPatch: Int32Array): TokenGroup[] {
   const byToken = new Map<number, number[]>();
   for (const [patch, token] of tokenOfPatch.entries()) {
@@ -23,7 +23,7 @@ export function groupsOf(tokenOfPatch: Int32Array): TokenGroup[] {
   return [...byToken.values()].map((patches) => ({ patches }));
 }
 
-/** Sides of a patch where its neighbour belongs to another token: [top, right, bottom, left]. */
+/** Whether the neighbour at each side of a patch belongs to another token: [top, right, bottom, left]. */
 export function edgesOf(patch: number, members: ReadonlySet<number>, { rows, columns }: PatchGrid) {
   const [row, column] = [Math.floor(patch / columns), patch % columns];
   return [
@@ -34,12 +34,12 @@ export function edgesOf(patch: number, members: ReadonlySet<number>, { rows, col
   ] as const;
 }
 
-/** Neighbours in number are far apart in hue, and those near in hue differ in lightness. The dark stroke below sets all off. */
+/** Patches with consecutive numbers get very different hues. Patches with similar hues differ in lightness. */
 const colourOf = (patch: number): string => `hsl(${(patch * 137.508) % 360} 95% ${[56, 68, 80][patch % 3]}%)`;
 
 const prunedVeil = "rgb(8 10 14 / 0.86)";
 
-/** Draws the picture that the model saw, and over it what became of its patches. Without a map, the picture alone. */
+/** Draws the picture that the model saw, and over it the tokens that its patches belong to. Without a map it draws the picture only. */
 export function drawTokens(
   canvas: HTMLCanvasElement,
   picture: CanvasImageSource,
@@ -68,7 +68,7 @@ export function drawTokens(
     context.beginPath();
     for (const patch of patches) {
       const [x, y] = corner(patch);
-      // Inside the patch, so that neighbouring groups do not paint over each other.
+      // The line lies inside the patch, so that outlines of neighbouring groups do not overlap.
       const inset = line * 0.75;
       const [left, top, right, bottom] = [x + inset, y + inset, x + patchWidth - inset, y + patchHeight - inset];
       const [atTop, atRight, atBottom, atLeft] = edgesOf(patch, members, grid);
@@ -76,7 +76,7 @@ export function drawTokens(
         context.moveTo(x1, y1);
         context.lineTo(x2, y2);
       };
-      // A side runs on to the neighbour of its own group without a gap.
+      // Towards a neighbour of the same group the line continues to the edge, which leaves no gap.
       const [fromX, toX] = [atLeft ? left : x, atRight ? right : x + patchWidth];
       const [fromY, toY] = [atTop ? top : y, atBottom ? bottom : y + patchHeight];
       if (atTop) segment(fromX, top, toX, top);

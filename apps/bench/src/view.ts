@@ -1,4 +1,4 @@
-/** The token view: one picture, unreduced beside reduced, stage by stage. */
+/** The token view: the tokens of one picture after each stage, and its labels unreduced and reduced. */
 import { reasonOf } from "@ppt-vit/core";
 import type { Classification, ClassifierWorker, ImageClassifier, ImageStage } from "@ppt-vit/pipeline/browser";
 import { showAnswer } from "@ppt-vit/pipeline/browser";
@@ -15,22 +15,22 @@ export interface ViewRequest {
 }
 
 export interface View {
-  /** Shows this as soon as it can. Only the last request counts. */
+  /** Shows a picture when the worker is free. A newer request replaces an older one. */
   show(request: ViewRequest): void;
-  /** Ends the worker, so that nothing disturbs a measurement. The next request starts another. */
+  /** Ends the worker, so that it does not disturb a measurement. The next request starts a new one. */
   pause(): void;
 }
 
-/** A classifier with what it was made for. */
+/** A loaded classifier, with its reduction as JSON. */
 interface Held {
   readonly key: string;
   readonly classifier: ImageClassifier;
 }
 
 export interface ViewOptions {
-  /** A model is ready, with the reduction that it was loaded with. */
+  /** Called when a model is ready, with the reduced classifier if there is one. */
   readonly onLoaded: (reduced: ImageClassifier | undefined) => void;
-  /** This is no picture, or one that is not taken. The message has been said. */
+  /** Called for a file that is no picture or is refused, after its message was shown. */
   readonly onRefused: (picture: Picture) => void;
 }
 
@@ -43,7 +43,7 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
   let wanted: ViewRequest | undefined;
   let busy = false;
 
-  /** The status is read out: the same words only once. */
+  /** Screen readers announce the status. It is set only if it changes, so that nothing is announced twice. */
   function say(text: string): void {
     if (status.textContent !== text) status.textContent = text;
   }
@@ -55,7 +55,7 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
     delete held.reduced;
   }
 
-  /** The classifier for a policy; the one before it in this place makes room. */
+  /** The classifier for a policy. A classifier for another policy in this place is disposed first. */
   async function classifierFor(place: "unreduced" | "reduced", policy: PolicyChoice, { model, settings }: ViewRequest) {
     const reduction = reductionOf(policy, settings);
     const key = JSON.stringify(reduction);
@@ -75,7 +75,7 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
         say(share < 1 ? `Loading the model (${title})` : `Preparing the model (${title})`);
       }),
     });
-    // Ended while it was loading, the worker's last answer may still arrive.
+    // If the worker was ended while it loaded, its last answer may still arrive. Ignore that.
     if (worker === current) held[place] = { key, classifier };
     return classifier;
   }
@@ -89,7 +89,7 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
     const reduced =
       settings.policy === "unreduced" ? undefined : await classifierFor("reduced", settings.policy, request);
     onLoaded(reduced);
-    say(`Looking at ${picture.name}`);
+    say(`Classifying ${picture.name}`);
     progress.removeAttribute("value");
     const whole = await unreduced.classify(picture.blob);
     const part = reduced && (await reduced.classify(picture.blob));
@@ -113,7 +113,7 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
       try {
         await compute(request);
       } catch (error) {
-        // What was given up for another request fails, and nobody waits for it.
+        // A request that a newer one replaced also fails when its worker ends. That failure is ignored.
         if (wanted === request) {
           say("Nothing to show.");
           byId("view-result", "div").hidden = true;
@@ -132,7 +132,7 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
       const key = JSON.stringify([request.model.title, request.settings.backend]);
       const sameModel = wanted?.model === request.model;
       wanted = request;
-      // Another model or backend: what is still being computed is for nobody.
+      // With another model or backend, the result of the current computation is no longer needed.
       if (key !== workerKey || !sameModel) end();
       workerKey = key;
       void work();
@@ -172,7 +172,7 @@ function showResult(
 
   const [rows, columns] = unreduced.patches;
   const figure = (label: string, caption: HTMLElement, stage?: ImageStage) => {
-    // Whole pixels a patch, so that outlines are sharp.
+    // Each patch covers a whole number of pixels, so that outlines are sharp.
     const scale = Math.max(1, Math.ceil(448 / width));
     const canvas = element("canvas", {
       width: width * scale,
@@ -223,7 +223,7 @@ function labelCard(policy: PolicyChoice, classifier: ImageClassifier, result: Cl
       element("span", { class: "label" }, answer.label),
       element("span", { class: "percent" }, showAnswer(answer)),
     );
-    // Not as an attribute, which the policy forbids.
+    // The page's security policy forbids style attributes, so the property is set in code.
     row.style.setProperty("--share", String(answer.probability ?? 0));
     return row;
   });

@@ -1,14 +1,14 @@
-/** Runs every model: the classifiers of the page, over backends whose files this app serves itself. */
+/** The worker that runs all models. The app itself serves the files of its backends. */
 import type { OnnxRuntime } from "@ppt-vit/backend-onnx";
 import { serveClassifiers } from "@ppt-vit/pipeline/browser";
 
-/** What is set of ONNX Runtime before its first session. */
+/** The settings of ONNX Runtime that must be set before its first session. */
 type ConfigurableRuntime = OnnxRuntime & { env: { wasm: { numThreads: number }; logLevel: string } };
 
-// The bundle lies one folder below the page, also in development.
+// The worker's script is one folder below the page, both in a build and in development.
 const served = (path: string) => new URL(`../${path}`, self.location.href).href;
 
-/** Threads need shared memory. More than the cores that large models use well only wait for each other. */
+/** Threads need shared memory. Large models use at most about 8 threads well; more would only wait for each other. */
 const threads = self.crossOriginIsolated ? Math.min(8, navigator.hardwareConcurrency) : 1;
 
 async function onnx(device: "wasm" | "webgpu") {
@@ -29,7 +29,7 @@ async function tfjs(device: "wasm" | "webgl" | "webgpu") {
       import("@tensorflow/tfjs-core"),
     ]);
     setWasmPaths(served("tfjs/"));
-    // Its threads start from blobs, which the policy of headers.ts forbids.
+    // Its threads start from blob: scripts, which the policy in headers.ts forbids.
     env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   }
   return createTfjsBackend({ device });
