@@ -19,7 +19,7 @@ export interface Cell {
   readonly medianMs: number;
   readonly p90Ms: number;
   readonly imagesPerSecond: number;
-  /** Median over the runs of the unreduced model's time divided by this one's, on the same backend. Only if both were measured. */
+  /** Median over the runs of the unreduced model's time over this one's, on the same backend, if both were measured. */
   readonly speedup?: number;
   readonly label: string;
   readonly probability?: number | undefined;

@@ -34,7 +34,7 @@ function change(changes: Partial<Settings>, { affectsView }: { affectsView: bool
   if (affectsView) look();
 }
 
-/** Registered policies bring their colours. The page's security policy forbids inline styles, but allows a constructed style sheet. */
+/** The colours of registered policies. The page's security policy forbids inline styles, but allows a constructed sheet. */
 const colours = new CSSStyleSheet();
 for (const { name, colour } of otherPolicies) colours.insertRule(`.policy-${name} { --policy: ${colour} }`);
 document.adoptedStyleSheets.push(colours);

@@ -4,7 +4,7 @@ import { defaultPolicy, type PolicyName, reasonOf, policies as registered } from
 /** The registered policies other than PPT, for comparison. */
 export const otherPolicies = registered.filter((policy) => policy !== defaultPolicy);
 
-/** The unreduced model, PPT with its own decision (`ppt`) or with one fixed action (`prune`, `pool`), and the other policies. */
+/** The unreduced model, PPT as it decides (`ppt`), PPT with one fixed action (`prune`, `pool`), and the other policies. */
 export type PolicyChoice = "unreduced" | "prune" | "pool" | PolicyName;
 
 export const policies: readonly PolicyChoice[] = [
@@ -54,7 +54,7 @@ export const limits = { runs: [1, 1000], warmup: [0, 100], batch: [1, 64] } as c
 
 const isPolicy = (text: string): text is PolicyChoice => policies.some((policy) => policy === text);
 
-/** Parse a field of the form or of the address. An empty optional field gives undefined. @throws Error that says what is wrong */
+/** Parse fields of the form or of the address; empty optional ones give undefined. @throws Error that says what is wrong */
 export const readers = {
   hub(text: string): string | undefined {
     const id = text.trim();

@@ -6,7 +6,7 @@ export interface PatchGrid {
   readonly columns: number;
 }
 
-/** A token of a stage, as the list of its patches. The first patch gives the token its colour, which stays the same in all stages. */
+/** A token of a stage, as the list of its patches. The first patch gives the token its colour, the same in all stages. */
 export interface TokenGroup {
   readonly patches: readonly number[];
 }
@@ -39,7 +39,7 @@ const colourOf = (patch: number): string => `hsl(${(patch * 137.508) % 360} 95% 
 
 const prunedVeil = "rgb(8 10 14 / 0.86)";
 
-/** Draws the picture that the model saw, and over it the tokens that its patches belong to. Without a map it draws the picture only. */
+/** Draws the picture that the model saw, and its tokens over it. Without a map it draws the picture only. */
 export function drawTokens(
   canvas: HTMLCanvasElement,
   picture: CanvasImageSource,
