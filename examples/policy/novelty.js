@@ -1,5 +1,6 @@
 /**
- * A reduction policy in one file: it drops the tokens whose keys are most like the mean key, because many others say the same.
+ * A reduction policy in one file. It drops the tokens whose keys are most similar to the mean key, because other tokens carry
+ * the same information.
  *
  * novelty_j = -cos(k_j, mean_i k_i / |k_i|); the `removed` unprotected tokens of lowest novelty are dropped.
  */
@@ -19,10 +20,10 @@ export const novelty = {
 
   // Shapes are known here, once for each stage. Constants are made here too.
   destinations({ tokensIn: N, protectedTokens: P }) {
-    // Protected tokens lead, in their own order: no novelty exceeds 1.
+    // Protected tokens get the first rows, in their own order. Novelty never exceeds 1, so these values are larger.
     const lead = hostTensor([N], (j) => (j < P ? 1 + P - j : 0));
 
-    // The program: `keys` [B, N, d], summed over heads, which is as good as their mean because a cosine has no scale.
+    // The program. `keys` [B, N, d] are summed over heads. A cosine ignores scale, so the sum serves as well as the mean.
     return (ops, { keys }) => {
       const directions = ops.lpNormalize(keys, 2);
       const mean = ops.lpNormalize(ops.sum(directions, 1), 2); // [B, 1, d]
@@ -36,7 +37,7 @@ export const novelty = {
 };
 
 /**
- * The same, image by image in plain JavaScript. The conformance suite compares the program with it on any backend.
+ * The same for one image, in plain JavaScript. The conformance suite compares the program with it on any backend.
  * @type {import("@ppt-vit/core/policy").PolicyReference}
  */
 export const noveltyReference = {

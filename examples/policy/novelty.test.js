@@ -1,4 +1,4 @@
-/** `npm test`: the policy against its reference, and a picture of the demo model under it. */
+/** `npm test` compares the policy with its reference, and classifies a picture with the demo model. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
