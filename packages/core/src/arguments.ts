@@ -1,4 +1,4 @@
-/** What the public functions of this package are given, checked before it is looked into: callers may be JavaScript. */
+/** Checks of the arguments of public functions. Callers may be JavaScript, so types alone do not protect them. */
 import { type Check, check, checkArgument, count, hostTensorCheck, shaped } from "./options.js";
 
 const isCount = count().holds;
@@ -33,14 +33,14 @@ export const weightsCheck: Check = shaped(
 export const requireWeights = (where: string, weights: unknown): void =>
   checkArgument(where, "weights", weights, weightsCheck);
 
-/** `[height, width]`; whether it fits a model is another question. */
+/** `[height, width]`. `withImageSize` checks whether the size fits a model. */
 export const imageSizeCheck: Check = check(
   "[height, width] in pixels",
   (value) => Array.isArray(value) && value.length === 2 && Array.from(value).every((n) => typeof n === "number"),
 );
 
 const isByteArray = (value: unknown): boolean => value instanceof Uint8Array || value instanceof Uint8ClampedArray;
-/** Whether they are lengths, the functions say with the code of their own. */
+/** Any number passes here: the functions themselves refuse wrong lengths, with their own error code. */
 const isAnyNumber = (value: unknown): boolean => typeof value === "number";
 const isSize = shaped("", { width: isAnyNumber, height: isAnyNumber }).holds;
 const imageCheck = shaped("an image { width, height, data: Uint8Array }", {

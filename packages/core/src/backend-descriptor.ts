@@ -1,38 +1,38 @@
-/** How a backend package describes its backends, so that they can be asked for by name. */
+/** How a backend package describes its backends, so that users can ask for them by name. */
 import type { Backend } from "./seam.js";
 
 /** Where JavaScript runs. A worker counts as a browser. */
 export type BackendPlatform = "node" | "browser";
 
-/** What is known of a backend before its code is loaded. Plain data. */
+/** What is known about a backend before its code is loaded. Plain data. */
 export interface BackendDescription {
-  /** Lower-case: what users pass to `createBackend` and `--backend`, as `onnx-webgpu`. */
+  /** The lower-case name that users pass to `createBackend` and `--backend`, such as `onnx-webgpu`. */
   readonly name: string;
-  /** Default: everywhere. */
+  /** Platforms that the backend runs on. Default: both. */
   readonly runsIn?: readonly BackendPlatform[];
-  /** npm packages that have to be installed beside the package of the backend. Default: none. */
+  /** npm packages that users must install beside the backend's own package. Default: none. */
   readonly packages?: readonly string[];
   /**
-   * What the browser must offer. Automatic choice passes over a `webgpu` or `webgl` backend where the browser has no GPU for
-   * it; in Node nothing is looked for, and the self-check decides.
+   * What the browser must offer. The automatic choice skips a `webgpu` or `webgl` backend if the browser has no such GPU. In
+   * Node this field is ignored, and the self-check decides.
    */
   readonly needs?: "webassembly" | "webgpu" | "webgl";
   /**
-   * Position in the automatic choice on each platform: lower numbers are tried first. Without a number for a platform, the
-   * backend is only used there when it is named.
+   * Position in the automatic choice on each platform: lower numbers are tried first. On a platform without a number, the
+   * backend is used only when it is named.
    */
   readonly rank?: Readonly<Partial<Record<BackendPlatform, number>>>;
 }
 
 /**
- * A backend that can be asked for by name. A package exports one for each device as `backends`; `registerBackend` of
- * `@ppt-vit/pipeline` takes one from anywhere. Automatic choice opens it, runs a small known model on it, and compares the
- * logits with recorded ones.
+ * A backend that users can ask for by name. A backend package exports a list of them, one for each device, as `backends`.
+ * `registerBackend` of `@ppt-vit/pipeline` accepts one from anywhere. The automatic choice opens it, runs a small known model
+ * on it, and compares the logits with recorded ones.
  */
 export interface BackendDescriptor extends BackendDescription {
   /**
-   * Opens the device. Each call makes a backend of its own, which the caller disposes.
-   * @throws PptError BACKEND_UNAVAILABLE where something is missing, saying what to do
+   * Opens the device. Each call makes a new backend, which the caller must dispose.
+   * @throws PptError BACKEND_UNAVAILABLE if something is missing; the message says what to do
    */
   open(): Promise<Backend>;
 }

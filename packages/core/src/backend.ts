@@ -1,4 +1,4 @@
-/** `@ppt-vit/core/backend`: what a package needs to offer a runtime as a backend. */
+/** `@ppt-vit/core/backend`: everything that a backend package needs. */
 export type { BackendDescription, BackendDescriptor, BackendPlatform } from "./backend-descriptor.js";
 export { defaultComposites, type Overrides, resolveOps } from "./composites.js";
 export { namingViolations, requireWebAssembly } from "./content-security.js";

@@ -1,4 +1,4 @@
-/** The composites with shapes, types and options checked first, so that every default and override refuses the same. */
+/** Checks shapes, types and options before a composite runs, so every default and override refuses the same calls. */
 
 import { misuse, requireElements, requireFloat } from "./checked-primitives.js";
 import { arrayOf, checkArgument, flag, found, object, oneOf } from "./options.js";
@@ -15,13 +15,13 @@ import type {
 import { resolveAxis, showShape, windowPositions } from "./shape.js";
 import { show } from "./show.js";
 
-/** A length that must be met, or the name of one that may be anything. */
+/** An exact length, or the name of a length that may be anything. */
 type Length = number | string;
 
 /**
- * Requires numbers in the expected shape. `to` names what the shape has to fit. With `common` one row may stand for all
- * images. Only the first length may be free.
- * @throws PptError INVALID_SHAPE; INVALID_INPUT for what is no tensor; INVALID_DTYPE for truths
+ * Requires a tensor of numbers in the expected shape. `to` names the operands that the shape has to fit. With `common` a
+ * first length of 1 also fits: one row then serves all images. Only the first length may be free (-1).
+ * @throws PptError INVALID_SHAPE; INVALID_INPUT if `x` is not a tensor; INVALID_DTYPE if it is bool
  */
 function requireShape(
   op: string,
@@ -48,7 +48,7 @@ function requireShape(
   );
 }
 
-/** Of what is computed along the last axis. Its length has to be known: the free batch stands in front. */
+/** The length of the last axis. It must be known, so it cannot be the free batch. */
 function lastLength(op: string, x: Tensor): number {
   requireFloat(op, "x", x);
   const length = x.shape[x.shape.length - 1];
@@ -62,7 +62,7 @@ function requireCount(op: string, name: string, value: number, most: number): vo
     misuse(op, `${name} is ${show(value)}, expected a whole number from 1 to ${most}`);
 }
 
-/** Numbers that no shape decides on. */
+/** Requires a finite number that does not depend on a shape, such as a scale. */
 function requireNumber(op: string, name: string, value: number, least = Number.NEGATIVE_INFINITY): void {
   if (Number.isFinite(value) && value >= least) return;
   const bound = least === 0 ? " of at least 0" : "";
@@ -72,7 +72,7 @@ function requireNumber(op: string, name: string, value: number, least = Number.N
 const requireOptions = (op: string, name: string, value: object): void =>
   checkArgument(op, name, value, object, "INVALID_OPTION");
 
-/** Options of an attention over N keys of C channels in B images. */
+/** Requires valid options of an attention over keys [B, N, C]. */
 function requireAttention<T extends Tensor>(
   op: string,
   options: AttentionOptions<T>,
@@ -96,7 +96,7 @@ function requireProjection<T extends Tensor>(op: string, name: string, given: Pr
 const isPair = (value: unknown, least: number): boolean =>
   Array.isArray(value) && value.length === 2 && value.every((n) => Number.isInteger(n) && n >= least);
 
-/** Unless the window fits into the image x [B, C, H, W] at least once along each axis. */
+/** Requires a window that fits into the image x [B, C, H, W] at least once along each axis. */
 function requireWindow(op: string, x: Tensor, window: SlidingWindow): void {
   requireShape(op, "x", x, ["B", "C", "H", "W"]);
   requireOptions(op, "window", window);
@@ -115,7 +115,7 @@ function requireWindow(op: string, x: Tensor, window: SlidingWindow): void {
 const activation = oneOf(["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"] satisfies Activation[]);
 const power = oneOf([1, 2]);
 
-/** The same composites, with their operands and options checked. Axes reach them counted from the front. */
+/** The same composites, with their operands and options checked. Negative axes are resolved first. */
 export function checkedComposites<T extends Tensor>(composites: Composites<T>): Composites<T> {
   return {
     linear(x, weight, bias) {
@@ -215,7 +215,7 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
     compressTokens(destination, count, tokens) {
       requireShape("compressTokens", "destination", destination, ["B", "N"]);
       const [B, N] = destination.shape as [number, number];
-      // Each row is the destination of one token at least.
+      // Each row receives at least one token, so there are at most N rows.
       requireCount("compressTokens", "count", count, N);
       requireTokens(tokens, destination, B, N);
       return composites.compressTokens(destination, count, tokens);

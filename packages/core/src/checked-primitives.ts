@@ -1,4 +1,4 @@
-/** The primitives with shapes and types checked first, so that every backend answers misuse alike. */
+/** Checks shapes and types before a primitive runs, so every backend refuses the same calls with the same error. */
 
 import { PptError, type PptErrorCode } from "./errors.js";
 import { callback, checkArgument, found, hostTensorCheck, text } from "./options.js";
@@ -15,8 +15,8 @@ import {
 import { show } from "./show.js";
 
 /**
- * Refuses an operation. The code names what does not fit: INVALID_SHAPE a shape, or a number that has to fit one (an axis, a
- * count, a window); INVALID_DTYPE an element type; INVALID_INPUT what is no tensor; INVALID_OPTION any other option.
+ * Refuses a call of the operation `op`. seam.ts says which code stands for which kind of error.
+ * @throws PptError with `code`
  */
 export function misuse(op: string, what: string, code: PptErrorCode = "INVALID_SHAPE"): never {
   throw new PptError(code, `${op}: ${what}`);
@@ -25,11 +25,11 @@ export function misuse(op: string, what: string, code: PptErrorCode = "INVALID_S
 const dtypes: readonly unknown[] = ["float32", "float16", "bool"] satisfies DType[];
 
 /**
- * A JavaScript program may pass undefined under a misspelled name, or a host tensor.
- * @throws PptError INVALID_INPUT for what is no tensor, INVALID_DTYPE for one of another element type
+ * Requires a tensor. A JavaScript program may pass a host tensor, or undefined because of a misspelled name.
+ * @throws PptError INVALID_INPUT if `x` is not a tensor, INVALID_DTYPE if its element type is unknown
  */
 export function requireTensor(op: string, argument: string, x: Tensor): void {
-  // Inlined tests: eager backends come here with every operand of every operation.
+  // The tests are inlined for speed: eager backends run them for every operand of every operation.
   if (typeof x !== "object" || x === null || !Array.isArray(x.shape))
     misuse(op, `${argument} is ${found(x)}, expected a tensor`, "INVALID_INPUT");
   const { dtype } = x;
@@ -43,7 +43,7 @@ export function requireTensor(op: string, argument: string, x: Tensor): void {
   misuse(op, `${argument} is ${show(dtype)} ${showShape(x.shape)}, expected ${dtypes.join(", ")}`, "INVALID_DTYPE");
 }
 
-/** @throws PptError INVALID_INPUT for what is no tensor, INVALID_DTYPE for truths */
+/** Requires a tensor of numbers. @throws PptError INVALID_INPUT if `x` is not a tensor, INVALID_DTYPE if it is bool */
 export function requireFloat(op: string, argument: string, x: Tensor): void {
   requireTensor(op, argument, x);
   if (x.dtype === "bool")
@@ -54,14 +54,14 @@ function requireOperand(op: string, argument: string, x: Operand<Tensor>): void 
   if (typeof x !== "number") requireFloat(op, argument, x);
 }
 
-/** @throws PptError INVALID_INPUT for what is no host tensor, INVALID_SHAPE unless its values fill its shape */
+/** @throws PptError INVALID_INPUT if `host` is not a host tensor, INVALID_SHAPE if its values do not fill its shape */
 function requireHost(host: HostTensor): void {
   checkArgument("constant", "host", host, hostTensorCheck);
   if (host.data.length !== sizeOf(host.shape))
     misuse("constant", `${host.data.length} values do not fill ${showShape(host.shape)}`);
 }
 
-/** The maximum of nothing does not exist. */
+/** Requires elements along `axis`, because an empty axis has no maximum. */
 export function requireElements(op: string, shape: Shape, axis: number): void {
   if (shape[axis] === 0) misuse(op, `axis ${axis} of ${showShape(shape)} has no elements`);
 }
@@ -69,7 +69,7 @@ export function requireElements(op: string, shape: Shape, axis: number): void {
 const isCount = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0;
 const shapeOf = (x: Operand<Tensor>): Shape => (typeof x === "number" ? [] : x.shape);
 
-/** The same primitives, with their operands checked. Axes reach a backend counted from the front. */
+/** The same primitives, with their operands checked. Negative axes are resolved first. */
 export function checkedPrimitives<T extends Tensor>(primitives: Primitives<T>): Primitives<T> {
   type Binary = "add" | "sub" | "mul" | "div" | "greater" | "equal";
   const binary =

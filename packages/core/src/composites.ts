@@ -1,4 +1,4 @@
-/** The default of each composite, made of primitives, and how primitives, defaults and overrides become `Ops`. */
+/** The default of each composite, made of primitives. `resolveOps` joins primitives, defaults and overrides into `Ops`. */
 
 import { checkedComposites } from "./checked-composites.js";
 import { checkedPrimitives } from "./checked-primitives.js";
@@ -9,7 +9,7 @@ import { sameShape, sizeOf, windowPositions } from "./shape.js";
 const shapeCheck = arrayOf("lengths", (n) => Number.isSafeInteger(n) && (n as number) >= 0);
 
 /**
- * A host tensor of `shape`. `fill` gives each element by its place in row-major order.
+ * A host tensor of `shape`. `fill` returns each element, given its index in row-major order.
  * @throws PptError INVALID_SHAPE, INVALID_INPUT
  */
 export function hostTensor(shape: Shape, fill: (index: number) => number): HostTensor {
@@ -21,14 +21,14 @@ export function hostTensor(shape: Shape, fill: (index: number) => number): HostT
 /** 0, 1, 2, ... in the given shape. */
 export const iota = (shape: Shape): HostTensor => hostTensor(shape, (i) => i);
 
-/** [N, N], 1 where the column comes after the row. */
+/** [N, N], 1 where the column index exceeds the row index, else 0. */
 const strictlyUpper = (N: number): HostTensor => hostTensor([N, N], (i) => (i % N > Math.floor(i / N) ? 1 : 0));
 
-/** [C, H], `scale` where the channel belongs to the head, else 0. */
+/** [C, H] for H heads: `scale` where the channel belongs to the head, else 0. */
 const headMask = (C: number, H: number, scale: number): HostTensor =>
   hostTensor([C, H], (i) => (Math.floor((Math.floor(i / H) * H) / C) === i % H ? scale : 0));
 
-/** [length, positions kernel], 1 where that place of the window covers the pixel. Padding is no pixel. */
+/** [length, positions kernel], 1 where that place of the window covers the pixel, else 0. Places on padding cover none. */
 const windowPlaces = (length: number, kernel: number, stride: number, padding: number): HostTensor => {
   const columns = windowPositions(length, kernel, stride, padding) * kernel;
   return hostTensor([length, columns], (i) => {
@@ -37,7 +37,7 @@ const windowPlaces = (length: number, kernel: number, stride: number, padding: n
   });
 };
 
-/** Makes one host tensor for each key. A backend that keeps uploaded constants then uploads each of them once. */
+/** Makes each host tensor once. A backend that keeps uploaded constants then uploads each of them once. */
 function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...key: Key) => HostTensor {
   const made = new Map<string, HostTensor>();
   return (...key) => {
@@ -48,8 +48,8 @@ function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...
 }
 
 /**
- * The default of each composite, made of `ops`. A default that contains another composite takes it from `resolved`, so that
- * an override of softmax serves attention too. Without `resolved` it takes the default.
+ * The default of each composite, made of `ops`. A default that uses another composite takes it from `resolved`, so an
+ * override of softmax also serves attention. Without `resolved` it takes that composite's default.
  */
 export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved?: () => Composites<T>): Composites<T> {
   const columns = remember((n: number) => iota([n]));
@@ -62,7 +62,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   const composed = () => resolved?.() ?? composites;
   const softmax = (x: T, axis?: number) => composed().softmax(x, axis);
 
-  /** [B, N, C] -> [B, H, N, d], or [B, H, d, N] for keys. */
+  /** [B, N, C] -> [B, H, N, C / H], or [B, H, C / H, N] with the permutation for keys. */
   function splitHeads(x: T, heads: number, permutation = [0, 2, 1, 3]): T {
     const [B, N, C] = x.shape as [number, number, number];
     return ops.transpose(ops.reshape(x, [B, N, heads, C / heads]), permutation);
@@ -71,7 +71,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   /** softmax(q k^T scale + log size): q [B, M, C], k [B, N, C] -> [B, H, M, N] */
   function attentionWeights(q: T, k: T, { heads, scale, logSize }: AttentionOptions<T>): T {
     const keys = splitHeads(k, heads, [0, 2, 3, 1]);
-    // Next to the product: graph optimisers then make the scale part of it.
+    // The scale stands next to the product, where graph optimisers fuse the two.
     const logits = ops.matMul(ops.mul(splitHeads(q, heads), scale), keys);
     if (!logSize) return softmax(logits);
     const [B, N] = logSize.shape as [number, number];
@@ -97,13 +97,13 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       const patches = sameShape(kernel, stride) && padding.every((n) => n === 0) && rows * stride[0] === H;
       const features = [B, rows * columns, C * kernel[0] * kernel[1]];
       if (patches && columns * stride[1] === W) {
-        // The columns of a patch come together, then its channels: ONNX Runtime and TensorFlow.js have fast paths where one
-        // axis moves, and not where several do.
+        // Two transpositions that each move one axis: first past the columns, then past the channels. ONNX Runtime and
+        // TensorFlow.js have a fast path for one moved axis, but not for several.
         const strips = ops.transpose(ops.reshape(x, [B, C * rows, kernel[0], columns, kernel[1]]), [0, 1, 3, 2, 4]);
         const perChannel = ops.reshape(strips, [B, C, rows * columns, kernel[0] * kernel[1]]);
         return ops.reshape(ops.transpose(perChannel, [0, 2, 1, 3]), features);
       }
-      // Along each axis a product with a 0/1 matrix: exact, and without one slice for each pixel of the window.
+      // A product with a 0/1 matrix along each axis picks the pixels exactly. Slicing would take one slice a window pixel.
       const along = (axis: 0 | 1) =>
         ops.cast(ops.constant(places(x.shape[2 + axis]!, kernel[axis], stride[axis], padding[axis])), x.dtype);
       const wide = ops.matMul(ops.reshape(x, [B, C * H, W]), along(1));
@@ -143,7 +143,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
     activation(x, kind) {
       switch (kind) {
         case "gelu":
-          // In PyTorch's order of operations, which graph optimisers know and fuse.
+          // Graph optimisers recognise and fuse PyTorch's order of operations.
           return ops.mul(ops.mul(x, ops.add(ops.erf(ops.div(x, Math.SQRT2)), 1)), 0.5);
         case "gelu_tanh": {
           const cube = ops.mul(ops.mul(x, x), x);
@@ -187,7 +187,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
 
     classAttention(q, k, { heads, scale, logSize }) {
       const [B, N, C] = k.shape as [number, number, number];
-      // Each head's part of q in a column of its own, so that one product serves all heads and the keys stay as they lie.
+      // Each head's part of q gets its own column. One product then serves all heads, and the keys are not transposed.
       const mask = ops.cast(ops.constant(headColumns(C, heads, scale)), q.dtype);
       const logits = ops.matMul(k, ops.mul(ops.reshape(q, [B, C, 1]), mask));
       const biased = logSize
@@ -198,8 +198,8 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
 
     rankDescending(x) {
       const [B, N] = x.shape as [number, number];
-      // rank_j = #{i : x_i > x_j} + #{i < j : x_i = x_j}. With g_ji = (x_i > x_j), an earlier i ranks before j unless
-      // x_j > x_i, so rank_j = j + sum over i > j of g_ji - sum over i < j of g_ij: one comparison of each pair.
+      // rank_j = #{i : x_i > x_j} + #{i < j : x_i = x_j}. Let g_ji = (x_i > x_j). An earlier i ranks before j unless
+      // x_j > x_i. So rank_j = j + sum over i > j of g_ji - sum over i < j of g_ij, which compares each pair once.
       const greater = ops.greater(ops.reshape(x, [B, 1, N]), ops.reshape(x, [B, N, 1]));
       const laterWins = ops.mul(ops.cast(greater, "float32"), ops.constant(later(N)));
       const overtaken = ops.reshape(ops.sum(laterWins, 2), [B, N]);
@@ -211,7 +211,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       const axis = lastAxis(x);
       const N = x.shape[axis]!;
       const isMaximum = ops.equal(x, ops.max(x, axis));
-      // The smallest index is the negative of the largest negated index; N lies beyond all of them.
+      // The smallest index among the maxima is minus the largest negated index. Other elements get -N, below all indices.
       const negated = ops.where(isMaximum, ops.mul(ops.constant(columns(N)), -1), -N);
       return ops.mul(ops.reshape(ops.max(negated, axis), x.shape.slice(0, -1)), -1);
     },
@@ -226,7 +226,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       const newSize = ops.sum(weights, 2);
       return {
         size: newSize,
-        // Divided before they weigh anything: no sum can overflow, and what stands alone stays as it is.
+        // Dividing the weights before the product keeps sums from overflowing and leaves unmerged tokens unchanged.
         averaged: averaged && ops.matMul(ops.cast(ops.div(weights, newSize), averaged.dtype), averaged),
         summed: summed.map((x) => ops.matMul(ops.cast(hits, x.dtype), x)),
       };
@@ -235,12 +235,12 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   return composites;
 }
 
-/** Makes the composites that a backend supplies itself. It may call the defaults for cases that it does not cover. */
+/** Makes the composites that a backend implements itself. An override may call the default for cases it does not cover. */
 export type Overrides<T extends Tensor> = (ops: Primitives<T>, defaults: Composites<T>) => Partial<Composites<T>>;
 
 /**
- * The operations of a program: the primitives, and for each composite the backend's override or the default. Each call of a
- * program is checked once, before the default or the override runs. Composites inside other composites are not checked
+ * The operations of a program: the primitives, and for each composite the backend's override or the default. Each call that
+ * a program makes is checked once, before the default or the override runs. Composites that call composites are not checked
  * again.
  * @returns operations that throw PptError INVALID_SHAPE, INVALID_DTYPE, INVALID_INPUT or INVALID_OPTION (seam.ts)
  */

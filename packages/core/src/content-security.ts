@@ -1,12 +1,16 @@
-/** What a content security policy forbids a runtime, told in words of ours: runtimes fail in words of theirs, or wait. */
+/**
+ * Errors that name what a content security policy blocks. Without them a blocked runtime fails with an unrelated message, or
+ * waits for ever.
+ */
 import { PptError } from "./errors.js";
 
-/** The smallest module there is: the format's magic number and version. */
+/** The smallest valid WebAssembly module: the format's magic number and version. */
 const emptyModule = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
 /**
- * @param what needs it, for the message
- * @throws PptError BACKEND_UNAVAILABLE where there is no WebAssembly, or the content security policy forbids it
+ * Requires that WebAssembly can run here.
+ * @param what names the part that needs it, for the message
+ * @throws PptError BACKEND_UNAVAILABLE if there is no WebAssembly, or the content security policy forbids it
  */
 export function requireWebAssembly(what: string): void {
   if (typeof WebAssembly !== "object")
@@ -25,7 +29,7 @@ export function requireWebAssembly(what: string): void {
   }
 }
 
-/** What is used of a page's or worker's event. */
+/** The fields used of a page's or worker's `securitypolicyviolation` event. */
 interface Violation {
   readonly effectiveDirective: string;
   readonly blockedURI: string;
@@ -35,14 +39,15 @@ interface Scope {
   removeEventListener?(type: "securitypolicyviolation", listener: (violation: Violation) => void): void;
 }
 
-/** Those under which a runtime loads its parts. */
+/** Directives that apply when a runtime loads its parts. */
 const ofRuntimes = /^(script-src|worker-src|connect-src)/;
 
 /**
- * The result of `start`, which loads a runtime's scripts, WebAssembly and workers. Where it fails and something was blocked
- * meanwhile, the error names that. A blocked worker fails it at once: runtimes wait for their threads without end.
- * @param what starts, for the message
- * @throws PptError BACKEND_UNAVAILABLE where something was blocked; else what `start` throws
+ * The result of `start`, which loads a runtime's scripts, WebAssembly and workers. If `start` fails and something was blocked
+ * meanwhile, the error names the blocked address. A blocked worker fails at once, because runtimes would wait for its
+ * threads for ever.
+ * @param what names what starts, for the message
+ * @throws PptError BACKEND_UNAVAILABLE if something was blocked; else what `start` throws
  */
 export async function namingViolations<R>(what: string, start: () => Promise<R>): Promise<R> {
   const scope = globalThis as Scope;
@@ -66,7 +71,7 @@ export async function namingViolations<R>(what: string, start: () => Promise<R>)
   try {
     return await Promise.race([start(), blocked]);
   } catch (cause) {
-    // The event may come in a task after the failure.
+    // The event may arrive one task after the failure.
     await new Promise((resolve) => setTimeout(resolve));
     throw first ? named(first, cause) : cause;
   } finally {

@@ -12,19 +12,22 @@ export interface BlockCost {
   /** Tokens that the attention sees, and tokens that the MLP of the same block sees. */
   readonly attentionTokens: number;
   readonly mlpTokens: number;
-  /** Multiply-accumulates: projections and both products of the attention; both layers of the MLP. */
+  /** Multiply-accumulates of the attention (projections and both products), and of the MLP (all its layers). */
   readonly attentionMacs: number;
   readonly mlpMacs: number;
-  /** Multiply-accumulates of the matching and of the averaging, not part of `totalMacs`. */
+  /** Multiply-accumulates of the policy's decision and of averaging the tokens. `totalMacs` does not include them. */
   readonly reductionMacs: number;
 }
 
 export interface ModelCost {
   readonly blocks: readonly BlockCost[];
-  /** Everything in front of the blocks, the stem included; and everything behind them. */
+  /** Multiply-accumulates before the blocks (the stem included), and after them. */
   readonly embeddingMacs: number;
   readonly headMacs: number;
-  /** Sum in the convention of published tables: every block whole, reduction not counted. */
+  /**
+   * Sum as published tables count it: the last block is counted in full although only the head's rows are computed, and
+   * `reductionMacs` are left out.
+   */
   readonly totalMacs: number;
   /** `totalMacs` in units of 1e9. DeiT-S 4.60, with PPT 2.94. */
   readonly gmacs: number;
@@ -61,11 +64,11 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
   return { blocks, embeddingMacs, headMacs, totalMacs, gmacs: totalMacs / 1e9 };
 }
 
-/** What the policy computes to decide, and averaging the tokens and their sizes. */
+/** The policy's decision, and the product that averages the tokens and their sizes. */
 const reductionMacs = (stage: ResolvedStage, C: number, keySize: number): number =>
   (stage.policy.macs?.(stage, keySize) ?? 0) + stage.tokensOut * stage.tokensIn * (C + 1);
 
-/** Heads, or the projection. A dense head reads every patch, unreduced only. */
+/** The classifier heads, or the projection if there is none. The dense head runs in the unreduced model only. */
 function costOfHead(config: VisionModelConfig, unreduced: boolean): number {
   const { hiddenSize: C, labels, pooling, distillationHead, denseHead, projection = 0 } = config;
   if (labels.length === 0) return C * projection;

@@ -1,21 +1,24 @@
-/** compile() for backends that execute each operation at once. */
+/** `compile` for eager backends, which execute each operation when the program calls it. */
 
 import { callProgram, checkProgram, makeExecutable } from "./executable.js";
 import type { CompileOptions, Executable, HostTensor, Ops, Program, Tensor } from "./seam.js";
 
-/** What an eager backend supplies for one compiled program. */
+/** What an eager backend provides for one compiled program. */
 export interface EagerSession<T extends Tensor> {
   readonly ops: Ops<T>;
   upload(host: HostTensor): T;
   /** Copies a result to the host. The array belongs to the caller. */
   download(x: T): Promise<HostTensor>;
-  /** Called after the outputs of a run were read, also when it failed. */
+  /** Called after each run, once its outputs are read or it has failed. */
   endRun(): void;
   /** Frees parameters, constants and buffers. */
   dispose(): void;
 }
 
-/** Runs `program` on every call. Parameters are uploaded once; runs are queued, one at a time. */
+/**
+ * An executable that calls `program` in every run. Parameters are uploaded once. Runs wait in a queue, one at a time.
+ * @throws PptError INVALID_INPUT, INVALID_SHAPE or INVALID_OPTION if the program or its options are malformed
+ */
 export function compileEager<T extends Tensor>(
   session: EagerSession<T>,
   program: Program,
@@ -42,7 +45,7 @@ export function compileEager<T extends Tensor>(
   });
 }
 
-/** The tensors in what a scope returned: a tensor, or arrays and plain objects of them. */
+/** The tensors in a scope's result, which is a tensor, or arrays and plain objects of tensors. */
 export function collectTensors<T extends Tensor>(value: unknown, isTensor: (value: unknown) => value is T): T[] {
   if (isTensor(value)) return [value];
   if (typeof value !== "object" || value === null) return [];

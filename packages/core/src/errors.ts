@@ -1,4 +1,4 @@
-/** What went wrong, for programs. The message says it for people. */
+/** What went wrong, for programs to read. The message is for people. */
 export type PptErrorCode =
   | "INVALID_SHAPE"
   | "INVALID_DTYPE"
@@ -22,10 +22,10 @@ export type PptErrorCode =
   | "DEVICE_LOST"
   | "DISPOSED";
 
-// A registered symbol: two installed copies of this package still recognise each other's errors.
+// A registered symbol lets two installed copies of this package recognise each other's errors.
 const marker = Symbol.for("ppt-vit.error");
 
-/** Every error that ppt-vit throws on purpose. `code` is stable; `message` says what was seen and what to do. */
+/** Every error that ppt-vit throws on purpose. `code` is stable. `message` says what was found and what to do. */
 export class PptError extends Error {
   readonly code: PptErrorCode;
   readonly [marker] = true;
@@ -37,13 +37,13 @@ export class PptError extends Error {
   }
 }
 
-/** True for errors of this project, also when they come from another installed copy of it. */
+/** True for errors of this project, including those of another installed copy. */
 export function isPptError(error: unknown): error is PptError {
   return typeof error === "object" && error !== null && marker in error;
 }
 
-/** What an error says, whatever was thrown: its message, or the value as text. */
+/** The message of an error, or the thrown value as text if it is not an Error. */
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** The first line of what an error says: runtimes add stacks and their own state below it. */
+/** The first line of `reasonOf`. Runtimes add stacks and their own state in the lines below. */
 export const firstLineOf = (error: unknown): string => reasonOf(error).split("\n")[0]!;

@@ -1,4 +1,4 @@
-/** What every executable does alike: check its feeds, take one run at a time, dispose once. */
+/** What all executables share: they check their feeds, run one at a time, and are disposed once. */
 
 import { requireTensor } from "./checked-primitives.js";
 import { PptError } from "./errors.js";
@@ -6,7 +6,7 @@ import { callback, check, checkArgument, checkOptions, found, hostTensorCheck, o
 import type { CompileOptions, Executable, HostTensor, Ops, Program, Shape, Tensor, Tensors } from "./seam.js";
 import { showShape, sizeOf } from "./shape.js";
 
-/** Positive lengths; -1 in front leaves the batch free. */
+/** Lengths of at least 1. A first length of -1 leaves the batch free. */
 const inputShape = check("a shape of lengths of at least 1, -1 in front for a free batch", (value) => {
   const isLength = (n: unknown, axis: number) =>
     Number.isInteger(n) && ((n as number) >= 1 || (n === -1 && axis === 0));
@@ -14,9 +14,9 @@ const inputShape = check("a shape of lengths of at least 1, -1 in front for a fr
 });
 
 /**
- * What every `compile` is given, checked alike.
- * @throws PptError INVALID_INPUT for what is no program or no options, INVALID_SHAPE for parameters that do not fill their
- * shape and inputs of no shape
+ * Checks the arguments of `compile`, the same way for every backend.
+ * @throws PptError INVALID_INPUT if `program` is not a function or a parameter not a tensor; INVALID_OPTION if the options are
+ * malformed; INVALID_SHAPE if a parameter does not fill its shape, or an input's shape is malformed
  */
 export function checkProgram(program: Program, options: Pick<CompileOptions, "params" | "inputs">): void {
   checkArgument("compile", "program", program, callback);
@@ -33,15 +33,15 @@ export function checkProgram(program: Program, options: Pick<CompileOptions, "pa
     checkArgument("compile", `input '${name}'`, shape, inputShape, "INVALID_SHAPE");
 }
 
-/** What a program returns. A promise is none: it would have no outputs. */
+/** What a program must return. A promise is refused, because it has no outputs yet. */
 const outputsCheck = check(
   "tensors by name, returned at once and not as a promise",
   (value) => object.holds(value) && !callback.holds((value as { readonly then?: unknown }).then),
 );
 
 /**
- * Calls a program, as every backend does.
- * @throws PptError INVALID_INPUT unless it returns tensors by name; what the operations throw that it calls
+ * Calls a program and checks what it returns.
+ * @throws PptError INVALID_INPUT unless it returns tensors by name; whatever the operations that it calls throw
  */
 export function callProgram<T extends Tensor>(
   program: Program,
@@ -55,15 +55,16 @@ export function callProgram<T extends Tensor>(
   return outputs;
 }
 
+/** What a backend provides for one executable. */
 export interface ExecutableParts {
   readonly inputs: CompileOptions["inputs"];
-  /** One run, with feeds that fit. Never called while another is under way, nor after `dispose`. */
+  /** Runs once. The feeds are checked. Never called while another run is under way, nor after `dispose`. */
   run(feeds: Tensors<HostTensor>): Promise<Tensors<HostTensor>>;
   /** Frees what the program holds. Called once, when no run is under way. */
   dispose(): void | Promise<void>;
 }
 
-/** An executable from its two essential parts. */
+/** An executable that checks feeds, queues runs and disposes once around the backend's own `run` and `dispose`. */
 export function makeExecutable(parts: ExecutableParts): Executable {
   let disposal: Promise<void> | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -84,17 +85,17 @@ export function makeExecutable(parts: ExecutableParts): Executable {
   };
 }
 
-/** The executables of one backend. They end when the backend does. */
+/** The executables of one backend. Disposing the backend disposes them. */
 export interface OwnedExecutables {
   /** @throws PptError DISPOSED after `dispose` */
   requireLive(): void;
-  /** Owns an executable until it is disposed. Give callers the returned one. */
+  /** Adds an executable, and returns the one to give to callers. It stays owned until it is disposed. */
   add<E extends Executable>(executable: E): E;
   /** Disposes all of them. A second call does nothing. */
   dispose(): Promise<void>;
 }
 
-/** @param backend what the error calls the backend, as in "this CPU backend" */
+/** @param backend names the backend in errors, as "CPU backend" in "this CPU backend was disposed" */
 export function ownExecutables(backend: string): OwnedExecutables {
   const live = new Set<Executable>();
   let disposed = false;
@@ -118,7 +119,7 @@ export function ownExecutables(backend: string): OwnedExecutables {
   };
 }
 
-/** @throws PptError INVALID_INPUT unless every input is fed with its shape; -1 stands for any batch of at least 1. */
+/** @throws PptError INVALID_INPUT unless every input has a feed of its shape. -1 stands for any batch of at least 1. */
 export function checkFeedShapes(
   inputs: CompileOptions["inputs"],
   feeds: Readonly<Record<string, { shape: Shape }>>,
@@ -143,7 +144,7 @@ export function checkFeedShapes(
   }
 }
 
-/** @throws PptError INVALID_INPUT unless the feeds have the inputs' shapes and the values to fill them. */
+/** @throws PptError INVALID_INPUT unless the feeds have the inputs' shapes, and values that fill them */
 function checkFeeds(inputs: CompileOptions["inputs"], feeds: Tensors<HostTensor>): void {
   checkFeedShapes(inputs, feeds);
   for (const name of Object.keys(inputs)) {

@@ -1,23 +1,23 @@
-/** Which checkpoint settings were made for: a short name for its weights. */
+/** A short identifier of a checkpoint's weights, which records the checkpoint that reduction settings were made for. */
 
 import { requireConfig, requireWeights } from "./arguments.js";
 import type { VisionModelConfig } from "./vit/config.js";
 import type { WeightSource } from "./vit/stored-names.js";
 import { readParameters } from "./vit/weights.js";
 
-/** Values that are looked at in each parameter, spread evenly over it. */
+/** Number of values read from each parameter, spread evenly over it. Remainders may add some. */
 const samples = 256;
 
 /**
- * Sixteen hexadecimal digits that tell checkpoints apart, not forgers: FNV-1a over shapes and a sample of the values of
- * all parameters but the positions, which follow the resolution. Weights stored in another precision are another
- * checkpoint.
+ * Sixteen hexadecimal digits that tell checkpoints apart. They do not protect against forgery. They are an FNV-1a hash of the
+ * shapes and a sample of the values of all parameters. Positions are left out, because they depend on the resolution. The
+ * same weights in another precision have another fingerprint.
  * @throws PptError INVALID_WEIGHTS, INVALID_INPUT
  */
 export function modelFingerprint(config: VisionModelConfig, weights: WeightSource): string {
   requireConfig("modelFingerprint", config);
   requireWeights("modelFingerprint", weights);
-  // Two 32-bit hashes from different starts: integers of 64 bits would be slow.
+  // Two 32-bit hashes with different starts, because 64-bit integers are slow in JavaScript.
   let low = 0x811c9dc5;
   let high = 0x9dc5811c;
   const add = (word: number) => {

@@ -1,4 +1,4 @@
-/** `@ppt-vit/core`: checkpoints, models, reductions and pictures, for those who run models. */
+/** `@ppt-vit/core`: reads checkpoints and pictures, and runs models with reductions on any backend. */
 export type { BackendDescription, BackendDescriptor, BackendPlatform } from "./backend-descriptor.js";
 export { hostTensor } from "./composites.js";
 export { type BlockCost, type ModelCost, modelCost } from "./cost.js";

@@ -1,11 +1,11 @@
 /**
- * Options and arguments of callers without types: a table says what each of them must be, and an error names the one that
- * is not, what was found and what is expected.
+ * Checks of options and arguments, for callers without types. A table says what each one must be. An error names the one
+ * that is wrong, what was found and what is expected.
  */
 import { PptError, type PptErrorCode } from "./errors.js";
 import { show } from "./show.js";
 
-/** What one value must be. */
+/** A test of one value, with words for what it expects. */
 export interface Check {
   /** Completes the sentence "expected ...". */
   readonly expected: string;
@@ -26,7 +26,7 @@ export const count = (most = Number.MAX_SAFE_INTEGER): Check =>
     `a whole number of at least 1${most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : ""}`,
     (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most,
   );
-/** Of a generator of numbers. */
+/** The seed of a random number generator. */
 export const seedCheck: Check = check("a whole number", (value) => Number.isSafeInteger(value));
 /** A finite number above 0. */
 export const positive: Check = check(
@@ -41,7 +41,7 @@ export const oneOf = (values: readonly unknown[]): Check =>
 export const arrayOf = (what: string, holds: (value: unknown) => boolean = () => true): Check =>
   // Array.from: `every` passes over the holes of a sparse list.
   check(`an array of ${what}`, (value) => Array.isArray(value) && Array.from(value).every(holds));
-/** An object with these fields, for what is too large or too much somebody else's to be looked through. */
+/** An object whose named fields pass their tests. Other fields are not looked at. */
 export const shaped = (expected: string, fields: Readonly<Record<string, (value: unknown) => boolean>>): Check =>
   check(
     expected,
@@ -56,7 +56,7 @@ export const hostTensorCheck: Check = shaped("a tensor { shape, data: Float32Arr
   data: (value) => value instanceof Float32Array,
 });
 export const bytesCheck: Check = check("a Uint8Array", (value) => value instanceof Uint8Array);
-/** An `AbortController`'s. */
+/** The signal of an `AbortController`. */
 export const signalCheck: Check = shaped("an AbortSignal", {
   aborted: flag.holds,
   addEventListener: isFunction,

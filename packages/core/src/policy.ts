@@ -1,6 +1,6 @@
 /**
- * `@ppt-vit/core/policy`, for those who write reduction policies: the seam, the parts that policies are made of, and how the
- * conformance suite is told what a policy does.
+ * `@ppt-vit/core/policy`, for authors of reduction policies: the interface of a policy, the parts that policies are made of,
+ * and the reference implementations that the conformance suite compares them with.
  */
 
 export { hostTensor } from "./composites.js";

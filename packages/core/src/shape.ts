@@ -1,10 +1,10 @@
-/** Shape arithmetic and its errors, shared by all backends. */
+/** Shape arithmetic with its errors. All backends use it. */
 
 import { PptError } from "./errors.js";
 import type { Shape } from "./seam.js";
 import { show } from "./show.js";
 
-/** `[2,3,4]`, for messages. Each entry by `String`, which takes symbols too. */
+/** The shape as messages show it: `[2,3,4]`. `String` converts each entry, because it accepts symbols too. */
 export const showShape = (shape: Shape): string => `[${Array.from(shape, String).join(",")}]`;
 
 /** Number of elements. */
@@ -30,7 +30,7 @@ const fail = (message: string): never => {
   throw new PptError("INVALID_SHAPE", message);
 };
 
-/** `axis` counted from the end where negative. @throws PptError INVALID_SHAPE */
+/** `axis` counted from the front. A negative axis counts from the end. @throws PptError INVALID_SHAPE */
 export function resolveAxis(op: string, shape: Shape, axis: number): number {
   const resolved = axis < 0 ? axis + shape.length : axis;
   if (!Number.isInteger(axis) || resolved < 0 || resolved >= shape.length)
@@ -38,7 +38,7 @@ export function resolveAxis(op: string, shape: Shape, axis: number): number {
   return resolved;
 }
 
-/** Common shape of two operands under NumPy's rules. @throws PptError INVALID_SHAPE */
+/** The shape that two operands broadcast to under NumPy's rules. @throws PptError INVALID_SHAPE */
 export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   const result = new Array<number>(rank);
@@ -61,14 +61,14 @@ export function matMulShape(a: Shape, b: Shape): Shape {
 }
 
 /**
- * `to` with its -1 filled in. Where `from` has a free batch (-1 in front), `to` keeps its -1.
- * @throws PptError INVALID_SHAPE, also where a transposition has moved the free batch from the front
+ * `to` with its -1 worked out. If `from` has a free batch (a first length of -1), `to` keeps its -1.
+ * @throws PptError INVALID_SHAPE, also if a transposition has moved the free batch from the front
  */
 export function reshapedShape(from: Shape, to: Shape): Shape {
   const free = to.filter((n) => n === -1).length;
   const known = sizeOf(to.filter((n) => n !== -1));
   const mismatch = () => fail(`reshape: ${showShape(from)} does not fit ${showShape(to)}`);
-  // Array.from: `some` passes over the holes of a sparse list.
+  // Array.from fills the holes of a sparse array, which `some` would skip.
   if (free > 1 || Array.from(to).some((n) => !Number.isInteger(n) || n < -1) || from.indexOf(-1) > 0) mismatch();
   if (from[0] === -1) {
     if (to[0] !== -1 || known !== sizeOf(from.slice(1))) mismatch();
@@ -79,7 +79,7 @@ export function reshapedShape(from: Shape, to: Shape): Shape {
   return to.map((n) => (n === -1 ? size / known : n));
 }
 
-/** @throws PptError INVALID_SHAPE unless `permutation` names each dimension once. */
+/** Output dimension `i` is `shape[permutation[i]]`. @throws PptError INVALID_SHAPE unless it names each dimension once */
 export function transposedShape(shape: Shape, permutation: readonly number[]): Shape {
   const isAxis = (p: unknown) => Number.isInteger(p) && (p as number) >= 0 && (p as number) < shape.length;
   const axes = new Set(Array.from(permutation).filter(isAxis));
@@ -88,10 +88,10 @@ export function transposedShape(shape: Shape, permutation: readonly number[]): S
   return permutation.map((p) => shape[p]!);
 }
 
-/** `shape` with `length` elements along `axis`. */
+/** `shape`, but of `length` along `axis`. */
 export const withLength = (shape: Shape, axis: number, length: number): Shape =>
   shape.map((n, i) => (i === axis ? length : n));
 
-/** Positions of a sliding window along one axis: floor((length + 2 padding - kernel) / stride) + 1. */
+/** Number of positions of a sliding window along one axis: floor((length + 2 padding - kernel) / stride) + 1. */
 export const windowPositions = (length: number, kernel: number, stride: number, padding: number): number =>
   Math.floor((length + 2 * padding - kernel) / stride) + 1;

@@ -1,8 +1,8 @@
-/** A value of unknown origin as an error message shows it: never throws, never long. */
+/** Any value as an error message shows it. Never throws, and never returns more than 80 characters. */
 export function show(value: unknown): string {
   let text: string;
   try {
-    // JSON has no NaN and no Infinity.
+    // Numbers skip JSON, which has no NaN and no Infinity.
     text = (typeof value === "number" ? undefined : JSON.stringify(value)) ?? String(value);
   } catch {
     text = "a value that is no JSON";

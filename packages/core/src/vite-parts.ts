@@ -1,12 +1,12 @@
 /**
- * Code that is loaded on demand in a build by Vite. Vite's workers are single scripts by default, which cannot hold an
- * `import()` of their own; but what Vite finds in `new SharedWorker(new URL(...))` it bundles as one more script. Such a script,
- * a part, is run here in the same thread.
+ * Code that a Vite build loads on demand, also in workers. By default Vite builds a worker as one script, in which `import()`
+ * of another chunk is impossible. But Vite bundles every script named in `new SharedWorker(new URL(...))` on its own. Such a
+ * script is called a part here. It runs in the same thread.
  */
 
 declare global {
   interface ImportMeta {
-    /** Put in by Vite, webpack and Turbopack, and absent where there is no bundler. */
+    /** Vite, webpack and Turbopack provide it. It is absent without a bundler. */
     readonly env?: { readonly SSR?: boolean; readonly MODE?: string };
   }
 }
@@ -16,19 +16,19 @@ interface Process {
 }
 
 /**
- * Constant in a build by Vite for browsers, so that the other branch and its `import()` are left out. Other bundlers have
- * `import.meta.env` too, but Vite's builds alone replace `globalThis.process.env`, which no browser has. Vitest runs in Node,
- * where it exists, in mode `test`.
+ * True in a Vite build for browsers. Vite makes it a constant, so the other branch and its `import()` are left out. Other
+ * bundlers provide `import.meta.env` too, but only Vite's builds replace `globalThis.process.env`, which browsers lack.
+ * Vitest runs in Node, which has `process.env`, so mode `test` is excluded.
  */
 export const inViteBuild: boolean =
   import.meta.env?.SSR === false &&
   import.meta.env?.MODE !== "test" &&
   (globalThis as Process).process?.env?.NODE_ENV !== undefined;
 
-/** Stands for `SharedWorker` in the text that Vite looks for, and starts nothing. */
+/** Stands in for `SharedWorker` in the text that Vite looks for. It starts no worker. */
 export type ViteWorker = new (address: URL, options: { type: "module" }) => { readonly address: URL };
 
-/** How a package writes down where a part of its own lies. */
+/** A function in which a package names the script of one of its parts. */
 export type VitePart = (SharedWorker: ViteWorker) => { readonly address: URL };
 
 class PartAddress {
@@ -41,13 +41,13 @@ interface Parts {
 }
 const scope = globalThis as Parts & { readonly document?: unknown };
 
-/** Called by the part `name`. */
+/** Offers `value` as the content of the part `name`. The part's script calls this. */
 export function offerPart(name: string, value: object): void {
   const { offered, ...rest } = scope[parts] ?? { offered: {} };
   scope[parts] = { ...rest, offered: { ...offered, [name]: value } };
 }
 
-/** Runs the part `name` unless it has run, and gives what it offers. @throws what its script throws */
+/** Runs the part `name` unless it has already run, and returns what it offers. @throws what its script throws */
 export async function runPart<Value extends object>(name: string, part: VitePart): Promise<Value> {
   const address = partAddress(part(PartAddress).address.href);
   scope[parts] = { offered: {}, ...scope[parts], folder: new URL(".", address) };
@@ -56,8 +56,9 @@ export async function runPart<Value extends object>(name: string, part: VitePart
 }
 
 /**
- * Where a file lies that a part names. In a build with relative addresses a part takes them as its worker's, whose script
- * lies in the same folder; in a page they come out in the page's folder instead of that of the parts.
+ * The address of a file that a part names. In a build with relative addresses, Vite resolves them against the address of the
+ * running script's worker or page. A worker's script lies in the folder of the parts. A page does not, so the folder of the
+ * parts is put in here.
  */
 export function partAddress(named: string): URL {
   const address = new URL(named, location.href);

@@ -1,4 +1,4 @@
-/** Why files could not be written, for messages of WRITE_FAILED. */
+/** Reasons why a file could not be written, for messages of WRITE_FAILED. */
 
 const problems: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
@@ -16,5 +16,5 @@ const problems: Readonly<Record<string, string>> = {
   ELOOP: "its symbolic links lead in a circle",
 };
 
-/** What the POSIX code of a file system error says about the file, in words; undefined for other codes. */
+/** The meaning of a file system error's POSIX code, in words about the file. Undefined for unknown codes. */
 export const writeProblem = (code: unknown): string | undefined => problems[String(code)];
