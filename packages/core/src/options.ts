@@ -39,7 +39,7 @@ export const oneOf = (values: readonly unknown[]): Check =>
     (value) => values.includes(value),
   );
 export const arrayOf = (what: string, holds: (value: unknown) => boolean = () => true): Check =>
-  // Array.from: `every` passes over the holes of a sparse list.
+  // Array.from fills the holes of a sparse array, which `every` would skip.
   check(`an array of ${what}`, (value) => Array.isArray(value) && Array.from(value).every(holds));
 /** An object whose named fields pass their tests. Other fields are not looked at. */
 export const shaped = (expected: string, fields: Readonly<Record<string, (value: unknown) => boolean>>): Check =>
@@ -73,7 +73,7 @@ export const backendCheck: Check = shaped(
   },
 );
 
-/** `show`, without going through what may be as large as a model. */
+/** Like `show`, but large values are described by their size instead of being converted. */
 export function found(value: unknown): string {
   try {
     if (typeof value === "function") return "a function";
@@ -89,7 +89,7 @@ export function found(value: unknown): string {
   return show(value);
 }
 
-/** A value that a proxy or a getter may refuse to give. */
+/** Whether the check holds. A proxy or getter that throws counts as no. */
 function holds({ holds }: Check, value: unknown): boolean {
   try {
     return holds(value);
@@ -98,7 +98,7 @@ function holds({ holds }: Check, value: unknown): boolean {
   }
 }
 
-/** @throws PptError with `code`, INVALID_INPUT by default, unless the argument is what it must be. */
+/** @throws PptError with `code`, INVALID_INPUT by default, unless `value` is as expected */
 export function checkArgument(
   where: string,
   name: string,
@@ -110,7 +110,7 @@ export function checkArgument(
     throw new PptError(code, `${where}: ${name} is ${found(value)}, expected ${expected.expected}`);
 }
 
-/** What JSON.parse gives can be read; a proxy or a getter may refuse. @throws PptError with `code` */
+/** Requires a value whose fields can be read, unlike those of a proxy or getter that throws. @throws PptError with `code` */
 export const requireReadable = (where: string, json: unknown, code: PptErrorCode): void =>
   checkArgument(where, "json", json, readable, code);
 
@@ -119,20 +119,20 @@ const readable = check("what JSON.parse() gives", (value) => {
   return true;
 });
 
-/** A check for each option, so that none is forgotten. */
+/** A check for each option. TypeScript refuses a table that lacks one. */
 export type Checks<Options> = { readonly [Name in keyof Required<Options>]: Check };
 
 export interface OptionRules {
-  /** Options that have no default. */
+  /** Options that must be given. Default: none. */
   readonly required?: readonly string[];
-  /** What names of other libraries are called here, or what to do instead: the whole of the advice. */
+  /** Advice for option names of other libraries, such as "pass a backend that runs on it". */
   readonly misnamed?: Readonly<Record<string, string>>;
 }
 
 /**
- * The options that are known, each read once and checked. Null, or another value than an object, is no set of options.
- * A name that is unknown is ignored, as is the custom, unless it is nearly that of an option or listed in `misnamed`.
- * @throws PptError INVALID_OPTION, naming the option, what was found and what is expected
+ * The known options, each read once and checked. Unknown names are ignored, as JavaScript libraries usually do. But a name
+ * that is nearly that of an option, or is listed in `misnamed`, is refused.
+ * @throws PptError INVALID_OPTION, naming the option, what was found and what is expected; also if `options` is not an object
  */
 export function checkOptions<Options extends object>(
   where: string,
@@ -149,7 +149,7 @@ export function checkOptions<Options extends object>(
     if (options !== undefined && !isObject(options)) refuse(`options are ${found(options)}, expected an object`);
     const given: Readonly<Record<string, unknown>> = { ...options };
     for (const name of names) {
-      // Also what a class defines, which is not the object's own.
+      // The second lookup finds getters that a class defines, which the spread leaves out.
       const value = given[name] ?? (options as Record<string, unknown> | undefined)?.[name];
       if (value === undefined && !required.includes(name)) continue;
       checkArgument(where, name, value, checks[name as keyof Options], "INVALID_OPTION");
@@ -174,7 +174,7 @@ export function isNearly(name: string, known: string): boolean {
   const plain = (word: string) => word.replace(/[_-]/g, "").toLowerCase();
   const [a, b] = [plain(name), plain(known)];
   if (a === b) return true;
-  // Short names are near to too many words.
+  // Too many words are near a short name.
   if (Math.min(a.length, b.length) < 4 || Math.abs(a.length - b.length) > 1) return false;
   let start = 0;
   while (start < a.length && a[start] === b[start]) start++;

@@ -1,4 +1,4 @@
-/** One stage of token reduction: ask the policy for every token's row, and average what meets there. */
+/** One stage of token reduction: the policy assigns each token an output row, and tokens of one row are averaged. */
 
 import { PptError } from "../errors.js";
 import type { Observation, Ops, Shape, Tensor } from "../seam.js";
@@ -8,31 +8,36 @@ import type { Destinations } from "./policy.js";
 import type { ResolvedStage } from "./schedule.js";
 import { significance } from "./significance.js";
 
+/** What enters a stage: the N tokens of a block, between its attention and its MLP. */
 export interface StageInput<T extends Tensor> extends Observation<T> {
-  /** [B, N, C] tokens after the attention residual. Left out where only sizes and source are wanted. */
+  /** [B, N, C], tokens after the attention residual. Undefined if only sizes and source are wanted. */
   readonly x?: T | undefined;
-  /** [B, N, 1] patches that each token stands for; all 1 when left out. */
+  /** [B, N, 1], patches that each token stands for. Default: all 1. */
   readonly size?: T | undefined;
-  /** [B or 1, N, N0], 1 where token i contains input token j. */
+  /** [B or 1, N, N0], 1 where token i contains input token j, else 0. Undefined if no output needs it. */
   readonly source?: T | undefined;
 }
 
+/** What leaves a stage with N' tokens. */
 export interface StageOutput<T extends Tensor> {
+  /** [B, N', C], if the input had `x`. */
   readonly x?: T | undefined;
+  /** [B, N', 1] */
   readonly size: T;
+  /** [B, N', N0], if the input had `source`. */
   readonly source?: T | undefined;
-  /** [B, N - protected] */
+  /** [B, N - protected], the significance of each token that entered. */
   readonly scores: T;
-  /** [B, 1] */
+  /** [B, 1], the variance of the scores. */
   readonly variance: T;
-  /** [B, 1], 1 where the image was pooled; left out where all images share one action. */
+  /** [B, 1], 1 where the image was pooled, else 0. Undefined if all images share one action. */
   readonly pooled?: T | undefined;
 }
 
 /**
- * Every policy is one linear step: a destination row for each token, rows that meet are averaged by size, or added up
- * with the weights that the policy gives.
- * size' = M size, x' = M (size x) / size' or M (weights x), source' = M source with M[k, j] = (destination_j = k).
+ * Prepares one stage. Every policy is one linear step: each token goes to a destination row. Tokens of the same row are
+ * averaged by size, or added up with the policy's weights. With M[k, j] = (destination_j = k):
+ * size' = M size, x' = M (size x) / size' or M (weights x), source' = M source.
  */
 export function reductionStage(stage: ResolvedStage, heads: number) {
   const { tokensIn: N, tokensOut, protectedTokens } = stage;
@@ -47,7 +52,7 @@ export function reductionStage(stage: ResolvedStage, heads: number) {
     const { destination, pools, weights } = destinations;
 
     const compressed = ops.scope("compress", () => {
-      // Where sums are divided afterwards, that of many tokens overflows half precision.
+      // In float32, because the sum of many tokens can overflow half precision.
       const x = input.x && ops.cast(input.x, "float32");
       const weighted = x && weights && ops.mul(x, weights);
       const { size, averaged, summed } = ops.compressTokens(destination, tokensOut, {
@@ -73,8 +78,8 @@ export function reductionStage(stage: ResolvedStage, heads: number) {
 }
 
 /**
- * A policy decides for each image. What it returns for one image alone would be spread over the batch on some paths and not
- * on others.
+ * Requires a row for each image. Some operations would broadcast a single row over the batch and others would not, so the
+ * outputs would silently differ in shape.
  * @throws PptError INVALID_SHAPE
  */
 function checkDestinations<T extends Tensor>(stage: ResolvedStage, given: Destinations<T>, B: number): void {

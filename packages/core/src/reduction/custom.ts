@@ -1,4 +1,4 @@
-/** Policies of users: what such an object must have. */
+/** Checks of policy objects that users pass. */
 import { PptError } from "../errors.js";
 import { type Check, callback, check, flag, found, object, text } from "../options.js";
 import type { PolicySetting, ReductionPolicy } from "./policy.js";
@@ -22,11 +22,11 @@ const optional: Readonly<Record<string, Check>> = {
   macs: callback,
 };
 
-/** Policies that were looked at once and found to be whole. */
+/** Policies that have passed the check. */
 const whole = new WeakSet<object>();
 
 /**
- * A policy object, with everything that a policy needs. `reserved` are names that its own settings cannot have.
+ * Requires an object with everything that a policy needs. `reserved` lists names that its own settings cannot have.
  * @throws PptError INVALID_REDUCTION, saying what is missing or wrong
  */
 export function requirePolicy(value: object, reserved: readonly string[]): ReductionPolicy {
@@ -48,7 +48,7 @@ export function requirePolicy(value: object, reserved: readonly string[]): Reduc
     whole.add(value);
     return value as ReductionPolicy;
   }
-  // JSON and messages to workers keep no functions.
+  // JSON and messages to workers drop functions.
   const lost = Object.values(fields).some((field) => typeof field === "function") ? "" : lostFunctions;
   throw new PptError(
     "INVALID_REDUCTION",

@@ -1,10 +1,10 @@
-/** Reduction settings in one line, for people. */
+/** Reduction settings in one line of text, for people. */
 import { checkArgument, shaped } from "../options.js";
 import type { PolicySetting, ReductionPolicy } from "./policy.js";
 import { defaultPolicy, policyNamed } from "./registry.js";
 import type { ReductionConfig, TokensRemoved, WrittenReduction } from "./settings.js";
 
-/** As far as it is looked at here: a trial of other settings has to be named too. */
+/** Checks only the fields that are read here, so that wrong settings can be described too. */
 const settingsCheck = shaped("reduction settings, as parseReduction() gives them", {
   layers: Array.isArray,
   tokensRemoved: (value) => typeof value === "number" || (typeof value === "object" && value !== null),
@@ -15,8 +15,8 @@ const settingsCheck = shaped("reduction settings, as parseReduction() gives them
 });
 
 /**
- * `blocks 3, 6, 9, 50 tokens each, threshold 0.00007`; `NAME in blocks 3, 6, 9, 25 % of the tokens each`. Of a policy that is
- * unknown here only the name is told.
+ * Settings as text: `blocks 3, 6, 9, 50 tokens each, threshold 0.00007`, or `NAME in blocks 3, 6, 9, 25 % of the tokens each`.
+ * Of an unknown policy it gives only the name, without its own settings.
  * @throws PptError INVALID_REDUCTION
  */
 export function describeReduction(reduction: ReductionConfig | WrittenReduction): string {
@@ -29,7 +29,7 @@ export function describeReduction(reduction: ReductionConfig | WrittenReduction)
       ? tokensRemoved.map(describeRemoved).join(", ")
       : `${describeRemoved(tokensRemoved as TokensRemoved)} each`,
     ...describeOwn(policy, reduction),
-    // Said where it is not what one expects.
+    // Mentioned only if it differs from the policy's default.
     ...(reduction.proportionalAttention === false && policy.proportionalAttention
       ? ["without proportional attention"]
       : []),

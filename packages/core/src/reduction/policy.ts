@@ -1,97 +1,106 @@
 /**
- * The seam of a reduction policy: which output row each token of a stage goes to. Types only, below everything else in this
- * folder. Each policy is one file in `policies/`, and `registry.ts` lists them.
+ * The interface of a reduction policy, which decides the output row of each token in a stage. This file has only types, and
+ * all other files of the folder may import it. Each policy is one file in `policies/`. `registry.ts` lists them.
  */
 import type { Observation, Ops, Tensor } from "../seam.js";
 
-/** What happened to one image in one stage: tokens were dropped, averaged with similar ones, or summed into one. */
+/**
+ * What happened to one image in one stage. `prune` dropped tokens, `pool` averaged similar tokens, and `fuse` summed the
+ * removed tokens into one.
+ */
 export type Action = "prune" | "pool" | "fuse";
 
-/** One reducing block, with the numbers that its formulas need. */
+/** One stage: a block that reduces tokens, with the numbers that a policy's formulas need. */
 export interface ReductionStage<StageSettings extends object = object> {
-  /** The block, counted from 0, and how many blocks the model has. */
+  /** Number of the block, from 0. */
   readonly layer: number;
+  /** Number of blocks in the model. */
   readonly depth: number;
-  /** Tokens that enter and leave, protected ones included. */
+  /** Tokens that enter, protected ones included. */
   readonly tokensIn: number;
+  /** Tokens that leave, protected ones included. */
   readonly tokensOut: number;
   /** `tokensIn - tokensOut`, at least 1. */
   readonly removed: number;
-  /** The first tokens of the sequence (class, distillation, registers): never scored, matched or removed. */
+  /** Number of tokens at the front (class, distillation, registers) that are never scored, matched or removed. */
   readonly protectedTokens: number;
-  /** The policy's own settings for this stage, as its `stageSettings` gives them. */
+  /** The policy's own settings for this stage, as its `stageSettings` returns them. */
   readonly settings: StageSettings;
 }
 
-/** How much each token matters, and how unevenly (paper, sections 3.2 and 3.3). */
+/** The significance score of each token, and the variance of the scores (paper, sections 3.2 and 3.3). */
 export interface Significance<T extends Tensor> {
-  /** [B, N], summing to 1 over the unprotected tokens; 0 for protected ones. Always float32. */
+  /** [B, N]. Scores of unprotected tokens sum to 1, protected tokens score 0. Always float32. */
   readonly scores: T;
-  /** [B, 1], unbiased variance of the unprotected tokens' scores. Always float32. */
+  /** [B, 1], unbiased variance of the scores of unprotected tokens. Always float32. */
   readonly variance: T;
 }
 
-/** What a policy may look at. */
+/** What a policy sees of a batch. */
 export type PolicyInput<T extends Tensor> = Significance<T> & Pick<Observation<T>, "classAttention" | "keys">;
 
-/** What a policy decides. */
+/** What a policy decides about a batch of B images with N tokens each. */
 export interface Destinations<T extends Tensor> {
-  /** [B, N], the output row that each token is averaged into; from row `tokensOut` on it is dropped. */
+  /** [B, N], the output row of each token. A token whose row is `tokensOut` or more is dropped. */
   readonly destination: T;
-  /** [B, 1] bool, true where the image is pooled, else it is pruned; left out where all images share one action. */
+  /** [B, 1] bool, true if the image is pooled, false if it is pruned. Required if the stage's action is `byImage`. */
   readonly pools?: T | undefined;
-  /** [B, N, 1], what each token is multiplied by before its row is added up; left out for the mean weighted by size. */
+  /** [B, N, 1], weights with which the tokens of a row are added up. Default: the mean weighted by size. */
   readonly weights?: T | undefined;
 }
 
-/** A setting that belongs to one policy, and stands beside `layers` and `tokensRemoved` in the reduction. */
+/** A setting of one policy. Users write it beside `layers` and `tokensRemoved` in the reduction settings. */
 export interface PolicySetting<Value> {
-  /** Completes "must be ...". */
+  /** Completes the sentence "NAME must be ...". */
   readonly expected: string;
-  /** The value in a form that JSON can hold; undefined where `value` is none. Gets undefined where the setting is left out. */
+  /**
+   * The checked value, in a form that JSON can hold. Returns undefined if `value` is not valid. `value` is undefined if the
+   * user left the setting out.
+   */
   parse(value: unknown): Value | undefined;
-  /** In a line for people: `scale-free 2.69`. */
+  /** The value as text for people, such as `scale-free 2.69`. */
   describe(value: Value): string;
 }
 
-/** A way to reduce tokens, with everything that others need to know about it. */
+/** A strategy to reduce tokens, with everything that other code needs to know about it. */
 export interface ReductionPolicy<Settings extends object = object, StageSettings extends object = Settings> {
-  /** As in `reduction.policy` and on the command line. */
+  /** The name that users write in `reduction.policy` and on the command line. */
   readonly name: string;
-  /** As in plots and tables. */
+  /** The name that plots and tables show. */
   readonly title: string;
-  /** One sentence, for help texts. */
+  /** What the policy does, for help texts: a sentence without its subject and its full stop. */
   readonly description: string;
-  /** Of its dots in plots: `#rrggbb`. The policies of this package have colours of Okabe and Ito's palette. */
+  /** Colour in plots, `#rrggbb`. The policies of this package use Okabe and Ito's palette. */
   readonly colour: string;
-  /** Settings that only this policy has. Default: none. */
+  /** The policy's own settings. Default: none. */
   readonly settings?: { readonly [Name in keyof Settings]: PolicySetting<Settings[Name]> };
-  /** Proportional attention where the settings do not say (paper, section 3.4). */
+  /** Whether proportional attention is used if the reduction settings do not say (paper, section 3.4). */
   readonly proportionalAttention: boolean;
-  /** Whether its authors apply it in every block instead of a few, so that it is compared like that. Default false. */
+  /** Whether its authors reduce in every block. Comparisons then do the same. Default: false. */
   readonly inEveryBlock?: boolean;
-  /** Most tokens that one stage can remove. Stages that are asked for more remove this number. */
+  /** The most tokens that one stage can remove. A stage that is asked for more removes this number. */
   mostRemovable(tokens: number, protectedTokens: number): number;
-  /** The settings as one stage needs them, from what was written. Default: as written. */
+  /** The settings of one stage, worked out from the user's. Default: the user's settings unchanged. */
   stageSettings?(
     settings: Settings,
     stage: Pick<ReductionStage, "layer" | "tokensIn" | "protectedTokens">,
   ): StageSettings;
-  /** What a stage does to every image; `byImage` where `pools` of the destinations says it for each. */
+  /** What a stage does to every image. `byImage`: `Destinations.pools` decides for each image. */
   action(settings: StageSettings): Action | "byImage";
   /**
-   * The variance of the scores at which the action on an image changes, where there is one. Inputs near it are not used to
-   * verify a model, because rounding may decide either way.
+   * The variance of the scores at which the action on an image changes. Undefined if there is none. Inputs near it are not
+   * used to verify a model, because rounding may decide either way.
    */
   decidesAt?(settings: StageSettings): number | undefined;
   /**
-   * Multiply-accumulates of deciding, for keys of `keySize` channels (one head's); the product that averages the tokens
-   * is not part of it. Default 0.
+   * Multiply-accumulates of the decision, for keys of `keySize` channels (those of one head). The product that averages the
+   * tokens is not included. Default: 0.
    */
   macs?(stage: ReductionStage<StageSettings>, keySize: number): number;
   /**
-   * Prepares one stage of a model with `heads` heads, and returns the program that decides for a batch. Everything that
-   * depends on shapes alone belongs in front of the returned function. The program is pure and uses nothing but `ops`.
+   * Prepares one stage of a model with `heads` heads. Returns the function that decides about a batch. Whatever depends on
+   * shapes alone, such as a constant table, is made before that function is returned. The function is pure and computes only
+   * with `ops`.
    */
   destinations(
     stage: ReductionStage<StageSettings>,

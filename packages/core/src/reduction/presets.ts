@@ -1,14 +1,14 @@
-/** Published settings by name. */
+/** Published reduction settings by name. */
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
 import type { ReductionConfig } from "./settings.js";
 
-/** The paper's off-the-shelf setting for DeiT-Ti, DeiT-S and DeiT-B at 224 px (section 4.1). */
+/** The paper's settings for DeiT-Ti, DeiT-S and DeiT-B at 224 px without fine-tuning (section 4.1). */
 export const publishedReduction: ReductionConfig = { layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 };
 
 /**
- * Settings that were published with all their numbers. For LV-ViT and T2T-ViT the paper reports accuracy and cost, but not
- * the blocks and counts, so there is nothing to name here.
+ * Settings that were published with all their numbers. LV-ViT and T2T-ViT are missing, because the paper reports their
+ * accuracy and cost but not the blocks and counts.
  */
 const presets: ReadonlyMap<string, ReductionConfig> = new Map([
   ["deit-tiny-paper", publishedReduction],
@@ -20,7 +20,7 @@ const presets: ReadonlyMap<string, ReductionConfig> = new Map([
 
 export const reductionPresetNames: readonly string[] = [...presets.keys()];
 
-/** Published settings by name. @throws PptError INVALID_REDUCTION where there are none of that name */
+/** The published settings called `name`. @throws PptError INVALID_REDUCTION if there are none */
 export function reductionPreset(name: string): ReductionConfig {
   const preset = presets.get(name);
   if (!preset)

@@ -1,47 +1,48 @@
 /**
- * Policies in plain JavaScript, image by image and token by token, with sorting, picking and appending where the program
- * computes destination rows. The conformance suite holds every policy against its reference. Nothing that runs a model
- * imports one, so bundlers leave them out.
+ * Reference implementations of policies in plain JavaScript, for one image at a time. They sort and group tokens where the
+ * policy's program computes destination rows. The conformance suite compares every policy with its reference. No code that
+ * runs a model imports a reference, so bundlers leave them out.
  */
 
 type Vector = readonly number[];
 
-/** What a stage sees of one image. All lists have one entry for each token, protected tokens first. */
+/** What a stage sees of one image. `attention`, `keys` and `values` have an entry for each token, protected ones first. */
 export interface SeenTokens {
-  /** The class token's attention, mean over heads. */
+  /** The class token's attention, averaged over heads. */
   readonly attention: Vector;
-  /** Keys, mean over heads. */
+  /** Keys, averaged over heads. */
   readonly keys: readonly Vector[];
-  /** Values, all heads. */
+  /** Value vectors, all heads side by side. */
   readonly values: readonly Vector[];
-  /** Numbers of the tokens that may be removed: `protectedTokens` and all that follow. */
+  /** Indices of the tokens that may be removed, from `protectedTokens` on. */
   readonly unprotected: readonly number[];
   readonly protectedTokens: number;
-  /** Tokens to remove. */
+  /** Number of tokens to remove. */
   readonly removed: number;
-  /** The block, counted from 0, and how many blocks the model has. */
+  /** Number of the block, from 0. */
   readonly layer: number;
+  /** Number of blocks in the model. */
   readonly depth: number;
 }
 
-/** One token that leaves a stage: the tokens in it, averaged by size, or added up with `weights`, one for each. */
+/** One token that leaves a stage: the indices of its tokens, averaged by size, or added up with one weight each. */
 export interface ReferenceRow {
   readonly tokens: readonly number[];
   readonly weights?: Vector;
 }
 
-/** A policy told once more, and the settings of its own that it is tried with. */
+/** A second implementation of a policy, and the policy's own settings to test it with. */
 export interface PolicyReference<Settings extends object = object> {
   readonly settings: Settings;
-  /** The rows that leave the stage, in order, without the protected ones in front. */
+  /** The rows that leave the stage, in order, without the protected tokens. */
   rows(seen: SeenTokens, settings: Settings): readonly ReferenceRow[];
 }
 
-/** Positions by descending value, ties in order. */
+/** Indices of `values` by descending value. Equal values keep their order. */
 export const descending = (values: Vector): number[] =>
   values.map((_, i) => i).sort((a, b) => values[b]! - values[a]! || a - b);
 
-/** The `count` of `tokens` with the highest values, a row each, highest first. */
+/** The `count` tokens with the highest values, one row each, highest first. `values` has an entry for every token. */
 export const highest = (tokens: readonly number[], values: Vector, count: number): ReferenceRow[] =>
   descending(tokens.map((token) => values[token]!))
     .slice(0, count)
@@ -51,7 +52,7 @@ const dot = (a: Vector, b: Vector) => a.reduce((sum, value, i) => sum + value * 
 
 export const cosine = (a: Vector, b: Vector): number => dot(a, b) / Math.hypot(...a) / Math.hypot(...b);
 
-/** The `removed` tokens of A that are most like one of B join it. Rows: the rest of A, then B, in their own order. */
+/** Merges the `removed` tokens of A that are most similar to a token of B into it. Rows: the rest of A, then B, in order. */
 export function mergedRows(A: readonly number[], B: readonly number[], { keys, removed }: SeenTokens): ReferenceRow[] {
   const likeness = (a: number, b: number) => cosine(keys[a]!, keys[b]!);
   const picks = A.map((a) => B.reduce((best, b) => (likeness(a, b) > likeness(a, best) ? b : best)));
@@ -62,7 +63,7 @@ export function mergedRows(A: readonly number[], B: readonly number[], { keys, r
   ];
 }
 
-/** Bipartite soft matching: even positions merge into odd ones. */
+/** Bipartite soft matching: tokens at even positions merge into tokens at odd positions. */
 export const matchedRows = (seen: SeenTokens): ReferenceRow[] =>
   mergedRows(
     seen.unprotected.filter((i) => i % 2 === 0),

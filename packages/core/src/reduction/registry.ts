@@ -1,6 +1,6 @@
 /**
- * The policies. A new one is its file, the line that imports it, and one line in each list; TypeScript notices where one is
- * forgotten.
+ * The list of policies. To add one, import its file here and add a line to `policies` and to `policyReferences`. TypeScript
+ * reports a missing reference.
  */
 import { evit, evitReference } from "./policies/evit.js";
 import { ppt, pptReference } from "./policies/ppt.js";
@@ -16,7 +16,7 @@ export const policies = [
   evit,
 ] as const satisfies readonly ReductionPolicy[];
 
-/** What each policy is held against. Only tests import it, so bundlers leave it out. */
+/** The reference that the conformance suite compares each policy with. Only tests import it, so bundlers leave it out. */
 export const policyReferences: Readonly<Record<PolicyName, PolicyReference>> = {
   ppt: pptReference,
   tome: tomeReference,
@@ -26,13 +26,13 @@ export const policyReferences: Readonly<Record<PolicyName, PolicyReference>> = {
 
 export type PolicyName = (typeof policies)[number]["name"];
 
-/** What is meant where settings name no policy. */
+/** The policy of settings that name none. */
 export const defaultPolicy: ReductionPolicy = policies[0];
 
 export const policyNames: readonly PolicyName[] = policies.map(({ name }) => name);
 
 export const isPolicyName = (name: unknown): name is PolicyName => policies.some((policy) => policy.name === name);
 
-/** The policy of that name, undefined where there is none. */
+/** The policy called `name`, or undefined if there is none. */
 export const policyNamed = (name: string): ReductionPolicy | undefined =>
   policies.find((policy) => policy.name === name);

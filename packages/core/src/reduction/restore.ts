@@ -1,26 +1,27 @@
-/** Token restore: reduced tokens back on the grid of patches, through the source map (section 5 of the method). */
+/** Token restore: puts reduced tokens back on the positions of the input tokens, with the source map. */
 
 import { PptError } from "../errors.js";
 import { arrayOf, checkArgument, hostTensorCheck, shaped } from "../options.js";
 import type { HostTensor, Ops, Shape, Tensor } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 
-/** Tokens between two stages: x [B, N, C], and source [B or 1, N, N0], left out while every token is its own. */
+/** Tokens x [B, N, C] between two stages, and their source map [B or 1, N, N0]. Without a map, N = N0: nothing is reduced. */
 export interface TracedTokens<T extends Tensor> {
   readonly x: T;
   readonly source?: T | undefined;
 }
 
-/** S^T x: each input token has the value of the token that contains it, 0 where none does. -> [B, N0, C] */
+/** S^T x: gives each input token the value of the token that contains it, or 0 if none does. -> [B, N0, C] */
 export function spreadTokens<T extends Tensor>(ops: Ops<T>, { x, source }: TracedTokens<T>): T {
   if (!source) return x;
-  // Each column of S holds at most one 1, so that the product only picks: it is exact in any precision.
+  // Each column of S holds at most one 1, so the product only selects values. It is exact in any precision.
   return ops.matMul(ops.transpose(ops.cast(source, x.dtype), [0, 2, 1]), x);
 }
 
 /**
- * What a stage prunes, as it was before: (columns in S_k that S_(k+1) lacks) * (S_k^T x_k), 0 everywhere else.
- * `sourceAfter` [B, N', N0] is the source map behind the stage. -> [B, N0, C]
+ * The values before the stage of the input tokens that the stage prunes, and 0 for all others. An input token is pruned if
+ * its column has a 1 in `before.source`, but none in `sourceAfter` [B, N', N0], the source map after the stage.
+ * -> [B, N0, C]
  */
 export function prunedTokens<T extends Tensor>(ops: Ops<T>, before: TracedTokens<T>, sourceAfter: T): T {
   const N0 = sourceAfter.shape[2]!;
@@ -30,11 +31,11 @@ export function prunedTokens<T extends Tensor>(ops: Ops<T>, before: TracedTokens
   return ops.where(isPruned, spreadTokens(ops, before), 0);
 }
 
-/** The tokens of a batch at one moment, with what they contain. */
+/** The tokens of a batch at one point in the model, and their source map. */
 export interface TokenState {
   /** [B, N, C] */
   readonly tokens: HostTensor;
-  /** [B, N, N0], 1 where token i contains input token j: `source` of a model's output or of one of its stages. */
+  /** [B, N, N0], 1 where token i contains input token j, else 0: `source` of a model's output or of one of its stages. */
   readonly source: HostTensor;
 }
 
@@ -43,13 +44,13 @@ const stateCheck = shaped("", { tokens: isTensor, source: isTensor });
 const statesCheck = arrayOf("{ tokens [B,N,C], source [B,N,N0] }", stateCheck.holds);
 
 /**
- * Tokens back on the positions that they stand for: [B, N0, C], special tokens first as in the input. `states` are given
- * from early to late; each position has the value of the token that contains it in the last state that still holds it,
- * so that what was pruned keeps its last known value. NaN where no state holds it.
+ * Puts tokens back on the positions that they stand for: [B, N0, C], special tokens first as in the input. `states` go from
+ * early to late. Each position gets the value of the token that contains it, from the last state in which one does. A pruned
+ * position thus keeps its last known value. A position that no state contains is NaN.
  *
- * For the last layer alone pass one state; a model made with `outputs: { denseFeatures: true }` does all of this on its
- * device, with the states before each stage.
- * @throws PptError INVALID_INPUT where there is no state, or tokens and source maps do not fit each other
+ * Pass one state to restore only the last layer. A model made with `outputs: { denseFeatures: true }` restores its patches on
+ * its own device, with the states before each stage.
+ * @throws PptError INVALID_INPUT if there is no state, or tokens and source maps do not fit each other
  */
 export function restoreTokens(states: readonly TokenState[]): HostTensor {
   checkArgument("restoreTokens", "states", states, statesCheck);
@@ -68,7 +69,7 @@ export function restoreTokens(states: readonly TokenState[]): HostTensor {
       const image = Math.floor(i / N);
       const value = tokens.data.subarray(i * C, (i + 1) * C);
       for (let j = 0; j < N0; j++) {
-        // Backends that multiply in reduced precision still give what is nearer to 1 than to 0.
+        // Backends with reduced precision do not return exactly 1.
         if (source.data[i * N0 + j]! > 0.5) restored.set(value, (image * N0 + j) * C);
       }
     }

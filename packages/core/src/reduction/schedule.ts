@@ -1,22 +1,23 @@
-/** The settings worked out for one model: which block removes how many tokens, and how. */
+/** Resolves reduction settings for one model: which block removes how many tokens, and how. */
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
 import type { Action, ReductionPolicy, ReductionStage } from "./policy.js";
 import { ownSettings, parseReduction, policyOf, type ReductionConfig, type TokensRemoved } from "./settings.js";
 
-/** What a reduction must know of a model. */
+/** The numbers of a model that a reduction depends on. */
 export interface ModelGeometry {
-  /** Blocks. */
+  /** Number of blocks. */
   readonly layers: number;
-  /** Tokens that enter the first block, protected ones included. */
+  /** Number of tokens that enter the first block, protected ones included. */
   readonly tokens: number;
+  /** See `ReductionStage.protectedTokens`. */
   readonly protectedTokens: number;
 }
 
-/** One reducing block of one model. */
+/** One stage of a resolved reduction. */
 export interface ResolvedStage extends ReductionStage {
   readonly policy: ReductionPolicy;
-  /** What happens to every image; `byImage` where the policy decides for each. */
+  /** What happens to every image. `byImage`: the policy decides for each image. */
   readonly action: Action | "byImage";
   /** See `ReductionPolicy.decidesAt`. */
   readonly decidesAt: number | undefined;
@@ -25,17 +26,18 @@ export interface ResolvedStage extends ReductionStage {
 declare const resolved: unique symbol;
 
 /**
- * A reduction for one model: checked, with defaults filled in and counts worked out. Only `planReduction` makes one, and
- * everything that computes with a reduction takes it.
+ * A reduction for one model: checked, with defaults filled in and counts worked out. Only `planReduction` makes one. All code
+ * that computes with a reduction takes this type.
  */
 export interface ResolvedReduction {
   readonly [resolved]: true;
-  /** What was asked for, checked; undefined for the unreduced model. */
+  /** The checked settings that it was made from. Undefined for the unreduced model. */
   readonly settings: ReductionConfig | undefined;
-  /** The model that it was worked out for. */
+  /** The geometry of the model that it was made for. */
   readonly geometry: ModelGeometry;
-  /** Stages that remove something, in order. */
+  /** The stages in order. Blocks that would remove no token are left out. */
   readonly stages: readonly ResolvedStage[];
+  /** Whether attention logits get log(size) of their key token (paper, section 3.4). */
   readonly proportionalAttention: boolean;
 }
 
@@ -45,9 +47,9 @@ const isResolved = (reduction: ReductionConfig | ResolvedReduction | undefined):
   typeof reduction === "object" && reduction !== null && made.has(reduction);
 
 /**
- * The stages of a model. Stages that can remove nothing are left out. A reduction that is resolved already is returned as it
- * is, or worked out again where it was for another geometry.
- * @throws PptError INVALID_REDUCTION
+ * Resolves reduction settings for a model. A resolved reduction is returned unchanged, or resolved again from its settings
+ * if it was made for another geometry.
+ * @throws PptError INVALID_REDUCTION if the settings are wrong, do not fit the model, or their policy misbehaves
  */
 export function planReduction(
   reduction: ReductionConfig | ResolvedReduction | undefined,
@@ -109,11 +111,11 @@ function stagesOf(settings: ReductionConfig, { layers: depth, protectedTokens, .
 const isPerLayer = (removed: ReductionConfig["tokensRemoved"]): removed is readonly TokensRemoved[] =>
   Array.isArray(removed);
 
-/** The tiny number keeps 0.29 of 100 at 29, which floating point puts just below. */
+/** Number of tokens to remove. Adding 1e-9 makes 0.29 of 100 give 29, although 0.29 * 100 is just below 29 in floating point. */
 const countOf = (removed: TokensRemoved, unprotected: number): number =>
   typeof removed === "number" ? removed : Math.floor(removed.share * unprotected + 1e-9);
 
-/** One unprotected token is always left. @throws PptError INVALID_REDUCTION */
+/** The policy's `mostRemovable`, checked: one unprotected token must stay. @throws PptError INVALID_REDUCTION */
 function mostRemovable(policy: ReductionPolicy, tokens: number, protectedTokens: number): number {
   const most = policy.mostRemovable(tokens, protectedTokens);
   const limit = Math.max(0, tokens - protectedTokens - 1);
@@ -124,7 +126,7 @@ function mostRemovable(policy: ReductionPolicy, tokens: number, protectedTokens:
   );
 }
 
-/** @throws PptError INVALID_REDUCTION */
+/** The policy's `action`, checked. @throws PptError INVALID_REDUCTION */
 function actionOf(policy: ReductionPolicy, settings: object): ResolvedStage["action"] {
   const action = policy.action(settings);
   if (actions.includes(action)) return action;

@@ -1,4 +1,4 @@
-/** The user's settings: where tokens are reduced, by how many, and by which policy. */
+/** Reduction settings as users write them: where tokens are reduced, how many, and by which policy. */
 import { PptError } from "../errors.js";
 import { requireReadable } from "../options.js";
 import { show } from "../show.js";
@@ -6,12 +6,12 @@ import { requirePolicy } from "./custom.js";
 import type { PolicySetting, ReductionPolicy } from "./policy.js";
 import { defaultPolicy, type PolicyName, policies, policyNamed, policyNames } from "./registry.js";
 
-/** Tokens to remove: a count, or a share of the unprotected tokens that enter the stage, rounded down. */
+/** How many tokens to remove: a count, or a share of the unprotected tokens that enter the stage, rounded down. */
 export type TokensRemoved = number | { readonly share: number };
 
-/** The checkpoint that settings were made for. */
+/** The checkpoint that settings were calibrated for. */
 export interface ModelIdentity {
-  /** What it was called then. */
+  /** The checkpoint's name at that time. */
   readonly name: string;
   /** See `modelFingerprint`. */
   readonly fingerprint: string;
@@ -21,35 +21,33 @@ type SettingsOf<Policy> = Policy extends { readonly settings: infer Settings } ?
 type Together<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
   ? All
   : never;
-/** By name, the settings that belong to one policy of the registry. */
+/** The own settings of all policies of the registry, by name. */
 type OwnSettings = Together<SettingsOf<(typeof policies)[number]>>;
 
-/** What the settings of all policies have in common. */
+/** The settings that all policies share. */
 export interface ReductionSchedule {
-  /** Blocks that reduce, counted from 0, ascending. */
+  /** The blocks that reduce tokens, numbered from 0, ascending. */
   readonly layers: readonly number[];
-  /**
-   * Tokens to remove in each of them: one number or share, or one per layer. Clamped to what the policy can remove.
-   */
+  /** How many tokens each of them removes: one value for all, or one per layer. The policy's `mostRemovable` limits it. */
   readonly tokensRemoved: TokensRemoved | readonly TokensRemoved[];
   /**
-   * Add log(size) to the attention logits of merged tokens (section 3.4). The default is the policy's: true for those that
-   * average tokens. MAE models do better without.
+   * Whether to add log(size) of each key token to its attention logits (paper, section 3.4). Default: the policy's, which is
+   * true for PPT and ToMe. MAE models are more accurate without it.
    */
   readonly proportionalAttention?: boolean;
-  /** The checkpoint that these settings were calibrated for. Loading another one with them is refused. */
+  /** The checkpoint that these settings were calibrated for. Other checkpoints refuse them. */
   readonly model?: ModelIdentity;
 }
 
-/** The settings of a reduction. Settings that belong to one policy, such as PPT's `threshold`, stand beside the others. */
+/** Reduction settings. A policy's own settings, such as PPT's `threshold`, stand beside the shared ones. */
 export type ReductionConfig = ReductionSchedule & {
   readonly [Name in keyof OwnSettings]?: OwnSettings[Name] extends PolicySetting<infer Value> ? Value : never;
 } & {
-  /** How tokens are reduced: a name of `policyNames`, `ppt` when left out, or a policy of your own. */
+  /** How tokens are reduced: a name of `policyNames`, or a policy object of your own. Default: `ppt`. */
   readonly policy?: PolicyName | ReductionPolicy;
 };
 
-/** Settings as a file holds them: a policy by its name, which another program may know and this one may not. */
+/** Reduction settings as a file holds them. The policy is a name, which may be unknown to this program. */
 export type WrittenReduction = Omit<ReductionConfig, "policy"> & { readonly policy?: string };
 
 const invalid = (message: string): never => {
@@ -58,18 +56,18 @@ const invalid = (message: string): never => {
 
 const settingsOf = ({ settings = {} }: ReductionPolicy) => settings as Readonly<Record<string, PolicySetting<unknown>>>;
 
-/** Fields of all settings. What `calibration` says is for people. */
+/** Names of the fields that all policies share. `calibration` is a note for people, and is not read. */
 const common = {
   first: ["layers", "tokensRemoved", "policy"],
   last: ["proportionalAttention", "model", "calibration"],
 } as const;
-/** Names of the settings that belong to a policy of the registry. */
+/** Names of the own settings of all policies of the registry. */
 const ownNames = [...new Set(policies.flatMap((policy) => Object.keys(settingsOf(policy))))];
 
 /** Names that the own settings of a user's policy cannot have. */
 const reserved = [...common.first, ...common.last];
 
-/** What `parseReduction` has made: it is frozen, and not parsed again. */
+/** Settings that `parseReduction` has made. They are frozen, so they need not be parsed again. */
 const parsed = new WeakSet<object>();
 
 function remember<Settings extends ReductionSchedule>(settings: Settings): Settings {
@@ -78,7 +76,7 @@ function remember<Settings extends ReductionSchedule>(settings: Settings): Setti
   return settings;
 }
 
-/** Lists and plain objects with all that they hold. */
+/** Freezes arrays and plain objects, and everything in them. */
 function freeze(value: unknown): void {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
   if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return;
@@ -86,8 +84,8 @@ function freeze(value: unknown): void {
 }
 
 /**
- * Reads settings of unknown origin, such as a `reduction.json`. The result is frozen; settings that this function made are
- * returned as they are.
+ * Checks reduction settings of unknown origin, such as a `reduction.json`. The result is frozen. Settings that this function
+ * returned before are returned unchanged.
  * @throws PptError INVALID_REDUCTION
  */
 export function parseReduction(value: unknown): ReductionConfig {
@@ -107,8 +105,8 @@ export function parseReduction(value: unknown): ReductionConfig {
 }
 
 /**
- * Reads settings that another program wrote down, in an exported model for example. If this program does not know their
- * policy, its name is kept and its own settings are left out.
+ * Checks reduction settings that another program wrote, for example into an exported model. If this program does not know
+ * their policy, the result keeps the policy's name and drops the policy's own settings.
  * @throws PptError INVALID_REDUCTION
  */
 export function parseWrittenReduction(value: unknown): WrittenReduction {
@@ -118,7 +116,7 @@ export function parseWrittenReduction(value: unknown): WrittenReduction {
   return { ...parseSchedule(fields), policy };
 }
 
-/** Settings as a file can hold them: a policy of your own by its name. */
+/** The settings as a file can hold them: a policy object is replaced by its name. */
 export const writtenReduction = (reduction: ReductionConfig): WrittenReduction =>
   isNamed(reduction) ? { ...reduction } : { ...reduction, policy: policyOf(reduction).name };
 
@@ -141,7 +139,7 @@ function parsePolicy(value: unknown): ReductionPolicy {
   );
 }
 
-/** Names of all fields that settings may have, those of other policies included. */
+/** Names of all fields that the settings of any policy may have. */
 function knownFields({ policy }: Record<string, unknown>): string[] {
   const own = typeof policy === "object" && policy !== null ? Object.keys(settingsOf(parsePolicy(policy))) : [];
   return [...new Set([...common.first, ...ownNames, ...own, ...common.last])];
@@ -153,7 +151,7 @@ function refuseUnknown(fields: Record<string, unknown>): void {
     if (!known.includes(name)) invalid(`unknown field '${name}'; known are ${known.join(", ")}`);
 }
 
-/** The settings that belong to this policy, and none that belongs to another. */
+/** The own settings of `policy`, checked. Own settings of other policies are refused. */
 function parseOwnSettings(fields: Record<string, unknown>, policy: ReductionPolicy) {
   const settings = settingsOf(policy);
   for (const name of ownNames)
@@ -181,7 +179,7 @@ function parseSchedule({ layers, tokensRemoved, proportionalAttention, model }: 
 }
 
 function parseLayers(layers: unknown): number[] {
-  // Array.from: `every` passes over the holes of a sparse list.
+  // Array.from fills the holes of a sparse array, which `every` would skip.
   if (!Array.isArray(layers) || !Array.from(layers).every(isCount))
     return invalid(`layers must be an array of block numbers, got ${show(layers)}`);
   layers.forEach((layer, i) => {
@@ -220,7 +218,8 @@ function parseIdentity(value: unknown): ModelIdentity {
 }
 
 /**
- * `given` over `base`. Another policy than that of `base` brings its own settings and proportional attention.
+ * Settings of `base`, with the fields of `given` put over them. If `given` has another policy, the own settings and
+ * `proportionalAttention` of `base` are dropped.
  * @throws PptError INVALID_REDUCTION
  */
 export function mergeReduction(base: ReductionConfig, given: Partial<ReductionConfig>): ReductionConfig {
@@ -236,17 +235,20 @@ export function mergeReduction(base: ReductionConfig, given: Partial<ReductionCo
   return parseReduction({ ...Object.fromEntries(schedule), ...given });
 }
 
-/** The same settings with nothing left out that other settings could fill in. @throws PptError INVALID_REDUCTION */
+/**
+ * The settings with policy and proportional attention written out, so that merging them over others leaves no field to the
+ * others. @throws PptError INVALID_REDUCTION
+ */
 export function completeReduction(reduction: ReductionConfig): ReductionConfig {
   const settings = parseReduction(reduction);
   const { name, proportionalAttention } = policyOf(settings);
   return remember({ policy: name as PolicyName, proportionalAttention, ...settings });
 }
 
-/** The policy that settings name or hold, the default one where they say nothing. @throws PptError INVALID_REDUCTION */
+/** The policy of the settings, given by name or as an object. Default: `defaultPolicy`. @throws PptError INVALID_REDUCTION */
 export const policyOf = ({ policy }: Pick<ReductionConfig, "policy">): ReductionPolicy => parsePolicy(policy);
 
-/** The settings that belong to the policy alone. */
+/** The policy's own settings, without the shared ones. */
 export function ownSettings(settings: ReductionConfig): object {
   const names = Object.keys(settingsOf(policyOf(settings)));
   return Object.fromEntries(Object.entries(settings).filter(([name]) => names.includes(name)));

@@ -1,23 +1,24 @@
-/** How much each token matters, and how unevenly: what decides between pruning and pooling (section 3.2, 3.3). */
+/** Significance scores, and their variance, which decides between pruning and pooling (paper, sections 3.2 and 3.3). */
 
 import { hostTensor } from "../composites.js";
 import type { Observation, Ops, Tensor } from "../seam.js";
 import type { ReductionStage, Significance } from "./policy.js";
 
 /**
- * s_j = a_j |v_j| / sum_i a_i |v_i| over unprotected tokens, and its variance.
+ * Prepares the scores of one stage. Token j scores s_j = a_j |v_j| / sum_i a_i |v_i| over unprotected tokens i, with class
+ * attention a and values v.
  */
 export function significance({ tokensIn: N, protectedTokens }: ReductionStage) {
   const unprotected = N - protectedTokens;
   const keep = hostTensor([N], (j) => (j < protectedTokens ? 0 : 1));
-  // The scores sum to 1. Protected tokens score 0, and their mean here is 0 too, so they deviate by nothing.
+  // The scores sum to 1, so their mean is 1 / unprotected. Protected tokens score 0 and get mean 0, so they add no variance.
   const mean = hostTensor([N], (j) => (j < protectedTokens ? 0 : 1 / unprotected));
 
   return <T extends Tensor>(
     ops: Ops<T>,
     { classAttention, valueNorms }: Pick<Observation<T>, "classAttention" | "valueNorms">,
   ): Significance<T> => {
-    // Float32 whatever the model computes in: variances of 1e-5 and below drown in half precision.
+    // Always float32: half precision cannot resolve variances of 1e-5 and below.
     const raw = ops.mul(ops.mul(classAttention, valueNorms), ops.constant(keep));
     // If all values are 0, all scores are 0.
     const scores = ops.lpNormalize(raw, 1);

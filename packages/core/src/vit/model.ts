@@ -1,4 +1,4 @@
-/** A Vision Transformer that is ready to run: its weights are on a backend, and its settings reduce tokens. */
+/** A Vision Transformer that is ready to run: its weights are on a backend, and its reduction is built in. */
 
 import { configCheck, imageSizeCheck, weightsCheck } from "../arguments.js";
 import { hostTensor } from "../composites.js";
@@ -25,14 +25,17 @@ import type { WeightSource } from "./stored-names.js";
 import { readParameters } from "./weights.js";
 
 export interface VisionModelOptions {
+  /** As `parseModelConfig` returns it. */
   readonly config: VisionModelConfig;
-  /** [height, width] in pixels. Default: the config's. Positions are interpolated to another size, see `withImageSize`. */
+  /** [height, width] in pixels. Default: the config's. For another size positions are interpolated, see `withImageSize`. */
   readonly imageSize?: readonly [number, number] | undefined;
+  /** As `parseSafetensors` or `weightsFrom` returns them. */
   readonly weights: WeightSource;
-  /** Belongs to the caller: disposing the model leaves the backend open. */
+  /** The caller owns it: disposing the model leaves the backend open. */
   readonly backend: Backend;
-  /** Leave out to run the unreduced model. */
+  /** Default: none, so the model runs unreduced. */
   readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
+  /** Default: no outputs besides logits or embedding. */
   readonly outputs?: OutputOptions;
 }
 
@@ -43,16 +46,19 @@ export interface VisionInput {
   readonly batch: number;
 }
 
-/** What one reducing block did to each image of the batch. */
+/** What one stage did to each image of the batch. */
 export interface StageReport {
+  /** Number of the block, from 0. */
   readonly layer: number;
+  /** Number of tokens that entered the stage, special tokens included. */
   readonly tokensIn: number;
+  /** Number of tokens that left it. */
   readonly tokensOut: number;
-  /** What happened to each image. */
+  /** [B], the action on each image. */
   readonly policies: readonly Action[];
   /** [B], unbiased variance of the significance scores. */
   readonly variances: Float32Array;
-  /** [B, tokensIn - special tokens], if asked for. */
+  /** [B, tokensIn - special tokens], the significance of each token. Present if asked for. */
   readonly scores?: HostTensor;
   /** [B, tokensOut, N0], 1 if token i contains input token j after this stage, else 0. Present if asked for. */
   readonly source?: HostTensor;
@@ -61,12 +67,13 @@ export interface StageReport {
 export interface VisionOutput {
   /** [B, labels]. Empty if the model has no classifier. */
   readonly logits: HostTensor;
-  /** [B, C], what a head would read, or [B, projection] if the model projects it. Only if the model has no classifier. */
+  /** [B, C], or [B, projection] if the model projects it: what a head would read. Present if there is no classifier. */
   readonly embedding?: HostTensor;
+  /** In the order of the blocks. Empty without a reduction. */
   readonly stages: readonly StageReport[];
   /**
-   * [B, N'], the number of input tokens that each remaining token stands for. Without proportional attention sizes start at 1
-   * again in every stage, so they count what the last stage merged.
+   * [B, N'], the number of input tokens that each remaining token stands for. Without proportional attention every stage
+   * starts from sizes of 1, so sizes count only what the last stage merged.
    */
   readonly size: HostTensor;
   /** [B, N', C] after the final norm, or before it if the head's norm follows its mean. Present if asked for. */
@@ -76,34 +83,40 @@ export interface VisionOutput {
   /** [B, C] after the final norm. Present if asked for and the model has a class token. */
   readonly classToken?: HostTensor;
   /**
-   * [B, C], the mean of the patch tokens after the final norm, weighted by size, or evenly without proportional attention. If
-   * the head's norm follows its mean, it follows this one too. Present if asked for.
+   * [B, C], the mean of the patch tokens after the final norm. With proportional attention it is weighted by size. If the
+   * head applies its norm after its mean, so does this output. Present if asked for.
    */
   readonly meanToken?: HostTensor;
   /** [B, C], the mean of class and distillation token after the final norm. Present if asked for and the model has both. */
   readonly distilledToken?: HostTensor;
   /**
-   * [B, patches, C], as `lastHiddenState` but with a row for every patch: the value of the token that contains the patch. A
-   * pruned patch has the last value of its token, from before the stage that pruned it. Present if asked for.
+   * [B, patches, C], like `lastHiddenState`, but with a row for every patch: the value of the token that contains the patch. A
+   * pruned patch keeps the value that its token had before the stage that pruned it. Present if asked for.
    */
   readonly denseFeatures?: HostTensor;
 }
 
 export interface VisionModel {
+  /** The given config, with the image size that was asked for. */
   readonly config: VisionModelConfig;
-  /** Tokens that enter the first block and that leave each stage: 197, 147, 97, 49. */
+  /** Number of tokens that enter the first block, then number that leave each stage, such as 197, 147, 97, 49. */
   readonly tokens: readonly number[];
-  /** @throws PptError INVALID_INPUT if the pixels do not fit, DISPOSED after dispose */
+  /**
+   * Runs the model on a batch of images. Concurrent calls wait in a queue.
+   * @throws PptError INVALID_INPUT if the pixels do not fit or are not finite; DISPOSED after `dispose`
+   */
   run(input: VisionInput): Promise<VisionOutput>;
+  /** Releases the model's parameters and buffers. The backend stays open. A second call does nothing. */
   dispose(): Promise<void>;
 }
 
-/** A model's program with its parameters. Backends compile it and tools export it. */
+/** A model's program and parameters. Backends compile it, and tools export it. */
 export interface VisionProgram extends CompileOptions {
-  /** The given config, with the image size asked for. */
+  /** The given config, with the image size that was asked for. */
   readonly config: VisionModelConfig;
   /** pixel_values [B, channels, H, W] -> logits or embedding, and the other outputs that `visionProgram` lists. */
   readonly program: Program;
+  /** The reduction, resolved for this model. It has no stages if the model runs unreduced. */
   readonly plan: ResolvedReduction;
 }
 
@@ -130,8 +143,8 @@ const inputCheck = shaped("{ pixelValues: Float32Array, batch }", {
 });
 
 /**
- * Checks the settings and every weight, and builds the program.
- * @throws PptError INVALID_OPTION, INVALID_CONFIG if the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
+ * Builds a model's program, and checks all settings and weights.
+ * @throws PptError INVALID_OPTION, INVALID_REDUCTION, INVALID_WEIGHTS; INVALID_CONFIG if the image size does not fit
  */
 export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend">): VisionProgram {
   return prepare("prepareVisionProgram", options);
@@ -156,7 +169,7 @@ function prepare(where: string, options: Omit<VisionModelOptions, "backend">): V
       "INVALID_REDUCTION",
       "reduction: this model has no class token, whose attention tells which tokens matter: run it without a reduction",
     );
-  // Weights come first. They refuse a config that claims too much, before the program's tables grow with its square.
+  // Weights are read first: a config with absurd sizes fails here, before the program makes tables of N x N tokens.
   const params = readParameters(weights, config);
   return {
     config,
@@ -168,8 +181,9 @@ function prepare(where: string, options: Omit<VisionModelOptions, "backend">): V
 }
 
 /**
- * Builds the model's program, checks every weight, and puts both on the backend.
- * @throws PptError INVALID_CONFIG if the image size does not fit, INVALID_REDUCTION, INVALID_WEIGHTS
+ * Builds a model's program, checks all settings and weights, and compiles both on the backend.
+ * @throws PptError INVALID_OPTION, INVALID_REDUCTION, INVALID_WEIGHTS; INVALID_CONFIG if the image size does not fit; whatever
+ * the backend's `compile` throws
  */
 export async function createVisionModel(options: VisionModelOptions): Promise<VisionModel> {
   const where = "createVisionModel";
@@ -249,7 +263,7 @@ function stageReport(stage: ResolvedStage, prefix: string, results: Tensors<Host
   };
 }
 
-/** [B, N, N]: each token is its own source. */
+/** [B, N, N], the source maps of an unreduced model: each token contains itself. */
 const identityMaps = (B: number, N: number): HostTensor =>
   hostTensor([B, N, N], (i) => ((i % (N * N)) % (N + 1) === 0 ? 1 : 0));
 

@@ -1,4 +1,4 @@
-/** The Vision Transformer with PPT between attention and MLP, as a program (paper, figure 2). */
+/** The Vision Transformer as a program, with token reduction between attention and MLP (paper, figure 2). */
 
 import { hostTensor } from "../composites.js";
 import { reductionStage } from "../reduction/compress.js";
@@ -9,38 +9,43 @@ import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } f
 import { parametersOf } from "./parameters.js";
 import { embedPatches } from "./stem.js";
 
-/** What a model returns besides the logits. Each output is read back; all but `source` and `scores` need a full last block. */
+/**
+ * What a model returns besides the logits. Default: nothing. Each output is read back to the host. All but `source` and
+ * `scores` need every token of the last block, which is otherwise computed only as far as the head reads it.
+ */
 export interface OutputOptions {
   /** Tokens after the last block and the final norm. */
   readonly lastHiddenState?: boolean;
-  /** Which input tokens each output token contains. `"stages"` reports it after every stage, `true` only at the end. */
+  /** Which input tokens each output token contains. `true` reports it at the end, `"stages"` after every stage. */
   readonly source?: boolean | "stages";
   /** The significance scores of each stage. */
   readonly scores?: boolean;
-  /** The class token, the mean of the patch tokens, and the mean of class and distillation token, as far as there are any. */
+  /** The class token, the mean of the patch tokens, and the mean of class and distillation token, if the model has them. */
   readonly pooled?: boolean;
-  /** A vector for every patch, also if its token was pruned or merged. */
+  /** A vector for every patch, even if its token was pruned or merged. */
   readonly denseFeatures?: boolean;
 }
 
-/** Parameters of one block, found under `blocks.i.`. */
+/** Parameters of one block. Their full names start with `blocks.i.`. */
 type BlockParameters<T> = Readonly<Record<string, T>>;
 
+/** What one block hands to the next. */
 interface State<T extends Tensor> {
-  /** [B, N, C]. After a classifier's last block, only the rows that the head reads. */
+  /** [B, N, C]. After the last block of a classifier, possibly only the rows that the head reads. */
   readonly x: T;
-  /** [B, N, 1]. Undefined as long as every token stands for one patch. */
+  /** [B, N, 1]. Undefined before the first stage, where every token stands for one patch. */
   readonly size?: T | undefined;
-  /** [B or 1, N, N0]. Only if an output needs it. */
+  /** [B or 1, N, N0], 1 where token i contains input token j. Undefined if no output needs it. */
   readonly source?: T | undefined;
-  /** [B, N0, C]: the last values of the tokens pruned so far, 0 elsewhere. Only if dense features are asked for. */
+  /** [B, N0, C], the last values of tokens pruned so far, 0 elsewhere. Undefined unless dense features are asked for. */
   readonly pruned?: T | undefined;
 }
 
 /**
- * pixel_values [B, 3, H, W] -> logits [B, labels], or embedding [B, C or projection] if there is no classifier. If tokens are
- * reduced, also size [B, N'] and `stages.i.{variance,pooled,scores,source}`. If asked for, last_hidden_state [B, N', C],
- * source [B, N', N0], class_token [B, C], mean_token [B, C], distilled_token [B, C] and dense_features [B, patches, C].
+ * The program of a model: pixel_values [B, channels, H, W] -> logits [B, labels], or embedding [B, C or projection] without a
+ * classifier. With a reduction it also returns size [B, N'] and `stages.i.{variance,pooled,scores,source}`. Outputs that are
+ * `wanted` are last_hidden_state [B, N', C], source [B, N', N0], class_token [B, C], mean_token [B, C],
+ * distilled_token [B, C] and dense_features [B, patches, C].
  */
 export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction, wanted: OutputOptions): Program {
   const { heads, layers, layerNormEpsilon: epsilon } = config;
@@ -57,15 +62,15 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
   const identity =
     followsTokens && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
-  // A classifier reads only the first rows after the last block, so no other rows are computed there. The result is exact.
+  // A classifier reads only the first rows after the last block, so the last block computes no others. The result is exact.
   const headRows = config.distillationHead || config.pooling === "distilled" ? 2 : 1;
-  // The dense head is used in the unreduced model only: results published with a reduction are those of the class token's head.
+  // The dense head runs only in the unreduced model. Published results with a reduction use the class token's head alone.
   const dense = config.denseHead === true && config.labels.length > 0 && plan.stages.length === 0;
   const tokensWanted = wanted.lastHiddenState || wanted.pooled || wanted.denseFeatures;
   const headReadsAll = tokensWanted || dense || !["class", "distilled"].includes(config.pooling);
 
   function embed<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, pixels: T): T {
-    // The special tokens' rows are zero here. The table holds each special token with its position already added.
+    // Padding leaves the rows of special tokens zero. `positions` holds each special token with its position already added.
     const x = ops.add(ops.pad(embedPatches(ops, config, params, pixels), 1, special, 0), params.positions!);
     return config.inputNorm ? ops.layerNorm(x, params["inputNorm.weight"]!, params["inputNorm.bias"]!, epsilon) : x;
   }
@@ -80,7 +85,10 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     return ops.add(x, ops.linear(hidden, p["fc2.weight"]!, p["fc2.bias"]));
   }
 
-  /** Attention residual, reduction if the plan has one here, MLP residual. `rows` limits the output to the first tokens. */
+  /**
+   * One block: attention with residual, the stage that the plan has here, MLP with residual. `rows` limits the output to
+   * that many leading tokens.
+   */
   function block<T extends Tensor>(ops: Ops<T>, p: BlockParameters<T>, state: State<T>, layer: number, rows?: number) {
     const projection = (name: string) => ({ weight: p[`${name}.weight`]!, bias: p[`${name}.bias`] });
     const reduction = reductions.get(layer);
@@ -97,7 +105,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
 
     const reduced = reduction?.reduce(ops, {
       ...observed!,
-      // A reduction leaves protected rows as they are, so a block limited to them has nothing to reduce.
+      // A block limited by `rows` outputs only protected tokens, which no stage changes. Only the stage's report is needed.
       x: rows === undefined ? x : undefined,
       size: plan.proportionalAttention ? state.size : undefined,
       source: state.source,
@@ -122,7 +130,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     };
   }
 
-  /** The mean of the patch tokens, weighted by size, without special tokens. -> [B, 1, C] */
+  /** The mean of the patch tokens, weighted by size with proportional attention, evenly without. -> [B, 1, C] */
   function meanOfPatches<T extends Tensor>(ops: Ops<T>, { x, size }: State<T>): T {
     const N = x.shape[1]!;
     const patches = ops.slice(x, 1, special, N);
@@ -131,13 +139,13 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     return ops.div(ops.sum(ops.mul(patches, weight), 1), ops.sum(weight, 1));
   }
 
-  /** What the head reads, [B, 1, features], and the tokens after the last block as `last_hidden_state` reports them. */
+  /** `features` [B, 1, features], which the head reads, and `tokens`, which `last_hidden_state` reports. */
   function pooled<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
     const norm = (x: T) => ops.layerNorm(x, params["norm.weight"]!, params["norm.bias"]!, epsilon);
     if (config.pooling === "mean") return { features: norm(meanOfPatches(ops, state)), tokens: state.x };
     const tokens = norm(headReadsAll ? state.x : ops.slice(state.x, 1, 0, headRows));
     const first = ops.slice(tokens, 1, 0, 1);
-    // A classifier with a distillation head reads each of its two tokens by itself.
+    // A classifier with a distillation head reads its two tokens separately.
     if (config.pooling === "class" || config.distillationHead) return { features: first, tokens };
     if (config.pooling === "distilled") return { features: meanOfDistilled(ops, tokens), tokens };
     const C = config.hiddenSize;
@@ -146,13 +154,13 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     return { features: ops.add(ops.pad(first, 2, 0, C), ops.pad(mean, 2, C, 0)), tokens };
   }
 
-  /** The last known value of each patch's token: S^T x for the tokens that remain, and the kept values of the pruned ones. */
+  /** The last value of each patch's token: S^T x for the tokens that remain, and `pruned` for the others. -> [B, patches, C] */
   function restored<T extends Tensor>(ops: Ops<T>, state: State<T>): T {
     const held = spreadTokens(ops, state);
     return ops.slice(state.pruned ? ops.add(held, state.pruned) : held, 1, special, N0);
   }
 
-  /** The outputs asked for besides those of the head. `tokens` are those that `last_hidden_state` reports. */
+  /** The outputs that are wanted besides those of the head. `last_hidden_state` reports `tokens`. */
   function features<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>, tokens: T) {
     const norm = (x: T) => ops.layerNorm(x, params["norm.weight"]!, params["norm.bias"]!, epsilon);
     // Mean-pooling heads apply the norm after pooling.
@@ -216,7 +224,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
   };
 }
 
-/** The mean of the first two of tokens [B, N, C]: class and distillation token. -> [B, 1, C] */
+/** The mean of the first two tokens [B, N, C], the class and the distillation token. -> [B, 1, C] */
 const meanOfDistilled = <T extends Tensor>(ops: Ops<T>, tokens: T): T =>
   ops.div(ops.sum(ops.slice(tokens, 1, 0, 2), 1), 2);
 

@@ -1,4 +1,4 @@
-/** Whether a model computes on one backend what it computed on another: a fixed input and the logits it gave. */
+/** Checks that a model computes the same on two backends, with a fixed input and the logits that one of them gave. */
 import { requireConfig } from "../arguments.js";
 import { PptError, reasonOf } from "../errors.js";
 import { arrayOf, checkArgument, positive, requireReadable, seedCheck, shaped } from "../options.js";
@@ -10,31 +10,32 @@ import type { VisionModelConfig } from "./config.js";
 import type { VisionModel, VisionOutput } from "./model.js";
 import { resolveFor } from "./plan.js";
 
-/** What a model is verified against. */
+/** A known input of a model, and the logits recorded for it. */
 export interface VerificationRecord {
-  /** Chooses the input: see `verificationInput`. */
+  /** The seed of the input, for `verificationInput`. */
   readonly seed: number;
-  /** `null` for the unreduced model. */
+  /** The reduction settings. `null` for the unreduced model. */
   readonly reduction: ReductionConfig | null;
-  /** Of a model without a classifier its embedding. */
+  /** The logits, or the embedding if the model has no classifier. */
   readonly logits: readonly number[];
 }
 
 const answerOf = ({ logits, embedding }: VisionOutput): Float32Array => (embedding ?? logits).data;
 
+/** The result of a comparison that passed. */
 export interface Verification {
-  /** Largest difference between logits, relative to the largest recorded one. */
+  /** The largest difference of a logit, relative to the largest recorded magnitude. */
   readonly difference: number;
   readonly tolerance: number;
 }
 
-/** [1, channels, H, W], noise between -2 and 2, the same on every machine. */
+/** [1, channels, H, W], noise between -2 and 2 that is the same on every machine. */
 export function verificationInput(config: VisionModelConfig, seed: number): Float32Array {
   requireConfig("verificationInput", config);
   checkArgument("verificationInput", "seed", seed, seedCheck, "INVALID_OPTION");
   const { channels, imageSize } = config;
   return Float32Array.from({ length: channels * imageSize[0] * imageSize[1] }, (_, i) => {
-    // Integer mixing, so that no floating-point function can differ between machines.
+    // An integer hash, because floating-point functions may differ between machines.
     let hash = Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(seed, 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
     hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
@@ -42,10 +43,10 @@ export function verificationInput(config: VisionModelConfig, seed: number): Floa
   });
 }
 
-/** Far below `decisionMargin`: settings this near decide alike on every input that is recorded. */
+/** Numbers this near count as the same setting. Far below `decisionMargin`, so both decide alike on recorded inputs. */
 const sameSetting = 1e-6;
 
-/** Equal but for rounding, whatever the order of their fields. */
+/** Whether two settings are equal, apart from rounding and the order of fields. */
 function sameSettings(a: unknown, b: unknown): boolean {
   if (typeof a === "number" && typeof b === "number")
     return Object.is(a, b) || Math.abs(a - b) <= sameSetting * Math.abs(b);
@@ -64,15 +65,15 @@ const sameStage = (a: ResolvedStage, b: ResolvedStage): boolean =>
 function sameReduction(a: ResolvedReduction, b: ResolvedReduction): boolean {
   if (a.stages.length !== b.stages.length || !a.stages.every((stage, i) => sameStage(stage, b.stages[i]!)))
     return false;
-  // Where nothing is merged every size stays 1, and its logarithm 0.
+  // Without merging every size stays 1 and its logarithm 0, so proportional attention changes nothing.
   const merges = a.stages.some(({ action }) => action !== "prune");
   return !merges || a.proportionalAttention === b.proportionalAttention;
 }
 
 /**
- * The record of these settings, however they are written: settings are the same where they make the same plan for this
- * model, whether a number of tokens is a count or a share, a threshold absolute or scale-free, a default written out or not.
- * @throws PptError INVALID_CONFIG where a record's settings are none for this model
+ * Finds the record of a reduction. Settings count as the same if they resolve to the same stages for this model. A count of
+ * tokens thus equals a share, an absolute threshold a scale-free one, and a default an omitted field.
+ * @throws PptError INVALID_CONFIG if a record's settings do not fit this model
  */
 export function findVerificationRecord(
   records: readonly VerificationRecord[],
@@ -110,13 +111,13 @@ const recordCheck = shaped("a record, as recordVerification() makes it", {
   logits: (value) => Array.isArray(value) && value.length > 0,
 });
 
-/** Nearer to its threshold than this, relative to it, a variance may decide otherwise on another backend. */
+/** If a variance is nearer to its threshold than this share of it, another backend may decide the other way. */
 const decisionMargin = 0.01;
 const seedsTried = 32;
 
 /**
- * Records what a model gives for the first input on which no stage's decision is close.
- * @throws PptError INVALID_INPUT where all inputs lie at the edge of a threshold.
+ * Runs a model on noise inputs, and records the first one on which no stage's decision is close.
+ * @throws PptError INVALID_INPUT if every input is too close to a threshold
  */
 export async function recordVerification(
   model: VisionModel,
@@ -141,7 +142,7 @@ export async function recordVerification(
 
 /**
  * Compares a model with a record. `tolerance` is relative to the largest recorded logit.
- * @throws PptError VERIFICATION_FAILED where they differ by more.
+ * @throws PptError VERIFICATION_FAILED if they differ by more
  */
 export async function verifyModel(
   model: VisionModel,
@@ -159,7 +160,7 @@ export async function verifyModel(
   const distances = recorded.map((value, i) => Math.abs(logits[i]! - value));
   const furthest = distances.reduce((most, distance) => Math.max(most, distance), 0);
   const difference = furthest === 0 ? 0 : furthest / largest;
-  // Negated, so that NaN fails too.
+  // The negated comparison makes NaN fail too.
   if (distances.some(Number.isNaN) || !(difference <= tolerance))
     throw new PptError(
       "VERIFICATION_FAILED",
@@ -168,7 +169,7 @@ export async function verifyModel(
   return { difference, tolerance };
 }
 
-/** `verification.json` of a checkpoint: one record for each setting. @throws PptError INVALID_CONFIG */
+/** Checks the `verification.json` of a checkpoint: one record for each reduction. @throws PptError INVALID_CONFIG */
 export function parseVerificationRecords(json: unknown): readonly VerificationRecord[] {
   const fail = (what: string): never => {
     throw new PptError("INVALID_CONFIG", `verification records: ${what}`);

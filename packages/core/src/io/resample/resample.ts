@@ -1,13 +1,13 @@
 /**
- * Pillow's `resize`, bit for bit: rows first, rounded to bytes, then columns. Pillow 12.3 takes columns first where a picture is
- * more than 100 times as high as wide; there the two differ (decision 0004).
+ * Resizes like Pillow, bit for bit: each row is resampled along its width and rounded to bytes, then the columns. Pillow 12.3
+ * resamples columns first if a picture is more than 100 times as high as wide. Only there the results differ (decision 0004).
  */
 import type { RowResamplers } from "./row-resampler.js";
 import { scalarRows } from "./scalar.js";
 import { simdRows } from "./simd.js";
 import type { Windows } from "./windows.js";
 
-/** Three bytes a pixel, row-major: `data [height, width, 3]`. */
+/** An RGB picture, row-major: `data [height, width, 3]`. */
 export interface RgbImage {
   readonly width: number;
   readonly height: number;
@@ -15,8 +15,8 @@ export interface RgbImage {
 }
 
 /**
- * The image at another size. It is read once from top to bottom, and only the rows that an output row needs are kept,
- * so that a tall picture needs no tall intermediate.
+ * Resizes a picture. The input is read once from top to bottom, and only the rows that an output row needs are kept. A tall
+ * picture thus needs no tall intermediate picture.
  */
 export function resample(
   { width, data }: RgbImage,

@@ -1,11 +1,11 @@
-/** The interface of the two implementations of a resize's inner loops, in plain JavaScript and in WebAssembly. */
+/** The interface of the inner loops of a resize. There are two implementations: plain JavaScript and WebAssembly. */
 import type { Windows } from "./windows.js";
 
-/** Resizes one picture. The last rows taken stay in a ring, which holds as many as the longest window of `rows`. */
+/** Resizes one picture. The last rows taken stay in a ring buffer, which holds as many rows as the longest window needs. */
 export interface RowResampler {
-  /** Resamples row `y` of the input, `pixels [width, 3]`, along its width and puts it into the ring. */
+  /** Resamples row `y` of the input, `pixels [width, 3]`, along its width, and puts the result into the ring. */
   take(pixels: Uint8Array, y: number): void;
-  /** Makes row `y` of the output, [columns, 3], from rows of the ring. The next call overwrites the result. */
+  /** Makes row `y` of the output, [columns, 3], from the rows in the ring. The next call overwrites the result. */
   make(y: number): Uint8Array;
 }
 

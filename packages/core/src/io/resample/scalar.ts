@@ -1,4 +1,4 @@
-/** The sums in plain JavaScript, for where WebAssembly is not allowed or has no SIMD. */
+/** The inner loops in plain JavaScript. They run where WebAssembly is forbidden or has no SIMD. */
 import type { RowResamplers } from "./row-resampler.js";
 import { fractionBits } from "./windows.js";
 
@@ -6,7 +6,7 @@ const half = 1 << (fractionBits - 1);
 
 export const scalarRows: RowResamplers = (_inputWidth, columns, rows) => {
   const rowBytes = 3 * columns.starts.length;
-  // Clamped arrays do the clamping.
+  // Uint8ClampedArray clamps the sums to bytes.
   const ring = Array.from({ length: rows.stride }, () => new Uint8ClampedArray(rowBytes));
   const sums = new Int32Array(rowBytes);
   const output = new Uint8ClampedArray(rowBytes);

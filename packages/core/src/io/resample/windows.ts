@@ -1,26 +1,26 @@
-/** Which input positions make up each output position along one axis, in Pillow's numbers. */
+/** The input positions that each output position is computed from along one axis, with the same weights as Pillow. */
 
 export type ResampleFilter = "nearest" | "bilinear" | "bicubic" | "lanczos";
 
-/** Both bounds ascend, and no window is empty. */
+/** The windows of all output positions. Their first and last positions ascend, and none is empty. */
 export interface Windows {
-  /** First input position of each output position. */
+  /** First input position of each window. */
   readonly starts: Int32Array;
-  /** Number of input positions. */
+  /** Number of input positions in each window. */
   readonly lengths: Int32Array;
-  /** Weights in units of 2^-22: output position x has its own from `x * stride` on. */
+  /** Weights in units of 2^-22. Those of output position x start at `x * stride`. */
   readonly weights: Int32Array;
-  /** The longest window that there may be. */
+  /** Upper bound of the window lengths. */
   readonly stride: number;
 }
 
-/** Fixed point: 8 bits of pixel, 2 bits of headroom for the filters' overshoot, the rest of 32 for the fraction. */
+/** Bits of the fraction: 32, less 8 for the pixel value and 2 of headroom for the filters' overshoot. */
 export const fractionBits = 32 - 8 - 2;
 const one = 1 << fractionBits;
 
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 
-/** Weight at distance `x` in output pixels (input pixels when enlarging), 0 from `support` on. */
+/** Each filter's weight at distance `x`, in output pixels, or input pixels when enlarging. From `support` on it is 0. */
 const filters = {
   bilinear: { support: 1, weight: (x: number) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: {
@@ -35,19 +35,19 @@ const filters = {
   lanczos: { support: 3, weight: (x: number) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
-/** Windows of the output positions `begin <= x < end` when `from` positions become `to`. */
+/** The windows of output positions `begin <= x < end` when `from` input positions become `to` output positions. */
 export function windowsOf(filter: ResampleFilter, from: number, to: number, begin: number, end: number): Windows {
   const scale = from / to;
   const count = end - begin;
   if (from === to || filter === "nearest") {
     const starts = new Int32Array(count);
-    // Adding up is not the same as (x + 0.5) * scale in the last bit, and the last bit may decide on a neighbour.
+    // Pillow adds up `scale`. (x + 0.5) * scale may differ in the last bit, and so pick the neighbouring pixel.
     for (let x = 0, center = scale / 2; x < end; x++, center += scale)
       if (x >= begin) starts[x - begin] = Math.min(Math.floor(center), from - 1);
     return { starts, lengths: new Int32Array(count).fill(1), weights: new Int32Array(count).fill(one), stride: 1 };
   }
   const { support, weight } = filters[filter];
-  // A picture that shrinks is averaged over a window that grows with it.
+  // When shrinking, the window grows with the scale, so that every input pixel counts.
   const stretch = Math.max(scale, 1);
   const stride = Math.ceil(2 * support * stretch) + 1;
   const windows = {

@@ -1,10 +1,9 @@
 /**
- * EViT's inference form: the tokens that the class token attends to least are fused into one, their sum weighted by that
+ * EViT at inference: the tokens that the class token attends to least are fused into one, as a sum weighted by that
  * attention (Liang et al., "Not All Patches are What You Need", arXiv 2202.07800, section 3.2, equation 4).
  *
- * fused = sum over dropped i of a_i x_i, with a_i the class attention averaged over heads. The weights are not made to
- * sum to 1, and the fused token takes part in what follows like any other. To end with `removed` tokens fewer,
- * `removed + 1` are fused.
+ * fused = sum over the fused tokens i of a_i x_i, where a_i is the class attention averaged over heads. The weights are not
+ * normalised. Later stages treat the fused token like any other. Fusing `removed + 1` tokens leaves `removed` tokens fewer.
  */
 import type { Ops, Tensor } from "../../seam.js";
 import type { Destinations, PolicyInput, ReductionPolicy, ReductionStage } from "../policy.js";
@@ -32,7 +31,7 @@ export const evit = {
   title: "EViT",
   description: "sums the tokens that the class token attends to least into one",
   colour: "#cc79a7",
-  // As published: attention there knows nothing of sizes.
+  // As published: EViT's attention does not use sizes.
   proportionalAttention: false,
   mostRemovable: mostDroppable,
   action: () => "fuse",

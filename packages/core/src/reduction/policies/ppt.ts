@@ -1,5 +1,5 @@
 /**
- * PPT: prune or pool, decided for each image by how unevenly its scores are spread (Wu et al., arXiv 2310.01812,
+ * PPT: prunes or pools, decided for each image by the variance of its significance scores (Wu et al., arXiv 2310.01812,
  * section 3.3).
  */
 
@@ -10,15 +10,15 @@ import type { Destinations, PolicyInput, PolicySetting, ReductionPolicy, Reducti
 import { highest, matchedRows, type PolicyReference } from "../reference.js";
 
 /**
- * The variance of the scores at or above which an image is pruned instead of pooled (paper, section 3.3):
- * an absolute number, as published (7e-5 for DeiT); `scaleFree`, compared with N^2 * variance for N unprotected tokens,
- * so that one number serves every stage and resolution; or one action for all images.
+ * The variance of the scores from which an image is pruned instead of pooled (paper, section 3.3). A number is the variance
+ * itself, as published (7e-5 for DeiT). `scaleFree` is compared with N^2 * variance for N unprotected tokens, so one number
+ * serves every stage and resolution. `prune` or `pool` is the action for all images.
  */
 export type Threshold = number | { readonly scaleFree: number } | "prune" | "pool";
 
 const threshold: PolicySetting<Threshold> = {
   expected: "a number of at least 0, { scaleFree: number }, 'prune' or 'pool'",
-  // 0 and Infinity decide without looking: they become the actions they mean, which JSON can hold too.
+  // Thresholds 0 and Infinity fix the action, so they become that action. JSON can hold it, unlike Infinity.
   parse(value) {
     if (value === "prune" || value === "pool") return value;
     const scaleFree = scaleFreeOf(value);
@@ -38,20 +38,20 @@ function scaleFreeOf(value: unknown): number | undefined {
   return typeof scaleFree === "number" ? scaleFree : undefined;
 }
 
-/** The variance from which this stage prunes, or what it does to all images. */
+/** The variance from which this stage prunes, or its action for all images. */
 export interface StageSettings {
   readonly threshold: number | "prune" | "pool";
 }
 
 /**
- * One ranking serves both ways: by similarity where the image is pooled, else by score. Pruning sends each token to
- * its rank, protected ones first, so that the `removed` lowest scores land beyond the last row.
+ * One ranking serves both actions: by similarity if the image is pooled, by score if it is pruned. Pruning sends each token
+ * to the row of its rank, with protected tokens first. The `removed` lowest scores thus land beyond the last row.
  */
 function destinations(stage: ReductionStage<StageSettings>) {
   const { tokensIn: N, protectedTokens } = stage;
   const { threshold } = stage.settings;
   const matching = threshold === "prune" ? undefined : bipartiteMatching(stage);
-  // Protected tokens score 2 and more, above any normalised score.
+  // Protected tokens get 2 or more, above every score, so they rank first and in their own order.
   const lead = hostTensor([N], (j) => (j < protectedTokens ? 1 + protectedTokens - j : 0));
 
   return <T extends Tensor>(
@@ -61,7 +61,7 @@ function destinations(stage: ReductionStage<StageSettings>) {
     const ranked = () => ops.add(scores, ops.constant(lead));
     if (!matching) return { destination: ops.scope("prune", () => ops.rankDescending(ranked())) };
 
-    // variance >= threshold prunes
+    // threshold > variance pools, variance >= threshold prunes.
     const pools = typeof threshold === "number" ? ops.greater(threshold, variance) : undefined;
     const { similarity, rowOfPick } = ops.scope("match", () => matching.match(ops, keys));
     const rank = ops.scope("rank", () =>
@@ -78,15 +78,15 @@ export const ppt = {
   description: "prunes or pools, decided for each image by the variance of its scores",
   colour: "#0072b2",
   settings: {
-    /** PPT decides by it, and needs it. The other policies have none. */
+    /** Required. See `Threshold`. */
     threshold,
   },
   proportionalAttention: true,
-  // Pruning is held to the same number, so that one static graph serves both.
+  // Pruning could remove more, but both actions must remove the same number: one static graph computes either.
   mostRemovable: mostMergeable,
   stageSettings({ threshold }: { threshold: Threshold }, { tokensIn, protectedTokens }) {
     if (typeof threshold !== "object") return { threshold };
-    // What is too small for a float is no threshold at all.
+    // The quotient may round to 0, and a threshold of 0 prunes every image.
     return { threshold: threshold.scaleFree / (tokensIn - protectedTokens) ** 2 || "prune" };
   },
   action: ({ threshold }) => (typeof threshold === "number" ? "byImage" : threshold),
@@ -96,7 +96,7 @@ export const ppt = {
 } as const satisfies ReductionPolicy<{ threshold: Threshold }, StageSettings>;
 
 export const pptReference: PolicyReference<{ threshold: { scaleFree: number } }> = {
-  // Some of the suite's images lie above it, some below. The suite fails where all get the same action.
+  // Some of the suite's images lie above this threshold and some below. The suite fails if all get the same action.
   settings: { threshold: { scaleFree: 2.8 } },
   rows(seen, { threshold: { scaleFree } }) {
     const { attention, values, unprotected, removed } = seen;

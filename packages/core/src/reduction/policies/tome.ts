@@ -1,6 +1,6 @@
 /**
- * ToMe: every image is pooled by bipartite soft matching, as published in every block with the same count
- * (Bolya et al., "Token Merging: Your ViT But Faster", arXiv 2210.09461, section 3; written from the paper).
+ * ToMe: pools every image by bipartite soft matching. Its authors apply it in every block with the same count
+ * (Bolya et al., "Token Merging: Your ViT But Faster", arXiv 2210.09461, section 3). The code is written from the paper.
  */
 import type { Ops, Tensor } from "../../seam.js";
 import { bipartiteMatching, matchingMacs, mostMergeable } from "../matching.js";

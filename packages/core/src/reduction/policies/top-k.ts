@@ -1,6 +1,6 @@
 /**
- * Prune only: the tokens that the class token attends to least are dropped, whatever their values. This is EViT without its
- * fused token (Liang et al., arXiv 2202.07800, section 3.2), and the baseline that the PPT paper's pruning starts from.
+ * Top-k attention: prunes the tokens that the class token attends to least, whatever their values. This is EViT without its
+ * fused token (Liang et al., arXiv 2202.07800, section 3.2), and the baseline that the PPT paper's pruning improves on.
  */
 import type { Ops, Tensor } from "../../seam.js";
 import type { Destinations, PolicyInput, ReductionPolicy, ReductionStage } from "../policy.js";
@@ -19,7 +19,7 @@ export const topK = {
   title: "Top-k attention",
   description: "drops the tokens that the class token attends to least",
   colour: "#d55e00",
-  // Nothing is merged: every size stays 1.
+  // Every size stays 1, because no tokens merge.
   proportionalAttention: false,
   mostRemovable: mostDroppable,
   action: () => "prune",
