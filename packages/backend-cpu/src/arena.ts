@@ -1,14 +1,14 @@
-/** Buffers of one executable, reused within a run (when a scope ends) and between runs. */
+/** The buffers of one executable. They are reused within a run, once a scope ends, and between runs. */
 
 export class Arena {
   /** Free buffers by length. */
   #free = new Map<number, Float32Array[]>();
-  /** Buffers in use, one list per open scope; the first belongs to the run itself. */
+  /** Buffers in use, one list per open scope. The first list belongs to the run itself. */
   #scopes: Float32Array[][] = [[]];
   /** Every buffer that the current run used. */
   #used = new Set<Float32Array>();
 
-  /** A buffer with unspecified content. */
+  /** Takes a buffer of `length` floats. Its content is unspecified. */
   take(length: number): Float32Array {
     const buffer = this.#free.get(length)?.pop() ?? new Float32Array(length);
     this.#scopes.at(-1)!.push(buffer);
@@ -16,7 +16,7 @@ export class Arena {
     return buffer;
   }
 
-  /** Runs `body`; buffers it took are free again afterwards, except those that `kept` finds in its result. */
+  /** Runs `body`, then frees the buffers that it took, except those that `kept` finds in its result. */
   scope<R>(body: () => R, kept: (result: R) => Iterable<Float32Array>): R {
     const own: Float32Array[] = [];
     this.#scopes.push(own);
@@ -34,7 +34,7 @@ export class Arena {
     }
   }
 
-  /** Frees what is left of a run, and forgets buffers that it had no use for, so that memory follows the batch size. */
+  /** Frees the buffers of the run, and drops buffers that it did not use. Memory thus follows the batch size. */
   endRun(): void {
     this.#free.clear();
     for (const buffer of this.#used) this.#release(buffer);
@@ -48,7 +48,7 @@ export class Arena {
     this.#scopes = [[]];
   }
 
-  /** Bytes in free buffers: between runs, all that the arena holds. */
+  /** Bytes in free buffers. Between runs these are all bytes that the arena holds. */
   get bytes(): number {
     let bytes = 0;
     for (const [length, buffers] of this.#free) bytes += 4 * length * buffers.length;

@@ -1,5 +1,5 @@
-/** The device of this package. Only data: the pipeline holds a copy, and knows it where this package is not installed. */
+/** The device of this package, as plain data. The pipeline bundles a copy, so it knows the device without this package. */
 import type { BackendDescription } from "@ppt-vit/core/backend";
 
-/** Last in every automatic choice: it needs nothing and is the slowest. */
+/** It is last in every automatic choice, because it needs nothing and is the slowest. */
 export const devices: readonly BackendDescription[] = [{ name: "cpu", rank: { node: 1000, browser: 1000 } }];

@@ -1,4 +1,7 @@
-/** Plain TypeScript backend: no dependency, runs in Node, browsers, Deno and workers; the oracle for all others. */
+/**
+ * The CPU backend, in plain TypeScript. It has no dependencies and runs in Node, browsers, Deno and workers. Other backends
+ * are tested against it.
+ */
 import {
   type Backend,
   type BackendDescriptor,
@@ -17,7 +20,10 @@ import { cpuPrimitives } from "./primitives.js";
 import { type CpuTensor, cpuTensor } from "./tensor.js";
 
 export interface CpuBackendOptions {
-  /** Composites to run as their default decompositions instead of fused kernels, for comparison; `true` for all. */
+  /**
+   * Composites to run as their defaults, made of primitives, instead of this backend's kernels. `true` stands for all. Only
+   * comparisons need it. Default: false.
+   */
   readonly decomposed?: boolean | readonly (keyof Composites<CpuTensor>)[];
 }
 
@@ -26,7 +32,7 @@ const decomposedCheck = check("true, false or an array of names of composites", 
 );
 
 /**
- * A backend on the calling thread. Sums run in float64; the same input gives the same bits in any batch.
+ * A backend that computes on the calling thread. Sums are accumulated in float64. An image gives the same bits in any batch.
  * @throws PptError INVALID_OPTION
  */
 export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
@@ -55,13 +61,13 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
   };
 }
 
-/** The backend that can be asked for by name. */
+/** The descriptor of this backend, in the list form that every backend package exports. */
 export const backends: readonly BackendDescriptor[] = /* @__PURE__ */ devices.map((description) => ({
   ...description,
   open: async () => createCpuBackend(),
 }));
 
-/** The overrides without those that are to be decomposed. */
+/** The overrides without the composites in `decomposed`. */
 function overridesBut(
   decomposed: NonNullable<CpuBackendOptions["decomposed"]>,
   overrides: Overrides<CpuTensor>,

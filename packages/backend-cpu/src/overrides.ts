@@ -1,4 +1,4 @@
-/** Composites that run as one kernel instead of a chain of primitives. Figures: docs/decisions/0003-cpu-kernels.md. */
+/** Composites that run as one kernel instead of a chain of primitives. Measurements: docs/decisions/0003-cpu-kernels.md. */
 import { type Activation, type AttentionOptions, type Overrides, windowPositions } from "@ppt-vit/core/backend";
 import type { Arena } from "./arena.js";
 import { erf } from "./kernels/erf.js";
@@ -13,7 +13,7 @@ const activations: Readonly<Record<Activation, (x: number) => number>> = {
   silu: (x) => x / (1 + Math.exp(-x)),
 };
 
-/** data[start, start + length) becomes its softmax. */
+/** Replaces data[start, start + length) by its softmax. */
 function softmaxRow(data: Float32Array, start: number, length: number): void {
   const end = start + length;
   let max = Number.NEGATIVE_INFINITY;
@@ -30,7 +30,7 @@ function softmaxRow(data: Float32Array, start: number, length: number): void {
 export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
   const take = (shape: readonly number[]) => cpuTensor(shape, arena.take(shape.reduce((size, n) => size * n, 1)));
 
-  /** weights [M, N] of one image and head: softmax(scale q k^T + log size). */
+  /** Writes the attention weights [M, N] of one image and head: softmax(scale q k^T + log size). */
   function attentionWeights(
     weights: Float32Array,
     q: CpuTensor,
@@ -73,7 +73,7 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
       return out;
     },
 
-    /** Copies each row of each window, where the default multiplies by 0/1 matrices. */
+    /** Copies the pixels of each window. The default multiplies by 0/1 matrices instead. */
     unfold(x, { kernel, stride, padding }) {
       const [B, C, H, W] = x.shape as [number, number, number, number];
       const [kh, kw] = kernel;
@@ -135,11 +135,11 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
       return out;
     },
 
-    /** Follows each row to its destination instead of multiplying by the 0/1 matrix. */
+    /** Adds each token to its destination row. The default multiplies by a 0/1 matrix instead. */
     compressTokens(destination, count, { size, averaged, summed }) {
       const [B, N] = destination.shape as [number, number];
       const placeOf = (x: CpuTensor, image: number, j: number) => (x.shape[0] === 1 ? 0 : image * N) + j;
-      /** [B, count, F], weighted sums of the rows of x. */
+      /** [B, count, F], the sums of the rows of x [B or 1, N, F] by destination, weighted if `weights` are given. */
       const sums = (x: CpuTensor, weights?: CpuTensor) => {
         const F = x.shape[2]!;
         const out = take([B, count, F]);

@@ -1,4 +1,4 @@
-/** The primitives on Float32Array. Sums run in float64 and in one fixed order. */
+/** The primitives on Float32Array. Sums are accumulated in float64, in a fixed order. */
 import {
   broadcastShapes,
   collectTensors,
@@ -48,7 +48,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
     };
   }
 
-  /** Folds `axis` to length 1. The operation is chosen outside the loops, as in `binaryRow`. */
+  /** Sum or maximum along `axis`, which keeps length 1. The operation is chosen outside the inner loops, for speed. */
   function reduce(op: "sum" | "max", x: CpuTensor, axis: number): CpuTensor {
     const out = take(withLength(x.shape, axis, 1));
     const inner = sizeOf(x.shape.slice(axis + 1));
@@ -61,7 +61,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
         for (let k = first; k < end; k += inner) sum += x.data[k]!;
         out.data[i] = sum;
       } else {
-        // Math.max returns NaN when either side is NaN, as IEEE 754's maximum does.
+        // Math.max returns NaN if either side is NaN, like IEEE 754's maximum.
         let max = Number.NEGATIVE_INFINITY;
         for (let k = first; k < end; k += inner) max = Math.max(max, x.data[k]!);
         out.data[i] = max;
@@ -70,7 +70,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
     return out;
   }
 
-  /** Copies spans of `length` elements; `from` and `to` step from span to span. */
+  /** Copies spans of `length` elements. `from` and `to` are the start of the first span and the step to the next. */
   function copySpans(x: CpuTensor, out: CpuTensor, length: number, from: [number, number], to: [number, number]): void {
     const spans = length === 0 ? 0 : Math.floor((x.data.length - from[0] + from[1] - 1) / from[1]);
     for (let i = 0; i < spans; i++) {
@@ -101,7 +101,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
       const count = Math.ceil((end - start) / step);
       const inner = sizeOf(x.shape.slice(axis + 1));
       const out = take(withLength(x.shape, axis, count), x.dtype);
-      // Neighbours along the axis are copied together.
+      // With step 1 all elements along the axis are copied in one span.
       const span = (step === 1 ? count : 1) * inner;
       for (let to = 0; to < count * inner; to += span)
         copySpans(x, out, span, [start * inner + to * step, x.shape[axis]! * inner], [to, count * inner]);
@@ -184,7 +184,10 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
   };
 }
 
-/** One row of a binary operation. The switch stands outside the loops, so that each of them compiles to plain arithmetic. */
+/**
+ * One row of a binary operation. Each operand has an offset (oa, ob) and a step (sa, sb). The switch stands outside the loops,
+ * so each loop compiles to plain arithmetic.
+ */
 function binaryRow(
   op: Arithmetic | Comparison,
   a: Float32Array,

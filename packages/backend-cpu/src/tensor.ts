@@ -1,6 +1,6 @@
 import type { DType, Shape, Tensor } from "@ppt-vit/core/backend";
 
-/** A row-major tensor in host memory. Reshaped tensors share their data; bools are 0 and 1. */
+/** A row-major tensor in host memory. Reshaped tensors share `data`. Bools are stored as 0 and 1. */
 export interface CpuTensor extends Tensor {
   readonly data: Float32Array;
 }

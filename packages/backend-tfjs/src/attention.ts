@@ -1,12 +1,15 @@
-/** Attention for engines that multiply many matrices in a plain loop, and two of them in an optimised library. */
+/**
+ * Attention for engines that are fast at a product of two matrices, which runs in an optimised library, but slow at batches
+ * of matrices, which run in a plain loop.
+ */
 import type { Composites } from "@ppt-vit/core/backend";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { type Held, indices } from "./primitives.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 
 /**
- * Kernels of the active engine, called as its own kernels call each other: a function of TensorFlow.js takes as long
- * for its bookkeeping as a small product takes. What they return has no gradient, and TensorFlow.js does not know of it.
+ * Kernels of the active engine, called directly. The bookkeeping of TensorFlow.js's own functions takes as long as a small
+ * product. The results have no gradient, and TensorFlow.js does not track them.
  */
 function kernelsOf(tf: Tfjs) {
   const { backend } = tf.engine();
@@ -25,7 +28,7 @@ function kernelsOf(tf: Tfjs) {
   }
   return {
     gather: (params: TensorInfo, at: TensorInfo) => run("GatherNd", { params, indices: at }),
-    /** Along the last of three axes. */
+    /** Softmax along the last of three axes. */
     softmax: (logits: TensorInfo) => run("Softmax", { logits }, { dim: 2 }),
     /** a [1, M, K] times b [1, K, N], plus bias [N]. */
     matMul: (a: TensorInfo, b: TensorInfo, bias?: TensorInfo) =>
@@ -33,7 +36,7 @@ function kernelsOf(tf: Tfjs) {
         ? run("_FusedMatMul", { a, b, bias }, { transposeA: false, transposeB: false, activation: "linear" })
         : run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false }),
     concat: (tensors: TensorInfo[]) => run("Concat", tensors, { axis: 0 }),
-    /** From here on TensorFlow.js knows of it. */
+    /** Hands a result to TensorFlow.js, which tracks it from then on. */
     toTensor(x: TensorInfo): TfTensor {
       live.delete(x.dataId);
       return tf.engine().makeTensorFromTensorInfo(x, backend);
@@ -47,8 +50,8 @@ function kernelsOf(tf: Tfjs) {
 const view = ({ dataId, dtype }: TensorInfo, shape: number[]): TensorInfo => ({ dataId, dtype, shape });
 
 /**
- * softmax(q k^T scale + log size) v, one head of one image after the other, so that what a head needs stays in the
- * processor's cache.
+ * softmax(q k^T scale + log size) v, one head of one image at a time, so that the head's matrices stay in the processor's
+ * cache.
  */
 export function attentionByHead(tf: Tfjs, held: Held): Composites<TfjsTensor>["attention"] {
   return (q, k, v, { heads, scale, logSize }) => {
@@ -71,7 +74,7 @@ export function attentionByHead(tf: Tfjs, held: Held): Composites<TfjsTensor>["a
 
     const queries = tf.mul(q, held.number(scale));
     const keys = tf.reshape(tf.transpose(tf.reshape(k, [B, N, heads, d]), [0, 2, 3, 1]), [B * heads, d, N]);
-    /** Log size of the tokens of image `b`, [N] */
+    /** [N], the log sizes of image `b` */
     function biasOf(b: number): TensorInfo | undefined {
       if (!logSize) return undefined;
       const image = logSize.shape[0] === 1 ? 0 : b;

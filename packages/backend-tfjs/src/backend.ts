@@ -1,4 +1,4 @@
-/** TensorFlow.js backend: the program runs operation by operation on an engine of TensorFlow.js. */
+/** The TensorFlow.js backend. It runs programs operation by operation on one engine of TensorFlow.js. */
 import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
 import {
   type Backend,
@@ -25,11 +25,11 @@ import { type Tfjs, type TfjsTensor, type TfTensor, tfjsCheck } from "./tfjs.js"
 import { traitsOf, withoutSpeed } from "./traits.js";
 
 export interface TfjsBackendOptions {
-  /** TensorFlow.js, as your application uses it. Loaded by device when left out. */
+  /** The TensorFlow.js namespace that your application uses. Default: the packages of `device` are loaded. */
   readonly tf?: Tfjs;
-  /** Default: the engine that is active in `tf`; without `tf`, `wasm`. */
+  /** Default: the engine that is active in `tf`, or `wasm` without `tf`. */
   readonly device?: TfjsDevice;
-  /** Runs default decompositions as TensorFlow.js comes, for comparison: nothing that is there for speed. */
+  /** Whether to leave out everything that is there for speed. Only comparisons need it. Default: false. */
   readonly decomposed?: boolean | undefined;
 }
 
@@ -39,9 +39,9 @@ export interface TfjsBackend extends Backend {
 
 export interface TfjsExecutable extends Executable {
   /**
-   * Runs on tensors of TensorFlow.js and returns such: nothing is copied to the host, and nothing is awaited. Feeds stay
-   * the caller's, and the outputs become the caller's to dispose; inside `tf.tidy` they are tracked as usual.
-   * @throws PptError INVALID_INPUT where a feed is missing, of another shape or type, or on another engine; DISPOSED
+   * Runs on tensors of TensorFlow.js and returns tensors of TensorFlow.js. It is synchronous and copies nothing to the host.
+   * The caller keeps the feeds, and must dispose the outputs. Inside `tf.tidy` the outputs are tracked as usual.
+   * @throws PptError INVALID_INPUT if a feed is missing, has the wrong shape or type, or is on another engine; DISPOSED
    */
   runTensors(feeds: Tensors<TfTensor>): Record<string, TfTensor>;
 }
@@ -53,9 +53,9 @@ const misnamed = {
 };
 
 /**
- * A backend on TensorFlow.js. TensorFlow.js has one active engine for the whole page or process: this backend makes its
- * own active while a program runs, which is synchronous, and then the one before active again.
- * @throws PptError BACKEND_UNAVAILABLE where a package is missing or the engine does not start, INVALID_OPTION
+ * A backend on an engine of TensorFlow.js. TensorFlow.js has one active engine for the whole page or process. This backend
+ * activates its own engine while a program runs, which is synchronous, and then the previous one again.
+ * @throws PptError BACKEND_UNAVAILABLE if a package is missing or the engine does not start; INVALID_OPTION
  */
 export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promise<TfjsBackend> {
   const { tf, device, decomposed } = checkOptions("createTfjsBackend", options, optionChecks, { misnamed });
@@ -68,7 +68,7 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
   return {
     specVersion: 1,
     name: `tfjs-${wanted ?? engine.name}`,
-    // Matrix products may split their sums by the number of rows.
+    // Engines may split the sums of a matrix product differently for another number of rows.
     capabilities: { precision, nonFinite, batchInvariant: false },
 
     async compile(program, options) {
@@ -81,7 +81,7 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
   };
 }
 
-/** wasm runs everywhere, and starts without a native package or a GPU. */
+/** `wasm` runs everywhere, and needs neither a native package nor a GPU. */
 const defaultDevice = "wasm";
 
 function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held, decomposed = false): Ops<TfjsTensor> {
@@ -90,9 +90,9 @@ function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held, decompos
 }
 
 /**
- * The operations on the engine that is active now. With them a program runs as part of your own code: under a gradient
- * tape, with variables for parameters. Call them inside `tf.tidy`, which frees what they make. They also keep a few index
- * tables, which `dispose` frees.
+ * The operations on the engine that is now active. With them a program becomes part of your own code, for example under a
+ * gradient tape with variables for parameters. Call them inside `tf.tidy`, which frees their results. They also keep a few
+ * index tables, which `dispose` frees.
  */
 export function createTfjsOps(tf: Tfjs): { readonly ops: Ops<TfjsTensor>; dispose(): void } {
   checkArgument("createTfjsOps", "tf", tf, tfjsCheck);
@@ -115,7 +115,7 @@ function compile(
   );
   let disposed = false;
 
-  /** The outputs own their values, also where the program returns a parameter, a feed, or one tensor twice. */
+  /** Clones the outputs, because a program may return a parameter, a feed, or one tensor twice. */
   const run = (fed: () => Tensors<TfTensor>): Record<string, TfTensor> =>
     engine.active(() => {
       try {
@@ -137,7 +137,7 @@ function compile(
         );
         try {
           const read = Object.entries(outputs).map(async ([name, x]) => {
-            // Where the engine works on host memory this is the tensor's own memory.
+            // Copied, because engines on host memory return the tensor's own memory.
             const data = Float32Array.from(await x.data<"float32">());
             return [name, { shape: x.shape, data }] as const;
           });
@@ -162,7 +162,7 @@ function compile(
         const { dtype } = feeds[name]!;
         if (dtype !== "float32")
           throw new PptError("INVALID_INPUT", `runTensors: input '${name}' is ${dtype}, expected float32: cast it`);
-        // Otherwise TensorFlow.js would read it back, in the middle of the run, and put it on this engine.
+        // TensorFlow.js would otherwise read the feed back in the middle of the run, and move it to this engine.
         if (!engine.holds(feeds[name]!))
           throw new PptError(
             "INVALID_INPUT",
@@ -174,11 +174,11 @@ function compile(
   };
 }
 
-/** Names the engine in what TensorFlow.js throws, and notices a device that was lost on the way. */
+/** Runs `body`. Errors of TensorFlow.js then name the engine, and a device that was lost meanwhile becomes an error. */
 async function guarded<R>(engine: Engine, body: () => Promise<R>): Promise<R> {
   let result: R;
   try {
-    // Where the application is starting another engine just now, TensorFlow.js must not be given a third.
+    // The application may be starting another engine. TensorFlow.js must finish that before it switches again.
     await engine.tf.ready();
     result = await body();
   } catch (cause) {

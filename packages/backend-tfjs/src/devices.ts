@@ -1,19 +1,19 @@
-/** The devices of this package. Only data: the pipeline holds a copy, and knows them where this package is not installed. */
+/** The devices of this package, as plain data. The pipeline bundles a copy, so it knows them without this package. */
 import type { BackendDescription } from "@ppt-vit/core/backend";
 
-/** `node` and `node-gpu` are native TensorFlow; the others run in browsers, and all but `webgl` in Node. */
+/** `node` and `node-gpu` are native TensorFlow. The others run in browsers, and all of them but `webgl` also in Node. */
 export type TfjsDevice = "cpu" | "wasm" | "webgl" | "webgpu" | "node" | "node-gpu";
 
 export interface TfjsDeviceDescription extends BackendDescription {
-  /** Option `device` of `createTfjsBackend`. */
+  /** The option `device` of `createTfjsBackend`. */
   readonly device: TfjsDevice;
-  /** The name by which TensorFlow.js knows the engine. */
+  /** TensorFlow.js's own name for the engine. */
   readonly engine: string;
   readonly packages: readonly string[];
 }
 
 export const devices: readonly TfjsDeviceDescription[] = [
-  // No rank: the plain CPU backend needs no package.
+  // No rank, because the CPU backend of `@ppt-vit/backend-cpu` serves the same purpose without another package.
   {
     name: "tfjs-cpu",
     device: "cpu",

@@ -1,4 +1,4 @@
-/** One engine of TensorFlow.js (`wasm`, `webgpu`, `tensorflow`, ...), whatever engine is the active one. */
+/** One engine of TensorFlow.js (`wasm`, `webgpu`, `tensorflow`, ...), whichever engine is active. */
 import { PptError } from "@ppt-vit/core";
 import { namingViolations } from "@ppt-vit/core/backend";
 import type { Tfjs, TfTensor } from "./tfjs.js";
@@ -6,22 +6,22 @@ import { prepareWasm } from "./wasm.js";
 
 export interface Engine {
   readonly tf: Tfjs;
-  /** The name it is registered by. */
+  /** The name under which TensorFlow.js registers it. */
   readonly name: string;
-  /** Runs `body` with this engine active, and makes the one before active again. `body` must be synchronous. */
+  /** Runs `body` with this engine active, then activates the previous engine again. `body` must be synchronous. */
   active<R>(body: () => R): R;
-  /** Whether the tensor's values are on this engine. */
+  /** Whether this engine holds the tensor's values. */
   holds(x: TfTensor): boolean;
-  /** Why the device can no longer be used; undefined while it can. */
+  /** Why the device can no longer be used, or undefined while it can. */
   lost(): string | undefined;
 }
 
-/** Engines start one after the other: TensorFlow.js mixes up two that start at the same time. */
+/** The last start of an engine, by TensorFlow.js instance. Starts wait for it, because TensorFlow.js mixes up parallel ones. */
 const lastStart = new WeakMap<object, Promise<unknown>>();
 
 /**
- * Starts the engine registered as `name`, or takes the active one. An engine that was active before stays active.
- * @throws PptError BACKEND_UNAVAILABLE where it is not registered or does not start.
+ * Starts the engine registered as `name`. Default: the active engine. The engine that was active before stays active.
+ * @throws PptError BACKEND_UNAVAILABLE if it is not registered or does not start
  */
 export function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
   const state = tf.engine();
@@ -34,7 +34,7 @@ export function openEngine(tf: Tfjs, name?: string): Promise<Engine> {
 }
 
 async function startEngine(tf: Tfjs, name?: string): Promise<Engine> {
-  // Also where somebody else is starting one just now.
+  // An engine may be starting elsewhere. Wait for it.
   if (name === undefined || tf.getBackend()) await tf.ready();
   const before = tf.getBackend();
   const chosen = name ?? before;
@@ -60,7 +60,7 @@ async function startEngine(tf: Tfjs, name?: string): Promise<Engine> {
   }
   const backend = state.registry[chosen]!;
 
-  /** Both engines are started, so TensorFlow.js changes between them at once, before its promise resolves. */
+  /** Both engines have started, so `setBackend` switches synchronously, before its promise resolves. */
   function activate(engine: string): void {
     void tf.setBackend(engine);
   }
@@ -88,7 +88,7 @@ async function startEngine(tf: Tfjs, name?: string): Promise<Engine> {
   };
 }
 
-/** WebGL answers with zeros when its context is lost, without an error. */
+/** A lost WebGL context must be asked for, because WebGL then returns zeros without an error. */
 function lostContext(backend: object): string | undefined {
   const { getGPGPUContext } = backend as { getGPGPUContext?: () => { gl: WebGLRenderingContext } };
   return getGPGPUContext?.call(backend).gl.isContextLost() ? "the WebGL context was lost" : undefined;

@@ -11,13 +11,13 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
   return (ops, defaults) => ({
     linear(x, weight, bias) {
       const [O, I] = weight.shape as [number, number];
-      // Once for a parameter; a variable changes, and its gradient has to pass.
+      // A parameter is transposed once. A variable is transposed in every run, because it changes and needs its gradient.
       const transposed = held.has(weight) ? held.once(weight, () => tf.transpose(weight)) : tf.transpose(weight);
       const product = multiply(tf, traits, tf.reshape(x, [-1, I]), transposed, bias);
       return asOurs(tf.reshape(product, [...x.shape.slice(0, -1), O]));
     },
 
-    // TensorFlow.js has the channels last.
+    // The transpositions move the channels last, where TensorFlow.js's fast convolutions expect them.
     convolution(x, weight, bias, { stride, padding }) {
       const [vertical, horizontal] = padding;
       const filters = () => tf.transpose(weight, [2, 3, 1, 0]);
@@ -36,7 +36,7 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
     },
 
     ...(traits.slowBatches && {
-      /** Sums of products, which a head reads along its rows. */
+      /** Elementwise products and sums, because a matrix product per head would be a slow batch. */
       classAttention(q, k, { heads, scale, logSize }) {
         const [B, N, C] = k.shape as [number, number, number];
         const products = ops.reshape(ops.mul(k, ops.mul(q, scale)), [B, N, heads, C / heads]);
@@ -77,29 +77,29 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
   });
 }
 
-/** The greatest power of two in float32. */
+/** The largest power of two in float32. */
 const greatestPower = 2 ** 127;
 
-/** Ranks and places of maxima without comparisons of broadcast operands. They have no gradient of their own. */
+/** `rankDescending` and `argMax` without comparisons of broadcast operands. Under a gradient tape the defaults run instead. */
 function comparingByArithmetic(
   tf: Tfjs,
   held: Held,
   defaults: Composites<TfjsTensor>,
 ): Partial<Composites<TfjsTensor>> {
   const positions = (N: number) => held.table(`positions ${N}`, () => tf.range(0, N));
-  /** [N, N], 1 where the column comes after the row, -1 where it comes before. */
+  /** [N, N], 1 where the column index exceeds the row index, -1 where it is smaller, 0 on the diagonal. */
   const order = (N: number) =>
     held.table(`order ${N}`, () => tf.sign(tf.sub(tf.reshape(positions(N), [1, N]), tf.reshape(positions(N), [N, 1]))));
 
   return {
     /**
-     * With d = x_i - x_j, i ranks before j where d > 0 if it comes later, and unless -d > 0 if it comes earlier. With
-     * o = 1 for a later i and -1 for an earlier one, rank_j = j + sum over i of o (o d > 0): sums of rows alone.
+     * Let d = x_i - x_j. A later i ranks before j if d > 0. An earlier i ranks before j unless -d > 0. With o = 1 for a later
+     * i and -1 for an earlier one, rank_j = j + sum over i of o (o d > 0), which needs only sums of rows.
      */
     rankDescending(x) {
       if (tf.engine().isTapeOn()) return defaults.rankDescending(x);
       const [B, N] = x.shape as [number, number];
-      // Infinities have no difference.
+      // Clipped, because the difference of two infinities is NaN.
       const finite = tf.clipByValue(x, -greatestPower, greatestPower);
       const ahead = tf.mul(tf.sub(tf.reshape(finite, [B, 1, N]), tf.reshape(finite, [B, N, 1])), order(N));
       return asOurs(tf.add(tf.sum(tf.mul(tf.step(ahead), order(N)), 2), positions(N)));
@@ -109,7 +109,7 @@ function comparingByArithmetic(
   };
 }
 
-/** Adds each row where it belongs. Rows that are dropped meet in one row more in front, or in one more at the end. */
+/** `compressTokens` by scatter-add. Dropped tokens go to an extra row before the first or after the last, which is cut off. */
 function scattered(
   tf: Tfjs,
   held: Held,
@@ -120,7 +120,7 @@ function scattered(
     if (tf.engine().isTapeOn()) return defaults.compressTokens(destination, count, tokens);
     const [B, N] = destination.shape as [number, number];
     const rows = count + 2;
-    /** The row of destination 0 of each image. */
+    /** [B, 1], the row of destination 0 in each image. */
     const firsts = held.table(`scatter: ${B} of ${rows}`, () =>
       tf.reshape(tf.add(tf.mul(tf.range(0, B), rows), 1), [B, 1]),
     );
@@ -140,16 +140,16 @@ function scattered(
 }
 
 /**
- * Even coefficients of p, where the normal distribution function is sigmoid(x p(x^2)): the polynomial of degree 6 that
- * comes closest to logit(Phi(x)) / x for |x| <= 6, weighted by what an error there means for x Phi(x).
+ * Coefficients of the polynomial p of degree 6 with Phi(x) = sigmoid(x p(x^2)), where Phi is the normal distribution function.
+ * p fits logit(Phi(x)) / x for |x| <= 6, with errors weighted by their effect on x Phi(x).
  */
 const logitOfPhi = [
   1.59576843, 7.2668567e-2, -6.62599438e-5, -1.10480328e-4, 7.93822017e-6, -2.66892886e-7, 3.61123415e-9,
 ];
 
-/** x Phi(x), the exact GELU, off by at most 4.3e-7 in float32 arithmetic and 1e-7 relative to 1 + |gelu(x)|. */
+/** x Phi(x), the exact GELU. In float32 it is off by at most 4.3e-7, and by 1e-7 relative to 1 + |gelu(x)|. */
 function geluBySigmoid(tf: Tfjs, held: Held, x: TfTensor): TfTensor {
-  // Beyond 6, Phi is 0 or 1 to 1e-9.
+  // Beyond |x| = 6, Phi differs from 0 or 1 by less than 1e-9.
   const near = tf.clipByValue(x, -6, 6);
   const square = tf.square(near);
   const [highest, ...lower] = logitOfPhi.toReversed();

@@ -1,4 +1,4 @@
-/** From pixels that are tensors already, as `tf.browser.fromPixels` gives them, to a model's input. */
+/** Turns pixels that are TensorFlow.js tensors, as `tf.browser.fromPixels` makes them, into a model's input. */
 import { type ImageProcessorConfig, PptError } from "@ppt-vit/core";
 import { showShape } from "@ppt-vit/core/backend";
 import { checkArgument, object, shaped } from "@ppt-vit/core/options";
@@ -7,11 +7,11 @@ import { type Tfjs, type TfTensor, tfjsCheck } from "./tfjs.js";
 const pixelsCheck = shaped("a tensor of TensorFlow.js", { shape: Array.isArray });
 
 /**
- * pixels [H, W, 3] or [B, H, W, 3], 0 to 255 -> pixel_values [B, 3, H, W], rescaled and normalised on the device that
- * holds them, with the values of `processImage` to rounding. It does not resize: give it pixels of the model's size.
- * `tf.image.resizeBilinear` and a canvas can resize before, but not to the same pixels as Pillow, whose filters widen when
- * a picture shrinks; `resizeAndCrop` of `@ppt-vit/core` does, on the host.
- * @throws PptError INVALID_IMAGE where the shape is another one, INVALID_INPUT
+ * pixels [H, W, 3] or [B, H, W, 3], 0 to 255 -> pixel_values [B, 3, H, W]. Rescales and normalises on the device that holds
+ * the pixels. The values are those of `processImage`, up to rounding. It does not resize, so the pixels must have the model's
+ * size. `tf.image.resizeBilinear` and a canvas can resize before, but to other pixels than Pillow, whose filters widen when a
+ * picture shrinks. `resizeAndCrop` of `@ppt-vit/core` gives Pillow's pixels, on the host.
+ * @throws PptError INVALID_IMAGE if the shape is wrong; INVALID_INPUT
  */
 export function pixelsToInput(tf: Tfjs, pixels: TfTensor, config: ImageProcessorConfig): TfTensor {
   checkArgument("pixelsToInput", "tf", tf, tfjsCheck);

@@ -1,4 +1,4 @@
-/** The primitives as operations of TensorFlow.js. They are differentiable where TensorFlow.js knows the gradient. */
+/** The primitives as operations of TensorFlow.js. They have gradients where TensorFlow.js has them. */
 import {
   broadcastShapes,
   type HostTensor,
@@ -12,27 +12,29 @@ import {
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 import type { Traits } from "./traits.js";
 
-/** Tensors that outlive a run: parameters, what is derived from them, constants, and tables. */
+/** Tensors that outlive a run: parameters, tensors derived from parameters, constants, and tables. */
 export interface Held {
-  /** A tensor that stays until `dispose`, made at the first call with this key. */
+  /** A tensor that stays until `dispose`. The first call with a key makes it. */
   once(key: object, make: () => TfTensor): TfjsTensor;
   /** Whether `once` made the tensor. */
   has(x: TfTensor): boolean;
   /**
-   * A constant of the program, by its host tensor. It stays until a run ends that did not ask for it. So a constant that
-   * the program makes anew in every run is gone after the next.
+   * A constant of the program, found again by its host tensor. It is freed at the end of a run that did not ask for it. So a
+   * constant that the program makes anew in every run lives until the end of the next run.
    */
   constant(host: HostTensor): TfjsTensor;
-  /** A number as a tensor. It stays as long as a constant. */
+  /** A number as a tensor. It lives as long as a constant. */
   number(value: number): TfjsTensor;
-  /** A tensor that depends on shapes alone, such as indices. It stays as long as a constant, so tables follow the batch. */
+  /** A tensor that depends on shapes alone, such as indices. It lives as long as a constant, so tables follow the batch. */
   table(name: string, make: () => TfTensor): TfjsTensor;
+  /** Frees the constants, numbers and tables that this run did not ask for. */
   endRun(): void;
+  /** Frees everything. */
   dispose(): void;
 }
 
 /**
- * With `runs` false nobody says when a run ends. Constants then belong to the `tf.tidy` that they are made in, and tables
+ * Set `runs` to false if `endRun` is never called. Constants then belong to the `tf.tidy` in which they are made, and tables
  * stay until `dispose`.
  */
 export function holdTensors(tf: Tfjs, { runs = true } = {}): Held {
@@ -40,7 +42,7 @@ export function holdTensors(tf: Tfjs, { runs = true } = {}): Held {
   const lasting = new Map<object, TfTensor>();
   const own = new Set<TfTensor>();
   const passing = new Map<Key, TfTensor>();
-  /** What the current run asked for. */
+  /** Keys that the current run asked for. */
   const asked = new Set<Key>();
 
   function kept<K>(map: Map<K, TfTensor>, key: K, make: () => TfTensor): TfjsTensor {
@@ -80,7 +82,7 @@ export function holdTensors(tf: Tfjs, { runs = true } = {}): Held {
   };
 }
 
-/** Places along a first axis, [length, 1], as `gatherND` takes them. */
+/** [length, 1], indices along the first axis for `gatherND`. */
 export const indices = (tf: Tfjs, held: Held, name: string, length: number, at: (i: number) => number): TfTensor =>
   held.table(name, () =>
     tf.tensor(
@@ -90,11 +92,11 @@ export const indices = (tf: Tfjs, held: Held, name: string, length: number, at: 
     ),
   );
 
-/** A tensor of these values. They are shared, not copied, where the engine works on host memory. */
+/** A tensor of these values. Engines on host memory share them instead of copying. */
 export const upload = (tf: Tfjs, { data, shape }: HostTensor): TfTensor => tf.tensor(data, [...shape], "float32");
 
 export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives<TfjsTensor> {
-  /** Numbers become tensors of the device, each of them once for all runs that use it. */
+  /** The operand as a tensor. A number is uploaded once for all runs that use it. */
   const tensorOf = (x: Operand<TfjsTensor>): TfTensor => (typeof x === "number" ? held.number(x) : x);
   const shapeOf = (x: Operand<TfjsTensor>): Shape => (typeof x === "number" ? [] : x.shape);
 
@@ -107,7 +109,7 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
     (x: TfjsTensor): TfjsTensor =>
       asOurs(tf[op](x));
 
-  /** x broadcast to `shape`, for operations that do not broadcast by themselves, or slowly. */
+  /** x broadcast to `shape`, for operations that cannot broadcast or do it slowly. */
   function spread(x: Operand<TfjsTensor>, shape: Shape): TfTensor {
     if (typeof x === "number") return tf.fill([...shape], x, "float32");
     if (sameShape(x.shape, shape)) return x;
@@ -127,7 +129,7 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
       return asOurs(compare(spread(a, shape), spread(b, shape)));
     };
 
-  /** x [..., rows, columns] -> n matrices [1, rows, columns]; a slice would copy the whole for each of them. */
+  /** x [..., rows, columns] -> n matrices [1, rows, columns]. It gathers, because a slice copies all of x each time. */
   function matrices(x: TfTensor, n: number): TfTensor[] {
     const list = tf.reshape(x, [n, ...x.shape.slice(-2)]);
     return Array.from({ length: n }, (_, i) =>
@@ -142,15 +144,15 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
     const [left, right] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
     const [M, K, N] = [a.shape.at(-2)!, a.shape.at(-1)!, b.shape.at(-1)!];
     const leading = broadcastShapes("matMul", left, right);
-    // One matrix for all of a: the rows of all its matrices in one product.
+    // If b is a single matrix, one product takes the rows of all matrices of a.
     if (sizeOf(right) === 1) {
       const rows = multiply(tf, traits, tf.reshape(a, [-1, K]), tf.reshape(b, [K, N]));
       return tf.reshape(rows, [...leading, M, N]);
     }
-    // TensorFlow.js takes the smaller batch in turns instead of broadcasting each dimension.
+    // Operands are broadcast here, because TensorFlow.js repeats the smaller batch in turns instead of broadcasting it.
     const x = sizeOf(left) === 1 || sameShape(left, leading) ? a : spread(asOurs(a), [...leading, M, K]);
     const y = sameShape(right, leading) ? b : spread(asOurs(b), [...leading, K, N]);
-    // For a few rows or columns, taking them apart takes longer than the product. A gradient cannot pass through gatherND.
+    // With few rows or columns, separating the matrices takes longer than the product. gatherND has no gradient.
     if (!traits.slowBatches || M < 8 || N < 8 || tf.engine().isTapeOn()) return multiply(tf, traits, x, y);
     const n = sizeOf(leading);
     const xs = sizeOf(left) === 1 ? new Array<TfTensor>(n).fill(tf.reshape(a, [1, M, K])) : matrices(x, n);
@@ -165,11 +167,11 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
       [...withLength(x.shape, axis, length)],
     );
 
-  /** Below a few values after the axis, an index for each of them costs more than the copy. */
+  /** Whether a slice should gather rows. For short rows the indices cost more than the copy. gatherND has no gradient. */
   const gathersSlices = (x: TfTensor, axis: number): boolean =>
     traits.slowSlices && sizeOf(x.shape.slice(axis + 1)) >= 16 && !tf.engine().isTapeOn();
 
-  /** x as rows of what comes after the axis, of which those at the given indices stay. */
+  /** A slice as rows: each row holds the values after the axis, and the rows at the wanted indices are gathered. */
   function gatherSlice(x: TfTensor, axis: number, start: number, end: number, step: number): TfTensor {
     const [length, count] = [x.shape[axis]!, Math.ceil((end - start) / step)];
     const [outer, inner] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)];
@@ -196,7 +198,7 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
     slice(x, axis, start, end, step = 1) {
       if (gathersSlices(x, axis)) return asOurs(gatherSlice(x, axis, start, end, step));
       if (step === 1) return asOurs(slice(x, axis, start, end - start));
-      // As the first of every `step` elements: TensorFlow.js has no gradient for its strided slice.
+      // Takes the first of every `step` elements by reshaping, because TensorFlow.js's strided slice has no gradient.
       const count = Math.ceil((end - start) / step);
       const missing = Math.max(0, start + count * step - x.shape[axis]!);
       const groups = slice(missing > 0 ? pad(x, axis, 0, missing) : x, axis, start, count * step);
@@ -204,8 +206,8 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
       return asOurs(tf.reshape(slice(apart, axis + 1, 0, 1), [...withLength(x.shape, axis, count)]));
     },
     pad: (x, axis, before, after) => asOurs(pad(x, axis, before, after)),
-    // TensorFlow.js stores no half precision; what is asked to be half stays float32.
-    // Its own cast to bool keeps other numbers than 0 and 1 on some engines.
+    // TensorFlow.js has no half precision, so float16 stays float32. On some engines its own cast to bool keeps numbers
+    // other than 0 and 1, so bools come from a comparison.
     cast: (x, dtype) => (dtype === "bool" ? comparison("notEqual")(x, 0) : asOurs(tf.cast(x, "float32"))),
     add: arithmetic("add"),
     sub: arithmetic("sub"),
@@ -229,7 +231,7 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
   };
 }
 
-/** The comparison with a gradient of 0, which TensorFlow.js does not know by itself. */
+/** The comparison with a gradient of 0. TensorFlow.js defines no gradient for comparisons. */
 const constantToGradients = (tf: Tfjs, compare: (a: TfTensor, b: TfTensor) => TfTensor) =>
   tf.customGrad((a, b) => ({
     value: compare(a as TfTensor, b as TfTensor),
@@ -243,8 +245,8 @@ export function multiply(tf: Tfjs, { dirtyPadding }: Traits, a: TfTensor, b: TfT
 }
 
 /**
- * Any permutation, as transpositions of at most four dimensions, each of which moves one dimension to its place. For the
- * patches of eight pictures, in six dimensions, wasm takes 60 ms at once, and less than 1 in two such steps.
+ * Any permutation. More than four dimensions are transposed in steps, each of which moves one dimension to its place. wasm
+ * transposes the patches of eight pictures, in six dimensions, in 60 ms at once, but in less than 1 ms in two steps.
  */
 function transpose(tf: Tfjs, x: TfTensor, permutation: readonly number[]): TfTensor {
   if (permutation.length <= 4) return tf.transpose(x, [...permutation]);

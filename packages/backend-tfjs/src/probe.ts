@@ -1,21 +1,21 @@
-/** What an engine's arithmetic can be held to, found out by running a little of it. */
+/** Finds out the precision of an engine, and whether it follows IEEE 754, by running small programs. */
 import { hostTensor } from "@ppt-vit/core";
 import type { Capabilities } from "@ppt-vit/core/backend";
 import type { Engine } from "./engine.js";
 import { upload } from "./primitives.js";
 
-/** Lost by 11 bits of mantissa (half floats, TensorFloat-32) and by 8 (bfloat16), kept by 24. */
+/** Rounds to 1 with 11 bits of mantissa (half floats, TensorFloat-32) or 8 (bfloat16), but not with float32's 24. */
 const justAboveOne = 1 + 2 ** -12;
 
-/** Large enough for the matrix units of GPUs, which is where TensorFloat-32 comes in. */
+/** Large enough for a GPU to use its matrix units, which may compute in TensorFloat-32. */
 const N = 64;
 
 const special = [-Infinity, -1, 0, Infinity, Number.NaN];
 
 /**
- * Runs two small programs on the engine and reads the results back once.
- * `precision` is reduced where a product or storage rounds to fewer bits than float32 has: WebGL without float32 render
- * targets, TensorFloat-32. `nonFinite` is whether comparisons, `where` and `max` treat infinities and NaN as IEEE 754 says.
+ * Runs two small programs on the engine, and reads the results back once. `precision` is reduced if products or storage round
+ * to fewer bits than float32 has, as with TensorFloat-32 or WebGL without float32 render targets. `nonFinite` tells whether
+ * comparisons, `where` and `max` treat infinities and NaN as IEEE 754 says.
  */
 export async function probe(engine: Engine): Promise<Pick<Capabilities, "precision" | "nonFinite">> {
   const { tf } = engine;
@@ -25,7 +25,7 @@ export async function probe(engine: Engine): Promise<Pick<Capabilities, "precisi
       const values = hostTensor([N, N], () => justAboveOne);
       const product = tf.max(tf.matMul(upload(tf, values), upload(tf, identity)));
 
-      // GPU engines compute small tensors on the CPU as long as none of them is on the GPU.
+      // GPU engines compute small tensors on the CPU unless one is already on the GPU, so a GPU result is added.
       const onDevice = (...shape: number[]) =>
         tf.add(upload(tf, { shape, data: Float32Array.from(special) }), tf.sub(product, product));
       const [row, column] = [onDevice(1, special.length), onDevice(special.length, 1)];
@@ -36,7 +36,7 @@ export async function probe(engine: Engine): Promise<Pick<Capabilities, "precisi
           tf.cast(tf.greater(column, row), "float32"),
           tf.cast(tf.equal(column, row), "float32"),
           tf.max(tf.slice(row, [0, 0], [1, special.length - 1])),
-          // Some engines start from a number that they take for the smallest.
+          // Some engines start their maximum from a finite number, and never return -Infinity.
           tf.max(tf.slice(row, [0, 0], [1, 1])),
           tf.slice(chosen, [0, special.indexOf(Infinity)], [1, 1]),
         ].map((x) => tf.reshape(x, [-1])),

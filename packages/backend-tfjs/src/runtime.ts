@@ -1,17 +1,17 @@
-/** Loads TensorFlow.js for a device. Nothing of it is imported before. */
+/** Loads TensorFlow.js for a device. No other file imports its code. */
 import { firstLineOf, isPptError, PptError } from "@ppt-vit/core";
 import { inViteBuild, runPart, type VitePart, type ViteWorker } from "@ppt-vit/core/backend";
 import { devices, type TfjsDevice, type TfjsDeviceDescription } from "./devices.js";
 import type { Tfjs } from "./tfjs.js";
 
-/** Native packages are found at run time only: they are nobody's dependency, because their install script downloads. */
+/** Loads a native package. No package depends on it, because its install script downloads, so it is resolved at run time. */
 async function native(name: string): Promise<Tfjs> {
   const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Tfjs & { default?: Tfjs };
   return loaded.default ?? loaded;
 }
 
-// Each `import()` stands directly behind `await` in a `try` block, which is how bundlers know that the package may be missing.
-// What is for builds by Vite stands before it, because Rollup leaves `try` blocks whole.
+// Each `import()` follows `await` directly in a `try` block. Bundlers take that as a sign that the package may be missing. The
+// branch for Vite builds stands before the `try` block, because Rollup removes no dead code inside one.
 
 async function loadCpu(): Promise<Tfjs> {
   if (inViteBuild) return runEngine("cpu", viteParts.cpu);
@@ -53,12 +53,12 @@ async function loadWebgpu(): Promise<Tfjs> {
   }
 }
 
-/** What is used of TensorFlow.js's core beyond operations. */
+/** TensorFlow.js's core with the lookup of engines, which `Tfjs` leaves out. */
 type Core = Tfjs & Pick<typeof import("@tensorflow/tfjs-core"), "findBackendFactory">;
 
 /**
- * The engine with a core as one part. Copies of TensorFlow.js share their engines, so where the caller has loaded one and set
- * it up, as by `setWasmPaths`, that is used as it is, by a core without engines.
+ * Runs the part that holds the engine together with a core. But copies of TensorFlow.js share their engines. If the page has
+ * already loaded this engine, and perhaps set it up with `setWasmPaths`, a core without engines uses that one.
  */
 async function runEngine(engine: string, part: VitePart): Promise<Tfjs> {
   const isLoaded = "_tfengine" in globalThis;
@@ -69,7 +69,10 @@ async function runEngine(engine: string, part: VitePart): Promise<Tfjs> {
   return runPart<Tfjs>(`@tensorflow/tfjs-backend-${engine}`, part);
 }
 
-/** Written out because Vite finds scripts by this very text. `SharedWorker`, not `Worker`: a name that is used globally would be changed. */
+/**
+ * Each part is written out, because Vite finds scripts by this very text. The parameter is called `SharedWorker`, not `Worker`,
+ * because bundlers rename a parameter whose name is also used as a global.
+ */
 const viteParts = {
   core: (SharedWorker: ViteWorker) =>
     new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/core.js", import.meta.url), { type: "module" }),
@@ -92,7 +95,7 @@ const loaders: Readonly<Record<TfjsDevice, () => Promise<Tfjs>>> = {
   "node-gpu": () => native("@tensorflow/tfjs-node-gpu"),
 };
 
-/** @throws PptError INVALID_OPTION for an unknown device. */
+/** @throws PptError INVALID_OPTION if the device is unknown */
 function descriptionOf(device: TfjsDevice): TfjsDeviceDescription {
   const found = devices.find((one) => one.device === device);
   if (found) return found;
@@ -102,10 +105,10 @@ function descriptionOf(device: TfjsDevice): TfjsDeviceDescription {
   );
 }
 
-/** The name of a device's engine. @throws PptError INVALID_OPTION for an unknown device. */
+/** The name of a device's engine. @throws PptError INVALID_OPTION if the device is unknown */
 export const engineOf = (device: TfjsDevice): string => descriptionOf(device).engine;
 
-/** @throws PptError BACKEND_UNAVAILABLE where a package is not installed or does not load. */
+/** Loads TensorFlow.js with the engine of a device. @throws PptError BACKEND_UNAVAILABLE if a package is missing or fails */
 export async function loadTfjs(device: TfjsDevice): Promise<Tfjs> {
   try {
     return await loaders[device]();

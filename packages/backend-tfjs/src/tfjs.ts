@@ -1,11 +1,11 @@
-/** What is used of TensorFlow.js, and its tensors as the programs of `@ppt-vit/core` see them. */
+/** The types of TensorFlow.js that this package uses, and its tensors as programs of `@ppt-vit/core` see them. */
 import type { Tensor } from "@ppt-vit/core/backend";
 import { shaped } from "@ppt-vit/core/options";
 import type * as core from "@tensorflow/tfjs-core";
 
 /**
- * A TensorFlow.js namespace: `@tensorflow/tfjs-core` with an engine registered, or a package that exports all of it, as
- * `@tensorflow/tfjs`, `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu` do.
+ * A TensorFlow.js namespace: `@tensorflow/tfjs-core` with an engine registered, or a package that exports all of it, such as
+ * `@tensorflow/tfjs`, `@tensorflow/tfjs-node` or `@tensorflow/tfjs-node-gpu`.
  */
 export type Tfjs = Pick<
   typeof core,
@@ -64,10 +64,10 @@ export type Tfjs = Pick<
 /** A tensor of TensorFlow.js. */
 export type TfTensor = core.Tensor;
 
-/** The same tensor, with the types that programs use. */
+/** A tensor of TensorFlow.js with the types that programs use. */
 export type TfjsTensor = TfTensor & Tensor;
 
-/** The program's view of a tensor that is known to hold floats or bools. */
+/** The same tensor, typed as programs see it. It must hold floats or bools. */
 export const asOurs = (x: TfTensor): TfjsTensor => x as TfjsTensor;
 
 const isFunction = (value: unknown): boolean => typeof value === "function";

@@ -1,18 +1,18 @@
-/** Where engines of TensorFlow.js need another way to the same result. */
+/** Properties of an engine of TensorFlow.js that make another way to the same result faster, or necessary. */
 export interface Traits {
-  /** Products of many matrices run in a plain loop, where one product of two matrices runs in an optimised library. */
+  /** Batches of matrix products run in a plain loop, while a product of two matrices runs in an optimised library. */
   readonly slowBatches: boolean;
-  /** Broadcasting is slow in comparisons and in `tile`, and fast in arithmetic. */
+  /** Broadcasting is slow in comparisons and in `tile`, but fast in arithmetic. */
   readonly slowSpread: boolean;
-  /** A slice first copies the whole. */
+  /** A slice first copies the whole tensor. */
   readonly slowSlices: boolean;
-  /** `erf` calls a library function for each value, where arithmetic and `sigmoid` work on several values at once. */
+  /** `erf` calls a library function for each value, while arithmetic and `sigmoid` process several values at once. */
   readonly slowErf: boolean;
-  /** Rows are added up faster where they belong than by a product with a 0/1 matrix. */
+  /** `scatterND` adds up rows faster than a product with a 0/1 matrix. */
   readonly fastScatter: boolean;
   /**
-   * Textures hold 2 x 2 values, and what pads an odd dimension is not zero: `equal` of two paddings is 1. A product sums
-   * over it where the inner dimension is odd. Division alone clears it.
+   * The padding of odd dimensions in textures of 2 x 2 values may be other than zero: `equal` of two paddings gives 1. Products
+   * with an odd inner dimension then add the padding up. Only a division clears it.
    */
   readonly dirtyPadding: boolean;
 }
@@ -26,7 +26,7 @@ const none: Traits = {
   dirtyPadding: false,
 };
 
-/** Found by measuring and by the conformance suite, with TensorFlow.js 4.22 (README, "What it does for speed"). */
+/** Traits by engine, found by measurements and by the conformance suite (README, "What it does for speed"). */
 const traits: Readonly<Record<string, Partial<Traits>>> = {
   wasm: { slowBatches: true, slowSpread: true, slowSlices: true, slowErf: true, fastScatter: true },
   webgl: { dirtyPadding: true },
@@ -34,5 +34,5 @@ const traits: Readonly<Record<string, Partial<Traits>>> = {
 
 export const traitsOf = (engine: string): Traits => ({ ...none, ...traits[engine] });
 
-/** What is left where speed does not matter: what the results depend on. */
+/** The traits that results depend on, without those that only speed depends on. */
 export const withoutSpeed = ({ dirtyPadding }: Traits): Traits => ({ ...none, dirtyPadding });

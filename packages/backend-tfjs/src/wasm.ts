@@ -1,20 +1,20 @@
-/** What the `wasm` engine of TensorFlow.js wants of a page before it is started. */
+/** Checks and settings that the `wasm` engine of TensorFlow.js needs before it starts. */
 import { requireWebAssembly } from "@ppt-vit/core/backend";
 import type { Tfjs } from "./tfjs.js";
 
 const threads = "WASM_HAS_MULTITHREAD_SUPPORT";
 
 /**
- * The engine starts its threads from `blob:` scripts. Where a content security policy forbids those it would wait for them
- * without end, so there it gets one thread, as on a page that is not cross-origin isolated.
- * @throws PptError BACKEND_UNAVAILABLE where the policy forbids WebAssembly itself
+ * Limits the engine to one thread if a content security policy forbids `blob:` scripts. The engine starts its threads from
+ * such scripts, and would wait for blocked ones for ever.
+ * @throws PptError BACKEND_UNAVAILABLE if WebAssembly is missing, or the policy forbids it
  */
 export async function prepareWasm(tf: Tfjs): Promise<void> {
   requireWebAssembly("the TensorFlow.js engine 'wasm'");
   if ((await tf.env().getAsync(threads)) && !(await mayStartFromBlobs())) tf.env().set(threads, false);
 }
 
-/** A thread is a worker from a blob, which loads the engine's script from another. */
+/** Does what a thread does at its start: a worker from one blob loads a script from another. */
 const trial = `try {
   importScripts(URL.createObjectURL(new Blob([""], { type: "text/javascript" })));
   postMessage(true);
@@ -24,7 +24,7 @@ const trial = `try {
 
 let allowed: Promise<boolean> | undefined;
 
-/** Whether worker-src and script-src allow `blob:`. Tried once: a policy does not change. */
+/** Whether worker-src and script-src allow `blob:`. It is tried once, because a page's policy does not change. */
 function mayStartFromBlobs(): Promise<boolean> {
   allowed ??= tryBlobWorker();
   return allowed;
@@ -41,7 +41,7 @@ async function tryBlobWorker(): Promise<boolean> {
       worker.onmessageerror = reject;
     });
   } catch {
-    // Some browsers refuse in the constructor.
+    // Some browsers throw in the constructor.
     return false;
   } finally {
     worker?.terminate();

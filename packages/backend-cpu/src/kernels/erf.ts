@@ -1,6 +1,6 @@
 /** The error function, to about 1e-12. */
 
-/** Beyond this erf differs from 1 by less than 3e-17. */
+/** Beyond this, |erf| differs from 1 by less than 3e-17. */
 const limit = 6;
 const stepsPerUnit = 32;
 
@@ -25,7 +25,7 @@ function makeTable() {
   return { value, slope };
 }
 
-/** Fifth-order Taylor expansion around the nearest point of a grid 1/32 apart: no call of exp. */
+/** erf(x), by a fifth-order Taylor expansion around the nearest grid point, 1/32 apart. It never calls exp. */
 export function erf(x: number): number {
   const ax = Math.abs(x);
   if (!(ax < limit)) return Number.isNaN(x) ? x : Math.sign(x);

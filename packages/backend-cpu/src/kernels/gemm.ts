@@ -1,6 +1,6 @@
-/** Matrix product. Every output is one float64 sum over k in ascending order, so tiling never changes a bit. */
+/** Matrix product. Every output is one float64 sum over k in ascending order, so tiling never changes the result. */
 
-/** Rows of `a` that stay in the cache while all of `b` passes by: 63 rows of 768 floats are 190 KB. */
+/** Rows of `a` in one block, which stays in the cache while all of `b` is read: 63 rows of 768 floats are 190 KB. */
 const blockRows = 63;
 
 /** A matrix inside a buffer: element (i, k) lies at `offset + i * stride + k`. */
@@ -12,7 +12,7 @@ export interface Matrix {
 
 /**
  * out[i, j] = sum_k a[i, k] b[j, k] (+ bias[j]): a [M, K], b [N, K] as PyTorch stores weights, out [M, N].
- * Both operands are read along their rows, so nothing has to be packed.
+ * Both operands are read along their rows, so neither has to be copied into another layout.
  */
 export function multiplyTransposed(
   a: Matrix,
@@ -36,7 +36,7 @@ export function multiplyTransposed(
   }
 }
 
-/** Twelve sums and seven operands: more of them spill out of the sixteen vector registers and run slower. */
+/** A tile of 3 x 4 outputs. It needs twelve sums and seven operands. Larger tiles spill out of the registers and are slower. */
 function tile3x4(a: Matrix, i: number, b: Matrix, j: number, out: Matrix, K: number, bias?: Float32Array): void {
   const A = a.data;
   const B = b.data;

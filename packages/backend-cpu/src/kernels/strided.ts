@@ -1,28 +1,31 @@
 /** Loops over broadcast and permuted operands. */
 import { type Shape, stridesOf } from "@ppt-vit/core/backend";
 
-/** Strides of an operand of `shape` that is broadcast to `to`: 0 along the dimensions it repeats. */
+/** Strides of an operand of `shape` that is broadcast to `to`. They are 0 along repeated dimensions. */
 export function broadcastStrides(shape: Shape, to: Shape): number[] {
   const own = stridesOf(shape);
   const lead = to.length - shape.length;
   return to.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : own[i - lead]!));
 }
 
-/** Visits one row: its first output element, the first element of each operand. */
+/** Called for each row, with the index of its first output element and of the first element of each operand. */
 type RowVisitor = (out: number, offsets: readonly number[]) => void;
 
+/** A loop over the rows of an output. */
 export interface RowLoop {
-  /** Length of a row, and the step of each operand along it. */
+  /** Number of elements in each row. */
   readonly length: number;
+  /** Step of each operand along a row. */
   readonly steps: readonly number[];
   forEach(visit: RowVisitor): void;
 }
 
 /**
- * Splits an output shape into rows as long as possible: trailing dimensions that all operands walk evenly become one.
+ * Splits an output shape into rows that are as long as possible. Trailing dimensions become one row if every operand has the
+ * same step throughout.
  */
 export function rowLoop(shape: Shape, strides: readonly (readonly number[])[]): RowLoop {
-  // Dimensions of length 1 say nothing; neighbours merge when the outer stride is the inner one times its length.
+  // Dimensions of length 1 are skipped. Two neighbours merge if the outer stride is the inner stride times the inner length.
   const lengths: number[] = [];
   const steps: number[][] = [];
   shape.forEach((length, axis) => {

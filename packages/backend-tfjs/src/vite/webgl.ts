@@ -1,7 +1,7 @@
-/** A part of a build by Vite: see vite-parts.ts of the core. */
+/** A part of a Vite build, see vite-parts.ts of `@ppt-vit/core`. */
 import { offerPart } from "@ppt-vit/core/backend";
 import * as tfjs from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-webgl";
 
-// The engine has registered itself.
+// The import above has registered the engine.
 offerPart("@tensorflow/tfjs-backend-webgl", tfjs);
