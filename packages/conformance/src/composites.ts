@@ -1,4 +1,4 @@
-/** Every composite as the backend runs it against its default decomposition on the same backend. */
+/** Compares every composite of a backend with the default made of primitives, on the same backend. */
 import { hostTensor } from "@ppt-vit/core";
 import {
   type Activation,
@@ -25,9 +25,9 @@ import { convolution, unfold } from "./reference.js";
 interface CompositeCase {
   readonly name: string;
   readonly feeds: Tensors<HostTensor>;
-  /** What a model knows beforehand: a backend may prepare it. */
+  /** Tensors that are parameters, which a backend may transform beforehand. */
   readonly params?: Tensors<HostTensor>;
-  /** Where the answer is known by hand, it is compared as well. */
+  /** The result, if it is known by other means. It is compared as well. */
   readonly expected?: HostTensor;
   readonly needsNonFinite?: boolean;
   apply<T extends Tensor>(composites: Composites<T>, x: Tensors<T>): T[];
@@ -41,7 +41,7 @@ interface SelfAttentionCase {
     readonly observe?: boolean;
   };
   readonly biased?: boolean;
-  /** Images that the sizes are of. */
+  /** First length of `logSize`: B, or 1 for sizes common to all images. Default: no sizes. */
   readonly sizes?: number;
 }
 
@@ -190,7 +190,7 @@ function* cases(): Generator<CompositeCase> {
 
   const params: Record<string, HostTensor> = {};
   for (const [i, name] of ["query", "key", "value"].entries()) {
-    // Queries, keys and values of the size of those above.
+    // Weights this small give queries, keys and values as large as those above.
     params[`${name}.weight`] = uniform([C, C], 30 + i, -0.3, 0.3);
     params[`${name}.bias`] = uniform([C], 40 + i, -0.3, 0.3);
   }
@@ -237,7 +237,7 @@ function* cases(): Generator<CompositeCase> {
     expected: row(4, 0, 1, 3, 2, 5),
     apply: (c, f) => [c.rankDescending(f.x!)],
   };
-  // Half of them tie, as tokens do that never merge away.
+  // Half of them tie, like tokens that are not candidates for merging.
   const many = hostTensor([2, 197], (i) => (i % 2 === 0 ? -2 : (i * 7) % 5));
   const ranksOf = (values: readonly number[]) =>
     values.map((v, j) => values.filter((other, i) => other > v || (other === v && i < j)).length);
@@ -266,7 +266,7 @@ function* cases(): Generator<CompositeCase> {
   };
   yield { name: "argMax of random rows", feeds: { x: uniform([2, 5, 41], 15) }, apply: (c, f) => [c.argMax(f.x!)] };
 
-  // Rows 0, 2 and 5 meet, 1 and 4 stand alone, 3 is dropped; the second image is turned around.
+  // First image: tokens 0, 2 and 5 merge, 1 and 4 stay alone, and 3 is dropped. Second image: the same in reverse.
   const destination: HostTensor = { shape: [2, 6], data: Float32Array.of(0, 1, 0, 3, 2, 0, 2, 2, 9, 1, 0, 0) };
   yield {
     name: "compressTokens",

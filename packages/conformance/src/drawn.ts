@@ -1,25 +1,25 @@
 /**
- * Tensors that PyTorch's CPU generator draws in float64, made again from its seed. Random weights are most of a golden
- * model's bytes and say nothing that their seed does not say.
+ * Draws the same random tensors as PyTorch's CPU generator in float64. Golden models thus store a seed instead of their random
+ * weights, which would be most of their bytes.
  */
 import type { HostTensor } from "@ppt-vit/core";
 import { mersenne } from "pure-rand/generator/mersenne";
 
-/** One draw: values of a normal distribution around 0, or of a uniform one. */
+/** One tensor to draw, from a normal distribution around 0 or from a uniform distribution. */
 export type DrawnTensor = { readonly name: string; readonly shape: readonly number[] } & (
   | { /** Standard deviation. */ readonly normal: number }
-  | { /** Bounds; the upper one is excluded. */ readonly uniform: readonly [from: number, to: number] }
+  | { /** Bounds. The upper bound is excluded. */ readonly uniform: readonly [from: number, to: number] }
 );
 
 /** The content of a `*.drawn.json` file. */
 export interface DrawnTensors {
-  /** As in `torch.Generator().manual_seed(seed)`. */
+  /** The seed of `torch.Generator().manual_seed(seed)`. */
   readonly seed: number;
-  /** Of the float32 values of all tensors, little-endian, one tensor after the other. */
+  /** Hash of the float32 values of all tensors, little-endian, one tensor after the other. */
   readonly sha256: string;
-  /** A safetensors file beside this one with the tensors of the same model that no seed gives. */
+  /** Name of a safetensors file beside this one, with the tensors of the same model that are not drawn. */
   readonly stored?: string;
-  /** In the order in which they are drawn. */
+  /** The tensors in the order in which they are drawn. */
   readonly tensors: readonly DrawnTensor[];
 }
 
@@ -36,21 +36,21 @@ export function drawTensors({ seed, tensors }: Pick<DrawnTensors, "seed" | "tens
   );
 }
 
-/** ATen switches to drawing in chunks from this length on, and draws this many values a chunk. */
+/** From this length on, ATen draws in chunks of this many values. */
 const chunk = 16;
 
 /** `torch.randn` and `torch.rand` of float64 on a CPU: ATen's `normal_fill` and `normal_distribution`. */
 function torchGenerator(seed: number) {
   const bits = mersenne(seed);
   const word = () => bits.next() >>> 0;
-  /** In [0, 1), from the lower 53 of 64 bits; the first word drawn is the upper one. */
+  /** A value in [0, 1), from the lower 53 of 64 bits. The first word drawn is the upper one. */
   const unit = () => {
     const upper = word() & 0x1fffff;
     return (upper * 2 ** 32 + word()) * 2 ** -53;
   };
   const uniformly = (length: number) => Float64Array.from({ length }, unit);
 
-  /** Box-Muller in place: values j and j + 8 of a chunk make the pair of normal values that takes their places. */
+  /** Box-Muller in place: values j and j + 8 of a chunk become a pair of normal values. */
   const fill = (values: Float64Array) => {
     for (let j = 0; j < chunk / 2; j++) {
       const radius = Math.sqrt(-2 * Math.log(1 - values[j]!));
@@ -60,7 +60,7 @@ function torchGenerator(seed: number) {
     }
   };
 
-  /** The second value of a pair that a short tensor left over; the next short tensor begins with it. */
+  /** The second value of a pair, if a short tensor used only the first. The next short tensor begins with it. */
   let spare: number | undefined;
   const single = () => {
     if (spare !== undefined) {
@@ -79,7 +79,7 @@ function torchGenerator(seed: number) {
     const values = uniformly(length);
     for (let start = 0; start + chunk <= length; start += chunk) fill(values.subarray(start, start + chunk));
     if (length % chunk > 0) {
-      // ATen draws the last chunk again where the length is no multiple of it.
+      // If the length is not a multiple of the chunk, ATen draws the last full chunk again.
       const last = values.subarray(length - chunk);
       last.set(uniformly(chunk));
       fill(last);

@@ -1,4 +1,4 @@
-/** The golden cases of LV-ViT and T2T-ViT: their own published code in float64, with PPT inserted between its steps. */
+/** The golden cases of LV-ViT and T2T-ViT: results of their own published code in float64, with PPT inserted. */
 import {
   parseModelConfig,
   parseSafetensors,
@@ -36,7 +36,7 @@ async function readJson(read: ReadGolden, file: string) {
   return JSON.parse(new TextDecoder().decode(await read(`families/${file}`)));
 }
 
-/** The tensors of `<name>.drawn.json`, and of the file that it names for those that no seed gives. */
+/** The tensors of `<name>.drawn.json`, and those of the `stored` file that it names. */
 async function readTensors(read: ReadGolden, name: string): Promise<Record<string, HostTensor>> {
   const drawn: DrawnTensors = await readJson(read, `${name}.drawn.json`);
   const tensors = drawTensors(drawn);
@@ -47,7 +47,7 @@ async function readTensors(read: ReadGolden, name: string): Promise<Record<strin
   return tensors;
 }
 
-/** The float32 weights of a golden family model, under the names of its own code. `name`: as in families/cases.json. */
+/** The float32 weights of a golden family model, under the names of its own code. families/cases.json lists each `name`. */
 export async function goldenFamilyWeights(name: string, read: ReadGolden): Promise<Record<string, HostTensor>> {
   return readTensors(read, `${name}.model`);
 }
@@ -59,7 +59,7 @@ async function load(name: string, read: ReadGolden): Promise<Loaded> {
     read(`families/${name}.safetensors`),
     readTensors(read, "pixel_values"),
   ]);
-  // Some fields of the golden file are sentences for people.
+  // `stem` is a sentence for people. So is `dense_head`, which is replaced below.
   const { family, stem: _, ...fields } = json;
   return {
     config: (denseHead) => parseModelConfig({ ...fields, model_type: family, dense_head: denseHead }),
@@ -83,7 +83,7 @@ function compareReduction(output: VisionOutput, expected: SafetensorsFile, exact
     expectDecisions({ stages, k, expected });
     if (exact) expectVariances({ stages, k, expected });
   }
-  // Close scores may change places in reduced precision, and the tokens with them.
+  // In reduced precision, tokens with close scores may change places.
   if (exact) expectTokens(output, expected);
 }
 
@@ -103,7 +103,7 @@ export function familyCases(create: CreateBackend, { capabilities }: Backend, re
       againstGolden("unreduced", unreduced("logits.unreduced", false)),
       ...(name === "lvvit" ? [againstGolden("dense head", unreduced("logits.unreduced_dense", true))] : []),
       againstGolden("with PPT", async (backend, loaded) => {
-        // With the dense head in the configuration too: reduced, the class token's head stands alone.
+        // The config has the dense head, so this also checks that a reduced model uses the class token's head alone.
         const reduction = { layers, tokensRemoved: r, threshold };
         const output = await run(backend, loaded, loaded.config(true), reduction);
         expectClose("logits.ppt", output.logits, loaded.expected.read("logits.ppt"), tolerance);

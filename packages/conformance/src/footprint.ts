@@ -1,4 +1,4 @@
-/** What a backend holds between runs: nothing adds up over runs, batches and executables. */
+/** Checks that the memory a backend holds does not grow over runs, batches and executables. */
 import { hostTensor, type PptErrorCode } from "@ppt-vit/core";
 import type { Backend, Executable, HostTensor, Ops, Program, Tensor } from "@ppt-vit/core/backend";
 import { iota } from "@ppt-vit/core/testing";
@@ -6,20 +6,23 @@ import { expectClose, expectError, uniform } from "./harness.js";
 import { tinyInput, tinyModel } from "./models.js";
 
 export interface LifecycleOptions {
-  /** Reads what must not grow over repeated runs, such as live tensors or bytes held. It is read after runs. */
+  /** Measures what must not grow over repeated runs, such as live tensors or bytes held. It is called between runs. */
   readonly footprint?: (backend: Backend) => number | Promise<number>;
-  /** How far the footprint may grow for other reasons than a leak. Default 0. */
+  /** How far the footprint may grow for other reasons than a leak. Default: 0. */
   readonly footprintSlack?: number;
 }
 
 type Case = (backend: Backend, measure: () => Promise<number>) => Promise<void>;
 
-/** [2, 6, 64], input of all programs here. */
+/** [2, 6, 64], the input of all programs here. */
 const x = uniform([2, 6, 64], 1);
 const inputs = { x: [-1, 6, 64] };
 const filled = (shape: number[], value = 1): HostTensor => hostTensor(shape, () => value);
 
-/** Constants that are new host tensors in every run, for the operations that a backend may override. Their results are 0. */
+/**
+ * Calls every operation that a backend may override with constants that are new host tensors in every run. The results are
+ * subtracted from themselves, so they are 0.
+ */
 function* ofFreshConstants<T extends Tensor>(ops: Ops<T>): Generator<T> {
   const fresh = (...shape: number[]) => ops.constant(filled(shape));
   const zeros = (y: T) => ops.sub(y, y);
@@ -41,7 +44,7 @@ function* ofFreshConstants<T extends Tensor>(ops: Ops<T>): Generator<T> {
   yield zeros(ops.compressTokens(destination, 6, { size: fresh(1, 6, 1), averaged: tokens, summed: [tokens] }).size);
 }
 
-/** x, and a constant as a second output. Constants are made outside of scopes and in scopes, and leave them. */
+/** Outputs x and a constant. It makes constants outside of scopes and inside, where some are returned. */
 const withFreshConstants: Program = (ops, _params, { x }) => {
   const nothing = ops.scope("outer", () => {
     const kept = ops.scope("inner", () => ops.constant(filled([64], 0)));
@@ -53,7 +56,7 @@ const withFreshConstants: Program = (ops, _params, { x }) => {
 };
 
 const shared = filled([64, 64], 2);
-/** 2 x, by a host tensor that all executables share. */
+/** 2 x, with a constant whose host tensor all executables share. */
 const withSharedConstant: Program = (ops, _params, { x }) => ({
   y: ops.scope("double", () => ops.mul(x!, ops.slice(ops.constant(shared), 0, 0, 1))),
 });
@@ -66,7 +69,7 @@ const failing: Program = (ops, _params, { x }) => {
 
 const timesTwo: HostTensor = { shape: x.shape, data: x.data.map((value) => 2 * value) };
 
-/** Runs `body` a few times, then 50 times, between which the footprint must not grow. */
+/** Runs `body` a few times to warm up, then 50 times, over which the footprint must not grow. */
 async function expectSteady(measure: () => Promise<number>, slack: number, body: () => Promise<unknown>) {
   for (let i = 0; i < 5; i++) await body();
   const before = await measure();
@@ -131,7 +134,7 @@ const casesWith = (slack: number): Readonly<Record<string, Case>> => ({
   },
 });
 
-/** By name; none where the backend offers nothing to measure. */
+/** The cases by name. There are none without a `footprint` to measure. */
 export function footprintCases({
   footprint,
   footprintSlack = 0,

@@ -1,4 +1,4 @@
-/** The golden cases: what the PPT authors' published code computes in float64 (golden/README.md). */
+/** The golden cases: results of the PPT authors' published code in float64 (golden/README.md). */
 import {
   type OutputOptions,
   parseModelConfig,
@@ -17,7 +17,7 @@ import { expectDecisions, expectTokens, expectVariances, runModel } from "./whol
 /** Reads one file of the package's `golden` folder. */
 export type ReadGolden = (file: string) => Promise<Uint8Array>;
 
-/** Where the golden files lie, for `fetch` or the file system. */
+/** Address of the folder of golden files, for `fetch` or the file system. */
 export const goldenUrl = new URL("../golden/", import.meta.url);
 
 interface GoldenCase {
@@ -68,7 +68,7 @@ const run = (
   outputs: OutputOptions = everything,
 ): Promise<VisionOutput> => runModel({ config, weights, backend, reduction, outputs }, pixels);
 
-/** The scores of unprotected tokens, summing to 1: the authors' code scores a distillation token too. */
+/** The authors' scores without the distillation token, which they score too. The others are scaled to sum to 1. */
 function withoutProtected(scores: HostTensor, surplus: number): HostTensor {
   const [B, N] = scores.shape as [number, number];
   const rows = Array.from({ length: B }, (_, image) => {
@@ -90,7 +90,7 @@ function compare(
   expectClose("logits", output.logits, expected.read("logits"), tolerance);
   if (!reduction && output.stages.length > 0) throw new Error("an unreduced model reports stages");
   if (reduction) compareStages(golden, loaded, output, exact);
-  // Close scores may change places in reduced precision, and the tokens with them.
+  // In reduced precision, tokens with close scores may change places.
   if (!exact) return;
   const hidden = layerNorm(
     expected.read("last_hidden_state_before_norm"),
@@ -118,7 +118,7 @@ function compareStages(
     if (!exact) return;
     const scores = withoutProtected(expected.read(`scores.${k}`), surplus);
     expectClose(`scores of stage ${k}`, stage.scores, scores, 1e-4);
-    // The golden variance counts the distillation token, which is never scored here.
+    // The golden variance includes the distillation token's score, which this project never computes.
     if (surplus === 0) expectVariances({ stages, k, expected });
   });
 }
@@ -133,16 +133,16 @@ export function goldenCases(create: CreateBackend, { capabilities }: Backend, re
         const loaded = await load(golden, read);
         const pixels = loaded.expected.read("pixel_values");
         compare(golden, loaded, await run(backend, loaded, pixels), exact, tolerance);
-        // Logits alone: now the last block computes only the rows that the head reads.
+        // Without other outputs, the last block computes only the rows that the head reads.
         const { logits } = await run(backend, loaded, pixels, {});
         expectClose("logits alone", logits, loaded.expected.read("logits"), tolerance);
       }),
   }));
-  // Without a fixed order of tokens there is nothing to compare image by image.
+  // In reduced precision the order of tokens may differ, so single images cannot be compared.
   return exact ? [...byCase, batchInvariance(create, capabilities.batchInvariant ? 0 : tolerance, read)] : byCase;
 }
 
-/** An image's result must not depend on what else is in the batch. */
+/** Checks that an image's result does not depend on the other images of its batch. */
 function batchInvariance(create: CreateBackend, tolerance: number, read: ReadGolden): ConformanceCase {
   return {
     name: "golden: each image alone as in the batch",

@@ -1,4 +1,4 @@
-/** What the cases of the suite are made of: random tensors, one-program runs, comparisons that explain themselves. */
+/** Tools that the cases share: random tensors, runs of a single program, and comparisons that explain what differs. */
 import { hostTensor } from "@ppt-vit/core";
 import {
   type Backend,
@@ -14,32 +14,32 @@ import { random } from "@ppt-vit/core/testing";
 /** One check. Register it with any test runner: `it.skipIf(skip)(name, run)`. */
 export interface ConformanceCase {
   readonly name: string;
-  /** Why the case does not apply: the capability that the backend does not declare. */
+  /** Why the case does not apply: the capability that the backend lacks. */
   readonly skip?: string;
   run(): Promise<void>;
 }
 
 /**
- * How far the logits of a whole model may be off in reduced precision, relative to 1 + |logit|. Tokens with close scores
- * change places there, so another token may be the last one kept. The choice to prune or to pool must be the same all the
- * same. The number is an observation, not a bound: half precision on the golden cases was off by up to 0.10.
+ * Allowed error of a whole model's logits in reduced precision, relative to 1 + |logit|. Tokens with close scores change
+ * places there, so another token may be the last one kept. The action on each image must still be the same. The number comes
+ * from observation, not from a proof: half precision was off by up to 0.10 on the golden cases.
  */
 export const reducedTolerance = 0.15;
 
-/** How far results may be off, relative to 1 + |expected|: those of one operation, and those of a whole model. */
+/** Allowed errors of one operation and of a whole model, relative to 1 + |expected|. */
 export const tolerancesOf = ({ precision }: Capabilities): { readonly operation: number; readonly model: number } =>
   precision === "float32" ? { operation: 1e-5, model: 1e-4 } : { operation: 1e-2, model: reducedTolerance };
 
-/** Makes a fresh backend. */
+/** Makes a new backend. */
 export type CreateBackend = () => Backend | Promise<Backend>;
 
-/** Values spread evenly over [low, high). */
+/** Random values, uniformly distributed over [low, high). */
 export function uniform(shape: Shape, seed: number, low = -2, high = 2): HostTensor {
   const next = random(seed);
   return hostTensor(shape, () => low + next() * (high - low));
 }
 
-/** Creates a backend, hands it to `use`, and disposes it. */
+/** Creates a backend, calls `use` with it, and disposes it. */
 export async function withBackend<R>(create: CreateBackend, use: (backend: Backend) => Promise<R>): Promise<R> {
   const backend = await create();
   try {
@@ -65,7 +65,7 @@ export async function runProgram(
   }
 }
 
-/** Largest |actual - expected| relative to 1 + |expected|; equal infinities and NaN in both count as 0. */
+/** The largest |actual - expected| relative to 1 + |expected|. Equal infinities, and NaN in both, count as 0. */
 export function largestError(actual: Float32Array, expected: ArrayLike<number>): { error: number; index: number } {
   let worst = { error: 0, index: 0 };
   for (let i = 0; i < expected.length; i++) {
@@ -77,7 +77,7 @@ export function largestError(actual: Float32Array, expected: ArrayLike<number>):
   return worst;
 }
 
-/** @throws Error naming the first thing that differs. */
+/** @throws Error that names the first difference: shape, number of values, or the element that is furthest off */
 export function expectClose(
   what: string,
   actual: HostTensor | undefined,
@@ -96,7 +96,7 @@ export function expectClose(
     );
 }
 
-/** Compares values that are tiny, relative to their own size. @throws Error naming them. */
+/** Compares tiny values relative to their own size. @throws Error that names them */
 export function expectSameRatio(
   what: string,
   actual: Float32Array,
@@ -111,7 +111,7 @@ export function expectSameRatio(
   if (error > tolerance) throw new Error(`${what}: ${actual}, off by a factor of ${1 + error}`);
 }
 
-/** @throws Error unless `run` fails with this code. */
+/** @throws Error unless `run` fails with `code` */
 export async function expectError(code: string, run: () => Promise<unknown>): Promise<void> {
   let result: unknown;
   try {

@@ -1,4 +1,4 @@
-/** The suite that every backend passes, ours and third parties'. See the README for how to run it. */
+/** `@ppt-vit/conformance`: the test suite that every backend must pass. The README says how to run it. */
 import { compositeCases } from "./composites.js";
 import { familyCases } from "./families.js";
 import type { LifecycleOptions } from "./footprint.js";
@@ -11,15 +11,15 @@ import { casesOfPolicy, policyCases, type TestedPolicy } from "./policies.js";
 import { primitiveCases } from "./primitives.js";
 
 export interface ConformanceOptions extends LifecycleOptions {
-  /** Makes a fresh backend. Called once per case. */
+  /** Makes a new backend to test. Each case calls it once. */
   readonly create: CreateBackend;
-  /** Makes the backend that whole models are compared with, usually `createCpuBackend` of `@ppt-vit/backend-cpu`. */
+  /** Makes the backend to compare whole models with, usually `createCpuBackend` of `@ppt-vit/backend-cpu`. */
   readonly reference: CreateBackend;
-  /** Reads a file of this package's `golden` folder, which lies at `goldenUrl`. */
+  /** Reads a file of this package's `golden` folder. The folder's address is `goldenUrl`. */
   readonly readGolden: ReadGolden;
 }
 
-/** All cases for one backend. A case is skipped only by what the backend's capabilities declare. */
+/** All cases for one backend. A case is skipped only if the backend's capabilities say that it does not apply. */
 export async function conformanceCases(options: ConformanceOptions): Promise<ConformanceCase[]> {
   const { create, reference, readGolden } = options;
   return withBackend(create, async (backend) => [
@@ -35,11 +35,11 @@ export async function conformanceCases(options: ConformanceOptions): Promise<Con
 }
 
 export interface PolicyConformanceOptions extends TestedPolicy {
-  /** Makes a fresh backend. Called once per case. */
+  /** Makes a new backend. Each case calls it once. */
   readonly create: CreateBackend;
 }
 
-/** A policy of your own against its reference, a case for each schedule that it is tried with. */
+/** Cases that compare a policy of your own with its reference, one for each schedule. */
 export const policyConformanceCases = (options: PolicyConformanceOptions): Promise<ConformanceCase[]> =>
   withBackend(options.create, async (backend) => casesOfPolicy(options.create, backend, options));
 

@@ -1,4 +1,4 @@
-/** Creating, running, disposing: nothing leaks, nothing is shared by accident, misuse gets a typed error. */
+/** Checks creating, running and disposing: nothing leaks, runs share no data, and misuse gets a typed error. */
 import type { Backend, HostTensor, Program } from "@ppt-vit/core/backend";
 import { footprintCases, type LifecycleOptions } from "./footprint.js";
 import { type ConformanceCase, type CreateBackend, expectClose, expectError, uniform, withBackend } from "./harness.js";

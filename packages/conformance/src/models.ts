@@ -1,4 +1,4 @@
-/** Whole models with random weights against a reference backend, in the corners that the golden cases leave out. */
+/** Compares whole models with random weights with a reference backend, in variants that the golden cases leave out. */
 import {
   createVisionModel,
   hostTensor,
@@ -23,7 +23,7 @@ import {
 import { elementwise, layerNorm, matMul, transpose } from "./reference.js";
 import { runModel } from "./whole-model.js";
 
-/** A ViT small enough for slow devices: 5 x 3 patches, not square on purpose. */
+/** A ViT small enough for slow devices. Its grid of 5 x 3 patches is not square, so mixed-up axes show. */
 export const tinyConfig: VisionModelConfig = {
   imageSize: [20, 12],
   patchSize: [4, 4],
@@ -44,7 +44,7 @@ export const tinyConfig: VisionModelConfig = {
 /** Two images for `tinyModel`. */
 export const tinyInput = { pixelValues: uniform([2, 3, 20, 12], 1).data, batch: 2 };
 
-/** The tiny ViT, reduced in two layers. */
+/** The tiny ViT with a reduction in two blocks. */
 export const tinyModel = (backend: Backend): Promise<VisionModel> =>
   createVisionModel({
     config: tinyConfig,
@@ -53,7 +53,7 @@ export const tinyModel = (backend: Backend): Promise<VisionModel> =>
     reduction: { layers: [0, 1], tokensRemoved: 3, threshold: { scaleFree: 0.6 } },
   });
 
-/** As small, and with all that sets a family apart from a plain ViT. */
+/** Tiny models with everything that distinguishes their family from a plain ViT. */
 export const tinyFamilies: Readonly<Record<string, VisionModelConfig>> = {
   "DINOv2 with registers and SwiGLU": {
     ...tinyConfig,
@@ -176,7 +176,7 @@ function runCase(backend: Backend, { config, reduction, outputs }: ModelCase): P
   return runModel({ config: full, weights, backend, reduction, ...(outputs && { outputs }) }, pixels);
 }
 
-/** The head of a mean-pooling model by hand: patch tokens weighted by size, or evenly without proportional attention. */
+/** The logits of a mean-pooling model, computed here from its tokens: weighted by size if `weighted`, else evenly. */
 function meanPoolingLogits({ lastHiddenState, size }: VisionOutput, weighted: boolean): HostTensor {
   const weights = randomWeights({ ...tinyConfig, pooling: "mean" }, modelSeed);
   const [B, N, C] = lastHiddenState!.shape as [number, number, number];
@@ -230,7 +230,7 @@ export function wholeModelCases(create: CreateBackend, backend: Backend, referen
         if (exact && stage.scores)
           expectClose(`scores of stage ${k}`, actual.stages[k]!.scores, stage.scores, tolerance);
       });
-      // Close scores may change places in reduced precision, and the tokens with them.
+      // In reduced precision, tokens with close scores may change places.
       if (!exact) return;
       expectClose("size", actual.size, expected.size, 0);
       if (expected.lastHiddenState)

@@ -1,6 +1,6 @@
 /**
- * Every reduction policy of the registry against a Vision Transformer told in plain JavaScript, image by image and token by
- * token. What a stage does there is the policy's own reference; averaging and adding up its rows is told here.
+ * Compares reduction policies with a second Vision Transformer, written here in plain JavaScript for one image at a time. Its
+ * stages ask the policy's reference for their rows, and average or add them up here.
  */
 import {
   createVisionModel,
@@ -30,23 +30,23 @@ type Vector = readonly number[];
 interface Token {
   readonly x: Vector;
   readonly size: number;
-  /** Input tokens that it contains. */
+  /** Indices of the input tokens that it contains. */
   readonly contains: readonly number[];
 }
 
-/** A policy and what it is held against. */
+/** A policy and the reference that it is compared with. */
 export interface TestedPolicy {
   readonly policy: ReductionPolicy;
   readonly reference: PolicyReference;
 }
 
-/** Where and how a policy is tried. */
+/** A schedule under which policies are tested. */
 interface Schedule {
-  /** Completes the policy's name. */
+  /** Follows the policy's name in the case's name. */
   readonly how: string;
   readonly layers: readonly number[];
   readonly tokensRemoved: readonly number[];
-  /** Whether proportional attention is the other one than the policy's own. */
+  /** Whether to use the opposite of the policy's own `proportionalAttention`. Default: false. */
   readonly otherAttention?: boolean;
   readonly distillationToken?: boolean;
 }
@@ -77,7 +77,7 @@ function softmax(logits: Vector): Vector {
   return times(exponentials, 1 / total(exponentials));
 }
 
-/** The layers of one model, by timm's names. */
+/** The layers of one model, under timm's names. */
 function layersOf(weights: Tensors<HostTensor>, epsilon: number) {
   const row = (x: HostTensor, i: number) => {
     const length = x.data.length / x.shape[0]!;
@@ -103,15 +103,15 @@ interface Outcome {
   readonly tokens: readonly Token[];
 }
 
-/** How tokens are reduced in one image. */
+/** How the reference reduces tokens. */
 interface ReferenceReduction {
   readonly reference: PolicyReference;
-  /** Tokens that leave each reducing block, by block. */
+  /** Number of tokens that leave each stage, by block. */
   readonly tokensOut: ReadonlyMap<number, number>;
   readonly proportionalAttention: boolean;
 }
 
-/** One image through the model. */
+/** Runs one image [channels, H, W] through the model. */
 function classify(config: VisionModelConfig, pixels: Float32Array, reduction: ReferenceReduction): Outcome {
   const weights = randomWeights(config, weightSeed);
   const { row, linear, norm } = layersOf(weights, config.layerNormEpsilon);
@@ -175,7 +175,7 @@ function classify(config: VisionModelConfig, pixels: Float32Array, reduction: Re
         },
         reference.settings,
       );
-      // Without proportional attention sizes start again at 1 in every stage.
+      // Without proportional attention every stage starts from sizes of 1.
       const sized = proportionalAttention ? attended : attended.map((token) => ({ ...token, size: 1 }));
       reduced = [...sized.slice(0, special), ...rows.map((row) => tokenOf(row, sized))];
     }
@@ -189,7 +189,7 @@ function classify(config: VisionModelConfig, pixels: Float32Array, reduction: Re
   return { logits: linear("head", norm("norm", tokens[0]!.x)), tokens };
 }
 
-/** Each patch's values in the order channel, row, column. */
+/** The values of each patch, in the order channel, row, column. */
 function patchesOf(
   { imageSize: [H, W], patchSize: [h, w], channels }: VisionModelConfig,
   pixels: Float32Array,
@@ -206,7 +206,7 @@ function patchesOf(
   return patches;
 }
 
-/** The sum with the row's weights, which need not sum to 1; else the mean, weighted by size. */
+/** One row as a token: the sum with the row's weights if it has any, else the mean weighted by size. */
 function tokenOf({ tokens, weights }: ReferenceRow, all: readonly Token[]): Token {
   const held = tokens.map((i) => all[i]!);
   const size = total(held.map((token) => token.size));
@@ -219,7 +219,7 @@ const stack = (rows: readonly Vector[], ...shape: number[]): HostTensor => ({
   data: Float32Array.from(rows.flat()),
 });
 
-/** A policy against its reference, on one backend and under each schedule. */
+/** Cases that compare a policy with its reference on one backend, one for each schedule. */
 export function casesOfPolicy(
   create: CreateBackend,
   { capabilities }: Backend,
@@ -258,7 +258,7 @@ export function casesOfPolicy(
           config.labels.length,
         );
         expectClose("logits", output.logits, logits, exact ? 1e-4 : reducedTolerance);
-        // Close scores may change places in reduced precision, and the tokens with them.
+        // In reduced precision, tokens with close scores may change places.
         if (!exact) return;
         const tokens = expected[0]!.tokens.length;
         const inputs = output.source!.shape[2]!;
@@ -272,6 +272,6 @@ export function casesOfPolicy(
   }));
 }
 
-/** Every policy of the registry. */
+/** The cases of every policy of the registry. */
 export const policyCases = (create: CreateBackend, backend: Backend): ConformanceCase[] =>
   policies.flatMap((policy) => casesOfPolicy(create, backend, { policy, reference: policyReferences[policy.name] }));

@@ -1,4 +1,4 @@
-/** Every primitive against its definition: odd shapes, broadcasting, ties, infinities. */
+/** Compares every primitive with its reference, on odd shapes, broadcasts, ties and infinities. */
 import type { Backend, HostTensor, Ops, Tensor, Tensors } from "@ppt-vit/core/backend";
 import { iota } from "@ppt-vit/core/testing";
 import {
@@ -62,7 +62,7 @@ const comparisons = {
   equal: (a: number, b: number) => (a === b ? 1 : 0),
 };
 
-/** Whole numbers from -2 to 2: every comparison meets ties. */
+/** Whole numbers from -2 to 2, so every comparison sees ties. */
 const withTies = (shape: number[], seed: number): HostTensor => {
   const x = uniform(shape, seed, -2.5, 2.5);
   return { shape, data: x.data.map(Math.round) };
@@ -77,7 +77,7 @@ function* cases(): Generator<PrimitiveCase> {
   for (const [index, [shapeA, shapeB]] of shapePairs.entries()) {
     const at = `[${shapeA}] and [${shapeB}]`;
     for (const [op, f] of Object.entries(arithmetic) as [keyof typeof arithmetic, (a: number, b: number) => number][]) {
-      // Divisors keep away from 0.
+      // Divisors are not close to 0.
       const feeds = { a: uniform(shapeA, index), b: uniform(shapeB, 100 + index, 0.5, 2) };
       yield {
         name: `${op} ${at}`,

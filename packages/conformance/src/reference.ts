@@ -1,4 +1,4 @@
-/** What each primitive means, written as directly as possible: the oracle for the primitives of every backend. */
+/** Reference implementations of operations, written as directly as possible. Results of every backend are compared to them. */
 import {
   type HostTensor,
   type Shape,
@@ -9,7 +9,7 @@ import {
   withLength,
 } from "@ppt-vit/core/backend";
 
-/** Builds a tensor by asking for each element by its coordinates. */
+/** Builds a tensor. `element` returns each element, given its coordinates. */
 function build(shape: Shape, element: (at: readonly number[]) => number): HostTensor {
   const strides = stridesOf(shape);
   const data = Float32Array.from({ length: sizeOf(shape) }, (_, flat) =>
@@ -18,7 +18,7 @@ function build(shape: Shape, element: (at: readonly number[]) => number): HostTe
   return { shape, data };
 }
 
-/** Element of a tensor; coordinates broadcast as in NumPy. */
+/** The element of a tensor at some coordinates, which broadcast as in NumPy. */
 function at(x: HostTensor, coordinates: readonly number[]): number {
   const own = coordinates.slice(coordinates.length - x.shape.length);
   const strides = stridesOf(x.shape);
@@ -80,7 +80,7 @@ export function matMul(a: HostTensor, b: HostTensor): HostTensor {
   });
 }
 
-/** erf by its Maclaurin series for small arguments and by the continued fraction of erfc beyond. */
+/** erf by its Maclaurin series for |x| < 2, and by the continued fraction of erfc beyond. */
 export function erf(x: number): number {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? x : Math.sign(x);
   if (Math.abs(x) < 2) {
@@ -98,7 +98,7 @@ export function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-ax * ax) / Math.sqrt(Math.PI) / (ax + fraction));
 }
 
-/** Layer norm over the last axis. */
+/** Layer normalisation of the last axis. */
 export function layerNorm(x: HostTensor, weight: HostTensor, bias: HostTensor, epsilon: number): HostTensor {
   const C = x.shape.at(-1)!;
   const data = new Float32Array(x.data.length);
@@ -113,7 +113,7 @@ export function layerNorm(x: HostTensor, weight: HostTensor, bias: HostTensor, e
   return { shape: x.shape, data };
 }
 
-/** Positions of the window, rows and columns. */
+/** Number of positions of the window along both axes: [rows, columns]. */
 const positionsOf = (x: HostTensor, { kernel, stride, padding }: SlidingWindow): [number, number] => [
   windowPositions(x.shape[2]!, kernel[0], stride[0], padding[0]),
   windowPositions(x.shape[3]!, kernel[1], stride[1], padding[1]),

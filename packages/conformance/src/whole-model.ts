@@ -1,4 +1,4 @@
-/** Runs a whole model once, and compares what its reduction did with a golden file. */
+/** Runs a whole model once, and compares its stages and tokens with a golden file. */
 import {
   createVisionModel,
   type SafetensorsFile,
@@ -9,7 +9,7 @@ import {
 import type { HostTensor } from "@ppt-vit/core/backend";
 import { expectClose, expectSameRatio } from "./harness.js";
 
-/** Creates a model, runs it on pixels [B, 3, H, W], and disposes it. */
+/** Creates a model, runs it on pixels [B, channels, H, W], and disposes it. */
 export async function runModel(options: VisionModelOptions, pixels: HostTensor): Promise<VisionOutput> {
   const model = await createVisionModel(options);
   try {
@@ -19,14 +19,14 @@ export async function runModel(options: VisionModelOptions, pixels: HostTensor):
   }
 }
 
-/** Stage `k` of a run's stages, and the file that says what it should have done. */
+/** Stage `k` of a run, and the golden file with the expected results. */
 interface StageOf {
   readonly stages: readonly StageReport[];
   readonly k: number;
   readonly expected: SafetensorsFile;
 }
 
-/** @throws Error unless the stage pruned the images that it should have, and pooled the others */
+/** @throws Error unless the stage pruned exactly the expected images and pooled the others */
 export function expectDecisions({ stages, k, expected }: StageOf): void {
   const prunes = expected.bytes("prunes");
   stages[k]!.policies.forEach((policy, image) => {

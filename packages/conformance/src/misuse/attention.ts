@@ -1,4 +1,4 @@
-/** Shapes and options that attentions refuse. */
+/** Shapes and options that the composites of attention must refuse. */
 import type { Tensor, Tensors } from "@ppt-vit/core/backend";
 import { type Misuse, wrong } from "./case.js";
 

@@ -1,32 +1,32 @@
-/** What a case of misuse is made of: one call that does not fit, and the tensors that all cases share. */
+/** A case of misuse, which is one wrong call, and the tensors that all cases share. */
 import type { PptErrorCode } from "@ppt-vit/core";
 import type { HostTensor, Ops, Shape, SlidingWindow, Tensor, Tensors } from "@ppt-vit/core/backend";
 import { uniform } from "../harness.js";
 
-/** One call that must be refused, whatever override would have run. */
+/** One wrong call. Every backend must refuse it, even if it overrides the operation. */
 export interface Misuse {
-  /** Begins with the operation's name, which the message must say too. */
+  /** Starts with the operation's name, which the error message must contain too. */
   readonly name: string;
-  /** The error's code. Default INVALID_SHAPE. */
+  /** The error's code. Default: INVALID_SHAPE. */
   readonly code?: PptErrorCode;
-  /** What the message says besides: the argument that is wrong, and what was found. */
+  /** What the message must also contain: the wrong argument, and what was found. */
   readonly mentions: readonly string[];
   /**
-   * The call may also succeed, because a backend without half precision keeps float32. Where it fails, a default
-   * decomposition may name the operation inside that failed.
+   * Whether the call may also succeed, because a backend without half precision keeps float32. If it fails, the message may
+   * name a primitive inside the default instead of the operation.
    */
   readonly mayRun?: boolean;
   apply<T extends Tensor>(ops: Ops<T>, x: Tensors<T>): unknown;
 }
 
-/** What a JavaScript program may pass where TypeScript would refuse. */
+/** A value that TypeScript would refuse, but a JavaScript program may pass. */
 export const wrong = <R>(value: unknown): R => value as R;
 
 export const window: SlidingWindow = { kernel: [3, 3], stride: [2, 2], padding: [1, 1] };
 
 export const images = 3;
 const [B, N, C] = [images, 7, 12];
-/** Inputs of all cases. Those whose names begin with `one` hold one image where the others hold three. */
+/** Inputs of all cases. Those whose names start with `one` hold one image, the others three. */
 export const inputs: Readonly<Record<string, Shape>> = {
   x: [B, N, C],
   one: [1, N, C],

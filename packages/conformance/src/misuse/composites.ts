@@ -1,4 +1,4 @@
-/** Shapes and options that composites refuse, apart from attentions and the composites of token reduction. */
+/** Shapes and options that the other composites must refuse. attention.ts and tokens.ts have the rest. */
 import { type Misuse, window, wrong } from "./case.js";
 
 export const composites: readonly Misuse[] = [

@@ -1,4 +1,4 @@
-/** Programs that do not fit. Every backend refuses each of them with the same typed error. */
+/** Checks that every backend refuses wrong calls and wrong programs with the same typed error. */
 import { isPptError } from "@ppt-vit/core";
 import type { Backend, CompileOptions, Program } from "@ppt-vit/core/backend";
 import { type ConformanceCase, type CreateBackend, runProgram, uniform, withBackend } from "../harness.js";
@@ -18,7 +18,7 @@ const groups: Readonly<Record<string, readonly Misuse[]>> = {
   "every operand": operandMisuses,
 };
 
-/** Each group runs with known shapes and with a free batch. Inputs of one image have no free batch. */
+/** Each group runs with fixed shapes and with a free batch. Inputs of one image have no free batch. */
 const batches: Readonly<Record<string, CompileOptions["inputs"]>> = {
   "": inputs,
   " with a free batch": Object.fromEntries(
@@ -26,14 +26,14 @@ const batches: Readonly<Record<string, CompileOptions["inputs"]>> = {
   ),
 };
 
-/** What is wrong with the error that a call gave; undefined if it is as expected. */
+/** What is wrong with the error that a call threw, or undefined if it is as expected. */
 function problemOf(
   { name, code = "INVALID_SHAPE", mentions, mayRun }: Omit<Misuse, "apply">,
   error: unknown,
   isFree: boolean,
 ): string | undefined {
   if (!isPptError(error) || error.code !== code) return `expected ${code}, got ${error}`;
-  // With a free batch a message has -1 for the number of images.
+  // With a free batch, messages show -1 for the number of images, so their text is not checked.
   const expected = [...(mayRun ? [] : [/^\w*/.exec(name)![0]]), ...mentions];
   const absent = isFree ? [] : expected.filter((text) => !error.message.includes(text));
   return absent.length > 0 ? `the message lacks ${absent.join(" and ")}: ${error.message}` : undefined;
@@ -56,7 +56,7 @@ async function withShared(backend: Backend, shapes: CompileOptions["inputs"], bo
   }
 }
 
-/** @throws Error that lists the calls which were not refused as they should be */
+/** @throws Error that lists the calls that were accepted, or refused with the wrong error */
 async function expectRefusals(backend: Backend, group: readonly Misuse[], shapes: CompileOptions["inputs"]) {
   const problems = new Set<string>();
   await withShared(backend, shapes, (ops, x) => {

@@ -1,14 +1,14 @@
-/** Every operand of every operation, replaced by what it cannot be: nothing, a host tensor, truths, too many dimensions. */
+/** Replaces every operand of every operation by a wrong one: undefined, a host tensor, bools, or too many dimensions. */
 import { hostTensor } from "@ppt-vit/core";
 import type { Ops, Tensor, Tensors } from "@ppt-vit/core/backend";
 import { type Misuse, window, wrong } from "./case.js";
 
-/** One call that fits. */
+/** One valid call. */
 interface Call {
   readonly op: string;
-  /** The shared tensor that each operand is. A name that ends in `?` may be left out. */
+  /** The shared tensor for each operand. An operand whose name ends in `?` may be left out. */
   readonly operands: Readonly<Record<string, string>>;
-  /** Whether the operands may hold truths. */
+  /** Whether the operands may be bools. */
   readonly takesBool?: boolean;
   /** Whether the operands may have any number of dimensions. */
   readonly anyRank?: boolean;
@@ -118,7 +118,7 @@ const primitives: readonly Call[] = [
   { op: "cast", operands: { x: "x" }, anyRank: true, takesBool: true, apply: (o, a) => o.cast(a.x!, "bool") },
 ];
 
-/** What may stand in place of an operand, and why it is refused. */
+/** Values that may wrongly stand in place of an operand, and the error that each must get. */
 interface Replacement {
   readonly what: string;
   readonly code: NonNullable<Misuse["code"]>;
@@ -162,7 +162,7 @@ const replacements: readonly Replacement[] = [
 const calls = [...primitives, ...composites];
 const nameOf = (operand: string) => operand.replace("?", "");
 
-/** The shared tensors under their own names, and under those of the call's operands. */
+/** The shared tensors, under their own names and under the names of the call's operands. */
 const argumentsOf = <T extends Tensor>({ operands }: Call, x: Tensors<T>): Tensors<T> => ({
   ...x,
   ...Object.fromEntries(Object.entries(operands).map(([operand, source]) => [nameOf(operand), x[source]!])),
@@ -187,7 +187,7 @@ export const operandMisuses: readonly Misuse[] = calls.flatMap((call) =>
   }),
 );
 
-/** All calls with operands that fit, which every backend must run. */
+/** Makes all valid calls. Every backend must accept them. */
 export function applyAll<T extends Tensor>(ops: Ops<T>, x: Tensors<T>): void {
   for (const call of calls) call.apply(ops, argumentsOf(call, x));
 }

@@ -1,4 +1,4 @@
-/** Shapes and options that primitives refuse. */
+/** Shapes and options that primitives must refuse. */
 import { type Misuse, wrong } from "./case.js";
 
 export const primitives: readonly Misuse[] = [

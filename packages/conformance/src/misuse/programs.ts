@@ -1,4 +1,4 @@
-/** What a program must not return. */
+/** Programs that return something other than tensors by name. */
 import { hostTensor } from "@ppt-vit/core";
 import type { Ops, Program, Tensor } from "@ppt-vit/core/backend";
 import { wrong } from "./case.js";
@@ -26,7 +26,7 @@ const results: readonly WrongResult[] = [
   },
 ];
 
-/** Programs that INVALID_INPUT refuses, with what its message says. */
+/** Programs that every backend must refuse with INVALID_INPUT, with what the message must contain. */
 export const wrongPrograms = results.map(({ name, mentions, result }) => ({
   name: `a program that returns ${name}`,
   mentions,

@@ -1,4 +1,4 @@
-/** Shapes and options that the composites of token reduction refuse. */
+/** Shapes and options that the composites of token reduction must refuse. */
 import { type Misuse, wrong } from "./case.js";
 
 export const tokenComposites: readonly Misuse[] = [
