@@ -1,6 +1,6 @@
 import { defineConfig, type Options } from "tsup";
 
-/** The one way a package of this repository is built: ESM for Node >= 20.19 and current browsers, with types. */
+/** The build that all packages share: ESM with types, for Node >= 20.19 and current browsers. */
 export function packageBuild(overrides: Options = {}): ReturnType<typeof defineConfig> {
   return defineConfig({
     entry: ["src/index.ts"],

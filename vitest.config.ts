@@ -4,7 +4,7 @@ import { viteWat } from "./wat.js";
 
 const fromRoot = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Tests import the packages' sources, so that a change is tested without a build; `test/` tests what was built. */
+/** Tests of packages import sources, so they need no build. Tests in `test/` run what was built. */
 export default defineConfig({
   plugins: [viteWat],
   resolve: {
@@ -16,11 +16,11 @@ export default defineConfig({
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
-    // A machine that others use too may be several times slower, and GPUs are emulated on it.
+    // Shared machines may be several times slower, and may emulate GPUs.
     testTimeout: 240_000,
     hookTimeout: 300_000,
     maxWorkers: 2,
-    // TensorFlow.js's gradients come only as modules that name each other without file endings, which Node does not load.
+    // TensorFlow.js's gradients are modules that import each other without file extensions, which Node cannot load.
     server: { deps: { inline: [/tfjs-core\/dist\/(?!tf-core\.node)/] } },
   },
 });

@@ -1,4 +1,4 @@
-/** WebAssembly from its text format, for esbuild and for Vite: `import binary from "./x.wat"` is a Uint8Array. */
+/** Plugins for esbuild and Vite that assemble WebAssembly text: `import binary from "./x.wat"` gives a Uint8Array. */
 import { readFile } from "node:fs/promises";
 import type { Plugin as EsbuildPlugin } from "esbuild";
 import type { Plugin as VitePlugin } from "vitest/config";
