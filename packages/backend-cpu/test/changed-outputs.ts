@@ -1,6 +1,6 @@
 import type { Backend, HostTensor, Tensors } from "@ppt-vit/core";
 
-/** `backend` with every output changed after it was computed: what a wrong driver looks like from outside. */
+/** A backend like `backend`, but every output is changed after it was computed, as by a wrong driver. */
 export function withChangedOutputs<B extends Pick<Backend, "compile">>(
   backend: B,
   change: (outputs: Tensors<HostTensor>) => Tensors<HostTensor>,

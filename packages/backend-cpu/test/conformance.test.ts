@@ -11,7 +11,7 @@ function describeConformance(name: string, own: CpuBackendOptions, other: CpuBac
       reference: () => createCpuBackend(other),
       readGolden: (file) => readFile(new URL(file, goldenUrl)),
       footprint: heldBytes,
-      // The test runner's own buffers; 50 runs of the tiny model that kept their activations would hold 2 MB.
+      // The test runner's own buffers need some room. 50 runs of the tiny model that kept their activations would hold 2 MB.
       footprintSlack: 2 ** 18,
     });
     for (const { name, skip, run } of cases) it.skipIf(skip)(skip ? `${name} (needs ${skip})` : name, run);

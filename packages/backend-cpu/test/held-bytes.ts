@@ -5,9 +5,9 @@ import { runInNewContext } from "node:vm";
 let collect: (() => void) | undefined;
 
 /**
- * Bytes in array buffers that something still refers to: the least of a few readings. One reading is not enough, because V8
- * sweeps array buffers in another thread after `gc` has returned, and the test runner's own messages come and go. What leaks
- * is in every reading.
+ * Bytes in array buffers that are still referenced: the minimum of a few readings. One reading is not enough, because V8
+ * sweeps array buffers in another thread after `gc` has returned, and the test runner's own messages come and go. A leak
+ * shows in every reading.
  */
 export async function heldBytes(): Promise<number> {
   setFlagsFromString("--expose-gc");

@@ -73,7 +73,7 @@ describe("memory", () => {
     for (let run = 0; run < 5; run++) await model.run({ pixelValues, batch: 8 });
     const before = await heldBytes();
     for (let run = 0; run < 200; run++) await model.run({ pixelValues, batch: 8 });
-    // One run's activations are over 100 KB: losing them each time would show as 20 MB.
+    // The activations of one run are over 100 KB, so losing them in every run would show as 20 MB.
     expect((await heldBytes()) - before).toBeLessThan(2 ** 20);
   });
 });

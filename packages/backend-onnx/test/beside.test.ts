@@ -1,4 +1,4 @@
-/** Parameters left out of the file: the runtime takes them from the arrays they lie in. */
+/** Tests models whose parameters are not in the file: the runtime takes them from arrays in memory. */
 import { traceProgram } from "@ppt-vit/backend-onnx";
 import { hostTensor, type Program } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";

@@ -5,7 +5,7 @@ import { conformanceCases, goldenUrl } from "@ppt-vit/conformance";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { keepDevice } from "./keep-device.js";
 
-/** Registers the suite for one configuration of the backend. */
+/** Registers the conformance suite for one configuration of the backend. */
 export function describeConformance(name: string, options: OnnxBackendOptions): void {
   describe(name, async () => {
     if (options.device === "webgpu") {

@@ -1,4 +1,4 @@
-/** The entry for browsers has all that the one for Node has, but for native code. */
+/** Tests that the browser entry exports everything that the Node entry does, except what needs native code. */
 import { expect, it } from "vitest";
 import * as browser from "../src/browser.js";
 import * as node from "../src/index.js";

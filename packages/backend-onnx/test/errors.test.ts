@@ -1,4 +1,4 @@
-/** What goes wrong on a device comes as an error that says what to do, and the backend goes on where it can. */
+/** Tests that failures of a device become errors that say what to do, and that the backend keeps working where it can. */
 import type { Program } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ import { useSoftwareVulkan } from "./webgpu.js";
 const found = useSoftwareVulkan();
 
 const N = 512;
-/** x [B,N] -> y [B]: the sum of N x N products, which no device holds for many images. */
+/** x [B,N] -> y [B], the sum of N x N products, which exceeds the memory of any device for many images. */
 const outerProduct: Program = (ops, _params, { x }) => {
   const products = ops.exp(ops.matMul(ops.reshape(x!, [-1, N, 1]), ops.reshape(x!, [-1, 1, N])));
   return { y: ops.reshape(ops.sum(ops.sum(products, 2), 1), [-1]) };
@@ -18,7 +18,7 @@ const outerProduct: Program = (ops, _params, { x }) => {
 const outerProductOptions = { params: {}, inputs: { x: [-1, N] } };
 const zeros = (batch: number) => ({ x: { shape: [batch, N], data: new Float32Array(batch * N) } });
 
-/** Images whose products take 4 TB, 17 GB and 3 GB: limits are met in different places. */
+/** Batch sizes whose products take 4 TB, 17 GB and 3 GB, because limits are hit in different places. */
 const tooMany: readonly { device: OnnxDevice; batch: number; needs: boolean }[] = [
   { device: "cpu", batch: 4_000_000, needs: true },
   { device: "wasm", batch: 16_000, needs: true },
@@ -55,7 +55,7 @@ describe("an unsupported dtype", () => {
   });
 });
 
-/** What ONNX Runtime 1.30 said in Node and in Chromium, where it takes long or a real GPU to make it say so. */
+/** Messages of ONNX Runtime 1.30 in Node and in Chromium, where it would take too long or need a real GPU to cause them. */
 const said: readonly [string, string, string][] = [
   ["OUT_OF_MEMORY", "failed to call OrtRun(). ERROR_CODE: 6, ERROR_MESSAGE: std::bad_alloc", "std::bad_alloc"],
   [
@@ -87,7 +87,10 @@ describe("reasons of the runtime", () => {
   });
 });
 
-/** A runtime whose second run loses the device, as onnxruntime-node would tell: nothing can make it do so here. */
+/**
+ * A runtime that loses its device in the second run, with the message of onnxruntime-node. A test cannot cause it
+ * otherwise.
+ */
 function losingRuntime(): { readonly ort: OnnxRuntime; readonly counts: { runs: number; released: number } } {
   const counts = { runs: 0, released: 0 };
   const session = {

@@ -1,4 +1,4 @@
-/** Exported files: what they record, and that they compute what the program computes. */
+/** Tests exported files: the metadata that they record, and that they compute the same as the program. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
 import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
@@ -156,7 +156,7 @@ describe("inspectOnnx", () => {
     gmacs: { unreduced: 0.5, reduced: 0.25 },
   };
 
-  /** An exported file with something else where it records what it is. */
+  /** An exported file in which the metadata is replaced. */
   function withRecord(text: string): Uint8Array {
     const model = decodeModel(exportOnnx({ config, weights }).bytes);
     return encodeModel({ ...model, metadataProps: [{ key: "ppt_vit", value: text }] });

@@ -1,6 +1,6 @@
 /**
- * What the traced graph promises its readers, and what ONNX Runtime's optimiser makes of it: it looks for patterns, and
- * they must be whole.
+ * Tests the traced graph, and how ONNX Runtime's optimiser fuses it. The optimiser looks for patterns of nodes, which the
+ * graph must contain unbroken.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ function countOperators(bytes: Uint8Array): Map<string, number> {
   return counts;
 }
 
-/** Operators after ONNX Runtime has optimised the file for its CPU provider, with how often each occurs. */
+/** Operators after ONNX Runtime has optimised the file for its CPU provider, with the number of each. */
 async function optimised(bytes: Uint8Array): Promise<Map<string, number>> {
   const folder = mkdtempSync(join(tmpdir(), "ppt-optimised-"));
   try {
@@ -37,7 +37,7 @@ async function optimised(bytes: Uint8Array): Promise<Map<string, number>> {
 describe("the traced graph", () => {
   const matrix = hostTensor([4, 4], (i) => Math.sin(i));
 
-  /** Nodes and initializers of a program of one parameter `w` and one input `x` [B,4]. */
+  /** Nodes and initializers of a program with one parameter `w` and one input `x` [B,4]. */
   function graphOf(program: Program) {
     const { bytes } = traceProgram(program, {
       params: { w: matrix },
@@ -113,7 +113,7 @@ test("CPUs get operators that project, sort and normalise", () => {
   const fusion = { contrib: true, attention: true, projectedAttention: true, forCpu: true };
   const { bytes } = traceProgram(program, { params, inputs, fusion });
   const counts = countOperators(bytes);
-  // The last block computes the class token's row alone.
+  // The last block computes only the class token's row.
   expect(counts.get("Attention")).toBe(tinyConfig.layers - 1);
   expect(counts.get("MultiHeadAttention")).toBe(1);
   expect(counts.get("TopK")).toBe(2);

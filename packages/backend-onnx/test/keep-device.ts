@@ -1,9 +1,9 @@
-/** A suite on WebGPU opens and releases hundreds of sessions. */
+/** Helps suites on WebGPU, which open and release hundreds of sessions. */
 import { createOnnxBackend, type OnnxBackend, type OnnxRuntime } from "@ppt-vit/backend-onnx";
 
 /**
- * A backend with a session that stays open until it is disposed. The runtime gives its device away with its last
- * session, and all compiled shaders with it: without this one the suite takes six times as long on a software driver.
+ * A backend with a session that stays open until the backend is disposed. The runtime releases its device with the last
+ * session, and all compiled shaders with it. Without this session the suite takes six times as long on a software driver.
  */
 export async function keepDevice(ort?: OnnxRuntime): Promise<OnnxBackend> {
   const backend = await createOnnxBackend({ device: "webgpu", ...(ort && { ort }) });

@@ -1,4 +1,4 @@
-/** Messages by tables of fields, against bytes that the protobuf documentation and schema rules give. */
+/** Tests the reading and writing of messages against bytes from the protobuf documentation. */
 import { describe, expect, test } from "vitest";
 import { bytes, field, float, int32, int64, message, repeated, string } from "../src/messages.js";
 
@@ -27,13 +27,13 @@ const empty: Outer = { count: 0, all: [], kind: 0 };
 
 describe("writing", () => {
   test("gives the bytes of the wire format", () => {
-    // protobuf.dev/programming-guides/encoding: 150 in field 1, and "testing" behind its length.
+    // From protobuf.dev/programming-guides/encoding: 150 in field 1, and "testing" after its length.
     expect([...outer.encode({ ...empty, count: 150 })]).toEqual([0x08, 0x96, 0x01]);
     expect(Buffer.from(outer.encode({ ...empty, inner: { name: "testing", sizes: [3, 270, 86942] } }))).toEqual(
       Buffer.from("1a110a0774657374696e6712060" + "38e029ea705", "hex"),
     );
     expect(Buffer.from(outer.encode({ ...empty, scale: 1, kind: 7 })).toString("hex")).toBe("150000803fa00107");
-    // Two's complement in 64 bits.
+    // Negative numbers are two's complement in 64 bits.
     expect([...outer.encode({ ...empty, count: -1 })]).toEqual([0x08, ...Array(9).fill(0xff), 0x01]);
   });
 
@@ -48,7 +48,7 @@ describe("writing", () => {
     const written = outer.encode(value);
     const read = outer.decode(written);
     expect(read).toEqual(value);
-    // Views, no copies: weights are large.
+    // The results must be views, because copies of weights are too large.
     expect(read.raw!.buffer).toBe(written.buffer);
   });
 });
@@ -64,7 +64,7 @@ describe("reading", () => {
   });
 
   test("skips fields and types that are not in the table", () => {
-    // field 9: varint, fixed64, length, group with a field in it, fixed32; field 1 as text; field 3 as a number.
+    // Field 9 has every wire type: varint, fixed64, length, a group with a field, fixed32. Field 1 is text, field 3 a number.
     expect(
       decode("4801490000000000000000" + "4a0161" + "4b08014c" + "4d00000000" + "0a0161" + "1801" + "0807"),
     ).toEqual({

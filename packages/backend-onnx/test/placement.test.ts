@@ -1,4 +1,4 @@
-/** Where ONNX Runtime puts the nodes, by its own log. */
+/** Tests which provider ONNX Runtime assigns each node to, by its own log. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -22,7 +22,7 @@ const found = useSoftwareVulkan();
 const folder = mkdtempSync(join(tmpdir(), "ppt-vit-placement-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What ONNX Runtime logs while it opens the model, in a process of its own because it logs past Node. */
+/** What ONNX Runtime logs while it opens the model. It runs in a process of its own, because it does not log through Node. */
 async function openingLog(model: Uint8Array): Promise<string> {
   const path = join(folder, "model.onnx");
   writeFileSync(path, model);
@@ -33,7 +33,7 @@ async function openingLog(model: Uint8Array): Promise<string> {
   return stdout + stderr;
 }
 
-/** What the backend itself hands to the runtime for a model. */
+/** The file that the backend passes to the runtime for a model. */
 async function modelOf(config: VisionModelConfig, dtype: "fp32" | "fp16"): Promise<Uint8Array> {
   const models: Uint8Array[] = [];
   const recording: OnnxRuntime = {
@@ -41,7 +41,7 @@ async function modelOf(config: VisionModelConfig, dtype: "fp32" | "fp16"): Promi
     InferenceSession: {
       create(model) {
         models.push(model);
-        // Opened elsewhere, by what reads the log. Half precision is tried with a program of one kernel.
+        // The file is opened by the process that reads the log. Half precision is first tried with a program of one kernel.
         return Promise.resolve({
           inputNames: ["x"],
           run: async () => ({ y: new ort.Tensor("float32", new Float32Array(4), [1, 4]) }),
@@ -62,14 +62,14 @@ const modelOptions = (config: VisionModelConfig) => ({
   outputs: { lastHiddenState: true, source: true, scores: true },
 });
 
-/** The same with the operator that the backend takes where it has found it right. */
+/** The same with the fused operator, which the backend uses after checking it on the device. */
 function withFusedAttention(config: VisionModelConfig, dtype: "fp32" | "fp16"): Uint8Array {
   const { program, params, inputs } = prepareVisionProgram(modelOptions(config));
   const fusion = { contrib: true, attention: true };
   return traceProgram(program, { params, inputs, dtype: dtype === "fp32" ? "float32" : "float16", fusion }).bytes;
 }
 
-/** DeiT-Ti's, with 12 layers. */
+/** Geometry of DeiT-Ti, with 12 layers. */
 const fullSize: VisionModelConfig = {
   ...tinyConfig,
   imageSize: [224, 224],

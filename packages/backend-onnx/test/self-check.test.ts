@@ -1,4 +1,4 @@
-/** Fused attention is used where it agrees with the written-out one on this device, and not where it does not. */
+/** Tests that fused attention is used only if it agrees with the unfused one on this device. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import type { Backend, Shape } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
@@ -6,7 +6,7 @@ import { withChangedOutputs } from "../../backend-cpu/test/changed-outputs.js";
 import { compareAttention, createOnnxBackend } from "../src/index.js";
 import { useSoftwareVulkan } from "./webgpu.js";
 
-/** A backend whose outputs are changed on the way out, all or those that `which` picks by their shape. */
+/** A backend that changes its outputs: all of them, or those whose shape `which` accepts. */
 function changed(
   backend: Backend,
   change: (value: number, index: number) => number,

@@ -1,4 +1,4 @@
-/** `pnpm --filter @ppt-vit/backend-tfjs test:native`: the suite over native TensorFlow, where it is installed. */
+/** Runs the suite on native TensorFlow, if it is installed: `pnpm --filter @ppt-vit/backend-tfjs test:native`. */
 import { createRequire } from "node:module";
 import type { Tfjs } from "@ppt-vit/backend-tfjs";
 import type { memory } from "@tensorflow/tfjs-core";
@@ -7,7 +7,7 @@ import { describeConformance } from "./describe-conformance.js";
 
 const require = createRequire(import.meta.url);
 
-/** Whether a package is installed: it is no dependency, because its install script downloads libtensorflow. */
+/** Whether a package is installed. It is not a dependency, because its install script downloads libtensorflow. */
 function isInstalled(name: string): boolean {
   try {
     require.resolve(`${name}/package.json`);

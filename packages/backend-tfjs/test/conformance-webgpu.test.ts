@@ -11,6 +11,6 @@ describe("WebGPU in Node", () => {
   });
 });
 
-// A whole model takes half a second on a software driver: the golden ones must do, the others are left to other engines.
+// A whole model takes half a second on a software driver, so only the golden ones run here. Other engines run the rest.
 const cases = ["primitive:", "composite:", "golden:", "lifecycle: c", "lifecycle: m", "lifecycle: t"];
 if (found) describeConformance("TensorFlow.js, WebGPU in Node", { device: "webgpu" }, () => memory().numTensors, cases);

@@ -4,7 +4,10 @@ import { createTfjsBackend, type TfjsBackendOptions } from "@ppt-vit/backend-tfj
 import { conformanceCases, goldenUrl } from "@ppt-vit/conformance";
 import { describe, it } from "vitest";
 
-/** Registers the suite for one configuration of the backend: all cases, or those whose names start in one of these ways. */
+/**
+ * Registers the suite for one configuration of the backend. Default: all cases, else those whose names have these
+ * prefixes.
+ */
 export function describeConformance(
   name: string,
   options: TfjsBackendOptions,

@@ -1,4 +1,4 @@
-/** A model with its token reduction under TensorFlow.js's gradient tape, as fine-tuning would use it. */
+/** Tests a model with token reduction under TensorFlow.js's gradient tape, as fine-tuning would use it. */
 import { createTfjsOps, type TfjsTensor } from "@ppt-vit/backend-tfjs";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
@@ -7,7 +7,7 @@ import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import { expect, it } from "vitest";
 import { tinyPixels, tinyProgram } from "./tiny-model.js";
 
-// On wasm operations have ways of their own, which must not be taken under a tape.
+// On wasm some operations have fast implementations without gradients. They must not run under a tape.
 it.each(["cpu", "wasm"])("on %s gradients reach every parameter and agree with finite differences", async (engine) => {
   await tf.setBackend(engine);
   const { program, params } = tinyProgram();
@@ -28,10 +28,10 @@ it.each(["cpu", "wasm"])("on %s gradients reach every parameter and agree with f
   for (const [i, name] of names.entries()) {
     const gradient = gradients[i]!;
     const length = (await tf.norm(gradient).data())[0]!;
-    // The bias of the keys moves all logits of a row alike, which softmax takes no notice of.
+    // The bias of the keys shifts all logits of a row equally, which softmax cancels.
     if (name.endsWith("key.bias")) continue;
     expect(length, name).toBeGreaterThan(0);
-    // A small step along the gradient changes the loss by the step times the gradient's length.
+    // A small step along the gradient must change the loss by the step times the gradient's length.
     const step = 1e-3;
     const moved = values.with(i, tf.add(values[i]!, tf.mul(gradient, step / length)));
     const change = (await loss(...moved).data())[0]! - before;

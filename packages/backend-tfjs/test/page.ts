@@ -1,10 +1,10 @@
-/** Runs in a page: the conformance suite on an engine of TensorFlow.js, bundled as an application would bundle it. */
+/** Runs in a page: the conformance suite on an engine of TensorFlow.js, bundled as an application would do it. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createTfjsBackend, pixelsToInput, type TfjsDevice } from "@ppt-vit/backend-tfjs";
 import { conformanceCases } from "@ppt-vit/conformance";
 import { isPptError, parseImageProcessorConfig } from "@ppt-vit/core";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
-// These register the flags that are set below, before the engines start.
+// These imports register the flags that are set below, before the engines start.
 import type { MathBackendWebGL } from "@tensorflow/tfjs-backend-webgl";
 import "@tensorflow/tfjs-backend-webgl";
 import "@tensorflow/tfjs-backend-webgpu";
@@ -30,7 +30,7 @@ declare global {
   }
 }
 
-/** Runs the cases whose names start in one of these ways. `flags` are set in TensorFlow.js before. */
+/** Runs the cases whose names have these prefixes. `flags` are set in TensorFlow.js first. */
 async function runTfjsConformance(
   device: TfjsDevice,
   prefixes: readonly string[],
@@ -38,7 +38,7 @@ async function runTfjsConformance(
 ): Promise<Report> {
   setWasmPaths("/wasm/");
   const create = () => createTfjsBackend({ device });
-  // Small tensors on the GPU too: it is the shaders that are tested.
+  // Small tensors run on the GPU too, because the shaders are what is tested.
   for (const [flag, value] of Object.entries({ WEBGL_CPU_FORWARD: false, WEBGPU_CPU_FORWARD: false, ...flags }))
     tf.env().set(flag, value);
   const backend = await create();
@@ -53,7 +53,7 @@ async function runTfjsConformance(
   return { name, ...capabilities, ...(await runCases(cases, prefixes)) };
 }
 
-/** A picture drawn on a canvas, through `fromPixels`, as far as the logits: nothing may be read back on the way. */
+/** Runs a picture from a canvas through `fromPixels` to its logits. Nothing may be read back on the way. */
 async function classifyOnGpu(device: "webgl" | "webgpu") {
   const backend = await createTfjsBackend({ device });
   const { program, ...options } = tinyProgram();
@@ -66,7 +66,7 @@ async function classifyOnGpu(device: "webgl" | "webgpu") {
   context.fillRect(2, 3, 7, 11);
   const config = parseImageProcessorConfig({ size: { height: 20, width: 12 } });
 
-  // Constants are made in a first run.
+  // A first run makes the constants.
   tf.dispose(executable.runTensors({ pixel_values: tf.zeros([1, 3, 20, 12]) }));
   let reads = 0;
   const counted = [tf.engine(), tf.backend()].map((target) => {
@@ -98,7 +98,7 @@ async function classifyOnGpu(device: "webgl" | "webgpu") {
   return { reads: readsOnTheWay, sameAsRun: again!.data.every((value, i) => value === logits[i]), tensorsLeft };
 }
 
-/** What creating a backend on wasm fails with. */
+/** The error of creating a backend on wasm. */
 function failureOfWasm(): Promise<string> {
   setWasmPaths("/wasm/");
   return createTfjsBackend({ device: "wasm" }).then(
@@ -107,7 +107,7 @@ function failureOfWasm(): Promise<string> {
   );
 }
 
-/** What a run says after the browser took the WebGL context away. */
+/** The error of a run after the browser took the WebGL context away. */
 async function runAfterContextLoss(): Promise<string> {
   const backend = await createTfjsBackend({ device: "webgl" });
   const executable = await backend.compile((ops, _params, { x }) => ({ y: ops.exp(x!) }), {

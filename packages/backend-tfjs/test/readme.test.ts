@@ -1,4 +1,4 @@
-/** The README's "Tensors in, tensors out", run as it stands: it must not leave a tensor behind. */
+/** Runs the README's example "Tensors in, tensors out" as written. It must leave no tensor behind. */
 import { readFile } from "node:fs/promises";
 import * as backendTfjs from "@ppt-vit/backend-tfjs";
 import * as core from "@ppt-vit/core";
@@ -8,7 +8,7 @@ import { tinyProgram } from "./tiny-model.js";
 
 const modules: Readonly<Record<string, object>> = { "@ppt-vit/backend-tfjs": backendTfjs, "@ppt-vit/core": core };
 
-/** The section's block as the body of an async function; imports are the one thing that such a body cannot hold. */
+/** The section's code as the body of an async function. Imports are removed, because a function cannot contain them. */
 async function blockOf(section: string): Promise<string> {
   const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
   const block = readme

@@ -1,4 +1,4 @@
-/** Tensors of TensorFlow.js in and out, readback, memory, several engines, errors. */
+/** Tests TensorFlow.js tensors as inputs and outputs, reading back, memory, several engines, and errors. */
 import { createTfjsBackend, createTfjsOps, pixelsToInput, type TfjsDevice } from "@ppt-vit/backend-tfjs";
 import { hostTensor, isPptError, type Program, parseImageProcessorConfig, processImage } from "@ppt-vit/core";
 import * as tf from "@tensorflow/tfjs-core";
@@ -13,7 +13,7 @@ async function tinyExecutable(device: TfjsDevice = "wasm") {
   return { backend, executable: await backend.compile(program, options) };
 }
 
-// Both engines' packages register themselves when they are loaded.
+// The packages of both engines register themselves when they load.
 await (await createTfjsBackend({ device: "cpu" })).dispose();
 await (await createTfjsBackend({ device: "wasm" })).dispose();
 
@@ -126,7 +126,7 @@ describe("constants", () => {
 
 describe("run", () => {
   it("reads each output once, asynchronously, and uses no sort, gather or scatter", async () => {
-    // The engine that runs the default operations; wasm splits batches by gatherND, which costs it nothing.
+    // This engine runs the default operations. wasm would split batches with gatherND.
     await tf.setBackend("cpu");
     const { backend, executable } = await tinyExecutable("cpu");
     const read = vi.spyOn(tf.engine(), "read");
@@ -148,7 +148,7 @@ describe.each(["cpu", "wasm"] as const)("memory on %s", (device) => {
   it("is the same after 500 runs as after 1, and after disposal as before creation", async () => {
     await tf.setBackend(device);
     const empty = tf.memory();
-    // What kernels make for each other counts here alone.
+    // Unlike tf.memory(), this count includes tensors that kernels make for each other.
     const held = () => tf.engine().backend.numDataIds();
     const heldWhenEmpty = held();
     const { backend, executable } = await tinyExecutable(device);

@@ -1,4 +1,4 @@
-/** The suite's tiny model as a compiled program, for tests of what surrounds a run. */
+/** The suite's tiny model as a compiled program, for tests of everything around a run. */
 import { tinyConfig } from "@ppt-vit/conformance";
 import {
   type HostTensor,

@@ -1,4 +1,4 @@
-/** Backends that `--backend ./module.js` names. */
+/** Tests backends from a module: `--backend ./module.js`. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

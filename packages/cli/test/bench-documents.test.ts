@@ -1,4 +1,4 @@
-/** Results of `ppt-vit bench` that are read back: single documents, and files of lines. */
+/** Tests reading results of `ppt-vit bench`: single documents, and files with one result a line. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** What is made of measured times: statistics, comparisons, the report. Measuring itself is tested in a real process. */
+/** Tests statistics, comparisons and the report of measured times. The measuring itself is tested in a real process. */
 import { readFileSync } from "node:fs";
 import { modelCost } from "@ppt-vit/core";
 import { median, quantile } from "@ppt-vit/pipeline";
@@ -56,7 +56,7 @@ describe("statistics", () => {
   });
 
   it("compare neighbours in time, so that a slow spell does not count", () => {
-    // The machine is three times slower from the second round on; every ratio is 2.
+    // The machine is three times slower from the second round on, but every ratio stays 2.
     expect(ratioOfTurns([20, 60, 60], [10, 30, 30])).toEqual({ median: 2, quartiles: [2, 2] });
     expect(ratioOfTurns([10, 20, 30, 40], [10, 10, 10, 10])).toEqual({ median: 2.5, quartiles: [1, 3] });
   });

@@ -1,4 +1,4 @@
-/** Bytes that decoding threads share. */
+/** Tests the budget of bytes that decoding threads share. */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
@@ -8,7 +8,7 @@ import { budgetMemory, byteBudget } from "../src/commands/eval/decode-budget.js"
 
 const source = new URL("../src/commands/eval/decode-budget.ts", import.meta.url);
 
-/** A thread that takes and gives 200 times, and notes how much all threads held at most meanwhile. */
+/** A thread that takes and returns bytes 200 times, and records the most that all threads held together. */
 const thread = `
 ${transformSync(readFileSync(source, "utf8"), { loader: "ts", format: "cjs" }).code}
 const { workerData } = require("node:worker_threads");

@@ -1,4 +1,4 @@
-/** Documents that are read back: what cannot be is refused by file and field. */
+/** Tests that wrong documents are refused with the name of the file and the field. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isPptError } from "@ppt-vit/core";
@@ -26,14 +26,14 @@ import {
   withValue,
 } from "./valid-documents.js";
 
-/** The field that a message names; a reduction is read as a whole. */
+/** The field that a message names. A reduction is checked as a whole. */
 const fieldOf = (path: Path) => (named(path).startsWith("settings.reduction") ? "settings.reduction" : named(path));
 
 const readers = {
   "a part of an evaluation": {
     document: evalPart({ index: 1, count: 2 }) as object,
     version: 1,
-    /** Fields that tell what a document is, and those that may hold anything. */
+    /** Fields that say what kind a document is, and fields that may hold anything. */
     free: /^evaluation/,
     read: (text: string) => void parseReport(text, "x.json"),
   },
@@ -74,7 +74,7 @@ describe.each(Object.entries(readers))("%s", (_, { document, version, free, read
     const numbers = checked.filter((path) => typeof valueAt(document, path) === "number");
     for (const path of numbers) {
       const blank = JSON.stringify(withValue(document, path, "@@"));
-      // An infinite threshold is a policy: pool.
+      // An infinite threshold means the action `pool`.
       for (const literal of path.at(-1) === "threshold" ? ["-1e999", '"1"'] : ["1e999", "-1e999", '"1"'])
         expect(() => read(blank.replace('"@@"', literal)), `${named(path)} ${literal}`).toThrow(invalid(fieldOf(path)));
       expect(() => read(blank.replace('"@@"', "NaN"))).toThrow(invalid("is not JSON"));

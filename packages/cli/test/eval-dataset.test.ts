@@ -1,4 +1,4 @@
-/** What `ppt-vit eval` reads: labels, files of labels, datasets. */
+/** Tests the inputs of `ppt-vit eval`: labels, label files and datasets. */
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -65,7 +65,7 @@ describe("labels", () => {
     ["n1 tench\nn1 crane", "is listed twice"],
     ["n1 crane", '"crane" is not the name of one class'],
     ["n1", "has no name and no index"],
-    // As many lines as classes, in another order: neither the place nor the name is right.
+    // The file has as many lines as there are classes, but in another order, so neither position nor name fits.
     ["n1 soccer ball\nn2 crane\nn3 tench\nn4 crane\nn5 crane", '"crane" is not the name of one class'],
     ['{"n1": 4}', "class 4 does not exist: the model has 4, from 0"],
     ['{"3": ["n1", "tench"]}', '"tench" is not the name of one class of the model, or of another than its place says'],
@@ -106,7 +106,7 @@ describe("a labels file", () => {
   });
 });
 
-/** Files by path; pictures are never opened here. */
+/** Datasets as file paths. The pictures themselves are never opened here. */
 function make(...files: string[]): void {
   for (const file of files) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });

@@ -1,4 +1,4 @@
-/** What `ppt-vit eval` makes of its pictures: scores, shards, the journal, results. */
+/** Tests the results of `ppt-vit eval`: scores, shards and the journal. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -48,7 +48,7 @@ const settings: EvalSettings = {
   decoding: { firstFrame: false, maxPixels: null },
 };
 const samples = Array.from({ length: 10 }, (_, index): Sample => ({ index, file: `${index}.png`, label: index % 3 }));
-/** Losses whose sum depends on its order in the last bits. */
+/** Losses whose sum depends on the order of adding, in its last bits. */
 const recordOf = (sample: Sample): PictureRecord =>
   sample.index === 7
     ? { ...sample, code: "INVALID_IMAGE", message: "7.png: <broken>" }
@@ -125,7 +125,7 @@ describe("the journal", () => {
   const open = (made: JournalHeader = header) => openJournal(path(), { ...expected, header: made }, lock);
   const path = () => join(folder, "x.journal.jsonl");
 
-  /** Writes what is missing, as an evaluation does. */
+  /** Writes the missing records, as an evaluation does. */
   function finish(): readonly BatchEntry[] {
     const journal = open();
     const missing = entries.slice(journal.done.length);
@@ -185,7 +185,7 @@ describe("the journal", () => {
   ])("is not taken for one: %s", (_, content) => {
     writeFileSync(path(), content);
     expect(open).toThrow(invalid("is not of a journal of ppt-vit eval"));
-    // What is somebody else's is left alone.
+    // Files of other programs are left alone.
     expect(readFileSync(path(), "utf8")).toBe(content);
   });
 
@@ -234,7 +234,7 @@ describe("a result", () => {
     const text = reportText(report);
     expect(text).toContain("10 pictures of 3 classes, model ./here on cpu, tokens 17 -> 9");
     expect(text).toMatch(/GMACs +1\.000 +2\.000/);
-    // 10 ms a batch of 4, and 15 for the unreduced model.
+    // A batch of 4 takes 10 ms, and 15 ms in the unreduced model.
     expect(text).toMatch(/pictures\/s in the model +333\.3 +222\.2/);
     expect(text).toContain("1 of the model's 4 classes have no pictures");
     expect(text).toContain("1 pictures could not be used");

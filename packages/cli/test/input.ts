@@ -1,4 +1,4 @@
-/** What tests of files that the command line reads share: a folder that is new before each test, and how errors look. */
+/** Shared by tests of input files: a folder that is new before each test, and the errors to expect. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,6 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** An INVALID_INPUT error with this in its message. */
+/** Expects an INVALID_INPUT error whose message contains this. */
 export const invalid = (message: string) =>
   expect.objectContaining({ code: "INVALID_INPUT", message: expect.stringContaining(message) });

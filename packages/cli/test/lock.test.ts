@@ -1,4 +1,7 @@
-/** The lock of an evaluation: who holds it, and when it is taken over. Two real processes are in test/cli-eval.test.ts. */
+/**
+ * Tests the lock of an evaluation: who holds it, and when it is taken over. test/cli-eval.test.ts tests it with two
+ * processes.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
@@ -17,7 +20,7 @@ const take = () => takeLock(path(), "x.json");
 const held = (message: string) =>
   expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(message) });
 
-/** A process that has ended. */
+/** Id of a process that has ended. */
 const ended = spawnSync(process.execPath, ["-e", ""]).pid;
 const holder = { pid: ended, host: hostname(), started: null, since: "2026-01-01T00:00:00.000Z", token: "t" };
 const write = (content: object | string) =>

@@ -1,4 +1,4 @@
-/** Texts of documents inside pages and tables: whatever they say, they stay text. */
+/** Tests that texts of documents stay text inside pages and tables, whatever they contain. */
 import { marked } from "marked";
 import { describe, expect, it } from "vitest";
 import { markdownTable } from "../src/commands/bench/markdown-table.js";
@@ -28,7 +28,7 @@ const hostile = [
   "\u001b]0;TITLE\u0007\u009b31m\u202etxt.exe\u200b",
 ];
 
-/** The tags of a page in their order, with the names of their attributes. */
+/** The tags of a page in order, with the names of their attributes. */
 const tagsOf = (page: string) =>
   (page.match(/<[^>]*>/g) ?? []).map((tag) => tag.replace(/"[^"]*"/g, '""').replace(/\s+/g, " "));
 
@@ -42,7 +42,7 @@ describe("texts of a document", () => {
     ];
     for (const [document, render] of pages)
       for (const path of texts(document)) {
-        // What chooses a colour is checked by the schema.
+        // The schema checks the fields that choose a colour.
         if (path.at(-1) === "policy") continue;
         const plain = tagsOf(render(withValue(document, path, "x")));
         for (const text of hostile) {
@@ -65,7 +65,7 @@ describe("texts of a document", () => {
       if (!/hardware|versions|model|backend/.test(at) || /^failures|policy$/.test(at)) continue;
       for (const text of hostile) {
         const document = benchDocument();
-        // Both rows of a pair are needed for a line of the table.
+        // A line of the table needs both rows of a pair.
         const changed = /^results\[\d\]\.(model|backend)/.test(at)
           ? { ...document, results: document.results.map((result) => ({ ...result, [String(path.at(-1))]: text })) }
           : withValue(document, path, text);
@@ -91,7 +91,7 @@ describe("texts of a document", () => {
             "</td>",
           ]),
         );
-        // A backend that the ratio does not know is compared to it in a column of its own.
+        // A run on another backend than the ratio's gets a column of its own.
         expect(page.match(/<td/g)).toHaveLength(at.endsWith("backend") ? 7 : 6);
         expect(table).not.toMatch(/(?!\n)[\p{C}\p{Zl}\p{Zp}]/u);
       }

@@ -1,4 +1,4 @@
-/** How a model's folder is filled, where the file system does what it seldom does. */
+/** Tests how a model's folder is filled when the file system fails in rare ways. */
 import {
   existsSync,
   mkdirSync,
@@ -49,7 +49,7 @@ const contentOf = (folder: string) =>
 const files = ["config.json", "onnx/model.onnx"];
 const all = (content: string) => Object.fromEntries(files.map((file) => [file, content]));
 
-/** An export that writes `content` to each of its files. */
+/** An export that writes `content` into each of its files. */
 const fill = (content: string, force = false) =>
   fillFolder(out, { force }, async (putFile) => {
     for (const file of files) expect(await putFile(file, content)).toBe(content.length);
@@ -93,7 +93,7 @@ describe("errors of the file system", () => {
 describe("swapping what is there", () => {
   beforeEach(() => fill("earlier"));
 
-  /** Renaming fails from the `count`-th time on, for `times` times. */
+  /** Makes renaming fail `times` times, from the `count`-th call on. */
   function failRenames(count: number, times: number) {
     let calls = 0;
     vi.mocked(renameSync).mockImplementation((from, to) => {
@@ -130,7 +130,7 @@ describe("swapping what is there", () => {
     expect(contentOf(old!)).toEqual(all("earlier"));
     expect(existsSync(join(dirname(old!), "new"))).toBe(false);
 
-    // It is no obstacle to the next attempt, which has to be forced.
+    // The leftover does not hinder the next attempt, which needs --force.
     vi.mocked(renameSync).mockImplementation(fs.renameSync);
     await expect(fill("later")).rejects.toMatchObject({ code: "INVALID_OPTION" });
     expect(contentOf(old!)).toEqual(all("earlier"));
@@ -141,7 +141,7 @@ describe("swapping what is there", () => {
 });
 
 describe("what a killed export has left", () => {
-  /** Above the highest that Linux gives. */
+  /** A process id above the highest that Linux assigns. */
   const gone = 2 ** 22 + 1;
 
   it.each([

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { createProgram } from "../src/program.js";
 
 it("has a command for each folder of commands/, and a folder for each command", () => {
-  // One hidden command is a part of `bench`: a process that it measures.
+  // The one hidden command is a part of `bench`: the process that it measures.
   const names = createProgram()
     .commands.map((command) => command.name())
     .filter((name) => name !== "bench-cell");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { json, line, shown } from "../src/output/terminal.js";
 
-/** One of each kind that a terminal obeys or hides. */
+/** One character of each kind that a terminal interprets or hides. */
 const hostile = [
   "\x1b[31m",
   "\x1b]0;title\x07",

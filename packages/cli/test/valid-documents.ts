@@ -1,4 +1,4 @@
-/** Documents as `ppt-vit` writes them, for tests that change something in them. */
+/** Documents as `ppt-vit` writes them. Tests change something in them. */
 
 import type { BenchDocument } from "../src/commands/bench/schema.js";
 import { reportOf, runFacts } from "../src/commands/eval/report.js";
@@ -61,7 +61,7 @@ export function evalPart(shard: Shard | null): EvalReport {
 
 const header: JournalHeader = { journal: "ppt-vit eval", version: 1, settings: evalSettings, shard: null };
 const batches = batchesOf(samples, evalSettings.batch, null);
-/** What an evaluation knows of its journal, and the lines that it writes. */
+/** The header of an evaluation's journal, and the lines that an evaluation writes. */
 export const journal = {
   expected: { header, batches, classes: labels.length },
   lines: [header, ...batches.map(entryOf)] as readonly object[],
@@ -111,7 +111,7 @@ export function benchDocument(): BenchDocument {
 
 export type Path = readonly (string | number)[];
 
-/** Every value inside a document that is neither a list nor an object. */
+/** Every value inside a document that is neither an array nor an object. */
 export function leaves(value: unknown, path: Path = []): Path[] {
   if (typeof value !== "object" || value === null) return [path];
   const keys = Array.isArray(value) ? [...value.keys()] : Object.keys(value);
@@ -129,7 +129,7 @@ type Container = Record<string | number, unknown>;
 export const valueAt = (document: unknown, path: Path): unknown =>
   path.reduce((inner, key) => (inner as Container)[key], document);
 
-/** A copy with another value in one place; without a value that place is gone. */
+/** A copy with another value in one place. Without a value that place is removed. */
 export function withValue<T>(document: T, path: Path, value?: unknown): T {
   const copy = structuredClone(document);
   const parent = valueAt(copy, path.slice(0, -1)) as Container;

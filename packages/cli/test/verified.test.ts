@@ -1,4 +1,4 @@
-/** What `--verify` says. */
+/** Tests the messages of `--verify`. */
 import { expect, it } from "vitest";
 import { describeVerification } from "../src/output/verified.js";
 

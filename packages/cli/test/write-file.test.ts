@@ -118,7 +118,7 @@ describe("writeFileWhole", () => {
     );
     const child = spawn(process.execPath, [at("writer.mjs")], { stdio: ["ignore", "inherit", "inherit"] });
     const ended = new Promise((resolve) => child.on("close", (_, signal) => resolve(signal)));
-    // Interrupted as soon as the temporary file is seen.
+    // The process is interrupted as soon as the temporary file appears.
     await new Promise<void>((resolve) => {
       const look = () => (readdirSync(at("out")).length > 0 ? resolve() : setImmediate(look));
       look();

@@ -1,4 +1,4 @@
-/** The drawn tensors of the golden families are the stored ones, bit for bit. */
+/** Tests that the drawn tensors of the golden families equal the stored ones bit for bit. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-/** Hostile model and reduction settings: each is refused with a PptError, or its result holds every invariant. */
+/** Tests hostile model and reduction settings: each is refused with a PptError, or its result satisfies every invariant. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isPptError, type PptErrorCode } from "../src/errors.js";
@@ -8,7 +8,7 @@ import { parseReduction, type ReductionConfig } from "../src/reduction/settings.
 import { patchCount, tokenCount, type VisionModelConfig } from "../src/vit/config.js";
 import { parseModelConfig } from "../src/vit/parse-config.js";
 
-/** The result, or undefined where it was refused with this code and a message that starts so and is not long. */
+/** The result, or undefined if it was refused with this code and a short message that starts with `prefix`. */
 function resultOf<R>(run: () => R, code: PptErrorCode, prefix: string): R | undefined {
   try {
     return run();
@@ -23,7 +23,7 @@ function resultOf<R>(run: () => R, code: PptErrorCode, prefix: string): R | unde
 
 const nested = (depth: number): unknown => JSON.parse("[".repeat(depth) + "]".repeat(depth));
 
-/** Values that cannot be shown as JSON or as text. */
+/** Values that cannot be converted to JSON or to text. */
 function unshowable(): unknown[] {
   const circular: unknown[] = [];
   circular.push(circular);
@@ -89,7 +89,7 @@ describe("parseModelConfig", () => {
   };
   const sizes = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, image_size: 28, patch_size: 14 };
   const vision = { ...sizes, intermediate_size: 64, projection_dim: 8, hidden_act: "quick_gelu", layer_norm_eps: 1e-5 };
-  /** One configuration of each further family. */
+  /** One configuration of each family that is not a plain ViT. */
   const families: readonly Readonly<Record<string, unknown>>[] = [
     { ...sizes, model_type: "vit_mae", architectures: ["ViTMAEForPreTraining"], use_mean_pooling: true },
     { ...sizes, model_type: "dinov2", mlp_ratio: 4, use_swiglu_ffn: true, num_labels: 3 },
@@ -184,7 +184,7 @@ describe("parseModelConfig", () => {
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
         expectSafe(Object.fromEntries([...Object.entries(seed), ...changes]));
-        // The same one level deeper, where the family nests its settings.
+        // The same field one level deeper, for families that nest their settings.
         for (const [name, value] of inner)
           for (const [field] of Object.entries(value as object))
             expectSafe({ ...seed, [name]: { ...(value as object), [field]: changes[0]![1] } });
@@ -310,7 +310,7 @@ describe("parseReduction and planReduction", () => {
       expect(Number.isInteger(stage.removed) && stage.removed >= 1).toBe(true);
       expect(stage.tokensOut).toBe(stage.tokensIn - stage.removed);
       tokens = stage.tokensOut;
-      // Protected tokens stay, and merged tokens have a partner to go to.
+      // Protected tokens stay, and each merged token has a partner.
       expect(tokens).toBeGreaterThan(model.protectedTokens);
       expect(stage.protectedTokens).toBe(model.protectedTokens);
       if (stage.action === "byImage") expect(stage.decidesAt! > 0 && Number.isFinite(stage.decidesAt)).toBe(true);

@@ -113,7 +113,7 @@ describe("parseModelConfig", () => {
   });
 });
 
-/** What the files on the Hub say, as far as it is read. */
+/** The fields of published configs that are read. */
 const published: readonly [name: string, json: object, expected: object][] = [
   [
     "facebook/dino-vits16",

@@ -1,4 +1,4 @@
-/** What a policy blocks while a runtime starts, with the events that browsers send; the browser tests have real ones. */
+/** Tests what happens if a policy blocks a runtime's start. The events are simulated here, and real in the browser tests. */
 import { isPptError } from "@ppt-vit/core";
 import { namingViolations, requireWebAssembly } from "@ppt-vit/core/backend";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";

@@ -42,7 +42,7 @@ describe("GMACs and parameters of the other families as their papers state them"
     paperModel("t2t_vit", hidden, layers, { tokens_type });
 
   it.each([
-    // LV-ViT counts its dense head: 6.6 GMACs; the paper's 25.8 million parameters of LV-ViT-S are without it.
+    // LV-ViT's own count of 6.6 GMACs includes its dense head. The paper's 25.8 million parameters of LV-ViT-S do not.
     ["LV-ViT-S", lvvit(384, 16), "6.6", 26.2],
     ["LV-ViT-M", lvvit(512, 20), "12.7", 55.8],
     ["T2T-ViT-14", t2t("performer")(384, 14), "4.8", 21.5],

@@ -1,4 +1,4 @@
-/** What a policy returns is held to one row for each image, on whatever path its stage runs. */
+/** Tests that every path of a stage refuses a policy's results unless they have one row for each image. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { tinyConfig } from "@ppt-vit/conformance";
 import { createVisionModel, hostTensor, type Ops, randomWeights, type Tensor, weightsFrom } from "@ppt-vit/core";
@@ -8,7 +8,7 @@ import { ownPolicy } from "./own-policy.js";
 
 const [H, W] = tinyConfig.imageSize;
 
-/** Logits of three images under a policy that somebody wrote. */
+/** Logits of three images under a user's policy. */
 async function logitsOf(
   decide: <T extends Tensor>(ops: Ops<T>, input: PolicyInput<T>, tokens: number) => Destinations<T>,
   decomposed: boolean,
@@ -40,7 +40,7 @@ async function logitsOf(
 const inOrder = (N: number) => hostTensor([1, N], (i) => i);
 
 describe.each([false, true])("a policy, decomposed: %s", (decomposed) => {
-  // The last block reduces sizes alone, the others tokens too.
+  // The stage of the last block computes only sizes, the others also tokens.
   describe.each([[[1]], [[2]]])("in blocks %j", (layers) => {
     const refused = (message: RegExp) => ({ code: "INVALID_SHAPE", message: expect.stringMatching(message) });
 

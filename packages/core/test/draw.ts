@@ -1,6 +1,6 @@
 import type { RgbImage } from "../src/io/image-processor.js";
 
-/** An image whose bytes come from `byteAt(x, y, channel)`. */
+/** An image with bytes `byteAt(x, y, channel)`. */
 export function draw(
   width: number,
   height: number,

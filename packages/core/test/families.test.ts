@@ -1,4 +1,4 @@
-/** Every family against its reference code: what transformers and timm compute in float64 with tiny seeded models. */
+/** Tests every family against its reference: what transformers and timm compute in float64 with tiny seeded models. */
 import { readFileSync } from "node:fs";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
@@ -21,14 +21,14 @@ import { describe, expect, it } from "vitest";
 const read = (file: string) => readFileSync(new URL(`../fixtures/families/${file}`, import.meta.url));
 const pixels = parseSafetensors(read("pixels.safetensors"), "pixels");
 
-/** The part of a fixture below a prefix. */
+/** The tensors of a fixture whose names start with a prefix. */
 const below = (file: SafetensorsFile, prefix: string, rename = (name: string) => name): WeightSource => ({
   names: file.names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)),
   has: (name) => file.has(prefix + rename(name)),
   read: (name) => file.read(prefix + rename(name)),
 });
 
-/** A tiny model by timm's architecture, whose name says all but the size. */
+/** A tiny model of a timm architecture. The name says everything but the size. */
 function timmConfig(
   architecture: string,
   file: Record<string, unknown>,
@@ -80,7 +80,7 @@ async function run(backend: Backend, config: VisionModelConfig, weights: WeightS
   const alone = await createVisionModel({ config: model.config, weights, backend });
   try {
     const output = await model.run({ pixelValues: x.data, batch });
-    // Without the hidden state the last block computes only what the head reads.
+    // Without the hidden state, the last block computes only what the head reads.
     const { logits, embedding } = await alone.run({ pixelValues: x.data, batch });
     return { output, alone: { logits, ...(embedding && { embedding }) } };
   } finally {
@@ -122,7 +122,7 @@ describe.each(backends)("on %s", (_backend, create) => {
 });
 
 describe("names of transformers 5, as its modules have them", () => {
-  /** Asked for the new name, finds the weight under the one that checkpoints are saved with. */
+  /** Finds a weight by its new name under the name that checkpoints store. */
   const attention = [
     [/attention\.attention\.query/, "attention.q_proj"],
     [/attention\.attention\.key/, "attention.k_proj"],

@@ -1,4 +1,4 @@
-/** What every line of `vit/families/index.ts` has to hold, tried on the families' own examples. */
+/** Tests every entry of `vit/families/index.ts` with the family's own examples. */
 import { readdirSync, readFileSync } from "node:fs";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { describe, expect, it } from "vitest";
@@ -17,7 +17,7 @@ import { readParameters } from "../src/vit/weights.js";
 
 const modelTypes = families.flatMap((family) => Object.keys(family.modelTypes).map((type) => ({ type, family })));
 
-/** Each example of each family under each of its name sets. */
+/** Each example of each family, under each of its name sets. */
 const checkpoints = families.flatMap((family) =>
   family.examples.flatMap((example, i) =>
     family.names.map((set, k) => {
@@ -149,7 +149,7 @@ describe.each(checkpoints)("$title", ({ family, example, config, names, tensors 
   });
 });
 
-/** Two name sets that a checkpoint cannot tell apart would leave it to chance which of them is read. */
+/** If a checkpoint fitted two name sets, chance would decide which one is read. */
 it("no two name sets share the first block and differ elsewhere", () => {
   const told = new Map<string, Names>();
   for (const { names, config } of checkpoints) {

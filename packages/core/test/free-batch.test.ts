@@ -1,10 +1,10 @@
-/** What a traced program cannot do with a batch whose length is not known yet. */
+/** Tests what a traced program refuses while the length of its batch is free. */
 import { type Primitives, resolveOps, type Tensor } from "@ppt-vit/core/backend";
 import { describe, expect, it } from "vitest";
 
 const tensor = (...shape: number[]): Tensor => ({ shape, dtype: "float32" });
 
-/** Operations that only follow shapes, as far as these tests call them. */
+/** Operations that only compute shapes, as far as these tests call them. */
 const primitives = {
   reshape: (_x: Tensor, shape: readonly number[]) => tensor(...shape),
   transpose: (x: Tensor, permutation: readonly number[]) => tensor(...permutation.map((axis) => x.shape[axis]!)),

@@ -1,4 +1,4 @@
-/** What is read of preprocessor_config.json, and what is refused. */
+/** Tests which fields of preprocessor_config.json are read, and which values are refused. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { processedSize, processImage } from "../src/io/image-processor.js";

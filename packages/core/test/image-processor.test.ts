@@ -32,7 +32,7 @@ describe("against Pillow and transformers", () => {
     image: string;
     preprocessor_config: unknown;
     shape: [number, number, number, number];
-    /** Of the pixels [H, W, 3] that Pillow gives. */
+    /** Hash of the pixels [H, W, 3] that Pillow gives. */
     sha256: string;
   }
   const golden: GoldenCase[] = fixtureJson("cases.json");
@@ -159,7 +159,7 @@ describe("resizeImage", () => {
     for (const byte of small.data) expect(Math.abs(byte - 127.5)).toBeLessThan(10);
     const edge = draw(8, 1, (x) => (x < 4 ? 0 : 255));
     const sharp = resizeImage(edge, { width: 64, height: 1 }, "lanczos");
-    // Ringing would leave 0..255 on both sides of the edge; wrapped bytes would show as the opposite colour.
+    // The filter's overshoot would exceed 0..255 on both sides of the edge. Wrapped bytes would show as the opposite colour.
     expect(Math.max(...sharp.data.subarray(0, 3 * 24))).toBeLessThan(64);
     expect(Math.min(...sharp.data.subarray(3 * 40))).toBeGreaterThan(192);
   });
@@ -245,7 +245,7 @@ describe("resizeAndCrop", () => {
     expect(processedSize({ width: width!, height: height! }, config({ size }))).toEqual(expected);
   });
 
-  // As timm's ResizeKeepRatio: width and height are divided by the smaller of their ratios to the target.
+  // As timm's ResizeKeepRatio: both sides are divided by the smaller of their ratios to the target.
   it.each([
     [
       [500, 375],

@@ -1,4 +1,4 @@
-/** A policy of one's own, wherever a reduction is asked for. */
+/** Tests a user's own policy in every function that takes a reduction. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { tinyConfig } from "@ppt-vit/conformance";
 import {
@@ -46,7 +46,7 @@ describe("a policy of one's own", () => {
       ["prune", "prune"],
       ["prune", "prune"],
     ]);
-    // Row i still is token i, and the last six are gone.
+    // Row i is still token i, and the last six are gone.
     const kept = hostTensor([2, 10, 16], (i) => (i % 16 === Math.floor(i / 16) % 10 ? 1 : 0));
     expect(source).toEqual(kept);
     await model.dispose();

@@ -1,4 +1,4 @@
-/** A policy as a user writes it, for tests of the seam: it drops the last tokens, whatever they hold. */
+/** A policy as a user would write it, for tests of the policy interface: it always drops the last tokens. */
 import { hostTensor, mostDroppable, type ReductionPolicy } from "../src/policy.js";
 
 export const ownPolicy = (changes: Partial<ReductionPolicy> = {}): ReductionPolicy => ({
@@ -11,7 +11,7 @@ export const ownPolicy = (changes: Partial<ReductionPolicy> = {}): ReductionPoli
   action: () => "prune",
   destinations({ tokensIn: N }) {
     const inOrder = hostTensor([1, N], (j) => j);
-    // A row for each image: 0 for all of them, and the position.
+    // A row for each image: 0 for every token, plus the position.
     return (ops, { scores }) => ({ destination: ops.add(ops.mul(scores, 0), ops.constant(inOrder)) });
   },
   ...changes,

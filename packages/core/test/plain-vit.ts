@@ -1,22 +1,22 @@
-/** A ViT with PPT told plainly, in float64 and token by token: the reference for what a patch is worth in the end. */
+/** A ViT with PPT in float64, written plainly and token by token: the reference for dense features. */
 import type { HostTensor, VisionModelConfig } from "@ppt-vit/core";
 
 type Vector = number[];
 
 interface Token {
   x: Vector;
-  /** Input tokens that it contains. */
+  /** Indices of the input tokens that it contains. */
   readonly contains: readonly number[];
 }
 
 export interface PlainReduction {
   readonly layers: readonly number[];
   readonly removed: number;
-  /** Prunes where N^2 * variance reaches it. */
+  /** Images with N^2 * variance of at least this are pruned. */
   readonly scaleFree: number;
 }
 
-/** dense features [patches][C] of one image [3, H, W]; weights under timm's names; the activation is quick GELU. */
+/** dense features [patches][C] of one image [3, H, W]. Weights have timm's names, and the activation is quick GELU. */
 export function plainDenseFeatures(
   config: VisionModelConfig,
   weights: Readonly<Record<string, HostTensor>>,
@@ -98,7 +98,7 @@ export function plainDenseFeatures(
   return { dense: patches.map((j) => norm("norm", last.get(j)!)), policies };
 }
 
-/** Class token, distillation token and patches, each with its position. */
+/** Class token, distillation token and patches, each with its position added. */
 function embed(
   { imageSize, patchSize, channels, distillationToken, hiddenSize: C }: VisionModelConfig,
   weights: Readonly<Record<string, HostTensor>>,
@@ -120,7 +120,7 @@ function embed(
   return tokens.map((x, j) => x.map((value, c) => value + weights.pos_embed!.data[j * C + c]!));
 }
 
-/** The `removed` best matches of even tokens with odd ones merge, weighted by what they contain. */
+/** Merges the `removed` best matches of even tokens with odd ones, weighted by size. */
 function pool(tokens: Token[], metric: Vector[], special: number, removed: number): Token[] {
   const free = range(tokens.length).slice(special);
   const [A, B] = [free.filter((j) => j % 2 === 0), free.filter((j) => j % 2 === 1)];

@@ -1,4 +1,7 @@
-/** Decodes the PNG files of the fixtures: 8-bit gray, RGB or RGBA (alpha is dropped), not interlaced, no palette. */
+/**
+ * Decodes the PNG files of the fixtures: 8-bit gray, RGB or RGBA. Alpha is dropped. Interlacing and palettes are
+ * unsupported.
+ */
 import { inflateSync } from "node:zlib";
 import type { RgbImage } from "../src/io/image-processor.js";
 
@@ -37,7 +40,7 @@ export function decodePng(file: Uint8Array): RgbImage {
   return { width, height, data };
 }
 
-/** The five filters of PNG: what a byte is predicted to be from its neighbours. */
+/** The five filters of PNG, which predict a byte from its neighbours. */
 const predictors: readonly ((left: number, above: number, aboveLeft: number) => number)[] = [
   () => 0,
   (left) => left,

@@ -1,4 +1,4 @@
-/** The reduction steps against a plain sort-and-scatter telling of the paper, image by image. */
+/** Tests the reduction steps against a plain sort-and-scatter version of the paper, image by image. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import type { HostTensor, Program } from "@ppt-vit/core";
 import fc from "fast-check";
@@ -17,7 +17,7 @@ async function run(program: Program, feeds: Record<string, HostTensor>): Promise
   return (await createCpuBackend().compile(program, { params: {}, inputs })).run(feeds);
 }
 
-/** The row that each token of one image goes to under a policy. */
+/** The output row of each token of one image under a policy. */
 async function destinations(stage: ResolvedStage, input: { scores?: number[]; keys?: number[][] }) {
   const threshold = input.scores ? "prune" : "pool";
   const keys = input.keys ?? input.scores!.map(() => [0]);
@@ -39,23 +39,23 @@ async function destinations(stage: ResolvedStage, input: { scores?: number[]; ke
   return Array.from(destination!.data);
 }
 
-/** Indices of `values`, highest first, ties in order. */
+/** Indices of `values`, highest first. Equal values keep their order. */
 const descending = (values: number[], among: number[]) => [...among].sort((a, b) => values[b]! - values[a]! || a - b);
 
-/** Tokens kept by pruning, in output order. */
+/** Indices of the tokens that pruning keeps, in output order. */
 function prunedOrder(scores: number[], protectedTokens: number, removed: number): number[] {
   const special = Array.from({ length: protectedTokens }, (_, j) => j);
   const rest = scores.map((_, j) => j).slice(protectedTokens);
   return [...special, ...descending(scores, rest).slice(0, rest.length - removed)];
 }
 
-/** Groups of tokens that each output row averages, in output order. */
+/** The tokens that each output row averages, in output order. */
 function pooledGroups(keys: number[][], protectedTokens: number, removed: number): number[][] {
   const tokens = keys.map((_, j) => j);
   const isProtected = (j: number) => j < protectedTokens;
   const A = tokens.filter((j) => j % 2 === 0 && !isProtected(j));
   const B = tokens.filter((j) => j % 2 === 1 && !isProtected(j));
-  // Rounded to float32 where the program stores a tensor, so that both see the same ties.
+  // Values are rounded to float32 where the program stores a tensor, so both see the same ties.
   const { fround } = Math;
   const metric = keys.map((key) => {
     const norm = fround(Math.sqrt(fround(key.reduce((sum, k) => sum + fround(k * k), 0))));
@@ -115,7 +115,7 @@ describe("pooling", () => {
         async ({ N, protectedTokens, removed }, values) => {
           const stage = stageOf(N, protectedTokens, removed);
           if (!stage) return;
-          // Few distinct keys, so that many similarities tie; a constant keeps lengths above 0.
+          // Few distinct keys make many similarities tie. The constant keeps lengths above 0.
           const keys = Array.from({ length: N }, () => [values.next().value!, values.next().value!, 3]);
           const rows = await destinations(stage, { keys });
           const groups = Array.from({ length: stage.tokensOut }, (_, row) =>

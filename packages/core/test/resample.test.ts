@@ -10,7 +10,7 @@ const filters: readonly ResampleFilter[] = ["nearest", "bilinear", "bicubic", "l
 describe("the sums in WebAssembly", () => {
   const simd = simdRows()!;
 
-  /** Both results, which must be equal. */
+  /** Resizes with both implementations, whose results must be equal, and returns the result. */
   function sameEverywhere(image: RgbImage, columns: Windows, rows: Windows): RgbImage {
     const [expected, actual] = [scalarRows, simd].map((resampler) => resample(image, columns, rows, resampler));
     expect(Buffer.compare(Buffer.from(actual!.data), Buffer.from(expected!.data))).toBe(0);
@@ -18,7 +18,7 @@ describe("the sums in WebAssembly", () => {
   }
 
   const edge = fc.integer({ min: 1, max: 70 });
-  /** One axis: from how many positions to how many, and which of these are kept. */
+  /** One axis: how many positions become how many, and which of these are kept. */
   const axis = fc.record({ from: edge, to: edge, begin: fc.nat(), end: fc.nat() }).map(({ from, to, begin, end }) => ({
     from,
     to,
@@ -33,7 +33,7 @@ describe("the sums in WebAssembly", () => {
         axis,
         fc.constantFrom(...filters),
         fc.integer(),
-        // Black and white alone overshoot most.
+        // Pure black and white overshoot most.
         fc.boolean(),
         (across, down, filter, seed, blackAndWhite) => {
           const image: RgbImage = {

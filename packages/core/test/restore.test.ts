@@ -1,4 +1,4 @@
-/** Token restore against a ViT told plainly, on three runtimes, and the function for tokens that a caller holds. */
+/** Tests token restore against a plain ViT on three runtimes, and `restoreTokens` with tokens that a caller holds. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
 import { createTfjsBackend } from "@ppt-vit/backend-tfjs";
@@ -19,7 +19,7 @@ import { random } from "@ppt-vit/core/testing";
 import { describe, expect, it } from "vitest";
 import { plainDenseFeatures } from "./plain-vit.js";
 
-/** With it the images disagree at the threshold below: one is pooled, pruned and pooled, another pooled throughout. */
+/** With this seed the images differ at the threshold below: one is pooled, pruned and pooled, another always pooled. */
 const weightSeed = 8;
 const batch = 3;
 const plain: VisionModelConfig = { ...tinyConfig, activation: "quick_gelu" };
@@ -98,7 +98,7 @@ describe.each(runtimes)("dense features on %s", (_, create) => {
 });
 
 describe("restoreTokens", () => {
-  // Five input tokens: after the first state token 4 is gone, after the second token 1; 2 and 3 have merged.
+  // Five input tokens. The first state has lost token 4, the second also token 1, and there 2 and 3 have merged.
   const early = { tokens: hostTensor([1, 4, 2], (i) => i), source: sourceOf([[0], [1], [2], [3]]) };
   const late = { tokens: hostTensor([1, 2, 2], (i) => 100 + i), source: sourceOf([[0], [2, 3]]) };
 

@@ -1,8 +1,8 @@
-/** Safetensors files, good and bad, and how bad ones are refused. */
+/** Safetensors files, valid and invalid, and how invalid ones are refused. */
 import { expect } from "vitest";
 import { parseSafetensors, type SafetensorsDType } from "../src/io/safetensors.js";
 
-/** A file with this header, which may be any text, and these bytes behind it. */
+/** A file with this header, which may be any text, followed by these bytes. */
 export function fileOf(
   header: string | Uint8Array,
   data: Uint8Array = new Uint8Array(0),
@@ -23,7 +23,7 @@ export interface Part {
   data: ArrayBufferView<ArrayBuffer>;
 }
 
-/** A correct file. `padding` spaces behind the header move the data off its alignment. */
+/** A valid file. `padding` spaces after the header move the data off its alignment. */
 export function write(parts: readonly Part[], metadata?: Record<string, string>, padding = 0): Uint8Array {
   const fields: string[] = metadata ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
   const chunks: Uint8Array[] = [];
@@ -50,7 +50,7 @@ export const tensor = (
   data,
 });
 
-/** Passes when `file` is refused for exactly this reason. */
+/** Passes if `file` is refused for exactly this reason. */
 export function expectRefused(file: Uint8Array, message: string | RegExp): void {
   expect(() => parseSafetensors(file, "model.safetensors")).toThrow(
     expect.objectContaining({

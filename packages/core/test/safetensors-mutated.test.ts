@@ -1,4 +1,4 @@
-/** Safetensors files with changed bytes are refused with a reason, or read within their bounds. */
+/** Tests that safetensors files with changed bytes are refused with a reason, or read within their bounds. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isPptError } from "../src/errors.js";
@@ -20,7 +20,7 @@ describe("mutated files", () => {
   let refused = 0;
   let accepted = 0;
 
-  /** Passes when `file` is refused by name, or is wholly readable. */
+  /** Passes if `file` is refused with its name, or is wholly readable. */
   function check(file: Uint8Array): void {
     try {
       const parsed = parseSafetensors(file, "fuzz");

@@ -127,7 +127,7 @@ describe("half precision", () => {
 
   const float16 = (pattern: number) => ieee754(pattern, 5);
 
-  /** Value of a bit pattern, bit by bit from the definition. */
+  /** The value of a bit pattern, computed from the definition. */
   function ieee754(pattern: number, exponentBits: number): number {
     const digits = pattern.toString(2).padStart(16, "0");
     const exponent = Number.parseInt(digits.slice(1, 1 + exponentBits), 2);
@@ -225,7 +225,7 @@ describe("malformed files are refused with the reason", () => {
     expectRefused(fileOf('{"a":null}'), `${expected} null`);
     expectRefused(fileOf('{"a":[]}'), `${expected} []`);
     expectRefused(fileOf('{"a":{}}'), /^model\.safetensors: tensor 'a': unknown dtype undefined; known are BOOL, U8,/);
-    // An own field named __proto__ lends its fields to no one.
+    // An own field named __proto__ must not become a prototype.
     expectRefused(
       fileOf('{"a":{"__proto__":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}}'),
       /unknown dtype undefined/,
@@ -288,7 +288,7 @@ describe("malformed files are refused with the reason", () => {
     expectRefused(file({ a: at(0, 2) }, 3), "tensors end at byte 2, but 3 bytes follow the header");
     expectRefused(file({ a: at(0, 2) }, 1), "tensors end at byte 2, but 1 bytes follow the header; is it cut short?");
     expectRefused(file({}, 1), "tensors end at byte 0, but 1 bytes follow the header");
-    // Sizes that no memory holds are compared, never allocated.
+    // Sizes beyond any memory are only compared, never allocated.
     expectRefused(
       file({ a: at(0, 2 ** 52) }, 1),
       /^model\.safetensors: tensors end at byte 4503599627370496, but 1 bytes/,

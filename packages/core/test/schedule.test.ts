@@ -71,7 +71,7 @@ describe("planReduction", () => {
     },
   );
 
-  // As many as set A holds: even positions that are not protected, if set B has anyone to merge into.
+  // The most are the unprotected even positions (set A), if set B has an unprotected token to merge into.
   it.each([
     { tokens: 197, protectedTokens: 1, most: 98 },
     { tokens: 26, protectedTokens: 1, most: 12 },
@@ -112,7 +112,7 @@ describe("a reduction", () => {
     const { layers, threshold } = parseReduction(given);
     expect(() => (layers as number[]).push(11)).toThrow(TypeError);
     expect(Object.isFrozen(threshold)).toBe(true);
-    // What the user wrote stays the user's.
+    // The user's own object must not be frozen.
     given.layers.push(11);
     expect(layers).toEqual([3, 6, 9]);
   });

@@ -1,4 +1,4 @@
-/** Checkpoints in several files, whose index may be as hostile as any other file. */
+/** Tests checkpoints in several files. Their index may be hostile, like any file. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isPptError } from "../src/errors.js";
@@ -8,7 +8,7 @@ import { joinShards, parseSafetensorsIndex } from "../src/io/sharded.js";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-/** A file of one-element tensors, the i-th of value i + `from`. */
+/** A file of one-element tensors. Tensor i has the value i + `from`. */
 function shardFrom(from: number, ...names: string[]) {
   const entry = (i: number) => ({ dtype: "F32", shape: [1], data_offsets: [4 * i, 4 * i + 4] });
   const header = utf8(JSON.stringify(Object.fromEntries(names.map((name, i) => [name, entry(i)]))));
@@ -54,7 +54,7 @@ describe("good indexes", () => {
   it("may name tensors as fields of Object.prototype are named", () => {
     const index = parse(utf8(`{"weight_map":{"__proto__":"${a}","constructor":"${a}"}}`));
     const weights = joinShards(index, new Map([[a, shard("constructor", "__proto__")]]), "index");
-    // `shard` builds its header from an object, where __proto__ is an own field.
+    // `shard` builds its header from an object, in which __proto__ is an own field.
     expect(weights.read("__proto__").data[0]).toBe(1);
     expect(weights.has("toString")).toBe(false);
   });

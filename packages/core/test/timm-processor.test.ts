@@ -1,4 +1,4 @@
-/** timm's `pretrained_cfg` as the steps that its evaluation transform takes. */
+/** Tests that timm's `pretrained_cfg` becomes the steps of timm's evaluation transform. */
 import { readFileSync } from "node:fs";
 import { processImage, type RgbImage, timmImageProcessor } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
@@ -59,13 +59,13 @@ describe("timmImageProcessor", () => {
   });
 });
 
-/** What timm's own transform gives, made by scripts/make-crop-cases.py. */
+/** Results of timm's own transform, made by scripts/make-crop-cases.py. */
 describe("timm's evaluation transform", () => {
   interface CropCase {
     readonly picture: readonly [width: number, height: number];
     readonly pretrained_cfg: object;
     readonly shape: readonly [number, number, number];
-    /** At the corners and in the middle of each plane. */
+    /** Values at the corners and in the middle of each plane. */
     readonly values: readonly number[];
   }
   const file = readFileSync(new URL("../fixtures/preprocess/timm-crops.json", import.meta.url), "utf8");

@@ -142,7 +142,7 @@ describe("stems", () => {
       num_labels: 10,
       token_dim: 16,
     });
-    // A smaller picture has the first rows of the stored table, whose 37 rows are the sinusoids of 37 positions.
+    // The stored table has sinusoids of 37 positions. A smaller picture uses its first rows.
     const { positions } = readParameters(weightsFrom(weights), withImageSize(config, [64, 96]));
     const stored = weights.pos_embed!.data;
     expect(positions!.shape).toEqual([1 + 4 * 6, 48]);
