@@ -1,4 +1,4 @@
-/** The built benchmark page in a real browser: contrast, names, layout, and the keyboard. */
+/** Tests the accessibility of the built benchmark page in a real browser: contrast, names, layout, and the keyboard. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -9,17 +9,17 @@ import { contrastProblems, unlabelledControls } from "./browser/bench-access.js"
 import { open, shots, statusOf, testNothingComplained, tiny, useBenchPage } from "./browser/bench-page.js";
 import { browserPath } from "./browser/serve.js";
 
-/** What `axe-core` adds to a page. */
+/** The object that `axe-core` adds to a page. */
 interface PageWithAxe {
   readonly axe: { run(context: string, options: object): Promise<AxeResults> };
 }
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+// scripts/check.mjs reports when these tests are skipped. In CI a missing browser is a failure there.
 describe.skipIf(!browserPath)("access to the benchmark page", () => {
   useBenchPage();
 
-  /** What axe finds against WCAG 2.2, levels A and AA. */
+  /** Violations of WCAG 2.2, levels A and AA, that axe finds. */
   async function axeViolations(page: Page): Promise<string[]> {
     await page.evaluate(axeSource);
     const { violations, passes } = await page.evaluate(() =>
@@ -43,7 +43,7 @@ describe.skipIf(!browserPath)("access to the benchmark page", () => {
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
-      // The whole page in the window: parts that are out of sight may not be painted yet.
+      // The window shows the whole page, because parts out of sight may not be painted yet.
       await page.setViewportSize({ width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
       await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
       await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`) });
@@ -53,7 +53,7 @@ describe.skipIf(!browserPath)("access to the benchmark page", () => {
     }
     expect(await page.evaluate(unlabelledControls)).toEqual([]);
 
-    // The checks see what is wrong.
+    // The checks do find faults.
     await page.evaluate(() => {
       document.querySelector("main")!.insertAdjacentHTML("beforeend", "<p id='pale'>pale</p><button></button>");
       document.getElementById("pale")!.style.color = "var(--line)";
@@ -87,7 +87,7 @@ describe.skipIf(!browserPath)("access to the benchmark page", () => {
     }
     expect(reached.size).toBe(wanted);
 
-    // And works them: a picture, a policy, the whole of a benchmark and its end.
+    // The keyboard operates the controls: a picture, a policy, a whole benchmark and its end.
     await page.getByRole("button", { name: "cat" }).focus();
     await page.keyboard.press("Enter");
     await statusOf(page, "view-status", /^cat: \w+, [\d.]+ % unreduced, .* with PPT/);
@@ -102,7 +102,7 @@ describe.skipIf(!browserPath)("access to the benchmark page", () => {
     await page.focus("#bench-start");
     await page.keyboard.press("Enter");
     await statusOf(page, "bench-now", /: run /);
-    // The focus has gone where it is wanted next, and comes back.
+    // The focus has moved to where it is needed next, and moves back.
     expect(await page.evaluate(() => document.activeElement!.id)).toBe("bench-cancel");
     await page.keyboard.press("Enter");
     await statusOf(page, "bench-status", /^Cancelled\.$/);

@@ -1,4 +1,4 @@
-/** The built benchmark page in a real browser, driven as a person would: pictures and models. */
+/** Tests the built benchmark page in a real browser, driven as a person would: pictures and models. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -20,7 +20,7 @@ import {
 import { host } from "./browser/bench-serve.js";
 import { browserPath } from "./browser/serve.js";
 
-// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+// scripts/check.mjs reports when these tests are skipped. In CI a missing browser is a failure there.
 describe.skipIf(!browserPath)("pictures and models on the benchmark page", () => {
   useBenchPage();
 
@@ -32,7 +32,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     expect(await page.locator("#stages figure").count()).toBe(4);
     expect(await page.locator("#labels li:first-child .label").allTextContents()).toEqual(["pizza", "pizza"]);
 
-    // Pruned patches are dark, the others are the picture's own.
+    // Pruned patches are dark. The others show the picture.
     const dark = await page.evaluate(() => {
       const grids = [...document.querySelectorAll<HTMLCanvasElement>("#stages canvas")].map((canvas) => {
         const side = canvas.width / 14;
@@ -55,7 +55,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     await page.selectOption("#policy", "pool");
     await statusOf(page, "view-status", /^my-pizza\.png: pizza, .* with Pool only/);
     expect(page.url()).toContain("policy=pool");
-    // Merged patches are outlined: strong colours where the picture has none of them.
+    // Merged patches have outlines, whose strong colours do not occur in the picture.
     const outlined = await page.evaluate(() => {
       const [original, first] = [...document.querySelectorAll<HTMLCanvasElement>("#stages canvas")].map((canvas) =>
         canvas
@@ -74,7 +74,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     const page = await open("?backend=cpu");
     await page.locator("#folder").setInputFiles(tiny);
     await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
-    // Emulated GPUs are not among what is measured unless they are asked for.
+    // Emulated GPUs are measured only on request.
     expect(await page.locator("#bench-backends input:checked").count()).toBe(2);
     await page.evaluate(async () => {
       const blob = await (await fetch("samples/029_car.png")).blob();
@@ -83,7 +83,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
       window.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
     });
     await statusOf(page, "view-status", /^pasted\.png: \w+, [\d.]+ % unreduced/);
-    // The browser's own test picture. First nobody has allowed it.
+    // The camera shows the browser's own test picture. At first it is not allowed.
     await page.context().grantPermissions([]);
     await page.click("#camera-open");
     await page.locator("#messages .message p", { hasText: /^No camera: .*denied/i }).waitFor();
@@ -113,7 +113,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     };
     await dismiss();
 
-    // What cannot be read leaves the list, and the page goes back to what can.
+    // A picture that cannot be read leaves the list, and the page returns to one that can.
     const goesOn = async () => {
       await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
       expect(await page.locator("#own li").count()).toBe(0);
@@ -162,7 +162,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     mkdirSync(folder);
     for (const name of readdirSync(tiny).filter((file) => /\.(json|safetensors)$/.test(file)))
       copyFileSync(join(tiny, name), join(folder, name));
-    // Only the browser itself makes drops with folders in them.
+    // Only the browser itself can make drops that contain folders.
     const session = await page.context().newCDPSession(page);
     const data = { items: [], files: [folder], dragOperationsMask: 1 };
     for (const type of ["dragEnter", "dragOver", "drop"] as const)

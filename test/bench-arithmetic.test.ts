@@ -1,4 +1,4 @@
-/** What the benchmark page computes itself: settings in its address, groups of patches, names of machines. */
+/** Tests what the benchmark page computes itself: settings in its address, groups of patches, names of machines. */
 import { policyNames } from "@ppt-vit/core";
 import { describe, expect, test } from "vitest";
 import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";
@@ -42,7 +42,7 @@ describe("the app's own arithmetic", () => {
       layers: [3],
       threshold: "prune",
     });
-    // Whatever is registered can be chosen.
+    // Every registered policy can be chosen.
     expect(policies).toEqual(["unreduced", "ppt", "prune", "pool", ...policyNames.filter((name) => name !== "ppt")]);
     expect(reductionOf("tome", { ...defaultSettings, layers: [3], threshold: 1 })).toEqual({
       policy: "tome",
@@ -51,7 +51,7 @@ describe("the app's own arithmetic", () => {
   });
 
   test("groups are outlined where they meet others", () => {
-    // 2 x 3 patches: 0 and 1 and 4 are one token, 5 was pruned.
+    // 2 x 3 patches: 0, 1 and 4 share a token, and 5 was pruned.
     const grid = { rows: 2, columns: 3 };
     const groups = groupsOf(Int32Array.of(1, 1, 2, 3, 1, -1));
     expect(groups).toEqual([{ patches: [0, 1, 4] }, { patches: [2] }, { patches: [3] }]);

@@ -1,4 +1,4 @@
-/** The headers that hosts of the benchmark app are told to send: the same in every recipe, and what they are there for. */
+/** Tests the headers in the hosting recipes of the benchmark app: all recipes agree, and the headers do their work. */
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -14,7 +14,7 @@ import { browserPath, launchBrowser } from "./browser/serve.js";
 const dist = join(root, "apps/bench/dist");
 const readme = readFileSync(join(root, "apps/bench/README.md"), "utf8");
 
-/** The README's block of code in a language. */
+/** The README's code block in a language. */
 function block(language: string): string {
   const [, code] = new RegExp(`^ *\`\`\`${language}\\n(.*?)^ *\`\`\``, "ms").exec(readme) ?? [];
   if (code === undefined) throw new Error(`the README has no block '${language}'`);
@@ -55,7 +55,7 @@ describe("every recipe has the headers of headers.ts", () => {
     const [, content] = /<meta http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page) ?? [];
     expect(content?.replaceAll("&#39;", "'")).toBe(metaPolicy);
     expect(`${metaPolicy}; frame-ancestors 'none'`).toBe(headers["Content-Security-Policy"]);
-    // Before the first thing that it is to hold for.
+    // The policy stands before everything that it must apply to.
     expect(page.indexOf("http-equiv")).toBeLessThan(page.search(/<(script|link|style)/));
   });
 });
@@ -83,7 +83,7 @@ describe.skipIf(!browserPath)("the app's worker", () => {
     other?.close();
   });
 
-  /** The page's first worker, once the app has classified with it. */
+  /** The page's first worker, after the app has classified with it. */
   async function workerOf(page: Page, served: Host): Promise<Worker> {
     const [worker] = await Promise.all([page.waitForEvent("worker"), page.goto(`${served.url}?backend=cpu`)]);
     await page.waitForFunction(() => /^dog: dog, \d/.test(document.getElementById("view-status")!.textContent!));

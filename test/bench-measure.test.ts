@@ -1,4 +1,4 @@
-/** Benchmarks on the built page in a real browser, beside the thread of the page. */
+/** Tests benchmarks on the built page in a real browser, which run beside the page's thread. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
@@ -16,7 +16,7 @@ import {
 } from "./browser/bench-page.js";
 import { browserPath } from "./browser/serve.js";
 
-/** What is read of Chrome's traces; times in microseconds. */
+/** The fields that are read of Chrome's traces. Times are in microseconds. */
 interface TraceEvent {
   readonly name: string;
   readonly pid: number;
@@ -27,7 +27,7 @@ interface TraceEvent {
   readonly tdur?: number;
 }
 
-/** What is used of WebGPU's objects. */
+/** The WebGPU objects that are used. */
 interface DeviceLike {
   destroy(): void;
 }
@@ -35,13 +35,13 @@ interface AdapterLike {
   requestDevice(...options: unknown[]): Promise<DeviceLike>;
 }
 
-// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+// scripts/check.mjs reports when these tests are skipped. In CI a missing browser is a failure there.
 describe.skipIf(!browserPath)("benchmarks on the page", () => {
   useBenchPage();
 
   /**
-   * How long the tasks of a page's thread were, for people to look at: on a machine that others use too, no limit would
-   * hold every time. What keeps them short is tested below.
+   * Prints how long the tasks of the page's thread were, for people to read. No limit would hold every time on a shared
+   * machine. The reasons for short tasks are tested below.
    */
   function recordTasks(trace: Buffer): void {
     const { traceEvents: events }: { traceEvents: TraceEvent[] } = JSON.parse(trace.toString("utf8"));
@@ -56,7 +56,7 @@ describe.skipIf(!browserPath)("benchmarks on the page", () => {
     writeFileSync(join(shots, "main-thread.json"), `${JSON.stringify(record)}\n`);
   }
 
-  /** Notes on the page from now on, in `used`, what of a runtime or a device its own thread starts. */
+  /** Records on the page, in `used`, which parts of a runtime or device its own thread starts from now on. */
   const noteComputing = (page: Page) =>
     page.addInitScript(() => {
       const used: string[] = [];
@@ -78,7 +78,7 @@ describe.skipIf(!browserPath)("benchmarks on the page", () => {
 
   async function expectNoComputing(page: Page): Promise<void> {
     expect(await page.evaluate(() => (globalThis as never as { used: string[] }).used)).toEqual([]);
-    // What a model is made of is in the workers' scripts, and in none that the page loads.
+    // The code of models is in the workers' scripts, and in no script that the page loads.
     const scripts = readdirSync(join(dist, "assets"))
       .filter((name) => name.endsWith(".js"))
       .map((name) => ({ name, text: readFileSync(join(dist, "assets", name), "utf8") }));
@@ -131,7 +131,7 @@ describe.skipIf(!browserPath)("benchmarks on the page", () => {
     for (const cell of report.cells) {
       expect(cell.latenciesMs).toHaveLength(2);
       expect(cell.medianMs).toBeGreaterThan(0);
-      // All backends agree on what they see.
+      // All backends agree on the class.
       expect(cell.label).toBe(report.cells[0].label);
     }
     const rates: number[] = report.cells.map(({ imagesPerSecond }: { imagesPerSecond: number }) => imagesPerSecond);

@@ -1,4 +1,4 @@
-/** Models of the Hub in a real browser. */
+/** Tests models of the Hub in a real browser. */
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import type { Browser, Page } from "playwright-core";
@@ -9,7 +9,7 @@ import { browserPath, launchBrowser } from "./browser/serve.js";
 import { dog } from "./built.js";
 import { commit, converted, files, hub, id, notice, weights } from "./hub-fixture.js";
 
-// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+// scripts/check.mjs reports when these tests are skipped. In CI a missing browser is a failure there.
 describe.skipIf(!browserPath)("a browser", () => {
   let server: Server;
   let browser: Browser;
@@ -50,10 +50,10 @@ describe.skipIf(!browserPath)("a browser", () => {
     readonly token?: string;
     readonly localFilesOnly?: boolean;
     readonly where?: "page" | "worker";
-    /** Aborts when so many bytes of the weights have come. */
+    /** Aborts after that many bytes of the weights. */
     readonly abortAt?: number;
   }
-  /** The best label of the dog, or the error's code and message; and the last progress of the weights. */
+  /** The best label of the dog, or the error's code and message, and the last progress of the weights. */
   const load = (options: Load = {}) =>
     page.evaluate(
       async ({ id, where = "page", abortAt, ...options }) => {

@@ -1,4 +1,4 @@
-/** ONNX Runtime Web in a real browser: wasm with threads, and WebGPU over SwiftShader. */
+/** Tests ONNX Runtime Web in a real browser: wasm with threads, and WebGPU on SwiftShader. */
 import type { Server } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -23,7 +23,7 @@ describe.skipIf(!browserPath)("the ONNX backend in a browser", () => {
     await page.waitForFunction(() => "onnx" in window);
     return page;
   }
-  /** A page of its own, closed afterwards. */
+  /** A page of its own, which is closed afterwards. */
   async function onNewPage<R>(use: (page: Page) => Promise<R>, prepare?: (page: Page) => Promise<unknown>): Promise<R> {
     const page = await open(browser, prepare);
     try {
@@ -69,14 +69,14 @@ describe.skipIf(!browserPath)("the ONNX backend in a browser", () => {
     expect(passed).toBeGreaterThan(150);
   });
 
-  // After the suite and on its page, whose device has compiled these shaders.
+  // It runs after the suite and on its page, whose device has already compiled these shaders.
   describe("graph capture", () => {
     test("replays give what ordinary runs give, and buffers are released", { timeout: 300_000 }, async () => {
       const report = await page.evaluate(() => window.onnx.capture(false));
       expect(report.info.graphCapture).toEqual([{ agrees: true, difference: expect.any(Number) }]);
       expect(report.info.graphCapture![0]!.difference).toBeLessThan(1e-4);
       expect(Math.max(...report.differences)).toBeLessThan(1e-4);
-      // Both policies within one batch.
+      // Both actions occur in one batch.
       expect(report.policies.join()).toMatch(/prune,pool|pool,prune/);
       expect(report.otherBatch).toMatch(/^INVALID_INPUT .* holds 3 images, but graphCapture fixed the batch at 2/);
       expect(report.bound).toBe(1);

@@ -1,4 +1,4 @@
-/** Picture files in a real browser against what Pillow makes of them, and what is refused, in Node's words. */
+/** Tests picture files in a real browser against Pillow's pixels, and that refusals have the same words as in Node. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
@@ -26,15 +26,15 @@ interface Expectation {
 const expected: Record<string, Expectation> = JSON.parse(read("expected.json").toString());
 
 /**
- * The largest difference from Pillow's pixels in steps of 255, by kind of file: the first pattern that fits holds, and all
- * other files are exact. Chromium decodes with the libraries that Pillow uses, but for what stands here.
+ * The allowed difference from Pillow's pixels in steps of 255, by kind of file. The first matching pattern applies. All
+ * other files are exact, because Chromium decodes with the same libraries as Pillow, except for the kinds listed here.
  */
 const tolerances: readonly (readonly [RegExp, number, why: string])[] = [
   [/^(cmyk|ycck)-.*\.jpg$/, 1, "inks are multiplied by Skia, which rounds otherwise"],
   [/^palette-short\.png$/, 255, "indices beyond the palette break the format: every decoder shows what it likes"],
 ];
 
-/** Files that are none that is read, as Node and the browser refuse them. */
+/** Files that are not readable pictures, with the messages of Node and the browser. */
 const refused: Readonly<Record<string, Uint8Array>> = {
   "empty.png": new Uint8Array(0),
   "text.png": new TextEncoder().encode("this is no picture"),
@@ -58,7 +58,7 @@ const refused: Readonly<Record<string, Uint8Array>> = {
   "moving.png": read("apng.png"),
 };
 
-/** Cut off in their pixels. What is said of them is the decoder's. */
+/** Pictures cut off within their pixels. The decoder words these messages. */
 const cutOff = Object.fromEntries(
   ["progressive.jpg", "cmyk-noisy.jpg", "rgb.png", "rgba.webp", "lossy.webp", "still.avif", "gif-256.gif"].map(
     (name) => [`cut-${name}`, read(name).subarray(0, Math.floor(0.8 * read(name).length))],
@@ -103,7 +103,7 @@ describe.skipIf(!browserPath)("pictures in a browser", () => {
     expect([actual.width, actual.height]).toEqual([width, height]);
     if (rgbSha256 && tolerance === 0)
       return expect(createHash("sha256").update(Buffer.from(actual.data)).digest("hex")).toBe(rgbSha256);
-    // Without a PNG of Pillow's pixels Node's are the same.
+    // If there is no PNG of Pillow's pixels, Node's pixels are the same.
     const { data } = await decodeImage(join(folder, pixels ?? name));
     expect(Math.max(...actual.data.map((value, i) => Math.abs(value - data[i]!)))).toBeLessThanOrEqual(tolerance);
   });

@@ -1,4 +1,7 @@
-/** The built pipeline in a real browser: pictures of every kind, checkpoints by address and from files, and the worker. */
+/**
+ * Tests the built pipeline in a real browser: pictures of every kind, checkpoints by address and from files, and the
+ * worker.
+ */
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
@@ -15,7 +18,7 @@ const modelFolder = join(root, "packages/demo-model/model");
 const vitFolder = join(root, "packages/pipeline/fixtures/vit");
 const clipFolder = join(root, "packages/pipeline/fixtures/clip");
 
-/** Smooth colours with an edge, `width` x `height`. */
+/** A picture of smooth colours with an edge, `width` x `height`. */
 function picture(width: number, height: number, channels: 3 | 4 = 3) {
   const data = new Uint8Array(width * height * channels);
   for (let i = 0; i < width * height; i++) {
@@ -52,7 +55,7 @@ async function pictures(): Promise<Record<string, Uint8Array>> {
   };
 }
 
-// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+// scripts/check.mjs reports when these tests are skipped. In CI a missing browser is a failure there.
 describe.skipIf(!browserPath)("the pipeline in a browser", () => {
   let server: Server;
   let browser: Browser;
@@ -94,7 +97,7 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
       expect(inputs.filter((path) => /sharp|pipeline\/dist\/index\.js/.test(path))).toEqual([]);
   });
 
-  /** [width, height, bytes of RGB] as the browser decodes an address. */
+  /** [width, height, bytes of RGB] of an address, as the browser decodes it. */
   const decoded = async (name: string) => {
     const { width, height, data } = await page.evaluate(async (address) => {
       const image = await window.pipeline.decodeImage(address);
@@ -112,7 +115,7 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
     },
   );
 
-  // Lossy formats leave the last bits to the decoder.
+  // Decoders of lossy formats may differ in the last bits.
   test.each(["photo.jpg", "turned.jpg", "lossy.webp", "picture.avif"])(
     "%s has Node's pixels but for a few steps",
     async (name) => {
@@ -353,7 +356,7 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
     });
     expect(result).toEqual({
       codes: ["INVALID_IMAGE", expect.any(String), "NOT_FOUND", "dog"],
-      // Without a reduction.json among the files, the published setting.
+      // Without a reduction.json among the files, the published settings are used.
       threshold: 7e-5,
       stopped: "AbortError",
       afterwards: "dog",

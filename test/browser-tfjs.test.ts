@@ -1,4 +1,4 @@
-/** TensorFlow.js in a real browser: wasm with threads, WebGL and WebGPU over SwiftShader. */
+/** Tests TensorFlow.js in a real browser: wasm with threads, and WebGL and WebGPU on SwiftShader. */
 import type { Server } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -28,7 +28,7 @@ describe.skipIf(!browserPath)("the TensorFlow.js backend in a browser", () => {
     await browser?.close();
     server?.close();
   });
-  // A page for each test: flags of TensorFlow.js hold for a page.
+  // Each test has a page, because flags of TensorFlow.js apply to the whole page.
   beforeEach(async () => {
     page = await browser.newPage();
     await page.goto(url);
@@ -36,10 +36,10 @@ describe.skipIf(!browserPath)("the TensorFlow.js backend in a browser", () => {
   });
   afterEach(() => page.close());
 
-  // Every shader is compiled for a CPU here, so whole models beyond the golden cases are left to Node.
+  // Every shader is compiled for a CPU here, so only golden models run. Node tests the others.
   const cases = ["primitive:", "composite:", "golden:"];
 
-  // Its threads start from blobs, which the tests' policy forbids.
+  // Its threads start from blobs, which the tests' content security policy forbids.
   const ofWasm = { name: "tfjs-wasm", precision: "float32", nonFinite: true, failures: [] };
   const wasmLoaded = () =>
     page.evaluate(() =>

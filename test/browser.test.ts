@@ -1,4 +1,4 @@
-/** The built core and CPU backend in a real browser, in the page and in a worker. */
+/** Tests the built core and CPU backend in a real browser, in the page and in a worker. */
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ async function expectedHere() {
   return { logits: Array.from(logits.data), policies: stages.map((stage) => stage.policies[0]) };
 }
 
-// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+// scripts/check.mjs reports when these tests are skipped. In CI a missing browser is a failure there.
 describe.skipIf(!browserPath)("CPU backend in a browser", () => {
   let server: Server;
   let browser: Browser;

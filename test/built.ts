@@ -1,4 +1,4 @@
-/** What the tests of the built command line share: the program, its samples, temporary folders, and runs. */
+/** Shared by tests of the built command line: the program, its samples, temporary folders, and runs. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ export function temporaryFolder(name: string): string {
   return folder;
 }
 
-/** Runs `ppt-vit` in the folder `cwd`. A stack trace in its output fails the test: it is never an answer. */
+/** Runs `ppt-vit` in the folder `cwd`. A stack trace in its output fails the test, because users must never see one. */
 export async function runPptVit(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const options = { cwd, env: { NO_COLOR: "1", ...env } };
   const { code, stdout, output } = await run(process.execPath, [main, ...args], options);

@@ -1,6 +1,6 @@
 /**
- * The applications of `examples/` by the bundlers that are installed here, from the packed packages and without TensorFlow.js;
- * `scripts/check-examples.mjs` installs and runs all of them. And what goes wrong in bundles of other kinds.
+ * Builds the applications of `examples/` with the bundlers installed here, from the packed packages and without
+ * TensorFlow.js. `scripts/check-examples.mjs` installs and runs all of them. Also tests failures in other bundles.
  */
 import {
   cpSync,
@@ -29,7 +29,7 @@ const home = mkdtempSync(join(tmpdir(), "ppt-vit-bundlers-"));
 const ofBackend = createRequire(join(root, "packages/backend-onnx/package.json"));
 const { dependencies } = ofBackend("./package.json") as { dependencies: Record<string, string> };
 
-/** The packages as npm lays them out; what they depend on is linked from this repository. */
+/** The packages as npm lays them out. Their dependencies are links to those of this repository. */
 beforeAll(async () => {
   for (const { dir, folder } of publishedPackages())
     if (!existsSync(join(dir, "dist"))) throw new Error(`${folder}/dist is missing: run pnpm build first`);
@@ -57,7 +57,7 @@ interface Vite {
   createLogger(level: "warn", options?: object): Record<"warn" | "warnOnce" | "error", (message: string) => void>;
 }
 
-/** Builds with Vite's defaults, and gives its warnings. */
+/** Builds with Vite's defaults, and returns its warnings. */
 async function viteBuild(folder: string, options: object = {}): Promise<string[]> {
   const fromApp = createRequire(join(root, "apps/bench/package.json"));
   const vite = (await import(pathToFileURL(fromApp.resolve("vite")).href)) as Vite;
@@ -90,13 +90,13 @@ async function esbuildBuild(folder: string, entries: readonly string[]): Promise
 }
 const wasmFile = "ort-wasm-simd-threaded.wasm";
 
-/** What `what` finds where `folder` is served. */
+/** The result of `what` on the address where `folder` is served. */
 const onPage = async <T>(folder: string, what: (url: string) => Promise<T>): Promise<T> => {
   const { url, close } = await serve(folder);
   return what(url).finally(close);
 };
 
-// scripts/check.mjs says in one line when this is skipped; in CI a missing browser is a failure there.
+// scripts/check.mjs reports when these tests are skipped. In CI a missing browser is a failure there.
 describe.skipIf(!browserPath)("an application without TensorFlow.js", () => {
   let browser: Browser;
   beforeAll(async () => {
@@ -159,7 +159,7 @@ test("every script for builds by Vite is named in the text that Vite looks for",
 
 describe("a peer that cannot be loaded", () => {
   const consumer = join(home, "consumer");
-  /** What `createBackend("tfjs-cpu")` says where `source` stands for the package. */
+  /** What `createBackend("tfjs-cpu")` answers if `source` is the code of the package. */
   async function answerTo(source: string): Promise<string> {
     const folder = mkdtempSync(join(home, "peer-"));
     mkdirSync(consumer, { recursive: true });
@@ -185,7 +185,7 @@ describe("a peer that cannot be loaded", () => {
     "PptError|BACKEND_UNAVAILABLE|backend 'tfjs-cpu' is not installed: npm install @ppt-vit/backend-tfjs @tensorflow/tfjs-core @tensorflow/tfjs-backend-cpu";
 
   test.each([
-    // What each says in the place of the package; the last is an empty module.
+    // The code that each bundler puts in place of the package. The last is an empty module.
     [
       "webpack",
       `throw Object.assign(new Error("Cannot find module '@ppt-vit/backend-tfjs'"), { code: "MODULE_NOT_FOUND" })`,

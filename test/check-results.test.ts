@@ -1,4 +1,4 @@
-/** Recorded results are only added: a change of an earlier line, or its removal, is found in git's history. */
+/** Tests that recorded results are only added: a changed or removed line is found in git's history. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

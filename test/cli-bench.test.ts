@@ -1,4 +1,4 @@
-/** `ppt-vit bench` as a real process. What it measures is small; that it measures it right is looked at in its JSON. */
+/** Tests `ppt-vit bench` as a real process, on small measurements. Its JSON shows whether they were made correctly. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -25,7 +25,7 @@ interface Cell {
 const bench = (...args: string[]) => run(process.execPath, [main, "bench", ...args], { cwd: home });
 const readHere = (file: string) => readFileSync(join(home, file), "utf8");
 
-/** Runs with `--json` and gives what it printed. */
+/** Runs with `--json`, and returns the printed document. */
 async function measure(...args: string[]) {
   const { code, output, stdout } = await bench(...args, "--seconds", "1", "--json");
   expect(code, output).toBe(0);
@@ -76,18 +76,18 @@ test("measures, records, reports and compares", { timeout: 240_000 }, async () =
   expect(quartiles[0]).toBeLessThanOrEqual(median);
   expect(quartiles[1]).toBeGreaterThanOrEqual(median);
   expect(results[1].gmacs).toBeLessThan(results[0].gmacs);
-  // What is not installed is listed with what to install, and the rest goes on.
+  // A contender that is not installed is listed with what to install, and the others run.
   expect(failures).toHaveLength(2);
   expect(failures[0]).toMatchObject({ backend: "tfjs-node", code: "BACKEND_UNAVAILABLE" });
   expect(readHere("pages/one.html")).toContain("onnx-cpu");
 
-  // A file of one document is never replaced.
+  // A file with a single document is never replaced.
   writeFileSync(join(home, "one.json"), line);
   const again = await bench("--models", "demo", "--out", "one.json");
   expect(again.output).toMatch(/exists, and results are only added: choose another name \[INVALID_OPTION\]/);
   expect(again.code).toBe(2);
 
-  // The report and the table come from what is recorded, and from nothing else.
+  // The report and the table come from the recorded results alone.
   writeFileSync(join(home, "results/other.json"), '{ "benchmark": "another" }');
   writeFileSync(join(home, "README.md"), "# Speed\n<!-- benchmarks -->\n<!-- /benchmarks -->\nend\n");
   const reported = await bench("--from", "results", "--report", "pages/all.html", "--table", "README.md");
@@ -136,7 +136,7 @@ test("the larger geometries, and half precision", { timeout: 240_000 }, async ()
   );
   expect(failures).toEqual([]);
   expect(results.map(({ model, gmacs }) => `${model} ${gmacs.toFixed(2)}`)).toEqual(["deit-s 2.94", "deit-b 11.26"]);
-  // There is no unreduced model beside them to be faster than.
+  // Without the unreduced model beside them there is no speedup.
   for (const { speedup } of results) expect(speedup).toBeNull();
 
   const half = await measure("--models", "./tiny", "--batches", "1,2", "--backends", "onnx-cpu:fp16");
@@ -153,7 +153,7 @@ test.each(["classify", "demo", "bench"])("%s --help lists every backend", async 
 test("a contender that dies in the middle is listed, and the others go on", { timeout: 120_000 }, async () => {
   writeFileSync(
     join(home, "dies.mjs"),
-    // Only looks on: a listener of its own would take the first message before the command listens.
+    // It only watches: a listener of its own would take the first message before the command listens.
     `const emit = process.emit;
      let doomed = false;
      process.emit = function (event, message, ...rest) {

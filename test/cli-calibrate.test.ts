@@ -1,4 +1,4 @@
-/** `ppt-vit calibrate` as its users call it, and its `reduction.json` in the commands that take one. */
+/** Tests `ppt-vit calibrate` as users call it, and its `reduction.json` in the commands that accept one. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromPretrained } from "@ppt-vit/pipeline";

@@ -1,4 +1,4 @@
-/** `ppt-vit doctor` as its users call it: a real process of the built package. */
+/** Tests `ppt-vit doctor` as users call it, as a real process of the built package. */
 import { join } from "node:path";
 import type { OnnxBackend } from "@ppt-vit/backend-onnx";
 import { createBackend, selectBackend } from "@ppt-vit/pipeline";
@@ -21,7 +21,7 @@ const home = temporaryFolder("doctor");
 const pptVit = (...args: string[]) => runPptVit(home, args);
 
 describe("doctor", () => {
-  // No Vulkan driver: the answer is the same on machines with and without a GPU.
+  // The Vulkan driver is disabled, so the answer is the same on machines with and without a GPU.
   const env = { VK_ICD_FILENAMES: "/nowhere.json", VK_DRIVER_FILES: "/nowhere.json" };
   const reportOf = async (env: Record<string, string> = {}): Promise<Report> => {
     const { code, stdout, stderr } = await runPptVit(home, ["doctor", "--json"], env);
@@ -49,7 +49,7 @@ describe("doctor", () => {
     expect(report.advice).toEqual([expect.stringContaining("--backend auto, which takes onnx-cpu")]);
   });
 
-  // The software driver has no half precision; a GPU may have it.
+  // The software driver has no half precision, but a GPU may have it.
   test.skipIf(!useSoftwareVulkan())("WebGPU: adapter, shader-f16, attention and placement", async () => {
     const report = await reportOf();
     const webgpu = report.devices[1]!;
@@ -136,7 +136,7 @@ describe("doctor", () => {
     const options = { cwd: join(root, "packages/cli"), env: {} };
     const { output } = await run(process.execPath, ["--input-type=module", "-e", script], options);
     const placement = placementIn(output, "webgpu")!;
-    // Of `x`, which the CPU takes too, and of the product.
+    // The GPU gets copies of `x`, which the CPU reads too, and of the product.
     const copy = { provider: "WebGpuExecutionProvider", operator: "MemcpyFromHost", name: expect.any(String) };
     expect(placement).toEqual({
       nodes: { WebGpuExecutionProvider: 3, CPUExecutionProvider: 1 },

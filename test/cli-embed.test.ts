@@ -1,4 +1,4 @@
-/** `ppt-vit embed`, and what `classify` shares with it: a real process of the built package. */
+/** Tests `ppt-vit embed`, and what it shares with `classify`, as a real process of the built package. */
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromPretrained } from "@ppt-vit/pipeline";

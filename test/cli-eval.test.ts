@@ -1,4 +1,4 @@
-/** `ppt-vit eval` as a real process: killed and resumed, in shards, on bad input. */
+/** Tests `ppt-vit eval` as a real process: killed and resumed, in shards, and on bad input. */
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -14,7 +14,7 @@ beforeAll(async () => {
   await makeTree();
 });
 
-/** 120 pictures of 16 of the demo model's classes: PNG and JPEG, large and small, upright and wide. */
+/** 120 pictures of 16 of the demo model's classes: PNG and JPEG, large and small, tall and wide. */
 async function makeTree(): Promise<void> {
   const sources = ["samples", "fixtures/eval"].flatMap((folder) =>
     readdirSync(join(demo, folder)).map((name) => join(demo, folder, name)),
@@ -39,7 +39,7 @@ const evaluate = (...args: string[]) => runPptVit(home, ["eval", ...args]);
 
 const settings = ["--backend", "onnx-cpu", "--batch", "2"];
 
-/** A result without what may differ between two runs. */
+/** A result without the fields that may differ between two runs. */
 function resultOf(file: string) {
   const { run: facts, ...result } = JSON.parse(readFileSync(join(home, file), "utf8"));
   expect(facts.seconds.total).toBeGreaterThan(0);
@@ -48,7 +48,7 @@ function resultOf(file: string) {
 
 const linesOf = (file: string) => readFileSync(join(home, file), "utf8").split("\n").length - 1;
 
-/** Starts an evaluation and kills it once its journal has `lines` lines, in whatever it is doing then. */
+/** Starts an evaluation, and kills it once its journal has `lines` lines, whatever it is doing. */
 function killAfter(lines: number, out: string): Promise<NodeJS.Signals | null> {
   const journal = `${out}.journal.jsonl`;
   return new Promise((resolve) => {
@@ -99,7 +99,7 @@ describe("an evaluation", () => {
     expect(merged.code, merged.stderr).toBe(0);
     expect(resultOf("merged.json")).toBe(resultOf("whole.json"));
 
-    // Finished, the same call only reads its journal; for other settings it is refused, and says which.
+    // Once finished, the same call only reads its journal. Other settings are refused, with the setting that differs.
     const again = await evaluate("tree", ...settings, "-o", "whole.json");
     expect(again.code).toBe(0);
     expect(resultOf("whole.json")).toBe(resultOf("merged.json"));
@@ -147,7 +147,7 @@ describe("an evaluation", () => {
       ["missing.png", "NOT_FOUND"],
     ]);
     expect(stderr).toContain("empty.jpg: the file is empty [INVALID_IMAGE]");
-    // Named as classify names them.
+    // Classes have the same names as in classify.
     const right = pictures.filter(({ rank }: { rank: number }) => rank === 0).map(({ file }: { file: string }) => file);
     expect(right).toEqual(expect.arrayContaining(["000_dog.png", "001_cat.png", "039_umbrella.png"]));
     expect(classes.map(({ name, pictures, failed }: Record<string, unknown>) => [name, pictures, failed])).toEqual([
@@ -173,7 +173,7 @@ describe("an evaluation", () => {
   });
 });
 
-/** Starts an evaluation, and gives it when its journal has a line of a batch. */
+/** Starts an evaluation, and returns it once its journal has a line of a batch. */
 async function started(
   out: string,
 ): Promise<{ pid: number; end(signal: NodeJS.Signals): Promise<NodeJS.Signals | null> }> {
@@ -211,7 +211,8 @@ describe("two evaluations to one file", () => {
     expect(code).toBe(2);
     expect(await first.end("SIGKILL")).toBe("SIGKILL");
     expect(readdirSync(home)).toContain(lock);
-    // Taken over, and then refused for its other limit: which it could only find out with the lock.
+    // The lock was taken over. The refusal of the other limit proves it, because only the holder of the lock can find
+    // that out.
     expect((await again()).stderr).toContain("was made for other settings");
     expect(readdirSync(home)).not.toContain(lock);
   });

@@ -1,4 +1,4 @@
-/** `ppt-vit export` as its users call it, and `info` of what it wrote: a real process of the built package. */
+/** Tests `ppt-vit export` as users call it, and `info` on its output, as a real process of the built package. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, watch, writeFileSync } from "node:fs";
@@ -155,9 +155,9 @@ describe("export", () => {
     for (const name of names) {
       const config = readFileSync(join(folder, name, "config.pbtxt"), "utf8");
       const flat = config.replaceAll(/\s+/g, " ");
-      // A name that differs from its folder's is refused by Triton.
+      // Triton refuses a model whose name differs from its folder's.
       expect(flat).toContain(`name: "${name}" platform: "onnxruntime_onnx" backend: "onnxruntime" max_batch_size: 64`);
-      // The batch is not among the dimensions.
+      // The batch is not one of the dimensions.
       expect(flat).toContain('input [ { name: "pixel_values" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] } ]');
       expect(flat).toContain('name: "logits" data_type: TYPE_FP32 dims: [ 48 ] label_filename: "labels.txt"');
       expect(flat).toContain('name: "source" data_type: TYPE_FP32 dims: [ 49, 197 ]');
@@ -219,7 +219,7 @@ describe("nothing half-written is left behind", () => {
   test.skipIf(process.platform === "win32")("a disk that takes no more, in the middle of a file", async () => {
     const before = readdirSync(home);
     for (const out of ["full", "new/full"]) {
-      // The size limit of a file stands for the full disk: the write fails half-way.
+      // A limit of the file size acts as the full disk: the write fails half-way.
       const script = `ulimit -f 8192; exec "${process.execPath}" "${main}" export --model demo --out ${out}`;
       const { code, output } = await run("bash", ["-c", script], { cwd: home });
       expect(output).toContain("[WRITE_FAILED]");
@@ -230,7 +230,7 @@ describe("nothing half-written is left behind", () => {
   });
 
   test("a disk that is full", async ({ skip }) => {
-    // A file system of 8 MiB that only the commands of this shell see, which needs no rights where user namespaces are allowed.
+    // A file system of 8 MiB that only this shell's commands see. It needs no rights if user namespaces are allowed.
     const inSmall = (script: string) =>
       run("unshare", ["-rm", "sh", "-ec", `mount -t tmpfs -o size=8m tmpfs small; ${script}`], { cwd: home });
     mkdirSync(join(home, "small"));
@@ -273,7 +273,7 @@ describe("nothing half-written is left behind", () => {
   test.skipIf(process.platform === "win32").each(["SIGINT", "SIGTERM"] as const)("%s", async (signal) => {
     const before = readdirSync(home);
     let child: ChildProcess | undefined;
-    // The first that is seen of the export is its temporary folder.
+    // The first visible sign of the export is its temporary folder.
     const watcher = watch(home, (_, name) => {
       if (name?.startsWith("stopped") && child && !child.killed) child.kill(signal);
     });

@@ -1,4 +1,4 @@
-/** `ppt-vit info` as its users call it: the cost of the paper's models, from their configuration alone. */
+/** Tests `ppt-vit info` as users call it: the cost of the paper's models, from their configuration alone. */
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -135,7 +135,7 @@ describe("the demo model", () => {
     expect(info.model.gmacs.unreduced).toBeCloseTo(1.254, 3);
     expect(info.model.blocks[9]).toMatchObject({ layer: 9, attentionTokens: 97, mlpTokens: 49 });
     expect(info.model.labels).toHaveLength(48);
-    // What the formula says is what lies in the file.
+    // The computed number of parameters equals that in the file.
     const file = readFileSync(join(demoModel, "model.safetensors"));
     const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString());
     const stored = Object.entries(header as Record<string, { shape: number[] }>)

@@ -1,4 +1,4 @@
-/** What people give the command line for pictures: devices, pipes, other formats, damaged files. */
+/** Tests unusual pictures on the command line: devices, pipes, other formats, damaged files. */
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { dog, main, temporaryFolder } from "./built.js";
 
 const folder = temporaryFolder("pictures");
 
-/** `ppt-vit classify` in a shell, with the dog as $1. */
+/** Runs `ppt-vit classify` in a shell, with the dog as $1. */
 async function classify(shell: string) {
   const command = shell.replaceAll("classify", `"${process.execPath}" "${main}" classify --top 1`);
   const { code, output } = await run("bash", ["-c", command, "bash", dog], { cwd: folder, env: { NO_COLOR: "1" } });

@@ -1,4 +1,4 @@
-/** Progress on a terminal: bars end with the work, whatever ends it, and leave the terminal as it was. */
+/** Tests progress on a terminal: bars end with the work, whatever ends it, and the terminal is restored. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ beforeAll(async () => {
   writeTinyModel(join(home, "tiny"));
   mkdirSync(join(home, "pictures"));
   for (let i = 0; i < pictures; i++) cpSync(dog, join(home, "pictures", `${i}.png`));
-  // The clock is asked before and after each run of the model: it stands for a device that fails in the fifth.
+  // A clock that throws stands in for a device that fails in the fifth run. It is read before and after each run.
   writeFileSync(
     join(home, "lost-device.mjs"),
     `let asked = 0;
@@ -49,7 +49,7 @@ afterAll(async () => {
 /** Ends a call that hangs, long after it should have ended. */
 const patience = { timeout: 120_000 };
 
-/** A bar was drawn, and cursor and wrapping of lines are what they were. */
+/** Expects that a bar was drawn, and that the cursor and line wrapping are restored. */
 function expectBarGone(output: string) {
   expect(output).toMatch(/[█░]/);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what terminals obey

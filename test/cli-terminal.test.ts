@@ -1,4 +1,4 @@
-/** What comes from others never reaches the terminal as it is; what cannot be printed is an error and no stack trace. */
+/** Tests that foreign text never reaches the terminal unescaped, and that output that cannot be written is an error. */
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -24,13 +24,13 @@ const posix = process.platform !== "win32";
 let home: string;
 const at = (...parts: string[]) => join(home, ...parts);
 
-/** As bytes, so that what is no UTF-8 shows. */
+/** Output as bytes, so that invalid UTF-8 shows. */
 function pptVit(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { cwd: home });
   return check(status, stdout, stderr);
 }
 
-/** Through a shell, in which `$PPT` is the program: for redirections. */
+/** Runs in a shell, for redirections. `$PPT` is the program. */
 function shell(command: string) {
   const env = { ...process.env, PPT: `${process.execPath} ${main}` };
   const { status, stdout, stderr } = spawnSync("sh", ["-c", command.replaceAll("ppt-vit ", "$PPT ")], {
@@ -51,7 +51,7 @@ const hostile = {
 };
 const labels = Object.values(hostile);
 
-/** The rule of all output: printable characters, and line ends of the program's own. */
+/** The rule of all output: only printable characters, and the program's own line ends. */
 function check(code: number | null, stdout: Buffer, stderr: Buffer) {
   for (const bytes of [stdout, stderr]) {
     const text = bytes.toString("utf8");
@@ -92,7 +92,7 @@ describe("labels of a checkpoint", () => {
 test("names in an ONNX file are escaped", () => {
   expect(pptVit("export", "--model", "./model", "--out", "onnx", "--dtype", "fp32").code).toBe(0);
   const file = at("onnx/onnx/model.onnx");
-  // As long as before, so that the file stays one.
+  // The new name has the same length, so the file stays valid.
   const [name, other] = ["pixel_values", "pix\x1b[31mvals"];
   writeFileSync(file, Buffer.from(readFileSync(file, "latin1").replaceAll(name, other), "latin1"));
   const { code, stdout } = pptVit("info", "./onnx");
@@ -214,7 +214,7 @@ describe.skipIf(!posix)("names of files", () => {
     const output = shell("ppt-vit visualize --model ./model dog.png -o $(printf 'bad-\\377\\376.png')");
     expect(output.code).toBe(2);
     expect(output.stderr).toContain(`${said}: rename the file, or give the folder that holds it [INVALID_OPTION]`);
-    // A file of that very name is taken.
+    // A file that really has this name is accepted.
     cpSync(dog, at("really-\ufffd.png"));
     expect(pptVit("classify", "--model", "./model", "really-\ufffd.png").code).toBe(0);
   });
@@ -274,7 +274,7 @@ describe.skipIf(!posix || !existsSync("/dev/full"))("a full disk behind stdout",
   });
 
   test("is noticed where it takes the beginning", () => {
-    // One block of 512 bytes, which Node's own stream would take for all.
+    // The limit is one block of 512 bytes. Node's own stream would treat the partial write as complete.
     const { code, stderr } = shell("trap '' XFSZ; ulimit -f 1; ppt-vit info ./model > cut.txt");
     expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("(EFBIG) [WRITE_FAILED]") });
   });
@@ -317,7 +317,7 @@ describe("outputs", () => {
     expect(readdirSync(at("out"))).toEqual(["tokens.svg"]);
     expect(shell(`ppt-vit visualize ${args}`).code).toBe(0);
     expect(readFileSync(at("out/tokens.svg"), "utf8")).toMatch(/^<svg.*<\/svg>\s*$/s);
-    // What is no file is written to as it is.
+    // Something that is not a file is written to directly.
     symlinkSync("/dev/stdout", at("pipe.svg"));
     const piped = shell("ppt-vit visualize --model ./model dog.png --layers 1 -o pipe.svg | cat");
     expect(piped.stdout).toMatch(/<svg.*<\/svg>\s*wrote pipe\.svg/s);

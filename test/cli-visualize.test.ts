@@ -1,4 +1,4 @@
-/** `ppt-vit visualize` as a real process. */
+/** Tests `ppt-vit visualize` as a real process. */
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -15,7 +15,7 @@ describe("a figure", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe("wrote tokens.png: 2 pictures, tokens 197 -> 147 -> 97 -> 49\n");
     const { format, width, height } = await sharp(join(home, "tokens.png")).metadata();
-    // Four columns of 150 with 12 between; two rows of 112 with their captions.
+    // Four columns of 150 with gaps of 12, and two rows of 112 with their captions.
     expect({ format, width, height }).toEqual({ format: "png", width: 676, height: 400 });
   });
 
@@ -34,7 +34,7 @@ describe("a figure", () => {
     expect((await visualize(dog, "--out", "evit.svg", ...args)).code).toBe(0);
     const svg = readFileSync(join(home, "evit.svg"), "utf8");
     expect(svg).toContain("fuse, 197 → 147 tokens");
-    // All that was fused is one token: one group, and nothing dark.
+    // All fused tokens are one token: one group, and nothing dark.
     expect(svg.match(/<path d="[^"]+" fill="#[0-9a-f]{6}"\/>/g)).toHaveLength(1);
     expect(svg).not.toContain('fill="#0b0d12" fill-opacity="0.88" fill-rule="evenodd"');
   });

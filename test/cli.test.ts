@@ -1,4 +1,4 @@
-/** The command line as its users call it: a real process of the built package. */
+/** Tests the command line as users call it, as a real process of the built package. */
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

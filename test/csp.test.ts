@@ -1,4 +1,4 @@
-/** The packed packages under a content security policy: bundled, served with it as a header, and searched for eval. */
+/** Tests the packed packages under a content security policy: bundled, served with it as a header, and searched for eval. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -16,10 +16,10 @@ const fixture = join(root, "test/fixtures/csp");
 const ort = dirname(createRequire(join(root, "packages/backend-onnx/package.json")).resolve("onnxruntime-web"));
 const home = mkdtempSync(join(tmpdir(), "ppt-vit-csp-"));
 
-/** What the page's own package.json asks for: TensorFlow.js is not among it. */
+/** The packages that the page's own package.json lists. TensorFlow.js is not among them. */
 const wanted = ["core", "backend-cpu", "backend-onnx", "pipeline"];
 
-/** The packages as a user unpacks them. */
+/** Unpacks the packages as for a user. */
 beforeAll(async () => {
   for (const { dir, folder } of publishedPackages())
     if (!existsSync(join(dir, "dist"))) throw new Error(`${folder}/dist is missing: run pnpm build first`);
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** As an application bundles its scripts, by their names, with everything in them but `external`. */
+/** Bundles scripts, by name, as an application would: with everything in them except `external`. */
 async function bundle(sources: Readonly<Record<string, string>>, external: readonly string[]): Promise<string[]> {
   const entryPoints = Object.entries(sources).map(([name, source]) => {
     const file = join(home, `${name}.mjs`);
@@ -49,7 +49,7 @@ async function bundle(sources: Readonly<Record<string, string>>, external: reado
     format: "esm",
     platform: "browser",
     write: false,
-    // Where what the packages depend on is installed.
+    // The dependencies of the packages are installed there.
     nodePaths: [join(root, "packages/backend-onnx/node_modules")],
     external: [...external],
     tsconfigRaw: {},
@@ -81,7 +81,7 @@ describe.skipIf(!browserPath)("a page that allows 'wasm-unsafe-eval' and no more
     served?.server.close();
   });
 
-  /** What the page says in the end. */
+  /** The title that the page sets at the end. */
   async function titleUnder(policy: string): Promise<{ title: string; refused: string[] }> {
     const page = await browser.newPage();
     try {
@@ -110,7 +110,7 @@ describe.skipIf(!browserPath)("a page that allows 'wasm-unsafe-eval' and no more
   });
 });
 
-/** Code from text, in any spelling that a minifier makes of it. */
+/** Code made from text, in any spelling that a minifier gives it. */
 const fromText =
   /\bnew Function\b|(?<![\w$.-])Function\s*\(|(?<![\w$.-])eval\s*\(|\(0,\s*eval\)|set(?:Timeout|Interval)\(\s*["'`]/;
 
@@ -137,7 +137,7 @@ describe("no code is made from text", () => {
     const sources = Object.fromEntries(
       wanted.map((name) => [name, `import * as all from "@ppt-vit/${name}"; globalThis.all = all;`]),
     );
-    // Runtimes are tested by running them under the policy.
+    // Runtimes are left out, because the tests above run them under the policy.
     const outputs = await bundle(sources, ["onnxruntime-web", "@ppt-vit/backend-tfjs"]);
     expect(outputs).toHaveLength(wanted.length);
     for (const text of outputs) expect(fromText.exec(text)?.[0]).toBeUndefined();
@@ -149,9 +149,9 @@ describe("no code is made from text", () => {
       return [...text.matchAll(new RegExp(fromText, "g"))].map(({ index }) => text.slice(index - 60, index + 60));
     });
     const known = [
-      // ONNX Runtime's WebNN, of which no backend makes use.
+      // ONNX Runtime's WebNN, which no backend uses.
       /methodName, destructorsRef, args/,
-      // TensorFlow.js's thread in Node, which a browser does not run.
+      // TensorFlow.js's threads in Node, which browsers do not run.
       /importScripts:function\(f\)\{\(0,eval\)/,
     ];
     expect(found.filter((text) => !known.some((place) => place.test(text)))).toEqual([]);

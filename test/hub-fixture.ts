@@ -1,4 +1,4 @@
-/** A local server that stands for the Hub, with the demo model in several forms; it starts anew before each test. */
+/** A local server that stands in for the Hub, with the demo model in several forms. It is new before each test. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Models of the Hub as users load them: the command line, processes at the same time, and a real browser. */
+/** Tests models of the Hub as users load them: the command line, parallel processes, and a real browser. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -61,7 +61,7 @@ describe("the command line", () => {
       stderr: `${notice(model)}\n`,
     });
     const named = await classify("--model", model, "--offline", "--revision", "refs/pr/3");
-    // The rest of that branch was never asked for.
+    // The other files of that branch were never downloaded.
     expect(named.stderr).toContain("config.json is not in the cache at revision refs/pr/3");
     expect(hub.takeSeen()).toEqual([]);
     const online = await classify("--model", model, "--revision", "refs/pr/3");
@@ -137,7 +137,7 @@ describe("processes", () => {
   };
 
   test("that download the same model at the same time both have it", async () => {
-    // Both get the weights' bytes while the other does, too.
+    // The server answers only once both have asked for the weights, so the downloads overlap.
     hub.gather(/^storage/, 2);
     const both = await Promise.all([classify("--model", id), classify("--model", id)]);
     for (const { code, stdout } of both) expect({ code, label: labelOf(stdout) }).toEqual({ code: 0, label: "dog" });

@@ -1,4 +1,7 @@
-/** What loading a full-size checkpoint takes at most, measured in processes of their own. Times are for benchmarks/measures/load.mjs. */
+/**
+ * Tests the peak memory of loading a full-size checkpoint, in processes of their own. benchmarks/measures/load.mjs has
+ * times.
+ */
 import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +22,7 @@ const config = {
 let folder: string;
 let fileBytes: number;
 
-/** DeiT-S's tensors, zeros but for the first value of each: a file of holes, which takes no time to write. */
+/** DeiT-S's tensors, zeros except for the first value of each. The file is sparse, so writing it takes no time. */
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "ppt-vit-load-"));
   let end = 0;
@@ -31,7 +34,7 @@ beforeAll(() => {
     end += 4 * sizeOf(shape);
     header[name] = { dtype: "F32", shape, data_offsets: [begin, end] };
   }
-  // A length that leaves the data unaligned, which must not cost a copy.
+  // This length leaves the data unaligned, which must not cost a copy.
   const json = JSON.stringify(header);
   const text = json.padEnd(json.length + ((4 - (json.length % 4)) % 4) + 1);
   const length = Buffer.alloc(8);
@@ -41,7 +44,7 @@ beforeAll(() => {
   const path = join(folder, "model.safetensors");
   truncateSync(path, fileBytes);
   const file = openSync(path, "r+");
-  // Unlike each other: equal tensors would share their memory.
+  // The tensors differ, because equal ones would share their memory.
   begins.forEach((begin, i) => void writeSync(file, Float32Array.of(i + 1), 0, 4, 8 + text.length + begin));
   closeSync(file);
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
@@ -59,7 +62,7 @@ async function measure(...args: string[]): Promise<{ readonly peakBytes: number;
 
 test.each([
   { backend: "cpu", most: 1.5, held: 1.1 },
-  // The runtime copies what it is given and then lays it out anew for its products. JavaScript's memory is free again.
+  // The runtime copies the weights and then lays them out again for its products. JavaScript's memory is freed.
   { backend: "onnx-cpu", most: 4, held: 0.1 },
 ])("$backend takes less than $most times the file, and then holds $held times", async ({ backend, most, held }) => {
   const empty = await measure("empty", backend);
@@ -67,7 +70,7 @@ test.each([
   const peak = (loaded.peakBytes - empty.peakBytes) / fileBytes;
   expect(fileBytes).toBeGreaterThan(80e6);
   expect(peak).toBeLessThan(most);
-  // What is loaded lies in memory: the measurement sees it.
+  // The loaded weights are in memory, so the measurement works.
   expect(peak).toBeGreaterThan(0.9);
   expect(loaded.heldBytes / fileBytes).toBeLessThan(held);
 });

@@ -1,4 +1,4 @@
-/** Thousands of inferences in a process of their own: memory stays flat, and nothing keeps the process alive at the end. */
+/** Tests thousands of inferences in a process of their own: memory stays flat, and the process ends by itself. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -21,14 +21,14 @@ describe("a sustained run", () => {
       const { stdout } = await promisify(execFile)(
         process.execPath,
         ["--expose-gc", join(root, "packages/backend-onnx/test/sustained.mjs"), device!, ...threads],
-        // A process that something keeps alive is killed, and that is an error.
+        // If something keeps the process alive, it is killed, and the test fails.
         { timeout: 110_000 },
       );
       const [before, after, first, last] = JSON.parse(stdout) as [Held, Held, Held, Held];
-      // Feeds and outputs of one run are 18 KB: those of 2,000 runs would be 36 MB.
+      // Feeds and outputs of one run are 18 KB, so those of 2,000 runs would be 36 MB.
       expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(MB);
       expect(after.heapUsed - before.heapUsed).toBeLessThan(2 * MB);
-      // The process itself tells little on wasm: V8 compiles in the background, and sets pages aside for the heap.
+      // On wasm the memory of the process says little: V8 compiles in the background, and sets pages aside for the heap.
       if (device === "wasm") expect(after.wasm).toBe(before.wasm);
       else expect(after.rss - before.rss).toBeLessThan(8 * MB);
       expect(before.wasm > 0).toBe(device === "wasm");

@@ -1,4 +1,4 @@
-/** What users get: the packed tarballs, installed by npm outside this repository, imported, type-checked and run. */
+/** Tests what users get: the packed tarballs, installed by npm outside this repository, imported, type-checked and run. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -77,7 +77,7 @@ describe("a TypeScript consumer type-checks", () => {
       return logits.data;
     }
     export const codeOf = (error: unknown): string | undefined => (isPptError(error) ? error.code : undefined);
-    // @ts-expect-error a model needs its weights: proves that the types are there, and not any
+    // @ts-expect-error a model needs its weights: this proves that the types exist, and are not any
     createVisionModel({ backend: createCpuBackend() });
   `;
   for (const [module, moduleResolution] of [
@@ -87,7 +87,7 @@ describe("a TypeScript consumer type-checks", () => {
     test(`with moduleResolution ${moduleResolution}`, async () => {
       write(`${moduleResolution}/consumer.ts`, consumer);
       const compilerOptions = { target: "es2022", module, moduleResolution, strict: true, noEmit: true, types: [] };
-      // the libraries of a browser page, nothing of Node: the two packages promise to run everywhere
+      // the libraries of a browser page and nothing of Node, because these two packages promise to run everywhere
       const config = { compilerOptions: { ...compilerOptions, lib: ["es2022", "dom"] }, files: ["consumer.ts"] };
       write(`${moduleResolution}/tsconfig.json`, JSON.stringify(config));
       await succeed("node", [localBin("typescript", "tsc"), "--project", `${moduleResolution}/tsconfig.json`]);
@@ -161,7 +161,7 @@ describe("the installed ppt-vit", () => {
   });
 
   test("classifies a sample picture, stdout is one JSON document", async () => {
-    // samples are named NNN_label.png
+    // Samples are named NNN_label.png.
     const picture = join(installed, "demo-model", "samples", "000_dog.png");
     const args = ["classify", "--model", "demo", "--top", "1", "--json", picture];
     const document = JSON.parse((await succeed(command, args)).stdout);
@@ -182,7 +182,7 @@ describe("the installed ppt-vit", () => {
         message: "transformers.js is not installed: npm install @huggingface/transformers",
       },
     ]);
-    // Of no repository: whatever this folder lies in is not this project's.
+    // The folder may lie in a repository, but not in this project's, so no commit is recorded.
     expect(document).not.toHaveProperty("commit");
   });
 });
@@ -193,7 +193,7 @@ function write(path: string, text: string): void {
   writeFileSync(join(home, path), text);
 }
 
-/** Runs a command as the consumer and fails with its whole output when it fails. */
+/** Runs a command as the consumer. If it fails, the test fails with its whole output. */
 async function succeed(command: string, args: string[]): Promise<{ stdout: string }> {
   const { code, output, stdout } = await run(command, args, { cwd: home });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with code ${code}:\n${output}`);

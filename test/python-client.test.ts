@@ -1,4 +1,4 @@
-/** Python's tools take exported files: onnx's checker, and onnxruntime with the logits that it gives in Node. */
+/** Tests exported files with Python's tools: onnx's checker, and onnxruntime, which must give the same logits as in Node. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,4 +1,4 @@
-/** A real client: transformers.js loads an exported folder, without network and without this project. */
+/** Tests a real client: transformers.js loads an exported folder, without network and without this project. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 describe.each([
-  // Measured: 1.4e-7 and 1.3e-4. The pictures have the model's size, so no resampling comes between.
+  // Measured: 1.4e-7 and 1.3e-4. The pictures have the model's size, so nothing is resampled.
   { dtype: "fp32", within: 1e-5 },
   { dtype: "fp16", within: 1e-2 },
 ] as const)("transformers.js, $dtype", ({ dtype, within }) => {
@@ -73,7 +73,7 @@ test("a T2T-ViT, which transformers.js does not know, runs there all the same", 
   writeFileSync(join(model, "model.safetensors"), safetensorsFile(weights));
   const { family, ...geometry } = JSON.parse(String(await readGolden("families/t2t-performer.model.json")));
   writeFileSync(join(model, "config.json"), JSON.stringify({ ...geometry, model_type: family }));
-  // The middle of the picture as it is: no resampling comes between.
+  // The middle of the picture, unscaled, so that nothing is resampled.
   const preprocessing = {
     image_processor_type: "ViTImageProcessor",
     do_resize: false,

@@ -1,11 +1,11 @@
-/** `ppt-vit` as somebody whom permissions bind: root, as whom tests run in containers, may do everything. */
+/** Runs `ppt-vit` as a user whom permissions bind. Tests in containers run as root, who may do everything. */
 import { spawnSync } from "node:child_process";
 import { root } from "../scripts/workspace.mjs";
 import { main } from "./built.js";
 
 const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
-/** `cwd` and what is in it must let others in: a temporary folder does not by itself. */
+/** `cwd` and its files must be readable by others, which a temporary folder is not by default. */
 export function runUnprivileged(args: readonly string[], cwd: string) {
   const {
     status: code,
@@ -15,7 +15,7 @@ export function runUnprivileged(args: readonly string[], cwd: string) {
   return { code, stdout, stderr };
 }
 
-/** Why permissions cannot be tested on this machine; undefined where they can. */
+/** Why permissions cannot be tested on this machine, or undefined if they can. */
 export function whyNotUnprivileged(): string | undefined {
   if (process.platform === "win32") return "Windows has no such permissions";
   if (runUnprivileged(["--version"], root).code !== 0) return "the user 'nobody' cannot run what is built here";

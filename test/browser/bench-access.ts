@@ -1,9 +1,9 @@
-/** Checks of accessibility that run in the page: each must be whole by itself. */
+/** Accessibility checks that run in the page. Each function must be self-contained. */
 
-/** Texts whose contrast with what lies behind them is below WCAG AA. */
+/** Texts whose contrast with their background is below WCAG AA. */
 export function contrastProblems(): string[] {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true })!;
-  /** A CSS colour as [r, g, b, a], by the browser's own reading. */
+  /** A CSS colour as [r, g, b, a], parsed by the browser. */
   const parse = (colour: string): [number, number, number, number] => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = colour;
@@ -45,7 +45,7 @@ export function contrastProblems(): string[] {
   return problems;
 }
 
-/** Controls and pictures without a name, and too small targets. */
+/** Controls and pictures without a name, and targets that are too small. */
 export function unlabelledControls(): string[] {
   const problems: string[] = [];
   for (const control of document.querySelectorAll<HTMLElement>(

@@ -1,4 +1,4 @@
-/** A folder with a checkpoint so small that every backend runs it at once, also a GPU that is emulated. */
+/** A folder with a checkpoint so small that every backend runs it at once, even an emulated GPU. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseModelConfig, randomWeights } from "@ppt-vit/core";

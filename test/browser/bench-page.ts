@@ -1,4 +1,4 @@
-/** The built benchmark page in a real browser: one host, browser and tiny model for a file of tests. */
+/** The built benchmark page in a real browser, with one host, browser and tiny model for each test file. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { writeTinyModel } from "./bench-model.js";
 import { type Host, host, parseHeadersFile } from "./bench-serve.js";
 import { launchBrowser } from "./serve.js";
 
-/** Room for GPUs that a busy processor emulates: to compile a model's shaders takes it up to a minute. */
+/** Time for GPUs that a busy processor emulates. Compiling a model's shaders may take a minute. */
 export const emulatedMs = 200_000;
 
 const wide: ViewportSize = { width: 1360, height: 900 };
@@ -18,14 +18,14 @@ const wide: ViewportSize = { width: 1360, height: 900 };
 interface OpenOptions {
   readonly viewport?: ViewportSize;
   readonly url?: string;
-  /** Runs before anything of the page does. */
+  /** Runs before any of the page's own code. */
   readonly prepare?: (page: Page) => Promise<unknown>;
 }
 
 export const dist = join(root, "apps/bench/dist");
-/** What hosts are told to send, as the build writes it for two of them. */
+/** The headers for hosts, as the build writes them for two of them. */
 const recipe = existsSync(join(dist, "_headers")) ? parseHeadersFile(readFileSync(join(dist, "_headers"), "utf8")) : {};
-/** Looked at by people; git ignores it. */
+/** Screenshots for people to look at. git ignores them. */
 export const shots = join(root, "test-artifacts/bench");
 
 export let served: Host;
@@ -33,7 +33,7 @@ export let browser: Browser;
 export let tiny: string;
 const problems: string[] = [];
 
-/** To be called in the `describe` of the file: starts the host and the browser, and ends them. */
+/** Starts the host and the browser, and ends them. Call it in the file's `describe`. */
 export function useBenchPage(): void {
   beforeAll(async () => {
     if (!existsSync(join(dist, "index.html"))) throw new Error("apps/bench/dist is missing: run pnpm build first");
@@ -58,7 +58,7 @@ export function testNothingComplained(): void {
   });
 }
 
-/** A page that notes what must not happen: errors in the console, and requests to other hosts. */
+/** A page that records what must not happen: errors in the console, and requests to other hosts. */
 export async function open(
   query = "",
   { viewport = wide, url = served.url, prepare }: OpenOptions = {},
@@ -86,7 +86,7 @@ export const statusOf = (page: Page, id: string, pattern: RegExp) =>
 
 export const messages = (page: Page) => page.locator("#messages .message p").allTextContents();
 
-/** Puts files on the page as a drop of the mouse does. */
+/** Drops files on the page as the mouse would. */
 export async function drop(page: Page, files: { name: string; type: string; bytes: Uint8Array }[]): Promise<void> {
   const transfer = await page.evaluateHandle(
     (all) => {

@@ -1,4 +1,4 @@
-/** Runs in a page: the pipeline as an application imports it, for the test to call. */
+/** Runs in a page: exports the pipeline as an application imports it, for the test to call. */
 import * as pipeline from "@ppt-vit/pipeline/browser";
 
 declare global {

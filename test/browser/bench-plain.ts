@@ -1,2 +1,2 @@
-/** The package by its plain name, for the test of what bundlers take. */
+/** Imports the package by its plain name, for the test of bundles. */
 export { fromPretrained } from "@ppt-vit/pipeline";

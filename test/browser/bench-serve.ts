@@ -1,4 +1,4 @@
-/** A static host for the tests of the pipeline and of the benchmark app: folders as they are. */
+/** A static host of folders, for the tests of the pipeline and of the benchmark app. */
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -20,13 +20,13 @@ const contentTypes: Readonly<Record<string, string>> = {
 export interface Host {
   readonly server: Server;
   readonly url: string;
-  /** Addresses that had no file. */
+  /** Requested addresses that had no file. */
   readonly missing: readonly string[];
 }
 
 /**
- * Serves `folders` by the first part of the address, "" for all others, and `files` by their whole address; all with
- * `headers`.
+ * Serves `folders` by the first part of the address ("" for all others), and `files` by their whole address. Every answer has
+ * the `headers`.
  */
 export async function host(
   folders: Readonly<Record<string, string>>,
@@ -55,7 +55,7 @@ export async function host(
   return { server, url: `http://127.0.0.1:${address.port}/`, missing };
 }
 
-/** A script of `test/browser/`, bundled as the bench app's dependencies resolve: by their `exports`. */
+/** Bundles a script of `test/browser/`. Packages resolve by their `exports`, as from the bench app. */
 export async function bundle(entry: string): Promise<{ script: string; inputs: string[] }> {
   const { outputFiles, metafile } = await build({
     stdin: {
@@ -68,13 +68,13 @@ export async function bundle(entry: string): Promise<{ script: string; inputs: s
     platform: "browser",
     write: false,
     metafile: true,
-    // Not the paths of this repository's tsconfig, which lead to sources.
+    // Ignores the paths of this repository's tsconfig, which lead to sources.
     tsconfigRaw: {},
     external: ["onnxruntime-*", "@tensorflow/*", "@ppt-vit/backend-onnx", "@ppt-vit/backend-tfjs"],
   });
   return { script: outputFiles[0]!.text, inputs: Object.keys(metafile.inputs) };
 }
 
-/** The headers that a `_headers` file has for all addresses. */
+/** The headers that a `_headers` file sets for all addresses. */
 export const parseHeadersFile = (text: string): Record<string, string> =>
   Object.fromEntries([...text.matchAll(/^ {2}([\w-]+): (.*)$/gm)].map(([, name, value]) => [name, value!]));

@@ -1,4 +1,4 @@
-/** Runs in a worker: all that an application writes there. */
+/** Runs in a worker: everything that an application has to write there. */
 import { serveClassifiers } from "@ppt-vit/pipeline/browser";
 
 serveClassifiers();

@@ -5,7 +5,7 @@ import { createVisionModel, parseModelConfig, parseReduction, parseSafetensors }
 const fetchBytes = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
 const fetchJson = async (path: string): Promise<unknown> => (await fetch(path)).json();
 
-/** Logits of one picture with PPT, and the policy of each stage. */
+/** Logits of one picture with PPT, and the action of each stage. */
 export async function classify(): Promise<{ logits: number[]; policies: string[] }> {
   const model = await createVisionModel({
     config: parseModelConfig(await fetchJson("/model/config.json")),

@@ -1,4 +1,4 @@
-/** Runs in a page: the conformance suite over ONNX Runtime Web, as the bundled application of a user would use it. */
+/** Runs in a page: the conformance suite on ONNX Runtime Web, bundled as an application would do it. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend, type OnnxRuntime } from "@ppt-vit/backend-onnx";
 import { conformanceCases } from "@ppt-vit/conformance";
@@ -11,7 +11,7 @@ declare global {
   }
 }
 
-/** Not bundled: the runtime finds its WebAssembly beside itself. */
+/** The runtime is not bundled, because it looks for its WebAssembly beside itself. */
 export function loadOrt(device: "wasm" | "webgpu"): Promise<OnnxRuntime> {
   const url = `/ort/ort.${device === "webgpu" ? "webgpu" : "wasm"}.min.mjs`;
   return import(/* @vite-ignore */ url);

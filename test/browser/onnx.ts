@@ -1,4 +1,4 @@
-/** Runs in a page: ONNX Runtime Web where a device lacks something or is lost, and where runs are replayed. */
+/** Runs in a page: ONNX Runtime Web with devices that lack something or are lost, and with replayed runs. */
 import { createOnnxBackend, type OnnxBackend, type OnnxInfo, type OnnxRuntime } from "@ppt-vit/backend-onnx";
 import { tinyConfig } from "@ppt-vit/conformance";
 import { createVisionModel, isPptError, type Program, randomWeights, weightsFrom } from "@ppt-vit/core";
@@ -10,7 +10,7 @@ declare global {
   }
 }
 
-/** Code and message of what `run` fails with. */
+/** Code and message of the error that `run` throws. */
 const failureOf = (run: () => Promise<unknown>): Promise<string> =>
   run().then(
     () => "no failure",
@@ -18,7 +18,7 @@ const failureOf = (run: () => Promise<unknown>): Promise<string> =>
   );
 
 const N = 64;
-/** x [B,N] -> y [B]: enough work that a device can be lost while it is done. */
+/** x [B,N] -> y [B], with enough work that a device can be lost meanwhile. */
 const chain: Program = (ops, _params, { x }) => {
   let y = ops.matMul(ops.reshape(x!, [-1, N, 1]), ops.reshape(x!, [-1, 1, N]));
   for (let i = 0; i < 20; i++) y = ops.exp(ops.mul(ops.matMul(y, y), 1e-6));
@@ -27,7 +27,7 @@ const chain: Program = (ops, _params, { x }) => {
 const chainOptions = { params: {}, inputs: { x: [-1, N] } };
 const feeds = (batch: number) => ({ x: { shape: [batch, N], data: new Float32Array(batch * N) } });
 
-/** One value of the chain, on a backend of its own. */
+/** One value of the chain, computed on a new backend. */
 async function runOnce(ort: OnnxRuntime): Promise<number> {
   const backend = await createOnnxBackend({ device: "webgpu", ort });
   try {
@@ -38,7 +38,7 @@ async function runOnce(ort: OnnxRuntime): Promise<number> {
   }
 }
 
-/** The device is destroyed while a run is under way; then what a page can do: dispose everything, create another. */
+/** Destroys the device during a run. Then does what a page can do: dispose everything, and create another backend. */
 async function loseDevice() {
   const ort = await loadOrt("webgpu");
   const backend = await createOnnxBackend({ device: "webgpu", ort });
@@ -63,7 +63,7 @@ const halfPrecision = () =>
 const withoutAdapter = () =>
   failureOf(async () => createOnnxBackend({ device: "webgpu", ort: await loadOrt("webgpu") }));
 
-/** How many threads a wasm backend has that was asked for some, or why not. */
+/** The number of threads of a wasm backend that was asked for some, or why there are none. */
 async function threads(asked?: number): Promise<number | string | undefined> {
   let count: number | undefined;
   const failure = await failureOf(async () => {
@@ -78,7 +78,7 @@ async function threads(asked?: number): Promise<number | string | undefined> {
 }
 
 const pixelsPerImage = tinyConfig.channels * tinyConfig.imageSize[0] * tinyConfig.imageSize[1];
-/** Waves with a flatter and a steeper half: some are pruned, some pooled. */
+/** Waves with a flatter and a steeper half, so that some images are pruned and some pooled. */
 const pixelsOf = (seed: number, batch: number) =>
   Float32Array.from(
     { length: batch * pixelsPerImage },
@@ -94,7 +94,7 @@ const modelOn = (backend: OnnxBackend) =>
     outputs: { source: true, scores: true },
   });
 
-/** A runtime whose replays give what was recorded, as broken ones do. */
+/** A runtime whose replays return the recorded outputs, as broken runtimes do. */
 const replayingWrongly = (ort: OnnxRuntime): OnnxRuntime => ({
   ...ort,
   InferenceSession: {
@@ -115,16 +115,16 @@ const replayingWrongly = (ort: OnnxRuntime): OnnxRuntime => ({
 
 interface CaptureReport {
   readonly info: OnnxInfo;
-  /** Largest difference of any output of each run from the same run without capture. */
+  /** For each run, the largest difference of any output from the same run without capture. */
   readonly differences: number[];
   readonly policies: string[];
   readonly otherBatch: string;
-  /** GPU buffers of the backend itself, and those destroyed when it was disposed. */
+  /** Number of GPU buffers that the backend made, and of those destroyed when it was disposed. */
   readonly bound: number;
   readonly destroyed: number;
 }
 
-/** The tiny model on two images, captured and not, on several inputs. */
+/** Runs the tiny model on two images with several inputs, with and without capture. */
 async function capture(wrongly: boolean): Promise<CaptureReport> {
   const buffers = watchBuffers();
   const ort = await loadOrt("webgpu");
@@ -158,7 +158,7 @@ async function capture(wrongly: boolean): Promise<CaptureReport> {
   return { info, differences, policies, otherBatch, bound, destroyed };
 }
 
-/** Counts the buffers that are written from a Float32Array, as the runtime never does, and the destroyed ones of them. */
+/** Counts the buffers written from a Float32Array, which the runtime never does, and how many of them were destroyed. */
 function watchBuffers(): () => { bound: number; destroyed: number } {
   const bound = new Set<object>();
   const destroyed = new Set<object>();
@@ -180,7 +180,7 @@ function watchBuffers(): () => { bound: number; destroyed: number } {
   };
 }
 
-/** GPU buffers that are there after 50 and after 200 runs, and whether the device goes with the last session. */
+/** Number of GPU buffers after 50 and after 200 runs, and whether the device is released with the last session. */
 async function sustain() {
   const live = countBuffers();
   const ort = await loadOrt("webgpu");
@@ -214,7 +214,7 @@ function countBuffers(): () => number {
   return () => live.size;
 }
 
-/** What is settled on where fused attention is asked for. */
+/** The decisions about fused attention. */
 async function fusedAttention(): Promise<OnnxInfo> {
   const backend = await createOnnxBackend({ device: "webgpu", attention: "fused", ort: await loadOrt("webgpu") });
   await backend.dispose();

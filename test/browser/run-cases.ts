@@ -1,7 +1,7 @@
-/** Runs in a page: conformance cases one after the other. */
+/** Runs in a page: conformance cases, one after the other. */
 import type { ConformanceCase } from "@ppt-vit/conformance";
 
-/** Failures of the cases whose names start in one of these ways, and how many passed and were skipped. */
+/** Failures of the cases whose names have these prefixes, and how many passed and were skipped. */
 export async function runCases(cases: readonly ConformanceCase[], prefixes: readonly string[]) {
   const failures: string[] = [];
   let passed = 0;

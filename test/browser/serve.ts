@@ -11,7 +11,7 @@ import { strictHeaders } from "./policy.js";
 
 export const browserPath = findBrowser();
 
-/** Chromium with WebGPU over SwiftShader, so that no GPU is needed, and with a camera that shows a test picture. */
+/** Chromium with WebGPU on SwiftShader, which needs no GPU, and with a camera that shows a test picture. */
 export const launchBrowser = (): Promise<Browser> =>
   chromium.launch({
     executablePath: browserPath!,
@@ -28,7 +28,7 @@ export const launchBrowser = (): Promise<Browser> =>
     ],
   });
 
-/** Bundled from dist, as a bundler of any application would take the packages. */
+/** Bundles from dist, as an application's bundler would. */
 async function bundle(entry: string): Promise<string> {
   const dist = (name: string) => join(root, "packages", name, "dist/index.js");
   const names = ["core", "backend-cpu", "backend-onnx", "backend-tfjs", "conformance"];
@@ -63,14 +63,14 @@ const contentTypes: Readonly<Record<string, string>> = {
 };
 
 export interface ServeOptions {
-  /** Address of a script, and the file it is bundled from, relative to `test/browser/`. The first is the page's own. */
+  /** Address of each script, and the file it is bundled from, relative to `test/browser/`. The first is the page's own. */
   readonly scripts: Readonly<Record<string, string>>;
   /** First part of an address, and the folder it stands for. */
   readonly folders: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, Uint8Array>>;
 }
 
-/** All under the headers of policy.ts. */
+/** Serves everything with the headers of policy.ts. */
 export async function serve({ scripts, folders, files = {} }: ServeOptions): Promise<{ server: Server; url: string }> {
   const [first] = Object.keys(scripts);
   const page = `<!doctype html><link rel="icon" href="data:,"><script type="module" src="${first}"></script>`;

@@ -1,5 +1,5 @@
 /**
- * Whatever is in a checkpoint's files, it runs or is refused with a code, soon and in little memory. The long run:
+ * Tests that any checkpoint files either run or are refused with a code, soon and in little memory. The long run:
  * `FUZZ_ROUNDS=24000 npx vitest run test/fuzz/checkpoints`, with another FUZZ_SEED for other checkpoints.
  */
 import { readFileSync } from "node:fs";
@@ -9,18 +9,18 @@ import { expect, test } from "vitest";
 import { mutatedCheckpoints, wholeCheckpoints } from "./checkpoints.js";
 import { rounds, seed } from "./mutate.js";
 
-/** Of the processor, whatever else runs on the machine; who waits for something that does not come meets the timeout. */
+/** Limit of processor time, which other load does not change. A call that waits for ever meets the test's timeout. */
 const mostMs = 5000;
-/** Above what the process had before the first. */
+/** Limit above the peak that the process had before the first checkpoint. */
 const mostMiB = 500;
 const longestMessage = 2000;
 
 const picture = readFileSync(new URL("../../packages/pipeline/fixtures/picture.png", import.meta.url));
 
-/** A hundredfold of what the models take unharmed: to compute that long is no fault, so it is not waited for. */
+/** A hundred times what the models cost undamaged. A model may legally cost more, so it is loaded but not run. */
 const mostGmacs = 0.1;
 
-/** The logits; undefined for a model that would compute for long. */
+/** The logits, or undefined if the model would compute for too long. */
 async function classified(files: CheckpointFiles): Promise<Float32Array | readonly number[] | undefined> {
   const model = await fromPretrained(files);
   try {
@@ -43,7 +43,7 @@ test("mutated checkpoints run, or are refused with a code", { timeout: 7_200_000
   const peakMiB = () => process.resourceUsage().maxRSS / 1024;
   const outcomes = new Map<string, number>();
   const count = (outcome: string) => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-  // What is loaded once for all of them is no checkpoint's fault.
+  // Runs one checkpoint first, because what loads once is not counted against the others.
   const [whole] = Object.values(wholeCheckpoints());
   expect(await classified({ name: "whole", read: async (file) => whole![file] })).toHaveLength(4);
   const before = peakMiB();
@@ -62,7 +62,7 @@ test("mutated checkpoints run, or are refused with a code", { timeout: 7_200_000
     expect((user + system) / 1000, `ms of ${name}`).toBeLessThan(mostMs);
     expect(peakMiB() - before, `MiB after ${name}`).toBeLessThan(mostMiB);
   }
-  // A fuzzer that reaches nothing behind the header, or breaks nothing, tests nothing.
+  // A fuzzer that never gets past the header, or never breaks anything, tests nothing.
   for (const outcome of ["runs", "INVALID_CONFIG", "INVALID_WEIGHTS", "INVALID_SAFETENSORS", "INVALID_REDUCTION"])
     expect(outcomes.get(outcome) ?? 0, outcome).toBeGreaterThan(10);
 });

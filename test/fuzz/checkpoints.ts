@@ -1,4 +1,4 @@
-/** Checkpoints that something went wrong with: the small ones of the project, with faults that a seed decides. */
+/** Damaged checkpoints: the project's small ones, with faults that a seed decides. */
 import { readFileSync } from "node:fs";
 import { parseSafetensors } from "@ppt-vit/core";
 import type { CheckpointFiles } from "@ppt-vit/pipeline";
@@ -7,7 +7,7 @@ import { mutated, pick, type Random, randomOf } from "./mutate.js";
 type Files = Readonly<Record<string, Uint8Array>>;
 
 export interface MutatedCheckpoint {
-  /** Which one it is, and what was done to it. */
+  /** Which checkpoint it is, and what was changed. */
   readonly name: string;
   readonly files: CheckpointFiles;
   readonly task: "image-classification" | "image-feature-extraction";
@@ -26,7 +26,7 @@ const reduction = json({ layers: [0, 1], tokensRemoved: [2, { share: 0.2 }], thr
 const verification = json([{ seed: 1, reduction: null, logits: [0.1, 0.2, 0.3, 0.4] }]);
 const shared = { "reduction.json": reduction, "verification.json": verification };
 
-/** Of the pipeline's fixtures, with the preprocessing that transformers wrote. */
+/** A checkpoint of the pipeline's fixtures, with the preprocessing that transformers wrote. */
 const fixture = (name: string): Files => ({
   ...shared,
   ...Object.fromEntries(
@@ -37,7 +37,7 @@ const fixture = (name: string): Files => ({
   ),
 });
 
-/** Of the core's families, which come without preprocessing. */
+/** A checkpoint of core's families, which have no preprocessing. */
 function family(name: string): Files {
   const config = bytesOf(`core/fixtures/families/${name}.json`);
   const { image_size, vision_config } = JSON.parse(new TextDecoder().decode(config));
@@ -57,7 +57,7 @@ function family(name: string): Files {
   };
 }
 
-/** A family's file holds its weights below a prefix, and beside them what the model gives. */
+/** The weights of a family's file, which stores them under a prefix, beside the model's outputs. */
 function weightsOf(bytes: Uint8Array): Uint8Array {
   const file = parseSafetensors(bytes);
   const header: Record<string, object> = {};
@@ -88,14 +88,14 @@ function withHeader(header: Uint8Array, data: Uint8Array): Uint8Array {
 const headerBytesOf = (bytes: Uint8Array): number =>
   Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
 
-/** The same weights under an index: all of them in the first file, and the second a copy that nobody needs. */
+/** The same weights under an index. Both files hold all weights. */
 function sharded({ [weightsFile]: weights, ...rest }: Files): Files {
   const { names } = parseSafetensors(weights!);
   const weight_map = Object.fromEntries(names.map((name, i) => [name, shards[i % 2]]));
   return { ...rest, [indexFile]: json({ metadata: {}, weight_map }), [shards[0]]: weights!, [shards[1]]: weights! };
 }
 
-/** timm's way to say it; the weights are another model's, so that most of what passes the configuration ends there. */
+/** A config in timm's format. The weights belong to another model, so most loads end at the weights. */
 const timm = (): Files => ({
   ...shared,
   [configFile]: json({
@@ -115,7 +115,7 @@ const timm = (): Files => ({
   [weightsFile]: bytesOf("core/fixtures/families/timm-vit.safetensors"),
 });
 
-/** Values that no reader reckons with. */
+/** Values that readers may not expect. */
 const strange = (random: Random): unknown =>
   pick(
     [
@@ -127,7 +127,7 @@ const strange = (random: Random): unknown =>
     random,
   );
 
-/** Some field of some object in `value`, exchanged, removed, copied to another place or multiplied. */
+/** `value` with a field of some object replaced, removed, copied elsewhere or repeated. */
 function changeField(value: unknown, random: Random): unknown {
   if (typeof value !== "object" || value === null || random() < 0.03) return strange(random);
   const names = Object.keys(value);
@@ -144,7 +144,7 @@ function changeField(value: unknown, random: Random): unknown {
   return value;
 }
 
-/** JSON as Python writes it, with words that JSON has not. */
+/** JSON as Python writes it, with words that JSON does not have. */
 const pythonJson = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (typeof part === "number" && !Number.isFinite(part) ? `@${part}` : part))?.replace(
     /"@(NaN|-?Infinity)"/g,
@@ -157,7 +157,7 @@ function changedJson(bytes: Uint8Array, random: Random): Uint8Array {
   return new TextEncoder().encode(pythonJson(value));
 }
 
-/** A safetensors file whose header was changed as JSON, with its length corrected. */
+/** A safetensors file whose header was changed as JSON. Its length is corrected. */
 function changedHeader(bytes: Uint8Array, random: Random): Uint8Array {
   const headerBytes = headerBytesOf(bytes);
   return withHeader(changedJson(bytes.subarray(8, 8 + headerBytes), random), bytes.subarray(8 + headerBytes));
@@ -170,10 +170,10 @@ function changed(file: string, bytes: Uint8Array, random: Random): Uint8Array | 
   return file.endsWith(".json") ? changedJson(bytes, random) : changedHeader(bytes, random);
 }
 
-/** Those that name classes. */
+/** Checkpoints that name classes. */
 const labelled = /^(vit|sharded|timm|family deit.*|family dinov2-registers)$/;
 
-/** What the faults are put into. */
+/** The undamaged checkpoints. */
 export const wholeCheckpoints = (): Readonly<Record<string, Files>> => ({
   ...Object.fromEntries(["vit", "clip", "dinov2"].map((name) => [name, fixture(name)])),
   ...Object.fromEntries(
@@ -185,19 +185,19 @@ export const wholeCheckpoints = (): Readonly<Record<string, Files>> => ({
   timm: timm(),
 });
 
-/** `count` checkpoints, the same for the same seed. */
+/** `count` damaged checkpoints. The same seed gives the same ones. */
 export function* mutatedCheckpoints(count: number, seed: number): Generator<MutatedCheckpoint> {
   const whole = wholeCheckpoints();
   for (let i = 0; i < count; i++) {
-    // Each has numbers of its own, so that one can be had without those before it.
+    // Each has its own random numbers, so one can be made without those before it.
     const random = randomOf(seed + i);
     const base = pick(Object.keys(whole), random);
     const files: Record<string, Uint8Array | undefined> = { ...whole[base]! };
     const done: string[] = [];
     for (let n = random() < 0.8 ? 1 : 2; n > 0; n--) {
-      // Configurations decide most.
+      // Configs are chosen more often, because they decide most.
       const file = random() < 0.4 ? configFile : pick(Object.keys(whole[base]!), random);
-      // Only what is still JSON can be changed as such.
+      // A file is changed at most once, because the next change may need valid JSON.
       if (done.includes(file)) continue;
       files[file] = changed(file, files[file]!, random);
       done.push(file);
@@ -205,7 +205,7 @@ export function* mutatedCheckpoints(count: number, seed: number): Generator<Muta
     yield {
       name: `checkpoint ${seed + i} (${base}: ${done.join(", ")})`,
       files: { name: "mutated", read: async (file) => files[file] },
-      // Now and then the task that the model has no head for.
+      // Sometimes the task is one that the model has no head for.
       task: labelled.test(base) === random() < 0.9 ? "image-classification" : "image-feature-extraction",
     };
   }

@@ -1,8 +1,8 @@
 /**
- * Documents that are read back, with faults that a seed decides: shards and journals of evaluations, results of bench, classes
- * and labels files. Whatever they hold, they are read or refused with a code, soon and without much memory.
+ * Tests documents that are read back, with faults that a seed decides: shards and journals of evaluations, results of bench,
+ * files of classes and of labels. Any content is either read or refused with a code, soon and without much memory.
  *
- * `FUZZ_ROUNDS=20000 npx vitest run test/fuzz/documents` tries more of each kind, with another FUZZ_SEED others.
+ * `FUZZ_ROUNDS=20000 npx vitest run test/fuzz/documents` tries more of each kind. Another FUZZ_SEED tries others.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -28,7 +28,7 @@ import { randomOf, rounds, seed } from "./mutate.js";
 
 const runs = rounds(300);
 const start = seed();
-/** Of one document, on a machine that others use, too. */
+/** Limit for one document, on a shared machine. */
 const mostMs = 5000;
 
 let folder: string;
@@ -39,7 +39,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const lines = (values: readonly unknown[]) => `${values.map((value) => JSON.stringify(value)).join("\n")}\n`;
 
-/** What is read, in its own words and in other spellings, and what is done with it then. */
+/** Each kind of document: valid texts, as the program writes them and otherwise spelled, and the code that reads them. */
 const kinds: Readonly<
   Record<string, { readonly file: string; readonly valid: readonly string[]; read(file: string): void }>
 > = {
@@ -128,7 +128,7 @@ describe.each(Object.entries(kinds))("%s", (name, { file, valid, read }) => {
       expect(performance.now() - begun, `document ${i} from seed ${start}`).toBeLessThan(mostMs);
       codes.set(outcome, (codes.get(outcome) ?? 0) + 1);
     }
-    // Faults that all were seen at once would test the first check only; those that none sees would test nothing.
+    // If every fault were seen at once, only the first check would be tested. If none were seen, nothing would be.
     expect([...codes.keys()]).toContain("INVALID_INPUT");
     expect(codes.get("INVALID_INPUT")).toBeGreaterThan(runs / 10);
   });
@@ -137,7 +137,7 @@ describe.each(Object.entries(kinds))("%s", (name, { file, valid, read }) => {
 test("the command line says a code and needs little memory, whatever the document", () => {
   const random = randomOf(start);
   const main = join(root, "packages/cli/dist/main.js");
-  // Prints the most memory that the process ever had, in KiB.
+  // Prints the peak memory of the process, in KiB.
   const probe = `process.on("exit", () => console.error("memory " + process.resourceUsage().maxRSS))`;
   const merge = (file: string) => ["eval", "merge", file, "-o", "merged.json", "--report", "page.html"];
   const huge: [string, string | Uint8Array, (file: string) => string[]][] = [
@@ -167,7 +167,7 @@ test("the command line says a code and needs little memory, whatever the documen
       signal: null,
     });
     expect(stderr).not.toMatch(/unexpected error|\n\s+at /);
-    // 1 is a result with pictures that failed.
+    // Status 1 is a result with pictures that failed.
     expect([0, 1, 2]).toContain(status);
     if (status === 2) expect(stderr).toMatch(/^ppt-vit: .* \[[A-Z_]+\]$/m);
     if (name.match(/deep|many|larger|shards|names|numbers|long/)) expect(status, name).toBe(2);

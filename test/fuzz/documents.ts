@@ -1,7 +1,7 @@
-/** Faults of texts that hold JSON, lines or a table: what a person, a program or an attacker may have made of them. */
+/** Faults in texts of JSON, lines or a table, as a person, a program or an attacker may make them. */
 import { below, mutated, pick, type Random } from "./mutate.js";
 
-/** JSON in place of a value. */
+/** JSON that replaces a value. */
 const literals = [
   ...["null", "true", "[]", "{}", '""', "0", "-0", "-1", "0.5", "1e9", "1e308", "1e999", "-1e999", "9007199254740993"],
   ...[
@@ -28,7 +28,7 @@ const literals = [
   `${"[".repeat(100)}${"]".repeat(100)}`,
 ];
 
-/** Text in place of a part of any text. */
+/** Text that replaces a part of any text. */
 const pieces = [
   "\n",
   "\r\n",
@@ -52,7 +52,7 @@ const pieces = [
   "💥",
 ];
 
-/** Names, numbers and texts of JSON, and the names before a colon. */
+/** Names, numbers and strings of JSON, and the names before a colon. */
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|true|false|null/gi;
 
 const places = (text: string) =>
@@ -104,7 +104,7 @@ const faults: readonly ((text: string, random: Random) => string)[] = [
   },
 ];
 
-/** `text` with one to three faults; every fourth time some are in its bytes, and it may be no UTF-8 any more. */
+/** `text` with one to three faults. Every fourth time some are in its bytes, which may make it invalid UTF-8. */
 export function mutatedText(text: string, random: Random): Uint8Array {
   let result = text;
   for (let n = 1 + below(3, random); n > 0; n--) result = pick(faults, random)(result, random);

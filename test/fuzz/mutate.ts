@@ -1,6 +1,6 @@
-/** What all fuzzers share: numbers and mutations that a seed decides, so that a failure can be had again. */
+/** Shared by all fuzzers: numbers and mutations that a seed decides, so that a failure can be repeated. */
 
-/** Numbers in [0, 1), the same for the same seed: mulberry32. */
+/** Random numbers in [0, 1), the same for the same seed: mulberry32. */
 export type Random = () => number;
 
 export function randomOf(seed: number): Random {
@@ -13,17 +13,17 @@ export function randomOf(seed: number): Random {
   };
 }
 
-/** A whole number from 0 up to, not including, `end`. */
+/** A whole number from 0 to below `end`. */
 export const below = (end: number, random: Random): number => Math.floor(random() * end);
 
 export const pick = <T>(from: readonly T[], random: Random): T => from[below(from.length, random)]!;
 
-/** Numbers at the edges of what readers reckon with. */
+/** Numbers at the edges of what readers expect. */
 const edges = [0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff];
 
 type Mutation = (bytes: Uint8Array, random: Random) => Uint8Array;
 
-/** A part of `bytes`: at most `most` bytes, and at most what there is. */
+/** A part of `bytes`, at most `most` bytes long. */
 function range(bytes: Uint8Array, most: number, random: Random): [start: number, end: number] {
   const start = below(bytes.length + 1, random);
   return [start, Math.min(bytes.length, start + 1 + below(most, random))];
@@ -33,7 +33,7 @@ const joined = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(
 
 const noise = (length: number, random: Random) => Uint8Array.from({ length }, () => below(256, random));
 
-/** Each takes a copy that it may change. Beginnings are hit more often than their share: headers stand there. */
+/** Each mutation gets a copy that it may change. It favours the beginning, where headers are. */
 const mutations: readonly Mutation[] = [
   function flipBits(bytes, random) {
     for (let n = 1 + below(8, random); n > 0 && bytes.length > 0; n--)
@@ -77,19 +77,19 @@ const mutations: readonly Mutation[] = [
   },
 ];
 
-/** A place in `bytes`, every second time among the first 64. */
+/** A position in `bytes`. Half of the time it is among the first 64. */
 const placeIn = (bytes: Uint8Array, random: Random): number =>
   below(random() < 0.5 ? Math.min(64, bytes.length) : bytes.length, random);
 
-/** `bytes` with one to three faults. The given ones stay as they are. */
+/** `bytes` with one to three faults. The given array is not changed. */
 export function mutated(bytes: Uint8Array, random: Random): Uint8Array {
   let result = Uint8Array.from(bytes);
   for (let n = 1 + below(3, random); n > 0; n--) result = Uint8Array.from(pick(mutations, random)(result, random));
   return result;
 }
 
-/** How many inputs a fuzzer tries: `short`, or as many as FUZZ_ROUNDS says. */
+/** Number of inputs that a fuzzer tries: FUZZ_ROUNDS, or `short` by default. */
 export const rounds = (short: number): number => Number(process.env.FUZZ_ROUNDS ?? short);
 
-/** Where the numbers of a run begin: always at the same place, or where FUZZ_SEED says. */
+/** The seed of a run: FUZZ_SEED, or always the same by default. */
 export const seed = (): number => Number(process.env.FUZZ_SEED ?? 1);

@@ -1,6 +1,6 @@
 /**
- * Wrong options and arguments, as JavaScript callers pass them: every one is a PptError with a code that names what is wrong.
- * The list is fixed, each function with each value that is none of its own; it runs against the sources.
+ * Tests wrong options and arguments, as JavaScript callers pass them: each throws a PptError with a code that names what is
+ * wrong. The list is fixed: each function with each value that it does not accept. It runs against the sources.
  */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend, exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
@@ -17,20 +17,20 @@ import { values } from "./wrong-values.js";
 type Label = keyof typeof values;
 const labels = Object.keys(values) as Label[];
 const texts: Label[] = ["a text", "a long text", "a text with NUL"];
-/** What is an object to a table of options, which has none of the names in it. */
+/** Objects that a table of options accepts, because they have none of its names. */
 const objects: Label[] = ["an object", "an object without a prototype", "a date", "a promise", "bytes"];
 const throwing: Label[] = ["a proxy that throws", "a revoked proxy"];
 const numbersAbove0: Label[] = ["one and a half", "one", "a huge number"];
 
 interface Target {
-  /** What the message names. */
+  /** The argument that the message must name. */
   readonly names: string;
-  /** Values that are right, or that another part refuses later under its own name. */
+  /** Values that are valid, or that a later check refuses under its own name. */
   readonly right?: readonly Label[];
   call(value: never): unknown;
 }
 
-/** As much of TensorFlow.js as is looked at before an option is refused. */
+/** The parts of TensorFlow.js that are checked before an option is refused. */
 const nothing = () => {};
 const tf = { engine: nothing, tidy: nothing, tensor: nothing, getBackend: nothing, setBackend: nothing } as never;
 
@@ -54,7 +54,7 @@ afterAll(async () => {
   await backend.dispose();
 });
 
-/** The last result of a generator. */
+/** Collects all results of a generator. */
 async function all(results: AsyncIterable<object>): Promise<object[]> {
   const list: object[] = [];
   for await (const result of results) {

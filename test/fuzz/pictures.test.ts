@@ -1,5 +1,5 @@
 /**
- * Whatever is in a picture file, it is decoded or refused with a code, soon and in little memory. The long run:
+ * Tests that any picture file is either decoded or refused with a code, soon and in little memory. The long run:
  * `FUZZ_ROUNDS=20000 npx vitest run test/fuzz/pictures`, with another FUZZ_SEED for other pictures.
  */
 import { decodeImage } from "@ppt-vit/pipeline";
@@ -27,7 +27,7 @@ test("mutated pictures are decoded, or refused with a code", { timeout: 3_600_00
     expect(performance.now() - start, name).toBeLessThan(mostMs);
     expect(process.resourceUsage().maxRSS / 1024, `MiB after ${name}`).toBeLessThan(mostMiB);
   }
-  // A fuzzer that reaches nothing behind the header, or breaks nothing, tests nothing.
+  // A fuzzer that never gets past the header, or never breaks anything, tests nothing.
   expect(outcomes.decoded).toBeGreaterThan(50);
   expect(outcomes.refused).toBeGreaterThan(50);
 });

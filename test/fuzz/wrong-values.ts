@@ -6,7 +6,7 @@ const refuse = () => {
   throw new TypeError("no");
 };
 
-/** By name, so that a target can say which of them are right for it. */
+/** The names let a target say which values it accepts. */
 export const values = {
   null: null,
   true: true,

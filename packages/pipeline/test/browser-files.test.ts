@@ -1,4 +1,4 @@
-/** What a page reads checkpoints from, run in Node: addresses, and the Hub with a cache that stands in for the browser's. */
+/** Tests where a page reads checkpoints from, run in Node: addresses, and the Hub with a stand-in for the browser's cache. */
 import { createServer, type RequestListener, type Server } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -125,7 +125,7 @@ describe("a model of the Hub", () => {
     expect(notices).toEqual([says]);
     expect([...kept.keys()]).toContain(`${hub.url}/${id}/resolve/${converted}/model.safetensors`);
     expect(hub.takeSeen().some((path) => path.startsWith(`hub/api/models/${id}/discussions?`))).toBe(true);
-    // Pinned: neither the pull request nor its branch is asked for again.
+    // The commit is pinned, so neither the pull request nor its branch is asked for again.
     hub.models.set(id, { ...model, branches: {}, discussions: [] });
     expect(await read("model.safetensors")).toEqual(text("weights"));
     expect(hub.takeSeen()).toEqual([`hub/api/models/${id}/revision/main?blobs=true`]);

@@ -1,4 +1,4 @@
-/** The parts of a calibration: what is measured, which schedules are tried, which trial answers what was asked. */
+/** Tests the parts of a calibration: what is measured, which schedules are tried, and which trial is chosen. */
 import { modelCost, parseModelConfig, type ReductionConfig } from "@ppt-vit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -60,7 +60,7 @@ describe("statistics", () => {
     const [p, q] = [0.8, 0.4];
     const expected = p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
     expect(divergence([Math.log(p), Math.log(1 - p)], [Math.log(q), Math.log(1 - q)])).toBeCloseTo(expected, 12);
-    // Logits that a softmax turns into exact zeros.
+    // Logits for which softmax gives exact zeros.
     expect(divergence([0, -2000], [-5, 5])).toBeCloseTo(10 + Math.log1p(Math.exp(-10)), 9);
   });
 
@@ -91,7 +91,7 @@ describe("schedules", () => {
         const schedule = fitPattern(config, pattern, share * unreduced);
         if (!schedule) continue;
         expect(costOf(config, schedule)).toBeLessThanOrEqual(share * unreduced);
-        // One token more in each of ten blocks is the coarsest step.
+        // The coarsest step is one more token in each of ten blocks.
         expect(costOf(config, schedule)).toBeGreaterThan((share - 0.04) * unreduced);
       }
   });
@@ -175,7 +175,10 @@ describe("chooseSettings", () => {
   });
 });
 
-/** A model that likes its tokens removed late, in even parts, and images of high spread pruned. */
+/**
+ * A simulated model that is most accurate if tokens are removed late, in even parts, and images of high variance are
+ * pruned.
+ */
 function fakeModel() {
   const asked: ReductionConfig[] = [];
   const evaluate = async (reduction: ReductionConfig): Promise<Trial> => {
@@ -209,7 +212,7 @@ describe("the search", () => {
     const published = trials.filter(
       ({ reduction }) => reduction.layers.join() === "3,6,9" && typeof reduction.tokensRemoved === "number",
     );
-    // The published blocks were tried at every budget, and something better was found.
+    // The published blocks were tried at every budget, and better ones were found.
     for (const budget of [0.8, 1.1, 0.95])
       expect(published.some(({ gmacs }) => gmacs <= budget && gmacs > budget - 0.03)).toBe(true);
     for (const trial of published.filter(({ gmacs }) => gmacs <= 0.8))
@@ -227,7 +230,7 @@ describe("the search", () => {
     const shares = defaultBudgets(config).map((budget) => budget / modelCost(config).gmacs);
     expect(Math.max(...shares)).toBeGreaterThan(0.9);
     expect(Math.min(...shares)).toBeLessThan(0.6);
-    // As in the paper: 2.94 of 4.60.
+    // The paper's budget: 2.94 of 4.60 GMACs.
     expect(shares[0]).toBeCloseTo(0.64, 2);
   });
 });

@@ -1,9 +1,9 @@
-/** The weights and the picture of `fixtures/checkpoints.ndjson.gz`, made again from their recipes. */
+/** The weights and the picture of `fixtures/checkpoints.ndjson.gz`, generated again from their recipes. */
 
-/** Name, shape, and what scales the values. A name that begins with `!` keeps its place and is not in the file. */
+/** Name, shape, and what scales the values. A tensor whose name starts with `!` uses up its index but is not in the file. */
 export type RecipeTensor = readonly [name: string, shape: readonly number[], kind: "matrix" | "gain" | "small"];
 
-/** Values of tensor `index`, which float32 holds exactly; the same as `recipe` of scripts/checkpoint_cases.py. */
+/** Values of tensor `index`, all exact in float32. `recipe` of scripts/checkpoint_cases.py makes the same values. */
 function valuesOf(seed: number, index: number, shape: readonly number[], kind: RecipeTensor[2]): Float32Array {
   const size = shape.reduce((a, b) => a * b, 1);
   const fan = shape.slice(1).reduce((a, b) => a * b, 1);
@@ -44,7 +44,7 @@ export function recipeFile(seed: number, tensors: readonly RecipeTensor[]): Uint
   return Buffer.concat([length, text, ...parts.map((values) => Buffer.from(values.buffer))]);
 }
 
-/** RGB bytes of the picture that all cases look at. */
+/** RGB bytes of the picture of all cases. */
 export function recipePicture(width = 50, height = 37): Buffer {
   const pixels = Buffer.alloc(3 * width * height);
   for (let y = 0, at = 0; y < height; y++)

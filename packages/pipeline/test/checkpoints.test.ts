@@ -1,4 +1,4 @@
-/** Checkpoints in the shapes that people publish, against what transformers and timm answer for them. */
+/** Tests checkpoints in the forms that people publish against the answers of transformers and timm. */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { type CheckpointFiles, fromPretrained } from "@ppt-vit/pipeline";
@@ -11,7 +11,7 @@ interface Answer {
   /** Logits, or the embedding. */
   readonly values: readonly number[];
   readonly labels?: readonly string[];
-  /** None of a regression. */
+  /** Absent for a regression. */
   readonly probabilities?: readonly number[] | null;
 }
 

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 const folder = mkdtempSync(join(tmpdir(), "ppt-vit-decode-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Left half red, right half blue. */
+/** A picture whose left half is red and whose right half is blue. */
 function twoHalves(width: number, height: number): Sharp {
   const data = new Uint8Array(width * height * 3);
   for (let i = 0; i < width * height; i++) data[3 * i + (i % width < width / 2 ? 0 : 2)] = 255;
@@ -89,7 +89,7 @@ function animation(): Promise<Buffer> {
     .toBuffer();
 }
 
-/** A PNG whose header promises 100,000 x 100,000 pixels. */
+/** A PNG whose header claims 100,000 x 100,000 pixels. */
 async function bomb(): Promise<Uint8Array> {
   const bytes = await twoHalves(4, 4).png().toBuffer();
   bytes.writeUInt32BE(100_000, 16);

@@ -3,12 +3,12 @@ import { type Classification, fromPretrained, isFailure, type PretrainedOptions 
 import { expect, it } from "vitest";
 
 export interface DemoExpectations {
-  /** `expected.safetensors` */
+  /** Content of `expected.safetensors`. */
   readonly expected: Uint8Array;
-  /** `expected.json` */
+  /** Content of `expected.json`. */
   readonly listing: string;
   pictureOf(file: string): string;
-  /** A name of `backendNames`. */
+  /** One of `backendNames`. */
   readonly backend: string;
 }
 
@@ -35,7 +35,7 @@ export async function classifyAll(paths: readonly string[], options: PretrainedO
   }
 }
 
-/** Registers the tests: logits within 1e-3, the same label on every picture, the same policy in every stage. */
+/** Registers the tests: logits within 1e-3, the same label on every picture, and the same action in every stage. */
 export function checkDemoModel({ expected, listing, pictureOf, backend }: DemoExpectations): void {
   const tensors = parseSafetensors(expected);
   const { reduction, images }: Listing = JSON.parse(listing);

@@ -1,6 +1,6 @@
 /**
- * The whole evaluation set of 256 pictures, where it lies beside the checkout. The plain backend takes minutes for it
- * and is held to sixteen of them in demo.test.ts.
+ * Tests the whole evaluation set of 256 pictures, if it lies beside the checkout. The CPU backend would take minutes for it,
+ * so demo.test.ts tests that backend on sixteen of them.
  */
 import { describe, it } from "vitest";
 import { checkDemoModel } from "./demo-expectations.js";

@@ -1,4 +1,4 @@
-/** The demo model on sixteen pictures, against logits that a float64 reference computed. */
+/** Tests the demo model on sixteen pictures against logits of a float64 reference. */
 import { describe } from "vitest";
 import { checkDemoModel } from "./demo-expectations.js";
 import { committedSet } from "./evaluation-sets.js";

@@ -7,11 +7,11 @@ type EvaluationSet = Omit<DemoExpectations, "backend">;
 
 const demo = new URL("../../demo-model/", import.meta.url);
 
-/** The samples and four pictures more: sixteen classes. */
+/** The samples and four more pictures, so that sixteen classes are covered. */
 export const committedSet: EvaluationSet = {
   expected: gunzipSync(readFileSync(new URL("fixtures/expected.safetensors.gz", demo))),
   listing: readFileSync(new URL("fixtures/expected.json", demo), "utf8"),
-  // The samples are part of the package, the other pictures test fixtures.
+  // The samples are part of the package. The other pictures are test fixtures.
   pictureOf(file) {
     const sample = new URL(`samples/${file}`, demo);
     return fileURLToPath(existsSync(sample) ? sample : new URL(`fixtures/eval/${file}`, demo));
@@ -20,7 +20,7 @@ export const committedSet: EvaluationSet = {
 
 const shared = new URL("../../../../shared/demo-model/", import.meta.url);
 
-/** All 256 pictures, where they lie beside the checkout. */
+/** All 256 pictures, if they lie beside the checkout. */
 export const wholeSet: EvaluationSet | undefined = existsSync(shared)
   ? {
       expected: readFileSync(new URL("expected.safetensors", shared)),

@@ -1,28 +1,28 @@
-/** A hub for the tests: files behind resolve addresses, large ones with a second host, and the failures of real networks. */
+/** A local Hub for tests: files behind resolve addresses, large ones on a second host, and the failures of real networks. */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
-/** What happens to one request instead of what should. */
+/** A fault that replaces the regular answer to one request. */
 export interface Fault {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** Closes the connection after the headers. */
   readonly cut?: boolean;
-  /** Sends so many bytes of the body, and not the rest: see `cutStalled` and `finishStalled`. */
+  /** Sends that many bytes of the body and withholds the rest: see `cutStalled` and `finishStalled`. */
   readonly stallAfter?: number;
   /** Sends this instead of the body. */
   readonly body?: Uint8Array;
-  /** Answers with the whole file whatever range was asked for. */
+  /** Answers with the whole file, whatever range was requested. */
   readonly ignoreRange?: boolean;
-  /** Sends no length, in chunks. */
+  /** Sends the body in chunks, without its length. */
   readonly chunked?: boolean;
-  /** Sends nothing, ever. */
+  /** Never sends anything. */
   readonly silent?: boolean;
-  /** Sends the body again and again, without an end. */
+  /** Sends the body again and again, without end. */
   readonly endless?: boolean;
 }
 
-/** What a commit holds. */
+/** The content of a commit. */
 export interface FakeTree {
   readonly commit: string;
   readonly files: Readonly<Record<string, Uint8Array>>;
@@ -31,13 +31,13 @@ export interface FakeTree {
 export interface FakeModel extends FakeTree {
   /** Other branches, such as `refs/pr/1`. */
   readonly branches?: Readonly<Record<string, FakeTree>>;
-  /** What the API says of discussions and pull requests. */
+  /** The API's answer about discussions and pull requests. */
   readonly discussions?: readonly object[];
-  /** What the API says of the model card. */
+  /** The API's answer about the model card. */
   readonly cardData?: object;
-  /** Other names of the commit. Default `main`. */
+  /** Other names of the commit. Default: `main`. */
   readonly revisions?: readonly string[];
-  /** Whoever asks without it is refused. */
+  /** Requests without this token are refused. */
   readonly token?: string;
 }
 
@@ -52,18 +52,18 @@ export interface FakeHub {
   readonly url: string;
   readonly models: Map<string, FakeModel>;
   readonly seen: Seen[];
-  /** The next requests whose address matches meet these, one each, in this order. */
+  /** The next requests whose address matches get these faults, one each, in this order. */
   fail(address: RegExp, ...faults: Fault[]): void;
-  /** The next requests whose address matches are answered only when so many of them have come. */
+  /** The next requests whose address matches are answered only once that many have arrived. */
   gather(address: RegExp, count: number): void;
   /**
-   * Closes the connections that stall. A client that sees a connection break may drop what it had not read yet; so it is
-   * for the test to say when.
+   * Closes the connections that stall. A client may drop unread bytes when its connection breaks, so the test decides
+   * when that happens.
    */
   cutStalled(): void;
-  /** Sends what the stalled ones hold back. */
+  /** Sends the withheld rest of stalled answers. */
   finishStalled(): void;
-  /** Paths asked for since the last call, with their host. */
+  /** Paths requested since the last call, with their host. */
   takeSeen(): string[];
   close(): Promise<void>;
 }
@@ -194,7 +194,7 @@ const listing = (commit: string, files: FakeTree["files"]) => ({
   })),
 });
 
-/** -> what is held back, where something is. */
+/** Returns the withheld part, if there is one. */
 function send(
   response: ServerResponse,
   range: string | undefined,
@@ -220,7 +220,7 @@ function send(
   }
   if (fault.endless) {
     const more = () => {
-      // As fast as the client takes it, and until it hangs up.
+      // Sends as fast as the client reads, until it hangs up.
       while (!response.destroyed && response.write(body));
     };
     response.on("drain", more);
@@ -235,7 +235,7 @@ function send(
   return body.subarray(fault.stallAfter);
 }
 
-/** As the Hub does it. */
+/** Answers as the Hub does. */
 function allowOrigins(request: IncomingMessage, response: ServerResponse): void {
   response.setHeader("access-control-allow-origin", request.headers.origin ?? "*");
   response.setHeader("access-control-allow-headers", "authorization, range");

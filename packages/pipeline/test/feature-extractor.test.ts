@@ -1,4 +1,4 @@
-/** Embeddings and dense features of pictures, against transformers and against what the reduction says of itself. */
+/** Tests embeddings and dense features against transformers, and against the model's own stage reports. */
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -35,7 +35,7 @@ describe("pathOf", () => {
   });
 });
 
-// Other systems have no such names.
+// Other operating systems have no such names.
 describe.skipIf(process.platform !== "linux")("a picture whose name is not valid UTF-8", () => {
   let home: string;
   beforeAll(() => {

@@ -1,4 +1,4 @@
-/** The tiny checkpoints of `fixtures/` and what transformers computes with them. */
+/** The tiny checkpoints of `fixtures/`, and what transformers computes with them. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseSafetensors } from "@ppt-vit/core";
@@ -14,7 +14,7 @@ export const dinov2Folder = at("dinov2");
 export const expectedOf = (model: "vit" | "clip" | "dinov2") =>
   parseSafetensors(readFileSync(at(`${model}/expected.safetensors`)));
 
-/** Every element within 1e-4 of the expected one, relative to 1 + |expected|. */
+/** Requires every element to be within 1e-4 of the expected one, relative to 1 + |expected|. */
 export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
   expect(actual.length).toBe(expected.length);
   for (let i = 0; i < expected.length; i++)

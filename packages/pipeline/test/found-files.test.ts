@@ -1,4 +1,4 @@
-/** What people take for a checkpoint: the error says what it is, and what to do. */
+/** Tests files that people mistake for a checkpoint: the error says what the file is, and what to do. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -24,7 +24,7 @@ const card = "---\nlicense: apache-2.0\nbase_model: google/vit-base-patch16-224\
 const settings = { "config.json": config, "preprocessor_config.json": '{"image_processor_type":"ViTImageProcessor"}' };
 const openClip = JSON.stringify({ model_cfg: { vision_cfg: { timm_model_name: "vit_base_patch16_clip_224" } } });
 
-/** Names with content, and what the message says of them. */
+/** File names with their content, and what the message says about them. */
 const cases: readonly { readonly name: string; readonly files: Record<string, string>; readonly says: string }[] = [
   {
     name: "an ONNX repository with a model card",
@@ -185,7 +185,7 @@ describe("the Hub", () => {
     const options = { endpoint: hub.url, cacheDir: folder };
     try {
       await expect(fromPretrained("org/model", options)).rejects.toMatchObject(notFound(says));
-      // What info asks for.
+      // The reads that `info` makes.
       if (!("config.json" in files))
         await expect(checkpointFolder("org/model", options)).rejects.toMatchObject(notFound(says));
     } finally {
@@ -213,14 +213,14 @@ describe("the Hub", () => {
 });
 
 describe("a browser's folder with", () => {
-  /** As `<input type="file" webkitdirectory>` gives them. */
+  /** Files as `<input type="file" webkitdirectory>` gives them. */
   const picked = (files: Record<string, string>) =>
     Object.entries(files).map(([path, content]) => {
       const file = new File([content], path.split("/").at(-1)!);
       return Object.defineProperty(file, "webkitRelativePath", { value: `picked/${path}` });
     });
 
-  // One model below the top is loaded there, whatever lies beside it.
+  // A page loads a model from a folder below the top, so the diffusers case does not fail there.
   it.each(cases.filter(({ name }) => !name.includes("diffusers")))("$name", async ({ files, says }) => {
     await expect(parseCheckpoint(checkpointFiles(picked(files)))).rejects.toMatchObject(notFound(says));
   });

@@ -1,4 +1,4 @@
-/** Picture headers, as the browser entry reads them before it decodes. */
+/** Tests picture headers, which the browser entry reads before it decodes. */
 import fc from "fast-check";
 import sharp, { type Sharp } from "sharp";
 import { describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ const frames = (count: number) =>
     },
   );
 
-/** A chunk of a RIFF file, filled up to an even length. */
+/** A chunk of a RIFF file, padded to an even length. */
 const chunk = (name: string, data: Uint8Array): Buffer => {
   const head = Buffer.alloc(8);
   head.write(name, "latin1");
@@ -23,7 +23,7 @@ const chunk = (name: string, data: Uint8Array): Buffer => {
   return Buffer.concat([head, data, Buffer.alloc(data.length % 2)]);
 };
 
-/** An animated WebP of 4 x 4 pixels: each frame's image is what stands behind the first 12 bytes of a still. */
+/** An animated WebP of 4 x 4 pixels. Each frame's image is a still without its first 12 bytes. */
 async function animatedWebp(count: number): Promise<Buffer> {
   const still = (await blank(4, 4).webp({ lossless: true }).toBuffer()).subarray(12);
   const uint24 = (n: number) => [n & 255, (n >> 8) & 255, n >> 16];

@@ -1,4 +1,4 @@
-/** The cache of the Hub in Node: without a network, with links that lead out of it, and where it cannot be written. */
+/** Tests the Hub's cache in Node: without a network, with links that leave it, and where it cannot be written. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

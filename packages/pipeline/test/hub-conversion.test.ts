@@ -1,4 +1,4 @@
-/** Models whose safetensors lie in a pull request of the Hub's converter. */
+/** Tests models whose safetensors are in a pull request of the Hub's converter. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,12 +58,12 @@ describe("weights that main lacks", () => {
     await classifier.dispose();
     expect(notices()).toEqual([notice]);
     expect(readFileSync(join(cacheDir, "models--facebook--dino-vits16/refs/refs/pr/7"), "utf8")).toBe(converted);
-    // Before the download, and the rest is main's.
+    // The pull request is looked up before the download. All other files come from main.
     const order = told.map((info) => info.status);
     expect(order.indexOf("notice")).toBeLessThan(
       told.findIndex((info) => "file" in info && info.status === "initiate" && info.file === "model.safetensors"),
     );
-    // Both processor files are asked for at once, in no order.
+    // Both processor files are requested at once, so their order may vary.
     expect(new Set(hub.takeSeen().filter((path) => path.includes("config.json")))).toEqual(
       new Set([
         `hub/${id}/resolve/main/config.json`,

@@ -1,4 +1,4 @@
-/** A local server that stands for the Hub, and an empty cache; both are new before each test. */
+/** A local server that stands in for the Hub, and an empty cache. Both are new before each test. */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ afterEach(async () => {
   rmSync(cacheDir, { recursive: true });
 });
 
-/** Times that were waited for, instead of waiting. */
+/** The waiting times that were asked for. The tests do not wait. */
 export const waits: number[] = [];
 beforeEach(() => void waits.splice(0));
 
@@ -35,7 +35,7 @@ export function open(options: HubOptions = {}, env: Record<string, string> = {},
 }
 
 export const read = (file: string, options: HubOptions = {}) => open(options).read(file, { optional: false });
-/** The connection breaks whenever so much has arrived. */
+/** The connection breaks each time this much has arrived. */
 export const readWithBreaks = (...breaks: number[]) =>
   open().read("model.safetensors", {
     optional: false,
@@ -47,7 +47,7 @@ export const folder = () => join(cacheDir, "models--org--some-model");
 export const blobs = () => readdirSync(join(folder(), "blobs"));
 export const weightsBlob = blobName("model.safetensors", weights);
 export const storage = /^storage/;
-/** Comparing arrays element by element would take seconds. */
+/** Compares bytes as a whole, because comparing arrays element by element would take seconds. */
 export const expectWeights = async (reading: Promise<Uint8Array | undefined>) =>
   expect(Buffer.compare((await reading)!, weights)).toBe(0);
 export const errorOf = (promise: Promise<unknown>) =>

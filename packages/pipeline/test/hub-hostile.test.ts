@@ -1,4 +1,4 @@
-/** Names, answers and folders of strangers: refused with a typed error, or harmless. */
+/** Tests hostile names, answers and folders: they are refused with a typed error, or do no harm. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -33,7 +33,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Whether `check` accepts; anything but a typed error with a short, printable message is a failure. */
+/** Whether `check` accepts. Only typed errors with a short, printable message are allowed. */
 function accepts(check: () => unknown, code: PptErrorCode): boolean {
   try {
     check();
@@ -262,7 +262,7 @@ it("whatever a hub answers, nothing wrong enters the cache", async () => {
       const fetch = async () => {
         const { status, headers, honest, body } = answers[Math.min(asked++, answers.length - 1)]!;
         const honestly = { "x-repo-commit": commit, etag: `"${gitSha1(right)}"` };
-        // Compression is undone by the platform before we see a body, and so is the header's meaning.
+        // The platform undoes compression before we see the body, so the header no longer describes it.
         return new Response(body, { status, headers: { ...(honest && honestly), ...Object.fromEntries(headers) } });
       };
       const files = hubFiles(

@@ -1,4 +1,4 @@
-/** Servers that are silent, endless or boastful, and what they may take of time, disk and memory. */
+/** Tests limits of time, disk and memory against servers that are silent, endless, or claim too much. */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) list.push(item);
   return list;
 }
-/** What a hub says that tells no size. */
+/** Answers of a hub that states no size. */
 const noSize = { status: 200, headers: { "x-repo-commit": commit, etag: `"${"0".repeat(64)}"` } };
 const blobs = () => readdirSync(join(cacheDir, "models--org--some-model/blobs"));
 

@@ -1,4 +1,4 @@
-/** Models of the Hub in Node, against a local server that fails as networks do. */
+/** Tests models of the Hub in Node, with a local server that fails as networks do. */
 import { readdirSync, readFileSync, readlinkSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -61,7 +61,7 @@ describe("a download", () => {
       files: { ...model.files, "model.safetensors": moved },
     });
     const error = await errorOf(files.read("model.safetensors", { optional: false }));
-    // This server names its newest commit for the old one's address, which must be noticed.
+    // This server answers for the old commit with its newest, which must be noticed.
     expect(error).toMatchObject({ code: "DOWNLOAD_FAILED", message: expect.stringContaining(`${later} came`) });
     expect(await read("model.safetensors")).toHaveLength(moved.length);
     expect(readFileSync(join(folder(), "refs/main"), "utf8")).toBe(later);
@@ -165,7 +165,7 @@ describe("a broken download", () => {
     const old = new Date(Date.now() - 3_600_000);
     for (const name of blobs()) utimesSync(join(folder(), "blobs", name), old, old);
     await errorOf(read("model.safetensors"));
-    // Of the two old ones the copied one is gone, and there is a new one.
+    // Of the two old files the copied one is gone, and there is a new one.
     expect(blobs().filter((name) => name.startsWith(weightsBlob))).toHaveLength(2);
     await expectWeights(read("model.safetensors"));
     expect(blobs()).toHaveLength(2);
@@ -279,7 +279,7 @@ describe("answers", () => {
       code: "NOT_FOUND",
       message: "org/some-model: has no preprocessor_config.json at revision main: check the id and the revision",
     });
-    // No hub, but some web server.
+    // The address is that of a web server that is not a hub.
     hub.fail(/config\.json/, { status: 404 });
     expect(await errorOf(read("config.json"))).toMatchObject({
       code: "NOT_FOUND",

@@ -1,4 +1,4 @@
-/** How many pictures are read and decoded before they are needed. */
+/** Tests how many pictures are read and decoded before they are needed. */
 import { PptError, type RgbImage } from "@ppt-vit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -11,7 +11,7 @@ interface Given {
   readonly fails?: "fetch" | "decode";
 }
 
-/** Pictures that are numbers in `given`, and what was held and under way at most. */
+/** Pictures that are numbers in `given`, and the most that were held and decoded at the same time. */
 function fakePictures(given: readonly Given[]) {
   const seen = { held: 0, mostHeld: 0, decoding: 0, mostDecoding: 0, order: [] as number[] };
   const pictures: Pictures<number, Fetched & { index: number }> = {
@@ -95,7 +95,7 @@ describe("lookAhead", () => {
           expect(results.map(Number)).toEqual(given.map((_, i) => i));
           expect(seen.order).toEqual(seen.order.toSorted((a, b) => a - b));
           expect(seen.mostDecoding).toBeLessThanOrEqual(decodeAhead);
-          // The one that is needed next is decoded whatever it takes.
+          // The picture that is needed next is decoded whatever memory it takes.
           const largest = Math.max(0, ...given.map(({ decodedBytes }) => decodedBytes));
           expect(seen.mostHeld).toBeLessThanOrEqual(Math.max(largest, 100) + (largest > 100 ? 100 : 0));
         },

@@ -1,4 +1,4 @@
-/** A policy of one's own in a whole model: loaded, verified, exported, and refused where functions cannot go. */
+/** Tests a user's own policy in a whole model: loaded, verified, exported, and refused where functions cannot be sent. */
 import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
 import type { ReductionConfig } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";

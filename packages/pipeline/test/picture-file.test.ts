@@ -1,4 +1,4 @@
-/** What a path may lead to besides a file: pipes, devices, terminals. */
+/** Tests paths that lead to something other than a file: pipes, devices, terminals. */
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -25,7 +25,7 @@ function pipe(): string {
   return path;
 }
 
-/** A shell that has a pipe as $0 and the photo as $1. */
+/** A shell with a pipe as $0 and the photo as $1. */
 const shell = (script: string, path: string) => spawn("sh", ["-c", script, path, photo], { stdio: "ignore" });
 
 describe.skipIf(process.platform === "win32")("pipes", () => {

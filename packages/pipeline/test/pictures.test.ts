@@ -1,4 +1,4 @@
-/** Files of every kind that readers get wrong, against what Pillow makes of them (`fixtures/make-pictures.py`). */
+/** Tests picture files that readers often get wrong against Pillow's pixels (`fixtures/make-pictures.py`). */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ interface Expectation {
   readonly height: number;
   readonly firstFrame?: true;
   readonly rgbSha256?: string;
-  /** Largest difference of a value in steps of 255 where decoders may round differently, from the PNG `pixels`. */
+  /** Allowed difference of a value from the PNG `pixels`, in steps of 255, if decoders may round differently. */
   readonly tolerance?: number;
   readonly pixels?: string;
 }

@@ -132,7 +132,7 @@ describe("fromPretrained", () => {
     });
     for (const source of ["./no-such-folder", "../no-such-folder", "/no/such-folder", "."])
       await expect(fromPretrained(source)).rejects.toMatchObject({ code: "NOT_FOUND" });
-    // An id, although the repository has a folder of this name.
+    // This is an id of the Hub, although the repository has a folder of this name.
     await expect(fromPretrained("packages/core", { localFilesOnly: true, cacheDir: folder })).rejects.toMatchObject({
       code: "NOT_FOUND",
       message: expect.stringContaining("packages/core: the model is not in the cache"),

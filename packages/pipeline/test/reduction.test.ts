@@ -1,4 +1,4 @@
-/** Which reduction a checkpoint gets: by name, from a file, over the checkpoint's own, and for the right checkpoint only. */
+/** Tests which reduction a checkpoint gets: by name, from a file, over the checkpoint's own, and only for its checkpoint. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,7 +46,7 @@ describe("resolveReduction", () => {
     expect(() => resolveReduction(other, { ...published, model })).toThrow(
       /made for '\.\/mine' .*this model is '\.\/other'/,
     );
-    // The checkpoint's own file is held to the same.
+    // The checkpoint's own file is checked in the same way.
     expect(() => resolveReduction({ ...other, reduction: { ...own, model } }, undefined)).toThrow("made for './mine'");
   });
 });

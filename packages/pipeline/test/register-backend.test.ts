@@ -1,4 +1,4 @@
-/** Backends of an application's own, known by name. */
+/** Tests backends that an application registers by name. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import type { Backend } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ import {
   selectBackend,
 } from "../src/index.js";
 
-/** Counts how many backends are open. */
+/** Counts the open backends. */
 function counting() {
   const counts = { opened: 0, open: 0 };
   return {

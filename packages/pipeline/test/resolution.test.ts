@@ -1,4 +1,7 @@
-/** Checkpoints at another resolution than their own, square and not, against transformers with interpolated positions. */
+/**
+ * Tests checkpoints at another resolution than their own, square and not, against transformers with interpolated
+ * positions.
+ */
 import { parseImageProcessorConfig, parseModelConfig, weightsFrom } from "@ppt-vit/core";
 import { fromPretrained } from "@ppt-vit/pipeline";
 import { describe, expect, it } from "vitest";
@@ -95,7 +98,7 @@ describe("preprocessing at another resolution", () => {
   });
 
   it.each([
-    // As facebook/deit-base-distilled-patch16-384 has it.
+    // The settings of facebook/deit-base-distilled-patch16-384.
     { given: { size: 256, do_center_crop: true, crop_size: 224 }, at: 384, size: 438, crop: 384 },
     { given: { size: 224 }, at: 384, size: 384 },
     {

@@ -1,4 +1,4 @@
-/** Which backend is chosen on each platform. Platforms are simulated; backends are real, or fail as real ones do. */
+/** Tests which backend is chosen on each platform. Platforms are simulated. Backends are real, or fail as real ones do. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { type Backend, PptError, verificationInput } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
@@ -20,7 +20,7 @@ const swiftshader = "google swiftshader";
 
 const missing = (name: string) => new PptError("BACKEND_UNAVAILABLE", `backend '${name}' is not installed`);
 
-/** A runtime that computes something else, without a word. */
+/** A runtime that silently computes something else. */
 function wrong(): Backend {
   return withChangedOutputs(createCpuBackend(), ({ logits, ...others }) => ({
     ...others,
@@ -28,7 +28,7 @@ function wrong(): Backend {
   }));
 }
 
-/** Only `installed` backends exist; those in `broken` compute wrongly. */
+/** Only `installed` backends exist. Those in `broken` compute wrongly. */
 const create =
   (installed: readonly string[], broken: readonly string[] = []) =>
   async (name: string): Promise<Backend> => {
@@ -42,7 +42,7 @@ const now = () => 0;
 describe("the choice", () => {
   it("is among the backends that can be asked for by name", () => {
     expect(backendNames).toEqual(expect.arrayContaining(everything));
-    // What runs everywhere comes last, so that a choice is always found.
+    // A backend that runs everywhere comes last, so there is always a choice.
     for (const kind of ["browser", "node"] as const) expect(candidatesOf(kind).at(-1)).toBe("cpu");
   });
 
@@ -75,7 +75,7 @@ describe("the choice", () => {
     const choice = await selectOn({ platform, create: create(installed, broken), now }, {});
     expect(choice.backend).toBe(expected);
     expect(choice.candidates.filter(({ outcome }) => outcome === "chosen").map(({ name }) => name)).toEqual([expected]);
-    // Every better candidate says why it was not taken.
+    // Each better candidate says why it was not chosen.
     const before = choice.candidates.slice(
       0,
       choice.candidates.findIndex(({ name }) => name === expected),
@@ -104,7 +104,7 @@ describe("measuring", () => {
   it("takes the fastest on this model, and remembers it", async () => {
     const checkpoint = await readCheckpoint("demo");
     const created: string[] = [];
-    // A run of the first candidate takes 90 ms of this clock, one of the others 30.
+    // On this clock a run of the first candidate takes 90 ms, and a run of the others 30 ms.
     let clock = 0;
     const host = {
       platform: node,
@@ -138,7 +138,7 @@ describe("measuring", () => {
     expect(created).toEqual(["cpu"]);
     expect(second.reason).toContain("measured here before");
 
-    // What was the fastest once is not taken where it works no longer.
+    // The backend that was once the fastest is not chosen if it no longer works.
     const changed = { ...host, create: create(["onnx-cpu"]) };
     const third = await selectOn(changed, options);
     expect(third.candidates.map(({ outcome }) => outcome)).toEqual(["chosen", "failed"]);

@@ -1,4 +1,4 @@
-/** A checkpoint as timm publishes it: all settings in one config.json, no preprocessor_config.json. */
+/** Tests a checkpoint as timm publishes it: all settings in one config.json, and no preprocessor_config.json. */
 import { parseModelConfig, sizeOf, weightShapes } from "@ppt-vit/core";
 import { readCheckpoint } from "@ppt-vit/pipeline";
 import { expect, it } from "vitest";
@@ -13,7 +13,7 @@ const config = {
   pretrained_cfg: { input_size: [3, 32, 32], crop_pct: 0.9, interpolation: "bicubic", mean: [0.5, 0.5, 0.5] },
 };
 
-/** All zeros, under timm's names. */
+/** Weights of zeros, under timm's names. */
 function weightsFile(): Uint8Array {
   let end = 0;
   const header = Object.fromEntries(
@@ -49,7 +49,7 @@ it("reads model, labels and preprocessing from config.json", async () => {
     cropSize: { height: 32, width: 32 },
     resample: "bicubic",
   });
-  // timm does not look at the file that lies beside it.
+  // timm ignores the file that lies beside its own.
   const own = { "preprocessor_config.json": json({ size: { height: 32, width: 32 }, do_resize: true }) };
   const { preprocessing } = await readCheckpoint(files({ ...content, ...own }));
   expect(preprocessing).toEqual(checkpoint.preprocessing);

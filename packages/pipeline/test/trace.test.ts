@@ -1,4 +1,4 @@
-/** `trace: true`: where each patch of a picture went. */
+/** Tests `trace: true`, which reports where each patch of a picture went. */
 import { fileURLToPath } from "node:url";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
 import { fromPretrained } from "@ppt-vit/pipeline";
@@ -24,13 +24,13 @@ describe.each(["cpu", "onnx-cpu"])("a trace on %s", (backend) => {
         expect(scores!.length).toBe(tokensIn - 1);
         expect(scores!.reduce((a, b) => a + b)).toBeCloseTo(1, 4);
         const kept = new Set(after.filter((token) => token >= 0));
-        // Every token but the class token holds a patch.
+        // Every token except the class token holds a patch.
         expect(kept.size).toBe(tokensOut - 1);
         for (const [patch, token] of after.entries()) {
           expect(token).toBeLessThan(tokensOut);
           if (before[patch] === -1) expect(token).toBe(-1);
           else if (policy === "pool") expect(token).toBeGreaterThan(0);
-          // Patches that shared a token still do.
+          // Patches that shared a token still share one.
           expect(after[before.indexOf(before[patch]!)]).toBe(token);
         }
         if (policy === "prune") {

@@ -1,4 +1,4 @@
-/** `verify: true`: a device that computes wrongly is found before the first picture. */
+/** Tests `verify: true`, which finds a device that computes wrongly before the first picture. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
 import {
@@ -13,7 +13,7 @@ import { describe, expect, it } from "vitest";
 import { withChangedOutputs } from "../../backend-cpu/test/changed-outputs.js";
 import { fromPretrained, type ModelVerification } from "../src/index.js";
 
-/** The CPU backend with changed logits: what a wrong driver looks like from outside. */
+/** The CPU backend with changed logits, as a wrong driver would give them. */
 function wrongLogits(change: (data: Float32Array) => Float32Array): Backend {
   return withChangedOutputs(createCpuBackend(), (outputs) => {
     const { shape, data } = outputs.logits as HostTensor;
@@ -113,7 +113,7 @@ describe("records", () => {
   const record = (reduction: ReductionConfig | null) => ({ seed: 1, reduction, logits: [1] });
   const finds = (recorded: ReductionConfig | null, wanted: ReductionConfig | undefined) =>
     findVerificationRecord([record(recorded)], wanted, config) !== undefined;
-  // 17 tokens, 16 of them patches.
+  // 17 tokens, of which 16 are patches.
   const settings: ReductionConfig = { layers: [0, 1], tokensRemoved: 4, threshold: 0.01 };
 
   it.each<[string, ReductionConfig]>([

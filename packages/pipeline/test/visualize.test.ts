@@ -1,4 +1,4 @@
-/** Token pictures: on a picture whose kept, pruned and merged patches are known, and from real mixed batches. */
+/** Tests token pictures: of a picture whose kept, pruned and merged patches are known, and of real batches. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { RgbImage } from "@ppt-vit/core";
@@ -18,7 +18,7 @@ import {
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 
-/** 4 x 4 patches of 8 pixels, each of one colour of its own. */
+/** 4 x 4 patches of 8 pixels, each in a colour of its own. */
 const patchColour = (patch: number) => [10 * patch, 255 - 10 * patch, 128];
 const grid = [4, 4] as const;
 const image: RgbImage = {
@@ -32,11 +32,11 @@ const image: RgbImage = {
 };
 
 /**
- * After block 1, of 16 patches behind one special token: 0, 1 and 4 share token 1; 10 and 15, which touch at a corner,
- * share token 2; 3, 7 and 13 are pruned; the others are alone.
+ * The 16 patches after block 1, with one special token in front: patches 0, 1 and 4 share token 1. Patches 10 and 15, which
+ * touch at a corner, share token 2. Patches 3, 7 and 13 are pruned. The others have a token each.
  */
 const firstMap = [1, 1, 3, -1, 1, 4, 5, -1, 6, 7, 2, 8, 9, -1, 10, 2];
-/** After block 2 all that is left of them is one token. */
+/** After block 2 only one token of them is left. */
 const secondMap = [1, 1, -1, -1, 1, -1, -1, -1, -1, -1, 1, -1, -1, -1, -1, 1];
 const stages: ImageStage[] = [
   {
@@ -61,7 +61,7 @@ const stages: ImageStage[] = [
 
 const synthetic = () => tokenPicture("synthetic.png", { image, stages, labels: [] }, grid);
 
-/** A panel's content in the SVG, by the title it carries. */
+/** A panel's content in the SVG, found by its title. */
 function panel(svg: string, title: string): string {
   const found = svg.split("<g><title>").find((part) => part.startsWith(`${title}</title>`));
   expect(found, title).toBeDefined();
@@ -82,9 +82,9 @@ describe("outlines", () => {
 
   it("move inwards, into the group at every corner", () => {
     expect(outlinePath([0, 1, 4], grid, size, 1)).toBe("M19 1V9H9V19H1V1Z");
-    // Around a hole, inwards is away from the hole.
+    // The outline of a hole moves away from the hole, which is into the group.
     expect(outlinePath([0, 1, 2, 4, 6, 8, 9, 10], grid, size, 1)).toBe("M29 1V29H1V1ZM9 9V21H21V9Z");
-    // Last and first patch of two rows are no neighbours.
+    // The last patch of a row and the first of the next are not neighbours.
     expect(outlinePath([3, 4], grid, size)).toBe("M40 0V10H30V0ZM10 10V20H0V10Z");
   });
 });
@@ -192,7 +192,7 @@ describe("names of files", () => {
         "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;&#39;\ufffd\ufffd[31m\ufffd\ufffd\ufffdgnp.exe",
       );
     }
-    // A parser of XML takes it.
+    // An XML parser accepts it.
     const png = await renderTokens([picture], "png", { scale: 1 });
     expect((await sharp(png).metadata()).format).toBe("png");
   });

@@ -1,11 +1,11 @@
-/** What a page loads that leaves the model to a worker. */
+/** Tests what a page loads if it leaves the model to a worker. */
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
 
 const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** Sources that a bundle of `entry` takes code from, from `packages/` on. */
+/** The sources that a bundle of `entry` contains, as paths from `packages/` on. */
 async function sourcesOf(entry: string): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: [pathOf(entry)],

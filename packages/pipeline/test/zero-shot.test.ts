@@ -1,4 +1,4 @@
-/** CLIP's labels from text embeddings, against transformers. */
+/** Tests CLIP's labels from text embeddings against transformers. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hostTensor, type SafetensorsFile } from "@ppt-vit/core";
