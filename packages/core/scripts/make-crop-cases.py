@@ -1,9 +1,9 @@
-"""Makes fixtures/preprocess/timm-crops.json: what timm's evaluation transform makes of pictures of many sizes.
+"""Makes fixtures/preprocess/timm-crops.json: results of timm's evaluation transform on pictures of many sizes.
 
     python -m venv .venv && .venv/bin/pip install torch torchvision timm pillow
     .venv/bin/python packages/core/scripts/make-crop-cases.py
 
-Needed to make the file anew only. The pictures are made of a formula, which test/timm-processor.test.ts repeats.
+Run it only to make the file again. A formula makes the pictures, and test/timm-processor.test.ts repeats it.
 """
 
 import json
@@ -23,7 +23,7 @@ def case(width, height, **cfg):
     pretrained_cfg = STATISTICS | dict(interpolation="bicubic", crop_mode="center") | cfg
     data_config = timm.data.resolve_data_config(pretrained_cfg=pretrained_cfg)
     x = timm.data.create_transform(**data_config, is_training=False)(picture(width, height)).numpy()
-    # corners and the middle: any other size, place or filter shows
+    # The corners and the middle would differ with any other size, crop or filter.
     rows, columns = x.shape[1:]
     places = [(c, r, k) for c in range(3) for r in (0, rows // 2, rows - 1) for k in (0, columns // 2, columns - 1)]
     values = [float(f"{x[place]:.7g}") for place in places]

@@ -1,11 +1,11 @@
-"""Makes fixtures/families: tiny seeded models of other people's code, what they compute, and what PyTorch interpolates.
+"""Makes fixtures/families: tiny seeded models of transformers and timm, their outputs, and positions interpolated by PyTorch.
 
     python -m venv .venv && .venv/bin/pip install torch transformers timm safetensors
     .venv/bin/python packages/core/scripts/make-family-fixtures.py
 
-Needed to make the files anew only; the tests read what is committed. Models compute in float64, files hold float32.
+Run it only to make the files again: the tests read the committed ones. Models compute in float64, files hold float32.
 pixels.safetensors holds the pictures of all cases, by the name of the run. Each <case>.safetensors holds the weights as the
-library saves them under `weights.*`, and what came out under `runs.<run>.*`. <case>.json is the library's config.json, for
+library saves them, under `weights.*`, and the outputs, under `runs.<run>.*`. <case>.json is the library's config.json, or for
 timm the arguments of its VisionTransformer.
 """
 
@@ -28,7 +28,7 @@ GEOMETRY = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, patc
 
 
 def randomise(model, seed):
-    """Large enough that attention is far from uniform, and that no norm or layer scale is 1."""
+    """Sets random parameters. They are large enough to make attention uneven, and no norm or layer scale is 1."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -57,7 +57,7 @@ def write(case, config, weights, runs):
 
 
 def hugging_face(case, model, seed, outputs, interpolate=True, skip=()):
-    """`outputs` calls the model and names the tensors to store."""
+    """Writes a case of transformers. `outputs` calls the model and names the tensors to store."""
     randomise(model, seed)
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
@@ -74,7 +74,7 @@ def hugging_face(case, model, seed, outputs, interpolate=True, skip=()):
 
 
 def of_timm(case, seed, arguments, **objects):
-    """Sizes other than the trained one go through timm's own resampling of the position table."""
+    """Writes a case of timm. For sizes other than the trained one, timm itself interpolates the positions."""
     model = randomise(VisionTransformer(**arguments, **objects, dynamic_img_size=True), seed)
     weights = {name: x.clone() for name, x in model.state_dict().items()}
     model.double()
@@ -95,7 +95,7 @@ def hidden(model, x, flag):
 
 
 def unmasked(model, x, flag):
-    """Increasing noise keeps the patches in order."""
+    """Outputs of a masked autoencoder. Ascending noise makes it keep the patches in order."""
     patches = x.shape[2] * x.shape[3] // 16
     noise = torch.arange(patches, dtype=x.dtype).repeat(len(x), 1)
     return {"last_hidden_state": model(x, noise=noise, **flag).last_hidden_state}

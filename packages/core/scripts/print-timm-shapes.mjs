@@ -1,6 +1,6 @@
 /**
- * Prints, for make-tables.py --check, the tensors that core expects of each of timm's names, and its epsilon, as JSON.
- * Needs the build.
+ * Prints the tensors and the epsilon that core expects of each model of timm, as JSON for make-tables.py --check. It needs a
+ * build.
  */
 import { readFileSync } from "node:fs";
 import { parseModelConfig, weightShapes } from "../dist/index.js";

@@ -1,4 +1,4 @@
-"""How a case of make-checkpoint-cases.py is made: weights from a recipe, files as a library writes them, and its answers."""
+"""Makes the cases of make-checkpoint-cases.py: weights from a recipe, files as a library writes them, and its answers."""
 
 import copy
 import json
@@ -22,7 +22,7 @@ VERSIONS = f"torch {torch.__version__.split('+')[0]}, transformers {transformers
 
 
 def recipe(seed, index, shape, kind):
-    """Values that float32 holds exactly, hashed from their place. `kind` scales them: see test/checkpoint-recipe.ts."""
+    """Values hashed from their position, all exact in float32. `kind` scales them: see test/checkpoint-recipe.ts."""
     size = math.prod(shape)
     u = np.uint64
     i = np.arange(1, size + 1, dtype=u)
@@ -51,13 +51,13 @@ def kind_of(name, shape):
 
 
 def fill(model, seed):
-    """-> the recipe of the parameters, by the names of the model's state."""
+    """Sets the model's parameters from a recipe, and returns the recipe: [name, shape, kind] of each."""
     state = model.state_dict()
     tensors = []
     for index, (name, value) in enumerate(state.items()):
         if not value.is_floating_point():
             continue
-        # A table of tokens is no product's factor.
+        # Tables of tokens and positions are added and not multiplied, so they need no scaling as matrices.
         table = any(part in name for part in ("cls_token", "pos_embed", "position_embedding", "class_embedding", "reg_token", "dist_token", "distillation_token", "mask_token", "logit_scale"))
         kind = "small" if table else kind_of(name, value.shape)
         tensors.append([name, list(value.shape), kind])
@@ -71,7 +71,7 @@ def numbers(values):
 
 
 class Case:
-    """One checkpoint; `with_` makes what people make of it."""
+    """One checkpoint. `with_` derives variants, as people change published files."""
 
     def __init__(self, id, right, seed, files, tensors, tests):
         self.data = dict(id=id, right=right, madeWith=VERSIONS, seed=seed, files=files, tensors=tensors, tests=tests)
@@ -99,7 +99,7 @@ MEAN, STD = [0.5, 0.4, 0.3], [0.25, 0.3, 0.2]
 
 
 class Processor:
-    """The processor that is saved, and the one over Pillow that is asked: torchvision's resizing rounds otherwise."""
+    """Saves the usual processor, but computes with the one on Pillow, because torchvision's resizing rounds differently."""
 
     def __init__(self, kind, **fields):
         fields = dict(image_mean=MEAN, image_std=STD) | fields
@@ -137,7 +137,7 @@ def hugging_face(id, right, seed, model, processor, outputs, drop_files=(), chan
         if processor is not None:
             processor.save_pretrained(folder)
             files["preprocessor_config.json"] = json.loads(pathlib.Path(folder, "preprocessor_config.json").read_text())
-    # Names on disk may differ from those of the module: equal shapes in order of the recipe are matched by value.
+    # Names on disk may differ from those of the module. `rename_to_saved` then finds the pairs by shape and value.
     by_module = {name: (name, *rest) for name, *rest in tensors}
     stored = []
     if set(saved) == set(by_module):
@@ -164,7 +164,7 @@ def hugging_face(id, right, seed, model, processor, outputs, drop_files=(), chan
 
 
 def rename_to_saved(model, saved, tensors):
-    """transformers renames while saving: pairs are found by the values, which the recipe makes unique."""
+    """Replaces names by those on disk, which transformers may change while saving. The recipe makes all values unique."""
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         from safetensors.torch import load_file
@@ -177,7 +177,7 @@ def rename_to_saved(model, saved, tensors):
         if match:
             pairs.append([match[0], shape, kind])
         else:
-            pairs.append([f"!{name}", shape, kind])  # not saved: keeps its place in the recipe
+            pairs.append([f"!{name}", shape, kind])  # Not saved, but it uses up its index in the recipe.
     return pairs
 
 

@@ -1,12 +1,12 @@
-"""Makes fixtures/checkpoints.ndjson.gz, a case a line: tiny checkpoints in the many shapes that people publish, and what transformers and
-timm answer for them, from the picture to the logits.
+"""Makes fixtures/checkpoints.ndjson.gz, one case a line: tiny checkpoints in the many forms that people publish, and the
+answers of transformers and timm to a picture.
 
     python -m venv .venv && .venv/bin/pip install torch torchvision transformers timm pillow safetensors
     .venv/bin/python packages/pipeline/scripts/make-checkpoint-cases.py
 
-Needed to make the files anew only; the tests read what is committed. A case holds the files that its library wrote (or what
-people make of them), and a recipe in place of the weights: names, shapes and a seed (test/checkpoint-recipe.ts computes the
-same values). checkpoint_cases.py makes a case, this file lists them. The libraries compute in float64.
+Run it only to make the file again: the tests read the committed one. A case holds the files that its library wrote, or a
+variant of them. In place of weights it holds a recipe of names, shapes and a seed, from which test/checkpoint-recipe.ts
+computes the same values. checkpoint_cases.py makes a case, and this file lists the cases. The libraries compute in float64.
 """
 
 import gzip
@@ -112,7 +112,7 @@ def deit_cases():
 
 
 def untyped(case, id, right, keep):
-    """Without the type, and without what the type's defaults say."""
+    """A variant whose processor file lacks its type, and all fields but `keep`, so that defaults must fill them in."""
 
     def files(f):
         own = f["preprocessor_config.json"]

@@ -1,4 +1,7 @@
-/** Makes the demo model's `verification.json` with the plain CPU backend: `node packages/pipeline/scripts/make-demo-verification.mjs`, after a build. */
+/**
+ * Makes the demo model's `verification.json` with the CPU backend. Run after a build:
+ * `node packages/pipeline/scripts/make-demo-verification.mjs`.
+ */
 import { writeFileSync } from "node:fs";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createVisionModel, recordVerification } from "@ppt-vit/core";
