@@ -168,7 +168,7 @@ function batchInvariance(create: CreateBackend, tolerance: number, read: ReadGol
           expectClose(`source of image ${image}`, alone.source, row(together.source!), 0);
           alone.stages.forEach((stage, k) => {
             if (stage.policies[0] !== together.stages[k]!.policies[image])
-              throw new Error(`image ${image} changed its policy in stage ${k}`);
+              throw new Error(`image ${image} got another action in stage ${k} than in the batch`);
           });
         }
       }),

@@ -66,7 +66,7 @@ export async function runProgram(
 }
 
 /** The largest |actual - expected| relative to 1 + |expected|. Equal infinities, and NaN in both, count as 0. */
-export function largestError(actual: Float32Array, expected: ArrayLike<number>): { error: number; index: number } {
+function largestError(actual: Float32Array, expected: ArrayLike<number>): { error: number; index: number } {
   let worst = { error: 0, index: 0 };
   for (let i = 0; i < expected.length; i++) {
     if (Object.is(actual[i], expected[i]) || actual[i] === expected[i]) continue;

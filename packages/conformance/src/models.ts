@@ -226,7 +226,7 @@ export function wholeModelCases(create: CreateBackend, backend: Backend, referen
       if (expected.embedding) expectClose("embedding", actual.embedding, expected.embedding, tolerance);
       expected.stages.forEach((stage, k) => {
         if (stage.policies.join() !== actual.stages[k]!.policies.join())
-          throw new Error(`stage ${k}: policies ${actual.stages[k]!.policies}, expected ${stage.policies}`);
+          throw new Error(`stage ${k}: actions ${actual.stages[k]!.policies}, expected ${stage.policies}`);
         if (exact && stage.scores)
           expectClose(`scores of stage ${k}`, actual.stages[k]!.scores, stage.scores, tolerance);
       });

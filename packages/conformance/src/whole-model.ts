@@ -29,9 +29,9 @@ interface StageOf {
 /** @throws Error unless the stage pruned exactly the expected images and pooled the others */
 export function expectDecisions({ stages, k, expected }: StageOf): void {
   const prunes = expected.bytes("prunes");
-  stages[k]!.policies.forEach((policy, image) => {
+  stages[k]!.policies.forEach((action, image) => {
     const wanted = prunes[image * stages.length + k] === 1 ? "prune" : "pool";
-    if (policy !== wanted) throw new Error(`stage ${k}, image ${image}: ${policy}, expected ${wanted}`);
+    if (action !== wanted) throw new Error(`stage ${k}, image ${image}: ${action}, expected ${wanted}`);
   });
 }
 

@@ -170,7 +170,7 @@ export function checkOptions<Options extends object>(
 }
 
 /** Whether two names differ by case, separators, or one letter that is missing, added, changed or in the wrong place. */
-export function isNearly(name: string, known: string): boolean {
+function isNearly(name: string, known: string): boolean {
   const plain = (word: string) => word.replace(/[_-]/g, "").toLowerCase();
   const [a, b] = [plain(name), plain(known)];
   if (a === b) return true;

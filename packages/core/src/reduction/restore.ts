@@ -56,7 +56,10 @@ export function restoreTokens(states: readonly TokenState[]): HostTensor {
   checkArgument("restoreTokens", "states", states, statesCheck);
   const first = states[0];
   if (!first)
-    throw new PptError("INVALID_INPUT", "restoreTokens: no states; pass at least tokens and source of the end");
+    throw new PptError(
+      "INVALID_INPUT",
+      "restoreTokens: no states: pass at least the tokens and source of the model's output",
+    );
   const B = first.tokens.shape[0]!;
   const C = first.tokens.shape[2]!;
   const N0 = first.source.shape[2]!;

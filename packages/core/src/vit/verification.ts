@@ -136,7 +136,7 @@ export async function recordVerification(
   }
   throw new PptError(
     "INVALID_INPUT",
-    `verification: ${seedsTried} noise inputs all lie within ${decisionMargin} of a threshold of ${settings ? describeReduction(settings) : "no reduction"}`,
+    `verification: ${seedsTried} noise inputs all lie within ${decisionMargin} of a threshold of ${settings ? describeReduction(settings) : "no reduction"}: choose another threshold`,
   );
 }
 
@@ -155,7 +155,10 @@ export async function verifyModel(
   const { seed, logits: recorded } = record;
   const logits = answerOf(await model.run({ pixelValues: verificationInput(model.config, seed), batch: 1 }));
   if (recorded.length !== logits.length)
-    throw new PptError("VERIFICATION_FAILED", `${logits.length} logits, ${recorded.length} were recorded`);
+    throw new PptError(
+      "VERIFICATION_FAILED",
+      `the model gave ${logits.length} logits, ${recorded.length} were recorded: the record belongs to another model`,
+    );
   const largest = recorded.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const distances = recorded.map((value, i) => Math.abs(logits[i]! - value));
   const furthest = distances.reduce((most, distance) => Math.max(most, distance), 0);
@@ -164,7 +167,7 @@ export async function verifyModel(
   if (distances.some(Number.isNaN) || !(difference <= tolerance))
     throw new PptError(
       "VERIFICATION_FAILED",
-      `the logits of a known input are ${difference.toExponential(1)} of the largest away from the recorded ones, at most ${tolerance} is right: this device or its driver computes wrongly, choose another backend; or the record belongs to other weights`,
+      `the logits of a known input are ${difference.toExponential(1)} of the largest away from the recorded ones, at most ${tolerance} is allowed: this device or its driver computes wrongly, choose another backend; or the record belongs to other weights`,
     );
   return { difference, tolerance };
 }
@@ -179,9 +182,10 @@ export function parseVerificationRecords(json: unknown): readonly VerificationRe
   return json.map((entry: unknown) => {
     if (typeof entry !== "object" || entry === null) return fail(`expected an object, got ${show(entry)}`);
     const { seed, reduction, logits } = entry as Record<string, unknown>;
-    if (typeof seed !== "number" || !Number.isInteger(seed)) return fail(`seed is ${show(seed)}`);
+    if (typeof seed !== "number" || !Number.isInteger(seed))
+      return fail(`seed is ${show(seed)}, expected a whole number`);
     if (!Array.isArray(logits) || logits.length === 0 || !logits.every(Number.isFinite))
-      return fail(`logits are ${show(logits)}`);
+      return fail(`logits are ${show(logits)}, expected a list of finite numbers`);
     return {
       seed,
       logits: logits as number[],
