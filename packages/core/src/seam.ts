@@ -27,7 +27,7 @@ export interface Tensor {
   readonly dtype: DType;
 }
 
-/** A tensor in host memory, row-major. Backends may keep `data` instead of copying it, so do not write to it. */
+/** A tensor in host memory, row-major. Backends may use `data` without copying it: do not write to it while one does. */
 export interface HostTensor {
   readonly shape: Shape;
   readonly data: Float32Array;
