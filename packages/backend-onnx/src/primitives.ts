@@ -63,7 +63,11 @@ export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: strin
   };
 }
 
-export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
+/**
+ * `precision` is what the model computes in. Under float32 a cast to float16 keeps float32: not every device that runs the
+ * graph has half precision.
+ */
+export function onnxPrimitives(graph: Graph, precision: "float32" | "float16"): Primitives<OnnxTensor> {
   const asTensor = (x: Operand<OnnxTensor>): OnnxTensor =>
     typeof x === "number" ? constantOf(Float32Array.of(x), [], "float32") : x;
 
@@ -111,7 +115,9 @@ export function onnxPrimitives(graph: Graph): Primitives<OnnxTensor> {
       return recorded(graph.node("Pad", [inputName(graph, x), pads]), shape, x.dtype);
     },
 
-    cast(x, dtype) {
+    cast(x, wanted) {
+      const dtype = wanted === "float16" ? precision : wanted;
+      if (dtype === x.dtype) return x;
       if (x.host) return constantOf(dtype === "bool" ? x.host.map((v) => (v === 0 ? 0 : 1)) : x.host, x.shape, dtype);
       return { ...elementwise(graph, x, "Cast", { to: castTargets[dtype] }), dtype };
     },

@@ -51,7 +51,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   checkProgram(program, options);
   const { params, inputs, dtype = "float32", fusion, weights = "inside", metadata = {} } = options;
   const graph = new Graph();
-  const ops = resolveOps(onnxPrimitives(graph), onnxOverrides(graph, fusion, weights === "beside"));
+  const ops = resolveOps(onnxPrimitives(graph, dtype), onnxOverrides(graph, fusion, weights === "beside"));
   const parameters = Object.fromEntries(
     Object.entries(params).map(([name, { data, shape }]) => [name, constantOf(data, shape, dtype)]),
   );
