@@ -33,7 +33,9 @@ describe("a policy of one's own", () => {
     const { fromPretrained } = createClassifierWorker(worker as unknown as Worker);
     await expect(fromPretrained("org/model", { reduction: { policy: own } })).rejects.toMatchObject({
       code: "INVALID_REDUCTION",
-      message: expect.stringMatching(/'own', and functions cannot be sent to a worker: name one of ppt, tome/),
+      message: expect.stringMatching(
+        /'own', and functions cannot be sent to a worker: write a policy's name, such as 'ppt'/,
+      ),
     });
     expect(sent).toEqual([]);
     void fromPretrained("org/model", { reduction: { policy: "tome" } });

@@ -11,6 +11,7 @@ async function sourcesOf(entry: string): Promise<string[]> {
     entryPoints: [pathOf(entry)],
     alias: {
       "@ppt-vit/core": pathOf("../../core/src/index.ts"),
+      "@ppt-vit/core/backend": pathOf("../../core/src/backend.ts"),
       "@ppt-vit/core/options": pathOf("../../core/src/options.ts"),
     },
     external: ["@ppt-vit/backend-*"],

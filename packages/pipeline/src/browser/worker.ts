@@ -1,5 +1,5 @@
 /** The page's side of a worker: models with the same interface, computed in the worker. */
-import { PptError, policyNames, reasonOf } from "@ppt-vit/core";
+import { PptError, reasonOf } from "@ppt-vit/core";
 import { callback, check, checkArgument, shaped, text } from "@ppt-vit/core/options";
 import type { LoadOptions } from "../checkpoint/options.js";
 import { pretrainedOptions } from "../tasks/checked-options.js";
@@ -207,7 +207,7 @@ function portableOptions<Name extends TaskName>(
   if (typeof reduction === "object" && typeof reduction.policy === "object")
     throw new PptError(
       "INVALID_REDUCTION",
-      `fromPretrained: reduction.policy is the object '${reduction.policy.name}', and functions cannot be sent to a worker: name one of ${policyNames.join(", ")}, or load the model without a worker`,
+      `fromPretrained: reduction.policy is the object '${reduction.policy.name}', and functions cannot be sent to a worker: write a policy's name, such as 'ppt', or load the model without a worker`,
     );
   if (backend === undefined) return options;
   checkArgument("fromPretrained", "backend", backend, backendName, "INVALID_OPTION");
