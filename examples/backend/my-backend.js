@@ -4,16 +4,16 @@
  *
  *   npx ppt-vit classify --backend ./my-backend.js photo.jpg
  */
+import { PptError } from "@ppt-vit/core";
 import {
   broadcastShapes,
   compileEager,
   matMulShape,
-  PptError,
   resolveOps,
   sizeOf,
   stridesOf,
   withLength,
-} from "@ppt-vit/core";
+} from "@ppt-vit/core/backend";
 
 /** A tensor in host memory, row-major; bools are 0 and 1. The seam asks for `shape` and `dtype`, the rest is ours. */
 const tensor = (shape, data, dtype = "float32") => ({ shape, data, dtype });
