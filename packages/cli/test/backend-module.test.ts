@@ -49,6 +49,12 @@ describe("a module", () => {
     ["another value", "export default 7;", "INVALID_OPTION", /the default export is 7, expected a backend, a function/],
     ["a syntax error", "export default {", "BACKEND_UNAVAILABLE", /the module does not load: /],
     ["an error of its own", "throw new Error('no GPU');", "BACKEND_UNAVAILABLE", /the module does not load: no GPU/],
+    [
+      "a package that is not there",
+      "import '@not/there';",
+      "BACKEND_UNAVAILABLE",
+      /Cannot find package '@not\/there'.*: npm install @not\/there in the module's folder/,
+    ],
     ["a wrong field", "export default { open() {}, rank: 3 };", "INVALID_OPTION", /rank is 3, expected an object/],
   ])("is refused for %s", async (what, code, expected, message) => {
     const name = `${what.replaceAll(" ", "-")}.mjs`;

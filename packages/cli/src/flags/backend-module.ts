@@ -24,7 +24,10 @@ export async function registerModule(path: string): Promise<void> {
   try {
     module = await import(pathToFileURL(file).href);
   } catch (cause) {
-    throw new PptError("BACKEND_UNAVAILABLE", `backend ${path}: the module does not load: ${reasonOf(cause)}`, {
+    const reason = reasonOf(cause);
+    const missing = /^Cannot find package '([^']+)'/.exec(reason)?.[1];
+    const advice = missing === undefined ? "" : `: npm install ${missing} in the module's folder`;
+    throw new PptError("BACKEND_UNAVAILABLE", `backend ${path}: the module does not load: ${reason}${advice}`, {
       cause,
     });
   }
