@@ -20,6 +20,7 @@ export type {
   FeatureExtractor,
   ImageClassifier,
   PictureFailure,
+  PretrainedModel,
   WorkerClassifierOptions,
   WorkerExtractorOptions,
 } from "./browser/types.js";

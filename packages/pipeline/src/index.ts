@@ -47,6 +47,7 @@ export type {
   FeatureExtractor,
   ImageClassifier,
   PictureFailure,
+  PretrainedModel,
 } from "./node/types.js";
 export { imageExtensions } from "./pictures/formats.js";
 export type { DecodeOptions } from "./pictures/options.js";

@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
-import { type Embedding, type FeatureExtractor, fromPretrained, isFailure } from "@ppt-vit/pipeline";
+import {
+  type Embedding,
+  type FeatureExtractor,
+  fromPretrained,
+  isFailure,
+  type PretrainedModel,
+} from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { clipFolder, dinov2Folder, expectClose, expectedOf, picture, vitFolder } from "./fixtures.js";
 
@@ -54,7 +60,7 @@ describe.each(["cpu", "onnx-cpu", "tfjs-wasm"])("an unreduced feature extractor 
 });
 
 describe("a reduced feature extractor", () => {
-  let extractor: FeatureExtractor;
+  let extractor: PretrainedModel<typeof task>;
   beforeAll(async () => {
     extractor = await fromPretrained(vitFolder, { task, reduction, dense: true, trace: true });
   });
