@@ -15,7 +15,7 @@ import { refuseReplaced } from "./flags/arguments.js";
 import { loadBackendModule } from "./flags/backend-option.js";
 import { complain, printOwn, say } from "./output/print.js";
 
-/** In the order in which `ppt-vit --help` lists them. */
+/** In the order of `ppt-vit --help`. To add a command, import it and list it here. */
 const commands: readonly ((program: Command) => void)[] = [
   addClassifyCommand,
   addEmbedCommand,

@@ -16,7 +16,7 @@ import { quoted } from "../text/quoted.js";
 import { knownPackages } from "./packages/known.js";
 import type { BackendPackage } from "./packages/package.js";
 
-/** A word for the best backend, so no backend has it for a name. */
+/** Asks for the best backend. No backend can have this name. */
 export const automatic = "auto";
 
 const known: BackendDescriptor[] = /* @__PURE__ */ knownPackages.flatMap((backendPackage) =>
@@ -28,7 +28,7 @@ const find = (name: string) => known.find((one) => one.name === name);
 /** Names that `createBackend` knows. Each `registerBackend` adds one at the end. */
 export const backendNames: readonly string[] = names;
 
-/** What is known of every backend that can be asked for by name, in the order of `backendNames`. Loads nothing. */
+/** Describes every backend that has a name, in the order of `backendNames`. Loads no backend. */
 export const describeBackends = (): BackendDescription[] => known.map(({ open: _, ...facts }) => facts);
 
 export const descriptionOf = (name: string): BackendDescription | undefined => find(name);
@@ -58,8 +58,8 @@ const descriptorChecks: Checks<BackendDescriptor> = {
 const misnamed = { create: "write 'open'", priority: "write rank: { node, browser }" };
 
 /**
- * Makes a backend known by its name to `createBackend`, `fromPretrained({ backend })` and `selectBackend`, which considers it
- * where it has a rank.
+ * Makes a backend known by its name to `createBackend`, `fromPretrained({ backend })` and `selectBackend`. The last considers it
+ * on the platforms for which it has a rank.
  * @throws PptError INVALID_OPTION for a field that is not what it must be, and for a name that is taken
  */
 export function registerBackend(descriptor: BackendDescriptor): void {

@@ -1,4 +1,4 @@
-/** The tasks that `fromPretrained` knows. To add one, write its file and list it here. */
+/** The tasks that `fromPretrained` knows. To add one, write its file, import it here and add it to `registered`. */
 import { imageClassification } from "./image-classification.js";
 import { imageFeatureExtraction } from "./image-feature-extraction.js";
 import type { ModelOptions } from "./options.js";
@@ -15,7 +15,7 @@ export const tasks: readonly AnyTask[] = registered;
 export type TaskName = Registered["name"];
 export type DefaultTask = (typeof registered)[0]["name"];
 
-/** The task of that name; the default one for undefined, and for a name that no task has. */
+/** The task called `name`. Undefined and unknown names give the default task; `pretrainedOptions` refuses unknown names. */
 export const taskNamed = (name: unknown): AnyTask => tasks.find((task) => task.name === name) ?? tasks[0]!;
 
 type Named<Name extends TaskName> = Extract<Registered, { readonly name: Name }>;

@@ -28,8 +28,8 @@ export interface ModelFacts {
 }
 
 /**
- * The type of a task's model for any type of input: `model` is written with `this["input"]`, which each platform sets to
- * the pictures that it takes (see `ModelOf`).
+ * The type of a task's model for any type of picture. `model` names the picture's type `this["input"]`; each platform replaces
+ * it by the type of the pictures that it takes (see `ModelOf`).
  */
 export interface ModelType {
   readonly input: unknown;
@@ -56,27 +56,27 @@ export interface Task<Name extends string, Options extends ModelOptions, Prepare
   /** Outputs that the model computes besides its logits. */
   outputs(options: Options): OutputOptions;
   /**
-   * What `facts` and the methods need of a checkpoint; made before the weights are put on the backend.
+   * Makes what `facts` and the methods need of a checkpoint. It runs before the weights are put on the backend.
    * @throws PptError INVALID_OPTION, INVALID_WEIGHTS for a checkpoint that the task cannot use
    */
   prepare(checkpoint: CheckpointSettings, options: Options): Prepared;
   /** What a model of this task tells besides `ModelFacts`. */
   facts(prepared: Prepared): OwnFacts<Type["model"]>;
   readonly methods: Readonly<Record<MethodOf<Type["model"]>, Method<Prepared, BatchOptions, object>>>;
-  /** The model's type; no task has a value here. */
+  /** For TypeScript only: the model's type. No task sets it. */
   readonly type?: Type;
 }
 
 /** What a model does with pictures. */
 export interface Method<Prepared, Options extends BatchOptions, Result extends object> {
-  /** Options of a call that other methods do not have. */
+  /** Options that a call of this method takes besides those of every method. */
   readonly options: Checks<Omit<Options, keyof BatchOptions>>;
   /**
-   * Makes the function that turns row `row` of a run's output into a result; undefined if numbers there are not finite.
+   * Makes the function that turns row `row` of a run's output into a result. It returns undefined if a number is not finite.
    * @throws PptError INVALID_OPTION for options that do not fit the checkpoint
    */
   describe(prepared: Prepared, options: Options): (output: VisionOutput, row: number) => Result | undefined;
-  /** The part of a result that a call for a single picture gives. Default: all of it. */
+  /** What a call for one picture returns of the result. Default: all of it. */
   single?(result: Result): unknown;
 }
 
