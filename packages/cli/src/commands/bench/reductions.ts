@@ -1,5 +1,5 @@
 /** The names that `--policies` takes: how each reduces a model, what it is called, and its colour in plots. */
-import { type PolicyName, policyNames, publishedReduction, type ReductionConfig } from "@ppt-vit/core";
+import { type PolicyName, policies, policyNames, publishedReduction, type ReductionConfig } from "@ppt-vit/core";
 
 /** `unreduced` is the baseline of every speedup; `prune` and `pool` are PPT with one of its two actions forced. */
 const ownNames = ["unreduced", "ppt", "prune", "pool"] as const;
@@ -25,16 +25,17 @@ export function reductionFor(
   return own.policy === name ? own : { layers, tokensRemoved, policy: name };
 }
 
-const titles = new Map<string, string>([
-  ["ppt", "PPT"],
-  ["prune", "prune only"],
-  ["pool", "pool only"],
+/** Title and colour of what is no policy. The colours are Okabe and Ito's, which colour-blind readers can tell apart. */
+const ownLooks = new Map<string, { readonly title: string; readonly colour: string }>([
+  ["unreduced", { title: "unreduced", colour: "#7a7a7a" }],
+  ["prune", { title: "prune only", colour: "#e69f00" }],
+  ["pool", { title: "pool only", colour: "#56b4e9" }],
 ]);
 
+const looksOf = (name: string) => ownLooks.get(name) ?? policies.find((policy) => policy.name === name);
+
 /** `name` as reports show it. */
-export const titleOf = (name: string): string => titles.get(name) ?? name;
+export const titleOf = (name: string): string => looksOf(name)?.title ?? name;
 
-/** Grey, then the Okabe-Ito palette, which stays apart for colour-blind readers. */
-const palette = ["#7a7a7a", "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442"];
-
-export const colourOf = (name: ReductionName): string => palette[reductionNames.indexOf(name) % palette.length]!;
+/** The colour of `name` in plots, as CSS writes it. */
+export const colourOf = (name: ReductionName): string => looksOf(name)!.colour;
