@@ -1,5 +1,6 @@
 /** Analytic cost of a model: multiply-accumulates (the paper's "FLOPs") and tokens per block. */
 import { requireConfig } from "./arguments.js";
+import { answerOf, optionalAmount } from "./reduction/answers.js";
 import type { ResolvedReduction, ResolvedStage } from "./reduction/schedule.js";
 import type { ReductionConfig } from "./reduction/settings.js";
 import { sizeOf } from "./shape.js";
@@ -66,7 +67,8 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
 
 /** The policy's decision, and the product that averages the tokens and their sizes. */
 const reductionMacs = (stage: ResolvedStage, C: number, keySize: number): number =>
-  (stage.policy.macs?.(stage, keySize) ?? 0) + stage.tokensOut * stage.tokensIn * (C + 1);
+  (answerOf(stage.policy, "macs", () => stage.policy.macs?.(stage, keySize), optionalAmount) ?? 0) +
+  stage.tokensOut * stage.tokensIn * (C + 1);
 
 /** The classifier heads, or the projection if there is none. The dense head runs in the unreduced model only. */
 function costOfHead(config: VisionModelConfig, unreduced: boolean): number {

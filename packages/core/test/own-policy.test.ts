@@ -25,6 +25,11 @@ import { policies } from "../src/policy.js";
 import { ownPolicy } from "./own-policy.js";
 
 const policy = ownPolicy();
+const fail = (): never => {
+  throw new Error("boom");
+};
+const circle: unknown[] = [];
+circle.push(circle);
 const reduction: ReductionConfig = { layers: [0, 1], tokensRemoved: 3, policy };
 
 const open = (given: ReductionConfig) =>
@@ -59,6 +64,20 @@ describe("a policy of one's own", () => {
     expect(findVerificationRecord([record], { ...reduction, tokensRemoved: [3, 3] }, tinyConfig)).toBe(record);
     expect(findVerificationRecord([record], { ...reduction, policy: "top-k" }, tinyConfig)).toBe(undefined);
     await model.dispose();
+  });
+
+  it.each<[string, (wide: boolean) => object]>([
+    ["an endless number", (wide) => ({ reach: wide ? Number.POSITIVE_INFINITY : 5 })],
+    ["a map", (wide) => new Map([["reach", wide]])],
+  ])("is verified against no record of other settings in %s", (_what, stageSettings) => {
+    const wide = { expected: "true or false", parse: (value: unknown) => value ?? false, describe: String };
+    const policy = ownPolicy({
+      settings: { wide },
+      stageSettings: (own) => stageSettings((own as { wide: boolean }).wide),
+    });
+    const given = (wide: boolean) => ({ ...reduction, policy, wide });
+    const record = { seed: 1, reduction: parseReduction(given(true)), logits: [1] };
+    expect(findVerificationRecord([record], given(false), tinyConfig)).toBe(undefined);
   });
 
   it("is described, completed and merged", () => {
@@ -109,6 +128,18 @@ describe("a policy of one's own", () => {
     ["a name that is taken", { ...policy, name: "tome" }, /the name 'tome' is taken/],
     ["a setting that is taken", ownPolicy({ settings: { layers: {} } as never }), /the setting 'layers' is taken/],
     ["half a setting", ownPolicy({ settings: { size: { parse() {} } } as never }), /settings.size is .*expected/],
+    [
+      "no word for what a setting must be",
+      ownPolicy({ settings: { size: { parse: fail, describe: fail } } as never }),
+      /settings.size is/,
+    ],
+    [
+      "a setting that every object has",
+      ownPolicy({ settings: { constructor: {} } as never }),
+      /'constructor' is taken/,
+    ],
+    ["a getter that fails", Object.defineProperty(ownPolicy(), "title", { get: fail }), /it cannot be read/],
+    ["a proxy that fails", new Proxy(policy, { get: fail, ownKeys: fail }), /it cannot be read/],
     ["a list", [], /name is missing/],
     ["a function", () => policy, /policy must be one of/],
   ])("is refused with %s", (_what, given, message) => {
@@ -123,8 +154,53 @@ describe("a policy of one's own", () => {
   it.each<[string, Partial<ReductionPolicy>, RegExp]>([
     ["all tokens", { mostRemovable: (tokens) => tokens }, /'own': mostRemovable\(16, 1\) is 16, .* from 0 to 14/],
     ["no number", { mostRemovable: () => Number.NaN }, /mostRemovable\(16, 1\) is NaN/],
+    ["by failing", { mostRemovable: fail }, /'own': mostRemovable\(16, 1\) fails: boom/],
+    ["by failing to act", { action: fail }, /'own': action fails: boom/],
+    [
+      "no settings of a stage",
+      { stageSettings: () => undefined as never },
+      /'own': stageSettings is undefined, expected an object/,
+    ],
+    [
+      "a variance that is no number",
+      { decidesAt: () => Number.NaN },
+      /'own': decidesAt is NaN, expected a finite number/,
+    ],
+    ["a cost that is no number", { macs: () => "12" as never }, /'own': macs is "12", expected a finite number/],
+    [
+      "by failing to parse",
+      { settings: { size: { expected: "a size", parse: fail, describe: fail } } as never },
+      /'own': settings.size.parse\(undefined\) fails: boom/,
+    ],
     ["another action", { action: () => "merge" as never }, /'own': action is "merge", expected one of prune, pool/],
   ])("is refused where it answers %s", (_what, changes, message) => {
-    expect(() => modelCost(tinyConfig, { ...reduction, policy: ownPolicy(changes) })).toThrow(message);
+    expect(() => modelCost(tinyConfig, { ...reduction, policy: ownPolicy(changes) })).toThrow(
+      expect.objectContaining({ code: "INVALID_REDUCTION", message: expect.stringMatching(message) }),
+    );
+  });
+
+  it("is looked at again, because its owner may have changed it", () => {
+    const changing: { -readonly [Field in keyof ReductionPolicy]?: ReductionPolicy[Field] } = ownPolicy();
+    const given = parseReduction({ ...reduction, policy: changing as ReductionPolicy });
+    delete changing.action;
+    expect(() => modelCost(tinyConfig, given)).toThrow(/action is missing, expected a function/);
+  });
+
+  it.each<[string, unknown]>([
+    ["no finite number", Number.POSITIVE_INFINITY],
+    ["a map", new Map()],
+    ["a list of functions", [fail]],
+    ["a circle", circle],
+  ])("has no setting that JSON cannot hold: %s", (_what, value) => {
+    const size = { expected: "a size", parse: () => value, describe: String };
+    expect(() => parseReduction({ ...reduction, policy: ownPolicy({ settings: { size } }) })).toThrow(
+      /policy 'own': settings.size.parse\(undefined\) is .*, expected a value that JSON can hold/,
+    );
+  });
+
+  it("is described without the settings whose functions JSON has lost", () => {
+    const size = { expected: "a size", parse: () => 2, describe: String };
+    const windowed = parseReduction({ ...reduction, policy: ownPolicy({ settings: { size } }) });
+    expect(describeReduction(JSON.parse(JSON.stringify(windowed)))).toBe("own in blocks 0, 1, 3 tokens each");
   });
 });

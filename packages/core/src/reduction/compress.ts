@@ -1,9 +1,11 @@
 /** One stage of token reduction: the policy assigns each token an output row, and tokens of one row are averaged. */
 
-import { PptError } from "../errors.js";
+import { requireTensor } from "../checked-primitives.js";
+import { PptError, type PptErrorCode } from "../errors.js";
+import { callback, checkArgument, shaped } from "../options.js";
 import type { Observation, Ops, Shape, Tensor } from "../seam.js";
 import { sameShape, showShape } from "../shape.js";
-import { show } from "../show.js";
+import { answerOf } from "./answers.js";
 import type { Destinations } from "./policy.js";
 import type { ResolvedStage } from "./schedule.js";
 import { significance } from "./significance.js";
@@ -42,7 +44,8 @@ export interface StageOutput<T extends Tensor> {
 export function reductionStage(stage: ResolvedStage, heads: number) {
   const { tokensIn: N, tokensOut, protectedTokens } = stage;
   const scoresOf = significance(stage);
-  const destinationsOf = stage.policy.destinations(stage, heads);
+  const { policy } = stage;
+  const destinationsOf = answerOf(policy, "destinations", () => policy.destinations(stage, heads), callback);
 
   const reduce = <T extends Tensor>(ops: Ops<T>, input: StageInput<T>): StageOutput<T> => {
     const { classAttention, keys, source } = input;
@@ -77,27 +80,32 @@ export function reductionStage(stage: ResolvedStage, heads: number) {
   return <T extends Tensor>(ops: Ops<T>, input: StageInput<T>) => ops.scope("ppt", () => reduce(ops, input));
 }
 
+const destinationsCheck = shaped("an object { destination }, returned at once and not as a promise", {
+  destination: (value) => value !== undefined,
+});
+
 /**
  * Requires a row for each image. Some operations would broadcast a single row over the batch and others would not, so the
  * outputs would silently differ in shape.
- * @throws PptError INVALID_SHAPE
+ * @throws PptError INVALID_INPUT for what is no tensor, INVALID_DTYPE for truths instead of numbers and the reverse,
+ * INVALID_SHAPE
  */
 function checkDestinations<T extends Tensor>(stage: ResolvedStage, given: Destinations<T>, B: number): void {
-  const N = stage.tokensIn;
+  const where = `policy '${stage.policy.name}'`;
+  checkArgument(where, "what the program of destinations returned", given, destinationsCheck);
   const check = (name: keyof Destinations<T>, shape: Shape, bool: boolean, required: boolean) => {
     const x = given[name];
     if (x === undefined && !required) return;
-    const type = bool ? "bool" : "numbers";
-    if (!Array.isArray(x?.shape))
-      fail(`${name} is ${show(x)}, expected a tensor of ${type} in the shape ${showShape(shape)}`);
-    else if (!sameShape(x.shape, shape) || (x.dtype === "bool") !== bool)
-      fail(
-        `${name} is ${x.dtype} ${showShape(x.shape)}, expected ${type} in the shape ${showShape(shape)}, a row for each image`,
-      );
+    const expected = `expected ${bool ? "bool" : "numbers"} in the shape ${showShape(shape)}, a row for each image`;
+    const refuse = (what: string, code: PptErrorCode): never => {
+      throw new PptError(code, `${where}: ${name} is ${what}, ${expected}`);
+    };
+    if (x === undefined) return refuse("undefined", "INVALID_INPUT");
+    requireTensor(where, name, x);
+    if ((x.dtype === "bool") !== bool) refuse(x.dtype, "INVALID_DTYPE");
+    if (!sameShape(x.shape, shape)) refuse(`${x.dtype} ${showShape(x.shape)}`, "INVALID_SHAPE");
   };
-  const fail = (what: string): never => {
-    throw new PptError("INVALID_SHAPE", `policy '${stage.policy.name}': ${what}`);
-  };
+  const N = stage.tokensIn;
   check("destination", [B, N], false, true);
   check("pools", [B, 1], true, stage.action === "byImage");
   check("weights", [B, N, 1], false, false);

@@ -38,8 +38,10 @@ export function describeReduction(reduction: ReductionConfig | WrittenReduction)
 
 function describeOwn({ settings = {} }: Partial<ReductionPolicy>, reduction: object): string[] {
   const values = reduction as Readonly<Record<string, unknown>>;
-  return Object.entries(settings as Readonly<Record<string, PolicySetting<unknown>>>).flatMap(([name, setting]) =>
-    values[name] === undefined ? [] : [`${name} ${setting.describe(values[name])}`],
+  // A policy that went through JSON or to a worker has lost its functions.
+  return Object.entries(settings as Readonly<Record<string, Partial<PolicySetting<unknown>>>>).flatMap(
+    ([name, setting]) =>
+      values[name] === undefined || !setting.describe ? [] : [`${name} ${setting.describe(values[name])}`],
   );
 }
 

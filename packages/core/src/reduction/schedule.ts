@@ -1,6 +1,7 @@
 /** Resolves reduction settings for one model: which block removes how many tokens, and how. */
 import { PptError } from "../errors.js";
-import { show } from "../show.js";
+import { check, object } from "../options.js";
+import { answerOf, optionalAmount } from "./answers.js";
 import type { Action, ReductionPolicy, ReductionStage } from "./policy.js";
 import { ownSettings, parseReduction, policyOf, type ReductionConfig, type TokensRemoved } from "./settings.js";
 
@@ -64,8 +65,8 @@ export function planReduction(
   const settings = reduction === undefined ? undefined : parseReduction(reduction);
   const plan = {
     settings,
-    geometry,
-    stages: settings ? stagesOf(settings, geometry) : [],
+    geometry: Object.freeze({ ...geometry }),
+    stages: Object.freeze(settings ? stagesOf(settings, geometry).map((stage) => Object.freeze(stage)) : []),
     proportionalAttention: settings
       ? (settings.proportionalAttention ?? policyOf(settings).proportionalAttention)
       : false,
@@ -90,7 +91,14 @@ function stagesOf(settings: ReductionConfig, { layers: depth, protectedTokens, .
     const wanted = countOf(isPerLayer(tokensRemoved) ? tokensRemoved[i]! : tokensRemoved, unprotected);
     const removed = Math.min(wanted, mostRemovable(policy, tokens, protectedTokens));
     if (removed === 0) return;
-    const stageSettings = policy.stageSettings?.(own, { layer, tokensIn: tokens, protectedTokens }) ?? own;
+    const stageSettings = policy.stageSettings
+      ? answerOf(
+          policy,
+          "stageSettings",
+          () => policy.stageSettings!(own, { layer, tokensIn: tokens, protectedTokens }),
+          object,
+        )
+      : own;
     stages.push({
       layer,
       depth,
@@ -100,8 +108,8 @@ function stagesOf(settings: ReductionConfig, { layers: depth, protectedTokens, .
       removed,
       protectedTokens,
       settings: stageSettings,
-      action: actionOf(policy, stageSettings),
-      decidesAt: policy.decidesAt?.(stageSettings),
+      action: answerOf(policy, "action", () => policy.action(stageSettings), actionCheck),
+      decidesAt: answerOf(policy, "decidesAt", () => policy.decidesAt?.(stageSettings), optionalAmount),
     });
     tokens -= removed;
   });
@@ -117,23 +125,19 @@ const countOf = (removed: TokensRemoved, unprotected: number): number =>
 
 /** The policy's `mostRemovable`, checked: one unprotected token must stay. @throws PptError INVALID_REDUCTION */
 function mostRemovable(policy: ReductionPolicy, tokens: number, protectedTokens: number): number {
-  const most = policy.mostRemovable(tokens, protectedTokens);
   const limit = Math.max(0, tokens - protectedTokens - 1);
-  if (Number.isInteger(most) && most >= 0 && most <= limit) return most;
-  throw new PptError(
-    "INVALID_REDUCTION",
-    `reduction: policy '${policy.name}': mostRemovable(${tokens}, ${protectedTokens}) is ${show(most)}, expected a whole number from 0 to ${limit}`,
-  );
-}
-
-/** The policy's `action`, checked. @throws PptError INVALID_REDUCTION */
-function actionOf(policy: ReductionPolicy, settings: object): ResolvedStage["action"] {
-  const action = policy.action(settings);
-  if (actions.includes(action)) return action;
-  throw new PptError(
-    "INVALID_REDUCTION",
-    `reduction: policy '${policy.name}': action is ${show(action)}, expected one of ${actions.join(", ")}`,
+  return answerOf(
+    policy,
+    `mostRemovable(${tokens}, ${protectedTokens})`,
+    () => policy.mostRemovable(tokens, protectedTokens),
+    check(
+      `a whole number from 0 to ${limit}`,
+      (most) => Number.isInteger(most) && (most as number) >= 0 && (most as number) <= limit,
+    ),
   );
 }
 
 const actions: readonly ResolvedStage["action"][] = ["prune", "pool", "fuse", "byImage"];
+const actionCheck = check(`one of ${actions.join(", ")}`, (action) =>
+  actions.includes(action as ResolvedStage["action"]),
+);

@@ -1,7 +1,8 @@
 /** Reduction settings as users write them: where tokens are reduced, how many, and by which policy. */
-import { PptError } from "../errors.js";
+import { isPptError, PptError, reasonOf } from "../errors.js";
 import { requireReadable } from "../options.js";
 import { show } from "../show.js";
+import { answerOf, isPlain, settingValue } from "./answers.js";
 import { requirePolicy } from "./custom.js";
 import type { PolicySetting, ReductionPolicy } from "./policy.js";
 import { defaultPolicy, type PolicyName, policies, policyNamed, policyNames } from "./registry.js";
@@ -78,8 +79,7 @@ function remember<Settings extends ReductionSchedule>(settings: Settings): Setti
 
 /** Freezes arrays and plain objects, and everything in them. */
 function freeze(value: unknown): void {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
-  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return;
+  if (!isPlain(value) || Object.isFrozen(value)) return;
   for (const entry of Object.values(Object.freeze(value))) freeze(entry);
 }
 
@@ -90,6 +90,16 @@ function freeze(value: unknown): void {
  */
 export function parseReduction(value: unknown): ReductionConfig {
   if (typeof value === "object" && value !== null && parsed.has(value)) return value as ReductionConfig;
+  try {
+    return parseFields(value);
+  } catch (cause) {
+    if (isPptError(cause)) throw cause;
+    // A getter or a proxy refuses.
+    throw new PptError("INVALID_REDUCTION", `reduction: cannot be read: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function parseFields(value: unknown): ReductionConfig {
   const fields = fieldsIn(value);
   refuseUnknown(fields);
   const { proportionalAttention, model, ...schedule } = parseSchedule(fields);
@@ -159,8 +169,14 @@ function parseOwnSettings(fields: Record<string, unknown>, policy: ReductionPoli
       invalid(`policy '${policy.name}' has no ${name}: leave it out, got ${show(fields[name])}`);
   return Object.fromEntries(
     Object.entries(settings).map(([name, setting]) => {
-      const value = setting.parse(fields[name]);
-      if (value === undefined) invalid(`${name} must be ${setting.expected}, got ${show(fields[name])}`);
+      const given = fields[name];
+      const value = answerOf(
+        policy,
+        `settings.${name}.parse(${show(given)})`,
+        () => setting.parse(given),
+        settingValue,
+      );
+      if (value === undefined) invalid(`${name} must be ${setting.expected}, got ${show(given)}`);
       return [name, value];
     }),
   );

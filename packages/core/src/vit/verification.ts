@@ -2,6 +2,7 @@
 import { requireConfig } from "../arguments.js";
 import { PptError, reasonOf } from "../errors.js";
 import { arrayOf, checkArgument, positive, requireReadable, seedCheck, shaped } from "../options.js";
+import { isPlain } from "../reduction/answers.js";
 import { describeReduction } from "../reduction/describe.js";
 import type { ResolvedReduction, ResolvedStage } from "../reduction/schedule.js";
 import { parseReduction, type ReductionConfig } from "../reduction/settings.js";
@@ -48,12 +49,12 @@ const sameSetting = 1e-6;
 
 /** Whether two settings are equal, apart from rounding and the order of fields. */
 function sameSettings(a: unknown, b: unknown): boolean {
-  if (typeof a === "number" && typeof b === "number")
-    return Object.is(a, b) || Math.abs(a - b) <= sameSetting * Math.abs(b);
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b);
+  if (Number.isFinite(a) && Number.isFinite(b))
+    return Math.abs((a as number) - (b as number)) <= sameSetting * Math.abs(b as number);
+  // Nothing is known of what a policy's own classes hold.
+  if (!isPlain(a) || !isPlain(b)) return Object.is(a, b);
   const names = Object.keys(a);
-  const [left, right] = [a, b] as Readonly<Record<string, unknown>>[];
-  return names.length === Object.keys(b).length && names.every((name) => sameSettings(left![name], right![name]));
+  return names.length === Object.keys(b).length && names.every((name) => sameSettings(a[name], b[name]));
 }
 
 const sameStage = (a: ResolvedStage, b: ResolvedStage): boolean =>
