@@ -11,6 +11,17 @@ process.on("uncaughtException", (error) => {
   process.exit(2);
 });
 
+// Node would end without a word if a promise of a module that was named on the command line never settles.
+let ended = false;
+process.on("beforeExit", () => {
+  if (ended) return;
+  complain({
+    message: "the command waits for something that never happens: is there a module whose promise never settles?",
+    code: "UNEXPECTED",
+  });
+  process.exit(2);
+});
+
 try {
   await createProgram().parseAsync();
 } catch (error) {
@@ -24,3 +35,4 @@ try {
     process.exitCode = 2;
   }
 }
+ended = true;

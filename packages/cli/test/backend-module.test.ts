@@ -55,6 +55,18 @@ describe("a module", () => {
       "BACKEND_UNAVAILABLE",
       /Cannot find package '@not\/there'.*: npm install @not\/there in the module's folder/,
     ],
+    [
+      "an error that cannot be shown",
+      "throw Object.create(null);",
+      "BACKEND_UNAVAILABLE",
+      /the module does not load: /,
+    ],
+    [
+      "a getter that fails",
+      "export default { get open() { throw new Error('no') } };",
+      "INVALID_OPTION",
+      /cannot be read: no/,
+    ],
     ["a wrong field", "export default { open() {}, rank: 3 };", "INVALID_OPTION", /rank is 3, expected an object/],
   ])("is refused for %s", async (what, code, expected, message) => {
     const name = `${what.replaceAll(" ", "-")}.mjs`;
@@ -65,8 +77,21 @@ describe("a module", () => {
     });
   });
 
+  it("is refused for a URL of another machine", async () => {
+    await expect(registerModule("file://host/mine.js")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
   it("is told from a name", () => {
-    for (const path of ["./mine.js", "mine.mjs", "mine.ts", "folder/mine", "file:///mine.js", "C:\\mine.js"])
+    for (const path of [
+      "./mine.js",
+      "mine.mjs",
+      "mine.cjs",
+      "mine.ts",
+      "mine.mts",
+      "folder/mine",
+      "file:///mine.js",
+      "C:\\mine.js",
+    ])
       expect(isModule(path)).toBe(true);
     for (const name of ["auto", ...backendNames.filter((one) => !one.startsWith(folder) && !one.startsWith("file:"))])
       expect(isModule(name)).toBe(false);

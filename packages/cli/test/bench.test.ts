@@ -152,11 +152,31 @@ describe("tables", () => {
 
   it("go between their markers and nowhere else", () => {
     const [start, end] = tableMarkers;
-    const text = `before\n${start}\nold\n${end}\nbetween\n<!-- benchmarks none -->\nold\n${end}\nafter\n`;
+    const text = `before\n${start}\r\nold\n${end}\nbetween\n<!-- benchmarks runs/onnx-cpu -->\nold\n${end}\nafter\n`;
+    const some = markdownTable([document], { rows: ["runs/onnx-cpu"], path: "x.md" });
     expect(replaceTables(text, [document], "x.md")).toBe(
-      `before\n${start}\n${markdownTable([document])}${end}\nbetween\n<!-- benchmarks none -->\n${end}\nafter\n`,
+      `before\n${start}\n${markdownTable([document])}${end}\nbetween\n<!-- benchmarks runs/onnx-cpu -->\n${some}${end}\nafter\n`,
     );
     expect(() => replaceTables(`${end} ${start}`, [document], "x.md")).toThrow(/x.md: has no <!-- benchmarks -->/);
+  });
+
+  it.each([
+    ["whose end is missing", "<!-- benchmarks -->\nold\n", /1 tables begin, and 0 can be written/],
+    [
+      "that begins in another",
+      `<!-- benchmarks -->\n<!-- benchmarks -->\n${tableMarkers[1]}\n`,
+      /2 tables begin, and 1/,
+    ],
+    ["whose rows are no names", `<!-- benchmarks A B -->\nold\n${tableMarkers[1]}\n`, /1 tables begin, and 0/],
+    [
+      "that would be empty",
+      `<!-- benchmarks none -->\nold\n${tableMarkers[1]}\n`,
+      /for the table <!-- benchmarks none -->/,
+    ],
+  ])("refuse a table %s, and keep the old one", (_what, text, message) => {
+    expect(() => replaceTables(text, [document], "x.md")).toThrow(
+      expect.objectContaining({ code: "INVALID_INPUT", message: expect.stringMatching(message) }),
+    );
   });
 });
 

@@ -43,7 +43,13 @@ export function isPptError(error: unknown): error is PptError {
 }
 
 /** The message of an error, or the thrown value as text if it is not an Error. */
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export function reasonOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return "an object that cannot be shown was thrown";
+  }
+}
 
 /** The first line of `reasonOf`. Runtimes add stacks and their own state in the lines below. */
 export const firstLineOf = (error: unknown): string => reasonOf(error).split("\n")[0]!;

@@ -51,6 +51,20 @@ export const shaped = (expected: string, fields: Readonly<Record<string, (value:
   );
 const isFunction = callback.holds;
 
+/** Lists and objects as JSON knows them. */
+export const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  Array.isArray(value) || (isObject(value) && Object.getPrototypeOf(value) === Object.prototype);
+
+function isJson(value: unknown, around: readonly object[] = []): boolean {
+  if (value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) return true;
+  if (!isPlain(value) || around.includes(value)) return false;
+  // JSON leaves out fields that are undefined.
+  return Object.values(value).every((entry) => entry === undefined || isJson(entry, [...around, value]));
+}
+
+/** JSON writes NaN and infinities as null, and leaves out functions. */
+export const jsonValue: Check = check("a value that JSON can hold", isJson);
+
 export const hostTensorCheck: Check = shaped("a tensor { shape, data: Float32Array }", {
   shape: (value) => Array.isArray(value) && Array.from(value).every((n) => Number.isInteger(n) && (n as number) >= 0),
   data: (value) => value instanceof Float32Array,

@@ -87,6 +87,16 @@ describe("a registration is refused", () => {
     expect(() => registerBackend({ name: "twice", open })).toThrow(/there is a backend 'twice' already/);
   });
 
+  it("when it fails to open", async () => {
+    const cause = new Error("no driver");
+    registerBackend({ name: "failing", open: () => Promise.reject(cause) });
+    await expect(createBackend("failing")).rejects.toMatchObject({
+      code: "BACKEND_UNAVAILABLE",
+      message: "backend 'failing' cannot be opened: no driver",
+      cause,
+    });
+  });
+
   it("when what it opens is no backend", async () => {
     registerBackend({ name: "no-backend", open: async () => ({}) as Backend });
     await expect(createBackend("no-backend")).rejects.toMatchObject({

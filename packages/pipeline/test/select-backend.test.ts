@@ -93,6 +93,14 @@ describe("the choice", () => {
     expect(reason).toContain("Cross-Origin-Embedder-Policy");
   });
 
+  it("passes over a backend that neither computes nor disposes", async () => {
+    const stuck = async (name: string): Promise<Backend> =>
+      name === "cpu" ? createCpuBackend() : { ...wrong(), dispose: () => Promise.reject(new Error("device lost")) };
+    const choice = await selectOn({ platform: node, create: stuck, now }, { candidates: ["onnx-cpu", "cpu"] });
+    expect(choice.backend).toBe("cpu");
+    expect(choice.candidates[0]).toMatchObject({ outcome: "failed", reason: expect.stringMatching(/away from/) });
+  });
+
   it("is an error with every reason where nothing works", async () => {
     const choosing = selectOn({ platform: node, create: create(["onnx-cpu"], ["onnx-cpu"]), now }, {});
     await expect(choosing).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });

@@ -2,12 +2,12 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type Backend, type BackendDescriptor, PptError, reasonOf } from "@ppt-vit/core";
+import { type Backend, type BackendDescriptor, isPptError, PptError, reasonOf } from "@ppt-vit/core";
 import { backendCheck, found } from "@ppt-vit/core/options";
 import { backendNames, registerBackend } from "@ppt-vit/pipeline";
 
 /** Whether `--backend` names a module: a path or a file: URL. */
-export const isModule = (backend: string): boolean => /[\\/]|\.(js|mjs|ts)$/.test(backend);
+export const isModule = (backend: string): boolean => /[\\/]|\.[cm]?[jt]s$/.test(backend);
 
 const forms = "a backend, a function that makes one, or a descriptor { name, open }";
 
@@ -18,7 +18,7 @@ const forms = "a backend, a function that makes one, or a descriptor { name, ope
  */
 export async function registerModule(path: string): Promise<void> {
   if (backendNames.includes(path)) return;
-  const file = path.startsWith("file:") ? fileURLToPath(path) : resolve(path);
+  const file = fileOf(path);
   if (!existsSync(file)) throw new PptError("NOT_FOUND", `backend ${path}: there is no file ${file}`);
   let module: { readonly default?: unknown };
   try {
@@ -31,7 +31,24 @@ export async function registerModule(path: string): Promise<void> {
       cause,
     });
   }
-  registerBackend({ ...described(path, module.default), name: path });
+  try {
+    registerBackend({ ...described(path, module.default), name: path });
+  } catch (cause) {
+    if (isPptError(cause)) throw cause;
+    // A getter or a proxy fails.
+    throw new PptError("INVALID_OPTION", `backend ${path}: the default export cannot be read: ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function fileOf(path: string): string {
+  if (!path.startsWith("file:")) return resolve(path);
+  try {
+    return fileURLToPath(path);
+  } catch (cause) {
+    throw new PptError("NOT_FOUND", `backend ${path}: no file on this machine: ${reasonOf(cause)}`, { cause });
+  }
 }
 
 function described(path: string, exported: unknown): Omit<BackendDescriptor, "name"> {

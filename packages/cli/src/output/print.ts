@@ -1,7 +1,7 @@
 /** The only place that prints: results to stdout, everything else to stderr. Both are escaped. */
 import { fstatSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
-import { isPptError } from "@ppt-vit/core";
+import { isPptError, reasonOf } from "@ppt-vit/core";
 import { writeError } from "../files/errors.js";
 import { plainStat } from "../files/write-file.js";
 import { json, shown } from "./terminal.js";
@@ -36,7 +36,7 @@ export function complainOf(error: unknown): void {
     complain(error);
     return;
   }
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const { message, stack } = error instanceof Error ? error : new Error(reasonOf(error));
   complain({ message: `unexpected error: ${message}`, code: "UNEXPECTED" });
   say("This is a bug; with DEBUG=ppt-vit set, the call prints where it happened.");
   if (process.env.DEBUG === "ppt-vit") say(...`${stack}`.split("\n").map((line) => `  ${line}`));

@@ -1,6 +1,6 @@
 /** What the functions of a policy return, checked: a policy may be a user's, and written in JavaScript. */
 import { isPptError, PptError, reasonOf } from "../errors.js";
-import { type Check, check, found } from "../options.js";
+import { type Check, check, found, jsonValue } from "../options.js";
 import type { ReductionPolicy } from "./policy.js";
 
 /**
@@ -26,21 +26,8 @@ export const optionalAmount: Check = check(
   (value) => value === undefined || (Number.isFinite(value) && (value as number) >= 0),
 );
 
-/** Lists and objects as JSON knows them. */
-export const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" &&
-  value !== null &&
-  (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype);
-
-function isJson(value: unknown, around: readonly object[] = []): boolean {
-  if (value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) return true;
-  if (!isPlain(value) || around.includes(value)) return false;
-  // JSON leaves out fields that are undefined.
-  return Object.values(value).every((entry) => entry === undefined || isJson(entry, [...around, value]));
-}
-
 /** A parsed setting. Undefined says that the value is none. */
 export const settingValue: Check = check(
-  "a value that JSON can hold, or undefined",
-  (value) => value === undefined || isJson(value),
+  `${jsonValue.expected}, or undefined`,
+  (value) => value === undefined || jsonValue.holds(value),
 );

@@ -1,8 +1,8 @@
 /** Reduction settings as users write them: where tokens are reduced, how many, and by which policy. */
 import { isPptError, PptError, reasonOf } from "../errors.js";
-import { requireReadable } from "../options.js";
+import { isPlain, requireReadable } from "../options.js";
 import { show } from "../show.js";
-import { answerOf, isPlain, settingValue } from "./answers.js";
+import { answerOf, settingValue } from "./answers.js";
 import { requirePolicy } from "./custom.js";
 import type { PolicySetting, ReductionPolicy } from "./policy.js";
 import { defaultPolicy, type PolicyName, policies, policyNamed, policyNames } from "./registry.js";

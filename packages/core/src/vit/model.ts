@@ -6,6 +6,7 @@ import { PptError } from "../errors.js";
 import {
   backendCheck,
   type Checks,
+  callback,
   checkArgument,
   checkOptions,
   flag,
@@ -138,6 +139,7 @@ const outputChecks: Checks<OutputOptions> = {
   pooled: flag,
   denseFeatures: flag,
 };
+const executableCheck = shaped("an executable { run, dispose }", { run: callback.holds, dispose: callback.holds });
 const inputCheck = shaped("{ pixelValues: Float32Array, batch }", {
   pixelValues: (value) => value instanceof Float32Array,
 });
@@ -199,6 +201,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
   const { outputs = {} } = given;
   const { config, program, plan, ...compileOptions } = prepare(where, given);
   const executable = await backend.compile(program, compileOptions);
+  checkArgument(`backend '${backend.name}'`, "what compile() gave", executable, executableCheck, "INVALID_OPTION");
   const N0 = tokenCount(config);
   const imageShape = [config.channels, ...config.imageSize];
   const imageLength = imageShape.reduce((product, n) => product * n);

@@ -1,8 +1,7 @@
 /** Checks that a model computes the same on two backends, with a fixed input and the logits that one of them gave. */
 import { requireConfig } from "../arguments.js";
 import { PptError, reasonOf } from "../errors.js";
-import { arrayOf, checkArgument, positive, requireReadable, seedCheck, shaped } from "../options.js";
-import { isPlain } from "../reduction/answers.js";
+import { arrayOf, checkArgument, isPlain, positive, requireReadable, seedCheck, shaped } from "../options.js";
 import { describeReduction } from "../reduction/describe.js";
 import type { ResolvedReduction, ResolvedStage } from "../reduction/schedule.js";
 import { parseReduction, type ReductionConfig } from "../reduction/settings.js";

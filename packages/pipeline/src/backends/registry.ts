@@ -1,5 +1,12 @@
 /** The backends that can be asked for by name: those of known packages, and those that an application registers. */
-import { type Backend, type BackendDescription, type BackendDescriptor, PptError } from "@ppt-vit/core";
+import {
+  type Backend,
+  type BackendDescription,
+  type BackendDescriptor,
+  isPptError,
+  PptError,
+  reasonOf,
+} from "@ppt-vit/core";
 import {
   backendCheck,
   type Check,
@@ -71,12 +78,22 @@ export function registerBackend(descriptor: BackendDescriptor): void {
   known.push({
     ...checked,
     async open() {
-      const backend = await descriptor.open();
+      const backend = await opened(name, descriptor);
       checkArgument(`backend '${name}'`, "what open() gave", backend, backendCheck, "INVALID_OPTION");
       return backend;
     },
   });
   names.push(name);
+}
+
+/** @throws PptError of the backend itself, else BACKEND_UNAVAILABLE */
+async function opened(name: string, descriptor: BackendDescriptor): Promise<Backend> {
+  try {
+    return await descriptor.open();
+  } catch (cause) {
+    if (isPptError(cause)) throw cause;
+    throw new PptError("BACKEND_UNAVAILABLE", `backend '${name}' cannot be opened: ${reasonOf(cause)}`, { cause });
+  }
 }
 
 const anyName = check("the name of a backend", (value) => typeof value === "string");

@@ -219,7 +219,11 @@ async function tryCandidate(
     const reason = `${checked}, ${imageMs.toFixed(0)} ms an image`;
     return { report: { name, outcome: "works", reason, imageMs }, backend };
   } catch (error) {
-    await backend?.dispose();
+    try {
+      await backend?.dispose();
+    } catch {
+      // A backend that cannot compute may fail to dispose, too. The first error is the one to report.
+    }
     return { report: { name, outcome: "failed", reason: reasonOf(error) } };
   }
 }

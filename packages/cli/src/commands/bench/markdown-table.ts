@@ -8,20 +8,29 @@ import { threeDigits } from "./statistics.js";
 
 /** What stands before and after a table in a Markdown file. `<!-- benchmarks NAME,NAME/BACKEND -->` chooses its rows. */
 export const tableMarkers = ["<!-- benchmarks -->", "<!-- /benchmarks -->"] as const;
-const tables = /(<!-- benchmarks(?: ([a-z0-9./:,-]+))? -->)\n.*?(<!-- \/benchmarks -->)/gs;
+const tables = /^(<!-- benchmarks(?: ([a-z0-9./:,-]+))? -->)\r?\n.*?(<!-- \/benchmarks -->)/gms;
+const starts = /^<!-- benchmarks/gm;
 
 /**
  * `text`, of the Markdown file at `path`, with every table between markers made anew.
- * @throws PptError INVALID_INPUT where it has no markers
+ * @throws PptError INVALID_INPUT for markers that are missing or wrong, and for a table that no result is for
  */
 export function replaceTables(text: string, documents: readonly RecordedDocument[], path: string): string {
-  if (text.search(tables) < 0)
-    throw new PptError("INVALID_INPUT", `${path}: has no ${tableMarkers.join(" with ")} after it to write between`);
-  return text.replace(
-    tables,
-    (_, start: string, rows: string | undefined, end: string) =>
-      `${start}\n${markdownTable(documents, { rows: rows?.split(","), path })}${end}`,
-  );
+  const refuse = (what: string): never => {
+    throw new PptError("INVALID_INPUT", `${path}: ${what}`);
+  };
+  const found = [...text.matchAll(tables)].length;
+  const begun = [...text.matchAll(starts)].length;
+  if (begun === 0) refuse(`has no ${tableMarkers.join(" with ")} after it to write between`);
+  if (found !== begun)
+    refuse(
+      `${begun} tables begin, and ${found} can be written: write ${tableMarkers.join(" or <!-- benchmarks NAME,NAME/BACKEND --> on a line, and ")} after it`,
+    );
+  return text.replace(tables, (_, start: string, rows: string | undefined, end: string) => {
+    const table = markdownTable(documents, { rows: rows?.split(","), path });
+    if (table === "") refuse(`no result with PPT and unreduced is there for the table ${start}: is its name right?`);
+    return `${start}\n${table}${end}`;
+  });
 }
 
 export interface TableOptions {

@@ -1,7 +1,8 @@
 /** JavaScript modules that are named on the command line: contenders, and benchmarks of another kind. */
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { PptError } from "@ppt-vit/core";
+import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
+import { found, jsonValue } from "@ppt-vit/core/options";
 import type { Contender } from "./contenders/contender.js";
 import type { Measurement } from "./schema.js";
 
@@ -33,22 +34,37 @@ export async function loadContenders(path: string): Promise<readonly Contender[]
   if (Array.isArray(contenders) && contenders.length > 0 && contenders.every(isContender)) return contenders;
   throw new PptError(
     "INVALID_OPTION",
-    `--contenders ${path}: must export contenders, a list of { name: string, prepare(model, batch) }`,
+    `--contenders ${path}: must export contenders, a list of { name, prepare(model, batch) }; a name is not empty and has no comma`,
   );
 }
 
 /** @throws PptError INVALID_OPTION unless the module exports `measure` */
 export async function loadBenchmark(path: string): Promise<Benchmark> {
   const { measure } = await load(path, "--benchmark");
-  if (typeof measure === "function") return { measure: measure as Benchmark["measure"] };
-  throw new PptError("INVALID_OPTION", `--benchmark ${path}: must export measure(context)`);
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new PptError("INVALID_OPTION", `--benchmark ${path}: ${what}`, { cause });
+  };
+  if (typeof measure !== "function") return refuse("must export measure(context)");
+  return {
+    async measure(context) {
+      let measured: Awaited<ReturnType<Benchmark["measure"]>>;
+      try {
+        measured = await measure(context);
+      } catch (cause) {
+        if (isPptError(cause)) throw cause;
+        return refuse(`measure() fails: ${reasonOf(cause)}`, cause);
+      }
+      if (!jsonValue.holds(measured)) refuse(`measure() gives ${found(measured)}, expected ${jsonValue.expected}`);
+      return measured;
+    },
+  };
 }
 
 async function load(path: string, option: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     return await import(pathToFileURL(resolve(path)).href);
   } catch (cause) {
-    throw new PptError("INVALID_OPTION", `${option} ${path}: cannot be loaded: ${(cause as Error).message}`, { cause });
+    throw new PptError("INVALID_OPTION", `${option} ${path}: cannot be loaded: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -57,5 +73,7 @@ const isContender = (value: unknown): value is Contender =>
   value !== null &&
   "name" in value &&
   typeof value.name === "string" &&
+  // --backends is a list with commas.
+  /^[^,]+$/.test(value.name) &&
   "prepare" in value &&
   typeof value.prepare === "function";

@@ -68,7 +68,11 @@ export type CellResult = v.InferOutput<typeof cellResultSchema>;
 const cellFailureSchema = record({ ...cellEntries, code: name(100), message: text(20_000) });
 export type CellFailure = v.InferOutput<typeof cellFailureSchema>;
 
-const facts = v.pipe(v.record(name(200), v.unknown()), v.maxEntries(200, "at most 200 facts"), v.readonly());
+const facts = v.pipe(
+  v.record(name(200), v.unknown(), "an object of facts"),
+  v.maxEntries(200, "at most 200 facts"),
+  v.readonly(),
+);
 
 /** What a benchmark of `--benchmark` found about one thing; the benchmark says what its facts mean. */
 const measurementSchema = record({ name: name(200), facts });
