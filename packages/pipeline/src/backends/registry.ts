@@ -77,23 +77,26 @@ export function registerBackend(descriptor: BackendDescriptor): void {
     throw new PptError("INVALID_OPTION", `registerBackend: there is a backend '${name}' already: choose another name`);
   known.push({
     ...checked,
-    async open() {
-      const backend = await opened(name, descriptor);
-      checkArgument(`backend '${name}'`, "what open() gave", backend, backendCheck, "INVALID_OPTION");
-      return backend;
-    },
+    open: () => openChecked(name, () => descriptor.open()),
   });
   names.push(name);
 }
 
-/** @throws PptError of the backend itself, else BACKEND_UNAVAILABLE */
-async function opened(name: string, descriptor: BackendDescriptor): Promise<Backend> {
+/**
+ * Opens a backend that an application describes.
+ * @throws PptError what the backend itself throws, BACKEND_UNAVAILABLE for its other errors; INVALID_OPTION for what is no
+ * backend
+ */
+export async function openChecked(name: string, open: () => Promise<Backend>): Promise<Backend> {
+  let backend: Backend;
   try {
-    return await descriptor.open();
+    backend = await open();
   } catch (cause) {
     if (isPptError(cause)) throw cause;
     throw new PptError("BACKEND_UNAVAILABLE", `backend '${name}' cannot be opened: ${reasonOf(cause)}`, { cause });
   }
+  checkArgument(`backend '${name}'`, "what open() gave", backend, backendCheck, "INVALID_OPTION");
+  return backend;
 }
 
 const anyName = check("the name of a backend", (value) => typeof value === "string");

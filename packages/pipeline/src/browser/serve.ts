@@ -1,6 +1,7 @@
 /** The worker's side: loads and runs models for a page. */
 import type { Backend } from "@ppt-vit/core";
 import { callback, check, checkOptions, object } from "@ppt-vit/core/options";
+import { openChecked } from "../backends/registry.js";
 import { methodForAll } from "../tasks/model.js";
 import { isFailure } from "../tasks/result.js";
 import type { BrowserImageInput } from "./decode.js";
@@ -47,7 +48,7 @@ export function serveClassifiers(options: ServeOptions = {}): void {
 
   async function load({ id, source, options }: Extract<Request, { kind: "load" }>): Promise<object> {
     const { backend: name = "cpu" } = options;
-    const added = Object.hasOwn(backends, name) ? await backends[name]!() : undefined;
+    const added = Object.hasOwn(backends, name) ? await openChecked(name, backends[name]!) : undefined;
     const { signal } = running.get(id)!;
     try {
       const model = await fromPretrained(source, {
