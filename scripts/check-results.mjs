@@ -25,8 +25,9 @@ export function checkResults(folder, results) {
     if (git("rev-parse", "--is-shallow-repository").trim() !== "false") return { skipped: "a shallow clone" };
     // A checkout inside of somebody else's repository says nothing about these files.
     if (git("rev-parse", "--show-prefix").trim() !== "") return { skipped: "not the root of a repository" };
+    git("rev-parse", "--verify", "HEAD");
   } catch {
-    return { skipped: "no git, or no repository" };
+    return { skipped: "no git, no repository, or no commit" };
   }
   const violations = [];
   const states = statesOf(git, results);

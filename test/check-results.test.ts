@@ -56,5 +56,7 @@ test("without the history nothing is said", () => {
   git("clone", "-q", "--depth", "1", `file://${folder}`, clone);
   expect(checkResults(clone, "results")).toEqual({ skipped: "a shallow clone" });
   rmSync(join(folder, ".git"), { recursive: true });
-  expect(checkResults(folder, "results")).toEqual({ skipped: "no git, or no repository" });
+  expect(checkResults(folder, "results")).toEqual({ skipped: "no git, no repository, or no commit" });
+  git("init", "-q");
+  expect(checkResults(folder, "results")).toEqual({ skipped: "no git, no repository, or no commit" });
 });

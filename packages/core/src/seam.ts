@@ -57,7 +57,7 @@ export interface Primitives<T extends Tensor> {
   pad(x: T, axis: number, before: number, after: number): T;
   /**
    * Converts the elements. bool becomes 0 and 1, numbers other than 0 become true, and floats change their precision. A
-   * backend without half precision keeps float32.
+   * backend that computes in float32 keeps float32.
    */
   cast(x: T, dtype: DType): T;
 

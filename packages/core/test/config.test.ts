@@ -22,6 +22,11 @@ describe("parseModelConfig", () => {
     });
   });
 
+  it("takes a family that is named null for one that is not named", () => {
+    for (const name of ["model_type", "architecture"])
+      expect(parseModelConfig({ ...base, [name]: null })).toEqual(parseModelConfig(base));
+  });
+
   it("orders labels by class number, not by the order of the file", () => {
     expect(parseModelConfig({ ...base, id2label: { 1: "cat", 0: "dog" } }).labels).toEqual(["dog", "cat"]);
   });

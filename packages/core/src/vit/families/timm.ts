@@ -330,7 +330,7 @@ export const timm: Family = {
   title: "timm",
   // transformers' wrapper of timm's models.
   modelTypes: { timm_wrapper: { preprocessing: processorDefaults.ViT! } },
-  recognises: (fields) => fields.value("architecture") !== undefined,
+  recognises: (fields) => (fields.value("architecture") ?? undefined) !== undefined,
   examples: [
     { architecture: "vit_tiny_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
     { architecture: "deit3_small_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
