@@ -15,6 +15,7 @@ import { readText } from "../src/documents/read.js";
 import { folder, invalid } from "./input.js";
 import {
   benchDocument,
+  benchDocument1,
   evalPart,
   evalSettings,
   journal,
@@ -41,6 +42,12 @@ const readers = {
     document: benchDocument() as object,
     version: 2,
     free: /^format|^settings|^measurements\[0\]\.facts/,
+    read: (text: string) => void parseDocument(text, "x.json"),
+  },
+  "a result of bench, version 1": {
+    document: benchDocument1() as object,
+    version: 1,
+    free: /^benchmark/,
     read: (text: string) => void parseDocument(text, "x.json"),
   },
 };

@@ -17,6 +17,7 @@ import { type Complain, checked, complainer } from "../../documents/schema.js";
 import { writeError } from "../../files/errors.js";
 import { requireWritable } from "../../files/write-file.js";
 import { type BenchDocument, benchDocumentSchema, type CellSettings, format, mostDocumentBytes } from "./schema.js";
+import { isVersion1, upgraded, version1Schema } from "./version-1.js";
 
 /** A document, and the line that it was read from, counted from 1. */
 export interface RecordedDocument extends BenchDocument {
@@ -111,7 +112,7 @@ export function parseDocument(text: string, where: string): BenchDocument {
   const json = parseJson(text, where);
   const complain = complainer(where);
   if (!claimsToBeOurs(json)) return complain("", "not a result of ppt-vit bench");
-  return checkDocument(json, complain);
+  return checkDocument(isVersion1(json) ? upgraded(checked(version1Schema, json, complain)) : json, complain);
 }
 
 /** Checks a document against the schema, and what no schema says. */
@@ -121,12 +122,10 @@ export function checkDocument(json: unknown, complain: Complain): BenchDocument 
   return document;
 }
 
-const claimsToBeOurs = (json: unknown): boolean =>
+const claimsToBeOurs = (json: unknown): json is object =>
   typeof json === "object" &&
   json !== null &&
-  Object.hasOwn(json, "format") &&
-  "format" in json &&
-  json.format === format;
+  (isVersion1(json) || (Object.hasOwn(json, "format") && "format" in json && json.format === format));
 
 /** Whether a file of a folder was written by something else. A damaged file of ours is not one of those. */
 const isOther = (text: string): boolean => !text.includes(`"${format}"`);

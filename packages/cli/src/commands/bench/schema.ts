@@ -4,8 +4,8 @@ import { date, list, name, quantity, record, text, versions, whole } from "../..
 import { reductionNames } from "./reductions.js";
 
 /** Far more than one call measures. */
-const mostCells = 2000;
-const mostRounds = 10_000;
+export const mostCells = 2000;
+export const mostRounds = 10_000;
 
 /** Bytes of a file of results that is read back. */
 export const mostDocumentBytes = 2 ** 25;
@@ -18,7 +18,7 @@ const benchmarkName = "lower-case letters, digits and hyphens";
 const reductionName = v.picklist(reductionNames, `one of ${reductionNames.join(", ")}`);
 
 /** What one process measures. */
-const cellEntries = {
+export const cellEntries = {
   /** The contender, as `--backends` takes it. */
   backend: name(100),
   /** A geometry, `demo`, a folder or an id of the Hub. */
@@ -65,7 +65,7 @@ const cellResultSchema = record({
 export type CellResult = v.InferOutput<typeof cellResultSchema>;
 
 /** A cell that could not be measured, and why. */
-const cellFailureSchema = record({ ...cellEntries, code: name(100), message: text(20_000) });
+export const cellFailureSchema = record({ ...cellEntries, code: name(100), message: text(20_000) });
 export type CellFailure = v.InferOutput<typeof cellFailureSchema>;
 
 const facts = v.pipe(
@@ -80,6 +80,16 @@ export type Measurement = v.InferOutput<typeof measurementSchema>;
 
 const loadBefore = "a load of 0 to 1000000, or null";
 
+export const hardwareSchema = record({
+  cpu: text(1000),
+  cores: whole(1),
+  memoryGiB: whole(0),
+  platform: name(100),
+  arch: name(100),
+  /** Processes that wanted a core in the minute before: near 0 on a quiet machine. Null where nobody looked. */
+  loadBefore: v.nullable(v.pipe(v.number(loadBefore), v.minValue(0, loadBefore), v.maxValue(1e6, loadBefore))),
+});
+
 export const benchDocumentSchema = record({
   format: v.literal(format, `"${format}"`),
   version: v.literal(2, "2"),
@@ -88,15 +98,7 @@ export const benchDocumentSchema = record({
   /** Of this repository, where the command ran from it. */
   commit: v.exactOptional(text(200)),
   versions,
-  hardware: record({
-    cpu: text(1000),
-    cores: whole(1),
-    memoryGiB: whole(0),
-    platform: name(100),
-    arch: name(100),
-    /** Processes that wanted a core in the minute before: near 0 on a quiet machine. Null where nobody looked. */
-    loadBefore: v.nullable(v.pipe(v.number(loadBefore), v.minValue(0, loadBefore), v.maxValue(1e6, loadBefore))),
-  }),
+  hardware: hardwareSchema,
   /** How it was measured; what is in it depends on the benchmark. */
   settings: facts,
   /** The fastest 2048-cube product of onnxruntime-node here; null where it is not installed or was not asked. */
