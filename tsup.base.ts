@@ -8,7 +8,7 @@ export function packageBuild(overrides: Options = {}): ReturnType<typeof defineC
     target: "es2022",
     platform: "neutral",
     dts: true,
-    sourcemap: false,
+    sourcemap: true,
     clean: true,
     treeshake: true,
     ...overrides,

@@ -1,6 +1,7 @@
 /**
  * Package hygiene: packs every published package as `pnpm publish` would and checks the tarballs with publint, with
- * are-the-types-wrong, and for missing or superfluous files. Prints the size of each tarball, and one line per problem.
+ * are-the-types-wrong, for missing or superfluous files, for what their manifests say and for their source maps. Prints the size
+ * of each tarball, and one line per problem.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,16 +10,17 @@ import { gunzipSync } from "node:zlib";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { metadataProblems, sourceMapProblem } from "./package-metadata.mjs";
 import { packAll } from "./packages.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "ppt-vit-packages-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 let problems = 0;
-for (const { name, version, tarball } of await packAll(folder)) {
+for (const { name, version, folder: place, tarball } of await packAll(folder)) {
   const data = readFileSync(tarball);
   const unpacked = createPackageFromTarballData(new Uint8Array(data));
-  const found = [...checkContents(unpacked), ...(await checkWithPublint(data)), ...(await checkTypes(unpacked))];
+  const found = [...checkContents(unpacked, place), ...(await checkWithPublint(data)), ...(await checkTypes(unpacked))];
   const tarBytes = gunzipSync(data).length;
   console.log(
     `${name}@${version}: ${unpacked.listFiles().length} files, ${size(tarBytes)} as tar, ${size(data.length)} packed`,
@@ -29,8 +31,11 @@ for (const { name, version, tarball } of await packAll(folder)) {
 console.log(problems === 0 ? "no problems" : `${problems} problems`);
 process.exitCode = problems > 0 ? 1 : 0;
 
-/** Missing and superfluous files. `unpacked` is the package as are-the-types-wrong reads it. */
-function checkContents(unpacked) {
+/**
+ * Missing and superfluous files, and wrong fields of the manifest. `unpacked` is the package as are-the-types-wrong reads it,
+ * `place` its folder in the repository.
+ */
+function checkContents(unpacked, place) {
   const found = [];
   const folder = `/node_modules/${unpacked.packageName}/`;
   const files = unpacked.listFiles().map((path) => path.slice(folder.length));
@@ -43,9 +48,17 @@ function checkContents(unpacked) {
     }
   }
   if (!files.some((name) => name.startsWith("dist/"))) found.push("dist is missing, run pnpm build first");
-  const manifest = unpacked.tryReadFile(`${folder}package.json`) ?? "";
-  if (/"(workspace|catalog|file|link):/.test(manifest)) found.push("package.json depends on something only we have");
-  return found;
+  const text = unpacked.tryReadFile(`${folder}package.json`) ?? "{}";
+  if (/"(workspace|catalog|file|link):/.test(text)) found.push("package.json depends on something only we have");
+  const manifest = JSON.parse(text);
+  // The first release writes the changelogs.
+  if (manifest.version !== "0.0.0" && !files.includes("CHANGELOG.md")) found.push("CHANGELOG.md is missing");
+  for (const name of files.filter((file) => /^dist\/.*\.[cm]?js$/.test(file))) {
+    const map = unpacked.tryReadFile(`${folder}${name}.map`);
+    const problem = map === undefined ? "is missing" : sourceMapProblem(map);
+    if (problem) found.push(`${name}.map ${problem}`);
+  }
+  return [...found, ...metadataProblems(manifest, place)];
 }
 
 /** publint's findings, including suggestions. */

@@ -9,6 +9,7 @@ export interface PackedPackage {
   name: string;
   version: string;
   dir: string;
+  folder: string;
   tarball: string;
 }
 

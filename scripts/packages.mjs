@@ -24,16 +24,16 @@ export function publishedPackages() {
 
 /**
  * Packs every published package into `destination`, as `pnpm publish` would.
- * @returns {Promise<{ name: string, version: string, dir: string, tarball: string }[]>}
+ * @returns {Promise<{ name: string, version: string, dir: string, folder: string, tarball: string }[]>}
  * @throws Error with pnpm's output if a package cannot be packed
  */
 export async function packAll(destination) {
   const packed = [];
-  for (const { dir, manifest } of publishedPackages()) {
+  for (const { dir, folder, manifest } of publishedPackages()) {
     const { code, output } = await run("pnpm", ["pack", "--pack-destination", destination], { cwd: dir });
     if (code !== 0) throw new Error(`pnpm pack of ${manifest.name} ended with code ${code}:\n${output}`);
     const file = `${manifest.name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`;
-    packed.push({ name: manifest.name, version: manifest.version, dir, tarball: join(destination, file) });
+    packed.push({ name: manifest.name, version: manifest.version, dir, folder, tarball: join(destination, file) });
   }
   return packed;
 }
