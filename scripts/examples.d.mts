@@ -1,8 +1,13 @@
-import type { Browser } from "playwright-core";
+import type { Browser, BrowserContext } from "playwright-core";
 
-export const wanted: readonly string[];
-export const served: { readonly model: string; readonly picture: string; readonly label: string };
-export function serve(folder: string): Promise<{ url: string; close(): void }>;
+/** What each page must answer, by its path: the start of its title, and how many WebAssembly files it loads. */
+export type Pages = Readonly<Record<string, { readonly title: string; readonly wasm: number }>>;
+
+export const served: { readonly model: string; readonly picture: string };
+export function serve(folder: string, base?: string): Promise<{ url: string; close(): void }>;
 export function launch(): Promise<Browser>;
-export function open(browser: Browser, url: string): Promise<{ title: string; wasm: string[]; missing: string[] }>;
-export function problemsOf(browser: Browser, url: string): Promise<string[]>;
+export function open(
+  browser: Browser | BrowserContext,
+  url: string,
+): Promise<{ title: string; wasm: string[]; missing: string[] }>;
+export function problemsOf(browser: Browser | BrowserContext, url: string, pages: Pages): Promise<string[]>;

@@ -6,25 +6,12 @@ import { chromium } from "playwright-core";
 import { findBrowser } from "./browser.mjs";
 import { root } from "./workspace.mjs";
 
-/** The packages that every application installs. TensorFlow.js is left out, because it is optional. */
-export const wanted = ["core", "backend-cpu", "backend-onnx", "pipeline"].map((name) => `@ppt-vit/${name}`);
-
 const demo = join(root, "packages", "demo-model");
-/** The model and the picture that are served beside every application, and the label that it must answer. */
-export const served = { model: join(demo, "model"), picture: join(demo, "samples", "000_dog.png"), label: "dog" };
-
-/** The title that the page must have for each `?backend=`, and how many WebAssembly files of runtimes it loads. */
-export const answers = [
-  { backend: "onnx-wasm", title: /^ok dog$/, wasm: 1 },
-  { backend: "cpu", title: /^ok dog$/, wasm: 0 },
-  {
-    backend: "tfjs-wasm",
-    title: /^failed BACKEND_UNAVAILABLE: backend 'tfjs-wasm' is not installed: npm install @ppt-vit\/backend-tfjs /,
-    wasm: 0,
-  },
-];
+/** The model and the picture that are served beside every application. */
+export const served = { model: join(demo, "model"), picture: join(demo, "samples", "000_dog.png") };
 
 const contentTypes = {
+  ".css": "text/css",
   ".html": "text/html",
   ".js": "text/javascript",
   ".json": "application/json",
@@ -33,31 +20,40 @@ const contentTypes = {
   ".wasm": "application/wasm",
 };
 
+/** As strict hosts send them. The first two allow WebAssembly to use threads. */
+const headers = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+  "content-security-policy":
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'",
+};
+
 /**
- * Serves the files of `folder`, the model and the picture, with the headers that allow WebAssembly to use threads.
+ * Serves the files of `folder` under the path `base`, and the model and the picture at the top.
  * @returns {Promise<{ url: string, close(): void }>}
  */
-export async function serve(folder) {
+export async function serve(folder, base = "/") {
   const server = createServer(async (request, response) => {
     const path = new URL(request.url, "http://localhost").pathname.replace(/\/$/, "/index.html");
     const [, ofModel] = /^\/model\/([\w.-]+)$/.exec(path) ?? [];
-    const file = ofModel ? join(served.model, ofModel) : path === "/photo.png" ? served.picture : join(folder, path);
+    const ofApp = path.startsWith(base) ? join(folder, path.slice(base.length)) : "";
+    const file = ofModel ? join(served.model, ofModel) : path === "/photo.png" ? served.picture : ofApp;
     const body = await readFile(file).catch(() => undefined);
-    response.setHeader("cross-origin-opener-policy", "same-origin");
-    response.setHeader("cross-origin-embedder-policy", "require-corp");
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader("content-type", contentTypes[extname(path)] ?? "application/octet-stream");
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
+  return { url: `http://127.0.0.1:${server.address().port}${base}`, close: () => server.close() };
 }
 
-/** Starts Chromium, without the features that use the network by themselves. */
-export const launch = () =>
-  chromium.launch({
-    executablePath: findBrowser(),
-    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"],
-  });
+/** How Chromium starts, without the features that use the network by themselves. */
+export const launchOptions = () => ({
+  executablePath: findBrowser(),
+  args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"],
+});
+
+export const launch = () => chromium.launch(launchOptions());
 
 /**
  * Opens a page and waits until its title starts with `ok` or `failed`.
@@ -68,6 +64,9 @@ export async function open(browser, url) {
   const page = await browser.newPage();
   const wasm = [];
   const missing = [];
+  const said = [];
+  page.on("console", (message) => said.push(message.text()));
+  page.on("pageerror", (error) => said.push(error.message));
   page.on("response", (response) => {
     const { pathname } = new URL(response.url());
     if (pathname.endsWith(".wasm")) wasm.push(pathname);
@@ -77,20 +76,26 @@ export async function open(browser, url) {
     await page.goto(url);
     await page.waitForFunction(() => /^(ok|failed) /.test(document.title), undefined, { timeout: 120_000 });
     return { title: await page.title(), wasm, missing };
+  } catch (error) {
+    throw new Error([`${error.message}`, ...said].join("\n"));
   } finally {
     await page.close();
   }
 }
 
-/** The problems of the page at `url`, one line each. */
-export async function problemsOf(browser, url) {
+/**
+ * The problems of the pages at `url`, one line each. `pages` says for each path how the title starts, and how many WebAssembly
+ * files the page loads.
+ */
+export async function problemsOf(browser, url, pages) {
   const problems = [];
-  for (const { backend, title, wasm } of answers) {
-    const found = await open(browser, `${url}?backend=${backend}`);
-    if (!title.test(found.title)) problems.push(`${backend}: the page says '${found.title}', expected ${title}`);
+  for (const [path, { title, wasm }] of Object.entries(pages)) {
+    const page = new URL(path, url).href;
+    const found = await open(browser, page);
+    if (!found.title.startsWith(title)) problems.push(`${page}: the page says '${found.title}', expected '${title}'`);
     if (found.wasm.length !== wasm)
-      problems.push(`${backend}: ${wasm} WebAssembly files expected, loaded: ${found.wasm.join(", ") || "none"}`);
-    if (found.missing.length > 0) problems.push(`${backend}: not found: ${found.missing.join(", ")}`);
+      problems.push(`${page}: ${wasm} WebAssembly files expected, loaded: ${found.wasm.join(", ") || "none"}`);
+    if (found.missing.length > 0) problems.push(`${page}: not found: ${found.missing.join(", ")}`);
   }
   return problems;
 }

@@ -20,14 +20,19 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch, problemsOf, serve, wanted } from "../scripts/examples.mjs";
+import { launch, problemsOf, serve } from "../scripts/examples.mjs";
 import { packAll, publishedPackages } from "../scripts/packages.mjs";
-import { root, run } from "../scripts/workspace.mjs";
+import { readJson, root, run } from "../scripts/workspace.mjs";
 import { browserPath } from "./browser/serve.js";
 
 const home = mkdtempSync(join(tmpdir(), "ppt-vit-bundlers-"));
 const ofBackend = createRequire(join(root, "packages/backend-onnx/package.json"));
 const { dependencies } = ofBackend("./package.json") as { dependencies: Record<string, string> };
+
+/** What every application installs. TensorFlow.js is left out, because it is optional. */
+const wanted = ["core", "backend-cpu", "backend-onnx", "pipeline"].map((name) => `@ppt-vit/${name}`);
+/** What the pages must answer. */
+const { pages } = readJson(join(root, "examples/vite/package.json")).example.builds.build;
 
 /** The packages as npm lays them out. Their dependencies are links to those of this repository. */
 beforeAll(async () => {
@@ -107,7 +112,7 @@ describe.skipIf(!browserPath)("an application without TensorFlow.js", () => {
   test("is built by esbuild and runs", async () => {
     const folder = join(home, "esbuild");
     expect(await esbuildBuild(folder, ["src/main.js", "src/worker.js"])).toEqual([]);
-    expect(await onPage(folder, (url) => problemsOf(browser, url))).toEqual([]);
+    expect(await onPage(folder, (url) => problemsOf(browser, url, pages))).toEqual([]);
   });
 
   test.each([
@@ -116,7 +121,7 @@ describe.skipIf(!browserPath)("an application without TensorFlow.js", () => {
   ])("is built by Vite with %s and runs", async (_, options) => {
     const folder = join(home, "vite");
     expect(await viteBuild(folder, options)).toEqual([]);
-    expect(await onPage(join(folder, "dist"), (url) => problemsOf(browser, url))).toEqual([]);
+    expect(await onPage(join(folder, "dist"), (url) => problemsOf(browser, url, pages))).toEqual([]);
   });
 
   test("is built by Vite with relative addresses and runs in the page itself, on two threads", async () => {
@@ -137,7 +142,7 @@ describe.skipIf(!browserPath)("an application without TensorFlow.js", () => {
        }`,
     );
     expect(await viteBuild(folder, { base: "./" })).toEqual([]);
-    expect(await onPage(join(folder, "dist"), (url) => problemsOf(browser, url))).toEqual([]);
+    expect(await onPage(join(folder, "dist"), (url) => problemsOf(browser, url, pages))).toEqual([]);
   });
 });
 
