@@ -160,7 +160,7 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
   ];
 }
 
-/** The document that --json prints. Documented in the README of this package. */
+/** The document that --json prints. Documented in apps/docs/cli. */
 function report(calibration: Calibration, settings: object) {
   const plain = ({ spreads: _, ...trial }: Trial) => trial;
   const { trials, comparisons, spreads, failures, ...rest } = calibration;

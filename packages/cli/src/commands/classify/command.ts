@@ -133,7 +133,7 @@ function summary({ tokens }: ImageClassifier, results: readonly Classification[]
   return `${results.length} classified, ${failed} failed${mean}, ${tokens.at(-1)} tokens at the end`;
 }
 
-/** The document that --json prints. Documented in the README of this package. */
+/** The document that --json prints. Documented in apps/docs/cli. */
 function report(classifier: ImageClassifier, results: readonly Classification[], failures: readonly Failure[]) {
   return {
     model: classifier.model,

@@ -44,7 +44,7 @@ export interface AutoChoice extends Omit<BackendChoice, "backend"> {
   readonly attention?: "fused" | "decomposed";
 }
 
-/** The document that --json prints. Documented in the README of this package. */
+/** The document that --json prints. Documented in apps/docs/cli. */
 export interface Report {
   readonly node: string;
   readonly platform: string;

@@ -34,7 +34,7 @@ interface OnnxFile extends OnnxSummary {
 
 type ReductionSource = "reduction.json" | "onnx" | "published" | "none";
 
-/** The document that --json prints. Documented in the README of this package. */
+/** The document that --json prints. Documented in apps/docs/cli. */
 interface Report {
   readonly folder: string;
   readonly kind: "checkpoint" | "export";

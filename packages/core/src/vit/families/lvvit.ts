@@ -1,7 +1,7 @@
 /**
  * LV-ViT (Jiang et al., arXiv 2104.10858). Three convolutions precede its patches, residuals are divided, and a second head
  * reads all patches. Its authors publish no configuration file, so the fields are those of Hugging Face's ViT and a few more,
- * which packages/core/README.md lists.
+ * which apps/docs/guide/families.md lists.
  */
 
 import { PptError } from "../../errors.js";

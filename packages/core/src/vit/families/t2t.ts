@@ -1,7 +1,7 @@
 /**
  * T2T-ViT (Yuan et al., arXiv 2101.11986). Overlapping windows and attention turn pixels into tokens, and positions are sines
  * and cosines. Its authors publish no configuration file, so the fields are those of Hugging Face's ViT and a few more, which
- * packages/core/README.md lists.
+ * apps/docs/guide/families.md lists.
  */
 
 import { processorDefaults } from "../../io/processor-defaults.js";
