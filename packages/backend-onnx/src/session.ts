@@ -40,9 +40,27 @@ export async function createSession(request: SessionRequest): Promise<InferenceS
       ...sessionOptions,
       ...(device === "cpu" && { extra: restBetweenRuns(sessionOptions.extra) }),
     });
-  return namingViolations(`opening the model on device '${device}'`, create).catch((cause: unknown) => {
+  const opened = namingViolations(`opening the model on device '${device}'`, () =>
+    device === "cpu" ? create() : inTurn(runtime, create),
+  );
+  return opened.catch((cause: unknown) => {
     throw runtimeError("opening the model", device, cause, advice);
   });
+}
+
+const lastOpened = new WeakMap<OnnxRuntime, Promise<unknown>>();
+
+/**
+ * Opens one session of ONNX Runtime Web after the other. It keeps the data beside models in one table by name, and empties the
+ * table when any session is open. A second session would find no weights, or those of the first.
+ */
+function inTurn(runtime: OnnxRuntime, create: () => Promise<InferenceSession>): Promise<InferenceSession> {
+  const opened = (lastOpened.get(runtime) ?? Promise.resolve()).then(create);
+  lastOpened.set(
+    runtime,
+    opened.catch(() => {}),
+  );
+  return opened;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Tests models whose parameters are not in the file: the runtime takes them from arrays in memory. */
-import { traceProgram } from "@ppt-vit/backend-onnx";
+import { createOnnxBackend, type OnnxDevice, traceProgram } from "@ppt-vit/backend-onnx";
 import { hostTensor, type Program } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { expect, it } from "vitest";
@@ -36,4 +36,18 @@ it("copies no weight of a linear layer, and keeps what is small in the file", ()
   expect(beside[0]!.data).toHaveLength(weight.data.byteLength);
   expect(bytes.length).toBeLessThan(2000);
   expect(traceProgram(linear, options).beside).toEqual([]);
+});
+
+it.each<OnnxDevice>(["cpu", "wasm"])("on %s keeps apart the weights of models that open at once", async (device) => {
+  const backend = await createOnnxBackend({ device });
+  const product: Program = (ops, { w }, { x }) => ({ y: ops.linear(x!, w!) });
+  const resultFor = async (value: number) => {
+    const executable = await backend.compile(product, {
+      params: { w: hostTensor([32, 32], () => value) },
+      inputs: { x: [-1, 32] },
+    });
+    return (await executable.run({ x: hostTensor([1, 32], () => 1) })).y!.data[0];
+  };
+  expect(await Promise.all([1, 2, 3, 4].map(resultFor))).toEqual([32, 64, 96, 128]);
+  await backend.dispose();
 });
