@@ -1,5 +1,5 @@
 /** Compares every composite of a backend with the default made of primitives, on the same backend. */
-import { hostTensor } from "@ppt-vit/core";
+import { hostTensor, quantizeRows } from "@ppt-vit/core";
 import {
   type Activation,
   type Backend,
@@ -30,6 +30,8 @@ interface CompositeCase {
   /** The result, if it is known by other means. It is compared as well. */
   readonly expected?: HostTensor;
   readonly needsNonFinite?: boolean;
+  /** Allowed error where it is not that of floats. */
+  readonly tolerance?: number;
   apply<T extends Tensor>(composites: Composites<T>, x: Tensors<T>): T[];
 }
 
@@ -45,6 +47,12 @@ interface SelfAttentionCase {
   readonly sizes?: number;
 }
 
+/**
+ * Allowed error of a product with 8-bit weights, relative to 1 + |expected|. A backend may quantise the activations too, to 255
+ * steps from their minimum to their maximum. In the widest case below, that gives a standard deviation of 0.011.
+ */
+const quantizedTolerance = 0.06;
+
 function* cases(): Generator<CompositeCase> {
   const x = uniform([2, 7, 12], 1);
   const weight = uniform([5, 12], 2);
@@ -52,6 +60,29 @@ function* cases(): Generator<CompositeCase> {
     name: "linear",
     feeds: { x, weight, bias: uniform([5], 3) },
     apply: (c, f) => [c.linear(f.x!, f.weight!, f.bias!)],
+  };
+  // Three sizes: fewer columns than any kernel's tile, an odd number, and a layer's usual ones.
+  for (const [rows, I, O] of [
+    [3, 12, 5],
+    [1, 37, 19],
+    [50, 192, 64],
+  ] as const)
+    for (const bias of [uniform([O], 3), undefined])
+      yield {
+        name: `linear with 8-bit weights [${O},${I}]${bias ? "" : " without bias"}`,
+        feeds: { x: uniform([2, rows, I], 5) },
+        params: { weight: quantizeRows(uniform([O, I], 6, -0.3, 0.3)), ...(bias && { bias }) },
+        tolerance: quantizedTolerance,
+        apply: (c, f) => [c.linear(f.x!, f.weight!, f.bias)],
+      };
+  yield {
+    // Kernels that add products in 16 bits saturate here, if the weights use all 8 bits.
+    name: "linear with 8-bit weights, all of them as large as possible",
+    feeds: { x: hostTensor([2, 3, 64], (i) => (i % 64 === 0 ? 0 : 2)) },
+    params: { weight: quantizeRows(hostTensor([16, 64], (i) => (Math.floor(i / 64) % 2 === 0 ? 0.3 : -0.3))) },
+    expected: hostTensor([2, 3, 16], (i) => (i % 2 === 0 ? 1 : -1) * 63 * 2 * 0.3),
+    tolerance: quantizedTolerance,
+    apply: (c, f) => [c.linear(f.x!, f.weight!)],
   };
   yield { name: "linear without bias", feeds: { x, weight }, apply: (c, f) => [c.linear(f.x!, f.weight!)] };
   yield {
@@ -309,8 +340,8 @@ function* cases(): Generator<CompositeCase> {
 }
 
 export function compositeCases(create: CreateBackend, { capabilities }: Backend): ConformanceCase[] {
-  const tolerance = tolerancesOf(capabilities).operation;
-  return [...cases()].map(({ name, feeds, params, expected, needsNonFinite, apply }) => ({
+  const { operation } = tolerancesOf(capabilities);
+  return [...cases()].map(({ name, feeds, params, expected, needsNonFinite, tolerance = operation, apply }) => ({
     name: `composite: ${name}`,
     ...(needsNonFinite && !capabilities.nonFinite ? { skip: "capabilities.nonFinite" } : {}),
     run: () =>

@@ -23,10 +23,11 @@ export function checkProgram(program: Program, options: Pick<CompileOptions, "pa
   checkOptions("compile", options, { params: object, inputs: object }, { required: ["params", "inputs"] });
   for (const [name, host] of Object.entries(options.params)) {
     checkArgument("compile", `parameter '${name}'`, host, hostTensorCheck);
-    if (host.data.length !== sizeOf(host.shape))
+    const { length } = host.quantized?.integers ?? host.data;
+    if (length !== sizeOf(host.shape))
       throw new PptError(
         "INVALID_SHAPE",
-        `compile: parameter '${name}' has ${host.data.length} values for shape ${showShape(host.shape)}`,
+        `compile: parameter '${name}' has ${length} values for shape ${showShape(host.shape)}`,
       );
   }
   for (const [name, shape] of Object.entries(options.inputs))

@@ -24,6 +24,7 @@ export {
   type SafetensorsFile,
 } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
+export { quantizeRows } from "./quantize.js";
 export { describeReduction } from "./reduction/describe.js";
 export type { Threshold } from "./reduction/policies/ppt.js";
 export type { Action, ReductionPolicy, ReductionStage } from "./reduction/policy.js";

@@ -65,10 +65,22 @@ function isJson(value: unknown, around: readonly object[] = []): boolean {
 /** JSON writes NaN and infinities as null, and leaves out functions. */
 export const jsonValue: Check = check("a value that JSON can hold", isJson);
 
-export const hostTensorCheck: Check = shaped("a tensor { shape, data: Float32Array }", {
-  shape: (value) => Array.isArray(value) && Array.from(value).every((n) => Number.isInteger(n) && (n as number) >= 0),
-  data: (value) => value instanceof Float32Array,
+const isShape = (value: unknown): boolean =>
+  Array.isArray(value) && Array.from(value).every((n) => Number.isInteger(n) && (n as number) >= 0);
+const floatsCheck = shaped("", { shape: isShape, data: (value) => value instanceof Float32Array });
+/** The `data` of a quantised tensor is computed at each reading, so its integers are looked at instead. */
+const quantizedCheck = shaped("", {
+  shape: isShape,
+  quantized: shaped("", {
+    integers: (value) => value instanceof Int8Array,
+    scales: (value) => value instanceof Float32Array,
+  }).holds,
 });
+
+export const hostTensorCheck: Check = check(
+  "a tensor { shape, data: Float32Array }",
+  (value) => quantizedCheck.holds(value) || floatsCheck.holds(value),
+);
 export const bytesCheck: Check = check("a Uint8Array", (value) => value instanceof Uint8Array);
 /** The signal of an `AbortController`. */
 export const signalCheck: Check = shaped("an AbortSignal", {

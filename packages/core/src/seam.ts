@@ -31,6 +31,19 @@ export interface Tensor {
 export interface HostTensor {
   readonly shape: Shape;
   readonly data: Float32Array;
+  /**
+   * The same values as integers, if the tensor is quantised. `data` then computes its floats at each reading. A backend with
+   * kernels for integers uses these in `linear`; every other backend reads `data` and needs to know nothing of them.
+   */
+  readonly quantized?: QuantizedRows | undefined;
+}
+
+/** A matrix [O, I] in 8-bit integers, with one scale for each of its rows: value[o, i] = integers[o, i] * scales[o]. */
+export interface QuantizedRows {
+  /** [O, I], from -64 to 64: two products with activations of 8 bits then fit into 16 bits. */
+  readonly integers: Int8Array;
+  /** [O], above 0. */
+  readonly scales: Float32Array;
 }
 
 /** A tensor, or a number that broadcasts to any shape. */

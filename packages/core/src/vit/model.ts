@@ -34,6 +34,11 @@ export interface VisionModelOptions {
   readonly weights: WeightSource;
   /** The caller owns it: disposing the model leaves the backend open. */
   readonly backend: Backend;
+  /**
+   * `q8` takes the weights of linear layers as 8-bit integers (docs/decisions/0018-quantised-weights.md). A backend with
+   * kernels for integers computes with them; every other backend computes with their floats. Default: as they are stored.
+   */
+  readonly quantize?: "q8" | undefined;
   /** Default: none, so the model runs unreduced. */
   readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
   /** Default: no outputs besides logits or embedding. */
@@ -125,12 +130,14 @@ const programChecks: Checks<Omit<VisionModelOptions, "backend">> = {
   config: configCheck,
   imageSize: imageSizeCheck,
   weights: weightsCheck,
+  quantize: oneOf(["q8"]),
   reduction: object,
   outputs: object,
 };
 const misnamed = {
   device: "pass a backend that runs on it, as createOnnxBackend({ device }) makes it",
-  dtype: "pass a backend that computes in it, as createOnnxBackend({ dtype: 'fp16' }) makes it",
+  dtype:
+    "for half precision pass a backend that computes in it, as createOnnxBackend({ dtype: 'fp16' }) makes it; for 8-bit weights write quantize: 'q8'",
 };
 const outputChecks: Checks<OutputOptions> = {
   lastHiddenState: flag,
@@ -156,6 +163,7 @@ function prepare(where: string, options: Omit<VisionModelOptions, "backend">): V
   const {
     imageSize,
     weights,
+    quantize,
     reduction,
     outputs = {},
     ...given
@@ -172,7 +180,7 @@ function prepare(where: string, options: Omit<VisionModelOptions, "backend">): V
       "reduction: this model has no class token, whose attention tells which tokens matter: run it without a reduction",
     );
   // Weights are read first: a config with absurd sizes fails here, before the program makes tables of N x N tokens.
-  const params = readParameters(weights, config);
+  const params = readParameters(weights, config, { quantize });
   return {
     config,
     program: visionProgram(config, plan, outputs),

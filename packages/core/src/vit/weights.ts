@@ -1,6 +1,7 @@
 /** Reads a model's parameters under the names of its library, checks each of them, and folds some into others. */
 import { requireConfig, requireWeights } from "../arguments.js";
 import { PptError } from "../errors.js";
+import { quantizeRows } from "../quantize.js";
 import type { HostTensor, Shape } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
@@ -9,6 +10,14 @@ import { type BlockPart, blockPath, blockPlace, type Names, type Place } from ".
 import { type Grid, interpolatePositions, sinusoids } from "./positions.js";
 import { patchEmbeddingShape, stemParameters } from "./stem.js";
 import { type UnwrappedWeights, unreadTensors, unwrapped, type WeightSource } from "./stored-names.js";
+
+export interface ReadOptions {
+  /**
+   * `q8` keeps the weights of linear layers as 8-bit integers. Each is quantised as soon as it is read, so that no more than
+   * one block of the model is in memory as floats. Default: all weights stay floats.
+   */
+  readonly quantize?: "q8" | undefined;
+}
 
 /** Reads tensors, each of them checked against the shape that the config asks for. */
 type ReadTensor = (name: string, shape: Shape) => HostTensor;
@@ -21,7 +30,11 @@ type ReadTensor = (name: string, shape: Shape) => HostTensor;
  * folded into `output` and `fc2`: x + s (W y + b) = x + (s W) y + s b.
  * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, has another shape, is not finite or is left unread
  */
-export function readParameters(weights: WeightSource, config: VisionModelConfig): Record<string, HostTensor> {
+export function readParameters(
+  weights: WeightSource,
+  config: VisionModelConfig,
+  { quantize }: ReadOptions = {},
+): Record<string, HostTensor> {
   requireWeights("readParameters", weights);
   requireConfig("readParameters", config);
   const stored = unwrapped(weights);
@@ -49,8 +62,19 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
       for (const { key, place } of layers)
         parameters[`${key}.${suffix}`] = readPlace(place, suffix, suffix === "weight" ? [O, I] : [O]);
   };
-  const linear = (key: string, place: Place, O: number, I: number, bias = true) =>
+  /** Quantises the weights of linear layers, if that is asked for. Layer scale must be in them already. */
+  const settle = (...keys: readonly string[]) => {
+    if (quantize === undefined) return;
+    for (const name of keys.map((key) => `${key}.weight`)) {
+      const weight = parameters[name];
+      if (weight) parameters[name] = quantizeRows(weight);
+    }
+    shared = undefined;
+  };
+  const linear = (key: string, place: Place, O: number, I: number, bias = true) => {
     linears([{ key, place }], O, I, bias);
+    settle(key);
+  };
   const norm = (key: string, place: Place) => {
     for (const suffix of ["weight", "bias"] as const) parameters[`${key}.${suffix}`] = readPlace(place, suffix, [C]);
   };
@@ -58,6 +82,7 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
   Object.assign(parameters, stemParameters(config, read));
   const patch = read(`${names.patchEmbedding}.weight`, patchEmbeddingShape(config, "stored"));
   parameters["patchEmbedding.weight"] = { shape: patchEmbeddingShape(config, "flat"), data: patch.data };
+  settle("patchEmbedding");
   if (config.patchBias !== false) parameters["patchEmbedding.bias"] = read(`${names.patchEmbedding}.bias`, [C]);
   parameters.positions = positionTable(read, names, config);
   if (config.inputNorm) norm("inputNorm", names.inputNorm);
@@ -67,15 +92,16 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
     const normOf = (part: BlockPart) => norm(at(part).key, at(part).place);
     normOf("norm1");
     linears([at("query"), at("key"), at("value")], C, C, config.qkvBias);
-    linear(at("output").key, at("output").place, C, C);
+    linears([at("output")], C, C);
     normOf("norm2");
     linears(config.mlp === "swiglu" ? [at("gate"), at("fc1")] : [at("fc1")], hidden, C);
-    linear(at("fc2").key, at("fc2").place, C, hidden);
+    linears([at("fc2")], C, hidden);
     const scales = config.layerScale
       ? names.layerScale.map((name) => read(`${blockPath(names, layer)}${name}`, [C]).data)
       : [];
     scaleRows(parameters, at("output").key, config, scales[0]);
     scaleRows(parameters, at("fc2").key, config, scales[1]);
+    settle(...linearParts.map((part) => `blocks.${layer}.${part}`));
   }
 
   norm("norm", names.norm);
@@ -90,6 +116,9 @@ export function readParameters(weights: WeightSource, config: VisionModelConfig)
   refuseUnread(stored, reads, names, config);
   return parameters;
 }
+
+/** The linear layers of a block. */
+const linearParts: readonly BlockPart[] = ["query", "key", "value", "output", "gate", "fc1", "fc2"];
 
 /** @throws PptError INVALID_WEIGHTS if blocks under these names have no such part */
 function placeOf(names: Names, layer: number, part: BlockPart): Place {

@@ -1,0 +1,95 @@
+/** Tests weights of 8 bits: their values, who keeps them, and that everything else stays in floats. */
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { tinyConfig } from "@ppt-vit/conformance";
+import { createVisionModel, hostTensor, quantizeRows, randomWeights, readParameters, weightsFrom } from "@ppt-vit/core";
+import { describe, expect, it } from "vitest";
+
+describe("quantizeRows", () => {
+  it("gives each row a scale of its own, and its largest value back", () => {
+    const { shape, data, quantized } = quantizeRows({ shape: [2, 3], data: Float32Array.of(1, -4, 2, 0.01, 0, -0.02) });
+    expect(shape).toEqual([2, 3]);
+    expect([...quantized!.integers]).toEqual([16, -64, 32, 32, 0, -64]);
+    expect([...quantized!.scales]).toEqual([4 / 64, Math.fround(0.02 / 64)]);
+    expect([...data]).toEqual([1, -4, 2, 0.01, 0, -0.02].map((value) => expect.closeTo(value, 7)));
+  });
+
+  it("is at most half a step off", () => {
+    const weight = hostTensor([7, 33], (i) => Math.sin(i * i) * 10 ** ((i % 7) - 3));
+    const { data, quantized } = quantizeRows(weight);
+    for (const [i, value] of weight.data.entries()) {
+      const step = quantized!.scales[Math.floor(i / 33)]!;
+      expect(Math.abs(data[i]! - value)).toBeLessThanOrEqual(0.5001 * step);
+    }
+  });
+
+  it("keeps rows of zeros, of equal values and of the smallest values", () => {
+    const tiny = 2 ** -149;
+    const { data } = quantizeRows({ shape: [3, 2], data: Float32Array.of(0, 0, 5, 5, tiny, -tiny) });
+    expect([...data]).toEqual([0, 0, 5, 5, 0, 0].map((value) => expect.closeTo(value, 6)));
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])("refuses a row with %d, and names it", (value) => {
+    const weight = { shape: [2, 2], data: Float32Array.of(1, 2, 3, value) };
+    expect(() => quantizeRows(weight)).toThrow(
+      expect.objectContaining({ code: "INVALID_WEIGHTS", message: expect.stringContaining(`row 1 holds ${value}`) }),
+    );
+  });
+
+  it("refuses what is no matrix", () => {
+    expect(() => quantizeRows(hostTensor([4], () => 1))).toThrow(
+      expect.objectContaining({ code: "INVALID_SHAPE", message: "quantizeRows: expected a matrix, got [4]" }),
+    );
+  });
+});
+
+describe("a model with 8-bit weights", () => {
+  const weights = weightsFrom(randomWeights({ ...tinyConfig, layerScale: true }, 1));
+  const config = { ...tinyConfig, layerScale: true };
+
+  it("has them in its linear layers and nowhere else", () => {
+    const parameters = readParameters(weights, config, { quantize: "q8" });
+    const quantized = Object.keys(parameters).filter((name) => parameters[name]!.quantized);
+    const floats = Object.keys(readParameters(weights, config)).filter((name) => !quantized.includes(name));
+    expect(
+      quantized.every((name) => /\b(query|key|value|output|fc1|fc2|patchEmbedding|head)\.weight$/.test(name)),
+    ).toBe(true);
+    expect(quantized).toHaveLength(2 + 6 * config.layers);
+    expect(floats.every((name) => /(bias|norm\d?\.weight)$|^positions$/.test(name))).toBe(true);
+  });
+
+  it("holds layer scale in the scales of the rows", () => {
+    const exact = readParameters(weights, config);
+    const parameters = readParameters(weights, config, { quantize: "q8" });
+    for (const [name, { data }] of Object.entries(exact)) {
+      const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const found = parameters[name]!.data;
+      for (const [i, value] of data.entries()) expect(Math.abs(found[i]! - value)).toBeLessThanOrEqual(largest / 127);
+    }
+  });
+
+  it("computes with their floats where the backend knows no integers", async () => {
+    const backend = createCpuBackend();
+    const pixelValues = new Float32Array(config.channels * config.imageSize[0] * config.imageSize[1]).map((_, i) =>
+      Math.sin(i),
+    );
+    const logitsOf = async (quantize?: "q8") => {
+      const model = await createVisionModel({ config, weights, backend, quantize });
+      return (await model.run({ pixelValues, batch: 1 })).logits.data;
+    };
+    const [exact, quantized] = [await logitsOf(), await logitsOf("q8")];
+    const largest = Math.max(...exact.map(Math.abs));
+    expect(quantized).not.toEqual(exact);
+    for (const [i, value] of exact.entries()) expect(Math.abs(quantized[i]! - value)).toBeLessThan(0.1 * largest);
+    await backend.dispose();
+  });
+
+  it("is asked for by one of the known names", async () => {
+    const backend = createCpuBackend();
+    const given = { config, weights, backend, quantize: "int8" } as unknown as Parameters<typeof createVisionModel>[0];
+    await expect(createVisionModel(given)).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(/quantize is .*, expected one of 'q8'/),
+    });
+    await backend.dispose();
+  });
+});
