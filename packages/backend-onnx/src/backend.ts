@@ -115,7 +115,7 @@ function trace(
   const { bytes, beside } = traceProgram(program, {
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
-    fusion: { contrib: true, attention: fused, projectedAttention: fused && onCpu, forCpu: onCpu },
+    fusion: { contrib: true, attention: fused, projectedAttention: fused && onCpu, forCpu: onCpu, integers: onCpu },
     // WebGPU was measured with transposed weights in the file (docs/decisions/0007-hub.md).
     weights: onCpu ? "beside" : "inside",
   });

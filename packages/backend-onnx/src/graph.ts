@@ -78,6 +78,11 @@ export class Graph {
     return name;
   }
 
+  /** A constant of 8-bit integers. */
+  integers8(data: Int8Array, shape: Shape): string {
+    return this.#initializer(new Uint8Array(data.buffer, data.byteOffset, data.length), shape, elementTypes.int8);
+  }
+
   /** A constant list of integers, as operators take shapes and axes. */
   integers(values: readonly number[]): string {
     const bytes = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);

@@ -5,11 +5,13 @@ import {
   type Overrides,
   type Primitives,
   type Projections,
+  type QuantizedRows,
   sameShape,
   sizeOf,
   windowPositions,
 } from "@ppt-vit/core/backend";
 import { contrib, type Graph } from "./graph.js";
+import { integerProduct } from "./integer-products.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";
 import { commonType, inputName, type OnnxTensor, recorded } from "./tensor.js";
@@ -29,6 +31,8 @@ export interface Fusion {
    * even in a GPU session, and `LpNormalization`, which exists for CPUs only. Default false.
    */
   readonly forCpu?: boolean;
+  /** Products of 8-bit integers for quantised weights, in float32 models only. Default false: such weights become floats. */
+  readonly integers?: boolean;
 }
 
 /** The lowest finite number in float32. */
@@ -42,8 +46,19 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
   const name = (x: OnnxTensor, dtype = x.dtype) => inputName(graph, x, dtype);
 
   return (ops: Primitives<OnnxTensor>, defaults) => {
+    /** A product of integers needs no reshape: it takes any number of leading dimensions. */
+    function integerLinear(x: OnnxTensor, quantized: QuantizedRows, bias?: OnnxTensor): OnnxTensor {
+      const stored = x.stored.at(-1) === x.shape.at(-1) ? x.stored : x.shape;
+      const input = name({ ...x, shape: stored });
+      const product = integerProduct(graph, fusion.contrib, input, quantized, bias && name(bias, x.dtype));
+      const O = quantized.scales.length;
+      return { ...recorded(product, [...stored.slice(0, -1), O], x.dtype), shape: [...x.shape.slice(0, -1), O] };
+    }
+
     /** One Gemm over all tokens of all images. Its bias is free, and the CPU provider packs its weight once. */
     function linear(x: OnnxTensor, weight: OnnxTensor, bias?: OnnxTensor): OnnxTensor {
+      if (weight.quantized?.quantized && x.dtype === "float32")
+        return integerLinear(x, weight.quantized.quantized, bias);
       const [O, I] = weight.shape as [number, number];
       const leading = x.shape.slice(0, -1);
       const rows = leading.includes(-1) ? -1 : sizeOf(leading);

@@ -12,7 +12,7 @@ import { contrib, Graph } from "./graph.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
 import { onnxPrimitives } from "./primitives.js";
 import { type ExternalData, elementTypes, encodeModel, putBeside, type ValueInfoProto } from "./proto.js";
-import { constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { inputName, type OnnxTensor, parameterOf, recorded } from "./tensor.js";
 
 export interface TraceOptions extends CompileOptions {
   /** Precision of parameters and activations. Inputs and outputs are float32 in any case. Default `float32`. */
@@ -53,7 +53,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   const graph = new Graph();
   const ops = resolveOps(onnxPrimitives(graph, dtype), onnxOverrides(graph, fusion, weights === "beside"));
   const parameters = Object.fromEntries(
-    Object.entries(params).map(([name, { data, shape }]) => [name, constantOf(data, shape, dtype)]),
+    Object.entries(params).map(([name, tensor]) => [name, parameterOf(tensor, dtype, fusion.integers ?? false)]),
   );
   const symbols = Object.fromEntries(
     Object.entries(inputs).map(([name, shape]) => [name, ops.cast(recorded(name, shape, "float32"), dtype)]),
