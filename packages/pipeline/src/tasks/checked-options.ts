@@ -8,13 +8,10 @@ import type { AnyTask } from "./task.js";
 
 type Advice = Readonly<Record<string, string>>;
 
-const backendInstead = "write { backend: await createOnnxBackend({ dtype: 'fp16' }) }";
-
 /** Advice for names that users of transformers.js write. */
 const foreign: Advice = {
   device: "write backend, as in { backend: 'onnx-webgpu' }, 'onnx-wasm', 'onnx-cpu' or 'auto'",
-  dtype: `weights run in float32; for half precision ${backendInstead}`,
-  quantized: `weights run in float32; for half precision ${backendInstead}`,
+  quantized: "write dtype: 'q8'",
   session_options: "write { backend: await createOnnxBackend({ sessionOptions }) }",
   subfolder: "files are read from the top of the repository",
   model_file_name: "the file is model.safetensors",

@@ -47,6 +47,7 @@ export async function openModel<Name extends TaskName, Input, Encoded extends Fe
 /** Puts the model on its backend, and lets the task prepare what it needs of the checkpoint. */
 async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) {
   const { backend: wanted = "cpu", trace = false, imageSize } = options;
+  const quantize = options.dtype === "q8" ? options.dtype : undefined;
   // Opened before the checkpoint is read, so that a wrong name fails at once.
   const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
   const disposeBackend = async () => {
@@ -66,12 +67,13 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
       config,
       weights,
       backend,
+      quantize,
       reduction,
       outputs: { ...task.outputs(options), ...(trace && { source: "stages", scores: true }) },
     });
     // If this fails, nobody else can dispose the model.
     const verification = options.verify
-      ? await verifyCheckpoint(model, backend, checkpoint, reduction).catch(async (error: unknown) => {
+      ? await verifyCheckpoint(model, { backend, checkpoint, reduction, quantize }).catch(async (error: unknown) => {
           await model.dispose();
           throw error;
         })
@@ -80,6 +82,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     const facts: ModelFacts = {
       model: checkpoint.name,
       backend: backend.name,
+      dtype: options.dtype ?? "fp32",
       reduction,
       ...(verification && { verification }),
       tokens: model.tokens,

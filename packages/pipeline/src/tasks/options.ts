@@ -27,6 +27,11 @@ export interface ModelOptions extends LoadOptions {
    */
   readonly backend?: string | Backend;
   /**
+   * `q8` takes the weights of linear layers as 8-bit integers: about a quarter of the memory. ONNX Runtime on CPU and wasm
+   * also computes with them, which is faster; other backends compute with their floats. Default `fp32`.
+   */
+  readonly dtype?: "fp32" | "q8" | undefined;
+  /**
    * Token reduction: settings, completed from the checkpoint's `reduction.json`, else from the published setting; published
    * settings by name (`deit-small-paper`); in Node also the path of a `reduction.json`. `false` runs the unreduced model.
    */
@@ -64,6 +69,10 @@ const isPair = (value: unknown): boolean => Array.isArray(value) && value.length
 export const modelChecks: Checks<ModelOptions> = {
   ...loadChecks,
   backend: backendChoice,
+  dtype: check(
+    "'fp32' or 'q8'; for half precision write { backend: await createOnnxBackend({ dtype: 'fp16' }) }",
+    (value) => value === "fp32" || value === "q8",
+  ),
   reduction: check(
     "settings { layers, tokensRemoved, threshold }, the name of published settings, or false for none",
     (value) => value === false || text.holds(value) || object.holds(value),

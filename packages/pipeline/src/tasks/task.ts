@@ -15,6 +15,8 @@ export interface ModelFacts {
   /** The checkpoint's name, as given. */
   readonly model: string;
   readonly backend: string;
+  /** The precision of the weights. */
+  readonly dtype: "fp32" | "q8";
   /** The reduction that is applied; undefined for the unreduced model. */
   readonly reduction: ReductionConfig | undefined;
   /** What `verify` found. */

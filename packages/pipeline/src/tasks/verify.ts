@@ -25,6 +25,14 @@ export type ModelVerification =
   /** Nothing was compared: there is no record, and the plain CPU backend cannot be compared with itself. */
   | { readonly against: "nothing"; readonly reason: string };
 
+/** What a model was made of. */
+interface LoadedFrom {
+  readonly backend: Backend;
+  readonly checkpoint: Checkpoint;
+  readonly reduction: ReductionConfig | undefined;
+  readonly quantize: "q8" | undefined;
+}
+
 /** The name of the plain CPU backend, whoever made it. */
 const cpuName = "cpu";
 
@@ -34,21 +42,19 @@ const cpuName = "cpu";
  * with itself: the result says that nothing was compared.
  * @throws PptError VERIFICATION_FAILED if the logits differ, INVALID_CONFIG for records of another model
  */
-export async function verifyCheckpoint(
-  model: VisionModel,
-  backend: Backend,
-  checkpoint: Checkpoint,
-  reduction: ReductionConfig | undefined,
-): Promise<ModelVerification> {
-  const tolerance = tolerances[backend.capabilities.precision];
-  const recorded = findVerificationRecord(checkpoint.verification ?? [], reduction, model.config);
+export async function verifyCheckpoint(model: VisionModel, loaded: LoadedFrom): Promise<ModelVerification> {
+  const { backend, checkpoint, reduction, quantize } = loaded;
+  const tolerance = tolerances[quantize ? "reduced" : backend.capabilities.precision];
+  // The recorded logits are those of the weights as they are stored.
+  const records = quantize ? [] : (checkpoint.verification ?? []);
+  const recorded = findVerificationRecord(records, reduction, model.config);
   if (recorded) return { against: "verification.json", ...(await verifyRecorded(model, recorded, tolerance)) };
   if (backend.name === cpuName)
     return {
       against: "nothing",
-      reason: `${checkpoint.verification ? "verification.json has no logits for these settings" : "there are no recorded logits (verification.json) of this model at this size"}, and the CPU backend, which others are compared with, would be compared with itself`,
+      reason: `${records.length > 0 ? "verification.json has no logits for these settings" : "there are no recorded logits (verification.json) of this model at this size"}, and the CPU backend, which others are compared with, would be compared with itself`,
     };
-  const record = await recordOnCpu(checkpoint, reduction);
+  const record = await recordOnCpu(loaded);
   return { against: "cpu backend", ...(await verifyModel(model, record, tolerance)) };
 }
 
@@ -65,13 +71,15 @@ async function verifyRecorded(
   }
 }
 
-async function recordOnCpu(
-  { config, weights }: Checkpoint,
-  reduction: ReductionConfig | undefined,
-): Promise<VerificationRecord> {
+async function recordOnCpu({
+  checkpoint: { config, weights },
+  reduction,
+  quantize,
+}: LoadedFrom): Promise<VerificationRecord> {
   const backend = await openNamed(cpuName);
   try {
-    return await recordVerification(await createVisionModel({ config, weights, backend, reduction }), reduction);
+    const model = await createVisionModel({ config, weights, backend, reduction, quantize });
+    return await recordVerification(model, reduction);
   } finally {
     await backend.dispose();
   }

@@ -1,0 +1,53 @@
+/** Tests `dtype: "q8"`: the demo model's answers stay, on backends that compute with integers and on those that do not. */
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+import { demoSamplesUrl } from "@ppt-vit/demo-model";
+import { fromPretrained } from "@ppt-vit/pipeline";
+import { describe, expect, it } from "vitest";
+
+const picture = new URL("000_dog.png", demoSamplesUrl);
+
+describe.each([
+  ["ONNX Runtime, native CPU", () => createOnnxBackend({ device: "cpu" })],
+  ["ONNX Runtime, wasm", () => createOnnxBackend({ device: "wasm" })],
+  ["plain CPU", async () => createCpuBackend()],
+])("8-bit weights on %s", (_, create) => {
+  it("give nearly the same logits, with PPT and without", async () => {
+    const backend = await create();
+    for (const reduction of [undefined, false] as const) {
+      const [exact, quantized] = await Promise.all(
+        (["fp32", "q8"] as const).map(async (dtype) => {
+          const classifier = await fromPretrained("demo", { backend, dtype, reduction: reduction ?? {} });
+          const { labels, stages } = await classifier.classify(picture, { topK: 48 });
+          await classifier.dispose();
+          expect(classifier.dtype).toBe(dtype);
+          return { labels, actions: stages.map(({ policy }) => policy) };
+        }),
+      );
+      expect(quantized!.actions).toEqual(exact!.actions);
+      expect(quantized!.labels[0]!.label).toBe("dog");
+      const largest = Math.max(...exact!.labels.map(({ logit }) => Math.abs(logit)));
+      const logitOf = new Map(quantized!.labels.map(({ index, logit }) => [index, logit]));
+      const differences = exact!.labels.map(({ index, logit }) => Math.abs(logit - logitOf.get(index)!));
+      expect(Math.max(...differences)).toBeLessThan(0.03 * largest);
+      // Nothing was quantised if all are the same.
+      expect(Math.max(...differences)).toBeGreaterThan(0);
+    }
+    await backend.dispose();
+  });
+});
+
+it("is compared with the same weights on the plain CPU backend by `verify`", async () => {
+  const classifier = await fromPretrained("demo", { backend: "onnx-cpu", dtype: "q8", verify: true });
+  expect(classifier.verification).toMatchObject({ against: "cpu backend", tolerance: 0.05 });
+  await classifier.dispose();
+});
+
+it.each(["fp16", "int8", "q4", 8])("refuses dtype %s, and says what there is", async (dtype) => {
+  await expect(fromPretrained("demo", { dtype: dtype as "q8" })).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringMatching(
+      /dtype is .*, expected 'fp32' or 'q8'; for half precision write .*createOnnxBackend/,
+    ),
+  });
+});
