@@ -130,7 +130,7 @@ test("every policy, on a geometry and on a local model, against transformers.js"
   }
 });
 
-test("the larger geometries, and half precision", { timeout: 240_000 }, async () => {
+test("the larger geometries, half precision and 8-bit weights", { timeout: 240_000 }, async () => {
   const { results, failures } = await measure(
     ...["--models", "deit-s,deit-b", "--batches", "1", "--policies", "prune", "--backends", "onnx-cpu"],
   );
@@ -143,6 +143,9 @@ test("the larger geometries, and half precision", { timeout: 240_000 }, async ()
   expect(half.results.map(({ backend, batch }) => `${backend} ${batch}`)).toEqual(
     [1, 1, 2, 2].map((batch) => `onnx-cpu:fp16 ${batch}`),
   );
+  const quantized = await measure("--models", "./tiny", "--batches", "1", "--backends", "onnx-cpu:q8,cpu:q8");
+  expect(quantized.failures).toEqual([]);
+  expect(new Set(quantized.results.map(({ backend }) => backend))).toEqual(new Set(["onnx-cpu:q8", "cpu:q8"]));
 });
 
 test.each(["classify", "demo", "bench"])("%s --help lists every backend", async (command) => {

@@ -41,7 +41,7 @@ export function addBenchCommand(program: Command): void {
     .description("measure backends, models and policies against each other on this machine")
     .option(
       "-b, --backends <list>",
-      `of ${contenderNames.join(",")}; onnx ones also as NAME:fp16; paths of modules that export a backend`,
+      `of ${contenderNames.join(",")}; backends also as NAME:q8, onnx ones as NAME:fp16; paths of modules that export a backend`,
       names,
     )
     .option(

@@ -3,13 +3,13 @@ import { type Backend, createVisionModel } from "@ppt-vit/core";
 import { backendNames, createBackend } from "@ppt-vit/pipeline";
 import type { Contender } from "./contender.js";
 
-/** A contender that opens a backend. */
-export const backendContender = (name: string, open: () => Promise<Backend>): Contender => ({
+/** A contender that opens a backend. `quantize` is the precision of the weights, if it is not that of the backend. */
+export const backendContender = (name: string, open: () => Promise<Backend>, quantize?: "q8"): Contender => ({
   name,
   prepare:
     async ({ config, weights, reduction }) =>
     async () => {
-      const visionModel = await createVisionModel({ config, weights, reduction, backend: await open() });
+      const visionModel = await createVisionModel({ config, weights, reduction, quantize, backend: await open() });
       return async (pixelValues, batch) => void (await visionModel.run({ pixelValues, batch }));
     },
 });
@@ -17,6 +17,11 @@ export const backendContender = (name: string, open: () => Promise<Backend>): Co
 /** Every backend that the pipeline knows. */
 export const backendContenders: readonly Contender[] = backendNames.map((name) =>
   backendContender(name, () => createBackend(name)),
+);
+
+/** `NAME:q8` for every backend: 8-bit weights. */
+export const quantizedContenders: readonly Contender[] = backendNames.map((name) =>
+  backendContender(`${name}:q8`, () => createBackend(name), "q8"),
 );
 
 /** `NAME:fp16` for each backend of ONNX Runtime: half precision. */

@@ -2,13 +2,13 @@
 import { PptError } from "@ppt-vit/core";
 import { createBackend } from "@ppt-vit/pipeline";
 import { isModule, registerModule } from "../../../flags/backend-module.js";
-import { backendContender, backendContenders, halfPrecisionContenders } from "./backends.js";
+import { backendContender, backendContenders, halfPrecisionContenders, quantizedContenders } from "./backends.js";
 import type { Contender } from "./contender.js";
 import { transformersJs } from "./transformers.js";
 
 /** The contenders that `--help` lists. */
 const listed: readonly Contender[] = [...backendContenders, transformersJs];
-const builtIn: readonly Contender[] = [...listed, ...halfPrecisionContenders];
+const builtIn: readonly Contender[] = [...listed, ...quantizedContenders, ...halfPrecisionContenders];
 
 export const contenderNames: readonly string[] = listed.map(({ name }) => name);
 
