@@ -222,6 +222,11 @@ const targets: Readonly<Record<string, Target>> = {
   "exportOnnx dtype": { names: "dtype", call: (v) => exportOnnx({ config, weights, dtype: v }) },
   "inspectOnnx bytes": { names: "bytes", right: ["bytes"], call: (v) => inspectOnnx(v) },
   "createVisionModel options": { names: "", call: (v) => core.createVisionModel(v) },
+  "createVisionModel quantize": {
+    names: "quantize",
+    call: (v) => core.createVisionModel({ config, weights, backend, quantize: v }),
+  },
+  "quantizeRows weight": { names: "weight", call: (v) => core.quantizeRows(v) },
   "createVisionModel config": { names: "config", call: (v) => core.createVisionModel({ config: v, weights, backend }) },
   "createVisionModel weights": {
     names: "weights",
@@ -334,8 +339,8 @@ describe("names of other libraries, and misspelt ones", () => {
 
   it.each([
     [{ device: "webgpu" }, /no option 'device': write backend/],
-    [{ dtype: "fp16" }, /no option 'dtype': .*createOnnxBackend/],
-    [{ quantized: true }, /no option 'quantized'/],
+    [{ dtype: "fp16" }, /dtype is "fp16", expected 'fp32' or 'q8'; .*createOnnxBackend/],
+    [{ quantized: true }, /no option 'quantized': write dtype: 'q8'/],
     [{ backends: "cpu" }, /no option 'backends': write 'backend'/],
     [{ bakcend: "cpu" }, /write 'backend'/],
     [{ cache_dir: "x" }, /write 'cacheDir'/],

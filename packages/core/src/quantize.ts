@@ -1,5 +1,6 @@
 /** Matrices in 8-bit integers. Only linear layers hold them: everything else of a model stays in floats. */
 import { PptError } from "./errors.js";
+import { checkArgument, hostTensorCheck } from "./options.js";
 import type { HostTensor, QuantizedRows } from "./seam.js";
 import { showShape } from "./shape.js";
 
@@ -12,9 +13,12 @@ const largest = 64;
 
 /**
  * Quantises a weight [O, I] with one scale for each output channel. Its `data` then gives `integers * scale`.
- * @throws PptError INVALID_SHAPE if it is no matrix; INVALID_WEIGHTS for a value that is not finite
+ * @throws PptError INVALID_INPUT if it is no tensor; INVALID_SHAPE if it is no matrix; INVALID_WEIGHTS for a value that is
+ * not finite
  */
-export function quantizeRows({ shape, data }: HostTensor): HostTensor {
+export function quantizeRows(weight: HostTensor): HostTensor {
+  checkArgument("quantizeRows", "weight", weight, hostTensorCheck);
+  const { shape, data } = weight;
   if (shape.length !== 2)
     throw new PptError("INVALID_SHAPE", `quantizeRows: expected a matrix, got ${showShape(shape)}`);
   const [O, I] = shape as [number, number];
