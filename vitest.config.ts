@@ -20,6 +20,8 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 300_000,
     maxWorkers: 2,
+    // Tests neither see nor change what the automatic choice of a backend remembers on this machine.
+    env: { PPT_VIT_CACHE_DIR: "" },
     // TensorFlow.js's gradients are modules that import each other without file extensions, which Node cannot load.
     server: { deps: { inline: [/tfjs-core\/dist\/(?!tf-core\.node)/] } },
   },

@@ -13,6 +13,7 @@ import {
   resolveOps,
 } from "@ppt-vit/core/backend";
 import { check, checkOptions } from "@ppt-vit/core/options";
+import { name as packageName, version } from "../package.json";
 import { Arena } from "./arena.js";
 import { devices } from "./devices.js";
 import { cpuOverrides } from "./overrides.js";
@@ -43,6 +44,7 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
     specVersion: 1,
     name: "cpu",
     capabilities: { precision: "float32", batchInvariant: true, nonFinite: true },
+    runtime: `${packageName} ${version}`,
 
     async compile(program, options) {
       executables.requireLive();

@@ -13,6 +13,7 @@ import {
 } from "@ppt-vit/core/backend";
 import { type Checks, checkOptions, count, found, object, oneOf, shaped } from "@ppt-vit/core/options";
 import type { InferenceSession } from "onnxruntime-common";
+import { name as packageName, version } from "../package.json";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
 import { devices, type OnnxDevice } from "./devices.js";
 import { checkAdapter } from "./gpu.js";
@@ -104,6 +105,13 @@ function checkCapture(batch: number, device: OnnxDevice): void {
       "INVALID_OPTION",
       `graphCapture.batch is ${found(batch)}: pass the number of images of every run`,
     );
+}
+
+/** The field `runtime` of a backend. It is left out where a runtime of the caller's own does not tell its version. */
+function runtimeOf({ env }: OnnxRuntime): Pick<Backend, "runtime"> {
+  const { node, web } = env?.versions ?? {};
+  const found = node ? `onnxruntime-node ${node}` : web && `onnxruntime-web ${web}`;
+  return found ? { runtime: `${packageName} ${version}, ${found}` } : {};
 }
 
 /** A function outside `compile`, so that no closure of an executable keeps the parameters in memory. */
@@ -209,6 +217,7 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
       // Shader compilers may assume that infinities and NaN do not occur.
       nonFinite: device !== "webgpu",
     },
+    ...runtimeOf(runtime),
     get info() {
       const count = threads.count();
       return {

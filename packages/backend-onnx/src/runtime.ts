@@ -22,6 +22,7 @@ export interface OnnxRuntime {
     fromGpuBuffer?(buffer: GpuBuffer, options: { dataType: "float32"; dims: readonly number[] }): Tensor;
   };
   readonly env?: {
+    readonly versions?: { readonly node?: string; readonly web?: string };
     readonly wasm?: { numThreads?: number };
     readonly webgpu?: { readonly device?: unknown };
   };

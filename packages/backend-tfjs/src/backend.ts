@@ -15,6 +15,7 @@ import {
   type Tensors,
 } from "@ppt-vit/core/backend";
 import { type Checks, checkArgument, checkOptions, flag, text } from "@ppt-vit/core/options";
+import { name as packageName, version } from "../package.json";
 import type { TfjsDevice } from "./devices.js";
 import { type Engine, openEngine } from "./engine.js";
 import { tfjsOverrides } from "./overrides.js";
@@ -70,6 +71,7 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
     name: `tfjs-${wanted ?? engine.name}`,
     // Engines may split the sums of a matrix product differently for another number of rows.
     capabilities: { precision, nonFinite, batchInvariant: false },
+    ...runtimeOf(engine.tf),
 
     async compile(program, options) {
       executables.requireLive();
@@ -79,6 +81,12 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
 
     dispose: () => executables.dispose(),
   };
+}
+
+/** The field `runtime` of a backend. All packages of TensorFlow.js are published together, with one version. */
+function runtimeOf(tf: Tfjs & { readonly version_core?: unknown }): Pick<Backend, "runtime"> {
+  const { version_core: core } = tf;
+  return typeof core === "string" ? { runtime: `${packageName} ${version}, @tensorflow/tfjs-core ${core}` } : {};
 }
 
 /** `wasm` runs everywhere, and needs neither a native package nor a GPU. */

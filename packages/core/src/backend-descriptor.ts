@@ -22,6 +22,16 @@ export interface BackendDescription {
    * backend is used only when it is named.
    */
   readonly rank?: Readonly<Partial<Record<BackendPlatform, number>>>;
+  /**
+   * Images per second of one model on one machine, as `benchmarks/results` records them. The automatic choice recommends to
+   * install a backend only if this number says that it is faster. Default: not measured, and never recommended.
+   */
+  readonly imagesPerSecond?: Readonly<Partial<Record<BackendPlatform, number>>>;
+  /**
+   * The systems for which the packages hold compiled code, as `process.platform` and `process.arch`: `linux-x64`. On others
+   * the backend is not recommended. Default: all.
+   */
+  readonly binaries?: readonly string[];
 }
 
 /**

@@ -257,6 +257,12 @@ export interface Backend {
   readonly name: string;
   readonly capabilities: Capabilities;
   /**
+   * The packages that compute, with their versions, such as `@ppt-vit/backend-onnx 1.0.0, onnxruntime-node 1.30.0`. The
+   * automatic choice remembers that a backend computes rightly until this text changes. Without it, it checks the backend
+   * every time.
+   */
+  readonly runtime?: string;
+  /**
    * Prepares a program to run.
    * @throws PptError DISPOSED; INVALID_INPUT, INVALID_SHAPE, INVALID_DTYPE or INVALID_OPTION if the program does not fit its
    * parameters and inputs. An eager backend throws most of these in `run`.

@@ -1,4 +1,7 @@
 /** The pipeline in browsers: the same interface as in Node, with the pictures and folders that a page has. */
+import { setMachine } from "./backends/machine.js";
+import { browserMachine } from "./browser/machine.js";
+
 export type { BrowserImageInput as ImageInput, Drawable } from "./browser/decode.js";
 export type { BrowserCheckpointSource as CheckpointSource, NamedBlobs } from "./browser/files.js";
 export { decodeImage, fromPretrained, readCheckpoint } from "./browser/from-pretrained.js";
@@ -16,3 +19,5 @@ export type {
 } from "./browser/types.js";
 export { type ClassifierWorker, createClassifierWorker } from "./browser/worker.js";
 export * from "./public.js";
+
+setMachine(browserMachine);

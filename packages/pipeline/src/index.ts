@@ -1,3 +1,6 @@
+import { setMachine } from "./backends/machine.js";
+import { nodeMachine } from "./node/machine.js";
+
 export { type ReductionDocument, reductionDocument } from "./calibrate/document.js";
 export { calibrationPage, calibrationPlot } from "./calibrate/report.js";
 export {
@@ -35,3 +38,5 @@ export type {
   PretrainedModel,
 } from "./node/types.js";
 export * from "./public.js";
+
+setMachine(nodeMachine);

@@ -1,10 +1,12 @@
 /** What both entries of this package export, in Node and in browsers alike. */
-export { createBackend } from "./backends/create.js";
+export { type CreateBackendOptions, createBackend } from "./backends/create.js";
+export type { BackendNotice } from "./backends/notice.js";
 export { isSoftwareGpu } from "./backends/platform.js";
 export { backendNames, describeBackends, registerBackend } from "./backends/registry.js";
 export {
   type BackendChoice,
   type CandidateReport,
+  type FasterBackend,
   type SelectionCache,
   type SelectOptions,
   selectBackend,

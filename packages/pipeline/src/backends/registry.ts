@@ -46,6 +46,8 @@ const isPlatforms = (value: unknown): boolean =>
 const isRank = (value: unknown): boolean =>
   object.holds(value) &&
   Object.entries(value as object).every(([platform, rank]) => platforms.includes(platform) && Number.isFinite(rank));
+const isTexts = (value: unknown): boolean =>
+  Array.isArray(value) && Array.from(value).every((one) => typeof one === "string");
 
 const nameCheck: Check = check(
   `a text that is not empty and not '${automatic}'`,
@@ -55,12 +57,11 @@ const descriptorChecks: Checks<BackendDescriptor> = {
   name: nameCheck,
   open: callback,
   runsIn: check("an array of 'node' and 'browser'", isPlatforms),
-  packages: check(
-    "an array of names of npm packages",
-    (value) => Array.isArray(value) && Array.from(value).every((name) => typeof name === "string"),
-  ),
+  packages: check("an array of names of npm packages", isTexts),
   needs: oneOf(["webassembly", "webgpu", "webgl"]),
   rank: check("an object of numbers { node, browser }", isRank),
+  imagesPerSecond: check("an object of numbers { node, browser }", isRank),
+  binaries: check("an array of systems, such as 'linux-x64'", isTexts),
 };
 const misnamed = { create: "write 'open'", priority: "write rank: { node, browser }" };
 

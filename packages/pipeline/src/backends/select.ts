@@ -2,29 +2,37 @@
 import {
   type Backend,
   createVisionModel,
+  isPptError,
   PptError,
   type ReductionConfig,
   reasonOf,
   verificationInput,
 } from "@ppt-vit/core";
-import { arrayOf, type Checks, callback, checkOptions, object, shaped, text } from "@ppt-vit/core/options";
+import { arrayOf, type Checks, callback, checkOptions, flag, object, shaped, text } from "@ppt-vit/core/options";
 import { type Checkpoint, checkpointCheck } from "../checkpoint/checkpoint.js";
+import { type FasterBackend, fasterThan } from "./faster.js";
+import { type KeptChecks, keptChecks, type SelectionCache } from "./kept-checks.js";
+import { thisMachine } from "./machine.js";
 import { currentPlatform, type GpuSupport, type Platform } from "./platform.js";
 import { describeBackends, descriptionOf, openNamed } from "./registry.js";
 import { checkBackend } from "./self-check.js";
+import { installOf } from "./unavailable.js";
+
+export type { FasterBackend } from "./faster.js";
+export type { SelectionCache } from "./kept-checks.js";
 
 export interface SelectOptions {
   /** Names of `backendNames`, best first. Default: all that have a rank on this platform. */
   readonly candidates?: readonly string[];
   /** Measures every candidate that works on this model, and takes the fastest instead of the first. */
   readonly measure?: { readonly checkpoint: Checkpoint; readonly reduction?: ReductionConfig | undefined };
-  /** Keeps the result of a measurement, such as `localStorage`. Default: until this process or page ends. */
+  /**
+   * Keeps results, such as `localStorage`. Default: measurements are kept until this process or page ends, and checks on this
+   * machine (`PPT_VIT_CACHE_DIR`, else the user's cache folder; in browsers Cache storage).
+   */
   readonly cache?: SelectionCache;
-}
-
-export interface SelectionCache {
-  getItem(key: string): string | null;
-  setItem(key: string, value: string): void;
+  /** Checks and measures again what is remembered. The new results are remembered. Default: false. */
+  readonly recheck?: boolean | undefined;
 }
 
 /** The result for one candidate. */
@@ -32,6 +40,8 @@ export interface CandidateReport {
   readonly name: string;
   readonly outcome: "chosen" | "works" | "failed" | "passed over" | "not tried";
   readonly reason: string;
+  /** The command that installs it, if it is not installed. */
+  readonly install?: string;
   /** Time of one image in milliseconds, if it was measured. */
   readonly imageMs?: number;
 }
@@ -42,6 +52,8 @@ export interface BackendChoice {
   /** One sentence for people. */
   readonly reason: string;
   readonly candidates: readonly CandidateReport[];
+  /** A backend that would be faster by recorded measurements and is not installed. */
+  readonly faster?: FasterBackend;
 }
 
 /** The surroundings of a selection. Tests simulate platforms with it. */
@@ -50,6 +62,10 @@ export interface SelectionHost {
   create(name: string): Promise<Backend>;
   /** Milliseconds. */
   now(): number;
+  /** In Node, as `process.platform` and `process.arch`: `linux-x64`. */
+  system?(): string;
+  /** Checks that were made before. Without it, every candidate is checked. */
+  readonly kept?: KeptChecks;
 }
 
 const memory = new Map<string, string>();
@@ -68,6 +84,7 @@ const optionChecks: Checks<SelectOptions> = {
     getItem: callback.holds,
     setItem: callback.holds,
   }),
+  recheck: flag,
 };
 const misnamed = { backends: "write 'candidates'", backend: "write 'candidates', an array of names" };
 
@@ -79,17 +96,27 @@ const misnamed = { backends: "write 'candidates'", backend: "write 'candidates',
  */
 export async function selectBackend(options: SelectOptions = {}): Promise<BackendChoice> {
   const checked = checkOptions("selectBackend", options, optionChecks, { misnamed });
-  return selectOn(await thisHost(), checked);
+  return selectOn(await thisHost(checked.cache), checked);
 }
 
-/** The backend of `selectBackend()`, as it was opened and checked. @throws PptError BACKEND_UNAVAILABLE */
-export const openBest = async (): Promise<OpenedChoice> => openOn(await thisHost(), {});
+/**
+ * The backend of `selectBackend()`, as it was opened and checked. `create` opens a candidate.
+ * @throws PptError BACKEND_UNAVAILABLE
+ */
+export const openBest = async (create: SelectionHost["create"] = openNamed): Promise<OpenedChoice> =>
+  openOn({ ...(await thisHost()), create }, {});
 
-const thisHost = async (): Promise<SelectionHost> => ({
-  platform: await currentPlatform(),
-  create: openNamed,
-  now: () => performance.now(),
-});
+async function thisHost(cache?: SelectionCache): Promise<SelectionHost> {
+  const platform = await currentPlatform();
+  const { facts, system, store } = thisMachine();
+  return {
+    platform,
+    create: openNamed,
+    now: () => performance.now(),
+    ...(system && { system }),
+    kept: keptChecks(cache ?? store, platform, facts),
+  };
+}
 
 /** Names of `backendNames`, best first: the backends with a rank on this kind of platform. */
 export const candidatesOf = (kind: Platform["kind"]): readonly string[] =>
@@ -128,13 +155,13 @@ export async function selectOn(host: SelectionHost, options: SelectOptions): Pro
 
 /** As `selectOn`, but the chosen backend stays open. */
 export async function openOn(host: SelectionHost, options: SelectOptions): Promise<OpenedChoice> {
-  const { measure, cache = memoryCache } = options;
+  const { measure, cache = memoryCache, recheck = false } = options;
   const names = options.candidates ?? candidatesOf(host.platform.kind);
   const key = measure && cacheKey(host.platform, names, measure.checkpoint, measure.reduction);
-  const remembered = key === undefined ? null : cache.getItem(key);
+  const remembered = key === undefined || recheck ? null : await cache.getItem(key);
   if (remembered !== null && names.includes(remembered)) {
     // Since then the runtime may have been removed, or replaced by a version that computes wrongly.
-    const { report, backend } = await tryCandidate(host, remembered, undefined);
+    const { report, backend } = await tryCandidate(host, remembered, {});
     if (backend)
       return {
         backend,
@@ -153,30 +180,43 @@ export async function openOn(host: SelectionHost, options: SelectOptions): Promi
     if (best && !measure) reports.push({ name, outcome: "not tried", reason: "a better candidate works" });
     else if (why !== undefined) reports.push({ name, outcome: "passed over", reason: why });
     else {
-      const tried = await tryCandidate(host, name, measure);
+      const tried = await tryCandidate(host, name, { measure, recheck });
       reports.push(tried.report);
       if (tried.backend) best = await better(best, tried);
     }
   }
-  if (!best) {
-    const reasons = reports.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-    throw new PptError("BACKEND_UNAVAILABLE", `no backend works here: ${reasons}`);
-  }
+  if (!best) throw nothingWorks(reports);
   const { report: chosen, backend } = best;
   try {
-    if (key !== undefined) cache.setItem(key, chosen.name);
+    if (key !== undefined) await cache.setItem(key, chosen.name);
   } catch (error) {
     await backend.dispose();
     throw error;
   }
+  const missing = reports.flatMap(({ name, install }) => (install === undefined ? [] : [{ backend: name, install }]));
+  const faster = fasterThan(chosen.name, missing, host.platform.kind, () => host.system?.());
   return {
     backend,
     choice: {
       backend: chosen.name,
       reason: explain(chosen, reports, host.platform),
+      ...(faster && { faster }),
       candidates: reports.map((report) => (report === chosen ? { ...report, outcome: "chosen" } : report)),
     },
   };
+}
+
+/** The error says what to install before it gives the reasons, of which there may be many. */
+function nothingWorks(reports: readonly CandidateReport[]): PptError {
+  if (reports.length === 0)
+    return new PptError(
+      "BACKEND_UNAVAILABLE",
+      "no backend can be chosen automatically here: name one, or register one with a rank for this platform",
+    );
+  const install = reports.find((report) => report.install !== undefined)?.install;
+  const advice = install === undefined ? "" : `, the best would be ${install}`;
+  const reasons = reports.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
+  return new PptError("BACKEND_UNAVAILABLE", `no backend works here${advice}: ${reasons}`);
 }
 
 /** Keeps the faster one, the first where they are equally fast, and disposes the other. */
@@ -205,17 +245,16 @@ interface Working {
 }
 
 async function tryCandidate(
-  { create, now }: SelectionHost,
+  host: SelectionHost,
   name: string,
-  measure: SelectOptions["measure"],
+  { measure, recheck = false }: { readonly measure?: SelectOptions["measure"] | undefined; readonly recheck?: boolean },
 ): Promise<Working | { readonly report: CandidateReport; readonly backend?: never }> {
   let backend: Backend | undefined;
   try {
-    backend = await create(name);
-    const { difference } = await checkBackend(backend);
-    const checked = `computes rightly (${difference.toExponential(1)} from the recorded logits)`;
+    backend = await host.create(name);
+    const checked = await checkOnce(host, name, backend, recheck);
     if (!measure) return { report: { name, outcome: "works", reason: checked }, backend };
-    const imageMs = await timeImage(backend, measure, now);
+    const imageMs = await timeImage(backend, measure, host.now);
     const reason = `${checked}, ${imageMs.toFixed(0)} ms an image`;
     return { report: { name, outcome: "works", reason, imageMs }, backend };
   } catch (error) {
@@ -224,7 +263,35 @@ async function tryCandidate(
     } catch {
       // A backend that cannot compute may fail to dispose, too. The first error is the one to report.
     }
-    return { report: { name, outcome: "failed", reason: reasonOf(error) } };
+    const install = backend ? undefined : installOf(error);
+    return { report: { name, outcome: "failed", reason: reasonOf(error), ...(install !== undefined && { install }) } };
+  }
+}
+
+/**
+ * Checks a backend unless it was checked here before. Only right and wrong logits are remembered: other errors, such as a lack of
+ * memory, may pass.
+ * @returns what was found, in words
+ * @throws PptError VERIFICATION_FAILED if its logits are wrong, or were when it was checked; what running the model throws
+ */
+async function checkOnce({ kept }: SelectionHost, name: string, backend: Backend, recheck: boolean): Promise<string> {
+  const { runtime } = backend;
+  const known = runtime === undefined || recheck ? undefined : await kept?.find(name, runtime);
+  if (known) {
+    const found = `${known.found}, checked here on ${new Date(known.at).toISOString().slice(0, 10)}`;
+    if (known.works) return found;
+    throw new PptError("VERIFICATION_FAILED", `${found}; it is checked again a day later, or with recheck: true`);
+  }
+  const keep = async (works: boolean, found: string) => {
+    if (runtime !== undefined) await kept?.keep(name, runtime, { works, found });
+    return found;
+  };
+  try {
+    const { difference } = await checkBackend(backend);
+    return await keep(true, `computes rightly (${difference.toExponential(1)} from the recorded logits)`);
+  } catch (error) {
+    if (isPptError(error) && error.code === "VERIFICATION_FAILED") await keep(false, error.message);
+    throw error;
   }
 }
 

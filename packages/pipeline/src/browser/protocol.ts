@@ -22,6 +22,8 @@ export type Request = { readonly id: number } & (
       readonly kind: "load";
       readonly source: PortableSource;
       readonly options: PortableOptions;
+      /** Whether the page listens to progress. If not, the worker's console gets the notices. */
+      readonly reports: boolean;
     }
   | {
       readonly kind: "run";

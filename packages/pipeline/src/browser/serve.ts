@@ -1,7 +1,9 @@
 /** The worker's side: loads and runs models for a page. */
 import type { Backend } from "@ppt-vit/core";
 import { callback, check, checkOptions, object } from "@ppt-vit/core/options";
-import { openChecked } from "../backends/registry.js";
+import { openBackend } from "../backends/create.js";
+import { automatic, openChecked, openNamed } from "../backends/registry.js";
+import type { ProgressInfo } from "../checkpoint/options.js";
 import { methodForAll } from "../tasks/model.js";
 import { isFailure } from "../tasks/result.js";
 import type { BrowserImageInput } from "./decode.js";
@@ -46,16 +48,21 @@ export function serveClassifiers(options: ServeOptions = {}): void {
   const served = new Map<number, Served>();
   const running = new Map<number, AbortController>();
 
-  async function load({ id, source, options }: Extract<Request, { kind: "load" }>): Promise<object> {
-    const { backend: name = "cpu" } = options;
-    const added = Object.hasOwn(backends, name) ? await openChecked(name, backends[name]!) : undefined;
+  async function load({ id, source, options, reports }: Extract<Request, { kind: "load" }>): Promise<object> {
+    const { backend: name = automatic } = options;
     const { signal } = running.get(id)!;
+    const report = (info: ProgressInfo) => scope.postMessage({ id, kind: "progress", info });
+    const progress_callback = reports ? report : undefined;
+    const isAdded = (name: string) => Object.hasOwn(backends, name);
+    const open = (name: string) => (isAdded(name) ? openChecked(name, backends[name]!) : openNamed(name));
+    // The automatic choice, too, takes the worker's own way to open a backend.
+    const added = name === automatic || isAdded(name) ? await openBackend(name, progress_callback, open) : undefined;
     try {
       const model = await fromPretrained(source, {
         ...options,
         backend: added ?? name,
         signal,
-        progress_callback: (info) => scope.postMessage({ id, kind: "progress", info }),
+        progress_callback,
       });
       // The page no longer waits for a model whose loading was aborted.
       if (signal.aborted) await model.dispose();

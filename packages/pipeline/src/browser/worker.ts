@@ -159,7 +159,7 @@ export function createClassifierWorker(worker: Worker): ClassifierWorker {
     const { signal, progress_callback: report, ...options } = portableOptions(given);
     requireSource("fromPretrained", source);
     const { id, done } = ask(
-      { kind: "load", source: portableSource(source), options },
+      { kind: "load", source: portableSource(source), options, reports: report !== undefined },
       {
         signal,
         onReply: (reply) => {

@@ -31,7 +31,8 @@ import {
   positive,
 } from "@ppt-vit/core/options";
 import type { PolicySetting } from "@ppt-vit/core/policy";
-import { createBackend } from "../backends/create.js";
+import { openBackend } from "../backends/create.js";
+import { automatic } from "../backends/registry.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type LoadOptions, loadChecks } from "../checkpoint/options.js";
 import { checkPreprocessing } from "../checkpoint/resolution.js";
@@ -118,7 +119,7 @@ export async function calibrateCheckpoint<Input>(
   options: CalibrateOptions<Input>,
   decode: (input: Input, options: DecodeOptions) => Promise<RgbImage>,
 ): Promise<Calibration<Input>> {
-  const { backend: wanted = "auto", batch = 8, signal, onTrial } = options;
+  const { backend: wanted = automatic, batch = 8, signal, onTrial } = options;
   const { objective = "divergence", measure = "gmacs" } = options;
   checkPreprocessing(checkpoint);
   const { config, weights } = checkpoint;
@@ -136,7 +137,7 @@ export async function calibrateCheckpoint<Input>(
   const comparable = comparableSettings(checkpoint, budgets, options.compare ?? false);
   const { pictures, failures } = await readPictures(checkpoint, options, decode);
 
-  const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
+  const backend = typeof wanted === "string" ? await openBackend(wanted, options.progress_callback) : wanted;
   try {
     const evaluator = await createEvaluator(checkpoint, backend, pictures, { batch, signal });
     const evaluate: Evaluator["evaluate"] = async (reduction) => {

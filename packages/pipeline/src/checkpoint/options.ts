@@ -10,6 +10,7 @@ import {
   signalCheck,
   text,
 } from "@ppt-vit/core/options";
+import type { BackendNotice } from "../backends/notice.js";
 import { limit } from "../checks.js";
 import type { ConversionNotice } from "../hub/conversion.js";
 import type { HubOptions } from "../hub/options.js";
@@ -29,6 +30,7 @@ export type ProgressInfo =
       readonly total: number;
     }
   | ConversionNotice
+  | BackendNotice
   | {
       readonly status: "ready";
       /** The task's name, as `fromPretrained` takes it. */

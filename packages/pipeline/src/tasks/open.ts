@@ -1,6 +1,7 @@
 /** A checkpoint on a backend, as a model of a task. */
 import { createVisionModel, modelCost, patchGrid } from "@ppt-vit/core";
-import { createBackend } from "../backends/create.js";
+import { openBackend } from "../backends/create.js";
+import { automatic } from "../backends/registry.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../checkpoint/options.js";
 import type { CheckpointNeeds } from "../checkpoint/parse.js";
@@ -46,10 +47,10 @@ export async function openModel<Name extends TaskName, Input, Encoded extends Fe
 
 /** Puts the model on its backend, and lets the task prepare what it needs of the checkpoint. */
 async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) {
-  const { backend: wanted = "cpu", trace = false, imageSize } = options;
+  const { backend: wanted = automatic, trace = false, imageSize } = options;
   const quantize = options.dtype === "q8" ? options.dtype : undefined;
   // Opened before the checkpoint is read, so that a wrong name fails at once.
-  const backend = typeof wanted === "string" ? await createBackend(wanted) : wanted;
+  const backend = typeof wanted === "string" ? await openBackend(wanted, options.progress_callback) : wanted;
   const disposeBackend = async () => {
     if (backend !== wanted) await backend.dispose();
   };

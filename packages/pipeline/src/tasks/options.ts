@@ -23,7 +23,7 @@ import { type DecodeOptions, decodeChecks } from "../pictures/options.js";
 export interface ModelOptions extends LoadOptions {
   /**
    * A name of `backendNames`; `auto` for the best that works here (`selectBackend` says which and why); or a backend of
-   * your own, which you dispose yourself. Default `cpu`.
+   * your own, which you dispose yourself. Default `auto`.
    */
   readonly backend?: string | Backend;
   /**
