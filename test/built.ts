@@ -11,6 +11,11 @@ export const samples = join(root, "packages/demo-model/samples");
 export const dog = join(samples, "000_dog.png");
 export const cat = join(samples, "001_cat.png");
 
+/** What commands say on stderr of the backend that they take without `--backend`, and of the model without `--model`. */
+export const automatic = "backend onnx-cpu (auto)\n";
+export const noModel =
+  "no --model given: taking the demo model, which knows 48 emoji and no photographs; for photographs give a real one, such as --model facebook/deit-small-patch16-224\n";
+
 /** A folder that is removed after the tests of the calling file. */
 export function temporaryFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `ppt-vit-${name}-`));

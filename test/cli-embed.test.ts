@@ -25,22 +25,27 @@ const linesOf = (stdout: string): { file: string; embedding: number[] }[] =>
 
 describe("embed", () => {
   test("prints a JSON line for each picture, with the very numbers of the pipeline", async () => {
-    const { code, stdout, stderr } = await pptVit("embed", "-m", vit, "--no-ppt", picture, dog);
+    const { code, stdout, stderr } = await pptVit("embed", "-m", vit, "-b", "cpu", "--no-ppt", picture, dog);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const lines = linesOf(stdout);
     expect(lines.map(({ file }) => file)).toEqual([picture, dog]);
-    const extractor = await fromPretrained(vit, { task: "image-feature-extraction", reduction: false });
+    const extractor = await fromPretrained(vit, {
+      task: "image-feature-extraction",
+      backend: "cpu",
+      reduction: false,
+    });
     for (const { file, embedding } of lines) expect(Float32Array.from(embedding)).toEqual(await extractor.embed(file));
     await extractor.dispose();
   });
 
   test("pools and normalises as asked, reduced and at another resolution", async () => {
     const reduction = ["--layers", "0,1", "--tokens-removed", "4", "--threshold", "pool"];
-    const shape = ["--pooling", "mean", "--normalize", "--image-size", "48x40", "--batch", "2"];
+    const shape = ["-b", "cpu", "--pooling", "mean", "--normalize", "--image-size", "48x40", "--batch", "2"];
     const { code, stdout } = await pptVit("embed", "-m", vit, ...reduction, ...shape, picture, dog);
     expect(code).toBe(0);
     const extractor = await fromPretrained(vit, {
       task: "image-feature-extraction",
+      backend: "cpu",
       reduction: { layers: [0, 1], tokensRemoved: 4, threshold: "pool" },
       imageSize: [48, 40],
     });

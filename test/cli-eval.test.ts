@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { root } from "../scripts/workspace.mjs";
-import { main, runPptVit, temporaryFolder } from "./built.js";
+import { automatic, main, noModel, runPptVit, temporaryFolder } from "./built.js";
 
 const demo = join(root, "packages/demo-model");
 
@@ -196,6 +196,40 @@ async function started(
   };
 }
 
+describe("the backend of an evaluation", () => {
+  const few = ["-m", "demo", "--limit", "4", "--no-agreement"];
+  const backendOf = (name: string) => JSON.parse(readFileSync(join(home, name), "utf8")).settings.backend;
+
+  test("is recorded as the one that was taken, and taken again by an evaluation that goes on", async () => {
+    const first = await evaluate("tree", ...few, "-o", "auto.json");
+    expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: automatic });
+    expect(backendOf("auto.json")).toBe("onnx-cpu");
+
+    expect((await evaluate("tree", ...few, "-b", "cpu", "-o", "cpu.json")).code).toBe(0);
+    const again = await evaluate("tree", ...few, "-o", "cpu.json");
+    expect(again.code).toBe(0);
+    expect(again.stderr).toContain("cpu.json.journal.jsonl was begun on backend cpu, which is taken again");
+    expect(again.stderr).not.toContain("(auto)");
+    expect(backendOf("cpu.json")).toBe("cpu");
+
+    const other = await evaluate("tree", ...few, "-b", "onnx-cpu", "-o", "cpu.json");
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain(
+      'backend "cpu" there, "onnx-cpu" here. Pass --backend cpu to go on with it, choose another --out, or remove the file',
+    );
+  });
+
+  test("is the same for all shards", async () => {
+    expect((await evaluate("tree", ...few, "--shard", "1/2", "-b", "cpu", "-o", "one.json")).code).toBe(0);
+    expect((await evaluate("tree", ...few, "--shard", "2/2", "-o", "two.json")).code).toBe(0);
+    const merged = await evaluate("merge", "one.json", "two.json", "-o", "both.json");
+    expect(merged.code).toBe(2);
+    expect(merged.stderr).toContain(
+      'two.json is of another evaluation than one.json: backend "cpu" there, "onnx-cpu" here',
+    );
+  });
+});
+
 describe("two evaluations to one file", () => {
   const lock = "same.json.journal.jsonl.lock";
   const again = () => evaluate("tree", "--limit", "2", ...settings, "-o", "same.json");
@@ -205,7 +239,7 @@ describe("two evaluations to one file", () => {
     const { code, stderr } = await again();
     expect(stderr).toMatch(
       new RegExp(
-        `^ppt-vit: same\\.json is being written by process ${first.pid} on \\S+ since \\S+: wait for its end, or choose another --out\\. If it does not run any more, remove same\\.json\\.journal\\.jsonl\\.lock \\[INVALID_OPTION\\]\n$`,
+        `^${noModel}ppt-vit: same\\.json is being written by process ${first.pid} on \\S+ since \\S+: wait for its end, or choose another --out\\. If it does not run any more, remove same\\.json\\.journal\\.jsonl\\.lock \\[INVALID_OPTION\\]\n$`,
       ),
     );
     expect(code).toBe(2);

@@ -3,7 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { cat, dog, runPptVit, temporaryFolder } from "./built.js";
+import { automatic, cat, dog, noModel, runPptVit, temporaryFolder } from "./built.js";
 
 const home = temporaryFolder("visualize");
 
@@ -12,7 +12,7 @@ const visualize = (...args: string[]) => runPptVit(home, ["visualize", ...args])
 describe("a figure", () => {
   test("is a PNG sheet with one row a picture", async () => {
     const { code, stdout, stderr } = await visualize(dog, cat, "--panel", "112", "--scale", "1");
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: noModel + automatic });
     expect(stdout).toBe("wrote tokens.png: 2 pictures, tokens 197 -> 147 -> 97 -> 49\n");
     const { format, width, height } = await sharp(join(home, "tokens.png")).metadata();
     // Four columns of 150 with gaps of 12, and two rows of 112 with their captions.

@@ -1,10 +1,10 @@
 /** Tests the command line as users call it, as a real process of the built package. */
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { cat, demoModel, dog, main, runPptVit, temporaryFolder } from "./built.js";
+import { automatic, cat, demoModel, dog, main, noModel, runPptVit, temporaryFolder } from "./built.js";
 
 const home = temporaryFolder("cli");
 
@@ -24,11 +24,11 @@ const editJson = (path: string, change: object) =>
 describe("classify", () => {
   test("prints one JSON document", async () => {
     const { code, stdout, stderr } = await pptVit("classify", "--json", "--top", "2", dog, cat);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: noModel + automatic });
     const report = JSON.parse(stdout);
     expect(report).toMatchObject({
       model: "demo",
-      backend: "cpu",
+      backend: "onnx-cpu",
       reduction: { layers: [3, 6, 9], tokensRemoved: 50, threshold: 0.001 },
       failures: [],
     });
@@ -121,7 +121,7 @@ test("a reader that closes the pipe is no failure", async () => {
     child.stdout.once("data", () => child.stdout.destroy());
     child.on("close", (code) => resolve({ stderr, code }));
   });
-  expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+  expect({ stderr, code }).toEqual({ stderr: noModel + automatic, code: 0 });
 });
 
 describe("a wrong call ends with code 2 and says what to do", () => {
@@ -169,12 +169,34 @@ describe("a wrong call ends with code 2 and says what to do", () => {
 });
 
 test("demo shows both runs side by side", async () => {
-  const { code, stdout } = await pptVit("demo");
-  expect(code).toBe(0);
+  const { code, stdout, stderr } = await pptVit("demo");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: automatic });
   expect(stdout).toContain("tokens 197 -> 147 -> 97 -> 49, GMACs 1.254 -> 0.798 (-36 %)");
   expect(stdout).toMatch(/000_dog\.png +dog \d+\.\d % +dog \d+\.\d % +pool, prune, pool/);
   expect(stdout).toContain("same label on 12 of 12 pictures");
-  expect(stdout).toMatch(/median time an image: \d+ ms unreduced, \d+ ms with PPT: \d\.\d\d times as fast/);
+  const times = /median time an image: (\d+\.\d) ms unreduced, (\d+\.\d) ms with PPT: (\d+\.\d\d) times as fast/.exec(
+    stdout,
+  )!;
+  const [before, after, ratio] = times.slice(1).map(Number) as [number, number, number];
+  expect(ratio).toBe(Number((before / after).toFixed(2)));
+  const [, picture] = /^what was pruned .* in 4 of the pictures: (.+\.png)$/m.exec(stdout)!;
+  expect(readFileSync(picture!).subarray(1, 4).toString()).toBe("PNG");
+  rmSync(dirname(picture!), { recursive: true });
+});
+
+test("demo draws to the file that is asked for, or says which names it takes", async () => {
+  const { code, stdout } = await pptVit("demo", "--backend", "cpu", "--out", "demo.html");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/: demo\.html$/m);
+  expect(readFileSync(join(home, "demo.html"), "utf8")).toContain("000_dog.png");
+  const refused = await pptVit("demo", "--out", "demo.gif");
+  expect(refused).toMatchObject({ code: 2, stdout: "" });
+  expect(refused.stderr).toContain("expected a name that ends with .png");
+});
+
+test("the demo model is taken without a word where it is asked for", async () => {
+  const { stderr } = await pptVit("classify", "--model", "demo", "--backend", "cpu", dog);
+  expect(stderr).toBe("");
 });
 
 test("--version and --help", async () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { blobName } from "../packages/pipeline/test/fake-hub.js";
 import { run } from "../scripts/workspace.mjs";
-import { dog, main } from "./built.js";
+import { automatic, dog, main } from "./built.js";
 import {
   cache,
   classify,
@@ -25,14 +25,14 @@ describe("the command line", () => {
   test("classifies with a model of the Hub, and again without a network", async () => {
     hub.fail(/^hub.*config\.json/, { status: 429, headers: { "retry-after": "0" } });
     const first = await classify("--model", id);
-    expect(first.stderr).toBe(`downloading ${id}/model.safetensors, 11.1 MB\n`);
+    expect(first.stderr).toBe(`${automatic}downloading ${id}/model.safetensors, 11.1 MB\n`);
     expect(first.code).toBe(0);
     expect(JSON.parse(first.stdout)).toMatchObject({ model: id, reduction: { threshold: 1e-3 }, failures: [] });
     expect(labelOf(first.stdout)).toBe("dog");
     hub.takeSeen();
     for (const args of [["--offline"], ["--revision", commit]]) {
       const again = await classify("--model", id, ...args);
-      expect({ code: again.code, stderr: again.stderr }).toEqual({ code: 0, stderr: "" });
+      expect({ code: again.code, stderr: again.stderr }).toEqual({ code: 0, stderr: automatic });
       expect(labelOf(again.stdout)).toBe("dog");
     }
     expect(hub.takeSeen()).toEqual([]);
@@ -52,20 +52,20 @@ describe("the command line", () => {
   test("takes weights that only the Hub's converter has made, and says so in one line", async () => {
     const model = "org/unconverted";
     const first = await classify("--model", model);
-    expect(first.stderr).toBe(`${notice(model)}\ndownloading ${model}/model.safetensors, 11.1 MB\n`);
+    expect(first.stderr).toBe(`${automatic}${notice(model)}\ndownloading ${model}/model.safetensors, 11.1 MB\n`);
     expect(labelOf(first.stdout)).toBe("dog");
     hub.takeSeen();
     const again = await classify("--model", model, "--offline");
     expect({ label: labelOf(again.stdout), stderr: again.stderr }).toEqual({
       label: "dog",
-      stderr: `${notice(model)}\n`,
+      stderr: `${automatic}${notice(model)}\n`,
     });
     const named = await classify("--model", model, "--offline", "--revision", "refs/pr/3");
     // The other files of that branch were never downloaded.
     expect(named.stderr).toContain("config.json is not in the cache at revision refs/pr/3");
     expect(hub.takeSeen()).toEqual([]);
     const online = await classify("--model", model, "--revision", "refs/pr/3");
-    expect({ label: labelOf(online.stdout), stderr: online.stderr }).toEqual({ label: "dog", stderr: "" });
+    expect({ label: labelOf(online.stdout), stderr: online.stderr }).toEqual({ label: "dog", stderr: automatic });
   });
 
   test("ends where a hub never answers, however it is left waiting", async () => {

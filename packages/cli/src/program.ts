@@ -13,6 +13,7 @@ import { addInfoCommand } from "./commands/info/command.js";
 import { addVisualizeCommand } from "./commands/visualize/command.js";
 import { refuseReplaced } from "./flags/arguments.js";
 import { loadBackendModule } from "./flags/backend-option.js";
+import { tellDefaultModel } from "./flags/model-options.js";
 import { complain, printOwn, say } from "./output/print.js";
 
 /** In the order of `ppt-vit --help`. To add a command, import it and list it here. */
@@ -47,6 +48,7 @@ export function createProgram(): Command {
     .exitOverride()
     .hook("preAction", (_, command) => refuseReplaced(command))
     .hook("preAction", (_, command) => loadBackendModule(command))
+    .hook("preAction", (_, command) => tellDefaultModel(command))
     .showHelpAfterError("(ppt-vit --help lists the commands, ppt-vit COMMAND --help their options)")
     .configureOutput({ writeOut: printOwn, writeErr: (text) => say(...linesOf(text)), outputError: complainOfUsage });
   for (const add of commands) add(program);

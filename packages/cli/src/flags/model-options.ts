@@ -3,6 +3,7 @@ import { PptError } from "@ppt-vit/core";
 import { type LoadOptions, sourceKind } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
 import { downloadProgress } from "../output/downloads.js";
+import { say } from "../output/print.js";
 
 export interface ModelFlags {
   readonly revision?: string;
@@ -17,6 +18,14 @@ export const modelOption = [
   `-m, --model ${modelForms}`,
   "a folder with config.json, preprocessor_config.json and model.safetensors, or a model of the Hugging Face Hub",
 ] as const;
+
+/** Says that a command takes the demo model because none was given. */
+export function tellDefaultModel(command: Command): void {
+  if (command.getOptionValueSource("model") !== "default") return;
+  say(
+    "no --model given: taking the demo model, which knows 48 emoji and no photographs; for photographs give a real one, such as --model facebook/deit-small-patch16-224",
+  );
+}
 
 export function addModelOptions(command: Command): Command {
   return command

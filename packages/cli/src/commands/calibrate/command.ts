@@ -55,7 +55,7 @@ export function addCalibrateCommand(program: Command): void {
     .description("find reduction settings for a model, on pictures without labels")
     .requiredOption("--images <folder|file...>", "pictures like those that the model will be used on")
     .option(...modelOption, "demo")
-    .addOption(backendOption("auto"))
+    .addOption(backendOption())
     .option(
       "-o, --out <file>",
       "the file for the settings, to be used with --reduction and fromPretrained",

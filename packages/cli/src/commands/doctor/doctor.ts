@@ -53,7 +53,7 @@ export async function doctorCommand({ json: asJson }: { readonly json: boolean }
     auto,
     defaultBackend,
     warnings: warningsOf(reports),
-    advice: adviceOf({ devices: reports, auto, defaultBackend }),
+    advice: adviceOf({ devices: reports, auto }),
   };
   if (asJson) printJson(report, 2);
   else print(...showReport(report));
@@ -123,7 +123,8 @@ async function askOthers(): Promise<readonly OtherBackend[]> {
 export async function probeCommand(device: Device): Promise<void> {
   let answer: Answer<Probe | BackendChoice | readonly OtherBackend[]>;
   try {
-    const probe = { auto: selectBackend, others: probeOthers };
+    // Doctor looks again, whatever was remembered. Its answers replace the remembered ones.
+    const probe = { auto: () => selectBackend({ recheck: true }), others: probeOthers };
     answer = { found: await (device === "auto" || device === "others" ? probe[device]() : probeDevice(device)) };
   } catch (error) {
     answer = { failed: firstLineOf(error) };
@@ -135,7 +136,7 @@ async function probeOthers(): Promise<OtherBackend[]> {
   const found: OtherBackend[] = [];
   for (const backend of otherNames) {
     try {
-      const { candidates } = await selectBackend({ candidates: [backend] });
+      const { candidates } = await selectBackend({ candidates: [backend], recheck: true });
       found.push({ backend, works: true, check: candidates[0]!.reason });
     } catch (error) {
       // With one candidate, the error of the choice is a frame around the reason.
@@ -157,7 +158,7 @@ async function probeDevice(device: OnnxDevice): Promise<Probe> {
     async (usual) => (usual as OnnxBackend).info.attention,
   );
   return withBackend(await createOnnxBackend({ device, attention: "fused" }), async (single) => {
-    const { candidates } = await selectBackend({ candidates: [name] });
+    const { candidates } = await selectBackend({ candidates: [name], recheck: true });
     const half = await checkHalfPrecision(device, single);
     await logPlacement(device);
     return {

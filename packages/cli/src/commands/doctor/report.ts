@@ -57,7 +57,7 @@ export interface Report {
   /** The other backends that run in Node. */
   readonly others: readonly OtherBackend[];
   readonly auto: AutoChoice;
-  /** The backend of all commands without --backend, except `calibrate`, whose default is `auto`. */
+  /** What all commands take without --backend: `auto`. */
   readonly defaultBackend: string;
   /** Defects that the user should report. */
   readonly warnings: readonly string[];
@@ -96,16 +96,10 @@ export function warningsOf(devices: readonly DeviceReport[]): string[] {
     );
 }
 
-/** Advice on what may run faster than the default. */
-export function adviceOf({
-  devices,
-  auto,
-  defaultBackend,
-}: Pick<Report, "devices" | "auto" | "defaultBackend">): string[] {
+/** Advice on what may run faster than the backend that `auto` takes. */
+export function adviceOf({ devices, auto }: Pick<Report, "devices" | "auto">): string[] {
   const advice: string[] = [];
-  const sound = !devices.some((device) => device.backend === auto.backend && isDefect(device));
-  if (auto.backend !== null && auto.backend !== defaultBackend && sound)
-    advice.push(`--backend auto, which takes ${auto.backend}: the default, ${defaultBackend}, is plain JavaScript`);
+  if (auto.faster) advice.push(`${auto.faster.install}: ${auto.faster.backend} would be faster than ${auto.backend}`);
   const webgpu = devices.find(({ device }) => device === "webgpu");
   if (webgpu?.works && auto.backend !== webgpu.backend) {
     const { adapter, backend } = webgpu;
@@ -132,7 +126,7 @@ export function showReport(report: Report): string[] {
     "",
     "which backend",
     row("--backend auto", auto.backend === null ? auto.reason : `${auto.backend}${attention}: ${auto.reason}`),
-    row("without --backend", `${defaultBackend} (calibrate: auto)`),
+    row("without --backend", defaultBackend),
     ...report.warnings.map((text) => row("WARNING", text)),
     ...report.advice.map((text) => row("advice", text)),
   ];

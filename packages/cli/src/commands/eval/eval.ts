@@ -1,9 +1,10 @@
 /** `ppt-vit eval`: measures accuracy, agreement with the unreduced model, and speed on labelled pictures. */
 import { lstatSync } from "node:fs";
 import { type Backend, createVisionModel, modelCost, PptError, problemOf, processImage } from "@ppt-vit/core";
-import { type Checkpoint, createBackend, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
+import { backendNames, type Checkpoint, createBackend, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
+import { defaultBackend } from "../../flags/backend-option.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { type BatchFlags, decodeOptions } from "../../flags/picture-options.js";
 import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
@@ -12,7 +13,7 @@ import { withProgress } from "../../output/progress.js";
 import { type Dataset, fingerprintOf, openDataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import { checkpointFingerprint } from "./fingerprint.js";
-import { type Journal, openJournal } from "./journal.js";
+import { backendOf, type Journal, openJournal } from "./journal.js";
 import { type Lock, takeLock } from "./lock.js";
 import { mergeReports, readReport } from "./merge.js";
 import { reportPage } from "./page.js";
@@ -61,9 +62,20 @@ interface LockedJournal {
   readonly lock: Lock;
 }
 
+/** An interrupted evaluation goes on with the backend that was chosen when it began, although another may now be the best. */
+function backendFor({ backend }: EvalFlags, locked: LockedJournal | undefined): string {
+  const begun = backend === defaultBackend && locked ? backendOf(locked.path) : undefined;
+  // That of a module has no name in this process.
+  if (begun === undefined || !backendNames.includes(begun)) return backend;
+  say(`${locked!.path} was begun on backend ${begun}, which is taken again`);
+  return begun;
+}
+
 async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal | undefined): Promise<0 | 1> {
-  const backend = await createBackend(flags.backend);
-  const backendName = flags.backend === "auto" ? backend.name : flags.backend;
+  const wanted = backendFor(flags, locked);
+  const backend = await createBackend(wanted, { progress_callback: ({ message }) => sayLines(message) });
+  // Results depend on the backend, so what is recorded is the one that was taken.
+  const backendName = wanted === defaultBackend ? backend.name : wanted;
   try {
     const checkpoint = await withDownloads(flags.model, flags, (loading) => readCheckpoint(flags.model, loading));
     checkCheckpoint(checkpoint);

@@ -152,6 +152,18 @@ function parseHeader(line: Uint8Array, where: string, path: string): JournalHead
   return checked(journalHeaderSchema, json, complainer(where, remedy));
 }
 
+/** The backend on which the evaluation of a journal runs; undefined if there is none, or if its first line is not of a journal. */
+export function backendOf(path: string): string | undefined {
+  try {
+    if (!statSync(path, plainStat).isFile()) return undefined;
+    const [first] = linesOf(readChunks(path, Number.POSITIVE_INFINITY), path, mostLineBytes(1));
+    return first?.whole ? parseHeader(first.line, path, path).settings.backend : undefined;
+  } catch {
+    // `openJournal` says what is wrong with it.
+    return undefined;
+  }
+}
+
 interface ExpectedEntry extends ExpectedJournal {
   readonly samplesOf: ReadonlyMap<number, Batch["samples"]>;
   /** The batch of the previous line. */
@@ -211,9 +223,11 @@ export function differences(a: Record<string, unknown>, b: Record<string, unknow
 function requireSame(found: JournalHeader, header: JournalHeader, path: string): void {
   const differing = differences(comparable(found), comparable(header));
   if (differing.length === 0) return;
+  const onlyBackend = differing.length === 1 && found.settings.backend !== header.settings.backend;
+  const goOn = onlyBackend ? `Pass --backend ${cut(found.settings.backend)} to go on with it, choose` : "Choose";
   const models = `model ${cut(found.settings.model.name)}, dataset ${cut(found.settings.dataset.path)}`;
   throw new PptError(
     "INVALID_OPTION",
-    `${path} was made for other settings (${models}; now ${header.settings.model.name}, ${header.settings.dataset.path}): ${differing.join("; ")}. Choose another --out, or remove the file`,
+    `${path} was made for other settings (${models}; now ${header.settings.model.name}, ${header.settings.dataset.path}): ${differing.join("; ")}. ${goOn} another --out, or remove the file`,
   );
 }

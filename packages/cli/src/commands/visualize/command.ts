@@ -1,14 +1,12 @@
 /** `ppt-vit visualize`: a figure of what happens to a picture's patches, stage by stage. */
-import { basename, extname } from "node:path";
+import { basename } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import {
   fromPretrained,
   type ImageClassifier,
   isFailure,
   renderTokens,
-  type TokenFormat,
   type TokenPicture,
-  tokenFormats,
   tokenPicture,
 } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
@@ -22,6 +20,7 @@ import { addBatchOptions, type BatchFlags, batchOptions } from "../../flags/pict
 import { addReductionOptions, type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
 import { complain, print, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
+import { tokenFormatOf } from "./format.js";
 
 interface VisualizeFlags extends ReductionFlags, ModelFlags, BatchFlags {
   readonly model: string;
@@ -51,7 +50,7 @@ export function addVisualizeCommand(program: Command): void {
 
 /** Writes a figure of all pictures that can be read, and lists the others on stderr. @returns the exit code */
 async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags): Promise<0 | 1> {
-  const format = formatOf(flags.out);
+  const format = tokenFormatOf(flags.out);
   const reduction = reductionOf(flags);
   if (reduction === false)
     throw new PptError("INVALID_OPTION", "the unreduced model keeps every token: leave out --no-ppt");
@@ -91,14 +90,6 @@ async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags
   writeFileWhole(out, bytes);
   print(`wrote ${out}: ${pictures.length} pictures, tokens ${classifier.tokens.join(" -> ")}`);
   return failed > 0 ? 1 : 0;
-}
-
-/** The format that the file's extension names. @throws PptError INVALID_OPTION */
-function formatOf(out: string): TokenFormat {
-  const ending = extname(out).slice(1).toLowerCase();
-  const format = tokenFormats.find((name) => name === ending);
-  if (format) return format;
-  throw new PptError("INVALID_OPTION", `--out ${out}: expected a name that ends with .${tokenFormats.join(", .")}`);
 }
 
 const aboutOf = ({ model, backend, tokens, gmacs, reduction }: ImageClassifier): string =>
