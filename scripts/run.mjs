@@ -6,6 +6,11 @@
  *   node scripts/run.mjs start [ARGUMENT...]   arguments go to `ppt-vit demo`
  *   node scripts/run.mjs test [ARGUMENT...]    arguments go to scripts/check.mjs
  *   node scripts/run.mjs examples [NAME...]    arguments go to scripts/check-examples.mjs
+ *   node scripts/run.mjs published [DOCUMENT...]   arguments go to scripts/check-published.mjs
+ *   node scripts/run.mjs tarballs [FOLDER]     arguments go to scripts/pack.mjs
+ *   node scripts/run.mjs unit [ARGUMENT...]    the tests of the packages' sources; arguments go to vitest
+ *   node scripts/run.mjs version-packages      what the pending changesets ask for, by `changeset version`
+ *   node scripts/run.mjs publish-packages      builds, then `changeset publish`
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,11 +21,17 @@ const { packageManager, engines } = readJson(join(root, "package.json"));
 const pnpmVersion = packageManager.replace(/^pnpm@/, "").replace(/\+.*$/, "");
 const [task, ...args] = process.argv.slice(2);
 
+const changesets = ["node_modules", "@changesets", "cli", "bin.js"];
 /** For each task, what is built first and which script then runs. The daily check builds by itself. */
 const tasks = {
   start: { build: "@ppt-vit/cli...", script: ["packages", "cli", "dist", "main.js"], command: ["demo"] },
   test: { script: ["scripts", "check.mjs"], command: [] },
   examples: { build: "./packages/*", script: ["scripts", "check-examples.mjs"], command: [] },
+  published: { build: "./packages/*", script: ["scripts", "check-published.mjs"], command: [] },
+  tarballs: { build: "./packages/*", script: ["scripts", "pack.mjs"], command: [] },
+  unit: { script: ["node_modules", "vitest", "vitest.mjs"], command: ["run", "packages"] },
+  "version-packages": { script: changesets, command: ["version"] },
+  "publish-packages": { build: "./packages/*", script: changesets, command: ["publish"] },
 };
 if (!Object.hasOwn(tasks, task ?? "")) {
   fail(`run.mjs: unknown task '${task}', expected one of ${Object.keys(tasks).join(", ")}`);

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -48,7 +49,8 @@ describe("writeFileWhole", () => {
     chmodSync(at("new"), 0o640);
     writeFileWhole(at("new"), new Uint8Array([1, 2]));
     expect([...readFileSync(at("new"))]).toEqual([1, 2]);
-    expect(statSync(at("new")).mode & 0o777).toBe(0o640);
+    // Windows knows no permissions of groups.
+    if (process.platform !== "win32") expect(statSync(at("new")).mode & 0o777).toBe(0o640);
     expect(readdirSync(home)).toEqual(["new"]);
   });
 
@@ -92,7 +94,7 @@ describe("writeFileWhole", () => {
     });
   });
 
-  it.skipIf(process.platform === "win32")("writes to devices as they are", () => {
+  it.skipIf(!existsSync("/dev/full"))("writes to devices as they are", () => {
     writeFileWhole("/dev/null", "text");
     expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
     expect(thrownBy(() => writeFileWhole("/dev/full", "text"))).toMatchObject({

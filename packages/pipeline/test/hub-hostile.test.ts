@@ -326,44 +326,50 @@ describe("folders", () => {
     await refused("INVALID_SAFETENSORS", "has 5 bytes");
   });
 
-  it("a configuration of gigabytes, a folder, a pipe or a dangling link in place of a file", async () => {
-    truncateSync(join(folder, "config.json"), 2 ** 33);
-    await refused("NOT_FOUND", "8589934592 bytes are more than the 67108864");
-    rmSync(join(folder, "config.json"));
-    symlinkSync("/dev/zero", join(folder, "config.json"));
-    await refused("NOT_FOUND", "it is no file");
-    rmSync(join(folder, "config.json"));
-    symlinkSync(folder, join(folder, "config.json"));
-    await refused("NOT_FOUND", "it is no file");
-    rmSync(join(folder, "config.json"));
-    symlinkSync("nowhere", join(folder, "config.json"));
-    await refused("NOT_FOUND", "cannot be read (ENOENT)");
-  });
+  it.skipIf(process.platform === "win32")(
+    "a configuration of gigabytes, a folder, a pipe or a dangling link in place of a file",
+    async () => {
+      truncateSync(join(folder, "config.json"), 2 ** 33);
+      await refused("NOT_FOUND", "8589934592 bytes are more than the 67108864");
+      rmSync(join(folder, "config.json"));
+      symlinkSync("/dev/zero", join(folder, "config.json"));
+      await refused("NOT_FOUND", "it is no file");
+      rmSync(join(folder, "config.json"));
+      symlinkSync(folder, join(folder, "config.json"));
+      await refused("NOT_FOUND", "it is no file");
+      rmSync(join(folder, "config.json"));
+      symlinkSync("nowhere", join(folder, "config.json"));
+      await refused("NOT_FOUND", "cannot be read (ENOENT)");
+    },
+  );
 
-  it("files that are not what their size says: a pipe, a file of the system, one that is empty, one of another kind", async () => {
-    const config = join(folder, "config.json");
-    rmSync(config);
-    execFileSync("mkfifo", [config]);
-    await refused("NOT_FOUND", "it is no file");
-    rmSync(config);
-    if (existsSync("/proc/cpuinfo")) {
-      symlinkSync("/proc/cpuinfo", config);
-      await refused("NOT_FOUND", "more than its 0 bytes came: somebody is writing it, or it is no file on a disk");
+  it.skipIf(process.platform === "win32")(
+    "files that are not what their size says: a pipe, a file of the system, one that is empty, one of another kind",
+    async () => {
+      const config = join(folder, "config.json");
       rmSync(config);
-    }
-    writeFileSync(config, "");
-    await refused("INVALID_CONFIG", "config.json: holds nothing (0 bytes): is the download complete?");
-    writeFileSync(config, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n");
-    await refused("INVALID_CONFIG", "config.json: is a Git LFS pointer, which only stands for the file");
-    cpSync(join(fileURLToPath(demoModelUrl), "config.json"), config);
-    const weights = join(folder, "model.safetensors");
-    rmSync(weights);
-    symlinkSync("/dev/zero", weights);
-    await refused("NOT_FOUND", "it is no file");
-    rmSync(weights);
-    writeFileSync(weights, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n");
-    await refused("INVALID_SAFETENSORS", "model.safetensors: is no safetensors file, but a Git LFS pointer");
-  });
+      execFileSync("mkfifo", [config]);
+      await refused("NOT_FOUND", "it is no file");
+      rmSync(config);
+      if (existsSync("/proc/cpuinfo")) {
+        symlinkSync("/proc/cpuinfo", config);
+        await refused("NOT_FOUND", "more than its 0 bytes came: somebody is writing it, or it is no file on a disk");
+        rmSync(config);
+      }
+      writeFileSync(config, "");
+      await refused("INVALID_CONFIG", "config.json: holds nothing (0 bytes): is the download complete?");
+      writeFileSync(config, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n");
+      await refused("INVALID_CONFIG", "config.json: is a Git LFS pointer, which only stands for the file");
+      cpSync(join(fileURLToPath(demoModelUrl), "config.json"), config);
+      const weights = join(folder, "model.safetensors");
+      rmSync(weights);
+      symlinkSync("/dev/zero", weights);
+      await refused("NOT_FOUND", "it is no file");
+      rmSync(weights);
+      writeFileSync(weights, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n");
+      await refused("INVALID_SAFETENSORS", "model.safetensors: is no safetensors file, but a Git LFS pointer");
+    },
+  );
 
   it("an index whose shards lead out of the folder, and PyTorch's files alone", async () => {
     rmSync(join(folder, "model.safetensors"));
