@@ -20,12 +20,14 @@ import { cpuOverrides } from "./overrides.js";
 import { cpuPrimitives } from "./primitives.js";
 import { type CpuTensor, cpuTensor } from "./tensor.js";
 
+export type { CpuTensor };
+
 export interface CpuBackendOptions {
   /**
    * Composites to run as their defaults, made of primitives, instead of this backend's kernels. `true` stands for all. Only
    * comparisons need it. Default: false.
    */
-  readonly decomposed?: boolean | readonly (keyof Composites<CpuTensor>)[];
+  readonly decomposed?: boolean | readonly (keyof Composites<CpuTensor>)[] | undefined;
 }
 
 const decomposedCheck = check("true, false or an array of names of composites", (value) =>

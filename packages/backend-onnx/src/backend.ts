@@ -12,12 +12,12 @@ import {
   type Tensors,
 } from "@ppt-vit/core/backend";
 import { type Checks, checkOptions, count, found, object, oneOf, shaped } from "@ppt-vit/core/options";
-import type { InferenceSession } from "onnxruntime-common";
 import { name as packageName, version } from "../package.json";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
 import { devices, type OnnxDevice } from "./devices.js";
 import { checkAdapter } from "./gpu.js";
-import { isNode, type LoadRuntime, type OnnxRuntime } from "./runtime.js";
+import { isNode, type LoadRuntime } from "./runtime.js";
+import type { OnnxRuntime, OnnxSessionOptions } from "./runtime-types.js";
 import { compareAttention, type SelfCheck } from "./self-check.js";
 import { openSession, type SessionRequest } from "./session.js";
 import { settleThreads } from "./threads.js";
@@ -25,30 +25,30 @@ import { traceProgram } from "./trace.js";
 
 export interface OnnxBackendOptions {
   /** Default `cpu` in Node, `wasm` elsewhere. */
-  readonly device?: OnnxDevice;
+  readonly device?: OnnxDevice | undefined;
   /** `onnxruntime-node` or `onnxruntime-web`. Loaded by device when left out. */
-  readonly ort?: OnnxRuntime;
+  readonly ort?: OnnxRuntime | undefined;
   /** Precision of parameters and activations; scores and variances stay float32. Default `fp32`. */
-  readonly dtype?: "fp32" | "fp16";
+  readonly dtype?: "fp32" | "fp16" | undefined;
   /**
    * `fused` computes attention with one operator, `decomposed` with several. Default: fused on `cpu` and `wasm`, decomposed
    * on `webgpu`, where some devices compute the operator wrongly and report no error (docs/decisions/0005-onnx.md). With
    * `fused`, both ways are first compared on the device. If they disagree, attention is decomposed: see
    * `info.attentionCheck`.
    */
-  readonly attention?: "fused" | "decomposed";
+  readonly attention?: "fused" | "decomposed" | undefined;
   /**
    * Number of threads of `cpu` and `wasm`. Default: the runtime decides. All wasm sessions of a page share their threads,
    * and the first session sets the number. More than one thread needs a cross-origin isolated page.
    */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /**
    * WebGPU in browsers: records the GPU's commands once and replays them. Runs then take this batch only. Each program is
    * checked while it is compiled. If a replay is wrong, the program runs without capture: see `info.graphCapture`.
    */
-  readonly graphCapture?: { readonly batch: number };
+  readonly graphCapture?: { readonly batch: number } | undefined;
   /** Passed to ONNX Runtime unchanged. */
-  readonly sessionOptions?: InferenceSession.SessionOptions;
+  readonly sessionOptions?: OnnxSessionOptions | undefined;
 }
 
 /** The settings that a backend works with. */

@@ -9,8 +9,8 @@ import {
   sizeOf,
   type Tensors,
 } from "@ppt-vit/core/backend";
-import type { InferenceSession } from "onnxruntime-common";
 import { gpuDevice } from "./gpu.js";
+import type { OnnxSession, OnnxSessionOptions } from "./runtime-types.js";
 import { relativeDifference, type SelfCheck } from "./self-check.js";
 import {
   createSession,
@@ -144,7 +144,7 @@ export function packOutputs(program: Program): {
 }
 
 /** A guard for the runs of a session, its device, and a buffer on the device for every input. */
-async function bindInputs(request: SessionRequest, { inputNames }: InferenceSession, batch: number) {
+async function bindInputs(request: SessionRequest, { inputNames }: OnnxSession, batch: number) {
   const { runtime, sessionOptions } = request;
   const inputs = fixed(request.inputs, batch);
   const guarded = await guardRuns(request);
@@ -189,9 +189,9 @@ async function captureSession(
 
 /** The runtime captures only if the provider is an object, so a name becomes one. */
 const captureOptions = (
-  { executionProviders = ["webgpu"], ...options }: InferenceSession.SessionOptions,
+  { executionProviders = ["webgpu"], ...options }: OnnxSessionOptions,
   batch: number,
-): InferenceSession.SessionOptions => ({
+): OnnxSessionOptions => ({
   ...options,
   executionProviders: executionProviders.map((one) => (typeof one === "string" ? { name: one } : one)),
   enableGraphCapture: true,

@@ -23,11 +23,11 @@ export interface OnnxExportOptions {
   /** Leave out to export the unreduced model. */
   readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
   /** Precision inside the model. Input and outputs are always float32, as transformers.js expects. Default `float32`. */
-  readonly dtype?: "float32" | "float16";
+  readonly dtype?: "float32" | "float16" | undefined;
   /** Standard ONNX operators only, for engines other than ONNX Runtime. Default false. */
-  readonly portable?: boolean;
+  readonly portable?: boolean | undefined;
   /** Adds the output `source`, which needs a reduction. Default false. */
-  readonly withSourceMap?: boolean;
+  readonly withSourceMap?: boolean | undefined;
 }
 
 export interface OnnxExport {

@@ -1,7 +1,6 @@
 /** The part of WebGPU that this package uses itself, in browsers. TypeScript's DOM library has no types for it. */
 import { PptError } from "@ppt-vit/core";
-import type { InferenceSession } from "onnxruntime-common";
-import type { GpuBuffer, OnnxRuntime } from "./runtime.js";
+import type { GpuBuffer, OnnxRuntime, OnnxSessionOptions } from "./runtime-types.js";
 
 export interface GpuDevice {
   /** Resolves when the device is lost. */
@@ -15,7 +14,7 @@ interface WithFeatures {
 }
 
 /** The device that the caller passed in the provider's options. */
-const givenDevice = ({ executionProviders = [] }: InferenceSession.SessionOptions): unknown =>
+const givenDevice = ({ executionProviders = [] }: OnnxSessionOptions): unknown =>
   executionProviders
     .map((one) => (typeof one === "object" && "device" in one ? one.device : undefined))
     .find((device) => device !== undefined);
@@ -24,10 +23,7 @@ const givenDevice = ({ executionProviders = [] }: InferenceSession.SessionOption
  * Checks the caller's device, or the adapter from which the runtime would request its own device.
  * @throws PptError BACKEND_UNAVAILABLE if there is no adapter, UNSUPPORTED_DTYPE if it cannot compute in `dtype`.
  */
-export async function checkAdapter(
-  dtype: "fp32" | "fp16",
-  sessionOptions: InferenceSession.SessionOptions,
-): Promise<void> {
+export async function checkAdapter(dtype: "fp32" | "fp16", sessionOptions: OnnxSessionOptions): Promise<void> {
   const given = givenDevice(sessionOptions) as WithFeatures | undefined;
   const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<WithFeatures | null> } };
   const adapter = given ?? (await gpu?.requestAdapter());
@@ -48,7 +44,7 @@ export async function checkAdapter(
 /** The device that sessions run on: the caller's, or the runtime's own. Undefined if the runtime does not expose it. */
 export async function gpuDevice(
   runtime: OnnxRuntime,
-  sessionOptions: InferenceSession.SessionOptions,
+  sessionOptions: OnnxSessionOptions,
 ): Promise<GpuDevice | undefined> {
   return (givenDevice(sessionOptions) ?? (await runtime.env?.webgpu?.device)) as GpuDevice | undefined;
 }

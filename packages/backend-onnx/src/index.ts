@@ -5,7 +5,8 @@
 import type { BackendDescriptor } from "@ppt-vit/core";
 import { describeBackends, type OnnxBackend, type OnnxBackendOptions, openBackend } from "./backend.js";
 import type { OnnxDevice } from "./devices.js";
-import { isNode, type LoadRuntime, loading, notLoaded, type OnnxRuntime } from "./runtime.js";
+import { isNode, type LoadRuntime, loading, notLoaded } from "./runtime.js";
+import type { OnnxRuntime } from "./runtime-types.js";
 import { loadWebRuntime } from "./web-runtime.js";
 
 export * from "./public.js";

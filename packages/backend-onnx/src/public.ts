@@ -11,7 +11,15 @@ export {
   type OnnxSummary,
 } from "./export.js";
 export type { Fusion } from "./overrides.js";
-export { readMetadata } from "./proto.js";
-export type { OnnxRuntime } from "./runtime.js";
+export { type ExternalData, readMetadata } from "./proto.js";
+export type {
+  GpuBuffer,
+  OnnxDataLocation,
+  OnnxExecutionProvider,
+  OnnxRuntime,
+  OnnxSession,
+  OnnxSessionOptions,
+  OnnxTensor,
+} from "./runtime-types.js";
 export { compareAttention, type SelfCheck } from "./self-check.js";
 export { type TracedModel, type TraceOptions, traceProgram } from "./trace.js";

@@ -8,12 +8,11 @@ import {
   type Shape,
   type Tensors,
 } from "@ppt-vit/core/backend";
-import type { InferenceSession, Tensor } from "onnxruntime-common";
 import type { OnnxDevice } from "./devices.js";
 import { gpuDevice } from "./gpu.js";
 import type { ExternalData } from "./proto.js";
 import { runtimeError } from "./reasons.js";
-import type { OnnxRuntime } from "./runtime.js";
+import type { OnnxRuntime, OnnxSession, OnnxSessionOptions, OnnxTensor } from "./runtime-types.js";
 
 export interface SessionRequest {
   readonly runtime: OnnxRuntime;
@@ -22,11 +21,11 @@ export interface SessionRequest {
   /** The weights that `model` refers to instead of holding them. */
   readonly beside: readonly ExternalData[];
   readonly inputs: Readonly<Record<string, Shape>>;
-  readonly sessionOptions: InferenceSession.SessionOptions;
+  readonly sessionOptions: OnnxSessionOptions;
 }
 
 /** @throws PptError BACKEND_UNAVAILABLE, OUT_OF_MEMORY or DEVICE_LOST, depending on the runtime's error. */
-export async function createSession(request: SessionRequest): Promise<InferenceSession> {
+export async function createSession(request: SessionRequest): Promise<OnnxSession> {
   const { runtime, device, model, beside, sessionOptions } = request;
   const advice =
     device === "webgpu"
@@ -54,7 +53,7 @@ const lastOpened = new WeakMap<OnnxRuntime, Promise<unknown>>();
  * Opens one session of ONNX Runtime Web after the other. It keeps the data beside models in one table by name, and empties the
  * table when any session is open. A second session would find no weights, or those of the first.
  */
-function inTurn(runtime: OnnxRuntime, create: () => Promise<InferenceSession>): Promise<InferenceSession> {
+function inTurn(runtime: OnnxRuntime, create: () => Promise<OnnxSession>): Promise<OnnxSession> {
   const opened = (lastOpened.get(runtime) ?? Promise.resolve()).then(create);
   lastOpened.set(
     runtime,
@@ -67,13 +66,13 @@ function inTurn(runtime: OnnxRuntime, create: () => Promise<InferenceSession>): 
  * Session settings that let native threads rest as soon as a run ends. By default they spin for about ten milliseconds, on the
  * cores that decode the next pictures.
  */
-function restBetweenRuns(entries: InferenceSession.SessionOptions["extra"]): Record<string, unknown> {
+function restBetweenRuns(entries: OnnxSessionOptions["extra"]): Record<string, unknown> {
   const session = entries?.session;
   return { ...entries, session: { force_spinning_stop: "1", ...(typeof session === "object" && session) } };
 }
 
 /** Releases the session if `prepared` rejects. */
-export async function releasedOnFailure<R>(session: InferenceSession, prepared: Promise<R>): Promise<R> {
+export async function releasedOnFailure<R>(session: OnnxSession, prepared: Promise<R>): Promise<R> {
   try {
     return await prepared;
   } catch (error) {
@@ -138,9 +137,8 @@ export async function guardRuns({
 }
 
 /** Copies the outputs to host memory and releases them on the device. */
-export async function readOutputs(outputs: InferenceSession.OnnxValueMapType): Promise<Tensors<HostTensor>> {
-  const read = Object.entries(outputs).map(async ([name, value]): Promise<[string, HostTensor]> => {
-    const tensor = value as Tensor;
+export async function readOutputs(outputs: { readonly [name: string]: OnnxTensor }): Promise<Tensors<HostTensor>> {
+  const read = Object.entries(outputs).map(async ([name, tensor]): Promise<[string, HostTensor]> => {
     try {
       const data = await tensor.getData(true);
       return [name, { shape: [...tensor.dims], data: data as Float32Array }];

@@ -1,11 +1,10 @@
 /** The number of threads that a runtime computes with. */
 import { PptError } from "@ppt-vit/core";
-import type { InferenceSession } from "onnxruntime-common";
 import type { OnnxDevice } from "./devices.js";
-import type { OnnxRuntime } from "./runtime.js";
+import type { OnnxRuntime, OnnxSessionOptions } from "./runtime-types.js";
 
 export interface Threads {
-  readonly sessionOptions: InferenceSession.SessionOptions;
+  readonly sessionOptions: OnnxSessionOptions;
   /** The number, if it is known yet: a wasm runtime decides when its first session opens. */
   count(): number | undefined;
 }
@@ -14,7 +13,10 @@ export interface Threads {
 export function settleThreads(
   runtime: OnnxRuntime,
   device: OnnxDevice,
-  { threads, sessionOptions }: { readonly threads?: number; readonly sessionOptions?: InferenceSession.SessionOptions },
+  {
+    threads,
+    sessionOptions,
+  }: { readonly threads?: number | undefined; readonly sessionOptions?: OnnxSessionOptions | undefined },
 ): Threads {
   if (device === "webgpu") {
     if (threads !== undefined)

@@ -16,17 +16,17 @@ import { inputName, type OnnxTensor, parameterOf, recorded } from "./tensor.js";
 
 export interface TraceOptions extends CompileOptions {
   /** Precision of parameters and activations. Inputs and outputs are float32 in any case. Default `float32`. */
-  readonly dtype?: "float32" | "float16";
+  readonly dtype?: "float32" | "float16" | undefined;
   readonly fusion: Fusion;
   /**
    * `beside` leaves large parameters out of the file, and the runtime reads them from the arrays of `params`. That saves copies
    * in memory. Default `inside`.
    */
-  readonly weights?: "inside" | "beside";
+  readonly weights?: "inside" | "beside" | undefined;
   /** Outputs to keep, in this order. Default: all. */
-  readonly outputs?: readonly string[];
+  readonly outputs?: readonly string[] | undefined;
   /** Key-value pairs to store in the file. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Since 18 ReduceMax takes its axes as an input; since 17 LayerNormalization is one operator. */

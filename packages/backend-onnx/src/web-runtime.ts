@@ -5,7 +5,8 @@
  */
 import { PptError } from "@ppt-vit/core";
 import { inViteBuild, runPart, type ViteWorker } from "@ppt-vit/core/backend";
-import { type LoadRuntime, loading, notLoaded, type OnnxRuntime } from "./runtime.js";
+import { type LoadRuntime, loading, notLoaded } from "./runtime.js";
+import type { OnnxRuntime } from "./runtime-types.js";
 
 export const loadWebRuntime: LoadRuntime = async (device) => {
   if (device === "cpu")

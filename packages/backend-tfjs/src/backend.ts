@@ -21,30 +21,32 @@ import { type Engine, openEngine } from "./engine.js";
 import { tfjsOverrides } from "./overrides.js";
 import { type Held, holdTensors, tfjsPrimitives, upload } from "./primitives.js";
 import { probe } from "./probe.js";
+import type { Tfjs as Namespace, ProgramTensor, TensorOf } from "./public-types.js";
 import { engineOf, loadTfjs } from "./runtime.js";
 import { type Tfjs, type TfjsTensor, type TfTensor, tfjsCheck } from "./tfjs.js";
 import { traitsOf, withoutSpeed } from "./traits.js";
 
-export interface TfjsBackendOptions {
+export interface TfjsBackendOptions<T extends Namespace = Namespace> {
   /** The TensorFlow.js namespace that your application uses. Default: the packages of `device` are loaded. */
-  readonly tf?: Tfjs;
+  readonly tf?: T | undefined;
   /** Default: the engine that is active in `tf`, or `wasm` without `tf`. */
-  readonly device?: TfjsDevice;
+  readonly device?: TfjsDevice | undefined;
   /** Whether to leave out everything that is there for speed. Only comparisons need it. Default: false. */
   readonly decomposed?: boolean | undefined;
 }
 
-export interface TfjsBackend extends Backend {
-  compile(program: Program, options: CompileOptions): Promise<TfjsExecutable>;
+/** A backend whose programs also take and give tensors of TensorFlow.js. */
+export interface TfjsBackend<T extends Namespace = Namespace> extends Backend {
+  compile(program: Program, options: CompileOptions): Promise<TfjsExecutable<T>>;
 }
 
-export interface TfjsExecutable extends Executable {
+export interface TfjsExecutable<T extends Namespace = Namespace> extends Executable {
   /**
    * Runs on tensors of TensorFlow.js and returns tensors of TensorFlow.js. It is synchronous and copies nothing to the host.
    * The caller keeps the feeds, and must dispose the outputs. Inside `tf.tidy` the outputs are tracked as usual.
    * @throws PptError INVALID_INPUT if a feed is missing, has the wrong shape or type, or is on another engine; DISPOSED
    */
-  runTensors(feeds: Tensors<TfTensor>): Record<string, TfTensor>;
+  runTensors(feeds: Readonly<Record<string, TensorOf<T>>>): Record<string, TensorOf<T>>;
 }
 
 const optionChecks: Checks<TfjsBackendOptions> = { tf: tfjsCheck, device: text, decomposed: flag };
@@ -56,10 +58,14 @@ const misnamed = {
 /**
  * A backend on an engine of TensorFlow.js. TensorFlow.js has one active engine for the whole page or process. This backend
  * activates its own engine while a program runs, which is synchronous, and then the previous one again.
+ * In TypeScript, tensors have the types of `tf`. Without `tf`, name them: `createTfjsBackend<typeof tf>({ device })`.
  * @throws PptError BACKEND_UNAVAILABLE if a package is missing or the engine does not start; INVALID_OPTION
  */
-export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promise<TfjsBackend> {
-  const { tf, device, decomposed } = checkOptions("createTfjsBackend", options, optionChecks, { misnamed });
+export async function createTfjsBackend<T extends Namespace = Namespace>(
+  options: TfjsBackendOptions<T> = {},
+): Promise<TfjsBackend<T>> {
+  const { tf: given, device, decomposed } = checkOptions("createTfjsBackend", options, optionChecks, { misnamed });
+  const tf = given as Tfjs | undefined;
   const wanted = device ?? (tf ? undefined : defaultDevice);
   const engineName = wanted && engineOf(wanted);
   const engine = await openEngine(tf ?? (await loadTfjs(wanted!)), engineName);
@@ -76,7 +82,10 @@ export async function createTfjsBackend(options: TfjsBackendOptions = {}): Promi
     async compile(program, options) {
       executables.requireLive();
       checkProgram(program, options);
-      return guarded(engine, async () => executables.add(compile(engine, program, { ...options, decomposed })));
+      return guarded(engine, async () => {
+        const executable = compile(engine, program, { ...options, decomposed });
+        return executables.add(executable) as unknown as TfjsExecutable<T>;
+      });
     },
 
     dispose: () => executables.dispose(),
@@ -102,17 +111,19 @@ function heldOps({ tf, name }: Pick<Engine, "tf" | "name">, held: Held, decompos
  * gradient tape with variables for parameters. Call them inside `tf.tidy`, which frees their results. They also keep a few
  * index tables, which `dispose` frees.
  */
-export function createTfjsOps(tf: Tfjs): { readonly ops: Ops<TfjsTensor>; dispose(): void } {
-  checkArgument("createTfjsOps", "tf", tf, tfjsCheck);
+export function createTfjsOps<T extends Namespace>(given: T): { readonly ops: Ops<ProgramTensor<T>>; dispose(): void } {
+  checkArgument("createTfjsOps", "tf", given, tfjsCheck);
+  const tf = given as unknown as Tfjs;
   const held = holdTensors(tf, { runs: false });
-  return { ops: heldOps({ tf, name: tf.getBackend() }, held), dispose: () => held.dispose() };
+  const ops: Ops<TfjsTensor> = heldOps({ tf, name: tf.getBackend() }, held);
+  return { ops: ops as unknown as Ops<ProgramTensor<T>>, dispose: () => held.dispose() };
 }
 
 function compile(
   engine: Engine,
   program: Program,
   { params, inputs, decomposed }: CompileOptions & Pick<TfjsBackendOptions, "decomposed">,
-): TfjsExecutable {
+): Executable & { runTensors(feeds: Tensors<TfTensor>): Record<string, TfTensor> } {
   const { tf } = engine;
   const held = holdTensors(tf);
   const ops = heldOps(engine, held, decomposed);

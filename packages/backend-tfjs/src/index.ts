@@ -12,7 +12,7 @@ export {
 } from "./backend.js";
 export type { TfjsDevice, TfjsDeviceDescription } from "./devices.js";
 export { pixelsToInput } from "./pixels.js";
-export type { Tfjs, TfjsTensor } from "./tfjs.js";
+export type { ProgramTensor, TensorOf, Tfjs, TfjsTensor } from "./public-types.js";
 
 /** The descriptors of this package's backends, one for each device. */
 export const backends: readonly BackendDescriptor[] = /* @__PURE__ */ devices.map((description) => ({

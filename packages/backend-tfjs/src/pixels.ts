@@ -2,6 +2,7 @@
 import { type ImageProcessorConfig, PptError } from "@ppt-vit/core";
 import { showShape } from "@ppt-vit/core/backend";
 import { checkArgument, object, shaped } from "@ppt-vit/core/options";
+import type { Tfjs as Namespace, TensorOf } from "./public-types.js";
 import { type Tfjs, type TfTensor, tfjsCheck } from "./tfjs.js";
 
 const pixelsCheck = shaped("a tensor of TensorFlow.js", { shape: Array.isArray });
@@ -13,7 +14,11 @@ const pixelsCheck = shaped("a tensor of TensorFlow.js", { shape: Array.isArray }
  * picture shrinks. `resizeAndCrop` of `@ppt-vit/core` gives Pillow's pixels, on the host.
  * @throws PptError INVALID_IMAGE if the shape is wrong; INVALID_INPUT
  */
-export function pixelsToInput(tf: Tfjs, pixels: TfTensor, config: ImageProcessorConfig): TfTensor {
+export function pixelsToInput<T extends Namespace>(
+  tf: T,
+  pixels: TensorOf<T>,
+  config: ImageProcessorConfig,
+): TensorOf<T> {
   checkArgument("pixelsToInput", "tf", tf, tfjsCheck);
   checkArgument("pixelsToInput", "pixels", pixels, pixelsCheck);
   checkArgument("pixelsToInput", "config", config, object);
@@ -23,12 +28,17 @@ export function pixelsToInput(tf: Tfjs, pixels: TfTensor, config: ImageProcessor
       "INVALID_IMAGE",
       `pixelsToInput: expected pixels [H,W,3] or [B,H,W,3], got ${showShape(shape)}: tf.browser.fromPixels(image, 3) makes such`,
     );
+  return normalised(tf as unknown as Tfjs, pixels as TfTensor, config) as TensorOf<T>;
+}
+
+/** The pixels as a model's input, on the engine that holds them. */
+function normalised(tf: Tfjs, pixels: TfTensor, config: ImageProcessorConfig): TfTensor {
   return tf.tidy(() => {
-    const images = tf.reshape(tf.cast(pixels, "float32"), [-1, ...shape.slice(-3)]);
+    const images = tf.reshape(tf.cast(pixels, "float32"), [-1, ...pixels.shape.slice(-3)]);
     const rescaled = config.doRescale ? tf.mul(images, config.rescaleFactor) : images;
-    const normalised = config.doNormalize
+    const scaled = config.doNormalize
       ? tf.div(tf.sub(rescaled, [...config.imageMean]), [...config.imageStd])
       : rescaled;
-    return tf.transpose(normalised, [0, 3, 1, 2]);
+    return tf.transpose(scaled, [0, 3, 1, 2]);
   });
 }

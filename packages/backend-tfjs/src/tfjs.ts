@@ -2,64 +2,10 @@
 import type { Tensor } from "@ppt-vit/core/backend";
 import { shaped } from "@ppt-vit/core/options";
 import type * as core from "@tensorflow/tfjs-core";
+import type { Tfjs as Namespace } from "./public-types.js";
 
-/**
- * A TensorFlow.js namespace: `@tensorflow/tfjs-core` with an engine registered, or a package that exports all of it, such as
- * `@tensorflow/tfjs`, `@tensorflow/tfjs-node` or `@tensorflow/tfjs-node-gpu`.
- */
-export type Tfjs = Pick<
-  typeof core,
-  | "add"
-  | "argMax"
-  | "broadcastTo"
-  | "cast"
-  | "clipByValue"
-  | "concat"
-  | "conv2d"
-  | "customGrad"
-  | "div"
-  | "engine"
-  | "env"
-  | "equal"
-  | "erf"
-  | "exp"
-  | "fill"
-  | "fused"
-  | "gatherND"
-  | "getBackend"
-  | "getKernel"
-  | "greater"
-  | "keep"
-  | "log"
-  | "matMul"
-  | "max"
-  | "mul"
-  | "notEqual"
-  | "pad"
-  | "range"
-  | "ready"
-  | "relu"
-  | "reshape"
-  | "scatterND"
-  | "scalar"
-  | "setBackend"
-  | "sigmoid"
-  | "sign"
-  | "slice"
-  | "softmax"
-  | "sqrt"
-  | "square"
-  | "step"
-  | "sub"
-  | "sum"
-  | "tanh"
-  | "tensor"
-  | "tidy"
-  | "transpose"
-  | "where"
-  | "zeros"
-  | "zerosLike"
->;
+/** A TensorFlow.js namespace with its own types, which the declarations of this package leave out. */
+export type Tfjs = Pick<typeof core, keyof Namespace>;
 
 /** A tensor of TensorFlow.js. */
 export type TfTensor = core.Tensor;

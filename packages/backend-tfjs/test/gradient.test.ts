@@ -1,5 +1,5 @@
 /** Tests a model with token reduction under TensorFlow.js's gradient tape, as fine-tuning would use it. */
-import { createTfjsOps, type TfjsTensor } from "@ppt-vit/backend-tfjs";
+import { createTfjsOps, type ProgramTensor } from "@ppt-vit/backend-tfjs";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
@@ -15,10 +15,10 @@ it.each(["cpu", "wasm"])("on %s gradients reach every parameter and agree with f
   const names = Object.keys(params);
   const values = names.map((name) => tf.tensor(params[name]!.data, [...params[name]!.shape]));
   const pixels = tinyPixels(2);
-  const input = tf.tensor(pixels.data, [...pixels.shape]) as TfjsTensor;
+  const input = tf.tensor(pixels.data, [...pixels.shape]) as ProgramTensor<typeof tf>;
   const loss = (...tensors: tf.Tensor[]): tf.Scalar =>
     tf.tidy(() => {
-      const named = Object.fromEntries(names.map((name, i) => [name, tensors[i] as TfjsTensor]));
+      const named = Object.fromEntries(names.map((name, i) => [name, tensors[i] as ProgramTensor<typeof tf>]));
       const { logits } = program(ops, named, { pixel_values: input });
       return tf.mean(tf.square(logits!)) as tf.Scalar;
     });

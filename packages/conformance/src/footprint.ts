@@ -7,9 +7,9 @@ import { tinyInput, tinyModel } from "./models.js";
 
 export interface LifecycleOptions {
   /** Measures what must not grow over repeated runs, such as live tensors or bytes held. It is called between runs. */
-  readonly footprint?: (backend: Backend) => number | Promise<number>;
+  readonly footprint?: ((backend: Backend) => number | Promise<number>) | undefined;
   /** How far the footprint may grow for other reasons than a leak. Default: 0. */
-  readonly footprintSlack?: number;
+  readonly footprintSlack?: number | undefined;
 }
 
 type Case = (backend: Backend, measure: () => Promise<number>) => Promise<void>;

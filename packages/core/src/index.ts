@@ -16,14 +16,14 @@ export {
 } from "./io/image-processor.js";
 export { parseConfigJson } from "./io/json.js";
 export { type JsonLimits, type JsonProblem, jsonProblem } from "./io/json-structure.js";
-export type { ImageProcessorConfig, ImageSize } from "./io/processor-config.js";
+export type { ImageProcessorConfig, ImageSize, ResizeTarget, Rgb } from "./io/processor-config.js";
 export {
   longestSafetensorsHeader,
   parseSafetensors,
   type SafetensorsDType,
   type SafetensorsFile,
 } from "./io/safetensors.js";
-export { joinShards, parseSafetensorsIndex, type SafetensorsIndex } from "./io/sharded.js";
+export { joinShards, parseSafetensorsIndex, type SafetensorsIndex, type ShardedWeights } from "./io/sharded.js";
 export { quantizeRows } from "./quantize.js";
 export { describeReduction } from "./reduction/describe.js";
 export type { Threshold } from "./reduction/policies/ppt.js";
@@ -40,6 +40,7 @@ export {
   parseWrittenReduction,
   policyOf,
   type ReductionConfig,
+  type ReductionSchedule,
   type TokensRemoved,
   type WrittenReduction,
   writtenReduction,
@@ -73,6 +74,7 @@ export {
 export { type ParseOptions, parseModelConfig } from "./vit/parse-config.js";
 export {
   type ProcessorFiles,
+  type ProcessorSurroundings,
   parseImageProcessorConfig,
   parseProcessorFiles,
   preprocessingInConfig as timmImageProcessor,
@@ -89,5 +91,5 @@ export {
   verificationInput,
   verifyModel,
 } from "./vit/verification.js";
-export { headsFit, readParameters } from "./vit/weights.js";
+export { headsFit, type ReadOptions, readParameters } from "./vit/weights.js";
 export { writeProblem } from "./write-problem.js";

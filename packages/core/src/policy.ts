@@ -24,6 +24,7 @@ export {
   type PolicyReference,
   type ReferenceRow,
   type SeenTokens,
+  type Vector,
 } from "./reduction/reference.js";
 export { policies, policyReferences } from "./reduction/registry.js";
 export { significance } from "./reduction/significance.js";

@@ -4,11 +4,9 @@
  * script is called a part here. It runs in the same thread.
  */
 
-declare global {
-  interface ImportMeta {
-    /** Vite, webpack and Turbopack provide it. It is absent without a bundler. */
-    readonly env?: { readonly SSR?: boolean; readonly MODE?: string };
-  }
+/** What Vite, webpack and Turbopack provide. It is not declared globally, because `vite/client` declares it in another way. */
+interface BundledMeta {
+  readonly env?: { readonly SSR?: boolean; readonly MODE?: string };
 }
 
 interface Process {
@@ -21,18 +19,23 @@ interface Process {
  * Vitest runs in Node, which has `process.env`, so mode `test` is excluded.
  */
 export const inViteBuild: boolean =
-  import.meta.env?.SSR === false &&
-  import.meta.env?.MODE !== "test" &&
+  (import.meta as BundledMeta).env?.SSR === false &&
+  (import.meta as BundledMeta).env?.MODE !== "test" &&
   (globalThis as Process).process?.env?.NODE_ENV !== undefined;
 
 /** Stands in for `SharedWorker` in the text that Vite looks for. It starts no worker. */
-export type ViteWorker = new (address: URL, options: { type: "module" }) => { readonly address: URL };
+export type ViteWorker = new (address: PartUrl, options: { type: "module" }) => { readonly address: PartUrl };
+
+/** A `URL`. Declarations do not name that type, because not every platform's library has it. */
+interface PartUrl {
+  readonly href: string;
+}
 
 /** A function in which a package names the script of one of its parts. */
-export type VitePart = (SharedWorker: ViteWorker) => { readonly address: URL };
+export type VitePart = (SharedWorker: ViteWorker) => { readonly address: PartUrl };
 
 class PartAddress {
-  constructor(readonly address: URL) {}
+  constructor(readonly address: PartUrl) {}
 }
 
 const parts = Symbol.for("ppt-vit.parts");
@@ -51,7 +54,7 @@ export function offerPart(name: string, value: object): void {
 export async function runPart<Value extends object>(name: string, part: VitePart): Promise<Value> {
   const address = partAddress(part(PartAddress).address.href);
   scope[parts] = { offered: {}, ...scope[parts], folder: new URL(".", address) };
-  await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ address.href);
+  await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ address);
   return scope[parts]?.offered[name] as Value;
 }
 
@@ -60,9 +63,9 @@ export async function runPart<Value extends object>(name: string, part: VitePart
  * running script's worker or page. A worker's script lies in the folder of the parts. A page does not, so the folder of the
  * parts is put in here.
  */
-export function partAddress(named: string): URL {
+export function partAddress(named: string): string {
   const address = new URL(named, location.href);
   const folder = scope[parts]?.folder;
   const fromPage = scope.document !== undefined && new URL(".", address).href === new URL(".", location.href).href;
-  return folder && fromPage ? new URL(address.href.slice(address.href.lastIndexOf("/") + 1), folder) : address;
+  return (folder && fromPage ? new URL(address.href.slice(address.href.lastIndexOf("/") + 1), folder) : address).href;
 }

@@ -3,8 +3,10 @@ import { setMachine } from "./backends/machine.js";
 import { browserMachine } from "./browser/machine.js";
 
 export type { BrowserImageInput as ImageInput, Drawable } from "./browser/decode.js";
-export type { BrowserCheckpointSource as CheckpointSource, NamedBlobs } from "./browser/files.js";
+export type { BrowserCheckpointSource as CheckpointSource, NamedBlobs, PortableSource } from "./browser/files.js";
 export { decodeImage, fromPretrained, readCheckpoint } from "./browser/from-pretrained.js";
+export type { PlatformType } from "./browser/platform-types.js";
+export type { WorkerOptions } from "./browser/protocol.js";
 export { type ServeOptions, serveClassifiers } from "./browser/serve.js";
 export type {
   Classification,

@@ -1,10 +1,14 @@
 import { setMachine } from "./backends/machine.js";
 import { nodeMachine } from "./node/machine.js";
 
+export type { CalibrateOptions as CalibrateOptionsOf, Calibration as CalibrationOf } from "./calibrate/calibrate.js";
 export { type ReductionDocument, reductionDocument } from "./calibrate/document.js";
+export type { BlockSpread } from "./calibrate/evaluate.js";
 export { calibrationPage, calibrationPlot } from "./calibrate/report.js";
+export type { Interval } from "./calibrate/statistics.js";
 export {
   type CalibrationTarget,
+  type Choices as CalibrationChoices,
   type CostMeasure,
   chooseSettings,
   disagreementInterval,
@@ -12,7 +16,7 @@ export {
   paretoFront,
   type Trial,
 } from "./calibrate/trial.js";
-export { type ReductionSetting, resolveReduction } from "./checkpoint/reduction.js";
+export { resolveReduction } from "./checkpoint/reduction.js";
 export { atPictureSize } from "./checkpoint/resolution.js";
 export { type CalibrateOptions, type Calibration, calibrate } from "./node/calibrate.js";
 export { decodeImage, type OpenedPicture, openPicture } from "./node/decode.js";
@@ -37,6 +41,7 @@ export type {
   PictureFailure,
   PretrainedModel,
 } from "./node/types.js";
+export type { PictureFormat } from "./pictures/signatures.js";
 export * from "./public.js";
 
 setMachine(nodeMachine);

@@ -19,7 +19,7 @@ export type ResizeTarget =
   | { readonly shortestEdge: number; readonly longestEdge?: number }
   | { readonly covering: ImageSize };
 
-type Rgb = readonly [red: number, green: number, blue: number];
+export type Rgb = readonly [red: number, green: number, blue: number];
 
 /** A checked `preprocessor_config.json` with defaults filled in. The steps run in the order of the fields. */
 export interface ImageProcessorConfig {

@@ -4,7 +4,7 @@
  * runs a model imports a reference, so bundlers leave them out.
  */
 
-type Vector = readonly number[];
+export type Vector = readonly number[];
 
 /** What a stage sees of one image. `attention`, `keys` and `values` have an entry for each token, protected ones first. */
 export interface SeenTokens {

@@ -42,7 +42,7 @@ export interface VisionModelOptions {
   /** Default: none, so the model runs unreduced. */
   readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
   /** Default: no outputs besides logits or embedding. */
-  readonly outputs?: OutputOptions;
+  readonly outputs?: OutputOptions | undefined;
 }
 
 export interface VisionInput {

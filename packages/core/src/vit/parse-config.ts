@@ -9,7 +9,7 @@ import { unwrapped, type WeightSource } from "./stored-names.js";
 
 export interface ParseOptions {
   /** Whether to read the classifier and its class names. An embedding needs neither. Default true. */
-  readonly heads?: boolean;
+  readonly heads?: boolean | undefined;
 }
 
 /**

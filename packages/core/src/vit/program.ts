@@ -15,15 +15,15 @@ import { embedPatches } from "./stem.js";
  */
 export interface OutputOptions {
   /** Tokens after the last block and the final norm. */
-  readonly lastHiddenState?: boolean;
+  readonly lastHiddenState?: boolean | undefined;
   /** Which input tokens each output token contains. `true` reports it at the end, `"stages"` after every stage. */
-  readonly source?: boolean | "stages";
+  readonly source?: boolean | "stages" | undefined;
   /** The significance scores of each stage. */
-  readonly scores?: boolean;
+  readonly scores?: boolean | undefined;
   /** The class token, the mean of the patch tokens, and the mean of class and distillation token, if the model has them. */
-  readonly pooled?: boolean;
+  readonly pooled?: boolean | undefined;
   /** A vector for every patch, even if its token was pruned or merged. */
-  readonly denseFeatures?: boolean;
+  readonly denseFeatures?: boolean | undefined;
 }
 
 /** Parameters of one block. Their full names start with `blocks.i.`. */

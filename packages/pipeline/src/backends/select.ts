@@ -23,14 +23,19 @@ export type { SelectionCache } from "./kept-checks.js";
 
 export interface SelectOptions {
   /** Names of `backendNames`, best first. Default: all that have a rank on this platform. */
-  readonly candidates?: readonly string[];
+  readonly candidates?: readonly string[] | undefined;
   /** Measures every candidate that works on this model, and takes the fastest instead of the first. */
-  readonly measure?: { readonly checkpoint: Checkpoint; readonly reduction?: ReductionConfig | undefined };
+  readonly measure?:
+    | {
+        readonly checkpoint: Checkpoint;
+        readonly reduction?: ReductionConfig | undefined;
+      }
+    | undefined;
   /**
    * Keeps results, such as `localStorage`. Default: measurements are kept until this process or page ends, and checks on this
    * machine (`PPT_VIT_CACHE_DIR`, else the user's cache folder; in browsers Cache storage).
    */
-  readonly cache?: SelectionCache;
+  readonly cache?: SelectionCache | undefined;
   /** Checks and measures again what is remembered. The new results are remembered. Default: false. */
   readonly recheck?: boolean | undefined;
 }

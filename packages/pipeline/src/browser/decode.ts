@@ -10,18 +10,19 @@ import { turned, webpOrientation } from "../pictures/orientation.js";
 import { withoutAnimation } from "../pictures/png.js";
 import { signatureBytes } from "../pictures/signatures.js";
 import { baseAddress } from "./address.js";
+import type { PlatformType } from "./platform-types.js";
 
 /** Pictures that a canvas can draw. */
 export type Drawable =
-  | ImageBitmap
-  | OffscreenCanvas
-  | VideoFrame
-  | HTMLCanvasElement
-  | HTMLImageElement
-  | HTMLVideoElement;
+  | PlatformType<"ImageBitmap">
+  | PlatformType<"OffscreenCanvas">
+  | PlatformType<"VideoFrame">
+  | PlatformType<"HTMLCanvasElement">
+  | PlatformType<"HTMLImageElement">
+  | PlatformType<"HTMLVideoElement">;
 
 /** An address, an encoded picture (a file, a blob, bytes), pixels, or a picture that a canvas can draw. */
-export type BrowserImageInput = string | URL | Blob | Uint8Array | ImageData | Drawable;
+export type BrowserImageInput = string | URL | Blob | Uint8Array | PlatformType<"ImageData"> | Drawable;
 
 /** A picture in memory: encoded, with its checked header, or as pixels or a drawable. */
 export type LocalPicture = Fetched &

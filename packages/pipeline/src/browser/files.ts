@@ -12,6 +12,7 @@ import { answerWithin, piecesOf } from "../hub/silence.js";
 import { quoted } from "../text/quoted.js";
 import { baseAddress } from "./address.js";
 import { hubFiles } from "./hub-files.js";
+import type { PlatformType } from "./platform-types.js";
 
 /**
  * A model of the Hub (`org/name`); the address of a folder (`./model/`, `/model/`, `https://...`, a URL); the files of a
@@ -21,12 +22,13 @@ export type BrowserCheckpointSource =
   | string
   | URL
   | Iterable<File>
+  | PlatformType<"FileList">
   | NamedBlobs
-  | FileSystemDirectoryHandle
+  | PlatformType<"FileSystemDirectoryHandle">
   | CheckpointFiles;
 
 /** A source that can be sent to a worker. */
-export type PortableSource = string | FileSystemDirectoryHandle | NamedBlobs;
+export type PortableSource = string | PlatformType<"FileSystemDirectoryHandle"> | NamedBlobs;
 
 /** The files of a folder by name. */
 export interface NamedBlobs {

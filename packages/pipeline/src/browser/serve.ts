@@ -12,7 +12,7 @@ import { packError, type Reply, type Request } from "./protocol.js";
 
 export interface ServeOptions {
   /** Further backends by name, tried before those of `createBackend`: with a runtime at another address, or of your own. */
-  readonly backends?: Readonly<Record<string, () => Promise<Backend>>>;
+  readonly backends?: Readonly<Record<string, () => Promise<Backend>>> | undefined;
 }
 
 /** The members of a worker's global scope that are used here. */

@@ -11,6 +11,7 @@ import { baseAddress } from "./address.js";
 import type { BrowserImageInput } from "./decode.js";
 import { type BrowserCheckpointSource, portableSource } from "./files.js";
 import { requirePicture, requireSource } from "./inputs.js";
+import type { PlatformType } from "./platform-types.js";
 import { type PortableOptions, type Reply, type Request, unpackError, type WorkerOptions } from "./protocol.js";
 
 export interface ClassifierWorker {
@@ -43,7 +44,7 @@ const workerCheck = shaped("a Worker that calls serveClassifiers()", {
  * because bundlers find workers only in the text `new Worker(new URL("./worker.js", import.meta.url))`:
  * `createClassifierWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }))`.
  */
-export function createClassifierWorker(worker: Worker): ClassifierWorker {
+export function createClassifierWorker(worker: PlatformType<"Worker">): ClassifierWorker {
   checkArgument("createClassifierWorker", "worker", worker, workerCheck);
   const pending = new Map<number, Pending>();
   let requests = 0;

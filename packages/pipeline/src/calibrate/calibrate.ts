@@ -55,21 +55,21 @@ export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
   /** Pictures of the kind that the model will see. 64 are enough; more of them narrow the interval of the disagreement. */
   readonly images: readonly Input[];
   /** A name of `backendNames`, or a backend of your own, which you dispose yourself. Default `auto`. */
-  readonly backend?: string | Backend;
+  readonly backend?: string | Backend | undefined;
   /** Budgets, in GMACs of one image. The first is searched most. Default: from 92 % of the unreduced cost to 55 %. */
-  readonly gmacs?: readonly number[];
+  readonly gmacs?: readonly number[] | undefined;
   /** What settings must keep. The search looks there first. */
-  readonly target?: CalibrationTarget;
+  readonly target?: CalibrationTarget | undefined;
   /** What settings are judged by. Default `divergence`: on few pictures there is rarely a disagreement. */
-  readonly objective?: Objective;
+  readonly objective?: Objective | undefined;
   /** The cost that a reduction saves. Default `gmacs`. */
-  readonly measure?: CostMeasure;
+  readonly measure?: CostMeasure | undefined;
   /** Policies to try at the same budgets, by name or of your own; `true` for all of this package. Default false. */
-  readonly compare?: boolean | readonly (PolicyName | ReductionPolicy)[];
+  readonly compare?: boolean | readonly (PolicyName | ReductionPolicy)[] | undefined;
   /** Pictures per run of the model. Default 8. */
-  readonly batch?: number;
+  readonly batch?: number | undefined;
   /** Called after each trial. */
-  readonly onTrial?: (trial: Trial) => void;
+  readonly onTrial?: ((trial: Trial) => void) | undefined;
 }
 
 export interface Calibration<Input> extends Choices {

@@ -48,7 +48,7 @@ export type TokenFormat = (typeof tokenFormats)[number];
 
 export interface RenderTokensOptions extends TokenPageOptions {
   /** Pixels of a PNG file for each pixel of the drawing. Default 2. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
 }
 
 const renderChecks: Checks<RenderTokensOptions> = {

@@ -4,14 +4,14 @@ import { limit } from "../checks.js";
 
 export interface DecodeOptions {
   /** Largest file or buffer that is read, in bytes. Default 64 MiB. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** Largest picture that is decoded, width times height. Default 64 million. */
-  readonly maxPixels?: number;
+  readonly maxPixels?: number | undefined;
   /** Take the first frame of an animated picture instead of refusing it. Default false. */
-  readonly firstFrame?: boolean;
+  readonly firstFrame?: boolean | undefined;
 }
 
-export type DecodeLimits = Required<DecodeOptions>;
+export type DecodeLimits = { readonly [Name in keyof DecodeOptions]-?: NonNullable<DecodeOptions[Name]> };
 
 const defaults: DecodeLimits = { maxBytes: 64 * 2 ** 20, maxPixels: 64e6, firstFrame: false };
 

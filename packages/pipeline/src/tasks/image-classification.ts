@@ -12,14 +12,14 @@ import { zeroShotLogits } from "./zero-shot.js";
 
 /** Options of `fromPretrained` for an `ImageClassifier`. */
 export interface PretrainedOptions extends ModelOptions {
-  readonly task?: "image-classification";
+  readonly task?: "image-classification" | undefined;
   /** Labels for CLIP: see `parseTextEmbeddings`. Default: the checkpoint's own `text_embeddings.safetensors`. */
-  readonly textEmbeddings?: TextEmbeddings;
+  readonly textEmbeddings?: TextEmbeddings | undefined;
 }
 
 export interface ClassifyOptions extends BatchOptions {
   /** Labels per picture. Default 5. */
-  readonly topK?: number;
+  readonly topK?: number | undefined;
 }
 
 /** The labels of one picture. */

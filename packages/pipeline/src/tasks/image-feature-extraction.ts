@@ -11,7 +11,7 @@ import type { Method, ModelFacts, ModelType, Task } from "./task.js";
 export interface FeatureExtractorOptions extends ModelOptions {
   readonly task: "image-feature-extraction";
   /** Also compute dense features, for `features`. Default false: they cost a readback of a vector for every patch. */
-  readonly dense?: boolean;
+  readonly dense?: boolean | undefined;
 }
 
 /** Names for `pooling`. */
@@ -29,9 +29,9 @@ export interface EmbedOptions extends BatchOptions {
    * Default: `projection` if the checkpoint has one, `mean` if its head reads the mean (MAE), `distilled` for timm's
    * distilled DeiT, else `class`.
    */
-  readonly pooling?: Pooling;
+  readonly pooling?: Pooling | undefined;
   /** Divide by the Euclidean length, for cosine similarity as a plain product. Default false. */
-  readonly normalize?: boolean;
+  readonly normalize?: boolean | undefined;
 }
 
 /** The embedding of one picture. */

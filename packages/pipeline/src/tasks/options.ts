@@ -25,7 +25,7 @@ export interface ModelOptions extends LoadOptions {
    * A name of `backendNames`; `auto` for the best that works here (`selectBackend` says which and why); or a backend of
    * your own, which you dispose yourself. Default `auto`.
    */
-  readonly backend?: string | Backend;
+  readonly backend?: string | Backend | undefined;
   /**
    * `q8` takes the weights of linear layers as 8-bit integers: about a quarter of the memory. ONNX Runtime on CPU and wasm
    * also computes with them, which is faster; other backends compute with their floats. Default `fp32`.
@@ -35,7 +35,7 @@ export interface ModelOptions extends LoadOptions {
    * Token reduction: settings, completed from the checkpoint's `reduction.json`, else from the published setting; published
    * settings by name (`deit-small-paper`); in Node also the path of a `reduction.json`. `false` runs the unreduced model.
    */
-  readonly reduction?: ReductionSetting;
+  readonly reduction?: ReductionSetting | undefined;
   /**
    * Pictures of another size than the checkpoint's, in pixels: `384`, or `[height, width]`. Positions are interpolated as
    * the model's family does it, preprocessing follows, and the reduction's shares and counts apply to the new number of
@@ -48,12 +48,12 @@ export interface ModelOptions extends LoadOptions {
    * another run on the plain CPU backend. That backend itself can only be compared with recorded logits: `verification`
    * says with what.
    */
-  readonly verify?: boolean;
+  readonly verify?: boolean | undefined;
   /**
    * Follow every token: results say which patches each token holds after each stage, with its scores, and hold the pixels
    * that the model saw. Costs a readback for each stage.
    */
-  readonly trace?: boolean;
+  readonly trace?: boolean | undefined;
 }
 
 /** What `backend` may be. */
@@ -85,13 +85,13 @@ export const modelChecks: Checks<ModelOptions> = {
 /** Options of running a model on pictures, for every task. */
 export interface BatchOptions extends DecodeOptions {
   /** Pictures per run of the model. Default 1. */
-  readonly batch?: number;
+  readonly batch?: number | undefined;
   /**
    * Bytes that may be held, files and pixels together, for pictures that are decoded before the model needs them. The next
    * picture is always decoded, whatever it takes. Default 256 MiB.
    */
-  readonly maxBytesAhead?: number;
-  readonly signal?: AbortSignal;
+  readonly maxBytesAhead?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const batchChecks: Checks<BatchOptions> = {

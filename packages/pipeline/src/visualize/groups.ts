@@ -27,7 +27,12 @@ const rightOf = ([dx, dy]: Point): Point => [-dy, dx];
  * The outline of `patches` on a picture of `size` pixels, as an SVG path: one ring for each part whose patches share sides,
  * and one for each hole. `inset` moves the outline inwards, in pixels, so that the strokes of neighbours stay apart.
  */
-export function outlinePath(patches: Iterable<number>, grid: PatchGrid, size: Point, inset = 0): string {
+export function outlinePath(
+  patches: Iterable<number>,
+  grid: PatchGrid,
+  size: readonly [width: number, height: number],
+  inset = 0,
+): string {
   const [rows, columns] = grid;
   const [width, height] = [size[0] / columns, size[1] / rows];
   const show = (value: number) => String(Math.round(value * 100) / 100);

@@ -5,9 +5,9 @@ import { escapeMarkup } from "../text/markup.js";
 import { requirePictures, sheetChecks, type TokenPicture, type TokenSheetOptions, tokenSheet } from "./sheet.js";
 
 export interface TokenPageOptions extends Omit<TokenSheetOptions, "idPrefix"> {
-  readonly title?: string;
+  readonly title?: string | undefined;
   /** One paragraph under the title: the model and its settings. */
-  readonly about?: string;
+  readonly about?: string | undefined;
 }
 
 const { idPrefix: _, ...drawingChecks } = sheetChecks;

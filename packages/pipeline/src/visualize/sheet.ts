@@ -24,11 +24,11 @@ export interface TokenPicture {
 
 export interface TokenSheetOptions {
   /** A panel before each stage with the significance scores of the tokens that entered it. Default false. */
-  readonly scores?: boolean;
+  readonly scores?: boolean | undefined;
   /** Width of a panel in pixels. Default 224. */
-  readonly panelWidth?: number;
+  readonly panelWidth?: number | undefined;
   /** Prefix of the ids in the drawing, for pages with several drawings. Default `picture`. */
-  readonly idPrefix?: string;
+  readonly idPrefix?: string | undefined;
 }
 
 export const sheetChecks: Checks<TokenSheetOptions> = {
