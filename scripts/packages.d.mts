@@ -2,7 +2,12 @@ export interface WorkspacePackage {
   dir: string;
   folder: string;
   /** The fields of its package.json that the tests look at. */
-  manifest: { name: string; version: string; bin?: Record<string, string> };
+  manifest: {
+    name: string;
+    version: string;
+    bin?: Record<string, string>;
+    exports?: Record<string, string | { types?: string }>;
+  };
 }
 
 export interface PackedPackage {

@@ -5,12 +5,29 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packAll, publishedPackages } from "../scripts/packages.mjs";
-import { localBin, run } from "../scripts/workspace.mjs";
+import { run } from "../scripts/workspace.mjs";
+import {
+  type Consumer,
+  consumers,
+  errorsByApi,
+  errorsByProcess,
+  installedVersions,
+  type Resolution,
+  unnamedTypes,
+  writeConsumers,
+} from "./packed-types.js";
 
 const home = mkdtempSync(join(tmpdir(), "ppt-vit-packed-"));
 const installed = join(home, "node_modules", "@ppt-vit");
+/** What can be imported: every entry of every package that has declarations. */
+const entries = publishedPackages().flatMap(({ manifest }) =>
+  Object.entries(manifest.exports ?? {})
+    .filter(([, entry]) => typeof entry === "object" && entry.types)
+    .map(([path]) => join(manifest.name, path).replaceAll("\\", "/")),
+);
 const cli = publishedPackages().find(({ manifest }) => manifest.bin)!.manifest;
 
 beforeAll(async () => {
@@ -28,6 +45,7 @@ beforeAll(async () => {
     "--no-fund",
     "--prefer-offline",
     ...packed.map(({ tarball }) => tarball),
+    ...Object.entries(installedVersions).map(([name, version]) => `${name}@${version}`),
   ]);
 }, 300_000);
 
@@ -64,35 +82,38 @@ test("an ES module imports the core and the CPU backend", async () => {
 });
 
 describe("a TypeScript consumer type-checks", () => {
-  const consumer = `
-    import { createVisionModel, isPptError, parseModelConfig, type VisionModel } from "@ppt-vit/core";
-    import { createCpuBackend } from "@ppt-vit/backend-cpu";
+  beforeAll(() => writeConsumers(home, entries));
 
-    export async function load(config: unknown, weights: Parameters<typeof createVisionModel>[0]["weights"]): Promise<VisionModel> {
-      const backend = createCpuBackend();
-      return createVisionModel({ config: parseModelConfig(config), weights, backend });
-    }
-    export async function logits(model: VisionModel, pixelValues: Float32Array): Promise<Float32Array> {
-      const { logits } = await model.run({ pixelValues, batch: 1 });
-      return logits.data;
-    }
-    export const codeOf = (error: unknown): string | undefined => (isPptError(error) ? error.code : undefined);
-    // @ts-expect-error a model needs its weights: this proves that the types exist, and are not any
-    createVisionModel({ backend: createCpuBackend() });
-  `;
-  for (const [module, moduleResolution] of [
-    ["nodenext", "nodenext"],
-    ["esnext", "bundler"],
-  ]) {
-    test(`with moduleResolution ${moduleResolution}`, async () => {
-      write(`${moduleResolution}/consumer.ts`, consumer);
-      const compilerOptions = { target: "es2022", module, moduleResolution, strict: true, noEmit: true, types: [] };
-      // the libraries of a browser page and nothing of Node, because these two packages promise to run everywhere
-      const config = { compilerOptions: { ...compilerOptions, lib: ["es2022", "dom"] }, files: ["consumer.ts"] };
-      write(`${moduleResolution}/tsconfig.json`, JSON.stringify(config));
-      await succeed("node", [localBin("typescript", "tsc"), "--project", `${moduleResolution}/tsconfig.json`]);
+  // What each reader's projects use.
+  const usual: Readonly<Record<Consumer, readonly Resolution[]>> = {
+    nothing: ["bundler"],
+    page: ["nodenext", "bundler"],
+    worker: ["nodenext", "bundler"],
+    node: ["node16", "nodenext", "bundler"],
+    "node that reads a page's types": ["nodenext"],
+  };
+  for (const consumer of Object.keys(consumers) as Consumer[]) {
+    for (const resolution of usual[consumer])
+      test(`with libraries of ${consumer}, moduleResolution ${resolution}`, () => {
+        expect(errorsByApi(home, "typescript", consumer, resolution)).toEqual([]);
+      });
+    test(`with typescript-5.4, libraries of ${consumer}`, () => {
+      expect(errorsByApi(home, "typescript-5.4", consumer, "nodenext")).toEqual([]);
     });
   }
+
+  for (const consumer of ["worker", "node"] as const)
+    test(`with typescript-7, libraries of ${consumer}`, async () => {
+      expect(await errorsByProcess(home, "typescript-7", consumer, "nodenext")).toEqual([]);
+    });
+
+  test("and can name every type that a declaration mentions", () => {
+    // Steps of a computation of types, which callers do not write.
+    const steps = ["Called", "Named", "OwnOptions", "OwnSettings", "PartUrl", "PortableOptions", "StageSettings"];
+    const machinery = [...steps, "Registered", "TypeOf", "WithInput"];
+    const unnamed = unnamedTypes(ts, home).filter((line) => !machinery.includes(line.split(" ")[0]!));
+    expect(unnamed).toEqual([]);
+  });
 });
 
 describe("a bundle for browsers", () => {
