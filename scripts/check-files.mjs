@@ -7,8 +7,8 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./workspace.mjs";
 
-/** Bytes of all tracked files. A clone has to stay light. */
-const mostBytes = 20e6;
+/** Bytes of all tracked files. A clone has to stay light: the demo model is 11 MB of it, and nothing else may come near that. */
+const mostBytes = 21e6;
 
 /** Lines of a source file. A longer one has more than one subject. */
 const mostLines = 400;
