@@ -7,7 +7,8 @@ import { photoLabel } from "./fixtures.mjs";
 
 /**
  * Follows the README: the first command that installs, then the first example in JavaScript. npm's cache is empty, and the packages
- * come from the registry on loopback.
+ * come from the registry on loopback. `env` has ONNXRUNTIME_NODE_INSTALL=skip, as on a machine behind a firewall, so this also shows
+ * that onnxruntime-node then installs and runs.
  * @returns {Promise<string>} the time of each step
  * @throws Error if a step fails, if anything came from elsewhere, or if the label is wrong
  */

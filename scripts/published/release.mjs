@@ -1,5 +1,8 @@
-/** A rehearsal of a release, in a copy of what a release reads: `changeset version`, then `changeset publish`. */
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+/**
+ * A rehearsal of two releases, in a copy of what a release reads: `changeset version` and `changeset publish`, then the versions of
+ * the release after it.
+ */
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { publishedPackages, workspacePackages } from "../packages.mjs";
 import { localBin, readJson, root, run } from "../workspace.mjs";
@@ -28,7 +31,21 @@ export async function rehearseRelease(home, env) {
   for (const { name, version } of after)
     if (!output.includes(`New tag:  ${name}@${version}`))
       throw new Error(`${name}@${version} was not published:\n${output}`);
+  await rehearseNext(home, env, after);
   return after.map(({ name, version }) => ({ name, version }));
+}
+
+/** The release after it, in which only a peer of the pipeline changes. */
+async function rehearseNext(home, env, before) {
+  const peer = "@ppt-vit/backend-onnx";
+  writeFileSync(join(home, ".changeset", "next.md"), `---\n"${peer}": minor\n---\n\nA new option.\n`);
+  await commit(home, "a change");
+  await changeset(home, env, "version");
+  const after = packagesOf(home);
+  for (const problem of versionProblems(before, after, true)) throw new Error(problem);
+  const { peerDependencies } = readJson(join(home, "packages", "pipeline", "package.json"));
+  if (!peerDependencies[peer].startsWith("workspace:>=0.0.0 <1"))
+    throw new Error(`\`changeset version\` made the pipeline's peer ${peer} ${peerDependencies[peer]}`);
 }
 
 /** Before 1.0.0 no release is a major one: the peer ranges of the pipeline must not make it one. All versions are the same. */
