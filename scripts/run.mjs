@@ -1,7 +1,8 @@
 /**
  * `npm start`, `npm test` and `npm run examples`. They work in a fresh clone with only Node and npm: they fetch pnpm at the version
  * that package.json pins and install from the lockfile. Then they build and run the demo, run the daily check, or build and run
- * the applications of `examples/`.
+ * the applications of `examples/`. The demo needs few packages. Where nothing is installed yet, `npm start` installs only these,
+ * and the next task installs the others.
  *
  *   node scripts/run.mjs start [ARGUMENT...]   arguments go to `ppt-vit demo`
  *   node scripts/run.mjs test [ARGUMENT...]    arguments go to scripts/check.mjs
@@ -12,6 +13,7 @@
  *   node scripts/run.mjs version-packages      what the pending changesets ask for, by `changeset version`
  *   node scripts/run.mjs publish-packages      builds, then `changeset publish`
  */
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { env as caller } from "node:process";
@@ -22,9 +24,9 @@ const pnpmVersion = packageManager.replace(/^pnpm@/, "").replace(/\+.*$/, "");
 const [task, ...args] = process.argv.slice(2);
 
 const changesets = ["node_modules", "@changesets", "cli", "bin.js"];
-/** For each task, what is built first and which script then runs. The daily check builds by itself. */
+/** For each task, what is built first, or which app is bundled, and which script then runs. The daily check builds by itself. */
 const tasks = {
-  start: { build: "@ppt-vit/cli...", script: ["packages", "cli", "dist", "main.js"], command: ["demo"] },
+  start: { bundle: "demo", script: ["apps", "demo", "dist", "main.js"], command: ["demo"] },
   test: { script: ["scripts", "check.mjs"], command: [] },
   examples: { build: "./packages/*", script: ["scripts", "check-examples.mjs"], command: [] },
   published: { build: "./packages/*", script: ["scripts", "check-published.mjs"], command: [] },
@@ -40,15 +42,20 @@ requireNode(engines.node);
 
 /** The PATH on which `pnpm` is the pinned version. turbo and the packing of packages find it there too. */
 const env = { PATH: await bringPnpm() };
-// --prod=false installs the tools even with NODE_ENV=production; confirmModulesPurge=false never waits for an answer
+// An install of few packages removes the others, so that is done only where nothing is installed.
+const isFresh = task === "start" && !existsSync(join(root, "node_modules", "turbo"));
 await prepare("dependencies", "pnpm", [
   "install",
   "--frozen-lockfile",
-  "--prod=false",
+  // --prod=false installs the tools even with NODE_ENV=production
+  ...(isFresh ? ["--prod", "--filter-prod=@ppt-vit/app-demo..."] : ["--prod=false"]),
+  // never waits for an answer
   "--config.confirmModulesPurge=false",
+  "--reporter=append-only",
 ]);
 
-const { build, script, command } = tasks[task];
+const { build, bundle, script, command } = tasks[task];
+if (bundle) await prepare("build", "node", [join(root, "apps", bundle, "build.mjs")]);
 if (build) {
   const turbo = localBin("turbo");
   const filter = [`--filter=${build}`, "--output-logs=errors-only", "--ui=stream"];
@@ -72,36 +79,50 @@ function requireNode(range) {
 
 /** The PATH with the pinned pnpm first: an installed pnpm of this version, else one from npm's cache or the registry. */
 async function bringPnpm() {
-  const start = begin(`pnpm ${pnpmVersion}`);
+  const step = begin(`pnpm ${pnpmVersion}`);
   // Run outside of the repository and without network, so that neither pnpm nor corepack downloads another version to answer.
   const present = await run("pnpm", ["--version"], { cwd: tmpdir(), env: { COREPACK_ENABLE_NETWORK: "0" } });
   if (present.code === 0 && present.stdout.trim() === pnpmVersion) {
-    ready(start);
+    step.ready();
     return caller.PATH;
   }
   const command = ["exec", "--yes", `--package=pnpm@${pnpmVersion}`, "--", "node", "-p", "process.env.PATH"];
   const brought = await run("npm", command);
   if (brought.code !== 0) fail(`\n${brought.output}\nnpm could not bring pnpm ${pnpmVersion}, see above`, brought.code);
-  ready(start);
+  step.ready();
   return brought.stdout.trim();
 }
 
 /** Runs one step of the preparation. Prints a line if it succeeds; if it fails, prints its whole output and ends. */
 async function prepare(name, command, commandArgs) {
-  const start = begin(name);
-  const { code, output } = await run(command, commandArgs, { env });
+  const step = begin(name);
+  const { code, output } = await run(command, commandArgs, { env, onOutput: step.hear });
   if (code !== 0) fail(`\n${output}\n${name}: \`${command} ${commandArgs.join(" ")}\` failed with code ${code}`, code);
-  ready(start);
+  step.ready();
 }
 
-/** Prints what is being prepared, to stderr, because stdout belongs to the demo. */
+/**
+ * Prints what is being prepared, to stderr, because stdout belongs to the demo. On a terminal one line shows each second how far
+ * the step is. Elsewhere a line is added every ten seconds.
+ */
 function begin(name) {
-  process.stderr.write(`${name} ... `);
-  return performance.now();
-}
-
-function ready(start) {
-  process.stderr.write(`${seconds(start)}\n`);
+  const start = performance.now();
+  const [before, after, ms] = process.stderr.isTTY ? ["\r\x1b[2K", "", 1000] : ["", "\n", 10_000];
+  let progress = "";
+  const tell = (end) => process.stderr.write(`${before}${name} ... ${seconds(start)}${end}`);
+  process.stderr.write(`${name} ... ${after}`);
+  const timer = setInterval(() => tell(`${progress}${after}`), ms);
+  return {
+    /** Reads in pnpm's output how far it is. */
+    hear(text) {
+      const [, resolved, added] = [...text.matchAll(/resolved (\d+), .*added (\d+)/g)].at(-1) ?? [];
+      if (resolved) progress = `, ${added} of ${resolved} packages`;
+    },
+    ready() {
+      clearInterval(timer);
+      tell("\n");
+    },
+  };
 }
 
 function fail(message, code = 1) {

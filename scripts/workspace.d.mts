@@ -4,6 +4,7 @@ export interface RunOptions {
   show?: boolean;
   stdin?: boolean;
   timeout?: number;
+  onOutput?: (text: string) => void;
 }
 
 export declare const root: string;

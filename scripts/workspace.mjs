@@ -43,13 +43,15 @@ function endAfterChildren(signal) {
  * Runs a command in the repository, unless `cwd` says otherwise.
  * @param {string} command `node` stands for this very Node.
  * @param {string[]} args
- * @param {{ cwd?: string, env?: Record<string, string>, show?: boolean, stdin?: boolean, timeout?: number }} [options]
+ * @param {{ cwd?: string, env?: Record<string, string>, show?: boolean, stdin?: boolean, timeout?: number,
+ *   onOutput?: (text: string) => void }} [options]
  *   `show` prints the output instead of collecting it; `stdin` gives the command the terminal; after `timeout` ms the command gets
- *   SIGTERM.
+ *   SIGTERM; `onOutput` hears what is collected as it comes.
  * @returns {Promise<{ code: number, output: string, stdout: string }>} `output` is stdout and stderr in the order of their arrival;
  *   `code` is 127 if the command does not exist. If this process is interrupted meanwhile, it ends instead.
  */
-export function run(command, args, { cwd = root, env = {}, show = false, stdin = false, timeout } = {}) {
+export function run(command, args, options = {}) {
+  const { cwd = root, env = {}, show = false, stdin = false, timeout, onOutput = () => {} } = options;
   for (const signal of ["SIGINT", "SIGTERM"]) {
     if (!process.listeners(signal).includes(endAfterChildren)) process.on(signal, endAfterChildren);
   }
@@ -73,9 +75,11 @@ export function run(command, args, { cwd = root, env = {}, show = false, stdin =
     child.stdout?.setEncoding("utf8").on("data", (text) => {
       output += text;
       stdout += text;
+      onOutput(text);
     });
     child.stderr?.setEncoding("utf8").on("data", (text) => {
       output += text;
+      onOutput(text);
     });
     const end = (code) => {
       children.delete(child);
