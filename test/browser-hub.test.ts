@@ -67,7 +67,7 @@ describe.skipIf(!browserPath)("a browser", () => {
             ...options,
             signal: controller.signal,
             progress_callback: (info) => {
-              if (info.status === "notice") notice = info.message;
+              if (info.status === "notice" && "file" in info) notice = info.message;
               if (info.status !== "progress" || info.file !== "model.safetensors") return;
               weights = info;
               if (info.loaded === abortAt) controller.abort();

@@ -1,6 +1,6 @@
 /**
  * Remembers which backends were checked on this machine. A check compiles and runs a small model, which costs as much as opening
- * the backend. The key holds everything that may change the result, and old results are dropped (docs/decisions/0017-automatic.md).
+ * the backend. The key holds everything that may change the result, and old results are dropped (docs/decisions/0017-automatic-choice.md).
  */
 import { version } from "../../package.json";
 import type { Platform } from "./platform.js";
