@@ -219,6 +219,14 @@ describe("the backend of an evaluation", () => {
     );
   });
 
+  test("goes on in the precision in which it was begun", async () => {
+    expect((await evaluate("tree", ...few, "-b", "onnx-cpu", "--dtype", "q8", "-o", "q8.json")).code).toBe(0);
+    expect(JSON.parse(readFileSync(join(home, "q8.json"), "utf8")).settings.dtype).toBe("q8");
+    const floats = await evaluate("tree", ...few, "-b", "onnx-cpu", "-o", "q8.json");
+    expect(floats.code).toBe(2);
+    expect(floats.stderr).toContain('dtype "q8" there, null here');
+  });
+
   test("is the same for all shards", async () => {
     expect((await evaluate("tree", ...few, "--shard", "1/2", "-b", "cpu", "-o", "one.json")).code).toBe(0);
     expect((await evaluate("tree", ...few, "--shard", "2/2", "-o", "two.json")).code).toBe(0);

@@ -78,6 +78,16 @@ describe("classify", () => {
     expect(scaleFree.reduction.threshold).toEqual({ scaleFree: 2.69 });
   });
 
+  test("takes weights in 8 bits, and says so", async () => {
+    const { dtype, images } = JSON.parse((await pptVit("classify", "--json", "--dtype", "q8", dog)).stdout);
+    expect([dtype, images[0].labels[0].label]).toEqual(["q8", "dog"]);
+    const { stdout } = await pptVit("classify", "--dtype", "q8", "-b", "onnx-wasm", dog);
+    expect(stdout).toContain("on onnx-wasm in q8, tokens 197 -> 147 -> 97 -> 49");
+    const unknown = await pptVit("classify", "--dtype", "q5", dog);
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain("Allowed choices are fp32, q8");
+  });
+
   test("classifies the good pictures of a folder and lists the bad ones", async () => {
     const folder = join(home, "mixed");
     mkdirSync(join(folder, "below"), { recursive: true });

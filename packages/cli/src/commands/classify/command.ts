@@ -13,6 +13,7 @@ import type { Command } from "commander";
 import { readChunks } from "../../documents/read.js";
 import { expandInputs } from "../../files/inputs.js";
 import { backendOption } from "../../flags/backend-option.js";
+import { type DtypeFlags, dtypeOption } from "../../flags/dtype-option.js";
 import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
 import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
@@ -26,7 +27,7 @@ import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { describeVerification } from "../../output/verified.js";
 
-interface ClassifyFlags extends ReductionFlags, ModelFlags, PictureFlags {
+interface ClassifyFlags extends DtypeFlags, ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
   readonly backend: string;
   readonly top: number;
@@ -46,7 +47,8 @@ export function addClassifyCommand(program: Command): void {
     .description("name what is in pictures (JPEG, PNG, WebP, GIF, AVIF)")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option(...modelOption, "demo")
-    .addOption(backendOption());
+    .addOption(backendOption())
+    .addOption(dtypeOption());
   addPictureOptions(addReductionOptions(addModelOptions(command)))
     .option("-k, --top <k>", "labels per picture", count(1), 5)
     .option("--text-embeddings <file>", "labels for CLIP: a safetensors file, see the README")
@@ -71,6 +73,7 @@ async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags):
     fromPretrained(flags.model, {
       ...loading,
       backend: flags.backend,
+      dtype: flags.dtype,
       reduction: reductionOf(flags),
       imageSize: flags.imageSize,
       verify: flags.verify,
@@ -109,12 +112,12 @@ async function readTexts(path: string): Promise<TextEmbeddings> {
   return parseTextEmbeddings(Buffer.concat([...readChunks(path, longestTexts)]), path);
 }
 
-function headline({ model, backend, tokens, gmacs, reduction, verification }: ImageClassifier): string {
+function headline({ model, backend, dtype, tokens, gmacs, reduction, verification }: ImageClassifier): string {
   const cost = reduction
     ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
     : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
   const verified = verification ? `, ${describeVerification(verification)}` : "";
-  return `model ${model} on ${backend}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
+  return `model ${model} on ${backend}${dtype === "fp32" ? "" : ` in ${dtype}`}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
 }
 
 function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string[] {
@@ -138,6 +141,7 @@ function report(classifier: ImageClassifier, results: readonly Classification[],
   return {
     model: classifier.model,
     backend: classifier.backend,
+    dtype: classifier.dtype,
     reduction: classifier.reduction ?? null,
     gmacs: classifier.gmacs,
     problem: classifier.problem,

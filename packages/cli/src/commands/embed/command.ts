@@ -3,6 +3,7 @@ import { fromPretrained, isFailure, type Pooling, poolings } from "@ppt-vit/pipe
 import { type Command, Option } from "commander";
 import { expandInputs } from "../../files/inputs.js";
 import { backendOption } from "../../flags/backend-option.js";
+import { type DtypeFlags, dtypeOption } from "../../flags/dtype-option.js";
 import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
 import {
@@ -15,7 +16,7 @@ import { complain, printJson, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { describeVerification } from "../../output/verified.js";
 
-interface EmbedFlags extends ReductionFlags, ModelFlags, PictureFlags {
+interface EmbedFlags extends DtypeFlags, ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
   readonly backend: string;
   readonly pooling?: Pooling;
@@ -29,7 +30,8 @@ export function addEmbedCommand(program: Command): void {
     .description("turn pictures into vectors, one JSON line each: for search, clustering, or a classifier of your own")
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option(...modelOption, "demo")
-    .addOption(backendOption());
+    .addOption(backendOption())
+    .addOption(dtypeOption());
   addPictureOptions(addReductionOptions(addModelOptions(embed)))
     .addOption(
       new Option(
@@ -59,6 +61,7 @@ async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promi
       ...loading,
       task: "image-feature-extraction",
       backend: flags.backend,
+      dtype: flags.dtype,
       reduction: reductionOf(flags),
       imageSize: flags.imageSize,
       verify: flags.verify,

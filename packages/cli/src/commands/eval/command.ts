@@ -1,6 +1,7 @@
 /** The options of `ppt-vit eval` and `ppt-vit eval merge`. */
 import { type Command, InvalidArgumentError } from "commander";
 import { backendOption } from "../../flags/backend-option.js";
+import { dtypeOption } from "../../flags/dtype-option.js";
 import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
 import { addBatchOptions } from "../../flags/picture-options.js";
@@ -31,6 +32,7 @@ export function addEvalCommand(program: Command): void {
     .argument("<dataset>", "a folder with a folder of pictures for each class, or a labels file (.csv, .tsv, .json)")
     .option(...modelOption, "demo")
     .addOption(backendOption())
+    .addOption(dtypeOption())
     .option("--classes <file>", "explains the dataset's identifiers, such as WordNet's: lines of ID NAME, or JSON")
     .option("--limit <n>", "take this many pictures, spread evenly over the dataset", count(1))
     .option("--shard <i/n>", "evaluate part I of N only; eval merge joins the parts", shard)

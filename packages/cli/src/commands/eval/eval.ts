@@ -5,6 +5,7 @@ import { backendNames, type Checkpoint, createBackend, readCheckpoint, resolveRe
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
 import { defaultBackend } from "../../flags/backend-option.js";
+import type { DtypeFlags } from "../../flags/dtype-option.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { type BatchFlags, decodeOptions } from "../../flags/picture-options.js";
 import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
@@ -27,7 +28,7 @@ export interface OutputFlags {
   readonly json: boolean;
 }
 
-export interface EvalFlags extends ReductionFlags, ModelFlags, BatchFlags, OutputFlags {
+export interface EvalFlags extends DtypeFlags, ReductionFlags, ModelFlags, BatchFlags, OutputFlags {
   readonly model: string;
   readonly backend: string;
   readonly classes?: string;
@@ -152,6 +153,7 @@ async function frameOf(
   const settings: EvalSettings = {
     model: { name, fingerprint: checkpointFingerprint(checkpoint) },
     backend,
+    ...(flags.dtype !== "fp32" && { dtype: flags.dtype }),
     reduction: reduction ?? null,
     agreement: flags.agreement && reduction !== undefined,
     batch: flags.batch,
@@ -195,9 +197,10 @@ async function compute(
   onBatch: (entry: BatchEntry) => void,
 ): Promise<void> {
   const { config, weights, preprocessing } = checkpoint;
-  const { reduction, agreement } = frame.settings;
-  const model = await createVisionModel({ config, weights, backend, reduction: reduction ?? undefined });
-  const unreduced = agreement ? await createVisionModel({ config, weights, backend }) : undefined;
+  const { reduction, agreement, dtype: quantize } = frame.settings;
+  const given = { config, weights, backend, quantize };
+  const model = await createVisionModel({ ...given, reduction: reduction ?? undefined });
+  const unreduced = agreement ? await createVisionModel(given) : undefined;
   const pool = openDecodePool({ preprocessing, imageSize: config.imageSize, options: decodeOptions(flags) });
   try {
     await withProgress(

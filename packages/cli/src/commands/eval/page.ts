@@ -8,7 +8,7 @@ const shownConfusions = 20;
 
 export function reportPage(report: EvalReport): string {
   const { settings, summary, labels, run, shard, failures, classesWithoutPictures, confusions } = report;
-  const { model, backend, reduction, dataset, batch, limit } = settings;
+  const { model, backend, dtype, reduction, dataset, batch, limit } = settings;
   const name = (label: number) => `${label} ${labels[label]}`;
   const both = summary.unreduced !== undefined;
   const part = shard ? html(`, shard ${shard.index} of ${shard.count}`) : "";
@@ -21,7 +21,7 @@ export function reportPage(report: EvalReport): string {
 <title>ppt-vit eval: ${html(model.name)}</title>
 <style>${style}</style>
 <h1>${html(model.name)} on ${html(dataset.path)}${part}</h1>
-<p>${html(`${summary.pictures} pictures${limit === null ? "" : ` (at most ${limit})`}, ${report.classes.length} of ${labels.length} classes, backend ${backend}, batch ${batch}, tokens ${report.tokens.join(" → ")}`)}.
+<p>${html(`${summary.pictures} pictures${limit === null ? "" : ` (at most ${limit})`}, ${report.classes.length} of ${labels.length} classes, backend ${backend}${dtype ? ` in ${dtype}` : ""}, batch ${batch}, tokens ${report.tokens.join(" → ")}`)}.
 Reduction: <code>${html(reduction ? JSON.stringify(reduction) : "none")}</code></p>
 ${table(["", ...columnsOf(report)], comparison(report))}
 ${summary.agreement ? `<p>${html(`Right only reduced: ${summary.agreement.rightOnlyReduced}. Right only unreduced: ${summary.agreement.rightOnlyUnreduced}.`)}</p>` : ""}

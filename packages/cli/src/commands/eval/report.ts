@@ -122,7 +122,7 @@ export function reportText(report: EvalReport): string {
   );
   const { agreement } = summary;
   return [
-    `${summary.pictures} pictures of ${classes.length} classes${part}, model ${settings.model.name} on ${settings.backend}, tokens ${tokens.join(" -> ")}`,
+    `${summary.pictures} pictures of ${classes.length} classes${part}, model ${settings.model.name} on ${settings.backend}${settings.dtype ? ` in ${settings.dtype}` : ""}, tokens ${tokens.join(" -> ")}`,
     ...rows,
     ...(agreement
       ? [`right only reduced: ${agreement.rightOnlyReduced}, right only unreduced: ${agreement.rightOnlyUnreduced}`]

@@ -96,6 +96,8 @@ const reductionSchema = v.pipe(
 const settingsSchema = record({
   model: record({ name: text(mostPathCharacters), fingerprint }),
   backend: name(100),
+  /** The precision of the weights. Left out for fp32, as documents from before it had a name leave it out. */
+  dtype: v.exactOptional(v.picklist(["q8"])),
   reduction: v.nullable(reductionSchema),
   /** Whether the unreduced model runs too. */
   agreement: flag,

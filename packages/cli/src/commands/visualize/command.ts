@@ -14,6 +14,7 @@ import { expandInputs } from "../../files/inputs.js";
 import { requireOutputs } from "../../files/outputs.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
 import { backendOption } from "../../flags/backend-option.js";
+import { type DtypeFlags, dtypeOption } from "../../flags/dtype-option.js";
 import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
 import { addBatchOptions, type BatchFlags, batchOptions } from "../../flags/picture-options.js";
@@ -22,7 +23,7 @@ import { complain, print, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { tokenFormatOf } from "./format.js";
 
-interface VisualizeFlags extends ReductionFlags, ModelFlags, BatchFlags {
+interface VisualizeFlags extends DtypeFlags, ReductionFlags, ModelFlags, BatchFlags {
   readonly model: string;
   readonly backend: string;
   readonly out: string;
@@ -38,7 +39,8 @@ export function addVisualizeCommand(program: Command): void {
     .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
     .option("-o, --out <file>", "the file to write: a sheet (.png or .svg) or a page (.html)", "tokens.png")
     .option(...modelOption, "demo")
-    .addOption(backendOption());
+    .addOption(backendOption())
+    .addOption(dtypeOption());
   const drawn = addReductionOptions(addModelOptions(visualize))
     .option("--scores", "also draw the significance scores of each stage", false)
     .option("--panel <pixels>", "width of each picture", count(16, 4096), 224)
@@ -64,9 +66,9 @@ async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags
   };
   for (const { error } of failures) report(error);
 
-  const { model, backend } = flags;
+  const { model, backend, dtype } = flags;
   const classifier = await withDownloads(model, flags, (loading) =>
-    fromPretrained(model, { ...loading, backend, reduction, trace: true }),
+    fromPretrained(model, { ...loading, backend, dtype, reduction, trace: true }),
   );
   const pictures: TokenPicture[] = [];
   try {
