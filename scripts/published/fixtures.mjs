@@ -14,18 +14,49 @@ export const demoModel = join(demo, "model");
 /** What the model says about `photo.jpg`. */
 export const photoLabel = "dog";
 
-/** Small checkpoints of the tests that stand for models by a word in their names. All others are the demo model. */
-const standIns = { clip: "clip", dino: "dinov2" };
+/**
+ * Small checkpoints that stand for models by a word in their names: two of the tests, and the first blocks of the demo model, because
+ * a calibration tries many settings. All other models are the demo model.
+ */
+const standIns = { clip: "clip", dino: "dinov2", "my-model": "shallow" };
 
 /** Copies the stand-ins to `home`, with settings of their own: they have too few blocks for the default ones. */
 function makeStandIns(home) {
   const reduction = JSON.stringify({ layers: [1], tokensRemoved: 2, threshold: 7e-5 });
   for (const folder of Object.values(standIns)) {
     mkdirSync(join(home, folder), { recursive: true });
+    writeFileSync(join(home, folder, "reduction.json"), reduction);
+    if (folder === "shallow") {
+      makeShallow(join(home, folder));
+      continue;
+    }
     for (const file of ["config.json", "preprocessor_config.json", "model.safetensors"])
       cpSync(join(fixtures, folder, file), join(home, folder, file));
-    writeFileSync(join(home, folder, "reduction.json"), reduction);
   }
+}
+
+/** Writes the demo model with its first three blocks alone. Its head is the whole model's, so its labels mean nothing. */
+function makeShallow(home) {
+  const blocks = 3;
+  const config = JSON.parse(readFileSync(join(demoModel, "config.json"), "utf8"));
+  writeFileSync(join(home, "config.json"), JSON.stringify({ ...config, num_hidden_layers: blocks }));
+  cpSync(join(demoModel, "preprocessor_config.json"), join(home, "preprocessor_config.json"));
+  const bytes = readFileSync(join(demoModel, "model.safetensors"));
+  const data = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = {};
+  const chunks = [];
+  let end = 0;
+  for (const [name, { data_offsets, ...tensor }] of Object.entries(JSON.parse(bytes.toString("utf8", 8, data)))) {
+    if (!data_offsets || Number(/\.layer\.(\d+)\./.exec(name)?.[1] ?? 0) >= blocks) continue;
+    chunks.push(bytes.subarray(data + data_offsets[0], data + data_offsets[1]));
+    const begin = end;
+    end += data_offsets[1] - data_offsets[0];
+    header[name] = { ...tensor, data_offsets: [begin, end] };
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  writeFileSync(join(home, "model.safetensors"), Buffer.concat([length, json, ...chunks]));
 }
 
 function checkpointOf(name, home) {
