@@ -6,7 +6,7 @@ import { run } from "../../workspace.mjs";
 import { codeOf } from "../prologues.mjs";
 
 /** Longest time of a block in ms, many times what an idle machine takes. */
-const budget = 300_000;
+const budget = 1_200_000;
 
 export async function node(block, { cwd, env, earlier }) {
   const isTyped = /^t/.test(block.language);

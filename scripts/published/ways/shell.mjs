@@ -5,7 +5,7 @@ import { run } from "../../workspace.mjs";
 import { codeOf } from "../prologues.mjs";
 
 /** Longest time of a block in ms, many times what an idle machine takes. */
-const budget = 600_000;
+const budget = 1_200_000;
 
 export async function shell(block, { cwd, env, earlier }) {
   const file = join(cwd, `block-${block.line}.sh`);
