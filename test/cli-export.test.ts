@@ -75,7 +75,7 @@ describe("export", () => {
     const { code, stdout } = await pptVit("export", "--model", "demo", "--out", "layout/below");
     expect(code).toBe(0);
     expect(stdout).toContain("wrote layout/below: tokens 197 -> 147 -> 97 -> 49, 1.25 -> 0.80 GMACs");
-    expect(stdout).toMatch(/onnx\/model_fp16\.onnx +1\d\.\d MB +\d+ nodes, logits/);
+    expect(stdout).toMatch(/onnx\/model_fp16\.onnx +1\d\.\d MB +\d+ nodes, logits, last_hidden_state, pooler_output/);
     const folder = join(home, "layout/below");
     const files = ["config.json", "onnx/model.onnx", "onnx/model_fp16.onnx", "preprocessor_config.json"];
     expect(filesIn(folder)).toEqual(files);
@@ -83,14 +83,15 @@ describe("export", () => {
       expect(readFileSync(join(folder, file))).toEqual(readFileSync(join(demoModel, file)));
 
     const reduction = { layers: [3, 6, 9], tokensRemoved: 50, threshold: 0.001 };
+    const outputs = ["logits", "last_hidden_state", "pooler_output"];
     const made = { version: 1, reduction, tokens: [197, 147, 97, 49] };
     const info = await infoOf(folder);
     expect(info).toMatchObject({
       kind: "export",
       model: { family: "vit", reduction, reductionFrom: "onnx" },
       onnx: [
-        { file: "onnx/model.onnx", dtype: "float32", outputs: ["logits"], export: made },
-        { file: "onnx/model_fp16.onnx", dtype: "float16", outputs: ["logits"], export: made },
+        { file: "onnx/model.onnx", dtype: "float32", outputs, export: made },
+        { file: "onnx/model_fp16.onnx", dtype: "float16", outputs, export: made },
       ],
     });
     expect(info.onnx[0].export.gmacs.reduced).toBeCloseTo(0.798, 3);
@@ -133,6 +134,25 @@ describe("export", () => {
       },
       tokens: [197, 177, 147],
     });
+  });
+
+  test("--task computes the outputs of one task", async () => {
+    const outputsOf = async (out: string, ...options: string[]) =>
+      (await infoOf(await exported(out, "--dtype", "fp32", ...options))).onnx[0].outputs;
+    const features = ["last_hidden_state", "pooler_output"];
+    expect(await outputsOf("for-labels", "--task", "image-classification")).toEqual(["logits"]);
+    expect(await outputsOf("for-features", "--task", "image-feature-extraction")).toEqual(features);
+    const triton = await outputsOf("for-triton", "--format", "triton", "--task", "image-feature-extraction");
+    expect(triton).toEqual(features);
+
+    const clip = join(root, "packages/pipeline/fixtures/clip");
+    const args = ["export", "--model", clip, "--out", "no-labels", "--task", "image-classification"];
+    const refused = await pptVit(...args);
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toContain(
+      "has no logits, which task 'image-classification' needs: export it for 'image-feature-extraction'",
+    );
+    expect(existsSync(join(home, "no-labels"))).toBe(false);
   });
 
   test("--with-source-map adds which patches each token contains", async () => {

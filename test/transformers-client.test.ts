@@ -1,5 +1,5 @@
 /** Tests a real client: transformers.js loads an exported folder, without network and without this project. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,10 +19,7 @@ let home: string;
 let ours: ImageClassifier;
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "ppt-vit-client-"));
-  const { code, output } = await run(process.execPath, [main, "export", "--model", "demo", "--out", "demo"], {
-    cwd: home,
-  });
-  expect(code, output).toBe(0);
+  await exported("demo", "demo");
   env.allowRemoteModels = false;
   env.localModelPath = home;
   ours = await fromPretrained("demo");
@@ -31,6 +28,31 @@ afterAll(async () => {
   await ours.dispose();
   rmSync(home, { recursive: true });
 });
+
+async function exported(model: string, out: string, ...options: string[]): Promise<void> {
+  const args = [main, "export", "--model", model, "--out", out, ...options];
+  const { code, output } = await run(process.execPath, args, { cwd: home });
+  expect(code, output).toBe(0);
+}
+
+/** Preprocessing that takes the middle of a picture unscaled, so that nothing is resampled. */
+const middleOf = (side: number) => ({
+  image_processor_type: "ViTImageProcessor",
+  do_resize: false,
+  do_center_crop: true,
+  crop_size: { height: side, width: side },
+  do_rescale: true,
+  do_normalize: true,
+  image_mean: [0.5, 0.5, 0.5],
+  image_std: [0.5, 0.5, 0.5],
+});
+
+/** Copies a fixture of the pipeline, and gives it that preprocessing. */
+function middle(fixture: string, side: number): void {
+  const model = join(home, fixture);
+  cpSync(join(root, "packages/pipeline/fixtures", fixture), model, { recursive: true });
+  writeFileSync(join(model, "preprocessor_config.json"), JSON.stringify(middleOf(side)));
+}
 
 describe.each([
   // Measured: 1.4e-7 and 1.3e-4. The pictures have the model's size, so nothing is resampled.
@@ -65,6 +87,76 @@ describe.each([
   });
 });
 
+describe("image-feature-extraction", () => {
+  const extractor = (folder: string, options = {}) =>
+    pipeline("image-feature-extraction", folder, { dtype: "fp32", device: "cpu", ...options });
+  type Ours = Awaited<ReturnType<typeof fromPretrained<"image-feature-extraction">>>;
+  const loaded = (model: string, options = {}): Promise<Ours> =>
+    fromPretrained(model, { task: "image-feature-extraction", backend: "onnx-cpu", ...options });
+
+  function expectNear(actual: Iterable<unknown>, expected: Float32Array, within = 1e-5): void {
+    const values = Float32Array.from(actual as Iterable<number>);
+    expect(values).toHaveLength(expected.length);
+    const largest = Math.max(...expected.map(Math.abs));
+    expect(Math.max(...expected.map((value, i) => Math.abs(value - values[i]!))) / largest).toBeLessThan(within);
+  }
+
+  test("of a classifier gives its tokens and their embedding, of several pictures at once", async () => {
+    const theirs = await extractor("demo");
+    const mine = await loaded("demo");
+    const states = await theirs(pictures.slice(0, 2));
+    expect(states.dims).toEqual([2, 49, 192]);
+    const pooled = await theirs(pictures.slice(0, 2), { pool: true });
+    expect(pooled.dims).toEqual([2, 192]);
+    for (const [i, picture] of pictures.slice(0, 2).entries()) {
+      const embedding = await mine.embed(picture);
+      expectNear(pooled.data.slice(192 * i, 192 * (i + 1)) as Float32Array, embedding);
+      // The class token comes first.
+      expectNear(states.data.slice(49 * 192 * i, 49 * 192 * i + 192) as Float32Array, embedding);
+    }
+    await Promise.all([theirs.dispose(), mine.dispose()]);
+  });
+
+  test("of an export for this task alone gives, unreduced, the dense features", async () => {
+    await exported("demo", "features", "--task", "image-feature-extraction", "--no-ppt", "--dtype", "fp32");
+    const theirs = await extractor("features");
+    const mine = await loaded("demo", { dense: true, reduction: false });
+    const states = await theirs(pictures[0]!);
+    expect(states.dims).toEqual([1, 197, 192]);
+    const { features, classToken } = await mine.features(pictures[0]!);
+    expectNear(states.data as Float32Array, Float32Array.from([...classToken!, ...features]));
+    await Promise.all([theirs.dispose(), mine.dispose()]);
+  });
+
+  test("of DINOv2 pools its class token", async () => {
+    middle("dinov2", 42);
+    await exported("./dinov2", "dinov2-onnx", "--no-ppt", "--dtype", "fp32");
+    const [theirs, mine] = [await extractor("dinov2-onnx"), await loaded(join(home, "dinov2"), { reduction: false })];
+    expect((await theirs(pictures[0]!)).dims).toEqual([1, 10, 16]);
+    expectNear((await theirs(pictures[0]!, { pool: true })).data as Float32Array, await mine.embed(pictures[0]!));
+    await Promise.all([theirs.dispose(), mine.dispose()]);
+  });
+
+  test("of CLIP gives the image's embedding in the space of its texts", async () => {
+    middle("clip", 32);
+    await exported("./clip", "clip-onnx", "--no-ppt", "--dtype", "fp32");
+    const theirs = await extractor("clip-onnx", { model_file_name: "model" });
+    const mine = await loaded(join(home, "clip"), { reduction: false });
+    const embeds = await theirs(pictures[0]!);
+    expect(embeds.dims).toEqual([1, 24]);
+    expectNear(embeds.data as Float32Array, await mine.embed(pictures[0]!));
+    await Promise.all([theirs.dispose(), mine.dispose()]);
+  });
+});
+
+test("an export for image-classification alone classifies", async () => {
+  await exported("demo", "labels", "--task", "image-classification", "--dtype", "fp32");
+  const theirs = await pipeline("image-classification", "labels", { dtype: "fp32", device: "cpu" });
+  const [answer] = (await theirs(pictures[0]!)) as { label: string }[];
+  expect(answer!.label).toBe((await ours.classify(pictures[0]!)).labels[0]!.label);
+  await theirs.dispose();
+});
+
 test("a T2T-ViT, which transformers.js does not know, runs there all the same", async () => {
   const model = join(home, "t2t");
   mkdirSync(model);
@@ -73,27 +165,8 @@ test("a T2T-ViT, which transformers.js does not know, runs there all the same", 
   writeFileSync(join(model, "model.safetensors"), safetensorsFile(weights));
   const { family, ...geometry } = JSON.parse(String(await readGolden("families/t2t-performer.model.json")));
   writeFileSync(join(model, "config.json"), JSON.stringify({ ...geometry, model_type: family }));
-  // The middle of the picture, unscaled, so that nothing is resampled.
-  const preprocessing = {
-    image_processor_type: "ViTImageProcessor",
-    do_resize: false,
-    do_center_crop: true,
-    crop_size: { height: 96, width: 96 },
-    do_rescale: true,
-    do_normalize: true,
-    image_mean: [0.5, 0.5, 0.5],
-    image_std: [0.5, 0.5, 0.5],
-  };
-  writeFileSync(join(model, "preprocessor_config.json"), JSON.stringify(preprocessing));
-  const main = join(root, "packages/cli/dist/main.js");
-  const { code, output } = await run(
-    process.execPath,
-    [main, "export", "--model", "./t2t", "--out", "out", "--no-ppt"],
-    {
-      cwd: home,
-    },
-  );
-  expect(code, output).toBe(0);
+  writeFileSync(join(model, "preprocessor_config.json"), JSON.stringify(middleOf(96)));
+  await exported("./t2t", "out", "--no-ppt");
 
   const theirs = await pipeline("image-classification", "out", { dtype: "fp32", device: "cpu" });
   const classifier = await fromPretrained(model, { backend: "onnx-cpu", reduction: false });

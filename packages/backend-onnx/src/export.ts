@@ -1,5 +1,7 @@
 /** Model files for other engines: writes a traced model with a record of its reduction, and reads what a file holds. */
 import {
+  type ExportOutput,
+  exportOutputsOf,
   modelCost,
   PptError,
   parseWrittenReduction,
@@ -13,7 +15,17 @@ import {
   writtenReduction,
 } from "@ppt-vit/core";
 import type { Shape } from "@ppt-vit/core/backend";
-import { bytesCheck, type Checks, checkArgument, checkOptions, flag, object, oneOf } from "@ppt-vit/core/options";
+import {
+  arrayOf,
+  bytesCheck,
+  type Checks,
+  checkArgument,
+  checkOptions,
+  flag,
+  object,
+  oneOf,
+} from "@ppt-vit/core/options";
+import { checkedOutputs, namingOutputs, outputOptions, poolerOf } from "./export-outputs.js";
 import { decodeModel, elementTypes, type ModelProto } from "./proto.js";
 import { traceProgram } from "./trace.js";
 
@@ -26,15 +38,19 @@ export interface OnnxExportOptions {
   readonly dtype?: "float32" | "float16" | undefined;
   /** Standard ONNX operators only, for engines other than ONNX Runtime. Default false. */
   readonly portable?: boolean | undefined;
+  /**
+   * What the file computes. Default: all that the model has, so that it serves every task. Without `last_hidden_state` and
+   * `pooler_output` the last block computes only the rows that the classifier reads.
+   */
+  readonly outputs?: readonly ExportOutput[] | undefined;
   /** Adds the output `source`, which needs a reduction. Default false. */
   readonly withSourceMap?: boolean | undefined;
 }
 
 export interface OnnxExport {
   /**
-   * An `.onnx` file: pixel_values [B, channels, H, W] -> logits [B, labels]. A model without a classifier has the outputs
-   * embedding [B, C] ([B, projection] for CLIP) and last_hidden_state [B, N', C], from which other libraries extract features.
-   * `withSourceMap` adds source [B, N', N0].
+   * An `.onnx` file: pixel_values [B, channels, H, W] -> `outputs`. See `ExportOutput` for what they are. pooler_output is the
+   * checkpoint's own pooler if it has one, else what its head reads. `withSourceMap` adds source [B, N', N0].
    */
   readonly bytes: Uint8Array;
   readonly outputs: readonly string[];
@@ -67,8 +83,9 @@ const optionChecks: Checks<OnnxExportOptions> = {
   dtype: oneOf(["float32", "float16"]),
   portable: flag,
   withSourceMap: flag,
+  outputs: arrayOf("names of outputs", (name) => typeof name === "string"),
 };
-const misnamed = { opset: "it is 18", outputs: "write 'withSourceMap' for the source map" };
+const misnamed = { opset: "it is 18", task: "name the outputs" };
 
 /**
  * A model as one `.onnx` file with a free batch.
@@ -80,15 +97,17 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     misnamed,
   });
   const { dtype = "float32", portable = false, withSourceMap = false } = settings;
+  const outputs = checkedOutputs(config, settings.outputs ?? exportOutputsOf(config));
   const { program, params, inputs, plan } = prepareVisionProgram({
     config,
     weights,
     reduction,
-    outputs: { source: withSourceMap, lastHiddenState: config.labels.length === 0 },
+    outputs: outputOptions(outputs, withSourceMap),
   });
+  const allParams = { ...params, ...poolerOf(weights, config, outputs) };
   if (withSourceMap && plan.stages.length === 0)
     throw new PptError("INVALID_OPTION", "export: a source map needs a reduction that removes tokens");
-  const weightBytes = Object.values(params).reduce((sum, { data }) => sum + data.length, 0) * bytesOf[dtype];
+  const weightBytes = Object.values(allParams).reduce((sum, { data }) => sum + data.length, 0) * bytesOf[dtype];
   if (weightBytes > mostWeightBytes)
     throw new PptError(
       "INVALID_OPTION",
@@ -100,17 +119,14 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     tokens: [modelCost(config).blocks[0]!.attentionTokens, ...plan.stages.map((stage) => stage.tokensOut)],
     gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, plan).gmacs },
   };
-  const traced = traceProgram(program, {
-    params,
+  const traced = traceProgram(namingOutputs(program, config), {
+    params: allParams,
     inputs,
     dtype,
     // Fused attention is wrong on some WebGPU devices, and the file may run on any of them. The other operators of
     // ONNX Runtime are right on all devices that we tested.
     fusion: { contrib: !portable, attention: false },
-    outputs: [
-      ...(config.labels.length > 0 ? ["logits"] : ["embedding", "last_hidden_state"]),
-      ...(withSourceMap ? ["source"] : []),
-    ],
+    outputs: [...outputs, ...(withSourceMap ? ["source"] : [])],
     metadata: { [metadataKey]: JSON.stringify(metadata) },
   });
   return { ...traced, metadata };

@@ -4,6 +4,7 @@ import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
 import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
 import {
   createVisionModel,
+  embeddingPoolingOf,
   type ReductionConfig,
   randomWeights,
   type VisionModelConfig,
@@ -59,7 +60,7 @@ describe("exportOnnx", () => {
     const { output, tokens } = await onCpuBackend(batch, true);
     for (const portable of [false, true]) {
       const { bytes, outputs } = exportOnnx({ config, weights, reduction, portable, withSourceMap: true });
-      expect(outputs).toEqual(["logits", "source"]);
+      expect(outputs).toEqual(["logits", "last_hidden_state", "pooler_output", "source"]);
       const { logits, source } = await runFile(bytes, batch);
       expectClose(logits as ort.Tensor, output.logits, 1e-4);
       expectClose(source as ort.Tensor, output.source!, 1e-6);
@@ -99,23 +100,71 @@ describe.each(Object.entries(tinyFamilies))("exportOnnx of %s", (_name, config) 
     ["with a reduction, in standard operators", true, { layers: [0, 2], tokensRemoved: 2, threshold: "pool" }],
   ] as const)("computes what the CPU backend computes %s", async (_how, portable, reduction) => {
     const backend = createCpuBackend();
-    const outputs = { lastHiddenState: true };
+    const outputs = { lastHiddenState: true, pooled: true };
     const model = await createVisionModel({ config, weights, backend, reduction, outputs });
     const expected = await model.run({ pixelValues: pixels(2), batch: 2 });
     await backend.dispose();
 
     const { bytes, outputs: names, shapes } = exportOnnx({ config, weights, reduction, portable });
     const actual = await runFile(bytes, 2, config);
-    if (config.labels.length > 0) {
-      expect(names).toEqual(["logits"]);
-      expectClose(actual.logits as ort.Tensor, expected.logits, 1e-4);
-    } else {
-      expect(names).toEqual(["embedding", "last_hidden_state"]);
-      expectClose(actual.embedding as ort.Tensor, expected.embedding!, 1e-4);
-      expectClose(actual.last_hidden_state as ort.Tensor, expected.lastHiddenState!, 1e-4);
-    }
+    const { classToken, distilledToken, meanToken } = expected;
+    const pooled = { class: classToken, distilled: distilledToken, mean: meanToken }[embeddingPoolingOf(config)];
+    const features = { last_hidden_state: expected.lastHiddenState, pooler_output: pooled };
+    const wanted = {
+      ...(config.labels.length > 0 && { logits: expected.logits }),
+      ...(config.projection ? { image_embeds: expected.embedding } : features),
+    };
+    expect(names).toEqual(Object.keys(wanted));
+    for (const [name, values] of Object.entries(wanted)) expectClose(actual[name] as ort.Tensor, values!, 1e-4);
     for (const name of names) expect((actual[name] as ort.Tensor).dims.slice(1)).toEqual(shapes[name]!.slice(1));
     if (portable) expect(inspectOnnx(bytes).nonStandard).toEqual([]);
+  });
+});
+
+describe("outputs of an export", () => {
+  it("are those that are named, in the model's order, and nothing else is computed", async () => {
+    const all = exportOnnx({ config, weights, reduction });
+    const features = exportOnnx({ config, weights, reduction, outputs: ["pooler_output", "last_hidden_state"] });
+    const logits = exportOnnx({ config, weights, reduction, outputs: ["logits"] });
+    expect(features.outputs).toEqual(["last_hidden_state", "pooler_output"]);
+    expect(logits.outputs).toEqual(["logits"]);
+    const headBytes = 4 * config.hiddenSize * config.labels.length;
+    expect(all.bytes.length - features.bytes.length).toBeGreaterThan(headBytes);
+    const [whole, part] = [await runFile(all.bytes, 2), await runFile(features.bytes, 2)];
+    for (const name of features.outputs) expect(part[name]!.data).toEqual(whole[name]!.data);
+  });
+
+  it.each([
+    [["image_embeds"], "this model has no output 'image_embeds'; it has logits, last_hidden_state, pooler_output"],
+    [[], "outputs are empty"],
+    ["logits", "outputs"],
+  ])("refuses %j", (outputs, says) => {
+    expect(() => exportOnnx({ config, weights, outputs: outputs as [] })).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(says) }),
+    );
+  });
+
+  it("are what a pooler of the checkpoint makes of the class token", async () => {
+    const C = config.hiddenSize;
+    const random = randomWeights(config, 1);
+    const weight = Float32Array.from({ length: C * C }, (_, i) => Math.sin(3 * i));
+    const bias = Float32Array.from({ length: C }, (_, i) => Math.cos(i));
+    const pooler = {
+      "pooler.dense.weight": { shape: [C, C], data: weight },
+      "pooler.dense.bias": { shape: [C], data: bias },
+    };
+    const outputs = ["pooler_output"] as const;
+    const plain = await runFile(exportOnnx({ config, weights, outputs }).bytes, 1);
+    const { bytes } = exportOnnx({ config, weights: weightsFrom({ ...random, ...pooler }), outputs });
+    const token = plain.pooler_output!.data as Float32Array;
+    const expected = Float32Array.from(bias, (b, row) =>
+      Math.tanh(b + token.reduce((sum, x, i) => sum + x * weight[row * C + i]!, 0)),
+    );
+    expectClose((await runFile(bytes, 1)).pooler_output as ort.Tensor, { shape: [1, C], data: expected }, 1e-5);
+    const wrong = { ...pooler, "pooler.dense.bias": { shape: [1], data: new Float32Array(1) } };
+    expect(() => exportOnnx({ config, weights: weightsFrom({ ...random, ...wrong }), outputs })).toThrow(
+      /'pooler.dense.weight' is \[\d+,\d+\] with a bias of \[1\], expected/,
+    );
   });
 });
 
@@ -126,7 +175,7 @@ describe("inspectOnnx", () => {
     expect(plain).toMatchObject({
       dtype: "float32",
       inputs: ["pixel_values"],
-      outputs: ["logits"],
+      outputs: ["logits", "last_hidden_state", "pooler_output"],
       operatorSets: { "ai.onnx": 18, "com.microsoft": 1 },
       export: { version: 1, reduction },
     });

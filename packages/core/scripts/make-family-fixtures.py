@@ -94,6 +94,11 @@ def hidden(model, x, flag):
     return {"last_hidden_state": model(x, **flag).last_hidden_state}
 
 
+def pooled(model, x, flag):
+    outputs = model(x, **flag)
+    return {"last_hidden_state": outputs.last_hidden_state, "pooler_output": outputs.pooler_output}
+
+
 def unmasked(model, x, flag):
     """Outputs of a masked autoencoder. Ascending noise makes it keep the patches in order."""
     patches = x.shape[2] * x.shape[3] // 16
@@ -136,6 +141,12 @@ def main():
     tower = transformers.CLIPVisionConfig(**vision, projection_dim=6)
     model = transformers.CLIPVisionModelWithProjection(tower)
     hugging_face("clip-tower", model, 10, lambda m, x, f: {"embedding": m(x, **f).image_embeds})
+
+    # What an export names pooler_output: a pooler of its own, the class token of DINOv2, that of CLIP without its projection.
+    hugging_face("vit-pooler", transformers.ViTModel(transformers.ViTConfig(**plain)), 16, pooled)
+    model = transformers.Dinov2Model(transformers.Dinov2Config(**dinov2))
+    hugging_face("dinov2-pooled", model, 17, pooled, interpolate=False)
+    hugging_face("clip-vision", transformers.CLIPVisionModel(transformers.CLIPVisionConfig(**vision)), 18, pooled)
 
     tiny = dict(img_size=16, patch_size=4, embed_dim=16, depth=2, num_heads=2, mlp_ratio=2.5, num_classes=3)
     of_timm("timm-vit", 11, tiny)

@@ -60,6 +60,7 @@ export {
   type VisionModelTraits,
   withImageSize,
 } from "./vit/config.js";
+export { type ExportOutput, embeddingPoolingOf, exportOutputsOf } from "./vit/export-outputs.js";
 export { isKnownToTransformersJs } from "./vit/find-family.js";
 export {
   createVisionModel,

@@ -43,5 +43,6 @@ export type {
 } from "./node/types.js";
 export type { PictureFormat } from "./pictures/signatures.js";
 export * from "./public.js";
+export { exportNeeds, outputsForTask, taskNames } from "./tasks/exports.js";
 
 setMachine(nodeMachine);

@@ -14,7 +14,7 @@ import { embedPatches } from "./stem.js";
  * `scores` need every token of the last block, which is otherwise computed only as far as the head reads it.
  */
 export interface OutputOptions {
-  /** Tokens after the last block and the final norm. */
+  /** Tokens after the last block and the final norm, which CLIP leaves out here (`hiddenStateBeforeNorm`). */
   readonly lastHiddenState?: boolean | undefined;
   /** Which input tokens each output token contains. `true` reports it at the end, `"stages"` after every stage. */
   readonly source?: boolean | "stages" | undefined;
@@ -169,7 +169,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     const mean = () => (poolsFirst ? norm(meanOfPatches(ops, state)) : meanOfPatches(ops, { ...state, x: tokens }));
     const patches = () => (poolsFirst ? restored(ops, state) : norm(restored(ops, state)));
     return {
-      last_hidden_state: wanted.lastHiddenState ? tokens : undefined,
+      last_hidden_state: wanted.lastHiddenState ? (config.hiddenStateBeforeNorm ? state.x : tokens) : undefined,
       class_token: wanted.pooled && config.classToken !== false ? withoutMiddle(ops, classToken()) : undefined,
       mean_token: wanted.pooled ? withoutMiddle(ops, mean()) : undefined,
       distilled_token:

@@ -87,6 +87,7 @@ export const imageClassification: Task<"image-classification", PretrainedOptions
   prepare: (checkpoint, options) => labelling(checkpoint, options.textEmbeddings),
   facts: ({ labels, problem }) => ({ labels, problem }),
   methods: { classify },
+  exports: ["logits"],
 };
 
 /** @throws PptError INVALID_OPTION, INVALID_CONFIG, INVALID_WEIGHTS */

@@ -1,5 +1,12 @@
 /** The task `image-feature-extraction`: an embedding of each picture, and on request a vector for every patch of it. */
-import { type HostTensor, PptError, patchGrid, type VisionModelConfig, type VisionOutput } from "@ppt-vit/core";
+import {
+  embeddingPoolingOf,
+  type HostTensor,
+  PptError,
+  patchGrid,
+  type VisionModelConfig,
+  type VisionOutput,
+} from "@ppt-vit/core";
 import { flag, oneOf } from "@ppt-vit/core/options";
 import type { CheckpointSettings } from "../checkpoint/checkpoint.js";
 import { normalized } from "./normalized.js";
@@ -129,14 +136,12 @@ export const imageFeatureExtraction: Task<
   prepare: (checkpoint, { dense = false }) => ({ checkpoint, dense }),
   facts: () => ({}),
   methods: { embed, features },
+  exports: ["image_embeds", "last_hidden_state", "pooler_output"],
 };
 
 /** The pooling that a model was trained with. */
-function poolingOf({ projection, pooling, classToken }: VisionModelConfig): Pooling {
-  if (projection !== undefined) return "projection";
-  if (pooling === "distilled") return "distilled";
-  return pooling === "mean" || pooling === "normalized-mean" || classToken === false ? "mean" : "class";
-}
+const poolingOf = (config: VisionModelConfig): Pooling =>
+  config.projection === undefined ? embeddingPoolingOf(config) : "projection";
 
 /** The model's output for a pooling. @throws PptError INVALID_OPTION if the checkpoint does not have it */
 function pooledBy(pooling: Pooling, { name, config }: CheckpointSettings): (output: VisionOutput) => HostTensor {

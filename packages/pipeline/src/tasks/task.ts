@@ -3,7 +3,7 @@
  * registry.ts. These files import nothing of the model's code, so that a page that leaves the model to a worker does not
  * load it.
  */
-import type { OutputOptions, ReductionConfig, VisionOutput } from "@ppt-vit/core";
+import type { ExportOutput, OutputOptions, ReductionConfig, VisionOutput } from "@ppt-vit/core";
 import type { Check, Checks } from "@ppt-vit/core/options";
 import type { CheckpointSettings } from "../checkpoint/checkpoint.js";
 import type { CheckpointNeeds } from "../checkpoint/parse.js";
@@ -65,6 +65,8 @@ export interface Task<Name extends string, Options extends ModelOptions, Prepare
   /** What a model of this task tells besides `ModelFacts`. */
   facts(prepared: Prepared): OwnFacts<Type["model"]>;
   readonly methods: Readonly<Record<MethodOf<Type["model"]>, Method<Prepared, BatchOptions, object>>>;
+  /** Outputs that an exported model needs for this task, of those that it has. */
+  readonly exports: readonly ExportOutput[];
   /** For TypeScript only: the model's type. No task sets it. */
   readonly type?: Type;
 }
@@ -92,6 +94,7 @@ export interface AnyTask {
   prepare(checkpoint: CheckpointSettings, options: ModelOptions): unknown;
   facts(prepared: unknown): object;
   readonly methods: Readonly<Record<string, AnyMethod>>;
+  readonly exports: readonly ExportOutput[];
 }
 
 export interface AnyMethod {

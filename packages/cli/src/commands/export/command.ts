@@ -1,4 +1,6 @@
 /** `ppt-vit export` and its options. */
+
+import { taskNames } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
@@ -20,6 +22,12 @@ export function addExportCommand(program: Command): void {
     .requiredOption("-o, --out <dir>", "the folder to write; it must be empty or not exist")
     .option("--dtype <list>", "precisions to write: fp32,fp16", dtypes, [...exportDtypes]);
   addReductionOptions(addModelOptions(command))
+    .addOption(
+      new Option(
+        "--task <name>",
+        "compute the outputs of this task alone (default: of all tasks that the model can do; for Triton, of the first)",
+      ).choices(taskNames),
+    )
     .option("--with-source-map", "add the output source: which patches each remaining token contains", false)
     .option("--portable", "standard ONNX operators only, for engines other than ONNX Runtime", false)
     .addOption(

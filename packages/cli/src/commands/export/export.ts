@@ -3,7 +3,16 @@ import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { OnnxExport } from "@ppt-vit/backend-onnx";
 import { isKnownToTransformersJs, PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
-import { checkpointFolder, type LoadOptions, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
+import {
+  type Checkpoint,
+  checkpointFolder,
+  exportNeeds,
+  type LoadOptions,
+  outputsForTask,
+  readCheckpoint,
+  resolveReduction,
+  type TaskName,
+} from "@ppt-vit/pipeline";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
 import { showBytes } from "../../output/bytes.js";
@@ -20,6 +29,7 @@ export interface ExportFlags extends ReductionFlags, ModelFlags {
   readonly dtype: readonly ExportDtype[];
   readonly withSourceMap: boolean;
   readonly portable: boolean;
+  readonly task?: TaskName;
   readonly format: "onnx" | "triton";
   readonly force: boolean;
 }
@@ -40,7 +50,11 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
 async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Written[]> {
   const source = await checkpointFolder(flags.model, loading);
   return fillFolder(flags.out, flags, async (put) => {
-    const checkpoint = await readCheckpoint(flags.model, loading);
+    const checkpoint = await readCheckpoint(flags.model, loading, exportNeeds(flags.task));
+    const outputs = outputsForTask(
+      checkpoint,
+      flags.task ?? (flags.format === "triton" ? firstTask(checkpoint) : undefined),
+    );
     const { config, preprocessing, weights } = checkpoint;
     const { exportOnnx } = await import("@ppt-vit/backend-onnx");
     const reduction = resolveReduction(checkpoint, reductionOf(flags));
@@ -81,6 +95,7 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
         dtype: dtype === "fp32" ? "float32" : "float16",
         portable: flags.portable,
         withSourceMap: flags.withSourceMap,
+        outputs,
       });
       const suffix = dtype === "fp32" ? "" : `_${dtype}`;
       if (flags.format === "onnx") {
@@ -113,6 +128,10 @@ const readIfThere = (path: string): Promise<Buffer | undefined> =>
     if (cause.code === "ENOENT") return undefined;
     throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
   });
+
+/** A server's model answers one kind of request: a classifier classifies, and other models embed. */
+const firstTask = ({ config }: Checkpoint): TaskName =>
+  config.labels.length > 0 ? "image-classification" : "image-feature-extraction";
 
 const tritonName = (model: string) => basename(resolve(model)).replaceAll(/[^\w.-]/g, "_");
 
@@ -149,7 +168,7 @@ dynamic_batching { }
 function summary(out: string, files: readonly Written[]): string[] {
   const width = Math.max(...files.map(({ file }) => file.length));
   const lines = files.map(({ file, bytes, model }) => {
-    const nodes = model ? `  ${model.nodes} nodes, ${model.outputs.join(" and ")}` : "";
+    const nodes = model ? `  ${model.nodes} nodes, ${model.outputs.join(", ")}` : "";
     return `  ${file.padEnd(width)}  ${showBytes(bytes).padStart(9)}${nodes}`;
   });
   const { tokens, gmacs, reduction } = files.find(({ model }) => model)!.model!.metadata;

@@ -28,6 +28,7 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
     labels: [],
     patchBias: false,
     inputNorm: true,
+    hiddenStateBeforeNorm: true,
     ...(projected && {
       // The tensor's rows tell the width. A file keeps it inside or outside of its tower's fields.
       projection:

@@ -1,0 +1,24 @@
+/** The outputs of a model that other engines run, under the names that transformers gives them. */
+import type { VisionModelConfig } from "./config.js";
+
+/**
+ * `logits` [B, labels]; `image_embeds` [B, projection], CLIP's image embedding; `last_hidden_state` [B, N', C], the tokens that
+ * remain; `pooler_output` [B, C], the embedding of the picture.
+ */
+export type ExportOutput = "logits" | "image_embeds" | "last_hidden_state" | "pooler_output";
+
+/** All outputs that an export of this model can have, in the order in which a file lists them. */
+export const exportOutputsOf = ({ labels, projection }: VisionModelConfig): readonly ExportOutput[] => [
+  ...(labels.length > 0 ? (["logits"] as const) : []),
+  // A tower with a projection gives nothing else in transformers.
+  ...(projection ? (["image_embeds"] as const) : (["last_hidden_state", "pooler_output"] as const)),
+];
+
+/**
+ * What stands for a picture in a model without projection: `distilled` the mean of class and distillation token, `mean` that of
+ * the patch tokens, `class` the class token after the final norm.
+ */
+export function embeddingPoolingOf({ pooling, classToken }: VisionModelConfig): "class" | "mean" | "distilled" {
+  if (pooling === "distilled") return "distilled";
+  return pooling === "mean" || pooling === "normalized-mean" || classToken === false ? "mean" : "class";
+}
