@@ -254,6 +254,20 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
       total: 11089880,
     });
     expect(progress.at(-1)).toMatchObject({ status: "ready", task: "image-classification" });
+    // The other backends are not installed here.
+    const notice = { status: "notice", backend: "cpu", message: "backend cpu (auto)" };
+    expect(progress).toContainEqual(notice);
+
+    // The worker's check is kept for the page, too, in Cache storage.
+    const { kept, reason, again } = await page.evaluate(async () => {
+      const { candidates } = await window.pipeline.selectBackend({ candidates: ["cpu"] });
+      const [fresh] = (await window.pipeline.selectBackend({ candidates: ["cpu"], recheck: true })).candidates;
+      const kept = (await (await caches.open("ppt-vit-checks")).keys()).map(({ url }) => decodeURIComponent(url));
+      return { kept, reason: candidates[0]!.reason, again: fresh!.reason };
+    });
+    expect(kept).toEqual([expect.stringMatching(/ppt-vit\.check:\["cpu","@ppt-vit\/backend-cpu .*Chrom/)]);
+    expect(reason).toMatch(/^computes rightly .*, checked here on \d{4}-\d\d-\d\d$/);
+    expect(again).toMatch(/^computes rightly \([^,]*\)$/);
   });
 
   test("embeddings, features and zero-shot labels are Node's, in the page and in a worker", async () => {

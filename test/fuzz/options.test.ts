@@ -130,6 +130,12 @@ const targets: Readonly<Record<string, Target>> = {
   "sourceKind source": { names: "source", right: ["no text", ...texts], call: (v) => pipeline.sourceKind(v) },
   "readReduction source": { names: "source", right: texts, call: (v) => pipeline.readReduction(v) },
   "createBackend name": { names: "backend", right: [], call: (v) => pipeline.createBackend(v) },
+  "createBackend options": { names: "options", right: objects, call: (v) => pipeline.createBackend("cpu", v) },
+  "createBackend progress_callback": {
+    names: "progress_callback",
+    right: ["a function"],
+    call: (v) => pipeline.createBackend("cpu", { progress_callback: v }),
+  },
   "registerBackend descriptor": { names: "registerBackend", call: (v) => pipeline.registerBackend(v) },
   "registerBackend name": {
     names: "name",
@@ -146,6 +152,16 @@ const targets: Readonly<Record<string, Target>> = {
     right: objects,
     call: (v) => pipeline.registerBackend({ name: "x", open, rank: v }),
   },
+  "registerBackend imagesPerSecond": {
+    names: "imagesPerSecond",
+    right: objects,
+    call: (v) => pipeline.registerBackend({ name: "x", open, imagesPerSecond: v }),
+  },
+  "registerBackend binaries": {
+    names: "binaries",
+    right: ["an empty list"],
+    call: (v) => pipeline.registerBackend({ name: "x", open, binaries: v }),
+  },
   "selectBackend options": { names: "options", right: objects, call: (v) => pipeline.selectBackend(v) },
   "selectBackend candidates": {
     names: "candidates",
@@ -153,6 +169,11 @@ const targets: Readonly<Record<string, Target>> = {
     call: (v) => pipeline.selectBackend({ candidates: v }),
   },
   "selectBackend measure": { names: "measure", call: (v) => pipeline.selectBackend({ measure: v }) },
+  "selectBackend recheck": {
+    names: "recheck",
+    right: flags,
+    call: (v) => pipeline.selectBackend({ candidates: ["cpu"], recheck: v }),
+  },
   "selectBackend cache": { names: "cache", call: (v) => pipeline.selectBackend({ cache: v }) },
   "calibrate options": { names: "", call: (v) => pipeline.calibrate(vitFolder, v) },
   "calibrate images": {

@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { PptError } from "@ppt-vit/core";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { describeChoice } from "../src/backends/notice.js";
+import { announceChoice, describeChoice } from "../src/backends/notice.js";
 import { currentPlatform } from "../src/backends/platform.js";
 import { selectOn } from "../src/backends/select.js";
 import { createBackend, describeBackends, fromPretrained, type ProgressInfo } from "../src/index.js";
+import { nodeMachine } from "../src/node/machine.js";
 import { NotInstalled } from "../src/not-installed.js";
 
 const platform = await currentPlatform();
@@ -119,6 +120,23 @@ it("the speeds are those that the benchmarks recorded", () => {
   }
 });
 
+it("the notice holds what would be faster as data, too", async () => {
+  const told: unknown[] = [];
+  announceChoice(await choose({ installed: ["onnx-wasm"] }), (notice) => told.push(notice));
+  expect(told).toEqual([
+    {
+      status: "notice",
+      backend: "onnx-wasm",
+      message: expect.stringContaining("npm install onnxruntime-node"),
+      faster: { backend: "onnx-cpu", install: "npm install onnxruntime-node" },
+    },
+  ]);
+});
+
+it.runIf(process.platform === "linux")("the system is named with its C library", () => {
+  expect(nodeMachine().system!()).toMatch(new RegExp(`^linux-${process.arch}(-musl)?$`));
+});
+
 describe("the default", () => {
   afterEach(() => vi.restoreAllMocks());
 
@@ -143,7 +161,6 @@ describe("the default", () => {
 
   it("tells the console once, and only what somebody can act on", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
-    const { announceChoice } = await import("../src/backends/notice.js");
     const fast = await choose({ installed: ["onnx-cpu"] });
     const slow = await choose({ installed: ["onnx-wasm"] });
     for (let i = 0; i < 2; i++) for (const choice of [fast, slow]) announceChoice(choice, undefined);

@@ -2,6 +2,7 @@
 import { type ProgressInfo, sourceKind } from "@ppt-vit/pipeline";
 import type { SingleBar } from "cli-progress";
 import { showBytes } from "./bytes.js";
+import { backendLine } from "./install.js";
 import { say } from "./print.js";
 import { isWatched, startBar } from "./progress.js";
 import { shown } from "./terminal.js";
@@ -21,7 +22,7 @@ export function downloadProgress(): { report(info: ProgressInfo): void; stop(): 
     report(info) {
       if (info.status === "notice") {
         stop();
-        return say(info.message);
+        return say("backend" in info ? backendLine(info) : info.message);
       }
       if (info.status === "done") stop();
       if (info.status !== "progress") return;

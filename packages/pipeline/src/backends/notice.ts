@@ -1,4 +1,5 @@
 /** Says which backend was chosen automatically, and what would be faster. */
+import type { FasterBackend } from "./faster.js";
 import type { BackendChoice } from "./select.js";
 
 /** Tells the caller which backend `auto` took. */
@@ -7,6 +8,8 @@ export interface BackendNotice {
   /** The name of the backend. */
   readonly backend: string;
   readonly message: string;
+  /** What `message` says would be faster. */
+  readonly faster?: FasterBackend;
 }
 
 /** `backend onnx-wasm (auto); onnx-cpu would be faster: npm install onnxruntime-node` */
@@ -33,7 +36,8 @@ const told = new Set<string>();
 export function announceChoice(choice: BackendChoice, report: ((notice: BackendNotice) => void) | undefined): void {
   const message = describeChoice(choice);
   if (report) {
-    report({ status: "notice", backend: choice.backend, message });
+    const { backend, faster } = choice;
+    report({ status: "notice", backend, message, ...(faster && { faster }) });
     return;
   }
   const isRemarkable = choice.faster !== undefined || brokenIn(choice).length > 0;

@@ -24,7 +24,12 @@ export function nodeMachine(): Machine {
 
 /** Compiled packages for Linux need glibc, which Alpine does not have. */
 function hasGlibc(): boolean {
-  const { header } = process.report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } };
+  const report = process.report as typeof process.report & { excludeNetwork?: boolean };
+  const { excludeNetwork = false } = report;
+  // The report would ask for the names of all network interfaces.
+  report.excludeNetwork = true;
+  const { header } = report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } };
+  report.excludeNetwork = excludeNetwork;
   return header?.glibcVersionRuntime !== undefined;
 }
 

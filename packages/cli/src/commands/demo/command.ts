@@ -19,6 +19,7 @@ import {
 import type { Command } from "commander";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
 import { backendOption } from "../../flags/backend-option.js";
+import { backendLine } from "../../output/install.js";
 import { print, say } from "../../output/print.js";
 import { tokenFormatOf } from "../visualize/format.js";
 
@@ -47,7 +48,7 @@ async function demoCommand({ backend: name, out }: DemoFlags): Promise<void> {
     tokenFormatOf(out);
     requireWritable(out);
   }
-  const backend = await createBackend(name, { progress_callback: ({ message }) => say(message) });
+  const backend = await createBackend(name, { progress_callback: (notice) => say(backendLine(notice)) });
   try {
     const folder = fileURLToPath(demoSamplesUrl);
     const files = readdirSync(folder).filter((name) => name.endsWith(".png"));

@@ -1,6 +1,7 @@
 /** The report of `ppt-vit doctor`: what it found, warnings and advice, and their text for a terminal. */
 import type { OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
 import type { BackendChoice } from "@ppt-vit/pipeline";
+import { installCommand } from "../../output/install.js";
 import type { Adapter, PlacedNode, Placement } from "./logs.js";
 
 /** What the child process found out about a device that works. */
@@ -99,7 +100,8 @@ export function warningsOf(devices: readonly DeviceReport[]): string[] {
 /** Advice on what may run faster than the backend that `auto` takes. */
 export function adviceOf({ devices, auto }: Pick<Report, "devices" | "auto">): string[] {
   const advice: string[] = [];
-  if (auto.faster) advice.push(`${auto.faster.install}: ${auto.faster.backend} would be faster than ${auto.backend}`);
+  if (auto.faster)
+    advice.push(`${installCommand(auto.faster.install)}: ${auto.faster.backend} would be faster than ${auto.backend}`);
   const webgpu = devices.find(({ device }) => device === "webgpu");
   if (webgpu?.works && auto.backend !== webgpu.backend) {
     const { adapter, backend } = webgpu;

@@ -9,6 +9,7 @@ import type { DtypeFlags } from "../../flags/dtype-option.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { type BatchFlags, decodeOptions } from "../../flags/picture-options.js";
 import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { backendLine } from "../../output/install.js";
 import { print, printJson, say as sayLines } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { type Dataset, fingerprintOf, openDataset } from "./dataset.js";
@@ -74,7 +75,7 @@ function backendFor({ backend }: EvalFlags, locked: LockedJournal | undefined): 
 
 async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal | undefined): Promise<0 | 1> {
   const wanted = backendFor(flags, locked);
-  const backend = await createBackend(wanted, { progress_callback: ({ message }) => sayLines(message) });
+  const backend = await createBackend(wanted, { progress_callback: (notice) => sayLines(backendLine(notice)) });
   // Results depend on the backend, so what is recorded is the one that was taken.
   const backendName = wanted === defaultBackend ? backend.name : wanted;
   try {
