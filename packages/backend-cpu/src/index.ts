@@ -22,6 +22,7 @@ import { type CpuTensor, cpuTensor } from "./tensor.js";
 
 export type { CpuTensor };
 
+/** Options of `createCpuBackend`. */
 export interface CpuBackendOptions {
   /**
    * Composites to run as their defaults, made of primitives, instead of this backend's kernels. `true` stands for all. Only

@@ -13,6 +13,7 @@ export interface OnnxDeviceDescription extends BackendDescription {
   readonly provider: string;
 }
 
+/** The devices of this package, in the order of their names. */
 export const devices: readonly OnnxDeviceDescription[] = [
   {
     name: "onnx-cpu",

@@ -29,6 +29,7 @@ import { checkedOutputs, namingOutputs, outputOptions, poolerOf } from "./export
 import { decodeModel, elementTypes, type ModelProto } from "./proto.js";
 import { traceProgram } from "./trace.js";
 
+/** Options of `exportOnnx`. */
 export interface OnnxExportOptions {
   readonly config: VisionModelConfig;
   readonly weights: WeightSource;
@@ -47,6 +48,7 @@ export interface OnnxExportOptions {
   readonly withSourceMap?: boolean | undefined;
 }
 
+/** An exported model. */
 export interface OnnxExport {
   /**
    * An `.onnx` file: pixel_values [B, channels, H, W] -> `outputs`. See `ExportOutput` for what they are. pooler_output is the

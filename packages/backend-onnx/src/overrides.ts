@@ -16,6 +16,7 @@ import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";
 import { commonType, inputName, type OnnxTensor, recorded } from "./tensor.js";
 
+/** Which operations of a graph are fused. */
 export interface Fusion {
   /** Operators of ONNX Runtime that are not in the standard. */
   readonly contrib: boolean;

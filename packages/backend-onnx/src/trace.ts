@@ -14,6 +14,7 @@ import { onnxPrimitives } from "./primitives.js";
 import { type ExternalData, elementTypes, encodeModel, putBeside, type ValueInfoProto } from "./proto.js";
 import { inputName, type OnnxTensor, parameterOf, recorded } from "./tensor.js";
 
+/** Options of `traceProgram`. */
 export interface TraceOptions extends CompileOptions {
   /** Precision of parameters and activations. Inputs and outputs are float32 in any case. Default `float32`. */
   readonly dtype?: "float32" | "float16" | undefined;
@@ -35,6 +36,7 @@ const opset = 18;
 /** Name of the free leading dimension. */
 export const batchDimension = "batch_size";
 
+/** A program as an ONNX file. */
 export interface TracedModel {
   /** An `.onnx` file with a free batch where the inputs have one. */
   readonly bytes: Uint8Array;

@@ -26,6 +26,7 @@ import { engineOf, loadTfjs } from "./runtime.js";
 import { type Tfjs, type TfjsTensor, type TfTensor, tfjsCheck } from "./tfjs.js";
 import { traitsOf, withoutSpeed } from "./traits.js";
 
+/** Options of `createTfjsBackend`. */
 export interface TfjsBackendOptions<T extends Namespace = Namespace> {
   /** The TensorFlow.js namespace that your application uses. Default: the packages of `device` are loaded. */
   readonly tf?: T | undefined;

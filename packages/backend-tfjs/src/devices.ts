@@ -12,6 +12,7 @@ export interface TfjsDeviceDescription extends BackendDescription {
   readonly packages: readonly string[];
 }
 
+/** The devices of this package, in the order of their names. */
 export const devices: readonly TfjsDeviceDescription[] = [
   // No rank, because the CPU backend of `@ppt-vit/backend-cpu` serves the same purpose without another package.
   {

@@ -5,6 +5,7 @@ import { iota } from "@ppt-vit/core/testing";
 import { expectClose, expectError, uniform } from "./harness.js";
 import { tinyInput, tinyModel } from "./models.js";
 
+/** How the suite measures that runs leave no memory behind. */
 export interface LifecycleOptions {
   /** Measures what must not grow over repeated runs, such as live tensors or bytes held. It is called between runs. */
   readonly footprint?: ((backend: Backend) => number | Promise<number>) | undefined;

@@ -10,6 +10,7 @@ import { wholeModelCases } from "./models.js";
 import { casesOfPolicy, policyCases, type TestedPolicy } from "./policies.js";
 import { primitiveCases } from "./primitives.js";
 
+/** The backend to test, and what to compare it with. */
 export interface ConformanceOptions extends LifecycleOptions {
   /** Makes a new backend to test. Each case calls it once. */
   readonly create: CreateBackend;

@@ -8,6 +8,7 @@ import { patchCount, tokenCount, type VisionModelConfig } from "./vit/config.js"
 import { resolveFor } from "./vit/plan.js";
 import { patchEmbeddingShape, stemMacs } from "./vit/stem.js";
 
+/** The cost of one block for one picture. */
 export interface BlockCost {
   readonly layer: number;
   /** Tokens that the attention sees, and tokens that the MLP of the same block sees. */
@@ -20,6 +21,7 @@ export interface BlockCost {
   readonly reductionMacs: number;
 }
 
+/** The cost of a model for one picture, in multiply-accumulates. */
 export interface ModelCost {
   readonly blocks: readonly BlockCost[];
   /** Multiply-accumulates before the blocks (the stem included), and after them. */

@@ -148,6 +148,7 @@ const readable = check("what JSON.parse() gives", (value) => {
 /** A check for each option. TypeScript refuses a table that lacks one. */
 export type Checks<Options> = { readonly [Name in keyof Required<Options>]: Check };
 
+/** What `checkOptions` accepts and how it names what is wrong. */
 export interface OptionRules {
   /** Options that must be given. Default: none. */
   readonly required?: readonly string[];

@@ -74,14 +74,23 @@ export interface Primitives<T extends Tensor> {
    */
   cast(x: T, dtype: DType): T;
 
+  /** a + b, elementwise, with broadcasting. */
   add(a: Operand<T>, b: Operand<T>): T;
+  /** a - b, elementwise, with broadcasting. */
   sub(a: Operand<T>, b: Operand<T>): T;
+  /** a * b, elementwise, with broadcasting. */
   mul(a: Operand<T>, b: Operand<T>): T;
+  /** a / b, elementwise, with broadcasting. */
   div(a: Operand<T>, b: Operand<T>): T;
+  /** e to the power of x. */
   exp(x: T): T;
+  /** The natural logarithm. */
   log(x: T): T;
+  /** The square root. */
   sqrt(x: T): T;
+  /** The hyperbolic tangent. */
   tanh(x: T): T;
+  /** The error function. */
   erf(x: T): T;
   /** a > b, elementwise, as bool. */
   greater(a: Operand<T>, b: Operand<T>): T;
@@ -143,6 +152,7 @@ export interface Observation<T extends Tensor> {
   readonly valueNorms: T;
 }
 
+/** What attention between the tokens of one input gives. */
 export interface SelfAttention<T extends Tensor> {
   /** [B, N or rows, C], heads side by side, before the output projection. */
   readonly mixed: T;
@@ -243,6 +253,7 @@ export interface Capabilities {
   readonly nonFinite: boolean;
 }
 
+/** What `Backend.compile` needs besides the program. */
 export interface CompileOptions {
   /** Parameters by name. `compile` sends them to the device once. */
   readonly params: Tensors<HostTensor>;

@@ -18,6 +18,7 @@ const presets: ReadonlyMap<string, ReductionConfig> = new Map([
   ["deit-small-paper-fine-tuned", { ...publishedReduction, threshold: 6e-5 }],
 ]);
 
+/** The names that `reductionPreset` takes. */
 export const reductionPresetNames: readonly string[] = [...presets.keys()];
 
 /** The published settings called `name`. @throws PptError INVALID_REDUCTION if there are none */

@@ -9,6 +9,7 @@ import { topK, topKReference } from "./policies/top-k.js";
 import type { ReductionPolicy } from "./policy.js";
 import type { PolicyReference } from "./reference.js";
 
+/** All built-in policies. */
 export const policies = [
   ppt, // the default
   tome,
@@ -24,11 +25,13 @@ export const policyReferences: Readonly<Record<PolicyName, PolicyReference>> = {
   evit: evitReference,
 };
 
+/** The name of a built-in policy. */
 export type PolicyName = (typeof policies)[number]["name"];
 
 /** The policy of settings that name none. */
 export const defaultPolicy: ReductionPolicy = policies[0];
 
+/** The names of all built-in policies. */
 export const policyNames: readonly PolicyName[] = policies.map(({ name }) => name);
 
 export const isPolicyName = (name: unknown): name is PolicyName => policies.some((policy) => policy.name === name);

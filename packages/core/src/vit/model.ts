@@ -25,6 +25,7 @@ import { type OutputOptions, visionProgram } from "./program.js";
 import type { WeightSource } from "./stored-names.js";
 import { readParameters } from "./weights.js";
 
+/** What `createVisionModel` needs: a configuration, weights and a backend, and optionally a reduction. */
 export interface VisionModelOptions {
   /** As `parseModelConfig` returns it. */
   readonly config: VisionModelConfig;
@@ -45,6 +46,7 @@ export interface VisionModelOptions {
   readonly outputs?: OutputOptions | undefined;
 }
 
+/** A batch of pictures for a model. */
 export interface VisionInput {
   /** [B, channels, H, W], normalised, row-major. */
   readonly pixelValues: Float32Array;
@@ -70,6 +72,7 @@ export interface StageReport {
   readonly source?: HostTensor;
 }
 
+/** What a run gives for a batch. B is the batch, N' the tokens of the output, N0 those of the input, C the width. */
 export interface VisionOutput {
   /** [B, labels]. Empty if the model has no classifier. */
   readonly logits: HostTensor;
@@ -102,6 +105,7 @@ export interface VisionOutput {
   readonly denseFeatures?: HostTensor;
 }
 
+/** A model on a backend, ready to run. */
 export interface VisionModel {
   /** The given config, with the image size that was asked for. */
   readonly config: VisionModelConfig;

@@ -7,6 +7,7 @@ import { fieldsOf, type Held, invalid, readArchitecture } from "./fields.js";
 import { familyOf } from "./find-family.js";
 import { unwrapped, type WeightSource } from "./stored-names.js";
 
+/** Options of `parseModelConfig`. */
 export interface ParseOptions {
   /** Whether to read the classifier and its class names. An embedding needs neither. Default true. */
   readonly heads?: boolean | undefined;

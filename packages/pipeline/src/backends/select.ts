@@ -21,6 +21,7 @@ import { installOf } from "./unavailable.js";
 export type { FasterBackend } from "./faster.js";
 export type { SelectionCache } from "./kept-checks.js";
 
+/** Options of `selectBackend`. */
 export interface SelectOptions {
   /** Names of `backendNames`, best first. Default: all that have a rank on this platform. */
   readonly candidates?: readonly string[] | undefined;
@@ -51,6 +52,7 @@ export interface CandidateReport {
   readonly imageMs?: number;
 }
 
+/** The backend that `selectBackend` chose, and why. */
 export interface BackendChoice {
   /** A name for `createBackend` and `fromPretrained`. */
   readonly backend: string;

@@ -10,6 +10,7 @@ import type { BrowserImageInput } from "./decode.js";
 import { fromPretrained } from "./from-pretrained.js";
 import { packError, type Reply, type Request } from "./protocol.js";
 
+/** Options of `serveClassifiers`. */
 export interface ServeOptions {
   /** Further backends by name, tried before those of `createBackend`: with a runtime at another address, or of your own. */
   readonly backends?: Readonly<Record<string, () => Promise<Backend>>> | undefined;

@@ -8,11 +8,19 @@ import type { WorkerOptions } from "./protocol.js";
 
 /** The model that `fromPretrained` gives for any task, as in `PretrainedModel<"image-feature-extraction">`. */
 export type PretrainedModel<Name extends TaskName> = ModelOf<Name, BrowserImageInput>;
+/** A picture that could not be read, in the results of many. For pictures of browsers. */
 export type PictureFailure = result.PictureFailure<BrowserImageInput>;
+/** The labels of one picture. For pictures of browsers. */
 export type Classification = classification.Classification<BrowserImageInput>;
+/** A model that names pictures. For pictures of browsers. */
 export type ImageClassifier = classification.ImageClassifier<BrowserImageInput>;
+/** The embedding of one picture. For pictures of browsers. */
 export type Embedding = extraction.Embedding<BrowserImageInput>;
+/** A vector for every patch of one picture. For pictures of browsers. */
 export type DenseFeatures = extraction.DenseFeatures<BrowserImageInput>;
+/** A model that embeds pictures. For pictures of browsers. */
 export type FeatureExtractor = extraction.FeatureExtractor<BrowserImageInput>;
+/** Options of `fromPretrained` through a worker, for a model that names pictures. */
 export type WorkerClassifierOptions = WorkerOptions<"image-classification">;
+/** Options of `fromPretrained` through a worker, for a model that embeds pictures. */
 export type WorkerExtractorOptions = WorkerOptions<"image-feature-extraction">;

@@ -14,6 +14,7 @@ import { requirePicture, requireSource } from "./inputs.js";
 import type { PlatformType } from "./platform-types.js";
 import { type PortableOptions, type Reply, type Request, unpackError, type WorkerOptions } from "./protocol.js";
 
+/** A worker that loads models and runs them, as seen from the page. */
 export interface ClassifierWorker {
   /**
    * `fromPretrained` in the worker. A backend is given by its name: one of `createBackend`, or one that the worker adds.

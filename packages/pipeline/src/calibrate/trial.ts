@@ -21,6 +21,7 @@ export interface Trial {
 
 /** What settings are judged by. On few pictures there is rarely a disagreement; the divergence still tells settings apart. */
 export type Objective = "divergence" | "disagreement";
+/** What a calibration lowers: multiply-accumulates, or measured time. */
 export type CostMeasure = "gmacs" | "latency";
 
 export const costOfTrial = (trial: Pick<Trial, "gmacs" | "latencyMs">, measure: CostMeasure): number =>

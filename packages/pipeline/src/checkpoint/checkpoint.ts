@@ -9,6 +9,7 @@ import type {
 import { type Check, callback, checkArgument, object, shaped } from "@ppt-vit/core/options";
 import type { TextEmbeddings } from "./text-embeddings.js";
 
+/** The files of a checkpoint, read and checked. */
 export interface Checkpoint {
   /** `demo`, or the id, folder or address as it was given. */
   readonly name: string;

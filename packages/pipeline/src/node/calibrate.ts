@@ -10,7 +10,9 @@ import { decodeImage } from "./decode.js";
 import { readCheckpoint } from "./folder.js";
 import type { CheckpointSource, ImageInput } from "./inputs.js";
 
+/** Options of `calibrate`, with pictures as Node takes them. */
 export type CalibrateOptions = OptionsFor<ImageInput>;
+/** What `calibrate` found, with pictures as Node takes them. */
 export type Calibration = CalibrationOf<ImageInput>;
 
 const images = arrayOf("paths, file: URLs or bytes of pictures");

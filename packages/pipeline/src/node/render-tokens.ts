@@ -43,9 +43,12 @@ export async function tokenPicture(name: string, result: TracedPicture, patches:
   return { name, image, href, patches, stages, ...(label && { label }) };
 }
 
+/** The formats of `renderTokens`. */
 export const tokenFormats = ["png", "svg", "html"] as const;
+/** A format of `renderTokens`. */
 export type TokenFormat = (typeof tokenFormats)[number];
 
+/** Options of `renderTokens`. */
 export interface RenderTokensOptions extends TokenPageOptions {
   /** Pixels of a PNG file for each pixel of the drawing. Default 2. */
   readonly scale?: number | undefined;

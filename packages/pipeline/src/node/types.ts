@@ -7,9 +7,15 @@ import type { ImageInput } from "./inputs.js";
 
 /** The model that `fromPretrained` gives for any task, as in `PretrainedModel<"image-feature-extraction">`. */
 export type PretrainedModel<Name extends TaskName> = ModelOf<Name, ImageInput>;
+/** A picture that could not be read, in the results of many. For pictures of Node. */
 export type PictureFailure = result.PictureFailure<ImageInput>;
+/** The labels of one picture. For pictures of Node. */
 export type Classification = classification.Classification<ImageInput>;
+/** A model that names pictures. For pictures of Node. */
 export type ImageClassifier = classification.ImageClassifier<ImageInput>;
+/** The embedding of one picture. For pictures of Node. */
 export type Embedding = extraction.Embedding<ImageInput>;
+/** A vector for every patch of one picture. For pictures of Node. */
 export type DenseFeatures = extraction.DenseFeatures<ImageInput>;
+/** A model that embeds pictures. For pictures of Node. */
 export type FeatureExtractor = extraction.FeatureExtractor<ImageInput>;

@@ -2,6 +2,7 @@
 import { type Checks, checkOptions, flag } from "@ppt-vit/core/options";
 import { limit } from "../checks.js";
 
+/** Limits for pictures, and what is taken of animations. */
 export interface DecodeOptions {
   /** Largest file or buffer that is read, in bytes. Default 64 MiB. */
   readonly maxBytes?: number | undefined;

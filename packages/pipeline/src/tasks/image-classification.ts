@@ -17,6 +17,7 @@ export interface PretrainedOptions extends ModelOptions {
   readonly textEmbeddings?: TextEmbeddings | undefined;
 }
 
+/** Options of `classify` and `classifyAll`. */
 export interface ClassifyOptions extends BatchOptions {
   /** Labels per picture. Default 5. */
   readonly topK?: number | undefined;

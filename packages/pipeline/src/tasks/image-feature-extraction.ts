@@ -31,6 +31,7 @@ export const poolings = ["class", "mean", "distilled", "projection"] as const;
  */
 export type Pooling = (typeof poolings)[number];
 
+/** Options of `embed` and `embedAll`. */
 export interface EmbedOptions extends BatchOptions {
   /**
    * Default: `projection` if the checkpoint has one, `mean` if its head reads the mean (MAE), `distilled` for timm's

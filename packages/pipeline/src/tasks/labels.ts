@@ -9,6 +9,7 @@ export interface LabelValue {
   readonly probability?: undefined;
 }
 
+/** A label of a classification with its probability. */
 export interface LabelProbability extends Omit<LabelValue, "probability"> {
   /** Softmax over all labels, or this label's sigmoid, as `problem` says. */
   readonly probability: number;

@@ -4,6 +4,7 @@ import { anyText } from "../checks.js";
 import { escapeMarkup } from "../text/markup.js";
 import { requirePictures, sheetChecks, type TokenPicture, type TokenSheetOptions, tokenSheet } from "./sheet.js";
 
+/** Options of `tokenPage`. */
 export interface TokenPageOptions extends Omit<TokenSheetOptions, "idPrefix"> {
   readonly title?: string | undefined;
   /** One paragraph under the title: the model and its settings. */

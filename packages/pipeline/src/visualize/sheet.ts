@@ -22,6 +22,7 @@ export interface TokenPicture {
   readonly label?: LabelProbability | LabelValue;
 }
 
+/** Options of `tokenSheet`. */
 export interface TokenSheetOptions {
   /** A panel before each stage with the significance scores of the tokens that entered it. Default false. */
   readonly scores?: boolean | undefined;
