@@ -118,13 +118,20 @@ const error = 100 * Math.sqrt((unreduced.test.top1 * (1 - unreduced.test.top1)) 
 const shown = pictures.test.toLocaleString("en");
 const line = `${file}#L${lines.length}`;
 
+/** Top-1 in percent and GMACs of the demo model, unreduced and calibrated, and where they are recorded. */
+export function accuracyFigures() {
+  const [before, after] = [unreduced, find("ppt-calibrated", 0.8)].map(({ test, gmacs }) => ({
+    top1: percent(test.top1),
+    gmacs: gmacs.toFixed(2),
+  }));
+  return { before, after, pictures: shown, line };
+}
+
 /** One sentence for the README. Paths are relative to the root of the repository. */
 export function accuracyLine() {
-  const at80 = find("ppt-calibrated", 0.8);
-  const [before, after] = [unreduced, at80].map(
-    ({ test, gmacs }) => `${percent(test.top1)} % at ${gmacs.toFixed(2)} GMACs`,
-  );
-  return `Accuracy of the demo model on ${shown} pictures, without retraining: ${before} unreduced, ${after} with calibrated PPT, standard error ${error.toFixed(1)} points ([recorded](${line}), [all policies](apps/docs/accuracy.md)).`;
+  const { before, after } = accuracyFigures();
+  const show = ({ top1, gmacs }) => `${top1} % at ${gmacs} GMACs`;
+  return `Accuracy of the demo model on ${shown} pictures, without retraining: ${show(before)} unreduced, ${show(after)} with calibrated PPT, standard error ${error.toFixed(1)} points ([recorded](${line}), [all policies](apps/docs/accuracy.md)).`;
 }
 
 /** The part of a page of the documentation. `root` is the way from that page to the root of the repository. */

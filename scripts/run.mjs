@@ -1,5 +1,5 @@
 /**
- * `npm start`, `npm test` and `npm run examples`. They work in a fresh clone with only Node and npm: they fetch pnpm at the version
+ * `npm start`, `npm test` and the other commands below. They work in a fresh clone with only Node and npm: they fetch pnpm at the version
  * that package.json pins and install from the lockfile. Then they build and run the demo, run the daily check, or build and run
  * the applications of `examples/`. The demo needs few packages. Where nothing is installed yet, `npm start` installs only these,
  * and the next task installs the others.
@@ -7,6 +7,7 @@
  *   node scripts/run.mjs start [ARGUMENT...]   arguments go to `ppt-vit demo`
  *   node scripts/run.mjs test [ARGUMENT...]    arguments go to scripts/check.mjs
  *   node scripts/run.mjs examples [NAME...]    arguments go to scripts/check-examples.mjs
+ *   node scripts/run.mjs docs [--dev]          arguments go to scripts/check-docs.mjs
  *   node scripts/run.mjs published [DOCUMENT...]   arguments go to scripts/check-published.mjs
  *   node scripts/run.mjs tarballs [FOLDER]     arguments go to scripts/pack.mjs
  *   node scripts/run.mjs unit [ARGUMENT...]    the tests of the packages' sources; arguments go to vitest
@@ -29,6 +30,7 @@ const tasks = {
   start: { bundle: "demo", script: ["apps", "demo", "dist", "main.js"], command: ["demo"] },
   test: { script: ["scripts", "check.mjs"], command: [] },
   examples: { build: "./packages/*", script: ["scripts", "check-examples.mjs"], command: [] },
+  docs: { build: "./packages/*", script: ["scripts", "check-docs.mjs"], command: [] },
   published: { build: "./packages/*", script: ["scripts", "check-published.mjs"], command: [] },
   tarballs: { build: "./packages/*", script: ["scripts", "pack.mjs"], command: [] },
   unit: { script: ["node_modules", "vitest", "vitest.mjs"], command: ["run", "packages"] },

@@ -1,0 +1,157 @@
+/** The tables of compatibility, from the registries of the packages and the tests that cover them. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { conformanceCases, goldenUrl } from "@ppt-vit/conformance";
+import { parseModelConfig, policies, policyNames } from "@ppt-vit/core";
+import { describeBackends } from "@ppt-vit/pipeline";
+import { build } from "esbuild";
+import { generated, root } from "./paths.mjs";
+import { suites } from "./suites.mjs";
+
+export async function writeCompatibility() {
+  for (const { file, states } of suites)
+    if (!readFileSync(join(root, file), "utf8").includes(states))
+      throw new Error(`generate/suites.mjs: ${file} does not state ${states} any more`);
+  const [{ families }, { tasks }] = await Promise.all([
+    registry("families", "packages/core/src/vit/families/index.ts"),
+    registry("tasks", "packages/pipeline/src/tasks/registry.ts"),
+  ]);
+  const options = { create: createCpuBackend, reference: createCpuBackend };
+  const cases = await conformanceCases({ ...options, readGolden: (file) => readFileSync(new URL(file, goldenUrl)) });
+  const names = cases.map(({ name }) => name);
+  const rows = families.map((family) => ({ family, cases: casesOf(family, names) }));
+  const text = [familyTable(rows, tasks), backendTable(names), crossTable(rows), policyTable(names)];
+  writeFileSync(join(generated, "compatibility.md"), text.join("\n"));
+}
+
+/** Imports a registry, which no package exports, from its sources. */
+async function registry(name, file) {
+  const outfile = join(generated, `${name}.mjs`);
+  const options = { bundle: true, format: "esm", platform: "node", packages: "external", loader: { ".wat": "empty" } };
+  await build({ ...options, entryPoints: [join(root, file)], outfile, logLevel: "silent" });
+  return import(`${pathToFileURL(outfile)}`);
+}
+
+/** The words by which names of conformance cases name a family's own models. Plain ViTs are in all cases without such a word. */
+const words = [/DINOv2/, /CLIP/, /LV-ViT|lvvit/, /T2T-ViT|t2t/];
+
+/** The conformance cases that run a whole model of the family, or of the same traits. */
+function casesOf(family, names) {
+  const whole = names.filter((name) => /^(golden|golden family|model):/.test(name));
+  const own = words.find((word) => word.test(`${family.title} ${Object.keys(family.modelTypes).join(" ")}`));
+  return whole.filter((name) => (own ? own.test(name) : !words.some((word) => word.test(name))));
+}
+
+function familyTable(rows, tasks) {
+  const folder = "packages/core/fixtures/families";
+  // Those without a `model_type` are of timm, whose family is the one that recognises files by their fields.
+  const fixtures = readdirSync(join(root, folder))
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => JSON.parse(readFileSync(join(root, folder, file), "utf8")));
+  const lines = rows.map(({ family, cases }) => {
+    const configs = family.examples.map((example) => parseModelConfig(example));
+    const types = Object.keys(family.modelTypes);
+    const compared = fixtures.filter((one) =>
+      one.model_type === undefined ? family.recognises !== undefined : types.includes(one.model_type),
+    ).length;
+    const golden = cases.filter((name) => name.startsWith("golden")).length;
+    const evidence = [
+      ...(compared > 0 ? [`${compared} models of [its own library](../../packages/core/test/families.test.ts)`] : []),
+      ...(golden > 0 ? [`${golden} cases of [published code](../../packages/conformance/golden/README.md)`] : []),
+    ];
+    if (evidence.length === 0) throw new Error(`the family ${family.title} is compared with nothing`);
+    const yes = (ok) => (ok ? "yes" : "no");
+    return [
+      family.title,
+      types.length > 0 ? types.map((type) => `\`${type}\``).join(", ") : "by `architecture`",
+      yes(configs.some(({ labels }) => labels.length > 0)),
+      yes(tasks.some(({ name }) => name === "image-feature-extraction")),
+      yes(configs.some(({ projection }) => projection !== undefined)),
+      evidence.join(", "),
+    ];
+  });
+  return `## Families and tasks
+
+${tasks.map(({ name, title }) => `- \`${name}\`: ${title}`).join("\n")}
+
+${table(["family", "`model_type`", "labels", "embeddings, dense features", "zero-shot labels", "compared with"], lines)}
+
+Every family runs unreduced, and those with a class token with every policy.
+[The contract of families](../../packages/core/test/family-contract.test.ts) reads the examples of each under all names of tensors.
+`;
+}
+
+function backendTable(names) {
+  const lines = describeBackends().map(({ name, runsIn, packages = [], needs, rank }) => {
+    const own = suites.filter(({ backend }) => backend === name);
+    if (own.length === 0) throw new Error(`generate/suites.mjs lists no test of the backend ${name}`);
+    const precisions = [...new Set(own.map(({ dtype }) => dtype))].join(", ");
+    const tests = own.map(({ where, dtype, file, cases, note }) => {
+      const count = names.filter((one) => cases.some((start) => one.startsWith(start))).length;
+      const what = [...(count > 0 ? [`${count} of ${names.length} cases`] : []), ...(note ? [note] : [])].join(", ");
+      return `[${where}, ${dtype}](../../${file}): ${what}`;
+    });
+    return [
+      `\`${name}\``,
+      (runsIn ?? ["node", "browser"]).map((place) => ({ node: "Node", browser: "browsers" })[place]).join(", "),
+      packages.map((one) => `\`${one}\``).join(", ") || "nothing",
+      needs ?? "",
+      precisions,
+      rank
+        ? Object.keys(rank)
+            .map((place) => ({ node: "Node", browser: "browsers" })[place])
+            .join(", ")
+        : "no",
+      tests.join("; "),
+    ];
+  });
+  return `## Backends and precisions
+
+${table(["backend", "runs in", "runtime", "needs", "precisions", "`auto` considers it in", "conformance suite"], lines)}
+
+Half precision on WebGPU needs an adapter with \`shader-f16\`. Our machines have none, so no test covers it; \`ppt-vit doctor\` and
+\`verify: true\` check it on yours. In half precision, scores and variances stay float32. \`dtype: "q8"\`
+([weights in 8 bits](guide/backends.md#weights-in-8-bits)) works on every backend: every suite has cases of its operation.
+`;
+}
+
+/** Families against backends: how many whole models of the family the suite of that backend runs. */
+function crossTable(rows) {
+  const columns = suites.filter(({ cases }) => cases.length > 0);
+  const lines = rows.map(({ family, cases }) => [
+    family.title,
+    ...columns.map((suite) => {
+      const count = cases.filter((name) => suite.cases.some((start) => name.startsWith(start))).length;
+      return count > 0 ? String(count) : "-";
+    }),
+  ]);
+  const heads = columns.map(({ backend, where, dtype }) => `${backend}, ${where}, ${dtype}`);
+  return `## Families on backends
+
+All families run [one program](../../packages/core/src/vit/program.ts), so what differs from a backend's view are operations, and
+each suite covers all of those. Beyond that, suites run whole models. A number says how many cases with whole models of that family, or
+of the same kind, the suite of a backend runs; "-" means that only its operations are tested there.
+
+${table(["family", ...heads], lines)}
+`;
+}
+
+function policyTable(names) {
+  const lines = policyNames.map((name) => {
+    const { title, description } = policies.find((policy) => policy.name === name);
+    const count = names.filter((one) => one === `policy: ${name}` || one.startsWith(`policy: ${name}`)).length;
+    if (count === 0) throw new Error(`the suite has no case of the policy ${name}`);
+    return [`\`${name}\``, title, description, `${count} cases`];
+  });
+  return `## Policies
+
+Each policy is compared with a reference in plain TypeScript, on every backend that runs the whole suite.
+
+${table(["policy", "title", "what it does", "suite"], lines)}
+`;
+}
+
+const table = (heads, lines) =>
+  [heads, heads.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
