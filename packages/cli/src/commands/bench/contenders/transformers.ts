@@ -53,7 +53,7 @@ async function loadTransformers() {
 
 async function onnxFile({ config, weights, reduction }: BenchModel): Promise<Uint8Array> {
   const { exportOnnx, traceProgram } = await import("@ppt-vit/backend-onnx");
-  if (reduction) return exportOnnx({ config, weights, reduction }).bytes;
+  if (reduction) return exportOnnx({ config, weights, reduction, outputs: ["logits"] }).bytes;
   // With the last hidden state among its outputs, the model computes all rows of the last block too.
   const { program, params, inputs } = prepareVisionProgram({ config, weights, outputs: { lastHiddenState: true } });
   const fusion = { contrib: false, attention: false };
