@@ -12,15 +12,21 @@ export interface Check {
   holds(value: unknown): boolean;
 }
 
+/** A check of your own: what it expects, in words, and whether a value is that. */
 export const check = (expected: string, holds: (value: unknown) => boolean): Check => ({ expected, holds });
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** true or false. */
 export const flag: Check = check("true or false", (value) => typeof value === "boolean");
+/** A text that is not empty. */
 export const text: Check = check("a text that is not empty", (value) => typeof value === "string" && value !== "");
+/** A function. */
 export const callback: Check = check("a function", (value) => typeof value === "function");
+/** An object. */
 export const object: Check = check("an object", isObject);
+/** A whole number from 1 to `most`. */
 export const count = (most = Number.MAX_SAFE_INTEGER): Check =>
   check(
     `a whole number of at least 1${most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : ""}`,
@@ -33,11 +39,13 @@ export const positive: Check = check(
   "a number above 0",
   (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
 );
+/** One of `values`. */
 export const oneOf = (values: readonly unknown[]): Check =>
   check(
     `one of ${values.map((value) => (typeof value === "string" ? `'${value}'` : show(value))).join(", ")}`,
     (value) => values.includes(value),
   );
+/** An array whose elements all hold. */
 export const arrayOf = (what: string, holds: (value: unknown) => boolean = () => true): Check =>
   // Array.from fills the holes of a sparse array, which `every` would skip.
   check(`an array of ${what}`, (value) => Array.isArray(value) && Array.from(value).every(holds));
@@ -77,10 +85,12 @@ const quantizedCheck = shaped("", {
   }).holds,
 });
 
+/** A host tensor. */
 export const hostTensorCheck: Check = check(
   "a tensor { shape, data: Float32Array }",
   (value) => quantizedCheck.holds(value) || floatsCheck.holds(value),
 );
+/** A `Uint8Array`. */
 export const bytesCheck: Check = check("a Uint8Array", (value) => value instanceof Uint8Array);
 /** The signal of an `AbortController`. */
 export const signalCheck: Check = shaped("an AbortSignal", {
@@ -88,6 +98,7 @@ export const signalCheck: Check = shaped("an AbortSignal", {
   addEventListener: isFunction,
   throwIfAborted: isFunction,
 });
+/** A backend. */
 export const backendCheck: Check = shaped(
   "a backend with specVersion 1 ({ specVersion, name, capabilities, compile, dispose }), as createCpuBackend() makes it",
   {

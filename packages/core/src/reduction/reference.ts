@@ -50,6 +50,7 @@ export const highest = (tokens: readonly number[], values: Vector, count: number
 
 const dot = (a: Vector, b: Vector) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 
+/** The cosine of the angle between two vectors. */
 export const cosine = (a: Vector, b: Vector): number => dot(a, b) / Math.hypot(...a) / Math.hypot(...b);
 
 /** Merges the `removed` tokens of A that are most similar to a token of B into it. Rows: the rest of A, then B, in order. */

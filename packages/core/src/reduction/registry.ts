@@ -34,6 +34,7 @@ export const defaultPolicy: ReductionPolicy = policies[0];
 /** The names of all built-in policies. */
 export const policyNames: readonly PolicyName[] = policies.map(({ name }) => name);
 
+/** Whether a value is the name of a built-in policy. */
 export const isPolicyName = (name: unknown): name is PolicyName => policies.some((policy) => policy.name === name);
 
 /** The policy called `name`, or undefined if there is none. */

@@ -11,6 +11,7 @@ import { type Grid, interpolatePositions, sinusoids } from "./positions.js";
 import { patchEmbeddingShape, stemParameters } from "./stem.js";
 import { type UnwrappedWeights, unreadTensors, unwrapped, type WeightSource } from "./stored-names.js";
 
+/** Options of `readParameters`. */
 export interface ReadOptions {
   /**
    * `q8` keeps the weights of linear layers as 8-bit integers. Each is quantised as soon as it is read, so that no more than

@@ -20,6 +20,7 @@ export interface Evaluator {
   spreads(): Promise<readonly BlockSpread[]>;
 }
 
+/** The variances of the scores in one block, over all pictures. */
 export interface BlockSpread {
   readonly layer: number;
   readonly values: readonly number[];
