@@ -70,6 +70,12 @@ export interface OnnxBackend extends Backend {
   readonly info: OnnxInfo;
 }
 
+/** The descriptor of one device, whose runtime comes from `loadRuntime`. */
+export function describeBackend(device: OnnxDevice, loadRuntime: LoadRuntime): BackendDescriptor {
+  const { device: _, provider: __, ...facts } = devices.find((one) => one.device === device)!;
+  return { ...facts, open: () => openBackend({ device }, loadRuntime) };
+}
+
 /** One descriptor for each device. `create` is the entry's own `createOnnxBackend`. */
 export const describeBackends = (create: (options: OnnxBackendOptions) => Promise<Backend>): BackendDescriptor[] =>
   devices.map((description) => ({ ...description, open: () => create({ device: description.device }) }));

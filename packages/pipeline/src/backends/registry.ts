@@ -107,7 +107,10 @@ export async function openNamed(name: string): Promise<Backend> {
   checkArgument("createBackend", "name", name, anyName, "UNKNOWN_BACKEND");
   const descriptor = find(name);
   if (!descriptor)
-    throw new PptError("UNKNOWN_BACKEND", `unknown backend ${quoted(name)}; available: ${backendNames.join(", ")}`);
+    throw new PptError(
+      "UNKNOWN_BACKEND",
+      `unknown backend ${quoted(name)}; available: ${backendNames.join(", ") || "none, give one to registerBackend() or serveClassifiers({ backends })"}`,
+    );
   return descriptor.open();
 }
 

@@ -1,8 +1,8 @@
 /** The worker's side: loads and runs models for a page. */
-import type { Backend } from "@ppt-vit/core";
-import { callback, check, checkOptions, object } from "@ppt-vit/core/options";
+import type { Backend, BackendDescriptor } from "@ppt-vit/core";
+import { callback, check, checkOptions, object, text } from "@ppt-vit/core/options";
 import { openBackend } from "../backends/create.js";
-import { automatic, openChecked, openNamed } from "../backends/registry.js";
+import { automatic, descriptionOf, openChecked, openNamed, registerBackend } from "../backends/registry.js";
 import type { ProgressInfo } from "../checkpoint/options.js";
 import { methodForAll } from "../tasks/model.js";
 import { isFailure } from "../tasks/result.js";
@@ -12,8 +12,11 @@ import { packError, type Reply, type Request } from "./protocol.js";
 
 /** Options of `serveClassifiers`. */
 export interface ServeOptions {
-  /** Further backends by name, tried before those of `createBackend`: with a runtime at another address, or of your own. */
-  readonly backends?: Readonly<Record<string, () => Promise<Backend>>> | undefined;
+  /**
+   * Further backends, tried before those of `createBackend`: with a runtime at another address, or of your own. Either
+   * descriptors, which `auto` considers too, or functions by name.
+   */
+  readonly backends?: readonly BackendDescriptor[] | Readonly<Record<string, () => Promise<Backend>>> | undefined;
 }
 
 /** The members of a worker's global scope that are used here. */
@@ -33,17 +36,33 @@ type Methods = Readonly<
   Record<string, (inputs: readonly BrowserImageInput[], options: object) => AsyncGenerator<object>>
 >;
 
+const isDescriptor = (value: unknown): boolean =>
+  object.holds(value) &&
+  text.holds((value as BackendDescriptor).name) &&
+  callback.holds((value as BackendDescriptor).open);
 const backendsCheck = check(
-  "an object of functions that create a backend, by name",
-  (value) => object.holds(value) && Object.values(value as object).every(callback.holds),
+  "an array of descriptors { name, open }, or an object of functions that create a backend, by name",
+  (value) =>
+    Array.isArray(value)
+      ? Array.from(value).every(isDescriptor)
+      : object.holds(value) && Object.values(value as object).every(callback.holds),
 );
+
+/** Functions that create a backend, by name. Descriptors with a new name become known, so that `auto` considers them. */
+function byName(backends: NonNullable<ServeOptions["backends"]>): Readonly<Record<string, () => Promise<Backend>>> {
+  if (!isList(backends)) return backends;
+  for (const descriptor of backends) if (!descriptionOf(descriptor.name)) registerBackend(descriptor);
+  return Object.fromEntries(backends.map((descriptor) => [descriptor.name, () => descriptor.open()]));
+}
+const isList = (backends: object): backends is readonly BackendDescriptor[] => Array.isArray(backends);
 
 /**
  * Answers `createClassifierWorker`. Call it once, at the start of a module worker:
  * `import { serveClassifiers } from "@ppt-vit/pipeline"; serveClassifiers();`
  */
 export function serveClassifiers(options: ServeOptions = {}): void {
-  const { backends = {} } = checkOptions("serveClassifiers", options, { backends: backendsCheck });
+  const checked = checkOptions("serveClassifiers", options, { backends: backendsCheck });
+  const backends = byName(checked.backends ?? {});
   // TypeScript cannot load the types of pages and of workers together. In a worker the global object is a `Scope`.
   const scope = globalThis as unknown as Scope;
   const served = new Map<number, Served>();

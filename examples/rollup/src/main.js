@@ -1,0 +1,11 @@
+import { createClassifierWorker } from "@ppt-vit/pipeline/browser";
+
+const backend = new URLSearchParams(location.search).get("backend") ?? "onnx-wasm";
+const worker = createClassifierWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+try {
+  const classifier = await worker.fromPretrained("/model/", { backend });
+  const { labels } = await classifier.classify("/photo.png");
+  document.title = `ok ${labels[0].label}`;
+} catch (error) {
+  document.title = `failed ${error.code}: ${error.message}`;
+}

@@ -1,0 +1,16 @@
+/** Loads ONNX Runtime Web with WebAssembly alone. See web-runtime.ts. */
+import { inViteBuild, runPart, type ViteWorker } from "@ppt-vit/core/backend";
+import { notLoaded } from "./runtime.js";
+import type { OnnxRuntime } from "./runtime-types.js";
+
+const part = (SharedWorker: ViteWorker) =>
+  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" });
+
+export async function loadWasm(): Promise<OnnxRuntime> {
+  if (inViteBuild) return runPart("onnxruntime-web/wasm", part);
+  try {
+    return await import("onnxruntime-web/wasm");
+  } catch (cause) {
+    throw notLoaded("wasm", "onnxruntime-web", cause);
+  }
+}

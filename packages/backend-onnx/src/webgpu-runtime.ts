@@ -1,0 +1,16 @@
+/** Loads ONNX Runtime Web with WebGPU. See web-runtime.ts. */
+import { inViteBuild, runPart, type ViteWorker } from "@ppt-vit/core/backend";
+import { notLoaded } from "./runtime.js";
+import type { OnnxRuntime } from "./runtime-types.js";
+
+const part = (SharedWorker: ViteWorker) =>
+  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" });
+
+export async function loadWebgpu(): Promise<OnnxRuntime> {
+  if (inViteBuild) return runPart("onnxruntime-web/webgpu", part);
+  try {
+    return await import("onnxruntime-web/webgpu");
+  } catch (cause) {
+    throw notLoaded("webgpu", "onnxruntime-web", cause);
+  }
+}
