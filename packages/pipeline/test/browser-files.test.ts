@@ -64,6 +64,18 @@ describe("the address of a folder", () => {
       await expect(read(file)).rejects.toMatchObject(failed("goes on behind 67108864 bytes, and the server told no"));
   });
 
+  it("lacks an optional file of an extension whose fetch fails, because there is no status", async () => {
+    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
+    const read = (folder: string, optional: boolean) =>
+      checkpointFiles(new URL(folder), {}).read("processor_config.json", { optional });
+    expect(await read("chrome-extension://id/model/", true)).toBeUndefined();
+    for (const [folder, optional] of [
+      ["chrome-extension://id/model/", false],
+      [url, true],
+    ] as const)
+      await expect(read(folder, optional)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
   it("says what a limit is that is none", () => {
     expect(() => read("config.json", { timeoutMs: Number.NaN })).toThrow(
       expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining("timeoutMs NaN") }),

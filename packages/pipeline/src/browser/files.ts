@@ -109,6 +109,8 @@ function filesAt(folder: URL, name: string, options: HubOptions): CheckpointFile
         if (isPptError(cause)) throw cause;
         if (cause instanceof PassingFailure)
           throw new PptError("DOWNLOAD_FAILED", `${url}: ${cause.message}: try again`, { cause });
+        // Files of an extension or an app have no status: one that is missing fails as a network does.
+        if (options.optional && !/^https?:$/.test(url.protocol)) return undefined;
         const reason = reasonOf(cause);
         throw new PptError("NOT_FOUND", `${url}: cannot be fetched (${reason})`, { cause });
       }
