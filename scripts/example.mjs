@@ -19,6 +19,7 @@ const commandBudget = 240_000;
  * @property {string[]} [wasm] all WebAssembly files in it, without hashes
  * @property {string} [serve] the folder that is served as it is, at `base`
  * @property {string} [base] default "/"
+ * @property {Record<string, string>} [headers] headers of that server, beside or instead of its own
  * @property {string} [start] the script that starts the application's own server
  * @property {string} [extension] the folder that Chromium loads as an extension
  * @property {Record<string, { title: string, wasm: number }>} [pages] what each page must answer
@@ -79,10 +80,14 @@ export async function checkExample(name, cwd, tarballs, browser) {
 /** `build` is the usual script. Another has its own part of the name. */
 const labelOf = (name, script) => (script === "build" ? name : `${name} ${script.replace(/^build:/, "")}`);
 
-async function problemsOfBuild(cwd, { serve: folder, base, start, extension, pages = {}, posts = {} }, browser) {
+async function problemsOfBuild(
+  cwd,
+  { serve: folder, base, headers, start, extension, pages = {}, posts = {} },
+  browser,
+) {
   if (extension) return problemsOfExtension(join(cwd, extension), pages);
   if (!folder && !start) return [];
-  const { url, close } = start ? await startServer(cwd, start) : await serve(join(cwd, folder), base);
+  const { url, close } = start ? await startServer(cwd, start) : await serve(join(cwd, folder), base, headers);
   try {
     const problems = await problemsOf(browser, url, pages);
     for (const [path, expected] of Object.entries(posts))

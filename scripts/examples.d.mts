@@ -4,7 +4,11 @@ import type { Browser, BrowserContext } from "playwright-core";
 export type Pages = Readonly<Record<string, { readonly title: string; readonly wasm: number }>>;
 
 export const served: { readonly model: string; readonly picture: string };
-export function serve(folder: string, base?: string): Promise<{ url: string; close(): void }>;
+export function serve(
+  folder: string,
+  base?: string,
+  own?: Readonly<Record<string, string>>,
+): Promise<{ url: string; close(): void }>;
 export function launch(): Promise<Browser>;
 export function open(
   browser: Browser | BrowserContext,

@@ -29,17 +29,18 @@ const headers = {
 };
 
 /**
- * Serves the files of `folder` under the path `base`, and the model and the picture at the top.
+ * Serves the files of `folder` under the path `base`, and the model and the picture at the top. `own` are further headers, or
+ * others.
  * @returns {Promise<{ url: string, close(): void }>}
  */
-export async function serve(folder, base = "/") {
+export async function serve(folder, base = "/", own = {}) {
   const server = createServer(async (request, response) => {
     const path = new URL(request.url, "http://localhost").pathname.replace(/\/$/, "/index.html");
     const [, ofModel] = /^\/model\/([\w.-]+)$/.exec(path) ?? [];
     const ofApp = path.startsWith(base) ? join(folder, path.slice(base.length)) : "";
     const file = ofModel ? join(served.model, ofModel) : path === "/photo.png" ? served.picture : ofApp;
     const body = await readFile(file).catch(() => undefined);
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries({ ...headers, ...own })) response.setHeader(name, value);
     response.setHeader("content-type", contentTypes[extname(path)] ?? "application/octet-stream");
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });

@@ -8,7 +8,8 @@ import type { OnnxRuntime } from "./runtime-types.js";
 /** @throws PptError BACKEND_UNAVAILABLE if the package is not installed or the device does not exist here. */
 export type LoadRuntime = (device: OnnxDevice) => Promise<OnnxRuntime>;
 
-export const isNode = typeof process === "object" && process.versions?.node !== undefined;
+/** Written with `globalThis`, because some bundlers add a package to the page where they see `process` alone. */
+export const isNode = (globalThis as { process?: NodeJS.Process }).process?.versions?.node !== undefined;
 
 /** What `load` imports from the package `name`. @throws PptError BACKEND_UNAVAILABLE */
 export async function loading(

@@ -1,9 +1,9 @@
 /** Loads ONNX Runtime Web with WebAssembly alone. See web-runtime.ts. */
-import { inViteBuild, runPart, type ViteWorker } from "@ppt-vit/core/backend";
+import { inViteBuild, runPart, type VitePart } from "@ppt-vit/core/backend";
 import { notLoaded } from "./runtime.js";
 import type { OnnxRuntime } from "./runtime-types.js";
 
-const part = (SharedWorker: ViteWorker) =>
+const part: VitePart = (SharedWorker, URL) =>
   new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" });
 
 export async function loadWasm(): Promise<OnnxRuntime> {

@@ -31,8 +31,14 @@ interface PartUrl {
   readonly href: string;
 }
 
-/** A function in which a package names the script of one of its parts. */
-export type VitePart = (SharedWorker: ViteWorker) => { readonly address: PartUrl };
+/**
+ * A function in which a package names the script of one of its parts. Parcel follows the text `new URL("...", import.meta.url)`
+ * unless `URL` is a parameter, too.
+ */
+export type VitePart = (
+  SharedWorker: ViteWorker,
+  URL: new (file: string, base: string) => PartUrl,
+) => { readonly address: PartUrl };
 
 class PartAddress {
   constructor(readonly address: PartUrl) {}
@@ -52,7 +58,7 @@ export function offerPart(name: string, value: object): void {
 
 /** Runs the part `name` unless it has already run, and returns what it offers. @throws what its script throws */
 export async function runPart<Value extends object>(name: string, part: VitePart): Promise<Value> {
-  const address = partAddress(part(PartAddress).address.href);
+  const address = partAddress(part(PartAddress, URL).address.href);
   scope[parts] = { offered: {}, ...scope[parts], folder: new URL(".", address) };
   await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ address);
   return scope[parts]?.offered[name] as Value;
