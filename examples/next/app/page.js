@@ -1,5 +1,5 @@
 "use client";
-import { createClassifierWorker } from "@ppt-vit/pipeline/browser";
+import { createClassifierWorker, fromPretrained } from "@ppt-vit/pipeline/browser";
 import { useEffect, useState } from "react";
 
 export default function Page() {
@@ -7,10 +7,14 @@ export default function Page() {
   useEffect(() => {
     const backend = new URLSearchParams(location.search).get("backend") ?? "onnx-wasm";
     const worker = createClassifierWorker(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
-    worker
-      .fromPretrained("/model/", { backend })
-      .then((classifier) => classifier.classify("/photo.png"))
-      .then(({ labels }) => setText(`ok ${labels[0].label}`))
+    const label = async (load) => {
+      const classifier = await load("/model/", { backend });
+      const { labels } = await classifier.classify("/photo.png");
+      return labels[0].label;
+    };
+    // In the page itself, and in a worker. The page stays responsive with the second.
+    label(fromPretrained)
+      .then(async (inPage) => setText(`ok ${inPage} ${await label(worker.fromPretrained)}`))
       .catch((error) => setText(`failed ${error.code}: ${error.message}`));
     return () => void worker.dispose();
   }, []);

@@ -1,0 +1,1 @@
+export * from "@ppt-vit/pipeline";
