@@ -155,9 +155,7 @@ test("every script for builds by Vite is named in the text that Vite looks for",
     const dist = join(dir, "dist");
     const files = readdirSync(dist).filter((name) => name.endsWith(".js"));
     const code = files.map((name) => readFileSync(join(dist, name), "utf8")).join("\n");
-    const named = [
-      ...code.matchAll(/\bnew SharedWorker\(new URL\(\s*\/\*.*\*\/\s*"\.\/vite\/([^"]*)",\s*import\.meta\.url\s*\)/g),
-    ];
+    const named = [...code.matchAll(/\bnew SharedWorker\(new URL\(\s*"\.\/vite\/([^"]*)",\s*import\.meta\.url\s*\)/g)];
     expect(named.map(([, name]) => name).sort(), folder).toEqual(readdirSync(join(dist, "vite")).sort());
   }
 });

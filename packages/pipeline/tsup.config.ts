@@ -21,7 +21,8 @@ rmSync("dist", { recursive: true, force: true });
 
 export default [
   packageBuild({
-    entry: [...entries, "src/vite/*.ts"],
+    // The known packages are an entry so that their code is a chunk of its own: see package.ts beside known.ts.
+    entry: [...entries, "src/backends/packages/known.ts", "src/vite/*.ts"],
     dts: { entry: entries },
     clean: false,
     // The devices of backend packages are copied: they are known where a package is not installed.

@@ -5,7 +5,7 @@ import { notLoaded } from "./runtime.js";
 import type { OnnxRuntime } from "./runtime-types.js";
 
 const part: VitePart = (SharedWorker, URL) =>
-  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" });
+  new SharedWorker(new URL("./vite/wasm.js", import.meta.url), { type: "module" });
 
 export async function loadWasm(): Promise<OnnxRuntime> {
   if (inViteBuild) return runPart("onnxruntime-web/wasm", part);

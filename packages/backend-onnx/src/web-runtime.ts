@@ -4,9 +4,9 @@
  *
  * Each `import()` of a runtime stands directly behind `await` in a `try` block: that tells bundlers that the package may be
  * missing. The branch for builds by Vite stands before the block, because Rollup leaves `try` blocks whole
- * (docs/decisions/0014-bundlers.md). Vite finds the scripts by their very text, so each is written out. Its parameters
- * are `SharedWorker` and not `Worker`, and `URL` only where no other code of the file uses it: our own build would rename a
- * parameter whose name is also used as a global. With `URL` as a parameter, Parcel does not follow the address.
+ * (docs/decisions/0014-bundlers.md). Vite finds the scripts by their very text, so each is written out. With the parameters
+ * `SharedWorker` and `URL`, only Vite follows the address. A file that names a script must not share a chunk with code that uses
+ * these globals: our own build would rename the parameters.
  */
 import { PptError } from "@ppt-vit/core";
 import { type LoadRuntime, loading } from "./runtime.js";

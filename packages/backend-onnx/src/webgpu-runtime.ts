@@ -5,7 +5,7 @@ import { notLoaded } from "./runtime.js";
 import type { OnnxRuntime } from "./runtime-types.js";
 
 const part: VitePart = (SharedWorker, URL) =>
-  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" });
+  new SharedWorker(new URL("./vite/webgpu.js", import.meta.url), { type: "module" });
 
 export async function loadWebgpu(): Promise<OnnxRuntime> {
   if (inViteBuild) return runPart("onnxruntime-web/webgpu", part);

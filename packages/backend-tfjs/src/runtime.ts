@@ -1,7 +1,8 @@
 /** Loads TensorFlow.js for a device. No other file imports its code. */
 import { firstLineOf, isPptError, PptError } from "@ppt-vit/core";
-import { inViteBuild, runPart, type VitePart, type ViteWorker } from "@ppt-vit/core/backend";
+import { inViteBuild, runPart, type VitePart } from "@ppt-vit/core/backend";
 import { devices, type TfjsDevice, type TfjsDeviceDescription } from "./devices.js";
+import { viteParts } from "./parts.js";
 import type { Tfjs } from "./tfjs.js";
 
 /** Loads a native package. No package depends on it, because its install script downloads, so it is resolved at run time. */
@@ -68,23 +69,6 @@ async function runEngine(engine: string, part: VitePart): Promise<Tfjs> {
   }
   return runPart<Tfjs>(`@tensorflow/tfjs-backend-${engine}`, part);
 }
-
-/**
- * Each part is written out, because Vite finds scripts by this very text. The parameter is called `SharedWorker`, not `Worker`,
- * because bundlers rename a parameter whose name is also used as a global.
- */
-const viteParts = {
-  core: (SharedWorker: ViteWorker) =>
-    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/core.js", import.meta.url), { type: "module" }),
-  cpu: (SharedWorker: ViteWorker) =>
-    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/cpu.js", import.meta.url), { type: "module" }),
-  wasm: (SharedWorker: ViteWorker) =>
-    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/wasm.js", import.meta.url), { type: "module" }),
-  webgl: (SharedWorker: ViteWorker) =>
-    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgl.js", import.meta.url), { type: "module" }),
-  webgpu: (SharedWorker: ViteWorker) =>
-    new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/webgpu.js", import.meta.url), { type: "module" }),
-};
 
 const loaders: Readonly<Record<TfjsDevice, () => Promise<Tfjs>>> = {
   cpu: loadCpu,

@@ -32,8 +32,8 @@ interface PartUrl {
 }
 
 /**
- * A function in which a package names the script of one of its parts. Parcel follows the text `new URL("...", import.meta.url)`
- * unless `URL` is a parameter, too.
+ * A function in which a package names the script of one of its parts. Other bundlers than Vite follow
+ * `new URL("...", import.meta.url)`, too, unless `URL` is a parameter. A comment for them inside would hide the text from Vite 8.
  */
 export type VitePart = (
   SharedWorker: ViteWorker,

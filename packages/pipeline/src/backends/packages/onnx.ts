@@ -1,11 +1,11 @@
 import { devices } from "@ppt-vit/backend-onnx/devices";
-import { inViteBuild, type ViteWorker } from "@ppt-vit/core/backend";
+import { inViteBuild, type VitePart } from "@ppt-vit/core/backend";
 import { notInstalledOr } from "../../not-installed.js";
 import { type BackendPackage, installed, runPeer } from "./package.js";
 
 const name = "@ppt-vit/backend-onnx";
-const part = (SharedWorker: ViteWorker) =>
-  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/backend-onnx.js", import.meta.url), { type: "module" });
+const part: VitePart = (SharedWorker, URL) =>
+  new SharedWorker(new URL("./vite/backend-onnx.js", import.meta.url), { type: "module" });
 
 export const onnx: BackendPackage = {
   name,

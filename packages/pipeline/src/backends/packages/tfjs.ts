@@ -1,11 +1,11 @@
 import { devices } from "@ppt-vit/backend-tfjs/devices";
-import { inViteBuild, type ViteWorker } from "@ppt-vit/core/backend";
+import { inViteBuild, type VitePart } from "@ppt-vit/core/backend";
 import { notInstalledOr } from "../../not-installed.js";
 import { type BackendPackage, installed, runPeer } from "./package.js";
 
 const name = "@ppt-vit/backend-tfjs";
-const part = (SharedWorker: ViteWorker) =>
-  new SharedWorker(new URL(/* webpackIgnore: true */ "./vite/backend-tfjs.js", import.meta.url), { type: "module" });
+const part: VitePart = (SharedWorker, URL) =>
+  new SharedWorker(new URL("./vite/backend-tfjs.js", import.meta.url), { type: "module" });
 
 export const tfjs: BackendPackage = {
   name,
