@@ -19,7 +19,7 @@ let home: string;
 let ours: ImageClassifier;
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "ppt-vit-client-"));
-  await exported("demo", "demo");
+  await exported("demo", "demo", "--dtype", "fp32,fp16,q8");
   env.allowRemoteModels = false;
   env.localModelPath = home;
   ours = await fromPretrained("demo");
@@ -58,6 +58,7 @@ describe.each([
   // Measured: 1.4e-7 and 1.3e-4. The pictures have the model's size, so nothing is resampled.
   { dtype: "fp32", within: 1e-5 },
   { dtype: "fp16", within: 1e-2 },
+  { dtype: "q8", within: 5e-2 },
 ] as const)("transformers.js, $dtype", ({ dtype, within }) => {
   let theirs: ImageClassificationPipeline;
   beforeAll(async () => {

@@ -14,7 +14,7 @@ import {
   type WrittenReduction,
   writtenReduction,
 } from "@ppt-vit/core";
-import type { Shape } from "@ppt-vit/core/backend";
+import { type HostTensor, type Shape, sizeOf } from "@ppt-vit/core/backend";
 import {
   arrayOf,
   bytesCheck,
@@ -35,8 +35,11 @@ export interface OnnxExportOptions {
   readonly weights: WeightSource;
   /** Leave out to export the unreduced model. */
   readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
-  /** Precision inside the model. Input and outputs are always float32, as transformers.js expects. Default `float32`. */
-  readonly dtype?: "float32" | "float16" | undefined;
+  /**
+   * Precision inside the model. Input and outputs are always float32, as transformers.js expects. `q8` takes the weights of
+   * linear layers as 8-bit integers; the file has the operators that are fast on CPUs, wasm included. Default `float32`.
+   */
+  readonly dtype?: "float32" | "float16" | "q8" | undefined;
   /** Standard ONNX operators only, for engines other than ONNX Runtime. Default false. */
   readonly portable?: boolean | undefined;
   /**
@@ -82,7 +85,7 @@ const optionChecks: Checks<OnnxExportOptions> = {
   config: object,
   weights: object,
   reduction: object,
-  dtype: oneOf(["float32", "float16"]),
+  dtype: oneOf(["float32", "float16", "q8"]),
   portable: flag,
   withSourceMap: flag,
   outputs: arrayOf("names of outputs", (name) => typeof name === "string"),
@@ -104,12 +107,13 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     config,
     weights,
     reduction,
+    quantize: dtype === "q8" ? dtype : undefined,
     outputs: outputOptions(outputs, withSourceMap),
   });
   const allParams = { ...params, ...poolerOf(weights, config, outputs) };
   if (withSourceMap && plan.stages.length === 0)
     throw new PptError("INVALID_OPTION", "export: a source map needs a reduction that removes tokens");
-  const weightBytes = Object.values(allParams).reduce((sum, { data }) => sum + data.length, 0) * bytesOf[dtype];
+  const weightBytes = Object.values(allParams).reduce((sum, tensor) => sum + bytesOfWeight(tensor, dtype), 0);
   if (weightBytes > mostWeightBytes)
     throw new PptError(
       "INVALID_OPTION",
@@ -124,22 +128,26 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
   const traced = traceProgram(namingOutputs(program, config), {
     params: allParams,
     inputs,
-    dtype,
+    dtype: dtype === "float16" ? dtype : "float32",
     // Fused attention is wrong on some WebGPU devices, and the file may run on any of them. The other operators of
-    // ONNX Runtime are right on all devices that we tested.
-    fusion: { contrib: !portable, attention: false },
+    // ONNX Runtime are right on all devices that we tested. No GPU computes with the integers of a q8 file.
+    fusion:
+      dtype === "q8"
+        ? { contrib: !portable, attention: !portable, forCpu: !portable, integers: true }
+        : { contrib: !portable, attention: false },
     outputs: [...outputs, ...(withSourceMap ? ["source"] : [])],
     metadata: { [metadataKey]: JSON.stringify(metadata) },
   });
   return { ...traced, metadata };
 }
 
-const bytesOf = { float32: 4, float16: 2 } as const;
+const bytesOfWeight = ({ shape, quantized }: HostTensor, dtype: OnnxSummary["dtype"]): number =>
+  quantized ? quantized.integers.length : sizeOf(shape) * (dtype === "float16" ? 2 : 4);
 
 /** What a model file holds. */
 export interface OnnxSummary {
   /** Precision of the weights. */
-  readonly dtype: "float32" | "float16";
+  readonly dtype: "float32" | "float16" | "q8";
   readonly nodes: number;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -159,8 +167,9 @@ export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
   const { graph, opsetImport, metadataProps } = decoded(bytes);
   const { node: nodes, initializer: weights, input: inputs, output: outputs } = graph;
   const recorded = metadataProps.find(({ key }) => key === metadataKey)?.value;
+  const holds = (type: number) => weights.some(({ dataType }) => dataType === type);
   return {
-    dtype: weights.some(({ dataType }) => dataType === elementTypes.float16) ? "float16" : "float32",
+    dtype: holds(elementTypes.int8) ? "q8" : holds(elementTypes.float16) ? "float16" : "float32",
     nodes: nodes.length,
     inputs: inputs.map(({ name }) => name),
     outputs: outputs.map(({ name }) => name),

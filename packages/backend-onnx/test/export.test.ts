@@ -83,6 +83,21 @@ describe("exportOnnx", () => {
     expectClose(logits as ort.Tensor, (await onCpuBackend(2, false)).output.logits, 2e-2);
   });
 
+  it("8-bit weights are in the file as integers, in ONNX Runtime's operators and in the standard's", async () => {
+    // Unreduced: a reduction of random weights has scores so close that other tokens may be the last ones kept.
+    const expected = (await onCpuBackend(2, false)).output.logits;
+    const files = [false, true].map((portable) => exportOnnx({ config, weights, dtype: "q8", portable }));
+    for (const { bytes, outputs } of files) {
+      const { logits } = await runFile(bytes, 2);
+      expect(outputs).toEqual(["logits", "last_hidden_state", "pooler_output"]);
+      expectClose(logits as ort.Tensor, expected, 0.05);
+      expect(inspectOnnx(bytes).dtype).toBe("q8");
+    }
+    const [fused, portable] = files.map(({ bytes }) => inspectOnnx(bytes).nonStandard);
+    expect(fused).toContain("com.microsoft.DynamicQuantizeMatMul");
+    expect(portable).toEqual([]);
+  });
+
   it("refuses a source map without a reduction", () => {
     for (const reduction of [undefined, { layers: [0], tokensRemoved: 0, threshold: "prune" } as const])
       expect(() => exportOnnx({ config, weights, reduction, withSourceMap: true })).toThrow(

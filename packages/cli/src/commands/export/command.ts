@@ -6,7 +6,7 @@ import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
 import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
 
-/** `fp32`, or `fp32,fp16`. */
+/** `fp32`, or `fp32,fp16,q8`. */
 function dtypes(text: string): ExportDtype[] {
   const names = text.split(",");
   if (!names.every((name) => (exportDtypes as readonly string[]).includes(name)))
@@ -20,7 +20,7 @@ export function addExportCommand(program: Command): void {
     .description("write a model with its token reduction as ONNX files, for transformers.js and other engines")
     .requiredOption(...modelOption)
     .requiredOption("-o, --out <dir>", "the folder to write; it must be empty or not exist")
-    .option("--dtype <list>", "precisions to write: fp32,fp16", dtypes, [...exportDtypes]);
+    .option("--dtype <list>", "precisions to write: fp32,fp16,q8", dtypes, ["fp32", "fp16"]);
   addReductionOptions(addModelOptions(command))
     .addOption(
       new Option(

@@ -20,8 +20,14 @@ import { print } from "../../output/print.js";
 import { configForOthers, preprocessorConfigOf } from "./hugging-face.js";
 import { fillFolder } from "./model-folder.js";
 
-export const exportDtypes = ["fp32", "fp16"] as const;
-export type ExportDtype = (typeof exportDtypes)[number];
+/** For each precision, its name in `exportOnnx`, and the end of the file's name as transformers.js looks for it. */
+const precisions = {
+  fp32: { dtype: "float32", suffix: "" },
+  fp16: { dtype: "float16", suffix: "_fp16" },
+  q8: { dtype: "q8", suffix: "_quantized" },
+} as const;
+export type ExportDtype = keyof typeof precisions;
+export const exportDtypes = Object.keys(precisions) as readonly ExportDtype[];
 
 export interface ExportFlags extends ReductionFlags, ModelFlags {
   readonly model: string;
@@ -87,17 +93,16 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
         () => preprocessorConfigOf(preprocessing),
       );
     }
-    for (const dtype of flags.dtype) {
+    for (const { dtype, suffix } of flags.dtype.map((name) => precisions[name])) {
       const model = exportOnnx({
         config,
         weights,
         reduction,
-        dtype: dtype === "fp32" ? "float32" : "float16",
+        dtype,
         portable: flags.portable,
         withSourceMap: flags.withSourceMap,
         outputs,
       });
-      const suffix = dtype === "fp32" ? "" : `_${dtype}`;
       if (flags.format === "onnx") {
         await write(`onnx/model${suffix}.onnx`, model.bytes, model);
       } else {
