@@ -1,6 +1,6 @@
 /**
  * Linear layers over 8-bit weights. The activations of each run are quantised by their own minimum and maximum, all images
- * of a batch together (docs/decisions/0018-quantised-weights.md).
+ * of a batch together (docs/decisions/0020-quantised-weights.md).
  */
 import type { QuantizedRows } from "@ppt-vit/core/backend";
 import { contrib, type Graph } from "./graph.js";

@@ -7,7 +7,7 @@ import { showShape } from "./shape.js";
 /**
  * The largest magnitude of a quantised value, seven bits instead of eight. Processors with AVX2 and without VNNI add two
  * products of an activation (at most 255) and a weight in 16 bits, which hold 32,767. 2 x 255 x 64 fits; 2 x 255 x 127
- * saturates, without an error (docs/decisions/0018-quantised-weights.md).
+ * saturates, without an error (docs/decisions/0020-quantised-weights.md).
  */
 const largest = 64;
 

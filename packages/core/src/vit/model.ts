@@ -36,7 +36,7 @@ export interface VisionModelOptions {
   /** The caller owns it: disposing the model leaves the backend open. */
   readonly backend: Backend;
   /**
-   * `q8` takes the weights of linear layers as 8-bit integers (docs/decisions/0018-quantised-weights.md). A backend with
+   * `q8` takes the weights of linear layers as 8-bit integers (docs/decisions/0020-quantised-weights.md). A backend with
    * kernels for integers computes with them; every other backend computes with their floats. Default: as they are stored.
    */
   readonly quantize?: "q8" | undefined;
