@@ -1,5 +1,6 @@
 /** What a worker answers when it cannot open the backend that it was given. */
 import { afterEach, expect, it, vi } from "vitest";
+import { describeBackends } from "../src/backends/registry.js";
 import { serveClassifiers } from "../src/browser/serve.js";
 
 afterEach(() => vi.unstubAllGlobals());
@@ -23,4 +24,14 @@ it.each<[string, () => unknown, string, RegExp]>([
   await send({ data: { id: 1, kind: "load", source: "org/model", options: { backend: "mine" } } });
   const error = expect.objectContaining({ code, message: expect.stringMatching(message) });
   expect(replies).toEqual([{ id: 1, kind: "failed", error }]);
+});
+
+it("makes descriptors known, and refuses what is none", () => {
+  vi.stubGlobal("addEventListener", () => {});
+  const open = () => Promise.reject(new Error("no"));
+  serveClassifiers({ backends: [{ name: "described", open, rank: { browser: 1 } }] });
+  expect(describeBackends().at(-1)).toEqual({ name: "described", rank: { browser: 1 } });
+  expect(() => serveClassifiers({ backends: [{ name: "x" }] as never })).toThrow(
+    expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining("descriptors { name, open }") }),
+  );
 });
