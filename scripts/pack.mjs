@@ -1,6 +1,6 @@
 /**
  * `npm run tarballs [FOLDER]`: packs every package as a release would, for applications that cannot install from npm's registry.
- * Prints the command that installs them. The default folder is `tarballs` in the repository, which git ignores.
+ * Prints the commands that install them. The default folder is `tarballs` in the repository, which git ignores.
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
@@ -16,7 +16,16 @@ const packed = await packAll(folder);
 for (const { name, tarball } of packed) console.log(`${name}: ${tarball}`);
 
 // They depend on each other, and none is on npm's registry yet: one command must install all that an application needs.
-const needed = ["core", "pipeline", "backend-onnx"].map((name) => `@ppt-vit/${name}`);
-const files = packed.filter(({ name }) => needed.includes(name)).map(({ tarball }) => join(folder, basename(tarball)));
-const quoted = files.map((file) => (/\s/.test(file) ? `"${file}"` : file));
-console.log(`\nIn your application:\n\nnpm install ${quoted.join(" ")} onnxruntime-node`);
+const files = (...names) =>
+  names
+    .map((name) => packed.find((one) => one.name === `@ppt-vit/${name}`).tarball)
+    .map((tarball) => join(folder, basename(tarball)))
+    .map((file) => (/\s/.test(file) ? `"${file}"` : file))
+    .join(" ");
+const application = files("core", "pipeline", "backend-onnx");
+const withDemo = files("demo-model", "backend-cpu", "cli");
+console.log(`\nIn your application, for Node:\n\nnpm install ${application} onnxruntime-node`);
+console.log(`\nFor browsers:\n\nnpm install ${application} onnxruntime-web`);
+console.log(
+  `\nWith the command line and the demo model (npx ppt-vit):\n\nnpm install ${application} ${withDemo} onnxruntime-node`,
+);

@@ -1,5 +1,5 @@
 /** What the blocks of the documentation find around them: pictures, checkpoints, and a Hub on loopback. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -86,9 +86,12 @@ export async function makeFixtures(home, models) {
     writeFileSync(join(home, "photos", `${at}.jpg`), jpeg);
     if (at < 2) writeFileSync(join(home, "folder", `${at}.jpg`), jpeg);
     if (label === photoLabel) writeFileSync(join(home, "photo.jpg"), jpeg);
-    for (const place of ["val", "imagenet/val"]) {
-      mkdirSync(join(home, place, label), { recursive: true });
-      writeFileSync(join(home, place, label, `${at}.jpg`), jpeg);
+    // ImageNet's folders have the names of WordNet, which a file beside them explains.
+    const synset = `n${String(at).padStart(8, "0")}`;
+    appendFileSync(join(home, "LOC_synset_mapping.txt"), `${synset} ${label}\n`);
+    for (const place of [join("val", label), join("imagenet", "val", synset)]) {
+      mkdirSync(join(home, place), { recursive: true });
+      writeFileSync(join(home, place, `${at}.jpg`), jpeg);
     }
   }
   // The backend of a reader who writes one.

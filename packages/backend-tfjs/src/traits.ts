@@ -26,7 +26,7 @@ const none: Traits = {
   dirtyPadding: false,
 };
 
-/** Traits by engine, found by measurements and by the conformance suite (README, "What it does for speed"). */
+/** Traits by engine, found by measurements and by the conformance suite (README, "Speed"). */
 const traits: Readonly<Record<string, Partial<Traits>>> = {
   wasm: { slowBatches: true, slowSpread: true, slowSlices: true, slowErf: true, fastScatter: true },
   webgl: { dirtyPadding: true },

@@ -25,7 +25,7 @@ const weightsPattern = /^model\.safetensors(\.index\.json)?$/;
 const modelFolder = /^(.+)\/model\.safetensors(\.index\.json)?$/;
 
 const conversion =
-  "a pytorch_model.bin or .pth is not read, because such files can run code: convert it once, as the README of @ppt-vit/pipeline shows";
+  "a pytorch_model.bin or .pth is not read, because such files can run code: convert it once, as https://github.com/ppt-vit/ppt-vit/blob/main/apps/docs/guide/checkpoints.md shows";
 
 /** The first finding with a sign makes the message. To add a kind, add an entry. */
 const findings: readonly Finding[] = [

@@ -18,4 +18,4 @@ export async function missingWeights(
 }
 
 const unreadable =
-  "Weights are read as safetensors only: convert a pytorch_model.bin or .pth once, as the README of @ppt-vit/pipeline shows";
+  "Weights are read as safetensors only: convert a pytorch_model.bin or .pth once, as https://github.com/ppt-vit/ppt-vit/blob/main/apps/docs/guide/checkpoints.md shows";

@@ -1,7 +1,7 @@
 /** Text embeddings for zero-shot labels, which CLIP's text tower computed beforehand, in a safetensors file. */
 import { type HostTensor, PptError, parseSafetensors } from "@ppt-vit/core";
 
-/** One embedding for each label, from CLIP's text tower. The README shows the Python lines that make them. */
+/** One embedding for each label, from CLIP's text tower. apps/docs/guide/zero-shot.md shows the Python lines that make them. */
 export interface TextEmbeddings {
   readonly labels: readonly string[];
   /** [labels, projection]; their lengths do not matter. */

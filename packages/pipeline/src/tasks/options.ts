@@ -27,8 +27,8 @@ export interface ModelOptions extends LoadOptions {
    */
   readonly backend?: string | Backend | undefined;
   /**
-   * `q8` takes the weights of linear layers as 8-bit integers: about a quarter of the memory. ONNX Runtime on CPU and wasm
-   * also computes with them, which is faster; other backends compute with their floats. Default `fp32`.
+   * `q8` takes the weights of linear layers as 8-bit integers. ONNX Runtime on CPU and wasm computes with them, which is
+   * faster; other backends compute with their floats, and gain nothing. Default `fp32`.
    */
   readonly dtype?: "fp32" | "q8" | undefined;
   /**

@@ -140,8 +140,10 @@ async function probeOthers(): Promise<OtherBackend[]> {
       found.push({ backend, works: true, check: candidates[0]!.reason });
     } catch (error) {
       // With one candidate, the error of the choice is a frame around the reason.
-      const reason = firstLineOf(error).replace(`no backend works here: ${backend}: `, "");
-      found.push({ backend, works: false, reason });
+      const line = firstLineOf(error);
+      const frame = `: ${backend}: `;
+      const at = line.startsWith("no backend works here") ? line.indexOf(frame) : -1;
+      found.push({ backend, works: false, reason: at < 0 ? line : line.slice(at + frame.length) });
     }
   }
   return found;

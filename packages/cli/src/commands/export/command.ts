@@ -20,7 +20,11 @@ export function addExportCommand(program: Command): void {
     .description("write a model with its token reduction as ONNX files, for transformers.js and other engines")
     .requiredOption(...modelOption)
     .requiredOption("-o, --out <dir>", "the folder to write; it must be empty or not exist")
-    .option("--dtype <list>", "precisions to write: fp32,fp16,q8", dtypes, ["fp32", "fp16"]);
+    .addOption(
+      new Option("--dtype <list>", `precisions to write, of ${exportDtypes.join(",")}`)
+        .argParser(dtypes)
+        .default(["fp32", "fp16"] satisfies ExportDtype[], "fp32,fp16"),
+    );
   addReductionOptions(addModelOptions(command))
     .addOption(
       new Option(

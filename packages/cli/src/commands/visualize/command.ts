@@ -90,7 +90,9 @@ async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags
   const { scores, panel: panelWidth, scale, out } = flags;
   const bytes = await renderTokens(pictures, format, { scores, panelWidth, scale, about: aboutOf(classifier) });
   writeFileWhole(out, bytes);
-  print(`wrote ${out}: ${pictures.length} pictures, tokens ${classifier.tokens.join(" -> ")}`);
+  print(
+    `wrote ${out}: ${pictures.length} ${pictures.length === 1 ? "picture" : "pictures"}, tokens ${classifier.tokens.join(" -> ")}`,
+  );
   return failed > 0 ? 1 : 0;
 }
 
