@@ -83,6 +83,15 @@ Every family runs unreduced, and those with a class token with every policy.
 `;
 }
 
+/** What must be installed: on every platform, or on each. */
+function packagesText(packages) {
+  const list = (names) => names.map((one) => `\`${one}\``).join(", ");
+  if (Array.isArray(packages)) return list(packages) || "nothing";
+  return Object.entries(packages)
+    .map(([place, names]) => `${list(names)} (${{ node: "Node", browser: "browsers" }[place]})`)
+    .join(", ");
+}
+
 function backendTable(names) {
   const lines = describeBackends().map(({ name, runsIn, packages = [], needs, rank }) => {
     const own = suites.filter(({ backend }) => backend === name);
@@ -96,7 +105,7 @@ function backendTable(names) {
     return [
       `\`${name}\``,
       (runsIn ?? ["node", "browser"]).map((place) => ({ node: "Node", browser: "browsers" })[place]).join(", "),
-      packages.map((one) => `\`${one}\``).join(", ") || "nothing",
+      packagesText(packages),
       needs ?? "",
       precisions,
       rank

@@ -32,7 +32,7 @@ export const devices: readonly OnnxDeviceDescription[] = [
     name: "onnx-webgpu",
     device: "webgpu",
     provider: "WebGpuExecutionProvider",
-    packages: ["onnxruntime-node"],
+    packages: { node: ["onnxruntime-node"], browser: ["onnxruntime-web"] },
     needs: "webgpu",
     rank: { browser: 100 },
   },

@@ -1,6 +1,6 @@
 /** How a runtime is loaded when it is first needed. */
 import { isPptError, PptError } from "@ppt-vit/core";
-import { namingViolations } from "@ppt-vit/core/backend";
+import { isNotInstalled, namingViolations, notInstalledOr } from "@ppt-vit/core/backend";
 import type { OnnxDevice } from "./devices.js";
 import { shortReason } from "./reasons.js";
 import type { OnnxRuntime } from "./runtime-types.js";
@@ -26,7 +26,9 @@ export async function loading(
 
 /** The error for a package `name` that is not installed, or that failed while it was loaded. */
 export function notLoaded(device: OnnxDevice, name: string, cause: unknown): PptError {
-  const notInstalled = (cause as { code?: unknown } | undefined)?.code === "ERR_MODULE_NOT_FOUND";
-  const what = notInstalled ? "" : `, which could not be loaded (${shortReason(cause)})`;
-  return new PptError("BACKEND_UNAVAILABLE", `device '${device}' needs ${name}${what}: npm install ${name}`, { cause });
+  const reason = notInstalledOr(cause, name);
+  const what = isNotInstalled(reason) ? "" : `, which could not be loaded (${shortReason(cause)})`;
+  return new PptError("BACKEND_UNAVAILABLE", `device '${device}' needs ${name}${what}: npm install ${name}`, {
+    cause: reason,
+  });
 }

@@ -1,6 +1,6 @@
 /** Loads TensorFlow.js for a device. No other file imports its code. */
 import { firstLineOf, isPptError, PptError } from "@ppt-vit/core";
-import { inViteBuild, runPart, type VitePart } from "@ppt-vit/core/backend";
+import { inViteBuild, notInstalledOr, runPart, type VitePart } from "@ppt-vit/core/backend";
 import { devices, type TfjsDevice, type TfjsDeviceDescription } from "./devices.js";
 import { viteParts } from "./parts.js";
 import type { Tfjs } from "./tfjs.js";
@@ -107,6 +107,6 @@ function unavailable(device: TfjsDevice, cause: unknown): PptError {
   return new PptError(
     "BACKEND_UNAVAILABLE",
     `device '${device}' needs ${packages.join(" and ")}: npm install ${packages.join(" ")} (${reason})`,
-    { cause },
+    { cause: notInstalledOr(cause, ...packages) },
   );
 }

@@ -7,11 +7,12 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { devices } from "@ppt-vit/backend-onnx/devices";
+import { packagesOn } from "@ppt-vit/core/backend";
 
 const ours = ["cli", "core", "pipeline", "backend-cpu", "backend-onnx", "demo-model"].map((name) => `@ppt-vit/${name}`);
 
 const runtimes = new Set(
-  devices.filter(({ runsIn = [] }) => runsIn.includes("node")).flatMap(({ packages = [] }) => packages),
+  devices.filter(({ runsIn = [] }) => runsIn.includes("node")).flatMap((device) => packagesOn("node", device)),
 );
 
 /** Versions of this project's packages and of the runtimes; null where a package is not installed. */

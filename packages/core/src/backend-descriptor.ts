@@ -10,8 +10,10 @@ export interface BackendDescription {
   readonly name: string;
   /** Platforms that the backend runs on. Default: both. */
   readonly runsIn?: readonly BackendPlatform[];
-  /** npm packages that users must install beside the backend's own package. Default: none. */
-  readonly packages?: readonly string[];
+  /**
+   * npm packages that users must install beside the backend's own package, on every platform or on each. Default: none.
+   */
+  readonly packages?: readonly string[] | Readonly<Partial<Record<BackendPlatform, readonly string[]>>>;
   /**
    * What the browser must offer. The automatic choice skips a `webgpu` or `webgl` backend if the browser has no such GPU. In
    * Node this field is ignored, and the self-check decides.
@@ -32,6 +34,11 @@ export interface BackendDescription {
    * the backend is not recommended. Default: all.
    */
   readonly binaries?: readonly string[];
+}
+
+/** What must be installed beside the backend's own package. */
+export function packagesOn(platform: BackendPlatform, { packages = [] }: BackendDescription): readonly string[] {
+  return "length" in packages ? packages : (packages[platform] ?? []);
 }
 
 /**

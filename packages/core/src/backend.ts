@@ -1,5 +1,10 @@
 /** `@ppt-vit/core/backend`: everything that a backend package needs. */
-export type { BackendDescription, BackendDescriptor, BackendPlatform } from "./backend-descriptor.js";
+export {
+  type BackendDescription,
+  type BackendDescriptor,
+  type BackendPlatform,
+  packagesOn,
+} from "./backend-descriptor.js";
 export { defaultComposites, type Overrides, resolveOps } from "./composites.js";
 export { namingViolations, requireWebAssembly } from "./content-security.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";
@@ -12,6 +17,7 @@ export {
   type OwnedExecutables,
   ownExecutables,
 } from "./executable.js";
+export { isNotInstalled, NotInstalled, notInstalledOr } from "./not-installed.js";
 export type * from "./seam.js";
 export {
   broadcastShapes,

@@ -2,20 +2,20 @@
 import { readFileSync } from "node:fs";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { PptError } from "@ppt-vit/core";
+import { NotInstalled } from "@ppt-vit/core/backend";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { announceChoice, describeChoice } from "../src/backends/notice.js";
 import { currentPlatform } from "../src/backends/platform.js";
 import { selectOn } from "../src/backends/select.js";
 import { createBackend, describeBackends, fromPretrained, type ProgressInfo } from "../src/index.js";
 import { nodeMachine } from "../src/node/machine.js";
-import { NotInstalled } from "../src/not-installed.js";
 
 const platform = await currentPlatform();
 
 /** The errors of packages that are not installed, as they really are. */
 const errorsOf: Readonly<Record<string, PptError>> = {
   "onnx-cpu": new PptError("BACKEND_UNAVAILABLE", "device 'cpu' needs onnxruntime-node: npm install onnxruntime-node", {
-    cause: Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" }),
+    cause: new NotInstalled(""),
   }),
   "onnx-wasm": new PptError(
     "BACKEND_UNAVAILABLE",

@@ -178,6 +178,18 @@ describe("looking around", () => {
     });
     expect((await page(null)).webgpu).toEqual({ kind: "none", reason: "WebGPU has no adapter here" });
     expect((await currentPlatform({})).webgpu).toMatchObject({ kind: "none" });
+    const failing = {
+      navigator: { gpu: { requestAdapter: () => Promise.reject(new Error("the GPU process has gone")) } },
+      OffscreenCanvas: class {
+        constructor() {
+          throw new TypeError("Illegal constructor");
+        }
+      },
+    };
+    expect(await currentPlatform(failing)).toMatchObject({
+      webgpu: { kind: "none", reason: "WebGPU cannot be asked for here (the GPU process has gone)" },
+      webgl: { kind: "none", reason: "WebGL 2 cannot be asked for here (Illegal constructor)" },
+    });
   });
 
   it("finds a working backend on this machine", async () => {

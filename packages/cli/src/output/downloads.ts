@@ -22,7 +22,7 @@ export function downloadProgress(): { report(info: ProgressInfo): void; stop(): 
     report(info) {
       if (info.status === "notice") {
         stop();
-        return say("backend" in info ? backendLine(info) : info.message);
+        return say(info.backend === undefined ? info.message : backendLine(info));
       }
       if (info.status === "done") stop();
       if (info.status !== "progress") return;

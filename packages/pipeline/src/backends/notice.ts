@@ -10,6 +10,9 @@ export interface BackendNotice {
   readonly message: string;
   /** What `message` says would be faster. */
   readonly faster?: FasterBackend;
+  /** Both notices have the same status. These belong to the other one. */
+  readonly name?: undefined;
+  readonly file?: undefined;
 }
 
 /** `backend onnx-wasm (auto); onnx-cpu would be faster: npm install onnxruntime-node` */

@@ -1,4 +1,5 @@
 /** Finds out what Node or the browser offers to compute on, without loading a runtime. */
+import { firstLineOf } from "@ppt-vit/core";
 
 export interface Platform {
   readonly kind: "node" | "browser";
@@ -53,31 +54,53 @@ interface BrowserGlobals {
 
 const nodeGpu: GpuSupport = { kind: "none", reason: "not looked for in Node: name the backend to use it" };
 
+/** Whether this code runs in Node, or in a page or worker. */
+export function platformKind(globals: object = globalThis): Platform["kind"] {
+  const { process } = globals as { process?: { versions?: { node?: string } } };
+  return process?.versions?.node === undefined ? "browser" : "node";
+}
+
 /** The platform of this code: Node, a page or a worker. */
 export async function currentPlatform(globals: object = globalThis): Promise<Platform> {
-  const { process } = globals as { process?: { versions?: { node?: string } } };
-  if (process?.versions?.node !== undefined)
+  if (platformKind(globals) === "node")
     return { kind: "node", crossOriginIsolated: true, webgpu: nodeGpu, webgl: nodeGpu };
   const browser = globals as BrowserGlobals;
   return {
     kind: "browser",
     crossOriginIsolated: browser.crossOriginIsolated === true,
-    webgpu: await webgpuOf(browser),
-    webgl: webglOf(browser),
+    webgpu: await webgpuOf(browser).catch((error: unknown) => failed("WebGPU", error)),
+    webgl: await webglOf(browser).catch((error: unknown) => failed("WebGL 2", error)),
   };
+}
+
+/** A GPU that cannot be asked for is as good as none. */
+const failed = (what: string, error: unknown): GpuSupport => ({
+  kind: "none",
+  reason: `${what} cannot be asked for here (${firstLineOf(error)})`,
+});
+
+/** The longest time in ms that a browser may take to name an adapter. */
+const adapterTimeoutMs = 10_000;
+
+/** `promise`, or an error if it takes too long. */
+function soon<R>(promise: Promise<R>): Promise<R> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer in ${adapterTimeoutMs / 1000} s`)), adapterTimeoutMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 async function webgpuOf({ navigator }: BrowserGlobals): Promise<GpuSupport> {
   if (!navigator?.gpu)
     return { kind: "none", reason: "this browser has no WebGPU, or the page is not served securely" };
-  const adapter = await navigator.gpu.requestAdapter();
+  const adapter = await soon(navigator.gpu.requestAdapter());
   if (!adapter) return { kind: "none", reason: "WebGPU has no adapter here" };
   const { info } = adapter;
   const name = [info?.vendor, info?.architecture, info?.device, info?.description].filter(Boolean).join(" ");
   return gpuNamed(name || "an unnamed adapter", adapter.isFallbackAdapter ?? info?.isFallbackAdapter);
 }
 
-function webglOf({ OffscreenCanvas }: BrowserGlobals): GpuSupport {
+async function webglOf({ OffscreenCanvas }: BrowserGlobals): Promise<GpuSupport> {
   const context = OffscreenCanvas && new OffscreenCanvas(1, 1).getContext("webgl2");
   if (!context) return { kind: "none", reason: "this browser has no WebGL 2" };
   const names = context.getExtension("WEBGL_debug_renderer_info");

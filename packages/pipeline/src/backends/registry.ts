@@ -7,6 +7,7 @@ import {
   PptError,
   reasonOf,
 } from "@ppt-vit/core";
+import { NotInstalled, packagesOn } from "@ppt-vit/core/backend";
 import {
   backendCheck,
   type Check,
@@ -18,10 +19,10 @@ import {
   object,
   oneOf,
 } from "@ppt-vit/core/options";
-import { NotInstalled } from "../not-installed.js";
 import { quoted } from "../text/quoted.js";
 import { knownPackages } from "./packages/known.js";
 import type { BackendPackage } from "./packages/package.js";
+import { platformKind } from "./platform.js";
 
 /** Asks for the best backend. No backend can have this name. */
 export const automatic = "auto";
@@ -57,7 +58,13 @@ const descriptorChecks: Checks<BackendDescriptor> = {
   name: nameCheck,
   open: callback,
   runsIn: check("an array of 'node' and 'browser'", isPlatforms),
-  packages: check("an array of names of npm packages", isTexts),
+  packages: check(
+    "an array of names of npm packages, or one for each of { node, browser }",
+    (value) =>
+      isTexts(value) ||
+      (object.holds(value) &&
+        Object.entries(value as object).every(([platform, names]) => platforms.includes(platform) && isTexts(names))),
+  ),
   needs: oneOf(["webassembly", "webgpu", "webgl"]),
   rank: check("an object of numbers { node, browser }", isRank),
   imagesPerSecond: check("an object of numbers { node, browser }", isRank),
@@ -114,11 +121,19 @@ export async function openNamed(name: string): Promise<Backend> {
   return descriptor.open();
 }
 
-async function openFrom(backendPackage: BackendPackage, { name, packages = [] }: BackendDescription): Promise<Backend> {
+async function openFrom(backendPackage: BackendPackage, description: BackendDescription): Promise<Backend> {
+  const { name, runsIn } = description;
   const { name: packageName } = backendPackage;
   const { backends } = await backendPackage.load().catch((error: unknown) => {
     if (!(error instanceof NotInstalled)) throw error;
-    const missing = [packageName, ...packages].join(" ");
+    const platform = platformKind();
+    if (runsIn?.includes(platform) === false)
+      throw new PptError(
+        "BACKEND_UNAVAILABLE",
+        `backend '${name}' does not run in ${platform === "node" ? "Node" : "browsers"}: choose another one`,
+        { cause: error },
+      );
+    const missing = [packageName, ...packagesOn(platform, description)].join(" ");
     throw new PptError("BACKEND_UNAVAILABLE", `backend '${name}' is not installed: npm install ${missing}`, {
       cause: error,
     });

@@ -1,6 +1,6 @@
 /** Tells a backend that is not installed from one that is installed and does not work. */
 import { isPptError } from "@ppt-vit/core";
-import { NotInstalled } from "../not-installed.js";
+import { isNotInstalled } from "@ppt-vit/core/backend";
 
 /**
  * The command that installs what is missing, as the error of opening a backend says it. Undefined if something else is wrong with
@@ -9,7 +9,5 @@ import { NotInstalled } from "../not-installed.js";
 export function installOf(error: unknown): string | undefined {
   if (!isPptError(error) || error.code !== "BACKEND_UNAVAILABLE") return undefined;
   const { cause, message } = error;
-  const isMissing =
-    cause instanceof NotInstalled || (cause as { code?: unknown } | undefined)?.code === "ERR_MODULE_NOT_FOUND";
-  return isMissing ? /: (npm install [^()]+)/.exec(message)?.[1]?.trim() : undefined;
+  return isNotInstalled(cause) ? /: (npm install [^()]+)/.exec(message)?.[1]?.trim() : undefined;
 }

@@ -105,6 +105,9 @@ export interface ConversionNotice {
   readonly name: string;
   readonly file: string;
   readonly message: string;
+  /** Both notices have the same status. These belong to the other one. */
+  readonly backend?: undefined;
+  readonly faster?: undefined;
 }
 
 /** Sends the notice to `report`, or to the console if there is none. */

@@ -7,8 +7,14 @@
  * the address. Our own build would rename a parameter whose name another file of the same chunk uses as a global, so the list of
  * these files is an entry of the build (docs/decisions/0014-bundlers.md).
  */
-import { type BackendDescription, type BackendDescriptor, runPart, type VitePart } from "@ppt-vit/core/backend";
-import { NotInstalled, notInstalledOr } from "../../not-installed.js";
+import {
+  type BackendDescription,
+  type BackendDescriptor,
+  NotInstalled,
+  notInstalledOr,
+  runPart,
+  type VitePart,
+} from "@ppt-vit/core/backend";
 
 /** What a backend package exports for the pipeline. */
 export interface BackendModule {

@@ -1,6 +1,5 @@
 import { devices } from "@ppt-vit/backend-tfjs/devices";
-import { inViteBuild, type VitePart } from "@ppt-vit/core/backend";
-import { notInstalledOr } from "../../not-installed.js";
+import { inViteBuild, notInstalledOr, type VitePart } from "@ppt-vit/core/backend";
 import { type BackendPackage, installed, runPeer } from "./package.js";
 
 const name = "@ppt-vit/backend-tfjs";
