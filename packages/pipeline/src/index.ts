@@ -23,6 +23,7 @@ export { decodeImage, type OpenedPicture, openPicture } from "./node/decode.js";
 export { checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./node/folder.js";
 export { fromPretrained } from "./node/from-pretrained.js";
 export type { CheckpointSource, ImageInput } from "./node/inputs.js";
+export { makeFolder } from "./node/make-folder.js";
 export { readReduction } from "./node/reduction-file.js";
 export {
   type RenderTokensOptions,

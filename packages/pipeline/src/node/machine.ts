@@ -1,10 +1,11 @@
 /** The machine, for the automatic choice of a backend, and the file that keeps results of its checks. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { cpus, homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { inMemoryToo, type SelectionCache } from "../backends/kept-checks.js";
 import type { Machine } from "../backends/machine.js";
+import { makeFolder } from "./make-folder.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -64,7 +65,7 @@ export function fileStore(fileOf: () => string | undefined): SelectionCache {
       // Behind the others, as the newest.
       entries.delete(key);
       entries.set(key, value);
-      mkdirSync(join(file, ".."), { recursive: true });
+      makeFolder(join(file, ".."));
       const fresh = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
       try {
         writeFileSync(fresh, JSON.stringify(Object.fromEntries([...entries].slice(-mostEntries))), { flag: "wx" });

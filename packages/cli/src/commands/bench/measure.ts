@@ -1,7 +1,7 @@
 /** `ppt-vit bench`: contenders, models, reductions and batches against each other on this machine. */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { PptError } from "@ppt-vit/core";
+import { makeFolder } from "@ppt-vit/pipeline";
 import { complainer } from "../../documents/schema.js";
 import { writeError } from "../../files/errors.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
@@ -130,7 +130,7 @@ function prepareOutput({ out, report, json }: OutputFlags, benchmark: string): (
 /** Makes the folder of a report, before the work whose result it is to hold. @throws PptError WRITE_FAILED */
 export function prepareReport(file: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
   } catch (cause) {
     throw writeError(file, cause, "--report");
   }

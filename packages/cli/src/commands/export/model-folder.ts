@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync } fr
 import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
+import { makeFolder } from "@ppt-vit/pipeline";
 import { codeOf, writeError } from "../../files/errors.js";
 
 /** The files that an export may write: in the layout of Hugging Face, or a Triton model repository. */
@@ -44,7 +45,7 @@ export async function fillFolder<R>(
   try {
     const target = await checkedTarget(out, options.force);
     // Synchronous from here to `fill`, and after it, so that no signal arrives after a folder is made and before `cleanUp` knows it.
-    const firstCreated = target.exists ? undefined : mkdirSync(dirname(target.path), { recursive: true });
+    const firstCreated = target.exists ? undefined : makeFolder(dirname(target.path));
     cleanUp = () => removeCreated(dirname(target.path), firstCreated);
     const prefix = target.exists ? join(target.path, mark) : target.path + mark;
     const temporary = mkdtempSync(`${prefix}${process.pid}-`);

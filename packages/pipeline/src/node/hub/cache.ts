@@ -9,6 +9,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { type Conversion, isConversion } from "../../hub/conversion.js";
 import { isCommit } from "../../hub/reference.js";
+import { makeFolder } from "../make-folder.js";
 import { writeError } from "./errors.js";
 
 export interface ModelCache {
@@ -133,7 +134,7 @@ export async function linkBlob(cache: ModelCache, hash: string, commit: string, 
 export async function readyFolder({ root }: ModelCache, folder: string): Promise<void> {
   let path = root;
   try {
-    await mkdir(root, { recursive: true });
+    makeFolder(root);
     for (const part of relative(root, folder).split(sep)) {
       path = join(path, part);
       await mkdir(path).catch((error: NodeJS.ErrnoException) => {
