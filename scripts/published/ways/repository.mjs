@@ -38,6 +38,7 @@ function problemOf([command, ...args]) {
     return devDependencies[tools[args[0]]] ? missing && `there is no ${missing}` : `'${args[0]}' is not installed here`;
   }
   if (command === "node") return exists(args[0]) ? undefined : `there is no ${args[0]}`;
+  if (command.includes("/")) return exists(command) ? undefined : `there is no ${command}`;
   return `'${command}' is no command for a clone`;
 }
 
