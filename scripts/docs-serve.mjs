@@ -1,19 +1,8 @@
 /** Serves a folder below a path on loopback, as a static host does. */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
-import { extname, join, normalize } from "node:path";
-
-const types = {
-  ".css": "text/css",
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".mjs": "text/javascript",
-  ".png": "image/png",
-  ".svg": "image/svg+xml",
-  ".wasm": "application/wasm",
-  ".webp": "image/webp",
-};
+import { join, normalize } from "node:path";
+import { contentTypeOf } from "./content-types.mjs";
 
 /** @returns {Promise<{ url: string, close(): void }>} `url` ends with a slash */
 export async function serveFolder(folder, base) {
@@ -25,7 +14,7 @@ export async function serveFolder(folder, base) {
       response.writeHead(404).end();
       return;
     }
-    response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream" });
+    response.writeHead(200, { "content-type": contentTypeOf(file) });
     createReadStream(file).pipe(response);
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));

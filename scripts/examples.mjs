@@ -1,24 +1,15 @@
 /** Serves the applications in `examples/` and checks what their pages answer in Chromium. */
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { findBrowser } from "./browser.mjs";
+import { contentTypeOf } from "./content-types.mjs";
 import { root } from "./workspace.mjs";
 
 const demo = join(root, "packages", "demo-model");
 /** The model and the picture that are served beside every application. */
 export const served = { model: join(demo, "model"), picture: join(demo, "samples", "000_dog.png") };
-
-const contentTypes = {
-  ".css": "text/css",
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".mjs": "text/javascript",
-  ".png": "image/png",
-  ".wasm": "application/wasm",
-};
 
 /** As strict hosts send them. The first two allow WebAssembly to use threads. */
 const headers = {
@@ -41,7 +32,7 @@ export async function serve(folder, base = "/", own = {}) {
     const file = ofModel ? join(served.model, ofModel) : path === "/photo.png" ? served.picture : ofApp;
     const body = await readFile(file).catch(() => undefined);
     for (const [name, value] of Object.entries({ ...headers, ...own })) response.setHeader(name, value);
-    response.setHeader("content-type", contentTypes[extname(path)] ?? "application/octet-stream");
+    response.setHeader("content-type", contentTypeOf(path));
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

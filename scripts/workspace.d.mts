@@ -15,5 +15,4 @@ export declare function run(
   options?: RunOptions,
 ): Promise<{ code: number; output: string; stdout: string }>;
 /** Parses a JSON file. The caller knows what is in it. */
-// biome-ignore lint/suspicious/noExplicitAny: a JSON file can hold anything
-export declare function readJson(path: string): any;
+export declare function readJson(path: string): unknown;

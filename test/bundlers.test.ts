@@ -20,7 +20,7 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch, problemsOf, serve } from "../scripts/examples.mjs";
+import { launch, type Pages, problemsOf, serve } from "../scripts/examples.mjs";
 import { packAll, publishedPackages } from "../scripts/packages.mjs";
 import { readJson, root, run } from "../scripts/workspace.mjs";
 import { browserPath } from "./browser/serve.js";
@@ -32,7 +32,9 @@ const { dependencies } = ofBackend("./package.json") as { dependencies: Record<s
 /** What every application installs. TensorFlow.js is left out, because it is optional. */
 const wanted = ["core", "backend-cpu", "backend-onnx", "pipeline"].map((name) => `@ppt-vit/${name}`);
 /** What the pages must answer. */
-const { pages } = readJson(join(root, "examples/vite/package.json")).example.builds.build;
+const { pages } = (
+  readJson(join(root, "examples/vite/package.json")) as { example: { builds: { build: { pages: Pages } } } }
+).example.builds.build;
 
 /** The packages as npm lays them out. Their dependencies are links to those of this repository. */
 beforeAll(async () => {

@@ -1,21 +1,11 @@
 /** A static host of folders, for the tests of the pipeline and of the benchmark app. */
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import { extname, join, normalize } from "node:path";
+import { join, normalize } from "node:path";
 import { build } from "esbuild";
+import { contentTypeOf } from "../../scripts/content-types.mjs";
 import { root } from "../../scripts/workspace.mjs";
 import { strictHeaders } from "./policy.js";
-
-const contentTypes: Readonly<Record<string, string>> = {
-  ".css": "text/css",
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".mjs": "text/javascript",
-  ".png": "image/png",
-  ".svg": "image/svg+xml",
-  ".wasm": "application/wasm",
-};
 
 export interface Host {
   readonly server: Server;
@@ -46,7 +36,7 @@ export async function host(
     const body = await read(path);
     if (body === undefined) missing.push(path);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    response.setHeader("content-type", contentTypes[extname(path)] ?? "application/octet-stream");
+    response.setHeader("content-type", contentTypeOf(path));
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

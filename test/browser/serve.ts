@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import { extname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { findBrowser } from "../../scripts/browser.mjs";
+import { contentTypeOf } from "../../scripts/content-types.mjs";
 import { root } from "../../scripts/workspace.mjs";
 import { strictHeaders } from "./policy.js";
 
@@ -54,14 +55,6 @@ async function bundle(entry: string): Promise<string> {
   return outputFiles[0]!.text;
 }
 
-const contentTypes: Readonly<Record<string, string>> = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".mjs": "text/javascript",
-  ".wasm": "application/wasm",
-};
-
 export interface ServeOptions {
   /** Address of each script, and the file it is bundled from, relative to `test/browser/`. The first is the page's own. */
   readonly scripts: Readonly<Record<string, string>>;
@@ -83,10 +76,7 @@ export async function serve({ scripts, folders, files = {} }: ServeOptions): Pro
     const body =
       fixed.get(path) ?? (folders[folder] && (await readFile(join(folders[folder], file)).catch(() => undefined)));
     for (const [name, value] of Object.entries(strictHeaders)) response.setHeader(name, value);
-    response.setHeader(
-      "content-type",
-      contentTypes[path === "/" ? ".html" : extname(path)] ?? "application/octet-stream",
-    );
+    response.setHeader("content-type", contentTypeOf(path === "/" ? "/index.html" : path));
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -3,10 +3,11 @@ import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
-import { dirname, extname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { findBrowser } from "../../browser.mjs";
+import { contentTypeOf } from "../../content-types.mjs";
 import { codeOf } from "../prologues.mjs";
 
 /** Longest time until the block has ended, in ms: GPUs are emulated here. */
@@ -73,7 +74,6 @@ async function answerAsHub(route, hub) {
   await route.fulfill({ status: answer.status, headers, body: Buffer.from(await answer.arrayBuffer()) });
 }
 
-const contentTypes = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
 const html = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/main.js"></script>';
 
 /** Serves the bundle, the pictures of `cwd`, and a model below every address that ends like one of a model's file. */
@@ -85,10 +85,7 @@ async function serve(out, models, cwd) {
     const file = pathname === "/" ? undefined : places.find((path) => path && existsSync(path));
     response.setHeader("cross-origin-opener-policy", "same-origin");
     response.setHeader("cross-origin-embedder-policy", "require-corp");
-    response.setHeader(
-      "content-type",
-      pathname === "/" ? "text/html" : (contentTypes[extname(pathname)] ?? "image/jpeg"),
-    );
+    response.setHeader("content-type", contentTypeOf(pathname === "/" ? "/index.html" : pathname));
     const body = pathname === "/" ? html : file && (await readFile(file));
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });
