@@ -8,7 +8,7 @@ import {
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
-import type { HostTensor, Program, Tensors } from "@ppt-vit/core/backend";
+import { type HostTensor, type Program, sameShape, type Tensors } from "@ppt-vit/core/backend";
 
 /** What the program has to compute. */
 export const outputOptions = (outputs: readonly ExportOutput[], source: boolean): OutputOptions => ({
@@ -42,7 +42,7 @@ export function poolerOf(
   const stored = weights.names.find((name) => /(^|\.)pooler\.dense\.weight$/.test(name));
   if (!outputs.includes("pooler_output") || embeddingPoolingOf(config) !== "class" || stored === undefined) return {};
   const [weight, bias] = [weights.read(stored), weights.read(stored.replace(/weight$/, "bias"))];
-  if (weight.shape.join() !== `${C},${C}` || bias.shape.join() !== `${C}`)
+  if (!sameShape(weight.shape, [C, C]) || !sameShape(bias.shape, [C]))
     throw new PptError(
       "INVALID_WEIGHTS",
       `export: '${stored}' is [${weight.shape}] with a bias of [${bias.shape}], expected [${C},${C}] and [${C}]`,

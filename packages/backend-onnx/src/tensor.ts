@@ -23,8 +23,8 @@ export interface OnnxTensor extends Tensor {
   readonly alternative?: { readonly shape: Shape; record(): string };
   /** Values of a constant, float32 whatever its `dtype`. */
   readonly host?: Float32Array;
-  /** A quantised constant. It has neither `name` nor `host`: its floats are computed where an operator needs them. */
-  readonly quantized?: HostTensor;
+  /** A quantised parameter. It has neither `name` nor `host`: its floats are computed where an operator needs them. */
+  readonly parameter?: HostTensor;
 }
 
 export const recorded = (name: string, shape: Shape, dtype: DType): OnnxTensor => ({
@@ -34,10 +34,13 @@ export const recorded = (name: string, shape: Shape, dtype: DType): OnnxTensor =
   dtype,
 });
 
-/** A parameter of the program. `integers`: quantised parameters keep their integers, for the operators that take them. */
+/**
+ * A parameter of the program. `integers`: quantised parameters keep their integers, for the operators that take them. Those
+ * operators give float32, so a model in float16 takes the floats.
+ */
 export const parameterOf = (tensor: HostTensor, dtype: DType, integers: boolean): OnnxTensor =>
-  tensor.quantized && integers
-    ? { quantized: tensor, shape: tensor.shape, stored: tensor.shape, dtype }
+  tensor.quantized && integers && dtype === "float32"
+    ? { parameter: tensor, shape: tensor.shape, stored: tensor.shape, dtype }
     : constantOf(tensor.data, tensor.shape, dtype);
 
 export const constantOf = (host: Float32Array, shape: Shape, dtype: DType): OnnxTensor => ({
@@ -70,7 +73,7 @@ export const needsReshape = (x: OnnxTensor): boolean => x.name !== undefined && 
  * @throws PptError INVALID_DTYPE if the tensor was computed in another precision than the node takes
  */
 export function inputName(graph: Graph, x: OnnxTensor, dtype: DType = x.dtype): string {
-  if (x.name === undefined) return graph.constant(x.host ?? x.quantized!.data, x.shape, dtype);
+  if (x.name === undefined) return graph.constant(x.host ?? x.parameter!.data, x.shape, dtype);
   if (x.dtype !== dtype)
     throw new PptError("INVALID_DTYPE", `operands are ${x.dtype} ${showShape(x.shape)} and ${dtype}: cast one of them`);
   if (needsReshape(x)) return graph.node("Reshape", [x.name, graph.integers(x.shape)]);

@@ -10,6 +10,7 @@ const picture = new URL("000_dog.png", demoSamplesUrl);
 describe.each([
   ["ONNX Runtime, native CPU", () => createOnnxBackend({ device: "cpu" })],
   ["ONNX Runtime, wasm", () => createOnnxBackend({ device: "wasm" })],
+  ["ONNX Runtime in half precision", () => createOnnxBackend({ device: "cpu", dtype: "fp16" })],
   ["plain CPU", async () => createCpuBackend()],
 ])("8-bit weights on %s", (_, create) => {
   it("give nearly the same logits, with PPT and without", async () => {
