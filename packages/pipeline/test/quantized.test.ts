@@ -44,6 +44,15 @@ it("is compared with the same weights on the plain CPU backend by `verify`", asy
   await classifier.dispose();
 });
 
+it("is compared with nothing on the plain CPU backend, and says why", async () => {
+  const classifier = await fromPretrained("demo", { backend: "cpu", dtype: "q8", verify: true });
+  expect(classifier.verification).toMatchObject({
+    against: "nothing",
+    reason: expect.stringContaining("verification.json has no logits for dtype 'q8'"),
+  });
+  await classifier.dispose();
+});
+
 it.each(["fp16", "int8", "q4", 8])("refuses dtype %s, and says what there is", async (dtype) => {
   await expect(fromPretrained("demo", { dtype: dtype as "q8" })).rejects.toMatchObject({
     code: "INVALID_OPTION",

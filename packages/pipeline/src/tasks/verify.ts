@@ -52,10 +52,16 @@ export async function verifyCheckpoint(model: VisionModel, loaded: LoadedFrom): 
   if (backend.name === cpuName)
     return {
       against: "nothing",
-      reason: `${records.length > 0 ? "verification.json has no logits for these settings" : "there are no recorded logits (verification.json) of this model at this size"}, and the CPU backend, which others are compared with, would be compared with itself`,
+      reason: `${whyNoRecord(loaded, records.length > 0)}, and the CPU backend, which others are compared with, would be compared with itself`,
     };
   const record = await recordOnCpu(loaded);
   return { against: "cpu backend", ...(await verifyModel(model, record, tolerance)) };
+}
+
+function whyNoRecord({ quantize }: LoadedFrom, hasRecords: boolean): string {
+  if (quantize) return `verification.json has no logits for dtype '${quantize}'`;
+  if (hasRecords) return "verification.json has no logits for these settings";
+  return "there are no recorded logits (verification.json) of this model at this size";
 }
 
 /** Compares with a record of the checkpoint. Errors name its file. */

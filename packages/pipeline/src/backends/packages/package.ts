@@ -3,8 +3,8 @@
  *
  * Each package has a file beside this one, because bundlers look for literal text. Its `import()` stands directly behind `await`
  * in a `try` block: that tells them that the package may be missing. The branch for builds by Vite stands before the block,
- * because Rollup leaves `try` blocks whole. `part` has the parameters `SharedWorker` and `URL`, so that only Vite, which looks at the text, follows
- * the address. Our own build would rename a parameter whose name another file of the same chunk uses as a global, so the list of
+ * because Rollup leaves `try` blocks whole. `part` has the parameters `SharedWorker` and `URL`, so that only Vite, which looks at the
+ * text, follows the address. Our own build would rename a parameter whose name another file of the same chunk uses as a global, so the list of
  * these files is an entry of the build (docs/decisions/0014-bundlers.md).
  */
 import {
