@@ -85,7 +85,7 @@ describe("classify", () => {
     expect(stdout).toContain("on onnx-wasm in q8, tokens 197 -> 147 -> 97 -> 49");
     const unknown = await pptVit("classify", "--dtype", "q5", dog);
     expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toContain("Allowed choices are fp32, q8");
+    expect(unknown.stderr).toContain("Allowed choices are fp32, q8, q4");
   });
 
   test("classifies the good pictures of a folder and lists the bad ones", async () => {

@@ -360,7 +360,7 @@ describe("names of other libraries, and misspelt ones", () => {
 
   it.each([
     [{ device: "webgpu" }, /no option 'device': write backend/],
-    [{ dtype: "fp16" }, /dtype is "fp16", expected 'fp32' or 'q8'; .*createOnnxBackend/],
+    [{ dtype: "fp16" }, /dtype is "fp16", expected one of 'fp32', 'q8', 'q4'; .*createOnnxBackend/],
     [{ quantized: true }, /no option 'quantized': write dtype: 'q8'/],
     [{ backends: "cpu" }, /no option 'backends': write 'backend'/],
     [{ bakcend: "cpu" }, /write 'backend'/],

@@ -59,7 +59,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
     /** One Gemm over all tokens of all images. Its bias is free, and the CPU provider packs its weight once. */
     function linear(x: OnnxTensor, weight: OnnxTensor, bias?: OnnxTensor): OnnxTensor {
       const quantized = weight.parameter?.quantized;
-      if (quantized) return integerLinear(x, quantized, bias);
+      if (quantized?.kind === "rows") return integerLinear(x, quantized, bias);
       const [O, I] = weight.shape as [number, number];
       const leading = x.shape.slice(0, -1);
       const rows = leading.includes(-1) ? -1 : sizeOf(leading);

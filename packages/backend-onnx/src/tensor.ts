@@ -39,7 +39,7 @@ export const recorded = (name: string, shape: Shape, dtype: DType): OnnxTensor =
  * operators give float32, so a model in float16 takes the floats.
  */
 export const parameterOf = (tensor: HostTensor, dtype: DType, integers: boolean): OnnxTensor =>
-  tensor.quantized && integers && dtype === "float32"
+  tensor.quantized?.kind === "rows" && integers && dtype === "float32"
     ? { parameter: tensor, shape: tensor.shape, stored: tensor.shape, dtype }
     : constantOf(tensor.data, tensor.shape, dtype);
 

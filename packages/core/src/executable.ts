@@ -3,6 +3,7 @@
 import { requireTensor } from "./checked-primitives.js";
 import { PptError } from "./errors.js";
 import { callback, check, checkArgument, checkOptions, found, hostTensorCheck, object } from "./options.js";
+import { quantizedProblem } from "./quantized/index.js";
 import type { CompileOptions, Executable, HostTensor, Ops, Program, Shape, Tensor, Tensors } from "./seam.js";
 import { showShape, sizeOf } from "./shape.js";
 
@@ -23,12 +24,10 @@ export function checkProgram(program: Program, options: Pick<CompileOptions, "pa
   checkOptions("compile", options, { params: object, inputs: object }, { required: ["params", "inputs"] });
   for (const [name, host] of Object.entries(options.params)) {
     checkArgument("compile", `parameter '${name}'`, host, hostTensorCheck);
-    const { length } = host.quantized?.integers ?? host.data;
-    if (length !== sizeOf(host.shape))
-      throw new PptError(
-        "INVALID_SHAPE",
-        `compile: parameter '${name}' has ${length} values for shape ${showShape(host.shape)}`,
-      );
+    const problem = host.quantized
+      ? quantizedProblem(host.shape, host.quantized)
+      : host.data.length !== sizeOf(host.shape) && `has ${host.data.length} values for shape ${showShape(host.shape)}`;
+    if (problem) throw new PptError("INVALID_SHAPE", `compile: parameter '${name}' ${problem}`);
   }
   for (const [name, shape] of Object.entries(options.inputs))
     checkArgument("compile", `input '${name}'`, shape, inputShape, "INVALID_SHAPE");

@@ -24,7 +24,7 @@ export {
   type SafetensorsFile,
 } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex, type ShardedWeights } from "./io/sharded.js";
-export { quantizeRows } from "./quantize.js";
+export { quantizeBlocks, quantizeRows } from "./quantize.js";
 export { describeReduction } from "./reduction/describe.js";
 export type { Threshold } from "./reduction/policies/ppt.js";
 export type { Action, ReductionPolicy, ReductionStage } from "./reduction/policy.js";
@@ -93,4 +93,14 @@ export {
   verifyModel,
 } from "./vit/verification.js";
 export { headsFit, type ReadOptions, readParameters } from "./vit/weights.js";
+export {
+  defaultDtype,
+  type QuantizedDtypeName,
+  quantizationOf,
+  quantizedDtypeNames,
+  type WeightDtypeName,
+  weightDtypeNames,
+  weightDtypes,
+} from "./weight-dtypes/index.js";
+export type { LinearPlace, WeightDtype } from "./weight-dtypes/weight-dtype.js";
 export { writeProblem } from "./write-problem.js";

@@ -3,6 +3,7 @@
  * that is wrong, what was found and what is expected.
  */
 import { PptError, type PptErrorCode } from "./errors.js";
+import { isQuantized } from "./quantized/index.js";
 import { show } from "./show.js";
 
 /** A test of one value, with words for what it expects. */
@@ -77,18 +78,14 @@ const isShape = (value: unknown): boolean =>
   Array.isArray(value) && Array.from(value).every((n) => Number.isInteger(n) && (n as number) >= 0);
 const floatsCheck = shaped("", { shape: isShape, data: (value) => value instanceof Float32Array });
 /** The `data` of a quantised tensor is computed at each reading, so its integers are looked at instead. */
-const quantizedCheck = shaped("", {
-  shape: isShape,
-  quantized: shaped("", {
-    integers: (value) => value instanceof Int8Array,
-    scales: (value) => value instanceof Float32Array,
-  }).holds,
-});
+const quantizedCheck = shaped("", { shape: isShape, quantized: isQuantized });
 
 /** A host tensor. */
-export const hostTensorCheck: Check = check(
-  "a tensor { shape, data: Float32Array }",
-  (value) => quantizedCheck.holds(value) || floatsCheck.holds(value),
+export const hostTensorCheck: Check = check("a tensor { shape, data: Float32Array }", (value) =>
+  (object.holds(value) && (value as { quantized?: unknown }).quantized !== undefined
+    ? quantizedCheck
+    : floatsCheck
+  ).holds(value),
 );
 /** A `Uint8Array`. */
 export const bytesCheck: Check = check("a Uint8Array", (value) => value instanceof Uint8Array);

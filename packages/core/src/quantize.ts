@@ -1,61 +1,87 @@
-/** Matrices in 8-bit integers. Only linear layers hold them: everything else of a model stays in floats. */
+/** Turns matrices into integers. Only linear layers hold such: everything else of a model stays in floats. */
 import { PptError } from "./errors.js";
 import { checkArgument, hostTensorCheck } from "./options.js";
-import type { HostTensor, QuantizedRows } from "./seam.js";
+import { blocksIn, zeroPoint } from "./quantized/blocks.js";
+import { quantizedTensor } from "./quantized/index.js";
+import type { HostTensor } from "./seam.js";
 import { showShape } from "./shape.js";
 
 /**
- * The largest magnitude of a quantised value, seven bits instead of eight. Processors with AVX2 and without VNNI add two
+ * The largest magnitude of an 8-bit value, seven bits instead of eight. Processors with AVX2 and without VNNI add two
  * products of an activation (at most 255) and a weight in 16 bits, which hold 32,767. 2 x 255 x 64 fits; 2 x 255 x 127
  * saturates, without an error (docs/decisions/0020-quantised-weights.md).
  */
 const largest = 64;
 
+/** The smallest normal number. A row or block of zeros has any scale; this one keeps its inverse finite. */
+const smallestScale = 2 ** -126;
+
+/** Values of a row that share a scale in 4 bits. */
+const blockLength = 32;
+
 /**
- * Quantises a weight [O, I] with one scale for each output channel. Its `data` then gives `integers * scale`.
+ * Quantises a weight [O, I] to 8 bits, with one scale for each output channel. Its `data` then gives `integers * scale`.
  * @throws PptError INVALID_INPUT if it is no tensor; INVALID_SHAPE if it is no matrix; INVALID_WEIGHTS for a value that is
  * not finite
  */
 export function quantizeRows(weight: HostTensor): HostTensor {
-  checkArgument("quantizeRows", "weight", weight, hostTensorCheck);
-  const { shape, data } = weight;
-  if (shape.length !== 2)
-    throw new PptError("INVALID_SHAPE", `quantizeRows: expected a matrix, got ${showShape(shape)}`);
-  const [O, I] = shape as [number, number];
+  const [O, I] = matrixShape("quantizeRows", weight);
+  const { data } = weight;
   const integers = new Int8Array(O * I);
   const scales = new Float32Array(O);
   for (let row = 0; row < O; row++) {
     const values = data.subarray(row * I, (row + 1) * I);
-    // A plain loop: Math.max takes no row of a million arguments.
-    let magnitude = 0;
-    for (const value of values) {
-      if (!Number.isFinite(value))
-        throw new PptError("INVALID_WEIGHTS", `quantizeRows: row ${row} holds ${value}, expected finite values`);
-      magnitude = Math.max(magnitude, Math.abs(value));
-    }
-    // A row of zeros has any scale. The smallest normal number keeps its inverse finite.
-    const scale = Math.fround(Math.max(magnitude / largest, 2 ** -126));
+    const extreme = extremeOf("quantizeRows", values, row);
+    const scale = Math.fround(Math.max(Math.abs(extreme) / largest, smallestScale));
     scales[row] = scale;
     for (let i = 0; i < I; i++) integers[row * I + i] = Math.round(values[i]! / scale);
   }
-  return fromRows(shape, { integers, scales });
+  return quantizedTensor([O, I], { kind: "rows", integers, scales });
 }
 
-/** A host tensor that keeps its integers. Each reading of `data` computes the floats anew, so that nobody pays for both. */
-function fromRows(shape: HostTensor["shape"], quantized: QuantizedRows): HostTensor {
-  return {
-    shape,
-    quantized,
-    get data() {
-      return dequantized(quantized);
-    },
-  };
+/**
+ * Quantises a weight [O, I] to 4 bits, with one scale for each 32 values of a row. The last block of a row is padded with
+ * zeros.
+ * @throws PptError INVALID_INPUT if it is no tensor; INVALID_SHAPE if it is no matrix; INVALID_WEIGHTS for a value that is
+ * not finite
+ */
+export function quantizeBlocks(weight: HostTensor): HostTensor {
+  const [O, I] = matrixShape("quantizeBlocks", weight);
+  const perRow = blocksIn(I, blockLength);
+  const integers = new Uint8Array((O * perRow * blockLength) / 2).fill(zeroPoint * 17);
+  const scales = new Float32Array(O * perRow);
+  for (let row = 0; row < O; row++)
+    for (let n = 0; n < perRow; n++) {
+      const start = row * I + n * blockLength;
+      const values = weight.data.subarray(start, Math.min(start + blockLength, (row + 1) * I));
+      const at = row * perRow + n;
+      // The integers reach from -8 to 7, so the largest magnitude becomes -8 and the scale may be negative.
+      const scale = Math.fround(extremeOf("quantizeBlocks", values, row) / -zeroPoint);
+      scales[at] = Math.abs(scale) < smallestScale ? smallestScale : scale;
+      for (const [i, value] of values.entries()) {
+        const integer = Math.min(15, Math.max(0, Math.round(value / scales[at]!) + zeroPoint));
+        const byte = (at * blockLength + i) >> 1;
+        integers[byte] = i % 2 === 0 ? (integers[byte]! & 0xf0) | integer : (integers[byte]! & 15) | (integer << 4);
+      }
+    }
+  return quantizedTensor([O, I], { kind: "blocks", block: blockLength, integers, scales });
 }
 
-function dequantized({ integers, scales }: QuantizedRows): Float32Array {
-  const I = integers.length / scales.length;
-  const out = new Float32Array(integers.length);
-  for (let row = 0; row < scales.length; row++)
-    for (let i = row * I; i < (row + 1) * I; i++) out[i] = integers[i]! * scales[row]!;
-  return out;
+function matrixShape(where: string, weight: HostTensor): readonly [O: number, I: number] {
+  checkArgument(where, "weight", weight, hostTensorCheck);
+  const { shape } = weight;
+  if (shape.length !== 2) throw new PptError("INVALID_SHAPE", `${where}: expected a matrix, got ${showShape(shape)}`);
+  return shape as readonly [number, number];
+}
+
+/** The value of largest magnitude, with its sign. */
+function extremeOf(where: string, values: Float32Array, row: number): number {
+  let extreme = 0;
+  // A plain loop: Math.max takes no row of a million arguments.
+  for (const value of values) {
+    if (!Number.isFinite(value))
+      throw new PptError("INVALID_WEIGHTS", `${where}: row ${row} holds ${value}, expected finite values`);
+    if (Math.abs(value) > Math.abs(extreme)) extreme = value;
+  }
+  return extreme;
 }

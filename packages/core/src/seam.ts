@@ -32,17 +32,37 @@ export interface HostTensor {
   readonly shape: Shape;
   readonly data: Float32Array;
   /**
-   * The same values as integers, if the tensor is quantised. `data` then computes its floats at each reading. A backend with
-   * kernels for integers uses these in `linear`; every other backend reads `data` and needs to know nothing of them.
+   * The same values as integers, if the tensor is a quantised matrix. `data` then computes its floats at each reading. A
+   * backend with kernels for integers uses these in `linear`; every other backend reads `data` and needs to know nothing of
+   * them.
    */
-  readonly quantized?: QuantizedRows | undefined;
+  readonly quantized?: Quantized | undefined;
 }
+
+/** A matrix in integers. A backend that has no kernel for one of the kinds takes the tensor's floats. */
+export type Quantized = QuantizedRows | QuantizedBlocks;
 
 /** A matrix [O, I] in 8-bit integers, with one scale for each of its rows: value[o, i] = integers[o, i] * scales[o]. */
 export interface QuantizedRows {
+  readonly kind: "rows";
   /** [O, I], from -64 to 64: two products with activations of 8 bits then fit into 16 bits. */
   readonly integers: Int8Array;
   /** [O], above 0. */
+  readonly scales: Float32Array;
+}
+
+/**
+ * A matrix [O, I] in 4-bit integers, with one scale for each block of a row. A row has n = ceil(I / block) blocks, and its
+ * last one is padded with zeros: value[o, i] = (integer[o, i] - 8) * scales[o, floor(i / block)]. This is how the operator
+ * `MatMulNBits` of ONNX Runtime stores a weight.
+ */
+export interface QuantizedBlocks {
+  readonly kind: "blocks";
+  /** Length of a block, an even number. */
+  readonly block: number;
+  /** [O, n, block / 2], two integers from 0 to 15 in a byte, the first in the lower half. */
+  readonly integers: Uint8Array;
+  /** [O, n], finite and not 0, of either sign. */
   readonly scales: Float32Array;
 }
 

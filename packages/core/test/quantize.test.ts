@@ -1,23 +1,87 @@
-/** Tests weights of 8 bits: their values, who keeps them, and that everything else stays in floats. */
+/** Tests weights as integers: their values, who keeps them, and that everything else stays in floats. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { tinyConfig } from "@ppt-vit/conformance";
-import { createVisionModel, hostTensor, quantizeRows, randomWeights, readParameters, weightsFrom } from "@ppt-vit/core";
+import {
+  createVisionModel,
+  type HostTensor,
+  hostTensor,
+  type QuantizedBlocks,
+  type QuantizedRows,
+  quantizeBlocks,
+  quantizeRows,
+  randomWeights,
+  readParameters,
+  weightsFrom,
+} from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
+
+const rowsOf = (weight: HostTensor) => {
+  const { shape, data, quantized } = quantizeRows(weight);
+  return { shape, data, quantized: quantized as QuantizedRows };
+};
+const blocksOf = (weight: HostTensor) => {
+  const { shape, data, quantized } = quantizeBlocks(weight);
+  return { shape, data, quantized: quantized as QuantizedBlocks };
+};
+
+describe("quantizeBlocks", () => {
+  it("packs two integers in a byte, and gives each block the scale of its largest value", () => {
+    const values = Array.from({ length: 64 }, (_, i) => (i < 32 ? i - 16 : (i - 48) / 100));
+    const { data, quantized } = blocksOf({ shape: [1, 64], data: Float32Array.from(values) });
+    expect([...quantized.scales]).toEqual([2, Math.fround(0.02)]);
+    // -16 and -15 are 0 and 1 steps (of 2) above the lowest integer, 14 and 15 are 15 steps above it.
+    expect([quantized.integers[0], quantized.integers[15]]).toEqual([0x10, 0xff]);
+    expect([data[0], data[2], data[16], data[32]]).toEqual([-16, -14, 0, Math.fround(-0.16)]);
+  });
+
+  it.each([1, 31, 32, 33, 64, 70])("pads the last block of rows of %d values with zeros", (I) => {
+    const weight = hostTensor([3, I], (i) => Math.sin(i * i + 1));
+    const { data, quantized } = blocksOf(weight);
+    const perRow = Math.ceil(I / 32);
+    expect([quantized.scales.length, quantized.integers.length]).toEqual([3 * perRow, 3 * perRow * 16]);
+    expect(data).toHaveLength(3 * I);
+    for (let row = 0; row < 3; row++)
+      for (let i = I; i < perRow * 32; i++) {
+        const byte = quantized.integers[(row * perRow * 32 + i) >> 1]!;
+        expect(i % 2 === 0 ? byte & 15 : byte >> 4).toBe(8);
+      }
+    // The positive end of the range is one step short.
+    for (const [i, value] of weight.data.entries()) {
+      const step = Math.abs(quantized.scales[Math.floor(i / I) * perRow + Math.floor((i % I) / 32)]!);
+      expect(Math.abs(data[i]! - value)).toBeLessThanOrEqual(1.0001 * step);
+    }
+  });
+
+  it("keeps blocks of zeros, of equal values, of the smallest and of the largest values", () => {
+    for (const value of [0, 5, -0.25, 2 ** -149, 3.4e38]) {
+      const { data, quantized } = blocksOf(hostTensor([1, 40], () => value));
+      const stored = Math.fround(value);
+      expect([...data]).toEqual(Array(40).fill(Math.abs(value) < 1e-38 ? expect.closeTo(0) : stored));
+      expect(quantized.scales.every((scale) => scale !== 0 && Number.isFinite(scale))).toBe(true);
+    }
+  });
+
+  it.each([Number.NaN, Number.NEGATIVE_INFINITY])("refuses a row with %d, and names it", (value) => {
+    expect(() => quantizeBlocks(hostTensor([3, 40], (i) => (i === 119 ? value : 1)))).toThrow(
+      expect.objectContaining({ code: "INVALID_WEIGHTS", message: expect.stringContaining(`row 2 holds ${value}`) }),
+    );
+  });
+});
 
 describe("quantizeRows", () => {
   it("gives each row a scale of its own, and its largest value back", () => {
-    const { shape, data, quantized } = quantizeRows({ shape: [2, 3], data: Float32Array.of(1, -4, 2, 0.01, 0, -0.02) });
+    const { shape, data, quantized } = rowsOf({ shape: [2, 3], data: Float32Array.of(1, -4, 2, 0.01, 0, -0.02) });
     expect(shape).toEqual([2, 3]);
-    expect([...quantized!.integers]).toEqual([16, -64, 32, 32, 0, -64]);
-    expect([...quantized!.scales]).toEqual([4 / 64, Math.fround(0.02 / 64)]);
+    expect([...quantized.integers]).toEqual([16, -64, 32, 32, 0, -64]);
+    expect([...quantized.scales]).toEqual([4 / 64, Math.fround(0.02 / 64)]);
     expect([...data]).toEqual([1, -4, 2, 0.01, 0, -0.02].map((value) => expect.closeTo(value, 7)));
   });
 
   it("is at most half a step off", () => {
     const weight = hostTensor([7, 33], (i) => Math.sin(i * i) * 10 ** ((i % 7) - 3));
-    const { data, quantized } = quantizeRows(weight);
+    const { data, quantized } = rowsOf(weight);
     for (const [i, value] of weight.data.entries()) {
-      const step = quantized!.scales[Math.floor(i / 33)]!;
+      const step = quantized.scales[Math.floor(i / 33)]!;
       expect(Math.abs(data[i]! - value)).toBeLessThanOrEqual(0.5001 * step);
     }
   });
@@ -88,7 +152,7 @@ describe("a model with 8-bit weights", () => {
     const given = { config, weights, backend, quantize: "int8" } as unknown as Parameters<typeof createVisionModel>[0];
     await expect(createVisionModel(given)).rejects.toMatchObject({
       code: "INVALID_OPTION",
-      message: expect.stringMatching(/quantize is .*, expected one of 'q8'/),
+      message: expect.stringMatching(/quantize is .*, expected one of 'q8', 'q4'/),
     });
     await backend.dispose();
   });

@@ -1,9 +1,13 @@
-/** Tests `dtype: "q8"`: the demo model's answers stay, on backends that compute with integers and on those that do not. */
+/** Tests weights as integers: the demo model's answers stay, on backends that compute with integers and on those that do not. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+import { quantizedDtypeNames } from "@ppt-vit/core";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
 import { fromPretrained } from "@ppt-vit/pipeline";
 import { describe, expect, it } from "vitest";
+
+/** Largest difference of a logit, over the largest logit. */
+const allowed = { q8: 0.03, q4: 0.15 };
 
 const picture = new URL("000_dog.png", demoSamplesUrl);
 
@@ -12,12 +16,12 @@ describe.each([
   ["ONNX Runtime, wasm", () => createOnnxBackend({ device: "wasm" })],
   ["ONNX Runtime in half precision", () => createOnnxBackend({ device: "cpu", dtype: "fp16" })],
   ["plain CPU", async () => createCpuBackend()],
-])("8-bit weights on %s", (_, create) => {
-  it("give nearly the same logits, with PPT and without", async () => {
+])("weights as integers on %s", (_, create) => {
+  it.each(quantizedDtypeNames)("give nearly the same logits in %s, with PPT and without", async (quantizing) => {
     const backend = await create();
     for (const reduction of [undefined, false] as const) {
       const [exact, quantized] = await Promise.all(
-        (["fp32", "q8"] as const).map(async (dtype) => {
+        (["fp32", quantizing] as const).map(async (dtype) => {
           const classifier = await fromPretrained("demo", { backend, dtype, reduction: reduction ?? {} });
           const { labels, stages } = await classifier.classify(picture, { topK: 48 });
           await classifier.dispose();
@@ -30,7 +34,7 @@ describe.each([
       const largest = Math.max(...exact!.labels.map(({ logit }) => Math.abs(logit)));
       const logitOf = new Map(quantized!.labels.map(({ index, logit }) => [index, logit]));
       const differences = exact!.labels.map(({ index, logit }) => Math.abs(logit - logitOf.get(index)!));
-      expect(Math.max(...differences)).toBeLessThan(0.03 * largest);
+      expect(Math.max(...differences)).toBeLessThan(allowed[quantizing] * largest);
       // Nothing was quantised if all are the same.
       expect(Math.max(...differences)).toBeGreaterThan(0);
     }
@@ -53,11 +57,11 @@ it("is compared with nothing on the plain CPU backend, and says why", async () =
   await classifier.dispose();
 });
 
-it.each(["fp16", "int8", "q4", 8])("refuses dtype %s, and says what there is", async (dtype) => {
+it.each(["fp16", "int8", "q5", 8])("refuses dtype %s, and says what there is", async (dtype) => {
   await expect(fromPretrained("demo", { dtype: dtype as "q8" })).rejects.toMatchObject({
     code: "INVALID_OPTION",
     message: expect.stringMatching(
-      /dtype is .*, expected 'fp32' or 'q8'; for half precision write .*createOnnxBackend/,
+      /dtype is .*, expected one of 'fp32', 'q8', 'q4'; for half precision write .*createOnnxBackend/,
     ),
   });
 });

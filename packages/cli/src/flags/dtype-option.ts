@@ -1,11 +1,12 @@
 /** The option `--dtype`. */
+import { defaultDtype, type WeightDtypeName, weightDtypeNames, weightDtypes } from "@ppt-vit/core";
 import { Option } from "commander";
 
 export interface DtypeFlags {
-  readonly dtype: "fp32" | "q8";
+  readonly dtype: WeightDtypeName;
 }
 
+const titles = weightDtypes.map(({ name, title }) => `${name}: ${title}`).join("; ");
+
 export const dtypeOption = (): Option =>
-  new Option("--dtype <name>", "precision of the weights; q8 takes those of linear layers as 8-bit integers")
-    .choices(["fp32", "q8"])
-    .default("fp32");
+  new Option("--dtype <name>", `precision of the weights; ${titles}`).choices(weightDtypeNames).default(defaultDtype);

@@ -19,6 +19,7 @@ import type { Action } from "../reduction/policy.js";
 import type { ResolvedReduction, ResolvedStage } from "../reduction/schedule.js";
 import type { ReductionConfig } from "../reduction/settings.js";
 import type { Backend, CompileOptions, HostTensor, Program, Tensors } from "../seam.js";
+import { type QuantizedDtypeName, quantizedDtypeNames } from "../weight-dtypes/index.js";
 import { tokenCount, type VisionModelConfig, withImageSize } from "./config.js";
 import { resolveFor } from "./plan.js";
 import { type OutputOptions, visionProgram } from "./program.js";
@@ -36,10 +37,11 @@ export interface VisionModelOptions {
   /** The caller owns it: disposing the model leaves the backend open. */
   readonly backend: Backend;
   /**
-   * `q8` takes the weights of linear layers as 8-bit integers (docs/decisions/0020-quantised-weights.md). A backend with
-   * kernels for integers computes with them; every other backend computes with their floats. Default: as they are stored.
+   * `q8` takes the weights of linear layers as 8-bit integers, `q4` mostly as 4-bit integers
+   * (docs/decisions/0020-quantised-weights.md). A backend with kernels for integers computes with them; every other backend
+   * computes with their floats. Default: as they are stored.
    */
-  readonly quantize?: "q8" | undefined;
+  readonly quantize?: QuantizedDtypeName | undefined;
   /** Default: none, so the model runs unreduced. */
   readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
   /** Default: no outputs besides logits or embedding. */
@@ -134,14 +136,13 @@ const programChecks: Checks<Omit<VisionModelOptions, "backend">> = {
   config: configCheck,
   imageSize: imageSizeCheck,
   weights: weightsCheck,
-  quantize: oneOf(["q8"]),
+  quantize: oneOf(quantizedDtypeNames),
   reduction: object,
   outputs: object,
 };
 const misnamed = {
   device: "pass a backend that runs on it, as createOnnxBackend({ device }) makes it",
-  dtype:
-    "for half precision pass a backend that computes in it, as createOnnxBackend({ dtype: 'fp16' }) makes it; for 8-bit weights write quantize: 'q8'",
+  dtype: `for half precision pass a backend that computes in it, as createOnnxBackend({ dtype: 'fp16' }) makes it; for weights as integers write quantize: ${quantizedDtypeNames.map((name) => `'${name}'`).join(" or ")}`,
 };
 const outputChecks: Checks<OutputOptions> = {
   lastHiddenState: flag,

@@ -1,9 +1,10 @@
 /** Reads a model's parameters under the names of its library, checks each of them, and folds some into others. */
 import { requireConfig, requireWeights } from "../arguments.js";
 import { PptError } from "../errors.js";
-import { quantizeRows } from "../quantize.js";
 import type { HostTensor, Shape } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
+import { type QuantizedDtypeName, quantizerOf } from "../weight-dtypes/index.js";
+import type { LinearPlace } from "../weight-dtypes/weight-dtype.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { namesIn } from "./find-names.js";
 import { type BlockPart, blockPath, blockPlace, type Names, type Place } from "./names.js";
@@ -14,10 +15,10 @@ import { type UnwrappedWeights, unreadTensors, unwrapped, type WeightSource } fr
 /** Options of `readParameters`. */
 export interface ReadOptions {
   /**
-   * `q8` keeps the weights of linear layers as 8-bit integers. Each is quantised as soon as it is read, so that no more than
-   * one block of the model is in memory as floats. Default: all weights stay floats.
+   * Keeps the weights of linear layers as integers. Each is quantised as soon as it is read, so that no more than one block
+   * of the model is in memory as floats. Default: all weights stay floats.
    */
-  readonly quantize?: "q8" | undefined;
+  readonly quantize?: QuantizedDtypeName | undefined;
 }
 
 /** Reads tensors, each of them checked against the shape that the config asks for. */
@@ -64,17 +65,18 @@ export function readParameters(
         parameters[`${key}.${suffix}`] = readPlace(place, suffix, suffix === "weight" ? [O, I] : [O]);
   };
   /** Quantises the weights of linear layers, if that is asked for. Layer scale must be in them already. */
-  const settle = (...keys: readonly string[]) => {
+  const settle = (layers: LinearPlace, ...keys: readonly string[]) => {
     if (quantize === undefined) return;
+    const quantized = quantizerOf(quantize);
     for (const name of keys.map((key) => `${key}.weight`)) {
       const weight = parameters[name];
-      if (weight) parameters[name] = quantizeRows(weight);
+      if (weight) parameters[name] = quantized(weight, layers);
     }
     shared = undefined;
   };
-  const linear = (key: string, place: Place, O: number, I: number, bias = true) => {
+  const head = (key: string, place: Place, O: number, I: number, bias = true) => {
     linears([{ key, place }], O, I, bias);
-    settle(key);
+    settle("head", key);
   };
   const norm = (key: string, place: Place) => {
     for (const suffix of ["weight", "bias"] as const) parameters[`${key}.${suffix}`] = readPlace(place, suffix, [C]);
@@ -83,7 +85,7 @@ export function readParameters(
   Object.assign(parameters, stemParameters(config, read));
   const patch = read(`${names.patchEmbedding}.weight`, patchEmbeddingShape(config, "stored"));
   parameters["patchEmbedding.weight"] = { shape: patchEmbeddingShape(config, "flat"), data: patch.data };
-  settle("patchEmbedding");
+  settle("patchEmbedding", "patchEmbedding");
   if (config.patchBias !== false) parameters["patchEmbedding.bias"] = read(`${names.patchEmbedding}.bias`, [C]);
   parameters.positions = positionTable(read, names, config);
   if (config.inputNorm) norm("inputNorm", names.inputNorm);
@@ -102,18 +104,18 @@ export function readParameters(
       : [];
     scaleRows(parameters, at("output").key, config, scales[0]);
     scaleRows(parameters, at("fc2").key, config, scales[1]);
-    settle(...linearParts.map((part) => `blocks.${layer}.${part}`));
+    settle("block", ...linearParts.map((part) => `blocks.${layer}.${part}`));
   }
 
   norm("norm", names.norm);
   const labels = config.labels.length;
   const features = config.pooling === "class+mean" ? 2 * C : C;
-  if (labels > 0) linear("head", names.head, labels, features);
-  if (config.distillationHead) linear("distillationHead", names.distillationHead, labels, C);
-  if (config.denseHead && labels > 0) linear("denseHead", names.denseHead, labels, C);
+  if (labels > 0) head("head", names.head, labels, features);
+  if (config.distillationHead) head("distillationHead", names.distillationHead, labels, C);
+  if (config.denseHead && labels > 0) head("denseHead", names.denseHead, labels, C);
   // The config leaves this head out on purpose, so its tensors are no error.
   if (config.denseHead === false) for (const suffix of ["weight", "bias"]) reads.add(`${names.denseHead}.${suffix}`);
-  if (config.projection) linear("projection", names.projection, config.projection, C, false);
+  if (config.projection) head("projection", names.projection, config.projection, C, false);
   refuseUnread(stored, reads, names, config);
   return parameters;
 }

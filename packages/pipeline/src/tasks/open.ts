@@ -1,5 +1,5 @@
 /** A checkpoint on a backend, as a model of a task. */
-import { createVisionModel, modelCost, patchGrid } from "@ppt-vit/core";
+import { createVisionModel, defaultDtype, modelCost, patchGrid, quantizationOf } from "@ppt-vit/core";
 import { openBackend } from "../backends/create.js";
 import { automatic } from "../backends/registry.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
@@ -48,7 +48,7 @@ export async function openModel<Name extends TaskName, Input, Encoded extends Fe
 /** Puts the model on its backend, and lets the task prepare what it needs of the checkpoint. */
 async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) {
   const { backend: wanted = automatic, trace = false, imageSize } = options;
-  const quantize = options.dtype === "q8" ? options.dtype : undefined;
+  const quantize = quantizationOf(options.dtype);
   // Opened before the checkpoint is read, so that a wrong name fails at once.
   const backend = typeof wanted === "string" ? await openBackend(wanted, options.progress_callback) : wanted;
   const disposeBackend = async () => {
@@ -83,7 +83,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     const facts: ModelFacts = {
       model: checkpoint.name,
       backend: backend.name,
-      dtype: options.dtype ?? "fp32",
+      dtype: options.dtype ?? defaultDtype,
       reduction,
       ...(verification && { verification }),
       tokens: model.tokens,

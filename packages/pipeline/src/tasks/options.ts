@@ -1,5 +1,5 @@
 /** The options that all tasks share: of loading a model, and of running it on pictures. */
-import type { Backend } from "@ppt-vit/core";
+import { type Backend, type WeightDtypeName, weightDtypeNames } from "@ppt-vit/core";
 import {
   arrayOf,
   backendCheck,
@@ -10,6 +10,7 @@ import {
   count,
   flag,
   object,
+  oneOf,
   signalCheck,
   text,
 } from "@ppt-vit/core/options";
@@ -27,10 +28,10 @@ export interface ModelOptions extends LoadOptions {
    */
   readonly backend?: string | Backend | undefined;
   /**
-   * `q8` takes the weights of linear layers as 8-bit integers. ONNX Runtime on CPU and wasm computes with them, which is
-   * faster; other backends compute with their floats, and gain nothing. Default `fp32`.
+   * `q8` takes the weights of linear layers as 8-bit integers, `q4` mostly as 4-bit integers. ONNX Runtime computes with
+   * them on some devices; other backends compute with their floats, and gain nothing. Default `fp32`.
    */
-  readonly dtype?: "fp32" | "q8" | undefined;
+  readonly dtype?: WeightDtypeName | undefined;
   /**
    * Token reduction: settings, completed from the checkpoint's `reduction.json`, else from the published setting; published
    * settings by name (`deit-small-paper`); in Node also the path of a `reduction.json`. `false` runs the unreduced model.
@@ -70,8 +71,8 @@ export const modelChecks: Checks<ModelOptions> = {
   ...loadChecks,
   backend: backendChoice,
   dtype: check(
-    "'fp32' or 'q8'; for half precision write { backend: await createOnnxBackend({ dtype: 'fp16' }) }",
-    (value) => value === "fp32" || value === "q8",
+    `${oneOf(weightDtypeNames).expected}; for half precision write { backend: await createOnnxBackend({ dtype: 'fp16' }) }`,
+    oneOf(weightDtypeNames).holds,
   ),
   reduction: check(
     "settings { layers, tokensRemoved, threshold }, the name of published settings, or false for none",

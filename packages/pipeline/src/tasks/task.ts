@@ -3,7 +3,7 @@
  * registry.ts. These files import nothing of the model's code, so that a page that leaves the model to a worker does not
  * load it.
  */
-import type { ExportOutput, OutputOptions, ReductionConfig, VisionOutput } from "@ppt-vit/core";
+import type { ExportOutput, OutputOptions, ReductionConfig, VisionOutput, WeightDtypeName } from "@ppt-vit/core";
 import type { Check, Checks } from "@ppt-vit/core/options";
 import type { CheckpointSettings } from "../checkpoint/checkpoint.js";
 import type { CheckpointNeeds } from "../checkpoint/parse.js";
@@ -16,7 +16,7 @@ export interface ModelFacts {
   readonly model: string;
   readonly backend: string;
   /** The precision of the weights. */
-  readonly dtype: "fp32" | "q8";
+  readonly dtype: WeightDtypeName;
   /** The reduction that is applied; undefined for the unreduced model. */
   readonly reduction: ReductionConfig | undefined;
   /** What `verify` found. */

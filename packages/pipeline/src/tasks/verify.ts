@@ -5,6 +5,7 @@ import {
   findVerificationRecord,
   isPptError,
   PptError,
+  type QuantizedDtypeName,
   type ReductionConfig,
   recordVerification,
   type Verification,
@@ -30,7 +31,7 @@ interface LoadedFrom {
   readonly backend: Backend;
   readonly checkpoint: Checkpoint;
   readonly reduction: ReductionConfig | undefined;
-  readonly quantize: "q8" | undefined;
+  readonly quantize: QuantizedDtypeName | undefined;
 }
 
 /** The name of the plain CPU backend, whoever made it. */

@@ -1,5 +1,5 @@
 /** `ppt-vit bench` and its options. */
-import { PptError } from "@ppt-vit/core";
+import { PptError, quantizedDtypeNames } from "@ppt-vit/core";
 import { type Command, InvalidArgumentError } from "commander";
 import { count } from "../../flags/numbers.js";
 import { benchCellCommand } from "./cell.js";
@@ -41,7 +41,7 @@ export function addBenchCommand(program: Command): void {
     .description("measure backends, models and policies against each other on this machine")
     .option(
       "-b, --backends <list>",
-      `of ${contenderNames.join(",")}; backends also as NAME:q8, onnx ones as NAME:fp16; paths of modules that export a backend`,
+      `of ${contenderNames.join(",")}; backends also as ${quantizedDtypeNames.map((dtype) => `NAME:${dtype}`).join(", ")}, onnx ones as NAME:fp16; paths of modules that export a backend`,
       names,
     )
     .option(

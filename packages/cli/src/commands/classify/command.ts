@@ -1,5 +1,5 @@
 /** `ppt-vit classify`: the most probable classes of each picture. */
-import type { PptError } from "@ppt-vit/core";
+import { defaultDtype, type PptError } from "@ppt-vit/core";
 import {
   type Classification,
   fromPretrained,
@@ -117,7 +117,7 @@ function headline({ model, backend, dtype, tokens, gmacs, reduction, verificatio
     ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
     : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
   const verified = verification ? `, ${describeVerification(verification)}` : "";
-  return `model ${model} on ${backend}${dtype === "fp32" ? "" : ` in ${dtype}`}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
+  return `model ${model} on ${backend}${dtype === defaultDtype ? "" : ` in ${dtype}`}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
 }
 
 function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string[] {

@@ -1,6 +1,14 @@
 /** `ppt-vit eval`: measures accuracy, agreement with the unreduced model, and speed on labelled pictures. */
 import { lstatSync } from "node:fs";
-import { type Backend, createVisionModel, modelCost, PptError, problemOf, processImage } from "@ppt-vit/core";
+import {
+  type Backend,
+  createVisionModel,
+  modelCost,
+  PptError,
+  problemOf,
+  processImage,
+  quantizationOf,
+} from "@ppt-vit/core";
 import { backendNames, type Checkpoint, createBackend, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
@@ -151,10 +159,11 @@ async function frameOf(
   const { name, config } = checkpoint;
   const reduction = resolveReduction(checkpoint, reductionOf(flags));
   const cost = modelCost(config, reduction);
+  const quantize = quantizationOf(flags.dtype);
   const settings: EvalSettings = {
     model: { name, fingerprint: checkpointFingerprint(checkpoint) },
     backend,
-    ...(flags.dtype !== "fp32" && { dtype: flags.dtype }),
+    ...(quantize && { dtype: quantize }),
     reduction: reduction ?? null,
     agreement: flags.agreement && reduction !== undefined,
     batch: flags.batch,

@@ -1,5 +1,5 @@
 /** Schemas and types of what `ppt-vit eval` records of each picture and of the document that it writes. */
-import { parseReduction, type ReductionConfig } from "@ppt-vit/core";
+import { parseReduction, quantizedDtypeNames, type ReductionConfig } from "@ppt-vit/core";
 import * as v from "valibot";
 import {
   amount,
@@ -97,7 +97,7 @@ const settingsSchema = record({
   model: record({ name: text(mostPathCharacters), fingerprint }),
   backend: name(100),
   /** The precision of the weights. Left out for fp32, as documents from before it had a name leave it out. */
-  dtype: v.exactOptional(v.picklist(["q8"])),
+  dtype: v.exactOptional(v.picklist(quantizedDtypeNames)),
   reduction: v.nullable(reductionSchema),
   /** Whether the unreduced model runs too. */
   agreement: flag,

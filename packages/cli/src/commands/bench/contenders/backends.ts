@@ -1,10 +1,14 @@
 /** The backends of this project as contenders. */
-import { type Backend, createVisionModel } from "@ppt-vit/core";
+import { type Backend, createVisionModel, type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
 import { backendNames, createBackend } from "@ppt-vit/pipeline";
 import type { Contender } from "./contender.js";
 
 /** A contender that opens a backend. `quantize` is the precision of the weights, if it is not that of the backend. */
-export const backendContender = (name: string, open: () => Promise<Backend>, quantize?: "q8"): Contender => ({
+export const backendContender = (
+  name: string,
+  open: () => Promise<Backend>,
+  quantize?: QuantizedDtypeName,
+): Contender => ({
   name,
   prepare:
     async ({ config, weights, reduction }) =>
@@ -19,9 +23,9 @@ export const backendContenders: readonly Contender[] = backendNames.map((name) =
   backendContender(name, () => createBackend(name)),
 );
 
-/** `NAME:q8` for every backend: 8-bit weights. */
-export const quantizedContenders: readonly Contender[] = backendNames.map((name) =>
-  backendContender(`${name}:q8`, () => createBackend(name), "q8"),
+/** `NAME:q8` for every backend and every precision that quantises weights. */
+export const quantizedContenders: readonly Contender[] = backendNames.flatMap((name) =>
+  quantizedDtypeNames.map((dtype) => backendContender(`${name}:${dtype}`, () => createBackend(name), dtype)),
 );
 
 /** `NAME:fp16` for each backend of ONNX Runtime: half precision. */

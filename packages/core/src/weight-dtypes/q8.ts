@@ -1,0 +1,10 @@
+/** Weights of linear layers in 8 bits. */
+import { quantizeRows } from "../quantize.js";
+import type { WeightDtype } from "./weight-dtype.js";
+
+export const q8 = {
+  name: "q8",
+  bits: 8,
+  title: "weights of linear layers as 8-bit integers",
+  quantize: quantizeRows,
+} as const satisfies WeightDtype;
