@@ -39,8 +39,9 @@ export function bipartiteMatching(stage: ReductionStage) {
 
   // Cosines lie from -1 to 1, so -4 puts a token behind every candidate. Some GPUs mishandle -Infinity.
   const handicap = hostTensor([N], (j) => (isA(j) ? 0 : -4));
-  // Column j of a candidate holds 1 for every earlier token, so merged [B, N] times earlier counts merges before j.
-  const earlier = hostTensor([N, N], (i) => (isA(i % N) && Math.floor(i / N) < i % N ? 1 : 0));
+  // Row j of a candidate holds 1 for every earlier token, so earlier times merged [B, N, 1] counts merges before j. The constant
+  // stands first: quantisers of ONNX files turn every constant second factor of a product into 8 bits, and rows are exact.
+  const earlier = hostTensor([N, N], (i) => (isA(Math.floor(i / N)) && i % N < Math.floor(i / N) ? 1 : 0));
   // The output row of each token if no candidate before it merged away.
   const unmergedRow = hostTensor([N], (j) => {
     if (isB(j)) return firstRowOfB + (j - firstB) / 2;
@@ -63,7 +64,8 @@ export function bipartiteMatching(stage: ReductionStage) {
     /** [B, N], the output row of each token. `rank` [B, N] is the rank of its similarity, largest first. */
     destinations<T extends Tensor>(ops: Ops<T>, rank: T, rowOfPick: T): T {
       const merged = ops.greater(r, rank);
-      const mergedBefore = ops.matMul(ops.cast(merged, "float32"), ops.constant(earlier));
+      const column = ops.reshape(ops.cast(merged, "float32"), [rank.shape[0]!, N, 1]);
+      const mergedBefore = ops.reshape(ops.matMul(ops.constant(earlier), column), rank.shape);
       return ops.where(merged, rowOfPick, ops.sub(ops.constant(unmergedRow), mergedBefore));
     },
   };
