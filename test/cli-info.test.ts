@@ -90,10 +90,13 @@ describe("a file that cannot be told about is named, with what to do", () => {
     ['{"version":2}', "version 2 is unknown"],
     ['{"version":1,"reduction":null,"gmacs":{"unreduced":1,"reduced":1}}', "tokens must be"],
   ])("a record of %s", async (value, says) => {
-    const graph = { name: "graph", node: [], initializer: [], input: [], output: [] };
+    const graph = { name: "graph", node: [], initializer: [], input: [], output: [], valueInfo: [] };
     const opsetImport = [{ domain: "", version: 18 }];
     const metadataProps = [{ key: "ppt_vit", value }];
-    writeFileSync(file, encodeModel({ irVersion: 8, producerName: "test", opsetImport, graph, metadataProps }));
+    writeFileSync(
+      file,
+      encodeModel({ irVersion: 8, producerName: "test", docString: "", opsetImport, graph, metadataProps }),
+    );
     const output = await refused();
     expect(output).toContain(`${file}: metadata 'ppt_vit': ${says}`);
     expect(output).toMatch(/: export the model again \[INVALID_INPUT\]$/m);

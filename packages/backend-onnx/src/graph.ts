@@ -16,6 +16,8 @@ export class Graph {
   readonly initializers: TensorProto[] = [];
   /** Whether an operator outside the standard was used. */
   usesContrib = false;
+  /** Types of the outputs of operators outside the standard. Other tools infer all other types from them. */
+  readonly types = new Map<string, { readonly shape: Shape; readonly dtype: DType }>();
 
   /** Outputs of each node, keyed by operator, inputs and attributes. */
   readonly #computed = new Map<string, readonly string[]>();
@@ -64,6 +66,12 @@ export class Graph {
     if (domain === contrib) this.usesContrib = true;
     this.#computed.set(key, output);
     return output;
+  }
+
+  /** Keeps what type a value has. @returns its name */
+  declare(name: string, shape: Shape, dtype: DType): string {
+    this.types.set(name, { shape, dtype });
+    return name;
   }
 
   /** A float or bool constant, converted to `dtype`. */

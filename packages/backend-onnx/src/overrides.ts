@@ -53,7 +53,11 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       const input = name({ ...x, shape: stored });
       const product = integerProduct(graph, fusion.contrib, input, quantized, bias && name(bias, x.dtype));
       const O = quantized.scales.length;
-      return { ...recorded(product, [...stored.slice(0, -1), O], x.dtype), shape: [...x.shape.slice(0, -1), O] };
+      const shape = [...stored.slice(0, -1), O];
+      return {
+        ...recorded(graph.declare(product, shape, x.dtype), shape, x.dtype),
+        shape: [...x.shape.slice(0, -1), O],
+      };
     }
 
     /** One Gemm over all tokens of all images. Its bias is free, and the CPU provider packs its weight once. */
@@ -168,7 +172,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           const dtype = commonType("attention", [q, k, v]);
           const inputs = [...[q, k, v].map((x) => name(x, dtype)), ...biasOfKeys(logSize, q.shape[1]!, dtype)];
           const attended = graph.node("MultiHeadAttention", inputs, { num_heads: heads, scale }, contrib);
-          return recorded(attended, q.shape, dtype);
+          return recorded(graph.declare(attended, q.shape, dtype), q.shape, dtype);
         },
       }),
 
@@ -193,8 +197,9 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
             { num_heads: heads, scale },
             contrib,
           );
-          const mixed = recorded(output!, x.shape, x.dtype);
+          const mixed = recorded(graph.declare(output!, x.shape, x.dtype), x.shape, x.dtype);
           if (!observe) return { mixed };
+          graph.declare(present!, [2, B, heads, N, d], x.dtype);
 
           /** [B, H, N, d], keys or values. */
           const ofPresent = (place: number) =>

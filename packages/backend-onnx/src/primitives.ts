@@ -48,7 +48,9 @@ export function elementwise(
 ): OnnxTensor {
   const shape = needsReshape(x) ? x.stored : x.shape;
   const input = inputName(graph, { ...x, shape });
-  return { ...recorded(graph.node(opType, [input], attributes, domain), shape, x.dtype), shape: x.shape };
+  const node = graph.node(opType, [input], attributes, domain);
+  if (domain !== "") graph.declare(node, shape, x.dtype);
+  return { ...recorded(node, shape, x.dtype), shape: x.shape };
 }
 
 /** A node that reduces along `axis`. The node can also drop the axis, which saves a reshape. */

@@ -47,6 +47,7 @@ export interface ValueInfoProto {
 export interface ModelProto {
   irVersion: number;
   producerName: string;
+  docString: string;
   opsetImport: { domain: string; version: number }[];
   graph: {
     name: string;
@@ -54,6 +55,8 @@ export interface ModelProto {
     initializer: StoredTensorProto[];
     input: ValueInfoProto[];
     output: ValueInfoProto[];
+    /** Types of values inside the graph. */
+    valueInfo: ValueInfoProto[];
   };
   metadataProps: KeyValueProto[];
 }
@@ -108,6 +111,7 @@ const graphProto = message<ModelProto["graph"]>({
   initializer: repeated(5, tensorProto),
   input: repeated(11, valueInfoProto),
   output: repeated(12, valueInfoProto),
+  valueInfo: repeated(13, valueInfoProto),
 });
 
 const operatorSet = message<ModelProto["opsetImport"][number]>({
@@ -118,6 +122,7 @@ const operatorSet = message<ModelProto["opsetImport"][number]>({
 const modelProto = message<ModelProto>({
   irVersion: field(1, int64, 0),
   producerName: field(2, string, ""),
+  docString: field(6, string, ""),
   graph: field(7, graphProto),
   opsetImport: repeated(8, operatorSet),
   metadataProps: repeated(14, keyValue),

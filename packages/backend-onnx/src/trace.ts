@@ -26,6 +26,8 @@ export interface TraceOptions extends CompileOptions {
   readonly weights?: "inside" | "beside" | undefined;
   /** Outputs to keep, in this order. Default: all. */
   readonly outputs?: readonly string[] | undefined;
+  /** What people should know who look into the file. */
+  readonly note?: string | undefined;
   /** Key-value pairs to store in the file. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -51,7 +53,7 @@ export interface TracedModel {
 /** @throws PptError INVALID_SHAPE or INVALID_DTYPE if the program does not fit its parameters and inputs */
 export function traceProgram(program: Program, options: TraceOptions): TracedModel {
   checkProgram(program, options);
-  const { params, inputs, dtype = "float32", fusion, weights = "inside", metadata = {} } = options;
+  const { params, inputs, dtype = "float32", fusion, weights = "inside", note = "", metadata = {} } = options;
   const graph = new Graph();
   const ops = resolveOps(onnxPrimitives(graph, dtype), onnxOverrides(graph, fusion, weights === "beside"));
   const parameters = Object.fromEntries(
@@ -70,6 +72,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   const bytes = encodeModel({
     irVersion: 8,
     producerName: "ppt-vit",
+    docString: note,
     opsetImport: [{ domain: "", version: opset }, ...(graph.usesContrib ? [{ domain: contrib, version: 1 }] : [])],
     graph: {
       name: "ppt-vit",
@@ -77,6 +80,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
       initializer: initializers,
       input: Object.entries(inputs).map(([name, shape]) => valueInfo(name, shape, "float32")),
       output: outputs.map((name) => valueInfo(name, results[name]!.shape, "float32")),
+      valueInfo: declared(graph),
     },
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   });
@@ -112,7 +116,19 @@ function removeUnused(graph: Graph, outputs: readonly string[]): void {
   graph.initializers.splice(0, graph.initializers.length, ...initializers);
 }
 
-function valueInfo(name: string, shape: Shape, dtype: DType): ValueInfoProto {
-  const dim = shape.map((n) => (n === -1 ? { dimParam: batchDimension } : { dimValue: n }));
+/** The types of values in the graph that no other tool can infer. A free length there may be that of all tokens of a batch. */
+const declared = ({ nodes, types }: Graph): ValueInfoProto[] =>
+  nodes
+    .flatMap(({ output }) => output)
+    .filter((name) => types.has(name))
+    .map((name) => valueInfo(name, types.get(name)!.shape, types.get(name)!.dtype, {}));
+
+function valueInfo(
+  name: string,
+  shape: Shape,
+  dtype: DType,
+  free: { dimParam?: string } = { dimParam: batchDimension },
+): ValueInfoProto {
+  const dim = shape.map((n) => (n === -1 ? free : { dimValue: n }));
   return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
 }

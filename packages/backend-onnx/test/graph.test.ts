@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createOnnxBackend, exportOnnx, traceProgram } from "@ppt-vit/backend-onnx";
 import { tinyConfig } from "@ppt-vit/conformance";
-import { hostTensor, type Program, prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
+import { hostTensor, type Program, policyNames, prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { decodeModel } from "../src/proto.js";
@@ -105,6 +105,34 @@ describe("the traced graph", () => {
       const expected = layers.includes(block) ? ["significance", "match", "rank", "pool", "compress"] : [];
       expect([...new Set(steps)]).toEqual(expected);
     }
+  });
+});
+
+describe("tools of others find in an exported file", () => {
+  const exported = (options: object) =>
+    decodeModel(exportOnnx({ config: tinyConfig, weights, reduction, ...options }).bytes).graph;
+
+  // They turn every constant second factor of a product into 8 bits. In a reduction, that would be a matrix of 0 and 1.
+  test.each(policyNames)("no constant to quantise in the reduction of %s", (policy) => {
+    const stages = { layers: [0, 2], tokensRemoved: 3, ...(policy === "ppt" && { threshold: 0.001 }) };
+    for (const portable of [false, true]) {
+      const { node, initializer } = exported({ portable, reduction: { ...stages, policy } });
+      const constants = new Set(initializer.map(({ name }) => name));
+      const products = node.filter(({ opType }) => ["MatMul", "Gemm", "Conv", "Attention"].includes(opType));
+      const quantised = products.filter(({ input }) => constants.has(input[1]!)).map(({ name }) => name);
+      expect(quantised.length).toBeGreaterThan(6 * tinyConfig.layers);
+      expect(quantised.filter((name) => /\/(ppt|observe)\//.test(name))).toEqual([]);
+    }
+  });
+
+  test.each(["float32", "float16", "q8"] as const)("the types that only ONNX Runtime knows, %s", (dtype) => {
+    const { node, valueInfo } = exported({ dtype });
+    const outputs = node.filter(({ domain }) => domain !== "").flatMap(({ output }) => output);
+    expect(outputs.length).toBeGreaterThanOrEqual(tinyConfig.layers);
+    expect(valueInfo.map(({ name }) => name)).toEqual(outputs);
+    // Rows may be those of all images, so a free length has no name.
+    const lengths = valueInfo.flatMap(({ type }) => type.tensorType.shape.dim);
+    expect(lengths.filter(({ dimParam }) => dimParam !== undefined)).toEqual([]);
   });
 });
 
