@@ -61,6 +61,8 @@ export interface OnnxInfo {
   readonly attentionCheck?: SelfCheck;
   /** Known for `cpu` if the options set it, and for `wasm` once the first program is compiled. */
   readonly threads?: number;
+  /** What a GPU launches in a run of the program compiled last. A launch costs microseconds, whatever it computes. */
+  readonly kernels?: number;
   /** Only with `graphCapture`: for each program compiled so far, whether its runs are replayed, or why not. */
   readonly graphCapture?: readonly CaptureCheck[];
 }
@@ -124,16 +126,16 @@ function runtimeOf({ env }: OnnxRuntime): Pick<Backend, "runtime"> {
 function trace(
   program: Program,
   { device, dtype, fused, ...options }: CompileOptions & { device: OnnxDevice; dtype: "fp32" | "fp16"; fused: boolean },
-): Pick<SessionRequest, "model" | "beside"> {
+): Pick<SessionRequest, "model" | "beside"> & { readonly kernels: number } {
   const onCpu = device !== "webgpu";
-  const { bytes, beside } = traceProgram(program, {
+  const { bytes, beside, kernels } = traceProgram(program, {
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
     fusion: { contrib: true, attention: fused, projectedAttention: fused && onCpu, forCpu: onCpu, integers: onCpu },
     // WebGPU was measured with transposed weights in the file (docs/decisions/0007-hub.md).
     weights: onCpu ? "beside" : "inside",
   });
-  return { model: bytes, beside };
+  return { model: bytes, beside, kernels: kernels.total };
 }
 
 const optionChecks: Checks<OnnxBackendOptions> = {
@@ -166,6 +168,7 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
   if (device === "webgpu" && !isNode) await checkAdapter(dtype, sessionOptions);
   const captures: CaptureCheck[] = [];
   const executables = new Set<Executable>();
+  let kernels: number | undefined;
   let disposed = false;
 
   const assertLive = () => {
@@ -176,7 +179,9 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
     checkProgram(program, options);
     const { params, inputs } = options;
     const settings = { params, inputs, device, dtype, fused };
-    const request = { runtime, device, ...trace(program, settings), inputs, sessionOptions };
+    const { kernels: count, ...traced } = trace(program, settings);
+    kernels = count;
+    const request = { runtime, device, ...traced, inputs, sessionOptions };
     let executable: Executable;
     if (batch === undefined) executable = await openSession(request);
     else {
@@ -232,6 +237,7 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
         attention: fused ? "fused" : "decomposed",
         ...(attentionCheck && { attentionCheck }),
         ...(count && { threads: count }),
+        ...(kernels !== undefined && { kernels }),
         ...(graphCapture && { graphCapture: [...captures] }),
       } satisfies OnnxInfo;
     },

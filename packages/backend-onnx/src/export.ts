@@ -26,6 +26,7 @@ import {
   oneOf,
 } from "@ppt-vit/core/options";
 import { checkedOutputs, namingOutputs, outputOptions, poolerOf } from "./export-outputs.js";
+import { countKernels, type KernelCount } from "./kernels.js";
 import { decodeModel, elementTypes, type ModelProto } from "./proto.js";
 import { traceProgram } from "./trace.js";
 
@@ -62,6 +63,8 @@ export interface OnnxExport {
   /** Shape of each output; -1 is the batch. */
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly nodes: number;
+  /** What a GPU launches in a run. */
+  readonly kernels: KernelCount;
   readonly metadata: ExportMetadata;
 }
 
@@ -149,6 +152,8 @@ export interface OnnxSummary {
   /** Precision of the weights. */
   readonly dtype: "float32" | "float16" | "q8";
   readonly nodes: number;
+  /** What a GPU launches in a run. */
+  readonly kernels: KernelCount;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Versions of the operator sets, by domain; the standard's is `ai.onnx`. */
@@ -171,6 +176,7 @@ export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
   return {
     dtype: holds(elementTypes.int8) ? "q8" : holds(elementTypes.float16) ? "float16" : "float32",
     nodes: nodes.length,
+    kernels: countKernels(nodes),
     inputs: inputs.map(({ name }) => name),
     outputs: outputs.map(({ name }) => name),
     operatorSets: Object.fromEntries(

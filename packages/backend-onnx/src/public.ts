@@ -10,6 +10,7 @@ export {
   type OnnxExportOptions,
   type OnnxSummary,
 } from "./export.js";
+export type { KernelCount } from "./kernels.js";
 export type { Fusion } from "./overrides.js";
 export { type ExternalData, readMetadata } from "./proto.js";
 export type {

@@ -9,6 +9,7 @@ import {
   type Shape,
 } from "@ppt-vit/core/backend";
 import { contrib, Graph } from "./graph.js";
+import { countKernels, type KernelCount } from "./kernels.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
 import { onnxPrimitives } from "./primitives.js";
 import { type ExternalData, elementTypes, encodeModel, putBeside, type ValueInfoProto } from "./proto.js";
@@ -46,6 +47,8 @@ export interface TracedModel {
   /** Shape of each output; -1 is the free batch. */
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly nodes: number;
+  /** What a GPU launches in a run. */
+  readonly kernels: KernelCount;
   /** The parameters that the file refers to but does not hold. Most share the memory of `params`. */
   readonly beside: readonly ExternalData[];
 }
@@ -85,7 +88,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   });
   const shapes = Object.fromEntries(outputs.map((name) => [name, results[name]!.shape]));
-  return { bytes, outputs, shapes, nodes: graph.nodes.length, beside };
+  return { bytes, outputs, shapes, nodes: graph.nodes.length, kernels: countKernels(graph.nodes), beside };
 }
 
 /** Adds a node with the output's name. It is a cast if the model computes in another precision: outputs are always float32. */

@@ -25,6 +25,8 @@ export interface CellFacts {
   readonly gmacs: number;
   readonly loadMs: number;
   readonly firstRunMs: number;
+  /** Of contenders that run a graph. */
+  readonly kernels?: number;
 }
 
 export type CellAnswer =
@@ -61,7 +63,9 @@ export function benchCellCommand(): void {
     const start = performance.now();
     opened = { ...prepared!, run: await prepared!.load() };
     const loadMs = performance.now() - start;
-    return { opened: { gmacs: opened.gmacs, loadMs, firstRunMs: await timeRun(opened) } };
+    const { gmacs, run } = opened;
+    const kernels = run.kernels === undefined ? {} : { kernels: run.kernels };
+    return { opened: { gmacs, loadMs, firstRunMs: await timeRun(opened), ...kernels } };
   }
 
   process.on("message", (request: CellRequest) => {

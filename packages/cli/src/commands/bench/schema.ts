@@ -48,6 +48,8 @@ const cellResultSchema = record({
   /** Multiply-accumulates of one image, 1e9. */
   gmacs: quantity,
   /** Backend and model, weights in memory; making the random weights of a geometry is not counted. */
+  /** What a GPU launches in a run, of contenders that run a graph. */
+  kernels: v.exactOptional(whole(0)),
   loadMs: quantity,
   firstRunMs: v.nullable(quantity),
   /** Median run of each turn, in the order of the rounds; empty in results that were recorded without turns. */

@@ -26,6 +26,7 @@ export const columns: readonly Column[] = [
     ({ effectiveGflops }, { peakMatmulGflops }) =>
       shownIf(peakMatmulGflops, (peak) => `${((100 * effectiveGflops) / peak).toFixed(0)} %`),
   ],
+  ["kernels", ({ kernels }) => (kernels === undefined ? "" : String(kernels))],
   ["load ms", ({ loadMs }) => loadMs.toFixed(0)],
   ["first ms", ({ firstRunMs }) => shownIf(firstRunMs, (ms) => ms.toFixed(0))],
   ["peak MB", ({ peakMemoryBytes }) => shownIf(peakMemoryBytes, (bytes) => (bytes / 1e6).toFixed(0))],

@@ -219,11 +219,13 @@ async function readJson(folder: string, file: string): Promise<unknown> {
 function text({ folder, kind, model, onnx }: Report): string[] {
   const lines = [`${folder}: ${kind}`];
   if (model) lines.push(...modelLines(model));
-  for (const { file, bytes, dtype, nodes, inputs, outputs, operatorSets, nonStandard, export: made } of onnx) {
+  for (const { file, bytes, dtype, nodes, kernels, inputs, outputs, operatorSets, nonStandard, export: made } of onnx) {
     const sets = Object.entries(operatorSets).map(([domain, version]) => `${domain} ${version}`);
     lines.push(
       "",
       `${file}  ${showBytes(bytes)}, ${dtype}, ${nodes} nodes, ${inputs.join(", ")} -> ${outputs.join(", ")}`,
+      `  kernels          ${kernels.total}: ${counts(kernels.byOperator)}`,
+      `  by step          ${counts(kernels.byStep)}`,
       `  operator sets    ${sets.join(", ")}`,
       `  not standard     ${nonStandard.length > 0 ? nonStandard.join(", ") : "none, runs on any ONNX engine"}`,
       `  reduction        ${made ? describe(made.reduction) : "not recorded: not made by ppt-vit"}`,
@@ -264,6 +266,11 @@ function modelLines({ family, geometry, parameters, reduction, reductionFrom, gm
     ),
   ];
 }
+
+const counts = (of: Readonly<Record<string, number>>) =>
+  Object.entries(of)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(", ");
 
 const describe = (reduction: ReductionConfig | WrittenReduction | null) =>
   reduction ? describeReduction(reduction) : "none";

@@ -1,7 +1,7 @@
 /** The backends of this project as contenders. */
 import { type Backend, createVisionModel, type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
 import { backendNames, createBackend } from "@ppt-vit/pipeline";
-import type { Contender } from "./contender.js";
+import type { Contender, Run } from "./contender.js";
 
 /** A contender that opens a backend. `quantize` is the precision of the weights, if it is not that of the backend. */
 export const backendContender = (
@@ -13,10 +13,18 @@ export const backendContender = (
   prepare:
     async ({ config, weights, reduction }) =>
     async () => {
-      const visionModel = await createVisionModel({ config, weights, reduction, quantize, backend: await open() });
-      return async (pixelValues, batch) => void (await visionModel.run({ pixelValues, batch }));
+      const backend = await open();
+      const visionModel = await createVisionModel({ config, weights, reduction, quantize, backend });
+      const run: Run = async (pixelValues, batch) => void (await visionModel.run({ pixelValues, batch }));
+      return Object.assign(run, kernelsOf(backend));
     },
 });
+
+/** Only backends that run a graph count its kernels. The count is that of the program compiled last. */
+function kernelsOf(backend: Backend & { readonly info?: { readonly kernels?: unknown } }): Pick<Run, "kernels"> {
+  const kernels = backend.info?.kernels;
+  return typeof kernels === "number" ? { kernels } : {};
+}
 
 /** Every backend that the pipeline knows. */
 export const backendContenders: readonly Contender[] = backendNames.map((name) =>

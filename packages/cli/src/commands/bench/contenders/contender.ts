@@ -2,7 +2,11 @@
 import type { BenchModel } from "../model.js";
 
 /** One run of [batch, channels, height, width] normalised pixels; resolves once the outputs are in host memory. */
-export type Run = (pixelValues: Float32Array, batch: number) => Promise<void>;
+export interface Run {
+  (pixelValues: Float32Array, batch: number): Promise<void>;
+  /** What a GPU would launch in a run, of contenders that run a graph. */
+  readonly kernels?: number;
+}
 
 /** A built-in contender, or one that a module given with `--contenders` exports. */
 export interface Contender {
