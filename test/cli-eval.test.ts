@@ -173,6 +173,45 @@ describe("an evaluation", () => {
   });
 });
 
+describe("precisions of the weights", () => {
+  const compared = ["--compare-dtype", "fp32,q8", "-b", "onnx-cpu", "--batch", "2", "--json"];
+
+  test("are compared with fp32, and an evaluation that was interrupted goes on with them", async () => {
+    const args = ["tree", ...compared, "--no-agreement", "--limit", "6", "-o", "dtypes.json"];
+    const whole = await evaluate(...args, "--report", "dtypes.html");
+    expect(whole.code, whole.stderr).toBe(0);
+    const { settings: used, summary, run } = JSON.parse(whole.stdout);
+    expect(used).toMatchObject({ compareDtypes: ["q8"], agreement: false });
+    // The three stages decide about each of six pictures.
+    expect(summary.dtypes.q8).toMatchObject({ answers: { same: 6 }, decisions: { of: 18 } });
+    expect(summary.dtypes.q8.accuracy).toMatchObject({ top1: summary.top1 });
+    // The 8-bit model answers a little otherwise. If it did not, the floats would have been compared with themselves.
+    expect(summary.dtypes.q8.divergence.mean).toBeGreaterThan(1e-9);
+    expect(summary.dtypes.q8.divergence.mean).toBeLessThan(0.01);
+    expect(run.picturesPerSecond.dtypes.q8).toBeGreaterThan(0);
+    expect(readFileSync(join(home, "dtypes.html"), "utf8")).toContain("<td>same decisions as fp32</td>");
+
+    const before = resultOf("dtypes.json");
+    const journal = join(home, "dtypes.json.journal.jsonl");
+    writeFileSync(journal, `${readFileSync(journal, "utf8").split("\n").slice(0, 2).join("\n")}\n{`);
+    const resumed = await evaluate(...args);
+    expect(resumed.stderr).toContain("1 of 3 batches are done");
+    expect(resultOf("dtypes.json")).toBe(before);
+  });
+
+  test("are compared by embeddings where a model has no classifier, and its pictures need no labels", async () => {
+    const clip = join(root, "packages/pipeline/fixtures/clip");
+    const { code, stdout, stderr } = await evaluate("tree/dog", ...compared, "-m", clip, "--no-ppt");
+    expect(code, stderr).toBe(0);
+    const { settings: used, summary, classes, pictures } = JSON.parse(stdout);
+    expect(used).toMatchObject({ labelled: false, reduction: null });
+    expect(summary.dtypes.q8.cosine.p1).toBeGreaterThan(0.9);
+    expect(summary.dtypes.q8.cosine.mean).toBeLessThan(1);
+    expect({ classes, top1: summary.top1, failed: summary.failed }).toEqual({ classes: [], top1: null, failed: 0 });
+    expect(pictures[0]).not.toHaveProperty("label");
+  });
+});
+
 /** Starts an evaluation, and returns it once its journal has a line of a batch. */
 async function started(
   out: string,
@@ -289,6 +328,11 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     [["tree", "--shard", "3/2"], "expected I/N, as in 1/8 to 8/8"],
     [["tree", "--shard", "0/2"], "expected I/N, as in 1/8 to 8/8"],
     [["tree", "--model", join(root, "packages/pipeline/fixtures/clip")], "has no classifier, and so no answers"],
+    [["tree", "--compare-dtype", "q9"], "'q9' is none of fp32, q8, q4"],
+    [["tree", "--compare-dtype", "fp32"], "fp32 is what the others are compared with"],
+    [["tree", "--compare-dtype", "q8", "--dtype", "q8"], "--dtype q8 asks for another one: leave --dtype out"],
+    [["tree", "--no-labels"], "--no-labels leaves nothing to measure: name the precisions"],
+    [["tree", "--no-labels", "--compare-dtype", "q8", "--classes", "x"], "--classes explains labels"],
     [["tree", "--limit", "0"], "expected a whole number of at least 1"],
     [["tree", "--no-ppt", "--threshold", "pool"], "--no-ppt contradicts the reduction options"],
     [["tree", "--backend", "gpu"], "unknown backend 'gpu'"],

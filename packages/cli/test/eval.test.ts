@@ -2,11 +2,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { type Answer, compareAnswers, dtypeSummaries } from "../src/commands/eval/dtypes.js";
 import { openJournal, parseJournal } from "../src/commands/eval/journal.js";
 import { mergeReports } from "../src/commands/eval/merge.js";
 import { reportPage } from "../src/commands/eval/page.js";
 import { reportOf, reportText, runFacts } from "../src/commands/eval/report.js";
-import { batchesOf } from "../src/commands/eval/run.js";
+import { type Batch, batchesOf } from "../src/commands/eval/run.js";
 import { confusionsOf, scoreOf, summaryOf } from "../src/commands/eval/score.js";
 import type {
   BatchEntry,
@@ -14,8 +15,8 @@ import type {
   EvalSettings,
   JournalHeader,
   PictureRecord,
-  Sample,
   Shard,
+  UsedPicture,
 } from "../src/commands/eval/types.js";
 import { folder, invalid } from "./input.js";
 
@@ -47,9 +48,10 @@ const settings: EvalSettings = {
   limit: null,
   decoding: { firstFrame: false, maxPixels: null },
 };
-const samples = Array.from({ length: 10 }, (_, index): Sample => ({ index, file: `${index}.png`, label: index % 3 }));
+const samples = Array.from({ length: 10 }, (_, index) => ({ index, file: `${index}.png`, label: index % 3 }));
+type Labelled = (typeof samples)[number];
 /** Losses whose sum depends on the order of adding, in its last bits. */
-const recordOf = (sample: Sample): PictureRecord =>
+const recordOf = (sample: Labelled): PictureRecord =>
   sample.index === 7
     ? { ...sample, code: "INVALID_IMAGE", message: "7.png: <broken>" }
     : {
@@ -59,7 +61,7 @@ const recordOf = (sample: Sample): PictureRecord =>
         loss: 0.1 + 1 / (sample.index + 3),
         unreduced: { predicted: 0, rank: sample.label, loss: 1 / 3 },
       };
-const entryOf = ({ number, samples }: ReturnType<typeof batchesOf>[number]): BatchEntry => ({
+const entryOf = ({ number, samples }: Batch<Labelled>): BatchEntry => ({
   batch: number,
   records: samples.map(recordOf),
   times: { waitingMs: 1, modelMs: 10, unreducedMs: 15, totalMs: 30 },
@@ -77,6 +79,57 @@ const reportFor = (shard: Shard | null): EvalReport => {
   const records = entries.flatMap((entry) => entry.records);
   return { ...reportOf({ ...frame, shard }, records), run: runFacts(times(entries), records.length) };
 };
+
+describe("precisions that are compared with fp32", () => {
+  const answer = (logits: readonly number[], actions: Answer["actions"], embedding?: readonly number[]): Answer => ({
+    logits: Float32Array.from(logits),
+    actions,
+    embedding: embedding && Float32Array.from(embedding),
+  });
+
+  it("are judged by each picture's answer and decisions", () => {
+    const reference = answer([0, Math.log(3)], ["prune", "pool"]);
+    const own = answer([0, 0], ["prune", "prune"]);
+    const { divergence, ...rest } = compareAnswers(reference, own, 1);
+    // Probabilities 1/4 and 3/4 beside 1/2 and 1/2.
+    expect(divergence).toBeCloseTo(0.25 * Math.log(0.5) + 0.75 * Math.log(1.5), 6);
+    expect(rest).toEqual({
+      score: { predicted: 0, rank: 1, loss: Math.log(2) },
+      same: false,
+      decisions: [true, false],
+    });
+    expect(compareAnswers(reference, reference, undefined)).toEqual({
+      same: true,
+      divergence: 0,
+      decisions: [true, true],
+    });
+    const angle = compareAnswers(answer([], [], [3, 4]), answer([], [], [6, 8]), undefined);
+    expect(angle).toEqual({ cosine: 1, decisions: [] });
+    expect(compareAnswers(answer([], [], [1, 0]), answer([], [], [0, 0]), undefined).cosine).toBe(0);
+  });
+
+  it("are averaged over the pictures; a share of few pictures has a wide interval", () => {
+    const pictures = Array.from({ length: 200 }, (_, index): UsedPicture => {
+      const same = index > 0;
+      const score = { predicted: same ? 1 : 0, rank: same ? 0 : 1, loss: 0.5 };
+      const q8 = { score, same, divergence: index / 100, decisions: [true, index % 4 > 0] };
+      return { index, file: `${index}.png`, label: 1, predicted: 1, rank: 0, loss: 0.5, dtypes: { q8 } };
+    });
+    const { q8 } = dtypeSummaries(pictures, ["q8"])!;
+    expect(q8).toMatchObject({
+      accuracy: { top1: 0.995, top5: 1, loss: 0.5 },
+      answers: { same: 199, share: 0.995 },
+      decisions: { same: 350, of: 400, share: 0.875, byStage: [200, 150] },
+      divergence: { p99: 1.97 },
+    });
+    expect(q8!.divergence!.mean).toBeCloseTo(0.995, 12);
+    // Clopper and Pearson's interval of 199 of 200.
+    const [low, high] = q8!.answers!.interval95;
+    expect([low.toFixed(4), high.toFixed(4)]).toEqual(["0.9725", "0.9999"]);
+    expect(dtypeSummaries(pictures, undefined)).toBeUndefined();
+    expect(dtypeSummaries([], ["q8"])).toEqual({ q8: { decisions: { same: 0, of: 0, share: null, byStage: [] } } });
+  });
+});
 
 describe("shards", () => {
   it.each([1, 2, 3, 7])("of %i parts hold every picture once, in the batches of the whole", (count) => {
@@ -119,7 +172,7 @@ describe("shards", () => {
 describe("the journal", () => {
   const header: JournalHeader = { journal: "ppt-vit eval", version: 1, settings, shard: null };
   const batches = batchesOf(samples, settings.batch, null);
-  const expected = { header, batches, classes: 4 };
+  const expected = { header, batches, classes: 4, stages: 1 };
   const entries = batches.map(entryOf);
   const lock = { require() {} };
   const open = (made: JournalHeader = header) => openJournal(path(), { ...expected, header: made }, lock);

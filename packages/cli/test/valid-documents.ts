@@ -9,7 +9,6 @@ import type {
   EvalSettings,
   JournalHeader,
   PictureRecord,
-  Sample,
   Shard,
 } from "../src/commands/eval/types.js";
 
@@ -19,6 +18,7 @@ export const evalSettings: EvalSettings = {
   model: { name: "./model", fingerprint: "a".repeat(64) },
   backend: "cpu",
   reduction: { layers: [0], tokensRemoved: 4, threshold: 7e-5 },
+  compareDtypes: ["q8"],
   agreement: true,
   batch: 2,
   dataset: { path: "pictures", pictures: 7, fingerprint: "b".repeat(64) },
@@ -26,9 +26,9 @@ export const evalSettings: EvalSettings = {
   decoding: { firstFrame: false, maxPixels: 1000 },
 };
 
-const samples = Array.from({ length: 7 }, (_, index): Sample => ({ index, file: `c/${index}.png`, label: index % 3 }));
+const samples = Array.from({ length: 7 }, (_, index) => ({ index, file: `c/${index}.png`, label: index % 3 }));
 /** Every sixth picture is broken. */
-const recordOf = (sample: Sample): PictureRecord =>
+const recordOf = (sample: (typeof samples)[number]): PictureRecord =>
   sample.index === 5
     ? { ...sample, code: "INVALID_IMAGE", message: "c/5.png: broken" }
     : {
@@ -37,12 +37,20 @@ const recordOf = (sample: Sample): PictureRecord =>
         rank: sample.label === 1 ? 0 : 2,
         loss: 0.5,
         unreduced: { predicted: 0, rank: sample.label, loss: 1.25 },
+        dtypes: {
+          q8: {
+            score: { predicted: 1, rank: sample.label === 1 ? 0 : 1, loss: 0.625 },
+            same: true,
+            divergence: 1e-3 * (sample.index + 1),
+            decisions: [sample.index !== 2],
+          },
+        },
       };
 
-const entryOf = ({ number, samples }: Batch): BatchEntry => ({
+const entryOf = ({ number, samples: own }: Batch<(typeof samples)[number]>): BatchEntry => ({
   batch: number,
-  records: samples.map(recordOf),
-  times: { waitingMs: 1, modelMs: 10, unreducedMs: 15, totalMs: 30 },
+  records: own.map(recordOf),
+  times: { waitingMs: 1, modelMs: 10, unreducedMs: 15, dtypesMs: { q8: 5 }, totalMs: 35 },
 });
 
 export function evalPart(shard: Shard | null): EvalReport {
@@ -63,7 +71,7 @@ const header: JournalHeader = { journal: "ppt-vit eval", version: 1, settings: e
 const batches = batchesOf(samples, evalSettings.batch, null);
 /** The header of an evaluation's journal, and the lines that an evaluation writes. */
 export const journal = {
-  expected: { header, batches, classes: labels.length },
+  expected: { header, batches, classes: labels.length, stages: 1 },
   lines: [header, ...batches.map(entryOf)] as readonly object[],
 };
 

@@ -165,7 +165,14 @@ describe("recording", () => {
         logits: { shape: [1, 1], data: Float32Array.of(1) },
         size: { shape: [1, 1], data: Float32Array.of(1) },
         stages: [
-          { layer: 3, tokensIn: 197, tokensOut: 147, policies: [], variances: Float32Array.of(variances.shift()!) },
+          {
+            layer: 3,
+            tokensIn: 197,
+            tokensOut: 147,
+            policies: [],
+            byImage: true,
+            variances: Float32Array.of(variances.shift()!),
+          },
         ],
       }),
       dispose: async () => {},

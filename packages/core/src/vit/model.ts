@@ -66,6 +66,8 @@ export interface StageReport {
   readonly tokensOut: number;
   /** [B], the action on each image. */
   readonly policies: readonly Action[];
+  /** Whether the policy decides about each image. If not, all images of all batches share one action. */
+  readonly byImage: boolean;
   /** [B], unbiased variance of the significance scores. */
   readonly variances: Float32Array;
   /** [B, tokensIn - special tokens], the significance of each token. Present if asked for. */
@@ -273,6 +275,7 @@ function stageReport(stage: ResolvedStage, prefix: string, results: Tensors<Host
     tokensIn,
     tokensOut,
     policies: Array.from({ length: batch }, (_, image) => actionOn(image)),
+    byImage: action === "byImage",
     variances: results[`${prefix}.variance`]!.data,
     ...(scores && { scores }),
     ...(source && { source }),

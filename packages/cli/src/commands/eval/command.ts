@@ -1,6 +1,8 @@
 /** The options of `ppt-vit eval` and `ppt-vit eval merge`. */
+import { PptError } from "@ppt-vit/core";
 import { type Command, InvalidArgumentError } from "commander";
 import { backendOption } from "../../flags/backend-option.js";
+import { compareDtypeOption, refuseOtherReference } from "../../flags/compare-dtype-option.js";
 import { dtypeOption } from "../../flags/dtype-option.js";
 import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
@@ -15,6 +17,21 @@ function shard(text: string): Shard {
   if (!/^\d+\/\d+$/.test(text) || index! < 1 || index! > parts!)
     throw new InvalidArgumentError("expected I/N, as in 1/8 to 8/8.");
   return { index: index!, count: parts! };
+}
+
+/** @throws PptError INVALID_OPTION for pictures without labels if nothing can be measured on them, or with labels explained */
+function refuseUselessLabels({ labels, compareDtype, classes }: EvalFlags): void {
+  if (labels) return;
+  if (!compareDtype)
+    throw new PptError(
+      "INVALID_OPTION",
+      "--no-labels leaves nothing to measure: name the precisions to compare, as in --compare-dtype q8",
+    );
+  if (classes !== undefined)
+    throw new PptError(
+      "INVALID_OPTION",
+      "--classes explains labels, which --no-labels leaves out: leave one of them out",
+    );
 }
 
 const addOutputOptions = (command: Command): Command =>
@@ -33,6 +50,8 @@ export function addEvalCommand(program: Command): void {
     .option(...modelOption, "demo")
     .addOption(backendOption())
     .addOption(dtypeOption())
+    .addOption(compareDtypeOption())
+    .option("--no-labels", "the pictures have no labels: only compare precisions, by --compare-dtype")
     .option("--classes <file>", "explains the dataset's identifiers, such as WordNet's: lines of ID NAME, or JSON")
     .option("--limit <n>", "take this many pictures, spread evenly over the dataset", count(1))
     .option("--shard <i/n>", "evaluate part I of N only; eval merge joins the parts", shard)
@@ -43,6 +62,8 @@ export function addEvalCommand(program: Command): void {
   );
   addOutputOptions(evaluation).action(async (dataset: string, flags: EvalFlags, command: Command) => {
     refuseContradiction(flags, command);
+    refuseOtherReference(flags);
+    refuseUselessLabels(flags);
     process.exitCode = await evalCommand(dataset, flags);
   });
 

@@ -3,7 +3,17 @@ import { posix } from "node:path";
 import { quoted } from "../../documents/quoted.js";
 import type { Complain } from "../../documents/schema.js";
 import { reportOf } from "./report.js";
-import { type EvalReport, type EvalSettings, isFailed, type PictureRecord, type Score, type Shard } from "./types.js";
+import {
+  type DtypeAnswer,
+  type EvalReport,
+  type EvalSettings,
+  isFailed,
+  isScored,
+  type PictureRecord,
+  type Score,
+  type Shard,
+  type UsedPicture,
+} from "./types.js";
 
 /** The number of the shard that holds a picture, from 1. */
 const shardOf = (index: number, { batch }: EvalSettings, { count }: Shard): number =>
@@ -18,33 +28,79 @@ export function picturesOf({ batch, dataset: { pictures } }: EvalSettings, shard
   return own * batch - (hasLast ? batches * batch - pictures : 0);
 }
 
-/** Checks one record: the model has its classes, its rank fits its answer, and it has an unreduced score if there is agreement. */
-export function requireRecord(
-  record: PictureRecord,
-  { classes, agreement, path, complain }: { classes: number; agreement: boolean; path: string; complain: Complain },
-): void {
+/** What a record is checked against. */
+export interface RecordChecks {
+  readonly settings: Pick<EvalSettings, "agreement" | "compareDtypes" | "labelled">;
+  /** How many classes the model has. */
+  readonly classes: number;
+  /** How many stages its reduction has. */
+  readonly stages: number;
+  /** Where the record stands in its document. */
+  readonly path: string;
+  readonly complain: Complain;
+}
+
+/** Checks one record: the model has its classes, its ranks fit its answers, and it holds what the settings ask for. */
+export function requireRecord(record: PictureRecord, checks: RecordChecks): void {
+  const { settings, classes, path, complain } = checks;
+  const labelled = settings.labelled ?? true;
+  const { label } = record;
   const within = (field: string, value: number) => {
     if (value >= classes)
       complain(`${path}.${field}`, `is ${value}, expected 0 to ${classes - 1}: the model has ${classes} classes`);
   };
-  within("label", record.label);
+  if ((label !== undefined) !== labelled)
+    complain(`${path}.label`, labelled ? "is missing" : `is ${label}, but settings.labelled is false`);
+  if (label !== undefined) within("label", label);
   if (isFailed(record)) return;
   const score = ({ predicted, rank }: Score, prefix: string) => {
     within(`${prefix}predicted`, predicted);
     within(`${prefix}rank`, rank);
-    if ((rank === 0) !== (predicted === record.label))
+    if ((rank === 0) !== (predicted === label))
       complain(
         `${path}.${prefix}rank`,
-        `is ${rank}, which does not fit label ${record.label} and the answer ${predicted}: 0 is the right answer's`,
+        `is ${rank}, which does not fit label ${label} and the answer ${predicted}: 0 is the right answer's`,
       );
   };
-  score(record, "");
-  if ((record.unreduced !== undefined) !== agreement)
+  const scored = isScored(record) ? record : undefined;
+  if (labelled && !scored) complain(`${path}.rank`, "is missing");
+  if (scored) score(scored, "");
+  const unreduced = scored?.unreduced;
+  if ((unreduced !== undefined) !== settings.agreement)
     complain(
       `${path}.unreduced`,
-      agreement ? "is missing: settings.agreement is true" : "is there, but settings.agreement is false",
+      settings.agreement ? "is missing: settings.agreement is true" : "is there, but settings.agreement is false",
     );
-  if (record.unreduced) score(record.unreduced, "unreduced.");
+  if (unreduced) score(unreduced, "unreduced.");
+  requireDtypes(record, checks, (answer, prefix) => answer.score && score(answer.score, `${prefix}score.`));
+}
+
+/** Checks the answers in other precisions: all that the settings name, and each complete. */
+function requireDtypes(
+  record: UsedPicture,
+  { settings, classes, stages, path, complain }: RecordChecks,
+  checkScore: (answer: DtypeAnswer, prefix: string) => void,
+): void {
+  const compared: readonly string[] = settings.compareDtypes ?? [];
+  const wrong = Object.keys(record.dtypes ?? {}).find((dtype) => !compared.includes(dtype));
+  if (wrong !== undefined) complain(`${path}.dtypes.${wrong}`, "is there, but settings.compareDtypes does not name it");
+  for (const dtype of settings.compareDtypes ?? []) {
+    const prefix = `dtypes.${dtype}.`;
+    const answer =
+      record.dtypes?.[dtype] ?? complain(`${path}.dtypes.${dtype}`, "is missing: settings.compareDtypes names it");
+    const present = (field: keyof DtypeAnswer, expected: boolean) => {
+      if ((answer[field] !== undefined) !== expected)
+        complain(`${path}.${prefix}${field}`, expected ? "is missing" : "is there, where this model has none");
+    };
+    present("score", isScored(record));
+    for (const field of ["same", "divergence"] as const) present(field, classes > 0);
+    present("cosine", classes === 0);
+    checkScore(answer, prefix);
+    if (isScored(record) && answer.same !== (answer.score?.predicted === record.predicted))
+      complain(`${path}.${prefix}same`, `is ${answer.same}, which does not fit the answers`);
+    if (answer.decisions.length > stages)
+      complain(`${path}.${prefix}decisions`, `are ${answer.decisions.length}, expected at most ${stages}: the stages`);
+  }
 }
 
 /** Checks a whole result. @throws what `complain` throws, about the first field that is inconsistent */
@@ -55,11 +111,24 @@ export function requireConsistent(report: EvalReport, complain: Complain): void 
     complain("shard.index", `is ${shard.index}, expected 1 to ${shard.count}: there are so many shards`);
   if (settings.limit !== null && total > settings.limit)
     complain("settings.dataset.pictures", `is ${total}, expected at most ${settings.limit}: settings.limit`);
+  if (settings.dtype !== undefined && settings.compareDtypes)
+    complain("settings.compareDtypes", "is there with a settings.dtype: precisions are compared with fp32 only");
+  if (settings.labelled === false && !settings.compareDtypes)
+    complain("settings.compareDtypes", "is missing: without labels nothing else is measured");
+  if (labels.length === 0 && settings.labelled !== false)
+    complain("labels", "are missing, and settings.labelled is not false");
   if (settings.agreement && settings.reduction === null)
     complain("settings.agreement", "is true without a settings.reduction: nothing could agree or not");
   for (const [i, after] of tokens.entries())
     if (i > 0 && after >= tokens[i - 1]!)
       complain(`tokens[${i}]`, `is ${after}, expected fewer than the ${tokens[i - 1]} before`);
+
+  // A shard without pictures ran nothing, and has no times.
+  const { seconds, picturesPerSecond } = report.run;
+  for (const [path, times] of Object.entries({ seconds, picturesPerSecond }))
+    for (const dtype of settings.compareDtypes ?? [])
+      if (times.dtypes && !(dtype in times.dtypes))
+        complain(`run.${path}.dtypes.${dtype}`, "is missing: settings.compareDtypes names it");
 
   const indices = new Set<number>();
   const files = new Set<string>();
@@ -79,7 +148,7 @@ export function requireConsistent(report: EvalReport, complain: Complain): void 
       const name = posix.normalize(file);
       if (files.has(name)) complain(`${path}.file`, `is ${quoted(file)}, as that of another picture`);
       files.add(name);
-      requireRecord(record, { classes: labels.length, agreement: settings.agreement, path, complain });
+      requireRecord(record, { settings, classes: labels.length, stages: tokens.length - 1, path, complain });
     }
   };
   inspect("pictures", pictures);

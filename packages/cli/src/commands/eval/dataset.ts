@@ -24,8 +24,8 @@ export interface Dataset {
 }
 
 export interface DatasetOptions {
-  /** The model's classes. */
-  readonly labels: readonly string[];
+  /** The model's classes; false for pictures whose labels are unknown or do not count. */
+  readonly labels: readonly string[] | false;
   /** A file that explains the dataset's identifiers, such as WordNet's. */
   readonly classes?: string | undefined;
   /** How many pictures to take, spread evenly over the dataset. Default: all. */
@@ -33,7 +33,8 @@ export interface DatasetOptions {
 }
 
 /**
- * Opens a folder with a subfolder for each class, or a labels file with paths relative to itself.
+ * Opens a folder with a subfolder for each class, or a labels file with paths relative to itself. Without labels, it takes all
+ * pictures below a folder.
  * @throws PptError NOT_FOUND; INVALID_INPUT if it holds no pictures, or labels match no class
  */
 export async function openDataset(path: string, { labels, classes, limit }: DatasetOptions): Promise<Dataset> {
@@ -49,10 +50,11 @@ export async function openDataset(path: string, { labels, classes, limit }: Data
       `${path}: neither a folder nor a labels file (${labelsFileEndings.join(", ")})`,
     );
   const { root, files, notes } = isFolder
-    ? await listTree(path)
+    ? await (labels ? listTree(path) : listPictures(path))
     : { root: dirname(path), files: parseLabelsFile(readText(path, mostListBytes), path), notes: [] };
   if (files.length === 0) throw new PptError("INVALID_INPUT", `${path}: lists no pictures`);
 
+  if (!labels) return { root, samples: spread(files, limit).map(({ file }, index) => ({ index, file })), notes };
   const identifiers =
     classes === undefined ? undefined : parseIdentifiers(readText(classes, mostListBytes), classes, labels);
   const names = [...new Set(files.map(({ label }) => label))];
@@ -110,13 +112,20 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
     files,
     notes: [
       ...(stray > 0 ? [`${stray} pictures that lie in no class's folder are left out`] : []),
-      ...(left > 0
-        ? [`${left} pictures whose names are not valid UTF-8 are left out: a result could not name them`]
-        : []),
+      ...unnamedNotes(left),
       ...(empty.length > 0 ? [`folders without pictures: ${empty.join(", ")}`] : []),
     ],
   };
 }
+
+/** All pictures below a folder, whose labels are empty. */
+async function listPictures(root: string): Promise<{ root: string; files: LabelledFile[]; notes: string[] }> {
+  const { names, unnamed } = await namesBelow(root);
+  return { root, files: names.sort().map((file) => ({ file, label: "" })), notes: unnamedNotes(unnamed) };
+}
+
+const unnamedNotes = (count: number): string[] =>
+  count > 0 ? [`${count} pictures whose names are not valid UTF-8 are left out: a result could not name them`] : [];
 
 /**
  * The paths of the pictures below a folder, with `/`, and the number of pictures whose names are not valid UTF-8.

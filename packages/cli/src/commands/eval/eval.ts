@@ -7,12 +7,15 @@ import {
   PptError,
   problemOf,
   processImage,
+  type QuantizedDtypeName,
   quantizationOf,
+  type VisionModel,
 } from "@ppt-vit/core";
 import { backendNames, type Checkpoint, createBackend, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
 import { defaultBackend } from "../../flags/backend-option.js";
+import type { CompareDtypeFlags } from "../../flags/compare-dtype-option.js";
 import type { DtypeFlags } from "../../flags/dtype-option.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { type BatchFlags, decodeOptions } from "../../flags/picture-options.js";
@@ -37,13 +40,20 @@ export interface OutputFlags {
   readonly json: boolean;
 }
 
-export interface EvalFlags extends DtypeFlags, ReductionFlags, ModelFlags, BatchFlags, OutputFlags {
+export interface EvalFlags
+  extends DtypeFlags,
+    Pick<CompareDtypeFlags, "compareDtype">,
+    ReductionFlags,
+    ModelFlags,
+    BatchFlags,
+    OutputFlags {
   readonly model: string;
   readonly backend: string;
   readonly classes?: string;
   readonly limit?: number;
   readonly shard?: Shard;
   readonly agreement: boolean;
+  readonly labels: boolean;
 }
 
 /**
@@ -88,8 +98,11 @@ async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal 
   const backendName = wanted === defaultBackend ? backend.name : wanted;
   try {
     const checkpoint = await withDownloads(flags.model, flags, (loading) => readCheckpoint(flags.model, loading));
-    checkCheckpoint(checkpoint);
-    const dataset = await openDataset(path, { ...flags, labels: checkpoint.config.labels });
+    checkCheckpoint(checkpoint, flags);
+    const dataset = await openDataset(path, {
+      ...flags,
+      labels: isLabelled(checkpoint, flags) && checkpoint.config.labels,
+    });
     for (const note of dataset.notes) say(note);
     const frame = await frameOf(checkpoint, dataset, path, backendName, flags);
     const batches = batchesOf(dataset.samples, flags.batch, frame.shard);
@@ -127,14 +140,20 @@ const journalEnding = ".journal.jsonl";
 
 const say = (line: string) => sayLines(`ppt-vit: ${line}`);
 
-/** @throws PptError INVALID_CONFIG if the model is no single-label classifier, or preprocessing makes pictures of another size */
-function checkCheckpoint({ name, config, preprocessing }: Checkpoint): void {
-  if (config.labels.length === 0)
+/** A model without a classifier gives no answers that labels could be compared with. */
+const isLabelled = ({ config }: Checkpoint, { labels }: EvalFlags): boolean => labels && config.labels.length > 0;
+
+/**
+ * @throws PptError INVALID_CONFIG if the model is no single-label classifier (without a classifier, precisions can be compared),
+ * or preprocessing makes pictures of another size
+ */
+function checkCheckpoint({ name, config, preprocessing }: Checkpoint, { compareDtype }: EvalFlags): void {
+  if (config.labels.length === 0 && !compareDtype)
     throw new PptError(
       "INVALID_CONFIG",
-      `${name}: has no classifier, and so no answers that labels could be compared with`,
+      `${name}: has no classifier, and so no answers that labels could be compared with; --compare-dtype compares its embeddings`,
     );
-  if (problemOf(config) !== "single-label")
+  if (config.labels.length > 0 && problemOf(config) !== "single-label")
     throw new PptError(
       "INVALID_CONFIG",
       `${name}: its answers are ${problemOf(config)}, and top-1, top-5 and cross entropy need one right class a picture`,
@@ -159,13 +178,16 @@ async function frameOf(
   const { name, config } = checkpoint;
   const reduction = resolveReduction(checkpoint, reductionOf(flags));
   const cost = modelCost(config, reduction);
+  const labelled = isLabelled(checkpoint, flags);
   const quantize = quantizationOf(flags.dtype);
   const settings: EvalSettings = {
     model: { name, fingerprint: checkpointFingerprint(checkpoint) },
     backend,
     ...(quantize && { dtype: quantize }),
+    ...(flags.compareDtype && { compareDtypes: flags.compareDtype }),
+    ...(!labelled && { labelled }),
     reduction: reduction ?? null,
-    agreement: flags.agreement && reduction !== undefined,
+    agreement: flags.agreement && reduction !== undefined && labelled,
     batch: flags.batch,
     dataset: { path, pictures: dataset.samples.length, fingerprint: await fingerprintOf(dataset) },
     limit: flags.limit ?? null,
@@ -183,12 +205,15 @@ async function frameOf(
 
 const openJournalOf = (
   { path, lock }: LockedJournal,
-  { settings, shard, labels }: ReportFrame,
+  { settings, shard, labels, tokens }: ReportFrame,
   batches: readonly Batch[],
 ): Journal =>
   openJournal(
     path,
-    { header: { journal: "ppt-vit eval", version: 1, settings, shard }, batches, classes: labels.length },
+    {
+      header: { journal: "ppt-vit eval", version: 1, settings, shard },
+      ...{ batches, classes: labels.length, stages: tokens.length - 1 },
+    },
     lock,
   );
 
@@ -207,16 +232,23 @@ async function compute(
   onBatch: (entry: BatchEntry) => void,
 ): Promise<void> {
   const { config, weights, preprocessing } = checkpoint;
-  const { reduction, agreement, dtype: quantize } = frame.settings;
-  const given = { config, weights, backend, quantize };
-  const model = await createVisionModel({ ...given, reduction: reduction ?? undefined });
-  const unreduced = agreement ? await createVisionModel(given) : undefined;
+  const { reduction, agreement, dtype, compareDtypes = [] } = frame.settings;
+  const models: VisionModel[] = [];
+  const open = async (quantize: EvalSettings["dtype"], wanted: typeof reduction) => {
+    const model = await createVisionModel({ config, weights, backend, quantize, reduction: wanted ?? undefined });
+    models.push(model);
+    return model;
+  };
   const pool = openDecodePool({ preprocessing, imageSize: config.imageSize, options: decodeOptions(flags) });
   try {
+    const model = await open(dtype, reduction);
+    const unreduced = agreement ? await open(dtype, null) : undefined;
+    const dtypes: [QuantizedDtypeName, VisionModel][] = [];
+    for (const compared of compareDtypes) dtypes.push([compared, await open(compared, reduction)]);
     await withProgress(
       todo.reduce((sum, { samples }) => sum + samples.length, 0),
       async (progress) => {
-        for await (const entry of evaluate({ root: dataset.root, batches: todo, model, unreduced, pool })) {
+        for await (const entry of evaluate({ root: dataset.root, batches: todo, model, unreduced, dtypes, pool })) {
           // Written to the disk before anything else happens.
           journal?.append(entry);
           onBatch(entry);
@@ -229,8 +261,7 @@ async function compute(
     );
   } finally {
     await pool.close();
-    await unreduced?.dispose();
-    await model.dispose();
+    for (const model of models) await model.dispose();
   }
 }
 

@@ -26,8 +26,9 @@ export interface ExpectedJournal {
   readonly header: JournalHeader;
   /** The batches of this shard. A journal with other batches is not believed. */
   readonly batches: readonly Batch[];
-  /** How many classes the model has. */
+  /** How many classes the model has, and how many stages its reduction has. */
   readonly classes: number;
+  readonly stages: number;
 }
 
 /** The first characters of every journal. */
@@ -171,9 +172,12 @@ interface ExpectedEntry extends ExpectedJournal {
 }
 
 function parseEntry(line: Uint8Array, where: string, expected: ExpectedEntry): BatchEntry {
-  const { header, classes, samplesOf, last } = expected;
+  const { header, classes, stages, samplesOf, last } = expected;
   const complain = complainer(where, remedy);
   const entry = checked(batchEntrySchema, parseJson(decodeText(line, where), where), complain);
+  for (const dtype of header.settings.compareDtypes ?? [])
+    if (entry.times.dtypesMs?.[dtype] === undefined)
+      complain(`times.dtypesMs.${dtype}`, "is missing: settings.compareDtypes names it");
   const samples = samplesOf.get(entry.batch);
   if (!samples) return complain("batch", `is ${entry.batch}, which this evaluation does not have`);
   if (entry.batch <= last)
@@ -185,7 +189,7 @@ function parseEntry(line: Uint8Array, where: string, expected: ExpectedEntry): B
     for (const field of ["index", "file", "label"] as const)
       if (record[field] !== samples[i]![field])
         complain(`${path}.${field}`, `is ${quoted(record[field])}, expected ${quoted(samples[i]![field])}`);
-    requireRecord(record, { classes, agreement: header.settings.agreement, path, complain });
+    requireRecord(record, { settings: header.settings, classes, stages, path, complain });
   }
   return entry;
 }

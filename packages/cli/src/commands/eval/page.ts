@@ -1,16 +1,15 @@
 /** The result of an evaluation as a self-contained HTML page. */
 import { html } from "../../output/html.js";
-import { columnsOf, comparison, decimals, percent } from "./report.js";
+import { columnsOf, comparison, decimals, dtypeComparison, percent } from "./report.js";
 import type { ClassSummary, EvalReport } from "./types.js";
 
 /** How many confusions the page shows. The document has all. */
 const shownConfusions = 20;
 
 export function reportPage(report: EvalReport): string {
-  const { settings, summary, labels, run, shard, failures, classesWithoutPictures, confusions } = report;
+  const { settings, summary, labels, run, shard, failures } = report;
   const { model, backend, dtype, reduction, dataset, batch, limit } = settings;
-  const name = (label: number) => `${label} ${labels[label]}`;
-  const both = summary.unreduced !== undefined;
+  const dtypes = dtypeComparison(report);
   const part = shard ? html(`, shard ${shard.index} of ${shard.count}`) : "";
   const versions = Object.entries(run.versions).map(([of, version]) => `${of} ${version}`);
   return `<!doctype html>
@@ -21,25 +20,12 @@ export function reportPage(report: EvalReport): string {
 <title>ppt-vit eval: ${html(model.name)}</title>
 <style>${style}</style>
 <h1>${html(model.name)} on ${html(dataset.path)}${part}</h1>
-<p>${html(`${summary.pictures} pictures${limit === null ? "" : ` (at most ${limit})`}, ${report.classes.length} of ${labels.length} classes, backend ${backend}${dtype ? ` in ${dtype}` : ""}, batch ${batch}, tokens ${report.tokens.join(" → ")}`)}.
+<p>${html(`${summary.pictures} pictures${limit === null ? "" : ` (at most ${limit})`}, ${settings.labelled === false ? "without labels" : `${report.classes.length} of ${labels.length} classes`}, backend ${backend}${dtype ? ` in ${dtype}` : ""}, batch ${batch}, tokens ${report.tokens.join(" → ")}`)}.
 Reduction: <code>${html(reduction ? JSON.stringify(reduction) : "none")}</code></p>
 ${table(["", ...columnsOf(report)], comparison(report))}
+${dtypes ? `<h2>Precisions of the weights</h2>\n${table(dtypes[0]!, dtypes.slice(1))}` : ""}
 ${summary.agreement ? `<p>${html(`Right only reduced: ${summary.agreement.rightOnlyReduced}. Right only unreduced: ${summary.agreement.rightOnlyUnreduced}.`)}</p>` : ""}
-<h2>Classes</h2>
-${table(
-  ["class", "pictures", "top-1", "top-5", "loss", ...(both ? ["unreduced top-1", "same answer"] : [])],
-  report.classes.map((one) => classRow(one, both)),
-)}
-${classesWithoutPictures.length > 0 ? `<p>Without pictures: ${html(classesWithoutPictures.join(", "))}.</p>` : ""}
-<h2>Most frequent confusions</h2>
-${
-  confusions.length > 0
-    ? table(
-        ["class", "taken for", "pictures"],
-        confusions.slice(0, shownConfusions).map((one) => [name(one.label), name(one.predicted), String(one.pictures)]),
-      )
-    : "<p>None.</p>"
-}
+${settings.labelled === false ? "" : classTables(report)}
 <h2>Pictures that could not be used: ${failures.length}</h2>
 ${
   failures.length > 0
@@ -52,6 +38,27 @@ ${
 <p class="source">${html(`${run.finished}, ${run.hardware.cpu}, ${run.hardware.cores} threads. ${decimals(run.seconds.total, 1)} s, ${decimals(run.picturesPerSecond.overall, 1)} pictures/s in all, waiting for decoding ${percent(run.waitingShare)} of the time. ${versions.join(", ")}. Model ${model.fingerprint}, dataset ${dataset.fingerprint.slice(0, 16)}.`)}</p>
 </html>
 `;
+}
+
+/** What labels tell. */
+function classTables({ summary, labels, classes, classesWithoutPictures, confusions }: EvalReport): string {
+  const both = summary.unreduced !== undefined;
+  const name = (label: number) => `${label} ${labels[label]}`;
+  return `<h2>Classes</h2>
+${table(
+  ["class", "pictures", "top-1", "top-5", "loss", ...(both ? ["unreduced top-1", "same answer"] : [])],
+  classes.map((one) => classRow(one, both)),
+)}
+${classesWithoutPictures.length > 0 ? `<p>Without pictures: ${html(classesWithoutPictures.join(", "))}.</p>` : ""}
+<h2>Most frequent confusions</h2>
+${
+  confusions.length > 0
+    ? table(
+        ["class", "taken for", "pictures"],
+        confusions.slice(0, shownConfusions).map((one) => [name(one.label), name(one.predicted), String(one.pictures)]),
+      )
+    : "<p>None.</p>"
+}`;
 }
 
 function classRow({ label, name, pictures, top1, top5, loss, unreduced, agreement }: ClassSummary, both: boolean) {

@@ -1,16 +1,19 @@
 /** The result of an evaluation: the document, computed from the records of the pictures, and its text for a terminal. */
 import { availableParallelism, cpus } from "node:os";
+import { type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
 import { shown } from "../../output/terminal.js";
 import { packageVersions } from "../../versions.js";
+import { dtypeSummaries } from "./dtypes.js";
 import { classSummaries, confusionsOf, failuresOf, summaryOf } from "./score.js";
 import {
   type Accuracy,
+  type DtypeSummary,
   type EvalReport,
   isFailed,
   type PictureRecord,
   type RunFacts,
-  type ScoredPicture,
   type Times,
+  type UsedPicture,
 } from "./types.js";
 
 /** The parts of the document that do not follow from the records. */
@@ -21,6 +24,8 @@ export function reportOf(frame: ReportFrame, unordered: readonly PictureRecord[]
   const records = [...unordered].sort((a, b) => a.index - b.index);
   const { settings, shard, tokens, gmacs, labels } = frame;
   const classes = classSummaries(records, labels);
+  const used = records.filter((record): record is UsedPicture => !isFailed(record));
+  const dtypes = dtypeSummaries(used, settings.compareDtypes);
   const present = new Set(classes.map(({ label }) => label));
   return {
     evaluation: "ppt-vit eval",
@@ -30,12 +35,12 @@ export function reportOf(frame: ReportFrame, unordered: readonly PictureRecord[]
     tokens,
     gmacs,
     labels,
-    summary: summaryOf(records),
+    summary: { ...summaryOf(records), ...(dtypes && { dtypes }) },
     classes,
-    classesWithoutPictures: labels.filter((_, label) => !present.has(label)),
+    classesWithoutPictures: settings.labelled === false ? [] : labels.filter((_, label) => !present.has(label)),
     confusions: confusionsOf(records),
     failures: failuresOf(records),
-    pictures: records.filter((record): record is ScoredPicture => !isFailed(record)),
+    pictures: used,
   };
 }
 
@@ -48,6 +53,10 @@ export function runFacts(times: readonly Times[], pictures: number): RunFacts {
       waitingForDecoding: seconds(({ waitingMs }) => waitingMs),
       model: seconds(({ modelMs }) => modelMs),
       unreduced: seconds(({ unreducedMs }) => unreducedMs),
+      ...dtypeSeconds(
+        times.map(({ dtypesMs }) => dtypesMs),
+        1000,
+      ),
     },
     pictures,
   );
@@ -55,19 +64,33 @@ export function runFacts(times: readonly Times[], pictures: number): RunFacts {
 
 /** The facts of merged shards. Their seconds are added, so pictures per second are those of one machine. */
 export function mergedFacts(runs: readonly RunFacts[], pictures: number): RunFacts {
-  const sum = (of: keyof RunFacts["seconds"]) => runs.reduce((total, run) => total + run.seconds[of], 0);
+  const sum = (of: Exclude<keyof RunFacts["seconds"], "dtypes">) =>
+    runs.reduce((total, run) => total + run.seconds[of], 0);
   return finished(
     {
       total: sum("total"),
       waitingForDecoding: sum("waitingForDecoding"),
       model: sum("model"),
       unreduced: sum("unreduced"),
+      ...dtypeSeconds(
+        runs.map(({ seconds }) => seconds.dtypes),
+        1,
+      ),
     },
     pictures,
   );
 }
 
+/** The sum of each precision's times, of which `unit` are a second. Nothing if no precision was compared. */
+function dtypeSeconds(times: readonly Times["dtypesMs"][], unit: number): Pick<RunFacts["seconds"], "dtypes"> {
+  const found = quantizedDtypeNames.filter((dtype) => times.some((one) => one?.[dtype] !== undefined));
+  if (found.length === 0) return {};
+  const sum = (dtype: QuantizedDtypeName) => times.reduce((total, one) => total + (one?.[dtype] ?? 0), 0) / unit;
+  return { dtypes: Object.fromEntries(found.map((dtype) => [dtype, sum(dtype)])) };
+}
+
 function finished(seconds: RunFacts["seconds"], pictures: number): RunFacts {
+  const { dtypes } = seconds;
   const ratio = (a: number, b: number) => (b > 0 ? a / b : null);
   const versions = Object.entries({ node: process.version, ...packageVersions() });
   return {
@@ -76,7 +99,12 @@ function finished(seconds: RunFacts["seconds"], pictures: number): RunFacts {
     hardware: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism() },
     seconds,
     waitingShare: ratio(seconds.waitingForDecoding, seconds.total),
-    picturesPerSecond: { overall: ratio(pictures, seconds.total), model: ratio(pictures, seconds.model) },
+    picturesPerSecond: {
+      ...{ overall: ratio(pictures, seconds.total), model: ratio(pictures, seconds.model) },
+      ...(dtypes && {
+        dtypes: Object.fromEntries(Object.entries(dtypes).map(([dtype, own]) => [dtype, ratio(pictures, own)])),
+      }),
+    },
     speedup: seconds.unreduced > 0 ? ratio(seconds.unreduced, seconds.model) : null,
   };
 }
@@ -97,9 +125,13 @@ export function comparison({ summary, gmacs, run, settings }: EvalReport): [name
   const unreducedRate =
     run.speedup && run.picturesPerSecond.model ? decimals(run.picturesPerSecond.model / run.speedup, 1) : dash;
   return [
-    pair("top-1", ({ top1 }) => percent(top1)),
-    pair("top-5", ({ top5 }) => percent(top5)),
-    pair("loss", ({ loss }) => decimals(loss, 4)),
+    ...(settings.labelled === false
+      ? []
+      : [
+          pair("top-1", ({ top1 }) => percent(top1)),
+          pair("top-5", ({ top5 }) => percent(top5)),
+          pair("loss", ({ loss }) => decimals(loss, 4)),
+        ]),
     ...(agreement ? [["same answer", percent(agreement.share), ""] satisfies [string, string, string]] : []),
     unreduced ? ["GMACs", decimals(reduced, 3), decimals(gmacs.unreduced, 3)] : ["GMACs", decimals(reduced, 3)],
     unreduced ? ["pictures/s in the model", rate, unreducedRate] : ["pictures/s in the model", rate],
@@ -112,18 +144,62 @@ export const columnsOf = ({ settings, summary }: EvalReport): string[] => [
   ...(summary.unreduced ? ["unreduced"] : []),
 ];
 
+const range = (low: number, high: number) => `${(100 * low).toFixed(2)} to ${percent(high)}`;
+
+/** The headings and the rows of the comparison of precisions; undefined if none was compared. */
+export function dtypeComparison({ summary, run }: EvalReport): string[][] | undefined {
+  const { dtypes } = summary;
+  if (!dtypes) return undefined;
+  const found = Object.entries(dtypes).filter(
+    (entry): entry is [QuantizedDtypeName, DtypeSummary] => entry[1] !== undefined,
+  );
+  const row = (
+    name: string,
+    fp32: string,
+    show: (own: DtypeSummary, dtype: QuantizedDtypeName) => string | undefined,
+  ) => {
+    const values = found.map(([dtype, own]) => show(own, dtype));
+    return values.every((value) => value === undefined) ? [] : [[name, fp32, ...values.map((value) => value ?? dash)]];
+  };
+  const shares = (of: (accuracy: Accuracy) => string) =>
+    [of(summary), ({ accuracy }: DtypeSummary) => accuracy && of(accuracy)] as const;
+  const stages = Math.max(...found.map(([, { decisions }]) => decisions.byStage.length));
+  return [
+    ["weights", "fp32", ...found.map(([dtype]) => dtype)],
+    ...row("top-1", ...shares(({ top1 }) => percent(top1))),
+    ...row("top-5", ...shares(({ top5 }) => percent(top5))),
+    ...row("loss", ...shares(({ loss }) => decimals(loss, 4))),
+    ...row("same answer as fp32", "", ({ answers }) => answers && percent(answers.share)),
+    ...row("  95 % interval", "", ({ answers }) => answers && range(...answers.interval95)),
+    ...row("same decisions as fp32", "", ({ decisions }) => (decisions.of > 0 ? percent(decisions.share) : undefined)),
+    ...Array.from({ length: stages }, (_, stage) =>
+      row(`  stage ${stage + 1}`, "", ({ decisions: { byStage, of } }) =>
+        percent((byStage[stage]! * byStage.length) / of),
+      ),
+    ).flat(),
+    ...row("divergence from fp32, mean", "", ({ divergence }) => divergence?.mean.toExponential(1)),
+    ...row("  99th percentile", "", ({ divergence }) => divergence?.p99.toExponential(1)),
+    ...row("cosine with fp32, mean", "", ({ cosine }) => cosine?.mean.toFixed(5)),
+    ...row("  1st percentile", "", ({ cosine }) => cosine?.p1.toFixed(5)),
+    ...row("pictures/s in the model", decimals(run.picturesPerSecond.model, 1), (_, dtype) =>
+      decimals(run.picturesPerSecond.dtypes?.[dtype], 1),
+    ),
+  ];
+}
+
 /** The result as text for a terminal. */
 export function reportText(report: EvalReport): string {
   const { summary, run, classes, classesWithoutPictures, settings, shard, tokens } = report;
   const part = shard ? `, shard ${shard.index} of ${shard.count}` : "";
   const head = ["", ...columnsOf(report)];
-  const rows = [head, ...comparison(report)].map(
-    ([name, ...values]) => name!.padEnd(26) + values.map((value) => value.padStart(12)).join(""),
-  );
+  const lines = (rows: readonly (readonly string[])[], width: number) =>
+    rows.map(([name, ...values]) => name!.padEnd(26) + values.map((value) => value.padStart(width)).join(""));
+  const dtypes = dtypeComparison(report);
   const { agreement } = summary;
   return [
-    `${summary.pictures} pictures of ${classes.length} classes${part}, model ${settings.model.name} on ${settings.backend}${settings.dtype ? ` in ${settings.dtype}` : ""}, tokens ${tokens.join(" -> ")}`,
-    ...rows,
+    `${summary.pictures} pictures ${settings.labelled === false ? "without labels" : `of ${classes.length} classes`}${part}, model ${settings.model.name} on ${settings.backend}${settings.dtype ? ` in ${settings.dtype}` : ""}, tokens ${tokens.join(" -> ")}`,
+    ...lines([head, ...comparison(report)], 12),
+    ...(dtypes ? ["", ...lines(dtypes, 20)] : []),
     ...(agreement
       ? [`right only reduced: ${agreement.rightOnlyReduced}, right only unreduced: ${agreement.rightOnlyUnreduced}`]
       : []),

@@ -1,23 +1,28 @@
 /** Runs batches of pictures, which other threads decode ahead, through the model and records its answers. */
 import { resolve } from "node:path";
-import { stackImages, type VisionModel } from "@ppt-vit/core";
+import { type HostTensor, type QuantizedDtypeName, stackImages, type VisionModel } from "@ppt-vit/core";
 import type { DecodePool } from "./decode-pool.js";
 import type { Decoded } from "./decode-worker.js";
+import { type Answer, compareAnswers } from "./dtypes.js";
 import { scoreOf } from "./score.js";
 import { type BatchEntry, mostMessageCharacters, type PictureRecord, type Sample, type Shard } from "./types.js";
 
 /** Pictures that the model takes in one run. */
-export interface Batch {
+export interface Batch<One extends Sample = Sample> {
   /** Its place in the whole dataset, from 0. */
   readonly number: number;
-  readonly samples: readonly Sample[];
+  readonly samples: readonly One[];
 }
 
 /**
  * The batches of a dataset; for a shard, every `count`-th of them. Interruptions and sharding do not change the batches: a
  * picture always shares its batch with the same others, so its logits have the same bits.
  */
-export function batchesOf(samples: readonly Sample[], size: number, shard: Shard | null): Batch[] {
+export function batchesOf<One extends Sample>(
+  samples: readonly One[],
+  size: number,
+  shard: Shard | null,
+): Batch<One>[] {
   const batches = Array.from({ length: Math.ceil(samples.length / size) }, (_, number) => ({
     number,
     samples: samples.slice(number * size, (number + 1) * size),
@@ -32,6 +37,8 @@ export interface Evaluation {
   readonly model: VisionModel;
   /** Runs on the same pictures, to measure agreement. */
   readonly unreduced?: VisionModel | undefined;
+  /** The model in other precisions, which run on the same pictures. */
+  readonly dtypes: readonly (readonly [QuantizedDtypeName, VisionModel])[];
   readonly pool: DecodePool;
 }
 
@@ -39,7 +46,8 @@ export interface Evaluation {
 const batchesAhead = 2;
 
 /** @throws PptError what the model's runs throw */
-export async function* evaluate({ root, batches, model, unreduced, pool }: Evaluation): AsyncGenerator<BatchEntry> {
+export async function* evaluate(evaluation: Evaluation): AsyncGenerator<BatchEntry> {
+  const { root, batches, model, unreduced, dtypes, pool } = evaluation;
   const ask = (batch: Batch | undefined) => {
     const decoding = Promise.all((batch?.samples ?? []).map(({ file }) => pool.decode(resolve(root, file))));
     // The rejection is handled where the promise is awaited. Until then, this keeps Node from ending the process.
@@ -62,44 +70,85 @@ export async function* evaluate({ root, batches, model, unreduced, pool }: Evalu
     const decoded = await ahead.shift()!;
     const waitingMs = lap();
     const pixels = decoded.flatMap((one) => ("pixels" in one ? [one.pixels] : []));
-    const logits = await logitsOf(model, pixels);
+    const answers = await answersOf(model, pixels);
     const modelMs = lap();
-    const reference = unreduced && (await logitsOf(unreduced, pixels));
+    const reference = unreduced && (await answersOf(unreduced, pixels));
     const unreducedMs = unreduced ? lap() : 0;
-    const records = recordsOf(samples, decoded, logits, reference);
+    const compared: [QuantizedDtypeName, Answer[]][] = [];
+    const dtypesMs: [QuantizedDtypeName, number][] = [];
+    for (const [dtype, other] of dtypes) {
+      compared.push([dtype, await answersOf(other, pixels)]);
+      dtypesMs.push([dtype, lap()]);
+    }
+    const records = recordsOf(samples, decoded, { answers, unreduced: reference, dtypes: compared });
     lap();
-    yield { batch: number, records, times: { waitingMs, modelMs, unreducedMs, totalMs: mark - start } };
+    const times = {
+      ...{ waitingMs, modelMs, unreducedMs },
+      ...(dtypes.length > 0 && { dtypesMs: Object.fromEntries(dtypesMs) }),
+      totalMs: mark - start,
+    };
+    yield { batch: number, records, times };
   }
 }
 
-/** Logits [labels] of each picture. */
-async function logitsOf(model: VisionModel, pixels: readonly Float32Array[]): Promise<Float32Array[]> {
+async function answersOf(model: VisionModel, pixels: readonly Float32Array[]): Promise<Answer[]> {
   if (pixels.length === 0) return [];
-  const { data } = (await model.run({ pixelValues: stackImages(pixels), batch: pixels.length })).logits;
-  const count = data.length / pixels.length;
-  return pixels.map((_, i) => data.subarray(i * count, (i + 1) * count));
+  const batch = pixels.length;
+  const { logits, embedding, stages } = await model.run({ pixelValues: stackImages(pixels), batch });
+  const rowOf = ({ data }: HostTensor, i: number) => {
+    const count = data.length / batch;
+    return data.subarray(i * count, (i + 1) * count);
+  };
+  const deciding = stages.filter(({ byImage }) => byImage);
+  return pixels.map((_, i) => ({
+    logits: rowOf(logits, i),
+    embedding: embedding && rowOf(embedding, i),
+    actions: deciding.map(({ policies }) => policies[i]!),
+  }));
 }
 
-function recordsOf(
-  samples: readonly Sample[],
-  decoded: readonly Decoded[],
-  logits: readonly Float32Array[],
-  reference: readonly Float32Array[] | undefined,
-): PictureRecord[] {
+/** The answers to the pictures that could be decoded. */
+interface Answers {
+  readonly answers: readonly Answer[];
+  readonly unreduced: readonly Answer[] | undefined;
+  readonly dtypes: readonly (readonly [QuantizedDtypeName, readonly Answer[]])[];
+}
+
+function recordsOf(samples: readonly Sample[], decoded: readonly Decoded[], all: Answers): PictureRecord[] {
   let row = 0;
   return samples.map((sample, i) => {
     const one = decoded[i]!;
     // Cut, because the schema that reads it back allows no longer message.
     if (!("pixels" in one)) return { ...sample, code: one.code, message: one.message.slice(0, mostMessageCharacters) };
-    const own = logits[row]!;
-    const other = reference?.[row];
-    row++;
-    if (![own, other].every((values) => values?.every(Number.isFinite) ?? true))
-      return { ...sample, code: "NOT_FINITE", message: `${sample.file}: the model's logits are not finite` };
-    return {
-      ...sample,
-      ...scoreOf(own, sample.label),
-      ...(other && { unreduced: scoreOf(other, sample.label) }),
-    };
+    return recordOf(sample, all, row++);
   });
 }
+
+function recordOf(sample: Sample, { answers, unreduced, dtypes }: Answers, row: number): PictureRecord {
+  const own = answers[row]!;
+  const other = unreduced?.[row];
+  const compared = dtypes.map(([dtype, ofDtype]) => [dtype, ofDtype[row]!] as const);
+  const fail = (whose: string) => ({
+    ...sample,
+    code: "NOT_FINITE",
+    message: `${sample.file}: ${whose}'s ${own.embedding ? "embedding is" : "logits are"} not finite`,
+  });
+  if (!isFiniteAnswer(own) || (other && !isFiniteAnswer(other))) return fail("the model");
+  const wrong = compared.find(([, answer]) => !isFiniteAnswer(answer));
+  if (wrong) return fail(`the model in ${wrong[0]}`);
+
+  const { label, ...unlabelled } = sample;
+  const ofDtypes = Object.fromEntries(
+    compared.map(([dtype, answer]) => [dtype, compareAnswers(own, answer, label)] as const),
+  );
+  const dtypesEntry = dtypes.length > 0 && { dtypes: ofDtypes };
+  if (label === undefined) return { ...unlabelled, ...dtypesEntry };
+  return {
+    ...{ ...sample, label, ...scoreOf(own.logits, label) },
+    ...(other && { unreduced: scoreOf(other.logits, label) }),
+    ...dtypesEntry,
+  };
+}
+
+const isFiniteAnswer = ({ logits, embedding }: Answer): boolean =>
+  logits.every(Number.isFinite) && (embedding?.every(Number.isFinite) ?? true);

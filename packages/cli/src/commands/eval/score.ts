@@ -5,6 +5,7 @@ import {
   type ClassSummary,
   type FailedPicture,
   isFailed,
+  isScored,
   type PictureRecord,
   type Score,
   type ScoredPicture,
@@ -28,11 +29,11 @@ export function scoreOf(logits: Float32Array, label: number): Score {
 
 /** Averages over records. Sums run in the order of the records, so that equal records give equal averages to the last bit. */
 export function summaryOf(records: readonly PictureRecord[]): Summary {
-  const scored = records.filter((record): record is ScoredPicture => !isFailed(record));
+  const scored = records.filter(isScored);
   const compared = scored.filter((record) => record.unreduced);
   return {
     pictures: records.length,
-    failed: records.length - scored.length,
+    failed: records.filter(isFailed).length,
     ...accuracyOf(scored),
     ...(compared.length > 0 && {
       unreduced: accuracyOf(compared.map(({ unreduced }) => unreduced!)),
@@ -41,7 +42,7 @@ export function summaryOf(records: readonly PictureRecord[]): Summary {
   };
 }
 
-function accuracyOf(scores: readonly Score[]): Accuracy {
+export function accuracyOf(scores: readonly Score[]): Accuracy {
   const mean = (value: (score: Score) => number) =>
     scores.length > 0 ? scores.reduce((sum, score) => sum + value(score), 0) / scores.length : null;
   return {
@@ -67,6 +68,7 @@ function agreementOf(pictures: readonly ScoredPicture[]): Agreement {
 export function classSummaries(records: readonly PictureRecord[], labels: readonly string[]): ClassSummary[] {
   const byClass = new Map<number, PictureRecord[]>();
   for (const record of records) {
+    if (record.label === undefined) continue;
     const known = byClass.get(record.label);
     if (known) known.push(record);
     else byClass.set(record.label, [record]);
@@ -80,7 +82,7 @@ export function classSummaries(records: readonly PictureRecord[], labels: readon
 export function confusionsOf(records: readonly PictureRecord[]) {
   const counts = new Map<string, { label: number; predicted: number; pictures: number }>();
   for (const record of records) {
-    if (isFailed(record) || record.rank === 0) continue;
+    if (!isScored(record) || record.rank === 0) continue;
     const { label, predicted } = record;
     const key = `${label} ${predicted}`;
     const known = counts.get(key) ?? { label, predicted, pictures: 0 };

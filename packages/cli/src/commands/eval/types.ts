@@ -27,6 +27,9 @@ const mostPictures = 5_000_000;
 /** The largest document that is read back, in bytes: some 400,000 pictures. */
 export const mostDocumentBytes = 2 ** 27;
 
+const comparedDtype = v.picklist(quantizedDtypeNames, `one of ${quantizedDtypeNames.join(", ")}`);
+const cosineRange = "a number from -1 to 1";
+const cosine = v.pipe(v.number(cosineRange), v.minValue(-1, cosineRange), v.maxValue(1, cosineRange));
 const index = whole(0);
 const label = whole(0, mostClasses - 1);
 
@@ -36,10 +39,13 @@ const sampleEntries = {
   index,
   /** Path below the dataset's folder, with `/`. */
   file: name(mostPathCharacters),
-  /** Index of its class among the model's labels. */
-  label,
 };
-const sampleSchema = record(sampleEntries);
+
+const sampleSchema = record({
+  ...sampleEntries,
+  /** Index of its class among the model's labels. Left out in a dataset without labels. */
+  label: v.exactOptional(label),
+});
 export type Sample = v.InferOutput<typeof sampleSchema>;
 
 /** A model's answer to a picture whose class is known. */
@@ -54,29 +60,67 @@ const scoreEntries = {
 const scoreSchema = record(scoreEntries);
 export type Score = v.InferOutput<typeof scoreSchema>;
 
+/** Something for each precision that is compared with fp32. */
+const byDtype = <Entry extends v.GenericSchema>(entry: Entry) =>
+  v.pipe(v.record(comparedDtype, entry, "an object with a field for each precision"), v.readonly());
+
+/** A model's answer in one precision, beside that of the same model in fp32. */
+const dtypeAnswerSchema = record({
+  /** If the picture has a label. */
+  score: v.exactOptional(scoreSchema),
+  /** Of a classifier: whether its most probable class is that of fp32. */
+  same: v.exactOptional(flag),
+  /** Of a classifier: Kullback-Leibler divergence of its probabilities from those of fp32, in nats. */
+  divergence: v.exactOptional(amount),
+  /** Of a model without a classifier: cosine of the angle between its embedding and that of fp32. */
+  cosine: v.exactOptional(cosine),
+  /** For each stage in which the policy decides about each picture: whether it decided as in fp32. */
+  decisions: list(flag, 1000),
+});
+export type DtypeAnswer = v.InferOutput<typeof dtypeAnswerSchema>;
+
+const comparedEntries = { dtypes: v.exactOptional(byDtype(dtypeAnswerSchema)) };
+
 const scoredPictureSchema = record({
   ...sampleEntries,
+  label,
   ...scoreEntries,
   /** The unreduced model's answer, if agreement is measured. */
   unreduced: v.exactOptional(scoreSchema),
+  ...comparedEntries,
 });
 export type ScoredPicture = v.InferOutput<typeof scoredPictureSchema>;
 
-/** A picture that could not be read, or whose logits are not finite. Averages leave it out. */
+/** A picture without a label: nothing is known but how its answers differ. */
+const comparedPictureSchema = record({ ...sampleEntries, ...comparedEntries });
+export type ComparedPicture = v.InferOutput<typeof comparedPictureSchema> & { readonly label?: undefined };
+
+/** A picture that could not be read, or whose answers are not finite. Averages leave it out. */
 const failedPictureSchema = record({
   ...sampleEntries,
+  label: v.exactOptional(label),
   code: name(100),
   message: text(mostMessageCharacters),
 });
 export type FailedPicture = v.InferOutput<typeof failedPictureSchema>;
 
-export type PictureRecord = ScoredPicture | FailedPicture;
+export type UsedPicture = ScoredPicture | ComparedPicture;
+export type PictureRecord = UsedPicture | FailedPicture;
 
 export const isFailed = (record: PictureRecord): record is FailedPicture => "code" in record;
+export const isScored = (record: PictureRecord): record is ScoredPicture => "rank" in record;
 
+const has = (value: unknown, field: string) => typeof value === "object" && value !== null && field in value;
+
+/** A picture with any field of a score is held to all of them, so that an error names the one that is missing. */
+const usedPictureSchema = v.lazy(
+  (value): v.GenericSchema<unknown, UsedPicture> =>
+    has(value, "dtypes") && !["label", ...Object.keys(scoreEntries)].some((field) => has(value, field))
+      ? comparedPictureSchema
+      : scoredPictureSchema,
+);
 const pictureRecordSchema = v.lazy(
-  (value): v.GenericSchema<unknown, PictureRecord> =>
-    typeof value === "object" && value !== null && "code" in value ? failedPictureSchema : scoredPictureSchema,
+  (value): v.GenericSchema<unknown, PictureRecord> => (has(value, "code") ? failedPictureSchema : usedPictureSchema),
 );
 
 /** A reduction, checked by core's own parser. */
@@ -97,7 +141,11 @@ const settingsSchema = record({
   model: record({ name: text(mostPathCharacters), fingerprint }),
   backend: name(100),
   /** The precision of the weights. Left out for fp32, as documents from before it had a name leave it out. */
-  dtype: v.exactOptional(v.picklist(quantizedDtypeNames)),
+  dtype: v.exactOptional(comparedDtype),
+  /** The precisions that are compared with fp32. Left out if there are none. */
+  compareDtypes: v.exactOptional(list(comparedDtype, quantizedDtypeNames.length, 1)),
+  /** Left out where every picture has a label. */
+  labelled: v.exactOptional(v.literal(false, "false")),
   reduction: v.nullable(reductionSchema),
   /** Whether the unreduced model runs too. */
   agreement: flag,
@@ -120,6 +168,8 @@ const timesSchema = record({
   /** Runs of the reduced model. */
   modelMs: amount,
   unreducedMs: amount,
+  /** Runs of the model in each precision that is compared. */
+  dtypesMs: v.exactOptional(byDtype(amount)),
   /** Everything, including scoring and writing the journal. */
   totalMs: amount,
 });
@@ -167,7 +217,22 @@ const summaryEntries = {
   unreduced: v.exactOptional(accuracySchema),
   agreement: v.exactOptional(agreementSchema),
 };
-const summarySchema = record(summaryEntries);
+
+/** A field is left out if no picture tells anything about it. */
+const dtypeSummarySchema = record({
+  accuracy: v.exactOptional(accuracySchema),
+  /** Number and share of the pictures with the same answer as in fp32, and a 95 % Clopper-Pearson interval of that share. */
+  answers: v.exactOptional(
+    record({ same: count, share, interval95: v.pipe(v.tuple([share, share], "two shares"), v.readonly()) }),
+  ),
+  /** Decisions about a picture: those as in fp32, all, and for each stage those as in fp32. The share is null without any. */
+  decisions: record({ same: count, of: count, share: v.nullable(share), byStage: list(count, 1000) }),
+  divergence: v.exactOptional(record({ mean: amount, p99: amount })),
+  cosine: v.exactOptional(record({ mean: cosine, p1: cosine })),
+});
+export type DtypeSummary = v.InferOutput<typeof dtypeSummarySchema>;
+
+const summarySchema = record({ ...summaryEntries, dtypes: v.exactOptional(byDtype(dtypeSummarySchema)) });
 export type Summary = v.InferOutput<typeof summarySchema>;
 
 const className = text(mostLabelCharacters);
@@ -179,10 +244,20 @@ const runFactsSchema = record({
   finished: date,
   versions,
   hardware: record({ cpu: text(1000), cores: whole(1) }),
-  seconds: record({ total: amount, waitingForDecoding: amount, model: amount, unreduced: amount }),
+  seconds: record({
+    total: amount,
+    waitingForDecoding: amount,
+    model: amount,
+    unreduced: amount,
+    dtypes: v.exactOptional(byDtype(amount)),
+  }),
   waitingShare: v.nullable(amount),
   /** Per second of the whole run, and per second of the model alone. */
-  picturesPerSecond: record({ overall: v.nullable(amount), model: v.nullable(amount) }),
+  picturesPerSecond: record({
+    overall: v.nullable(amount),
+    model: v.nullable(amount),
+    dtypes: v.exactOptional(byDtype(v.nullable(amount))),
+  }),
   /** Time of the unreduced model divided by that of the reduced one. */
   speedup: v.nullable(amount),
 });
@@ -199,7 +274,8 @@ export const evalReportSchema = record({
   tokens: list(whole(1), 1000, 1),
   /** Multiply-accumulates of one picture, in 1e9. */
   gmacs: record({ unreduced: amount, reduced: amount }),
-  labels: list(className, mostClasses, 1),
+  /** Empty for a model without a classifier. */
+  labels: list(className, mostClasses),
   summary: summarySchema,
   /** The classes that have pictures, in the model's order. */
   classes: list(classSummarySchema, mostClasses),
@@ -207,7 +283,7 @@ export const evalReportSchema = record({
   /** Most frequent first. */
   confusions: list(record({ label, predicted: label, pictures: whole(1) }), mostPictures),
   failures: list(failedPictureSchema, mostPictures),
-  pictures: list(scoredPictureSchema, mostPictures),
+  pictures: list(usedPictureSchema, mostPictures),
   run: runFactsSchema,
 });
 export type EvalReport = v.InferOutput<typeof evalReportSchema>;
