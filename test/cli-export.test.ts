@@ -75,7 +75,9 @@ describe("export", () => {
     const { code, stdout } = await pptVit("export", "--model", "demo", "--out", "layout/below");
     expect(code).toBe(0);
     expect(stdout).toContain("wrote layout/below: tokens 197 -> 147 -> 97 -> 49, 1.25 -> 0.80 GMACs");
-    expect(stdout).toMatch(/onnx\/model_fp16\.onnx +1\d\.\d MB +\d+ nodes, logits, last_hidden_state, pooler_output/);
+    expect(stdout).toMatch(
+      /onnx\/model_fp16\.onnx +1\d\.\d MB +for gpu, \d+ nodes, logits, last_hidden_state, pooler_output/,
+    );
     const folder = join(home, "layout/below");
     const files = ["config.json", "onnx/model.onnx", "onnx/model_fp16.onnx", "preprocessor_config.json"];
     expect(filesIn(folder)).toEqual(files);
@@ -110,7 +112,9 @@ describe("export", () => {
     const folder = await exported("quantized", "--dtype", "fp32,q8");
     expect(filesIn(join(folder, "onnx"))).toEqual(["model.onnx", "model_quantized.onnx"]);
     const [whole, quantized] = (await infoOf(folder)).onnx;
-    expect(quantized).toMatchObject({ file: "onnx/model_quantized.onnx", dtype: "q8", export: whole.export });
+    expect(whole.export.for).toBe("any");
+    const made = { ...whole.export, for: "cpu" };
+    expect(quantized).toMatchObject({ file: "onnx/model_quantized.onnx", dtype: "q8", export: made });
     expect(quantized.bytes).toBeLessThan(0.3 * whole.bytes);
     const [{ best }, expected] = [
       await runFile(join(folder, "onnx/model_quantized.onnx"), await samplePixels()),
@@ -210,14 +214,14 @@ describe("export", () => {
 
 describe("nothing half-written is left behind", () => {
   test("refuses a folder in use, replaces an earlier export only with --force, and never other files", async () => {
-    const folder = await exported("twice");
+    const folder = await exported("twice", "--dtype", "fp32,fp16,q8");
     const again = ["export", "--model", "demo", "--out", "twice", "--dtype", "fp32", "--no-ppt"];
     const refused = await pptVit(...again);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
     expect(refused.stderr).toContain("twice: exists and is not empty");
-    expect((await infoOf(folder)).onnx).toHaveLength(2);
+    expect((await infoOf(folder)).onnx).toHaveLength(3);
 
-    expect((await pptVit(...again, "--force")).code).toBe(0);
+    expect(await pptVit(...again, "--force")).toMatchObject({ code: 0, stderr: "" });
     expect(filesIn(folder)).toEqual(["config.json", "onnx/model.onnx", "preprocessor_config.json"]);
     expect((await infoOf(folder)).onnx[0].export.reduction).toBeNull();
 

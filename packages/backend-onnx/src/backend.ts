@@ -14,6 +14,7 @@ import {
 import { type Checks, checkOptions, count, found, object, oneOf, shaped } from "@ppt-vit/core/options";
 import { name as packageName, version } from "../package.json";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
+import { fusionFor } from "./device-kinds.js";
 import { devices, type OnnxDevice } from "./devices.js";
 import { checkAdapter } from "./gpu.js";
 import { isNode, type LoadRuntime } from "./runtime.js";
@@ -131,7 +132,7 @@ function trace(
   const { bytes, beside, kernels } = traceProgram(program, {
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
-    fusion: { contrib: true, attention: fused, projectedAttention: fused && onCpu, forCpu: onCpu, integers: onCpu },
+    fusion: fusionFor(onCpu ? "cpu" : "gpu", fused),
     // WebGPU was measured with transposed weights in the file (docs/decisions/0007-hub.md).
     weights: onCpu ? "beside" : "inside",
   });

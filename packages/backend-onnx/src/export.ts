@@ -1,33 +1,23 @@
-/** Model files for other engines: writes a traced model with a record of its reduction, and reads what a file holds. */
+/** Model files for other engines: writes a traced model with a record of its reduction. */
 import {
   type ExportOutput,
   exportOutputsOf,
   modelCost,
   PptError,
-  parseWrittenReduction,
   prepareVisionProgram,
   type ReductionConfig,
   type ResolvedReduction,
-  reasonOf,
   type VisionModelConfig,
   type WeightSource,
-  type WrittenReduction,
   writtenReduction,
 } from "@ppt-vit/core";
 import { type HostTensor, type Shape, sizeOf } from "@ppt-vit/core/backend";
-import {
-  arrayOf,
-  bytesCheck,
-  type Checks,
-  checkArgument,
-  checkOptions,
-  flag,
-  object,
-  oneOf,
-} from "@ppt-vit/core/options";
+import { arrayOf, type Checks, checkOptions, flag, object, oneOf } from "@ppt-vit/core/options";
+import { type DeviceKind, deviceKindNames, deviceKinds, fusionFor, standardFusionFor } from "./device-kinds.js";
+import { type ExportDtype, exportDtype, exportDtypeNames } from "./export-dtypes.js";
 import { checkedOutputs, namingOutputs, outputOptions, poolerOf } from "./export-outputs.js";
-import { countKernels, type KernelCount } from "./kernels.js";
-import { decodeModel, elementTypes, type ModelProto } from "./proto.js";
+import { type ExportMetadata, metadataKey } from "./inspect.js";
+import type { KernelCount } from "./kernels.js";
 import { traceProgram } from "./trace.js";
 
 /** Options of `exportOnnx`. */
@@ -38,9 +28,14 @@ export interface OnnxExportOptions {
   readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
   /**
    * Precision inside the model. Input and outputs are always float32, as transformers.js expects. `q8` takes the weights of
-   * linear layers as 8-bit integers; the file has the operators that are fast on CPUs, wasm included. Default `float32`.
+   * linear layers as 8-bit integers. Default `float32`.
    */
-  readonly dtype?: "float32" | "float16" | "q8" | undefined;
+  readonly dtype?: ExportDtype | undefined;
+  /**
+   * The devices that the file is made for. It gives the same answers on all, but not as fast: on a GPU, operators that only
+   * CPUs have cost copies. Default: `any` for float32, `gpu` for float16, `cpu` for q8.
+   */
+  readonly for?: DeviceKind | undefined;
   /** Standard ONNX operators only, for engines other than ONNX Runtime. Default false. */
   readonly portable?: boolean | undefined;
   /**
@@ -68,19 +63,6 @@ export interface OnnxExport {
   readonly metadata: ExportMetadata;
 }
 
-/** What an exported file records about itself, as JSON under `metadataKey`. */
-export interface ExportMetadata {
-  readonly version: 1;
-  /** null for the unreduced model. A policy of your own stands here by its name. */
-  readonly reduction: WrittenReduction | null;
-  /** Tokens that enter the first block and that leave each stage. */
-  readonly tokens: readonly number[];
-  /** Multiply-accumulates of one image, 1e9. */
-  readonly gmacs: { readonly unreduced: number; readonly reduced: number };
-}
-
-const metadataKey = "ppt_vit";
-
 /** A protobuf file holds 2 GiB at most. This leaves 16 MiB for the nodes. */
 const mostWeightBytes = 2 ** 31 - 2 ** 24;
 
@@ -88,12 +70,13 @@ const optionChecks: Checks<OnnxExportOptions> = {
   config: object,
   weights: object,
   reduction: object,
-  dtype: oneOf(["float32", "float16", "q8"]),
+  dtype: oneOf(exportDtypeNames),
+  for: oneOf(deviceKindNames),
   portable: flag,
   withSourceMap: flag,
   outputs: arrayOf("names of outputs", (name) => typeof name === "string"),
 };
-const misnamed = { opset: "it is 18", task: "name the outputs" };
+const misnamed = { opset: "it is 18", task: "name the outputs", device: "write 'for'" };
 
 /**
  * A model as one `.onnx` file with a free batch.
@@ -105,12 +88,19 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     misnamed,
   });
   const { dtype = "float32", portable = false, withSourceMap = false } = settings;
+  const { activations, quantize, for: usually } = exportDtype(dtype);
+  const devices = settings.for ?? usually;
+  if (quantize === "q8" && devices !== "cpu")
+    throw new PptError(
+      "INVALID_OPTION",
+      `export: only CPUs compute with the integers of q8: leave out for: '${devices}', or export float16`,
+    );
   const outputs = checkedOutputs(config, settings.outputs ?? exportOutputsOf(config));
   const { program, params, inputs, plan } = prepareVisionProgram({
     config,
     weights,
     reduction,
-    quantize: dtype === "q8" ? dtype : undefined,
+    quantize,
     outputs: outputOptions(outputs, withSourceMap),
   });
   const allParams = { ...params, ...poolerOf(weights, config, outputs) };
@@ -127,108 +117,23 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
     reduction: plan.settings ? writtenReduction(plan.settings) : null,
     tokens: [modelCost(config).blocks[0]!.attentionTokens, ...plan.stages.map((stage) => stage.tokensOut)],
     gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, plan).gmacs },
+    for: devices,
   };
   const traced = traceProgram(namingOutputs(program, config), {
     params: allParams,
     inputs,
-    dtype: dtype === "float16" ? dtype : "float32",
-    // Fused attention is wrong on some WebGPU devices, and the file may run on any of them. The other operators of
-    // ONNX Runtime are right on all devices that we tested. No GPU computes with the integers of a q8 file.
-    fusion:
-      dtype === "q8"
-        ? { contrib: !portable, attention: !portable, forCpu: !portable, integers: true }
-        : { contrib: !portable, attention: false },
+    dtype: activations,
+    fusion: portable ? standardFusionFor(devices) : fusionFor(devices),
     outputs: [...outputs, ...(withSourceMap ? ["source"] : [])],
+    note: noteFor(devices, plan.stages.length > 0),
     metadata: { [metadataKey]: JSON.stringify(metadata) },
   });
   return { ...traced, metadata };
 }
 
-const bytesOfWeight = ({ shape, quantized }: HostTensor, dtype: OnnxSummary["dtype"]): number =>
+/** What people should know who open the file in another tool. */
+const noteFor = (devices: DeviceKind, reduces: boolean): string =>
+  `Made by ppt-vit for ${deviceKinds[devices].title}.${reduces ? " Nodes whose names contain /ppt/ or /observe/ decide which tokens remain: they must stay in float32. Leave them out of a quantisation or a conversion to float16 (nodes_to_exclude, node_block_list)." : ""}`;
+
+const bytesOfWeight = ({ shape, quantized }: HostTensor, dtype: ExportDtype): number =>
   quantized ? quantized.integers.length : sizeOf(shape) * (dtype === "float16" ? 2 : 4);
-
-/** What a model file holds. */
-export interface OnnxSummary {
-  /** Precision of the weights. */
-  readonly dtype: "float32" | "float16" | "q8";
-  readonly nodes: number;
-  /** What a GPU launches in a run. */
-  readonly kernels: KernelCount;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  /** Versions of the operator sets, by domain; the standard's is `ai.onnx`. */
-  readonly operatorSets: Readonly<Record<string, number>>;
-  /** Operators outside the standard: `com.microsoft.Gelu`. */
-  readonly nonStandard: readonly string[];
-  /** Undefined if ppt-vit did not make the file. */
-  readonly export?: ExportMetadata;
-}
-
-const isStandard = (domain: string) => domain === "" || domain === "ai.onnx";
-
-/** @throws PptError INVALID_INPUT if the bytes are no ONNX model, or if the record of an export in it was changed */
-export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
-  checkArgument("inspectOnnx", "bytes", bytes, bytesCheck);
-  const { graph, opsetImport, metadataProps } = decoded(bytes);
-  const { node: nodes, initializer: weights, input: inputs, output: outputs } = graph;
-  const recorded = metadataProps.find(({ key }) => key === metadataKey)?.value;
-  const holds = (type: number) => weights.some(({ dataType }) => dataType === type);
-  return {
-    dtype: holds(elementTypes.int8) ? "q8" : holds(elementTypes.float16) ? "float16" : "float32",
-    nodes: nodes.length,
-    kernels: countKernels(nodes),
-    inputs: inputs.map(({ name }) => name),
-    outputs: outputs.map(({ name }) => name),
-    operatorSets: Object.fromEntries(
-      opsetImport.map(({ domain, version }) => [isStandard(domain) ? "ai.onnx" : domain, version]),
-    ),
-    nonStandard: [
-      ...new Set(nodes.filter(({ domain }) => !isStandard(domain)).map(({ domain, opType }) => `${domain}.${opType}`)),
-    ].sort(),
-    ...(recorded !== undefined && { export: parseMetadata(recorded) }),
-  };
-}
-
-function decoded(bytes: Uint8Array): ModelProto {
-  try {
-    return decodeModel(bytes);
-  } catch (cause) {
-    throw new PptError("INVALID_INPUT", `not an ONNX model (${reasonOf(cause)})`, { cause });
-  }
-}
-
-/** The record of an export, checked, because the file may have been changed since. @throws PptError INVALID_INPUT */
-function parseMetadata(text: string): ExportMetadata {
-  const invalid = (what: string, cause?: unknown): never => {
-    throw new PptError("INVALID_INPUT", `metadata '${metadataKey}': ${what}: export the model again`, { cause });
-  };
-  const reading = <R>(read: () => R, what = ""): R => {
-    try {
-      return read();
-    } catch (cause) {
-      return invalid(what + reasonOf(cause), cause);
-    }
-  };
-  const json: unknown = reading(() => JSON.parse(text), "not valid JSON: ");
-  if (!isObject(json)) return invalid("expected an object with version, reduction, tokens and gmacs");
-  const { version, reduction, tokens, gmacs } = json;
-  if (version !== 1)
-    return invalid(
-      typeof version === "number" ? `version ${version} is unknown, this ppt-vit knows 1` : "version must be 1",
-    );
-  if (!Array.isArray(tokens) || tokens.length === 0 || !tokens.every((count) => Number.isInteger(count) && count > 0))
-    return invalid("tokens must be an array of counts of at least 1");
-  if (!isObject(gmacs) || !isAmount(gmacs.unreduced) || !isAmount(gmacs.reduced))
-    return invalid("gmacs must be { unreduced, reduced }, numbers of at least 0");
-  return {
-    version,
-    reduction: reduction === null ? null : reading(() => parseWrittenReduction(reduction)),
-    tokens,
-    gmacs: { unreduced: gmacs.unreduced, reduced: gmacs.reduced },
-  };
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const isAmount = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;

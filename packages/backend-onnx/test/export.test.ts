@@ -1,6 +1,6 @@
 /** Tests exported files: the metadata that they record, and that they compute the same as the program. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
+import { deviceKindNames, deviceKinds, exportOnnx, inspectOnnx } from "@ppt-vit/backend-onnx";
 import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
 import {
   createVisionModel,
@@ -96,6 +96,28 @@ describe("exportOnnx", () => {
     const [fused, portable] = files.map(({ bytes }) => inspectOnnx(bytes).nonStandard);
     expect(fused).toContain("com.microsoft.DynamicQuantizeMatMul");
     expect(portable).toEqual([]);
+  });
+
+  it.each(deviceKindNames)("is made for a kind of devices: %s", async (devices) => {
+    const { output } = await onCpuBackend(2, true);
+    for (const portable of [false, true]) {
+      const { bytes, metadata } = exportOnnx({ config, weights, reduction, portable, for: devices });
+      expectClose((await runFile(bytes, 2)).logits as ort.Tensor, output.logits, 1e-4);
+      expect(metadata.for).toBe(devices);
+      expect(inspectOnnx(bytes).export).toEqual(metadata);
+      const { graph, docString } = decodeModel(bytes);
+      expect(docString).toContain(deviceKinds[devices].title);
+      expect(docString).toContain("/ppt/");
+      const own = graph.node.map(({ opType }) => opType);
+      // These exist for CPUs only. They are in the standard.
+      for (const name of ["TopK", "LpNormalization", "ArgMax"]) expect(own.includes(name)).toBe(devices === "cpu");
+      expect(own.includes("Attention")).toBe(devices === "cpu" && !portable);
+    }
+  });
+
+  it("is made for those devices that its precision is usually for", () => {
+    const kinds = (["float32", "float16", "q8"] as const).map((dtype) => exportOnnx({ config, weights, dtype }));
+    expect(kinds.map(({ metadata }) => metadata.for)).toEqual(["any", "gpu", "cpu"]);
   });
 
   it("refuses a source map without a reduction", () => {
@@ -245,6 +267,7 @@ describe("inspectOnnx", () => {
     [{ gmacs: undefined }, "gmacs must be"],
     [{ gmacs: { unreduced: 1 } }, "gmacs must be"],
     [{ gmacs: { unreduced: 1, reduced: "1" } }, "gmacs must be"],
+    [{ for: "tpu" }, "for must be one of cpu, gpu, any"],
     [{ reduction: undefined }, "reduction: expected an object"],
     [{ reduction: { layers: "3" } }, "reduction: layers must be"],
   ])("refuses a record of %j, and says what to do", (change, says) => {

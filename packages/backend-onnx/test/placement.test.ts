@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { createOnnxBackend, type OnnxRuntime, traceProgram } from "@ppt-vit/backend-onnx";
+import { createOnnxBackend, exportOnnx, type OnnxRuntime, traceProgram } from "@ppt-vit/backend-onnx";
 import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
 import {
   createVisionModel,
@@ -102,6 +102,18 @@ describe.skipIf(!found)("placement on WebGPU: every node on the GPU, no copies b
   it.each(cases)("%s in %s, fused attention", async (_name, dtype, config) =>
     expectOnGpu(withFusedAttention(config, dtype)),
   );
+
+  // Files for GPUs, and for any device: see the table of kinds in src/device-kinds.ts.
+  it.each([
+    ["float16", undefined, false],
+    ["float32", "gpu", true],
+    ["float32", undefined, false],
+  ] as const)("an exported file in %s, for %s, portable %s", async (dtype, devices, portable) => {
+    const { reduction, config, weights } = modelOptions(fullSize);
+    const { bytes, metadata } = exportOnnx({ config, weights, reduction, dtype, portable, for: devices });
+    expect(metadata.for).not.toBe("cpu");
+    await expectOnGpu(bytes);
+  });
 
   it("notices a node that only the CPU has", async () => {
     const { program, params, inputs } = prepareVisionProgram(modelOptions(tinyConfig));

@@ -1,17 +1,22 @@
 /** `ppt-vit export` and its options. */
 
+import type { DeviceKind } from "@ppt-vit/backend-onnx";
 import { taskNames } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
-import { type ExportDtype, type ExportFlags, exportCommand, exportDtypes } from "./export.js";
+import { type ExportFlags, exportCommand } from "./export.js";
+import { type Precision, precisionNames } from "./precisions.js";
+
+/** Those of `exportOnnx({ for })`, listed here so that the package is only loaded where it is used. */
+const deviceKindNames = ["cpu", "gpu", "any"] as const satisfies readonly DeviceKind[];
 
 /** `fp32`, or `fp32,fp16,q8`. */
-function dtypes(text: string): ExportDtype[] {
+function dtypes(text: string): Precision[] {
   const names = text.split(",");
-  if (!names.every((name) => (exportDtypes as readonly string[]).includes(name)))
-    throw new InvalidArgumentError(`expected one or more of ${exportDtypes.join(",")}.`);
-  return [...new Set(names)] as ExportDtype[];
+  if (!names.every((name) => (precisionNames as readonly string[]).includes(name)))
+    throw new InvalidArgumentError(`expected one or more of ${precisionNames.join(",")}.`);
+  return [...new Set(names)] as Precision[];
 }
 
 export function addExportCommand(program: Command): void {
@@ -21,9 +26,9 @@ export function addExportCommand(program: Command): void {
     .requiredOption(...modelOption)
     .requiredOption("-o, --out <dir>", "the folder to write; it must be empty or not exist")
     .addOption(
-      new Option("--dtype <list>", `precisions to write, of ${exportDtypes.join(",")}`)
+      new Option("--dtype <list>", `precisions to write, of ${precisionNames.join(",")}`)
         .argParser(dtypes)
-        .default(["fp32", "fp16"] satisfies ExportDtype[], "fp32,fp16"),
+        .default(["fp32", "fp16"] satisfies Precision[], "fp32,fp16"),
     );
   addReductionOptions(addModelOptions(command))
     .addOption(
@@ -31,6 +36,12 @@ export function addExportCommand(program: Command): void {
         "--task <name>",
         "compute the outputs of this task alone (default: of all tasks that the model can do; for Triton, of the first)",
       ).choices(taskNames),
+    )
+    .addOption(
+      new Option(
+        "--for <devices>",
+        "the devices that the files are made for: their answers are the same on all, but not their speed (default: any for fp32, gpu for fp16, cpu for q8)",
+      ).choices(deviceKindNames),
     )
     .option("--with-source-map", "add the output source: which patches each remaining token contains", false)
     .option("--portable", "standard ONNX operators only, for engines other than ONNX Runtime", false)

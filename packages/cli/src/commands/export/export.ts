@@ -1,7 +1,7 @@
 /** `ppt-vit export`: writes a checkpoint with its token reduction as ONNX files, which other engines run without this project. */
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import type { OnnxExport } from "@ppt-vit/backend-onnx";
+import type { DeviceKind, OnnxExport } from "@ppt-vit/backend-onnx";
 import { isKnownToTransformersJs, PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
 import {
   type Checkpoint,
@@ -19,20 +19,13 @@ import { showBytes } from "../../output/bytes.js";
 import { print } from "../../output/print.js";
 import { configForOthers, preprocessorConfigOf } from "./hugging-face.js";
 import { fillFolder } from "./model-folder.js";
-
-/** For each precision, its name in `exportOnnx`, and the end of the file's name as transformers.js looks for it. */
-const precisions = {
-  fp32: { dtype: "float32", suffix: "" },
-  fp16: { dtype: "float16", suffix: "_fp16" },
-  q8: { dtype: "q8", suffix: "_quantized" },
-} as const;
-export type ExportDtype = keyof typeof precisions;
-export const exportDtypes = Object.keys(precisions) as readonly ExportDtype[];
+import { type Precision, precisions } from "./precisions.js";
 
 export interface ExportFlags extends ReductionFlags, ModelFlags {
   readonly model: string;
   readonly out: string;
-  readonly dtype: readonly ExportDtype[];
+  readonly dtype: readonly Precision[];
+  readonly for?: DeviceKind;
   readonly withSourceMap: boolean;
   readonly portable: boolean;
   readonly task?: TaskName;
@@ -99,6 +92,7 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
         weights,
         reduction,
         dtype,
+        for: flags.for,
         portable: flags.portable,
         withSourceMap: flags.withSourceMap,
         outputs,
@@ -173,7 +167,7 @@ dynamic_batching { }
 function summary(out: string, files: readonly Written[]): string[] {
   const width = Math.max(...files.map(({ file }) => file.length));
   const lines = files.map(({ file, bytes, model }) => {
-    const nodes = model ? `  ${model.nodes} nodes, ${model.outputs.join(", ")}` : "";
+    const nodes = model ? `  for ${model.metadata.for}, ${model.nodes} nodes, ${model.outputs.join(", ")}` : "";
     return `  ${file.padEnd(width)}  ${showBytes(bytes).padStart(9)}${nodes}`;
   });
   const { tokens, gmacs, reduction } = files.find(({ model }) => model)!.model!.metadata;

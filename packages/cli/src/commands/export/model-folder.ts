@@ -5,11 +5,16 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { makeFolder } from "@ppt-vit/pipeline";
 import { codeOf, writeError } from "../../files/errors.js";
+import { precisions } from "./precisions.js";
 
+const suffixes = Object.values(precisions).map(({ suffix }) => suffix);
 /** The files that an export may write: in the layout of Hugging Face, or a Triton model repository. */
-const exported =
-  /(?:config\.json|preprocessor_config\.json|onnx\/model(?:_fp16)?\.onnx|[^/]+\/(?:config\.pbtxt|labels\.txt|1\/model\.onnx))/
-    .source;
+const exported = `(?:${[
+  String.raw`config\.json`,
+  String.raw`preprocessor_config\.json`,
+  String.raw`onnx\/model(?:${suffixes.join("|")})\.onnx`,
+  String.raw`[^/]+\/(?:config\.pbtxt|labels\.txt|1\/model\.onnx)`,
+].join("|")})`;
 /** Part of a temporary folder's name: at its start, or behind the name of the target. The process id and random letters follow. */
 const mark = ".ppt-vit-";
 const staging = /\.ppt-vit-(?:(\d+)-)?\w{6}/.source;

@@ -1,7 +1,7 @@
 /** `ppt-vit info`: describes a model folder, which holds a checkpoint or an export. */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { OnnxSummary } from "@ppt-vit/backend-onnx";
+import type { DeviceKind, OnnxSummary } from "@ppt-vit/backend-onnx";
 import {
   describeReduction,
   isPolicyName,
@@ -216,6 +216,8 @@ async function readJson(folder: string, file: string): Promise<unknown> {
   }
 }
 
+const devicesOf: Readonly<Record<DeviceKind, string>> = { cpu: "CPUs and wasm", gpu: "GPUs", any: "any device" };
+
 function text({ folder, kind, model, onnx }: Report): string[] {
   const lines = [`${folder}: ${kind}`];
   if (model) lines.push(...modelLines(model));
@@ -230,6 +232,7 @@ function text({ folder, kind, model, onnx }: Report): string[] {
       `  not standard     ${nonStandard.length > 0 ? nonStandard.join(", ") : "none, runs on any ONNX engine"}`,
       `  reduction        ${made ? describe(made.reduction) : "not recorded: not made by ppt-vit"}`,
     );
+    if (made?.for) lines.push(`  made for         ${devicesOf[made.for]}`);
     if (made) lines.push(`  tokens           ${made.tokens.join(" -> ")}`);
   }
   return lines;
