@@ -10,16 +10,22 @@ interface DeviceKindDescription {
 const kinds = {
   cpu: {
     title: "CPUs, WebAssembly included",
-    fusion: { contrib: true, attention: true, projectedAttention: true, forCpu: true, integers: true },
+    fusion: {
+      contrib: true,
+      attention: true,
+      projectedAttention: true,
+      forCpu: true,
+      integers: { rows: "DynamicQuantizeMatMul", blocks: "MatMulNBits" },
+    },
   },
   gpu: {
     title: "GPUs",
     // Fused attention is wrong on some WebGPU devices, and reports no error (docs/decisions/0005-onnx.md).
-    fusion: { contrib: true, attention: false },
+    fusion: { contrib: true, attention: false, integers: { rows: "MatMulNBits", blocks: "MatMulNBits" } },
   },
   any: {
     title: "any device",
-    fusion: { contrib: true, attention: false },
+    fusion: { contrib: true, attention: false, integers: { rows: "MatMulNBits", blocks: "MatMulNBits" } },
   },
 } as const satisfies Readonly<Record<string, DeviceKindDescription>>;
 
@@ -38,4 +44,8 @@ export function fusionFor(kind: DeviceKind, attention = deviceKinds[kind].fusion
 }
 
 /** The operators for a kind of devices that are in the standard. Other engines than ONNX Runtime have these, too. */
-export const standardFusionFor = (kind: DeviceKind): Fusion => ({ ...fusionFor(kind, false), contrib: false });
+export const standardFusionFor = (kind: DeviceKind): Fusion => ({
+  ...fusionFor(kind, false),
+  contrib: false,
+  integers: { rows: "MatMulInteger" },
+});

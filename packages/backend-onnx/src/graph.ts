@@ -86,9 +86,10 @@ export class Graph {
     return name;
   }
 
-  /** A constant of 8-bit integers. */
-  integers8(data: Int8Array, shape: Shape): string {
-    return this.#initializer(new Uint8Array(data.buffer, data.byteOffset, data.length), shape, elementTypes.int8);
+  /** A constant of 8-bit integers, signed or not. */
+  bytes(data: Int8Array | Uint8Array, shape: Shape): string {
+    const type = data instanceof Int8Array ? elementTypes.int8 : elementTypes.uint8;
+    return this.#initializer(new Uint8Array(data.buffer, data.byteOffset, data.length), shape, type);
   }
 
   /** A constant list of integers, as operators take shapes and axes. */

@@ -1,46 +1,136 @@
 /**
- * Linear layers over 8-bit weights. The activations of each run are quantised by their own minimum and maximum, all images
- * of a batch together (docs/decisions/0020-quantised-weights.md).
+ * Linear layers over quantised weights. Which operator takes a weight depends on how it is stored and on the device
+ * (docs/decisions/0020-quantised-weights.md, docs/decisions/0022-four-bits.md).
  */
-import type { QuantizedRows } from "@ppt-vit/core/backend";
+import type { DType, Quantized, QuantizedBlocks, QuantizedRows } from "@ppt-vit/core/backend";
 import { contrib, type Graph } from "./graph.js";
 import { elementTypes } from "./proto.js";
 
-/**
- * x [..., I] times weight [O, I], plus bias [O]. ONNX Runtime has one operator for it (`fused`). The standard has one for the
- * product of the integers, and some more around it.
- * @returns the name of the result [..., O]
- */
-export function integerProduct(
+/** x [..., I] times weight [O, I], plus bias [O]: the name of the result [..., O]. */
+type Product<Stored extends Quantized> = (
   graph: Graph,
-  fused: boolean,
-  x: string,
-  { integers, scales }: QuantizedRows,
+  x: { readonly name: string; readonly dtype: DType },
+  weight: { readonly stored: Stored; readonly O: number; readonly I: number },
   bias: string | undefined,
-): string {
-  const O = scales.length;
-  const I = integers.length / O;
-  const weight = graph.integers8(transposedIntegers(integers, O, I), [I, O]);
-  const scale = graph.constant(scales, [O], "float32");
-  if (fused) {
-    // The fourth input holds the zero points of the weights, which are 0.
-    const inputs = [x, weight, scale, ...(bias ? ["", bias] : [])];
-    return graph.node("DynamicQuantizeMatMul", inputs, {}, contrib);
-  }
-  const [quantized, step, zero] = graph.nodeOf(3, "DynamicQuantizeLinear", [x]) as [string, string, string];
-  const sums = graph.node("MatMulInteger", [quantized, weight, zero]);
-  const floats = graph.node("Cast", [sums], { to: elementTypes.float32 });
-  const product = graph.node("Mul", [floats, graph.node("Mul", [step, scale])]);
-  return bias ? graph.node("Add", [product, bias]) : product;
+) => string;
+
+interface IntegerProduct<Stored extends Quantized> {
+  /** The types of activations that it takes. */
+  readonly dtypes: readonly DType[];
+  readonly record: Product<Stored>;
 }
 
-/** [O, I] as [I, O], in which order the operators take a weight. */
-function transposedIntegers(integers: Int8Array, O: number, I: number): Int8Array {
+const products = {
+  /** Operators for weights with one scale for each row. */
+  rows: {
+    /** One operator of ONNX Runtime. The activations are quantised in each run, all images of a batch together. */
+    DynamicQuantizeMatMul: {
+      dtypes: ["float32"],
+      record(graph, x, weight, bias) {
+        const { O, stored } = weight;
+        // The fourth input holds the zero points of the weights, which are 0.
+        const inputs = [x.name, transposed(graph, weight), graph.constant(stored.scales, [O], "float32")];
+        return graph.node("DynamicQuantizeMatMul", bias ? [...inputs, "", bias] : inputs, {}, contrib);
+      },
+    },
+    /** The same in operators of the standard. */
+    MatMulInteger: {
+      dtypes: ["float32"],
+      record(graph, x, weight, bias) {
+        const [quantized, step, zero] = graph.nodeOf(3, "DynamicQuantizeLinear", [x.name]) as [string, string, string];
+        const sums = graph.node("MatMulInteger", [quantized, transposed(graph, weight), zero]);
+        const floats = graph.node("Cast", [sums], { to: elementTypes.float32 });
+        const scale = graph.constant(weight.stored.scales, [weight.O], "float32");
+        const product = graph.node("Mul", [floats, graph.node("Mul", [step, scale])]);
+        return bias ? graph.node("Add", [product, bias]) : product;
+      },
+    },
+    /** One operator of ONNX Runtime. The activations stay floats. */
+    MatMulNBits: {
+      dtypes: ["float32", "float16"],
+      record: (graph, x, { stored, O, I }, bias) =>
+        matMulNBits(graph, x, { ...blocksOfRows(stored, O, I), bits: 8, block: blockOfRows, O, I }, bias),
+    },
+  },
+  /** Operators for weights in blocks of 4 bits. */
+  blocks: {
+    MatMulNBits: {
+      dtypes: ["float32", "float16"],
+      record: (graph, x, { stored, O, I }, bias) => matMulNBits(graph, x, { ...stored, bits: 4, O, I }, bias),
+    },
+  },
+} satisfies {
+  rows: Record<string, IntegerProduct<QuantizedRows>>;
+  blocks: Record<string, IntegerProduct<QuantizedBlocks>>;
+};
+
+/** The operator that takes the weights of each layout. A weight whose layout has none becomes floats. */
+export type IntegerProducts = { readonly [Kind in Quantized["kind"]]?: keyof (typeof products)[Kind] };
+
+function productFor(chosen: IntegerProducts, kind: Quantized["kind"]): IntegerProduct<Quantized> | undefined {
+  const ofKind: Record<string, IntegerProduct<never>> = products[kind];
+  const name = chosen[kind];
+  return name === undefined ? undefined : (ofKind[name] as IntegerProduct<Quantized>);
+}
+
+/** Whether a weight keeps its integers in a model whose activations are of type `dtype`. */
+export const keepsIntegers = (chosen: IntegerProducts, { kind }: Quantized, dtype: DType): boolean =>
+  productFor(chosen, kind)?.dtypes.includes(dtype) ?? false;
+
+/** The linear layer of a weight that keeps its integers. */
+export const integerProduct = (chosen: IntegerProducts, ...given: Parameters<Product<Quantized>>): string =>
+  productFor(chosen, given[2].stored.kind)!.record(...given);
+
+/** `integers` [O, n, block * bits / 8], `scales` [O, n]. */
+interface NBits {
+  readonly bits: 4 | 8;
+  readonly block: number;
+  readonly integers: Uint8Array;
+  readonly scales: Float32Array;
+  readonly O: number;
+  readonly I: number;
+}
+
+/**
+ * `accuracy_level` is left out, so that the operator computes in floats. Level 4 quantises the activations. It was slower than
+ * products of floats on native CPUs and over SwiftShader, and does nothing on wasm.
+ */
+function matMulNBits(
+  graph: Graph,
+  x: { readonly name: string; readonly dtype: DType },
+  { bits, block, integers, scales, O, I }: NBits,
+  bias: string | undefined,
+): string {
+  const n = Math.ceil(I / block);
+  const weight = graph.bytes(integers, [O, n, (block * bits) / 8]);
+  const scale = graph.constant(scales, [O, n], x.dtype);
+  // Between them stand zero points, which are the middle of the range, and an order of the groups.
+  const inputs = [x.name, weight, scale, ...(bias ? ["", "", bias] : [])];
+  return graph.node("MatMulNBits", inputs, { K: I, N: O, bits, block_size: block }, contrib);
+}
+
+/** The WebGPU kernel for many rows takes blocks of this length only. */
+const blockOfRows = 32;
+
+/** A weight in rows as one in blocks: `MatMulNBits` takes integers above a zero point of 128, and a scale for each block. */
+function blocksOfRows({ integers, scales }: QuantizedRows, O: number, I: number) {
+  const n = Math.ceil(I / blockOfRows);
+  const padded = n * blockOfRows;
+  const out = new Uint8Array(O * padded).fill(128);
+  for (let row = 0; row < O; row++) for (let i = 0; i < I; i++) out[row * padded + i] = integers[row * I + i]! + 128;
+  return { integers: out, scales: Float32Array.from({ length: O * n }, (_, i) => scales[Math.floor(i / n)]!) };
+}
+
+/** The integers [O, I] as a constant [I, O], in which order the operators of 8-bit products take a weight. */
+function transposed(
+  graph: Graph,
+  { stored: { integers }, O, I }: { stored: QuantizedRows; O: number; I: number },
+): string {
   const out = new Int8Array(integers.length);
   const tile = 64;
   for (let top = 0; top < O; top += tile)
     for (let left = 0; left < I; left += tile)
       for (let row = top; row < Math.min(top + tile, O); row++)
         for (let i = left; i < Math.min(left + tile, I); i++) out[i * O + row] = integers[row * I + i]!;
-  return out;
+  return graph.bytes(out, [I, O]);
 }

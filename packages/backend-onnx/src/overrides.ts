@@ -5,13 +5,13 @@ import {
   type Overrides,
   type Primitives,
   type Projections,
-  type QuantizedRows,
+  type Quantized,
   sameShape,
   sizeOf,
   windowPositions,
 } from "@ppt-vit/core/backend";
 import { contrib, type Graph } from "./graph.js";
-import { integerProduct } from "./integer-products.js";
+import { type IntegerProducts, integerProduct } from "./integer-products.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";
 import { commonType, inputName, type OnnxTensor, recorded } from "./tensor.js";
@@ -32,8 +32,8 @@ export interface Fusion {
    * even in a GPU session, and `LpNormalization`, which exists for CPUs only. Default false.
    */
   readonly forCpu?: boolean;
-  /** Products of 8-bit integers for quantised weights, in float32 models only. Default false: such weights become floats. */
-  readonly integers?: boolean;
+  /** The operators that take quantised weights. Default: none, so such weights become floats. */
+  readonly integers?: IntegerProducts;
 }
 
 /** The lowest finite number in float32. */
@@ -48,12 +48,13 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
 
   return (ops: Primitives<OnnxTensor>, defaults) => {
     /** A product of integers needs no reshape: it takes any number of leading dimensions. */
-    function integerLinear(x: OnnxTensor, quantized: QuantizedRows, bias?: OnnxTensor): OnnxTensor {
-      const stored = x.stored.at(-1) === x.shape.at(-1) ? x.stored : x.shape;
-      const input = name({ ...x, shape: stored });
-      const product = integerProduct(graph, fusion.contrib, input, quantized, bias && name(bias, x.dtype));
-      const O = quantized.scales.length;
-      const shape = [...stored.slice(0, -1), O];
+    function integerLinear(x: OnnxTensor, weight: OnnxTensor, stored: Quantized, bias?: OnnxTensor): OnnxTensor {
+      const [O, I] = weight.shape as [number, number];
+      const rows = x.stored.at(-1) === I ? x.stored : x.shape;
+      const input = { name: name({ ...x, shape: rows }), dtype: x.dtype };
+      const integers = { stored, O, I };
+      const product = integerProduct(fusion.integers!, graph, input, integers, bias && name(bias, x.dtype));
+      const shape = [...rows.slice(0, -1), O];
       return {
         ...recorded(graph.declare(product, shape, x.dtype), shape, x.dtype),
         shape: [...x.shape.slice(0, -1), O],
@@ -63,7 +64,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
     /** One Gemm over all tokens of all images. Its bias is free, and the CPU provider packs its weight once. */
     function linear(x: OnnxTensor, weight: OnnxTensor, bias?: OnnxTensor): OnnxTensor {
       const quantized = weight.parameter?.quantized;
-      if (quantized?.kind === "rows") return integerLinear(x, quantized, bias);
+      if (quantized) return integerLinear(x, weight, quantized, bias);
       const [O, I] = weight.shape as [number, number];
       const leading = x.shape.slice(0, -1);
       const rows = leading.includes(-1) ? -1 : sizeOf(leading);

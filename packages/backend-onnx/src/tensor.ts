@@ -10,6 +10,7 @@ import {
   type Tensor,
 } from "@ppt-vit/core/backend";
 import type { Graph } from "./graph.js";
+import { type IntegerProducts, keepsIntegers } from "./integer-products.js";
 
 /**
  * The output of a node, or a constant. A constant becomes part of the graph only when a node uses it. A reshape becomes a
@@ -34,12 +35,9 @@ export const recorded = (name: string, shape: Shape, dtype: DType): OnnxTensor =
   dtype,
 });
 
-/**
- * A parameter of the program. `integers`: quantised parameters keep their integers, for the operators that take them. Those
- * operators give float32, so a model in float16 takes the floats.
- */
-export const parameterOf = (tensor: HostTensor, dtype: DType, integers: boolean): OnnxTensor =>
-  tensor.quantized?.kind === "rows" && integers && dtype === "float32"
+/** A parameter of the program. Quantised ones keep their integers if one of the `products` takes them. */
+export const parameterOf = (tensor: HostTensor, dtype: DType, products: IntegerProducts): OnnxTensor =>
+  tensor.quantized && keepsIntegers(products, tensor.quantized, dtype)
     ? { parameter: tensor, shape: tensor.shape, stored: tensor.shape, dtype }
     : constantOf(tensor.data, tensor.shape, dtype);
 

@@ -1,9 +1,8 @@
 /** Compares every composite of a backend with the default made of primitives, on the same backend. */
-import { hostTensor, quantizeRows } from "@ppt-vit/core";
+import { hostTensor } from "@ppt-vit/core";
 import {
   type Activation,
   type Backend,
-  type Composites,
   defaultComposites,
   type HostTensor,
   type SlidingWindow,
@@ -11,6 +10,7 @@ import {
   type Tensors,
 } from "@ppt-vit/core/backend";
 import { iota } from "@ppt-vit/core/testing";
+import type { CompositeCase } from "./composite-case.js";
 import {
   type ConformanceCase,
   type CreateBackend,
@@ -20,20 +20,8 @@ import {
   uniform,
   withBackend,
 } from "./harness.js";
+import { quantizedCases } from "./quantized.js";
 import { convolution, unfold } from "./reference.js";
-
-interface CompositeCase {
-  readonly name: string;
-  readonly feeds: Tensors<HostTensor>;
-  /** Tensors that are parameters, which a backend may transform beforehand. */
-  readonly params?: Tensors<HostTensor>;
-  /** The result, if it is known by other means. It is compared as well. */
-  readonly expected?: HostTensor;
-  readonly needsNonFinite?: boolean;
-  /** Allowed error where it is not that of floats. */
-  readonly tolerance?: number;
-  apply<T extends Tensor>(composites: Composites<T>, x: Tensors<T>): T[];
-}
 
 interface SelfAttentionCase {
   readonly options: {
@@ -47,12 +35,6 @@ interface SelfAttentionCase {
   readonly sizes?: number;
 }
 
-/**
- * Allowed error of a product with 8-bit weights, relative to 1 + |expected|. A backend may quantise the activations too, to 255
- * steps from their minimum to their maximum. In the widest case below, that gives a standard deviation of 0.011.
- */
-const quantizedTolerance = 0.06;
-
 function* cases(): Generator<CompositeCase> {
   const x = uniform([2, 7, 12], 1);
   const weight = uniform([5, 12], 2);
@@ -61,29 +43,7 @@ function* cases(): Generator<CompositeCase> {
     feeds: { x, weight, bias: uniform([5], 3) },
     apply: (c, f) => [c.linear(f.x!, f.weight!, f.bias!)],
   };
-  // Three sizes: fewer columns than any kernel's tile, an odd number, and a layer's usual ones.
-  for (const [rows, I, O] of [
-    [3, 12, 5],
-    [1, 37, 19],
-    [50, 192, 64],
-  ] as const)
-    for (const bias of [uniform([O], 3), undefined])
-      yield {
-        name: `linear with 8-bit weights [${O},${I}]${bias ? "" : " without bias"}`,
-        feeds: { x: uniform([2, rows, I], 5) },
-        params: { weight: quantizeRows(uniform([O, I], 6, -0.3, 0.3)), ...(bias && { bias }) },
-        tolerance: quantizedTolerance,
-        apply: (c, f) => [c.linear(f.x!, f.weight!, f.bias)],
-      };
-  yield {
-    // Kernels that add products in 16 bits saturate here, if the weights use all 8 bits.
-    name: "linear with 8-bit weights, all of them as large as possible",
-    feeds: { x: hostTensor([2, 3, 64], (i) => (i % 64 === 0 ? 0 : 2)) },
-    params: { weight: quantizeRows(hostTensor([16, 64], (i) => (Math.floor(i / 64) % 2 === 0 ? 0.3 : -0.3))) },
-    expected: hostTensor([2, 3, 16], (i) => (i % 2 === 0 ? 1 : -1) * 63 * 2 * 0.3),
-    tolerance: quantizedTolerance,
-    apply: (c, f) => [c.linear(f.x!, f.weight!)],
-  };
+  yield* quantizedCases();
   yield { name: "linear without bias", feeds: { x, weight }, apply: (c, f) => [c.linear(f.x!, f.weight!)] };
   yield {
     name: "linear of one row",
@@ -341,7 +301,7 @@ function* cases(): Generator<CompositeCase> {
 
 export function compositeCases(create: CreateBackend, { capabilities }: Backend): ConformanceCase[] {
   const { operation } = tolerancesOf(capabilities);
-  return [...cases()].map(({ name, feeds, params, expected, needsNonFinite, tolerance = operation, apply }) => ({
+  return [...cases()].map(({ name, feeds, params, expected, needsNonFinite, tolerance = 0, apply }) => ({
     name: `composite: ${name}`,
     ...(needsNonFinite && !capabilities.nonFinite ? { skip: "capabilities.nonFinite" } : {}),
     run: () =>
@@ -358,9 +318,10 @@ export function compositeCases(create: CreateBackend, { capabilities }: Backend)
           params,
         );
         const count = Object.keys(outputs).length / 2;
+        const allowed = Math.max(tolerance, operation);
         for (let i = 0; i < count; i++) {
-          expectClose(`output ${i} against its default`, outputs[`own.${i}`], outputs[`default.${i}`]!, tolerance);
-          if (expected) expectClose(`output ${i}`, outputs[`own.${i}`], expected, tolerance);
+          expectClose(`output ${i} against its default`, outputs[`own.${i}`], outputs[`default.${i}`]!, allowed);
+          if (expected) expectClose(`output ${i}`, outputs[`own.${i}`], expected, allowed);
         }
       }),
   }));
