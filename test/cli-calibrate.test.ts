@@ -69,9 +69,17 @@ describe("a calibration", () => {
   });
 
   test("prints one JSON document, with the front among the trials", async () => {
-    const { code, stdout, stderr } = await calibrate("--json", "--out", "json.json", "--pictures", "3");
+    const json = ["--json", "--pictures", "3", "--out"];
+    const { code, stdout, stderr } = await calibrate(...json, "json.json", "--dtype", "q8");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    const { settings, pictures, trials, front, spreads, failures, unreduced } = JSON.parse(stdout);
+    const { settings, dtype, pictures, trials, front, spreads, failures, unreduced } = JSON.parse(stdout);
+    expect([dtype, settings.calibration.dtype]).toEqual(["q8", "q8"]);
+    // Every trial ran with the quantised weights: the scores spread a little otherwise than with the floats.
+    const floats = JSON.parse((await calibrate(...json, "floats.json")).stdout);
+    expect(floats.dtype).toBe("fp32");
+    const [spread, exact] = [spreads, floats.spreads].map((blocks) => blocks[0].values[0]);
+    expect(spread).not.toBe(exact);
+    expect(spread).toBeCloseTo(exact, 1 - Math.log10(exact));
     expect(settings).toEqual(readJson("json.json"));
     expect(pictures).toBe(3);
     expect(failures).toEqual([]);

@@ -39,6 +39,18 @@ test.each([
   expect([gmacs.unreduced.toFixed(2), gmacs.reduced.toFixed(2)]).toEqual([unreduced, reduced]);
 });
 
+test("the bytes of the weights in the precision that is asked for, as an exported file has them", async () => {
+  const told = async (dtype: string) =>
+    (await runPptVit(folder, ["info", demoModel, "--dtype", dtype, "--json"])).stdout;
+  const [fp32, q8] = [await told("fp32"), await told("q8")].map((text) => JSON.parse(text).model);
+  expect(fp32.weights).toEqual({ dtype: "fp32", bytes: 4 * fp32.parameters, floatBytes: 4 * fp32.parameters });
+  expect(q8.weights).toMatchObject({ dtype: "q8", floatBytes: fp32.weights.bytes });
+  expect(q8.weights.bytes / q8.weights.floatBytes).toBeLessThan(0.27);
+  expect((await runPptVit(folder, ["info", demoModel, "--dtype", "q8"])).stdout).toMatch(
+    /weights +[\d.]+ MB in q8, in memory and, beside the graph, in an exported file; [\d.]+ MB in the memory of a backend without kernels/,
+  );
+});
+
 test.each([
   ["LV-ViT-S", model("lvvit", 384, 16, { skip_lam: 2 }), "lvvit", "6.6", 26.2],
   ["LV-ViT-M", model("lvvit", 512, 20, { skip_lam: 2 }), "lvvit", "12.7", 55.8],

@@ -92,6 +92,7 @@ export {
   verificationInput,
   verifyModel,
 } from "./vit/verification.js";
+export { weightBytes } from "./vit/weight-bytes.js";
 export { headsFit, type ReadOptions, readParameters } from "./vit/weights.js";
 export {
   defaultDtype,

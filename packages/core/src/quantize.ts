@@ -67,6 +67,12 @@ export function quantizeBlocks(weight: HostTensor): HostTensor {
   return quantizedTensor([O, I], { kind: "blocks", block: blockLength, integers, scales });
 }
 
+/** Bytes of a matrix [O, I] as `quantizeRows` stores it. */
+export const rowsBytes = (O: number, I: number): number => O * I + 4 * O;
+
+/** Bytes of a matrix [O, I] as `quantizeBlocks` stores it. */
+export const blocksBytes = (O: number, I: number): number => O * blocksIn(I, blockLength) * (blockLength / 2 + 4);
+
 function matrixShape(where: string, weight: HostTensor): readonly [O: number, I: number] {
   checkArgument(where, "weight", weight, hostTensorCheck);
   const { shape } = weight;

@@ -1,16 +1,19 @@
 /** Tests weights as integers: their values, who keeps them, and that everything else stays in floats. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { tinyConfig } from "@ppt-vit/conformance";
+import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
 import {
   createVisionModel,
   type HostTensor,
   hostTensor,
   type QuantizedBlocks,
+  type QuantizedDtypeName,
   type QuantizedRows,
   quantizeBlocks,
+  quantizedDtypeNames,
   quantizeRows,
   randomWeights,
   readParameters,
+  weightBytes,
   weightsFrom,
 } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
@@ -23,6 +26,28 @@ const blocksOf = (weight: HostTensor) => {
   const { shape, data, quantized } = quantizeBlocks(weight);
   return { shape, data, quantized: quantized as QuantizedBlocks };
 };
+
+describe("weightBytes", () => {
+  it.each(Object.entries(tinyFamilies))(
+    "tells what a precision saves, from the configuration alone: %s",
+    (_, config) => {
+      const weights = weightsFrom(randomWeights(config, 1));
+      const stored = (quantize: QuantizedDtypeName | undefined) =>
+        Object.values(readParameters(weights, config, { quantize })).reduce(
+          (sum, { data, quantized: kept }) =>
+            sum + (kept ? kept.integers.byteLength + kept.scales.byteLength : data.byteLength),
+          0,
+        );
+      // Some tensors are folded into others, whatever the precision: so the bytes that it saves are compared.
+      for (const dtype of quantizedDtypeNames)
+        expect(weightBytes(config, "fp32") - weightBytes(config, dtype)).toBe(stored(undefined) - stored(dtype));
+    },
+  );
+
+  it("refuses a precision that it does not know", () => {
+    expect(() => weightBytes(tinyConfig, "q9" as "q8")).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+  });
+});
 
 describe("quantizeBlocks", () => {
   it("packs two integers in a byte, and gives each block the scale of its largest value", () => {

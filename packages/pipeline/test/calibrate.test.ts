@@ -241,6 +241,7 @@ describe("calibrationPage", () => {
     ...choices([careful, bold, trialOf(0.9, 0.05)]),
     model: { name: "<b>&model", fingerprint: "0" },
     backend: "cpu",
+    dtype: "fp32",
     pictures: 64,
     failures: [],
     spreads: [{ layer: 0, values: [1, 10, 100] }],

@@ -1,5 +1,5 @@
 /** Weights of linear layers in 8 bits. */
-import { quantizeRows } from "../quantize.js";
+import { quantizeRows, rowsBytes } from "../quantize.js";
 import type { WeightDtype } from "./weight-dtype.js";
 
 export const q8 = {
@@ -7,4 +7,5 @@ export const q8 = {
   bits: 8,
   title: "weights of linear layers as 8-bit integers",
   quantize: quantizeRows,
+  bytes: rowsBytes,
 } as const satisfies WeightDtype;

@@ -13,4 +13,6 @@ export interface WeightDtype {
   readonly title: string;
   /** Quantises the weight [O, I] of a linear layer. Left out where weights stay as floats. */
   quantize?(weight: HostTensor, place: LinearPlace): HostTensor;
+  /** Bytes that the weight [O, I] of a linear layer takes then. There if `quantize` is. */
+  bytes?(O: number, I: number, place: LinearPlace): number;
 }

@@ -4,6 +4,7 @@
  */
 import {
   type Backend,
+  defaultDtype,
   defaultPolicy,
   isPptError,
   type ModelIdentity,
@@ -15,9 +16,11 @@ import {
   policyOf,
   problemOf,
   processImage,
+  quantizationOf,
   type ReductionConfig,
   type ReductionPolicy,
   type RgbImage,
+  type WeightDtypeName,
 } from "@ppt-vit/core";
 import {
   type Check,
@@ -37,7 +40,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type LoadOptions, loadChecks } from "../checkpoint/options.js";
 import { checkPreprocessing } from "../checkpoint/resolution.js";
 import { type DecodeOptions, decodeChecks } from "../pictures/options.js";
-import { backendChoice } from "../tasks/options.js";
+import { backendChoice, dtypeCheck } from "../tasks/options.js";
 import type { PictureFailure } from "../tasks/result.js";
 import { type BlockSpread, createEvaluator, type Evaluator } from "./evaluate.js";
 import { cheapest, fitPattern, patternsFor } from "./schedules.js";
@@ -56,6 +59,8 @@ export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
   readonly images: readonly Input[];
   /** A name of `backendNames`, or a backend of your own, which you dispose yourself. Default `auto`. */
   readonly backend?: string | Backend | undefined;
+  /** The precision of the weights in all trials, the unreduced one included. Default `fp32`. */
+  readonly dtype?: WeightDtypeName | undefined;
   /** Budgets, in GMACs of one image. The first is searched most. Default: from 92 % of the unreduced cost to 55 %. */
   readonly gmacs?: readonly number[] | undefined;
   /** What settings must keep. The search looks there first. */
@@ -75,6 +80,7 @@ export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
 export interface Calibration<Input> extends Choices {
   readonly model: ModelIdentity;
   readonly backend: string;
+  readonly dtype: WeightDtypeName;
   readonly pictures: number;
   /** Pictures that could not be read. */
   readonly failures: readonly PictureFailure<Input>[];
@@ -89,6 +95,7 @@ const optionChecks: Omit<Checks<CalibrateOptions<unknown>>, "images"> = {
   ...decodeChecks,
   batch: count(),
   backend: backendChoice,
+  dtype: dtypeCheck,
   gmacs: check(
     "an array of numbers above 0",
     (value) => Array.isArray(value) && value.length > 0 && Array.from(value).every(positive.holds),
@@ -120,7 +127,7 @@ export async function calibrateCheckpoint<Input>(
   decode: (input: Input, options: DecodeOptions) => Promise<RgbImage>,
 ): Promise<Calibration<Input>> {
   const { backend: wanted = automatic, batch = 8, signal, onTrial } = options;
-  const { objective = "divergence", measure = "gmacs" } = options;
+  const { objective = "divergence", measure = "gmacs", dtype = defaultDtype } = options;
   checkPreprocessing(checkpoint);
   const { config, weights } = checkpoint;
   if (config.labels.length < 2)
@@ -139,7 +146,9 @@ export async function calibrateCheckpoint<Input>(
 
   const backend = typeof wanted === "string" ? await openBackend(wanted, options.progress_callback) : wanted;
   try {
-    const evaluator = await createEvaluator(checkpoint, backend, pictures, { batch, signal });
+    const evaluator = await createEvaluator(checkpoint, backend, pictures, {
+      ...{ batch, signal, quantize: quantizationOf(dtype) },
+    });
     const evaluate: Evaluator["evaluate"] = async (reduction) => {
       const trial = await evaluator.evaluate(reduction);
       onTrial?.(trial);
@@ -152,6 +161,7 @@ export async function calibrateCheckpoint<Input>(
     return {
       model: { name: checkpoint.name, fingerprint: modelFingerprint(config, weights) },
       backend: backend.name,
+      dtype,
       pictures: pictures.length,
       failures,
       unreduced: evaluator.unreduced,

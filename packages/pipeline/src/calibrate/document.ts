@@ -27,7 +27,7 @@ export function reductionDocument(
       "INVALID_REDUCTION",
       `reductionDocument: policy '${trial.reduction.policy.name}' is an object, and reduction.json can only name the policies ${policyNames.join(", ")}: keep these settings in your program`,
     );
-  const { unreduced, pictures, trials, backend, objective, measure } = calibration;
+  const { unreduced, pictures, trials, backend, dtype, objective, measure } = calibration;
   const { gmacs, latencyMs, divergence, disagreements } = trial;
   return {
     ...trial.reduction,
@@ -37,6 +37,7 @@ export function reductionDocument(
       pictures,
       trials: trials.length,
       backend,
+      dtype,
       objective,
       measure,
       gmacs: { unreduced: unreduced.gmacs, reduced: gmacs },

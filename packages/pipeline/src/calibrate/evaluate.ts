@@ -3,6 +3,7 @@ import {
   type Backend,
   createVisionModel,
   modelCost,
+  type QuantizedDtypeName,
   type ReductionConfig,
   specialTokens,
   stackImages,
@@ -26,12 +27,19 @@ export interface BlockSpread {
   readonly values: readonly number[];
 }
 
+export interface EvaluatorOptions {
+  /** Pictures per run. */
+  readonly batch: number;
+  readonly quantize: QuantizedDtypeName | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** `pictures` [channels, H, W] each: preprocessed. */
 export async function createEvaluator(
   { config, weights }: Pick<Checkpoint, "config" | "weights">,
   backend: Backend,
   pictures: readonly Float32Array[],
-  { batch, signal }: { readonly batch: number; readonly signal?: AbortSignal | undefined },
+  { batch, quantize, signal }: EvaluatorOptions,
 ): Promise<Evaluator> {
   /** Runs all pictures and gives each batch's output to `take`. -> median time of an image in ms */
   async function runAll(
@@ -39,7 +47,7 @@ export async function createEvaluator(
     take: (output: Awaited<ReturnType<VisionModel["run"]>>, size: number) => void,
   ): Promise<number> {
     signal?.throwIfAborted();
-    const model = await createVisionModel({ config, weights, backend, reduction });
+    const model = await createVisionModel({ config, weights, backend, reduction, quantize });
     try {
       const times: number[] = [];
       for (let start = 0; start < pictures.length; start += batch) {

@@ -128,7 +128,7 @@ const rowOf = (trial: Trial, { unreduced }: Calibration<unknown>, chosen: Trial 
 
 /** A self-contained HTML page: the plot, the front as a table, and the spreads. */
 export function calibrationPage(calibration: Calibration<unknown>, chosen: Trial): string {
-  const { model, pictures, trials, comparisons, backend, measure, objective, unreduced, spreads } = calibration;
+  const { model, pictures, trials, comparisons, backend, dtype, measure, objective, unreduced, spreads } = calibration;
   const front = paretoFront(trials, measure, objective);
   const table = (rows: readonly Trial[]) =>
     `<table><tr><th>settings</th><th>GMACs</th><th>ms</th><th>divergence</th><th>other answer</th><th>95 % interval</th></tr>${rows.map((trial) => rowOf(trial, calibration, chosen)).join("\n")}</table>`;
@@ -143,7 +143,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums } td, th {
 .chosen { background: #fff3bf }
 </style>
 <h1>Calibration of ${escapeMarkup(model.name)}</h1>
-<p>${trials.length} settings tried on ${pictures} pictures with ${escapeMarkup(backend)}. Unreduced: ${unreduced.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} ms an image. Chosen: <b>${escapeMarkup(describeReduction(chosen.reduction))}</b>.</p>
+<p>${trials.length} settings tried on ${pictures} pictures with ${escapeMarkup(backend)} in ${dtype}. Unreduced: ${unreduced.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} ms an image. Chosen: <b>${escapeMarkup(describeReduction(chosen.reduction))}</b>.</p>
 ${calibrationPlot(calibration, chosen)}
 <h2>The front</h2>
 <p>No cheaper settings were as good. The interval is what ${pictures} pictures can say about others (Clopper-Pearson). It does not know that the best of many trials was taken: expect a little more.</p>

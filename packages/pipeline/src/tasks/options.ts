@@ -67,13 +67,16 @@ export const backendChoice: Check = either(
 const isNumber = (value: unknown): boolean => typeof value === "number";
 const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && value.every(isNumber);
 
+/** What `dtype` may be. */
+export const dtypeCheck: Check = check(
+  `${oneOf(weightDtypeNames).expected}; for half precision write { backend: await createOnnxBackend({ dtype: 'fp16' }) }`,
+  oneOf(weightDtypeNames).holds,
+);
+
 export const modelChecks: Checks<ModelOptions> = {
   ...loadChecks,
   backend: backendChoice,
-  dtype: check(
-    `${oneOf(weightDtypeNames).expected}; for half precision write { backend: await createOnnxBackend({ dtype: 'fp16' }) }`,
-    oneOf(weightDtypeNames).holds,
-  ),
+  dtype: dtypeCheck,
   reduction: check(
     "settings { layers, tokensRemoved, threshold }, the name of published settings, or false for none",
     (value) => value === false || text.holds(value) || object.holds(value),

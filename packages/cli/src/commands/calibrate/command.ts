@@ -1,6 +1,6 @@
 /** `ppt-vit calibrate`: reduction settings for a model, found on pictures without labels. */
 import { existsSync } from "node:fs";
-import { defaultPolicy, describeReduction, PptError, policyNames } from "@ppt-vit/core";
+import { defaultDtype, defaultPolicy, describeReduction, PptError, policyNames } from "@ppt-vit/core";
 import {
   type Calibration,
   type CalibrationTarget,
@@ -20,12 +20,13 @@ import { expandInputs } from "../../files/inputs.js";
 import { requireOutputs } from "../../files/outputs.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
 import { backendOption } from "../../flags/backend-option.js";
+import { type DtypeFlags, dtypeOption } from "../../flags/dtype-option.js";
 import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { count, positive, share } from "../../flags/numbers.js";
 import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 
-interface CalibrateFlags extends ModelFlags {
+interface CalibrateFlags extends DtypeFlags, ModelFlags {
   readonly model: string;
   readonly backend: string;
   readonly images: readonly string[];
@@ -56,6 +57,7 @@ export function addCalibrateCommand(program: Command): void {
     .requiredOption("--images <folder|file...>", "pictures like those that the model will be used on")
     .option(...modelOption, "demo")
     .addOption(backendOption())
+    .addOption(dtypeOption())
     .option(
       "-o, --out <file>",
       "the file for the settings, to be used with --reduction and fromPretrained",
@@ -90,7 +92,7 @@ export function addCalibrateCommand(program: Command): void {
 
 /** Writes the settings, and lists on stderr the pictures that cannot be read. @returns the exit code */
 async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
-  const { model, backend, objective, cost: measure, compare, batch } = flags;
+  const { model, backend, dtype, objective, cost: measure, compare, batch } = flags;
   const target = targetOf(flags);
   if (existsSync(flags.out) && !flags.force)
     throw new PptError("INVALID_OPTION", `${flags.out} exists: choose another --out, or replace it with --force`);
@@ -106,7 +108,7 @@ async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
     withDownloads(model, flags, (loading) =>
       calibrate(model, {
         ...loading,
-        ...{ images, backend, target, objective, measure, compare, batch },
+        ...{ images, backend, dtype, target, objective, measure, compare, batch },
         onTrial: () => progress.advance(),
       }),
     ),
@@ -141,13 +143,13 @@ const evenly = <T>(list: readonly T[], most: number): T[] =>
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 function summary(calibration: Calibration, chosen: Trial, { out, report: page, compare }: CalibrateFlags): string[] {
-  const { model, backend, pictures, trials, unreduced, measure, objective } = calibration;
+  const { model, backend, dtype, pictures, trials, unreduced, measure, objective } = calibration;
   const [low, high] = disagreementInterval(chosen);
   const line = (trial: Trial) =>
     `  ${trial === chosen ? ">" : " "} ${trial.gmacs.toFixed(3)}  ${trial.latencyMs.toFixed(1).padStart(7)}  ${trial.divergence.toExponential(1)}  ${String(trial.disagreements).padStart(4)} of ${pictures}  ${describeReduction(trial.reduction)}`;
   const heading = "    GMACs       ms  divergence  other answer  settings";
   return [
-    `model ${model.name} on ${backend}: ${trials.length} settings tried on ${pictures} pictures`,
+    `model ${model.name} on ${backend}${dtype === defaultDtype ? "" : ` in ${dtype}`}: ${trials.length} settings tried on ${pictures} pictures`,
     "",
     heading,
     ...paretoFront(trials, measure, objective).reverse().map(line),

@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { DeviceKind, OnnxSummary } from "@ppt-vit/backend-onnx";
 import {
+  defaultDtype,
   describeReduction,
   isPolicyName,
   isPptError,
@@ -18,11 +19,14 @@ import {
   sizeOf,
   tokenCount,
   type VisionModelConfig,
+  type WeightDtypeName,
   type WrittenReduction,
+  weightBytes,
   weightShapes,
 } from "@ppt-vit/core";
 import { atPictureSize, checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
 import { listFolder } from "../../files/list-folder.js";
+import type { DtypeFlags } from "../../flags/dtype-option.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { showBytes } from "../../output/bytes.js";
 import { print, printJson } from "../../output/print.js";
@@ -47,6 +51,8 @@ interface ModelReport {
   readonly family: string;
   readonly geometry: Omit<VisionModelConfig, "labels"> & { readonly tokens: number };
   readonly parameters: number;
+  /** In `--dtype`. A backend without kernels for integers holds the floats. */
+  readonly weights: { readonly dtype: WeightDtypeName; readonly bytes: number; readonly floatBytes: number };
   readonly reduction: ReductionConfig | null;
   readonly reductionFrom: ReductionSource;
   readonly gmacs: { readonly unreduced: number; readonly reduced: number };
@@ -64,15 +70,15 @@ interface BlockReport {
 /** For a model of the Hub, only its settings are downloaded, not its weights. */
 export async function infoCommand(
   source: string,
-  { json, ...flags }: ModelFlags & { readonly json: boolean },
+  { json, dtype, ...flags }: ModelFlags & DtypeFlags & { readonly json: boolean },
 ): Promise<void> {
   const folder = await withDownloads(source, flags, (loading) => checkpointFolder(source, loading));
-  const report = await inspect(source, folder);
+  const report = await inspect(source, folder, dtype);
   if (json) printJson(report, 2);
   else print(...text(report));
 }
 
-async function inspect(source: string, folder: string): Promise<Report> {
+async function inspect(source: string, folder: string, dtype: WeightDtypeName): Promise<Report> {
   const files = await filesIn(folder);
   const onnx: OnnxFile[] = [];
   // One after the other, because each may have gigabytes.
@@ -82,7 +88,8 @@ async function inspect(source: string, folder: string): Promise<Report> {
     throw new PptError("NOT_FOUND", `${folder}: neither a config.json nor an .onnx file: this is no model folder`);
   // A model of the Hub has weights there, even if the cache has none.
   const hasWeights = sourceKind(source) === "hub" || files.some((file) => weightFiles.test(file));
-  const model = config === undefined ? undefined : await modelReport(folder, files, config, onnx, hasWeights);
+  const model =
+    config === undefined ? undefined : await modelReport(folder, files, config, { onnx, hasWeights, dtype });
   const kind = hasWeights ? "checkpoint" : "export";
   return { folder: source, kind, ...(model && { model }), onnx };
 }
@@ -114,8 +121,7 @@ async function modelReport(
   folder: string,
   files: readonly string[],
   json: unknown,
-  onnx: readonly OnnxFile[],
-  hasWeights: boolean,
+  { onnx, hasWeights, dtype }: { onnx: readonly OnnxFile[]; hasWeights: boolean; dtype: WeightDtypeName },
 ): Promise<ModelReport> {
   const ifThere = async (file: string) => (files.includes(file) ? await readJson(folder, file) : undefined);
   const preprocessing = parseProcessorFiles({
@@ -133,6 +139,7 @@ async function modelReport(
     family: familyOf(json as { model_type?: unknown; architecture?: unknown }),
     geometry: { ...geometry, tokens: tokenCount(config) },
     parameters: parameterCount(config),
+    weights: { dtype, bytes: weightBytes(config, dtype), floatBytes: weightBytes(config, defaultDtype) },
     reduction: reduction ?? null,
     reductionFrom: from,
     gmacs: { unreduced: before.gmacs, reduced: after.gmacs },
@@ -238,7 +245,17 @@ function text({ folder, kind, model, onnx }: Report): string[] {
   return lines;
 }
 
-function modelLines({ family, geometry, parameters, reduction, reductionFrom, gmacs, blocks, labels }: ModelReport) {
+function modelLines({
+  family,
+  geometry,
+  parameters,
+  weights,
+  reduction,
+  reductionFrom,
+  gmacs,
+  blocks,
+  labels,
+}: ModelReport) {
   const { imageSize, patchSize, hiddenSize, layers, heads, intermediateSize, tokens, pooling } = geometry;
   const origin: Readonly<Record<ReductionSource, string>> = {
     "reduction.json": " (reduction.json)",
@@ -259,6 +276,7 @@ function modelLines({ family, geometry, parameters, reduction, reductionFrom, gm
     `  image            ${imageSize.join(" x ")}, patches of ${patchSize.join(" x ")}, ${tokens} tokens`,
     `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${read[pooling]}`,
     `  parameters       ${(parameters / 1e6).toFixed(2)} million`,
+    `  weights          ${showWeights(weights)}`,
     `  labels           ${labels.length === 0 ? "none: no classifier, features only" : `${labels.length}: ${labels.slice(0, 5).join(", ")}${labels.length > 5 ? ", ..." : ""}`}`,
     `  reduction        ${describe(reduction)}${origin[reductionFrom]}`,
     `  GMACs            ${gmacs.unreduced.toFixed(3)} unreduced, ${gmacs.reduced.toFixed(3)} with this reduction`,
@@ -274,6 +292,9 @@ const counts = (of: Readonly<Record<string, number>>) =>
   Object.entries(of)
     .map(([name, count]) => `${count} ${name}`)
     .join(", ");
+
+const showWeights = ({ dtype, bytes, floatBytes }: ModelReport["weights"]): string =>
+  `${showBytes(bytes)} in ${dtype}, in memory and, beside the graph, in an exported file${bytes === floatBytes ? "" : `; ${showBytes(floatBytes)} in the memory of a backend without kernels for integers`}`;
 
 const describe = (reduction: ReductionConfig | WrittenReduction | null) =>
   reduction ? describeReduction(reduction) : "none";

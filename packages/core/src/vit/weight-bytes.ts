@@ -1,0 +1,41 @@
+/** How many bytes a model's weights take in each precision, from its configuration alone. */
+import { requireConfig } from "../arguments.js";
+import { checkArgument, oneOf } from "../options.js";
+import type { Shape } from "../seam.js";
+import { sizeOf } from "../shape.js";
+import { type WeightDtypeName, weightDtypeNames, weightDtypes } from "../weight-dtypes/index.js";
+import type { LinearPlace, WeightDtype } from "../weight-dtypes/weight-dtype.js";
+import type { VisionModelConfig } from "./config.js";
+import { namesOfRandomWeights } from "./find-names.js";
+import type { Names } from "./names.js";
+import { weightShapes } from "./random-weights.js";
+
+const bytesOfFloat = 4;
+
+/**
+ * Bytes of all weights, biases and tables in this precision. A backend without kernels for integers holds their floats
+ * instead, as many as `fp32` has.
+ * @throws PptError INVALID_INPUT, INVALID_OPTION
+ */
+export function weightBytes(config: VisionModelConfig, dtype: WeightDtypeName): number {
+  requireConfig("weightBytes", config);
+  checkArgument("weightBytes", "dtype", dtype, oneOf(weightDtypeNames), "INVALID_OPTION");
+  const { bytes }: WeightDtype = weightDtypes.find(({ name }) => name === dtype)!;
+  const names = namesOfRandomWeights(config);
+  return Object.entries(weightShapes(config))
+    .filter(([name]) => !name.includes(".running_"))
+    .reduce((sum, [name, shape]) => {
+      const place = linearPlace(names, name, shape);
+      const [O = 1, ...inputs] = shape;
+      return sum + (bytes && place ? bytes(O, sizeOf(inputs), place) : bytesOfFloat * sizeOf(shape));
+    }, 0);
+}
+
+/** Where the linear layer stands whose weight this tensor is; undefined for a tensor that stays in floats. */
+function linearPlace(names: Names, tensor: string, shape: Shape): LinearPlace | undefined {
+  if (tensor === `${names.patchEmbedding}.weight`) return "patchEmbedding";
+  if (shape.length !== 2) return undefined;
+  if (tensor.startsWith(`${names.blocks}.`)) return "block";
+  const heads = [names.head, names.distillationHead, names.denseHead, names.projection];
+  return heads.some((head) => tensor === `${head}.weight`) ? "head" : undefined;
+}
