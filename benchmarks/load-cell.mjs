@@ -16,7 +16,7 @@ function peakMemoryBytes() {
 }
 
 const print = (result) => process.stdout.write(JSON.stringify(result));
-const [task, name, folder] = process.argv.slice(2);
+const [task, name, folder, dtype = "fp32"] = process.argv.slice(2);
 
 if (task === "make") {
   const geometry = JSON.parse(readFileSync(join(name, "config.json"), "utf8"));
@@ -27,7 +27,7 @@ if (task === "make") {
   print({ peakBytes: peakMemoryBytes() });
 } else {
   const start = performance.now();
-  const classifier = await fromPretrained(folder, { backend: name });
+  const classifier = await fromPretrained(folder, { backend: name, dtype });
   const loadMs = performance.now() - start;
   // With --expose-gc, heldBytes is what stays in JavaScript's memory. Node frees buffers after a collection, on another thread.
   for (let i = 0; i < 4; i++) {

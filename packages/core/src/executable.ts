@@ -2,6 +2,7 @@
 
 import { requireTensor } from "./checked-primitives.js";
 import { PptError } from "./errors.js";
+import { isLazy } from "./lazy-tensor.js";
 import { callback, check, checkArgument, checkOptions, found, hostTensorCheck, object } from "./options.js";
 import { quantizedProblem } from "./quantized/index.js";
 import type { CompileOptions, Executable, HostTensor, Ops, Program, Shape, Tensor, Tensors } from "./seam.js";
@@ -24,6 +25,7 @@ export function checkProgram(program: Program, options: Pick<CompileOptions, "pa
   checkOptions("compile", options, { params: object, inputs: object }, { required: ["params", "inputs"] });
   for (const [name, host] of Object.entries(options.params)) {
     checkArgument("compile", `parameter '${name}'`, host, hostTensorCheck);
+    if (isLazy(host)) continue;
     const problem = host.quantized
       ? quantizedProblem(host.shape, host.quantized)
       : host.data.length !== sizeOf(host.shape) && `has ${host.data.length} values for shape ${showShape(host.shape)}`;

@@ -19,7 +19,9 @@ export { type JsonLimits, type JsonProblem, jsonProblem } from "./io/json-struct
 export type { ImageProcessorConfig, ImageSize, ResizeTarget, Rgb } from "./io/processor-config.js";
 export {
   longestSafetensorsHeader,
+  openSafetensors,
   parseSafetensors,
+  type RandomAccessFile,
   type SafetensorsDType,
   type SafetensorsFile,
 } from "./io/safetensors.js";

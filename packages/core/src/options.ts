@@ -3,6 +3,7 @@
  * that is wrong, what was found and what is expected.
  */
 import { PptError, type PptErrorCode } from "./errors.js";
+import { isLazy } from "./lazy-tensor.js";
 import { isQuantized } from "./quantized/index.js";
 import { show } from "./show.js";
 
@@ -81,11 +82,14 @@ const floatsCheck = shaped("", { shape: isShape, data: (value) => value instance
 const quantizedCheck = shaped("", { shape: isShape, quantized: isQuantized });
 
 /** A host tensor. */
-export const hostTensorCheck: Check = check("a tensor { shape, data: Float32Array }", (value) =>
-  (object.holds(value) && (value as { quantized?: unknown }).quantized !== undefined
-    ? quantizedCheck
-    : floatsCheck
-  ).holds(value),
+export const hostTensorCheck: Check = check(
+  "a tensor { shape, data: Float32Array }",
+  (value) =>
+    isLazy(value) ||
+    (object.holds(value) && (value as { quantized?: unknown }).quantized !== undefined
+      ? quantizedCheck
+      : floatsCheck
+    ).holds(value),
 );
 /** A `Uint8Array`. */
 export const bytesCheck: Check = check("a Uint8Array", (value) => value instanceof Uint8Array);

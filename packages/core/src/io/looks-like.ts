@@ -27,11 +27,12 @@ const kinds: readonly Kind[] = [
   { begins: ["\x1f\x8b"], is: "a gzip archive: unpack it" },
 ];
 
-const enough = 64;
+/** How many of the first bytes are looked at. */
+export const mostKindBytes = 64;
 
 /** What `bytes` are, as in "a web page, ...: what to do". Undefined if their beginning tells nothing. */
 export function looksLike(bytes: Uint8Array): string | undefined {
-  const start = String.fromCharCode(...bytes.subarray(0, enough));
+  const start = String.fromCharCode(...bytes.subarray(0, mostKindBytes));
   const text = start
     .replace(/^\xef\xbb\xbf/, "")
     .trimStart()

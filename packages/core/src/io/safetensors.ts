@@ -1,12 +1,12 @@
 /** Reads the safetensors format: an 8-byte length, a JSON header, and the tensors' bytes. Checks everything in the file. */
 
 import { PptError } from "../errors.js";
-import { bytesCheck, checkArgument, text } from "../options.js";
+import { bytesCheck, callback, checkArgument, shaped, text } from "../options.js";
 import type { HostTensor, Shape } from "../seam.js";
 import { show } from "../show.js";
 import type { WeightSource } from "../vit/stored-names.js";
 import { type Fail, fieldsOf, parseStrictJson, quote } from "./json.js";
-import { looksLike } from "./looks-like.js";
+import { looksLike, mostKindBytes } from "./looks-like.js";
 
 const bytesPerElement = {
   BOOL: 1,
@@ -44,8 +44,21 @@ export interface SafetensorsFile extends WeightSource {
   shape(name: string): Shape;
   /** @throws PptError INVALID_SAFETENSORS if the tensor is missing */
   dtype(name: string): SafetensorsDType;
-  /** The tensor's bytes, little-endian, not copied. @throws PptError INVALID_SAFETENSORS if the tensor is missing */
+  /**
+   * The tensor's bytes, little-endian: a view of the bytes given to `parseSafetensors`, or read from the file.
+   * @throws PptError INVALID_SAFETENSORS if the tensor is missing
+   */
   bytes(name: string): Uint8Array;
+  /** @throws PptError INVALID_SAFETENSORS as `read` */
+  readBriefly(name: string): HostTensor | undefined;
+}
+
+/** A file that is read in parts, such as one on a disk. */
+export interface RandomAccessFile {
+  /** In bytes. */
+  readonly size: number;
+  /** The bytes from `begin` up to and excluding `end`: in `into`, which has their length, or in memory of their own. */
+  read(begin: number, end: number, into?: Uint8Array): Uint8Array;
 }
 
 interface Entry {
@@ -70,54 +83,80 @@ const openBrace = 0x7b;
 export function parseSafetensors(bytes: Uint8Array, name = "safetensors"): SafetensorsFile {
   checkArgument("parseSafetensors", "name", name, text);
   checkArgument("parseSafetensors", "bytes", bytes, bytesCheck);
+  return fileOver({ size: bytes.length, read: (begin, end) => bytes.subarray(begin, end) }, name, true);
+}
+
+const fileCheck = shaped("a file { size, read(begin, end) }", { size: Number.isSafeInteger, read: callback.holds });
+
+/**
+ * The same for a file that is not in memory: its header is read now, and each tensor whenever it is asked for.
+ * @throws PptError INVALID_SAFETENSORS
+ */
+export function openSafetensors(file: RandomAccessFile, name = "safetensors"): SafetensorsFile {
+  checkArgument("openSafetensors", "name", name, text);
+  checkArgument("openSafetensors", "file", file, fileCheck);
+  return fileOver(file, name, false);
+}
+
+function fileOver(file: RandomAccessFile, name: string, inMemory: boolean): SafetensorsFile {
   const fail: Fail = (message) => {
     throw new PptError("INVALID_SAFETENSORS", `${name}: ${message}`);
   };
   // A safetensors file begins with a length, which can look like any kind of file. So the kind is named only after a failure.
   const failAtStart: Fail = (message) => {
-    const kind = looksLike(bytes);
+    const kind = looksLike(file.read(0, Math.min(file.size, mostKindBytes)));
     return fail(kind === undefined ? message : `is no safetensors file, but ${kind}`);
   };
-  const headerBytes = readHeaderLength(bytes, failAtStart);
-  const data = bytes.subarray(lengthBytes + headerBytes);
-  if (headerBytes === 0 || bytes[lengthBytes] !== openBrace)
-    failAtStart("header does not start with '{'; is this a safetensors file?");
-  const { entries, metadata } = readHeader(bytes.subarray(lengthBytes, lengthBytes + headerBytes), fail);
-  checkOffsets(entries, data.length, fail);
+  const headerBytes = readHeaderLength(file, failAtStart);
+  const dataAt = lengthBytes + headerBytes;
+  const header = file.read(lengthBytes, dataAt);
+  if (header[0] !== openBrace) failAtStart("header does not start with '{'; is this a safetensors file?");
+  const { entries, metadata } = readHeader(header, fail);
+  checkOffsets(entries, file.size - dataAt, fail);
 
   const entryOf = (tensor: string): Entry => entries.get(tensor) ?? fail(`holds no tensor ${quote(tensor)}`);
-  const bytesOf = (tensor: string): Uint8Array => {
+  const bytesOf = (tensor: string, into?: (bytes: number) => Uint8Array): Uint8Array => {
     const { begin, end } = entryOf(tensor);
-    return data.subarray(begin, end);
+    return file.read(dataAt + begin, dataAt + end, into?.(end - begin));
   };
+  const decoderOf = ({ dtype }: Entry, tensor: string): Decoder => {
+    const known = [...decoders.keys()].join(", ");
+    return (
+      decoders.get(dtype) ??
+      fail(`tensor ${quote(tensor)} is ${dtype}; ${known} can be read: convert the checkpoint to one of them`)
+    );
+  };
+  // Two, because the values of a half are decoded from the bytes of one into the other.
+  const [stored, decoded] = [reused(), reused()];
   return {
     names: [...entries.keys()],
     metadata,
     has: (tensor) => entries.has(tensor),
     shape: (tensor) => entryOf(tensor).shape,
     dtype: (tensor) => entryOf(tensor).dtype,
-    bytes: bytesOf,
+    bytes: (tensor) => bytesOf(tensor),
     read(tensor) {
-      const { dtype, shape } = entryOf(tensor);
-      const decode = decoders.get(dtype);
-      if (!decode) {
-        const known = [...decoders.keys()].join(", ");
-        return fail(`tensor ${quote(tensor)} is ${dtype}; ${known} can be read: convert the checkpoint to one of them`);
-      }
-      return { shape, data: decode(bytesOf(tensor)) };
+      const entry = entryOf(tensor);
+      return { shape: entry.shape, data: decoderOf(entry, tensor)(bytesOf(tensor), ownMemory) };
+    },
+    readBriefly(tensor) {
+      const entry = entryOf(tensor);
+      const decode = decoderOf(entry, tensor);
+      if (inMemory && entry.dtype === "F32" && isView(bytesOf(tensor))) return undefined;
+      return { shape: entry.shape, data: decode(bytesOf(tensor, inMemory ? undefined : stored), decoded) };
     },
   };
 }
 
-function readHeaderLength(bytes: Uint8Array, fail: Fail): number {
-  if (bytes.length < lengthBytes)
-    fail(`has ${bytes.length} bytes, a safetensors file has at least ${lengthBytes}; is the download complete?`);
+function readHeaderLength(file: RandomAccessFile, fail: Fail): number {
+  if (file.size < lengthBytes)
+    fail(`has ${file.size} bytes, a safetensors file has at least ${lengthBytes}; is the download complete?`);
   // A BigInt, because a length beyond 2^53 could round to a plausible number.
-  const declared = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes).getBigUint64(0, true);
+  const declared = viewOf(file.read(0, lengthBytes)).getBigUint64(0, true);
   if (declared > BigInt(longestSafetensorsHeader))
     fail(`declares a header of ${declared} bytes, more than ${longestSafetensorsHeader}; is this a safetensors file?`);
-  if (declared > BigInt(bytes.length - lengthBytes))
-    fail(`declares a header of ${declared} bytes, but only ${bytes.length - lengthBytes} follow; is it cut short?`);
+  if (declared > BigInt(file.size - lengthBytes))
+    fail(`declares a header of ${declared} bytes, but only ${file.size - lengthBytes} follow; is it cut short?`);
   return Number(declared);
 }
 
@@ -188,7 +227,23 @@ const isDType = (value: unknown): value is SafetensorsDType =>
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
-const decoders: ReadonlyMap<SafetensorsDType, (bytes: Uint8Array) => Float32Array> = new Map([
+/** Gives memory of that many bytes, aligned to float32. */
+type Memory = (bytes: number) => Uint8Array;
+const ownMemory: Memory = (bytes) => new Uint8Array(bytes);
+
+/** Memory that each call uses again. */
+function reused(): Memory {
+  let memory = new Uint8Array();
+  return (bytes) => {
+    if (memory.length < bytes) memory = new Uint8Array(bytes);
+    return memory.subarray(0, bytes);
+  };
+}
+
+/** The values of a tensor's bytes: a view where that is possible, otherwise in `memory`. */
+type Decoder = (bytes: Uint8Array, memory: Memory) => Float32Array;
+
+const decoders: ReadonlyMap<SafetensorsDType, Decoder> = new Map([
   ["F32", decodeF32],
   ["F16", decodeF16],
   ["BF16", decodeBF16],
@@ -198,32 +253,46 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 
 const isLittleEndianHost = (): boolean => new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-function decodeF32(bytes: Uint8Array): Float32Array {
-  const length = bytes.length / 4;
-  if (bytes.byteOffset % 4 === 0 && isLittleEndianHost())
-    return new Float32Array(bytes.buffer, bytes.byteOffset, length);
-  // The copy has memory of its own, which is aligned.
-  if (isLittleEndianHost()) return new Float32Array(new Uint8Array(bytes).buffer);
+/** Whether `decodeF32` gives a view. */
+const isView = (bytes: Uint8Array): boolean => bytes.byteOffset % 4 === 0 && isLittleEndianHost();
+
+const floatsIn = (memory: Uint8Array): Float32Array =>
+  new Float32Array(memory.buffer, memory.byteOffset, memory.length / 4);
+
+function decodeF32(bytes: Uint8Array, memory: Memory): Float32Array {
+  if (isView(bytes)) return floatsIn(bytes);
+  const copy = memory(bytes.length);
+  copy.set(bytes);
+  if (isLittleEndianHost()) return floatsIn(copy);
   const view = viewOf(bytes);
-  const values = new Float32Array(length);
-  for (let i = 0; i < length; i++) values[i] = view.getFloat32(4 * i, true);
+  const values = floatsIn(copy);
+  for (let i = 0; i < values.length; i++) values[i] = view.getFloat32(4 * i, true);
   return values;
 }
 
 /** A bfloat16 is the upper half of a float32. */
-function decodeBF16(bytes: Uint8Array): Float32Array {
-  const view = viewOf(bytes);
-  const bits = new Uint32Array(bytes.length / 2);
-  for (let i = 0; i < bits.length; i++) bits[i] = view.getUint16(2 * i, true) << 16;
-  return new Float32Array(bits.buffer);
+function decodeBF16(bytes: Uint8Array, memory: Memory): Float32Array {
+  const patterns = patternsOf(bytes);
+  const values = floatsIn(memory(2 * bytes.length));
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = patterns[i]! << 16;
+  return values;
 }
 
-function decodeF16(bytes: Uint8Array): Float32Array {
-  const view = viewOf(bytes);
-  const values = new Float32Array(bytes.length / 2);
+function decodeF16(bytes: Uint8Array, memory: Memory): Float32Array {
+  const patterns = patternsOf(bytes);
+  const values = floatsIn(memory(2 * bytes.length));
   halfPrecision ??= tabulateHalfPrecision();
-  for (let i = 0; i < values.length; i++) values[i] = halfPrecision[view.getUint16(2 * i, true)]!;
+  for (let i = 0; i < values.length; i++) values[i] = halfPrecision[patterns[i]!]!;
   return values;
+}
+
+/** Little-endian numbers of 16 bits: a view if alignment and host allow, because reading them one by one takes thrice as long. */
+function patternsOf(bytes: Uint8Array): Uint16Array {
+  if (bytes.byteOffset % 2 === 0 && isLittleEndianHost())
+    return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const view = viewOf(bytes);
+  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true));
 }
 
 /** The value of each of the 65536 float16 patterns. The table is made when the first float16 tensor is read. */

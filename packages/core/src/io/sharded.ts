@@ -100,6 +100,7 @@ export function joinShards(
     // A tensor that only the index names counts as present, so that reading it gives the error that says what is wrong.
     has: (tensor) => shardOf.has(tensor) || holders.has(tensor),
     read: (tensor): HostTensor => fileOf(tensor).read(tensor),
+    readBriefly: (tensor) => fileOf(tensor).readBriefly(tensor),
   };
 }
 

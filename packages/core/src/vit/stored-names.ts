@@ -11,6 +11,11 @@ export interface WeightSource {
   has(name: string): boolean;
   /** @throws PptError if the tensor is missing or not a float tensor */
   read(name: string): HostTensor;
+  /**
+   * What `read` gives, in memory that the next call uses again; undefined if `read` gives a view of what is in memory anyway.
+   * Optional: tensors that can be read so are read again later, instead of being kept.
+   */
+  readBriefly?(name: string): HostTensor | undefined;
 }
 
 /** A checkpoint whose tensors are already in memory. */
@@ -69,6 +74,7 @@ export function unwrapped(weights: WeightSource): UnwrappedWeights {
     // An index of shards may name a tensor that no shard holds. It counts as present, so that reading it gives that error.
     has: (name) => stored.has(name) || weights.has(storedName(name)),
     read: (name) => weights.read(storedName(name)),
+    readBriefly: (name) => weights.readBriefly?.(storedName(name)),
     storedName,
   };
 }

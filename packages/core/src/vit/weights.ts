@@ -1,6 +1,7 @@
 /** Reads a model's parameters under the names of its library, checks each of them, and folds some into others. */
 import { requireConfig, requireWeights } from "../arguments.js";
 import { PptError } from "../errors.js";
+import { derivedTensor, lazyTensor, partOfTensor } from "../lazy-tensor.js";
 import type { HostTensor, Shape } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 import { type QuantizedDtypeName, quantizerOf } from "../weight-dtypes/index.js";
@@ -55,8 +56,7 @@ export function readParameters(
     if (typeof place === "string") return read(`${place}.${suffix}`, shape);
     const name = `${place.name}.${suffix}`;
     if (shared?.name !== name) shared = { name, tensor: read(name, [place.of * shape[0]!, ...shape.slice(1)]) };
-    const size = sizeOf(shape);
-    return { shape, data: shared.tensor.data.subarray(place.part * size, (place.part + 1) * size) };
+    return partOfTensor(shared.tensor, place.part * sizeOf(shape), shape);
   };
   /** Linear layers of one shape. All weights are read before the biases, so that a shared tensor is read once. */
   const linears = (layers: readonly { key: string; place: Place }[], O: number, I: number, bias = true) => {
@@ -84,7 +84,7 @@ export function readParameters(
 
   Object.assign(parameters, stemParameters(config, read));
   const patch = read(`${names.patchEmbedding}.weight`, patchEmbeddingShape(config, "stored"));
-  parameters["patchEmbedding.weight"] = { shape: patchEmbeddingShape(config, "flat"), data: patch.data };
+  parameters["patchEmbedding.weight"] = partOfTensor(patch, 0, patchEmbeddingShape(config, "flat"));
   settle("patchEmbedding", "patchEmbedding");
   if (config.patchBias !== false) parameters["patchEmbedding.bias"] = read(`${names.patchEmbedding}.bias`, [C]);
   parameters.positions = positionTable(read, names, config);
@@ -189,15 +189,17 @@ function scaleRows(
 ): void {
   if (!layerScale && residualDivisor === 1) return;
   for (const name of [`${key}.weight`, `${key}.bias`]) {
-    const { shape, data } = parameters[name]!;
+    const { shape } = parameters[name]!;
     const width = sizeOf(shape.slice(1));
-    // The tensor may be a view of the file, so a copy is scaled.
-    const scaled = data.slice();
-    for (let row = 0; row < shape[0]!; row++) {
-      const factor = (layerScale?.[row] ?? 1) / residualDivisor;
-      for (let i = row * width; i < (row + 1) * width; i++) scaled[i]! *= factor;
-    }
-    parameters[name] = { shape, data: scaled };
+    parameters[name] = derivedTensor(parameters[name]!, shape, (data) => {
+      // The tensor may be a view of the file, so a copy is scaled.
+      const scaled = data.slice();
+      for (let row = 0; row < shape[0]!; row++) {
+        const factor = (layerScale?.[row] ?? 1) / residualDivisor;
+        for (let i = row * width; i < (row + 1) * width; i++) scaled[i]! *= factor;
+      }
+      return scaled;
+    });
   }
 }
 
@@ -236,19 +238,33 @@ function resized(table: Float32Array, stored: Grid, config: VisionModelConfig, p
   return interpolatePositions(table, stored, grid, positionInterpolation);
 }
 
-/** @throws PptError INVALID_WEIGHTS */
+/** Tensors of fewer bytes are kept: reading them again would take time and save little memory. */
+const largeBytes = 2 ** 16;
+
+/**
+ * A tensor of the checkpoint. Its values are checked now. A large one from a file is not kept in memory: it is read again
+ * where a backend takes its values.
+ * @throws PptError INVALID_WEIGHTS
+ */
 function checkedTensor(weights: UnwrappedWeights, name: string, shape: Shape): HostTensor {
   const stored = weights.storedName(name);
   if (!weights.has(name)) throw new PptError("INVALID_WEIGHTS", `weights: tensor '${stored}' is missing`);
-  const tensor = weights.read(name);
+  const brief = weights.readBriefly?.(name);
+  const tensor = brief ?? weights.read(name);
+  const { data } = tensor;
   // Libraries differ: a class token is [1, 1, C] or [C], a table of positions [1, N, C] or [N, C].
-  if (!sameShape(withoutOnes(tensor.shape), withoutOnes(shape)) || tensor.data.length !== sizeOf(shape))
+  if (!sameShape(withoutOnes(tensor.shape), withoutOnes(shape)) || data.length !== sizeOf(shape))
     throw new PptError(
       "INVALID_WEIGHTS",
       `weights: tensor '${stored}' has shape ${showShape(tensor.shape)}, the config asks for ${showShape(shape)}`,
     );
-  requireFinite(stored, tensor.data);
-  return { shape, data: tensor.data };
+  requireFinite(stored, data);
+  if (!brief) return { shape, data };
+  if (data.byteLength < largeBytes) return { shape, data: data.slice() };
+  return lazyTensor(shape, {
+    keep: () => weights.read(name).data,
+    brief: () => (weights.readBriefly?.(name) ?? weights.read(name)).data,
+  });
 }
 
 /** The shape without its leading dimensions of length 1. */

@@ -1,4 +1,5 @@
 /** Where the files of a checkpoint come from. */
+import type { RandomAccessFile } from "@ppt-vit/core";
 
 export interface ReadFileOptions {
   /** Whether the file may be missing. */
@@ -17,6 +18,11 @@ export interface CheckpointFiles {
    * @throws PptError NOT_FOUND if it cannot be read
    */
   read(file: string, options: ReadFileOptions): Promise<Uint8Array | undefined>;
+  /**
+   * The same for a file of weights, of which only parts are in memory at a time. The file must stay as it is while they are
+   * read. Optional: without it the whole file is read.
+   */
+  open?(file: string, options: ReadFileOptions): Promise<RandomAccessFile | undefined>;
   /** Lists what is there, so that an error about a missing file can say it. Optional: not every store can list. */
   look?(options: Pick<ReadFileOptions, "signal">): Promise<FoundFiles | undefined>;
 }

@@ -3,6 +3,7 @@ import {
   headsFit,
   isPptError,
   joinShards,
+  openSafetensors,
   PptError,
   type PptErrorCode,
   parseConfigJson,
@@ -12,6 +13,7 @@ import {
   parseSafetensors,
   parseSafetensorsIndex,
   parseVerificationRecords,
+  type RandomAccessFile,
   reasonOf,
   type SafetensorsFile,
   type VisionModelConfig,
@@ -19,7 +21,7 @@ import {
 } from "@ppt-vit/core";
 import { indexFile, singleFile } from "../hub/conversion.js";
 import type { Checkpoint } from "./checkpoint.js";
-import type { CheckpointFiles } from "./files.js";
+import type { CheckpointFiles, ReadFileOptions } from "./files.js";
 import { missingWeights } from "./missing-weights.js";
 import type { LoadOptions } from "./options.js";
 import { atPictureSize } from "./resolution.js";
@@ -122,8 +124,8 @@ function missingProcessor(): never {
 
 async function readWeights(files: CheckpointFiles, options: LoadOptions): Promise<WeightSource> {
   const whereOf = (file: string) => `${files.name.replace(/[/\\]+$/, "")}/${file}`;
-  const single = await readReporting(files, singleFile, true, options);
-  if (single) return parseSafetensors(single, whereOf(singleFile));
+  const single = await openReporting(files, singleFile, true, options);
+  if (single) return safetensorsOf(single, whereOf(singleFile));
   const bytes = await readReporting(files, indexFile, true, options);
   if (!bytes)
     // Read again as required, to get the store's error.
@@ -135,25 +137,41 @@ async function readWeights(files: CheckpointFiles, options: LoadOptions): Promis
   const index = parseSafetensorsIndex(bytes, whereOf(indexFile));
   const shards = new Map<string, SafetensorsFile>();
   // Shards are read in turn: each may be gigabytes, and they share a connection.
-  for (const shard of index.shards)
-    shards.set(shard, parseSafetensors(await readRequired(files, shard, options), whereOf(shard)));
+  for (const shard of index.shards) {
+    const opened = required(await openReporting(files, shard, false, options), files, shard);
+    shards.set(shard, safetensorsOf(opened, whereOf(shard)));
+  }
   return joinShards(index, shards, whereOf(indexFile));
 }
 
-async function readRequired(files: CheckpointFiles, file: string, options: LoadOptions): Promise<Uint8Array> {
-  const bytes = await readReporting(files, file, false, options);
-  if (!bytes) throw new PptError("NOT_FOUND", `${files.name}: has no ${file}`);
-  return bytes;
+const readRequired = async (files: CheckpointFiles, file: string, options: LoadOptions): Promise<Uint8Array> =>
+  required(await readReporting(files, file, false, options), files, file);
+
+function required<T>(found: T | undefined, files: CheckpointFiles, file: string): T {
+  if (found === undefined) throw new PptError("NOT_FOUND", `${files.name}: has no ${file}`);
+  return found;
 }
 
-/** Reads a file and reports progress. A missing optional file is not reported. */
-async function readReporting(
-  files: CheckpointFiles,
+const safetensorsOf = (found: Uint8Array | RandomAccessFile, where: string): SafetensorsFile =>
+  found instanceof Uint8Array ? parseSafetensors(found, where) : openSafetensors(found, where);
+
+const readReporting = (files: CheckpointFiles, file: string, optional: boolean, options: LoadOptions) =>
+  reporting(files, file, optional, options, (options) => files.read(file, options));
+
+/** A file of weights: opened if the store can do that, otherwise read. */
+const openReporting = (files: CheckpointFiles, file: string, optional: boolean, options: LoadOptions) =>
+  reporting<Uint8Array | RandomAccessFile>(files, file, optional, options, (options) =>
+    files.open ? files.open(file, options) : files.read(file, options),
+  );
+
+/** Reads a file by `read` and reports progress. A missing optional file is not reported. */
+async function reporting<T extends Uint8Array | RandomAccessFile>(
+  { name }: CheckpointFiles,
   file: string,
   optional: boolean,
   { signal, progress_callback: report }: LoadOptions,
-): Promise<Uint8Array | undefined> {
-  const { name } = files;
+  read: (options: ReadFileOptions) => Promise<T | undefined>,
+): Promise<T | undefined> {
   let started = false;
   const start = () => {
     if (!started) for (const status of ["initiate", "download"] as const) report?.({ status, name, file });
@@ -163,12 +181,13 @@ async function readReporting(
     start();
     report?.({ status: "progress", name, file, progress: total ? (100 * loaded) / total : 0, loaded, total });
   };
-  const bytes = await files.read(file, { optional, signal, onProgress });
-  if (bytes) {
-    onProgress(bytes.length, bytes.length);
+  const found = await read({ optional, signal, onProgress });
+  if (found) {
+    const bytes = found instanceof Uint8Array ? found.length : found.size;
+    onProgress(bytes, bytes);
     report?.({ status: "done", name, file });
   }
-  return bytes;
+  return found;
 }
 
 const parseJson = <R>(where: string, bytes: Uint8Array, code: PptErrorCode, parse: (json: unknown) => R): R =>

@@ -15,7 +15,7 @@ import { quoted } from "../text/quoted.js";
 import { hubFiles } from "./hub/files.js";
 import { type CheckpointSource, requireSource } from "./inputs.js";
 import { lookInFolder } from "./look-in-folder.js";
-import { readWhole } from "./read-whole.js";
+import { openInParts, readWhole } from "./read-file.js";
 
 /** Kinds of sources that are named by a text. */
 export type SourceKind = "demo" | "folder" | "hub";
@@ -73,6 +73,7 @@ async function filesOf(source: string, options: LoadOptions): Promise<Checkpoint
   return explaining({
     name: source,
     read: (file, options) => readWhole(join(folder, file), file, options),
+    open: (file, options) => openInParts(join(folder, file), options),
     look: () => lookInFolder(folder),
   });
 }

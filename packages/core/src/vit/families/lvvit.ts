@@ -111,9 +111,10 @@ function foldedBatchNorm(
       "INVALID_WEIGHTS",
       `weights: '${batchNorm}' has the variance ${variance[bad]} at element ${bad}`,
     );
-  const inputs = weight.data.length / factors.length;
+  const { shape, data } = weight;
+  const inputs = data.length / factors.length;
   return {
-    weight: { shape: weight.shape, data: weight.data.map((w, i) => w * factors[Math.floor(i / inputs)]!) },
+    weight: { shape, data: data.map((w, i) => w * factors[Math.floor(i / inputs)]!) },
     bias: { shape: [factors.length], data: Float32Array.from(factors, (factor, o) => shift[o]! - factor * mean[o]!) },
   };
 }

@@ -18,7 +18,7 @@ import { defaultRevision, type HubOptions, publicEndpoint } from "../../hub/opti
 import { isCommit, requireFileName } from "../../hub/reference.js";
 import { checkedRemote, type Transport } from "../../hub/request.js";
 import { lookInFolder } from "../look-in-folder.js";
-import { readWhole } from "../read-whole.js";
+import { openInParts, readWhole } from "../read-file.js";
 import {
   cachedCommit,
   cachedConversion,
@@ -159,6 +159,10 @@ export function hubFiles(
       const found = await fetchFile(file, options);
       // Progress counts the download; reading from the disk reports none.
       return found && readWhole(found.path, file, { optional: false, signal: options.signal });
+    },
+    async open(file, options) {
+      const found = await fetchFile(file, options);
+      return found && openInParts(found.path, { optional: false, signal: options.signal });
     },
     async look({ signal }) {
       pinned ??= pin({ optional: true, signal });
