@@ -1,6 +1,11 @@
 /** Safetensors files, valid and invalid, and how invalid ones are refused. */
 import { expect } from "vitest";
-import { parseSafetensors, type SafetensorsDType } from "../src/io/safetensors.js";
+import {
+  openSafetensors,
+  parseSafetensors,
+  type RandomAccessFile,
+  type SafetensorsDType,
+} from "../src/io/safetensors.js";
 
 /** A file with this header, which may be any text, followed by these bytes. */
 export function fileOf(
@@ -50,13 +55,22 @@ export const tensor = (
   data,
 });
 
-/** Passes if `file` is refused for exactly this reason. */
+/** The same bytes as a file that is read in parts, each into memory of its own. */
+export const inParts = (bytes: Uint8Array): RandomAccessFile => ({
+  size: bytes.length,
+  read(begin, end, into = new Uint8Array(end - begin)) {
+    into.set(bytes.subarray(begin, end));
+    return into;
+  },
+});
+
+/** Passes if `file` is refused for exactly this reason, in memory and on a disk. */
 export function expectRefused(file: Uint8Array, message: string | RegExp): void {
-  expect(() => parseSafetensors(file, "model.safetensors")).toThrow(
-    expect.objectContaining({
-      name: "PptError",
-      code: "INVALID_SAFETENSORS",
-      message: typeof message === "string" ? `model.safetensors: ${message}` : expect.stringMatching(message),
-    }),
-  );
+  const refusal = expect.objectContaining({
+    name: "PptError",
+    code: "INVALID_SAFETENSORS",
+    message: typeof message === "string" ? `model.safetensors: ${message}` : expect.stringMatching(message),
+  });
+  expect(() => parseSafetensors(file, "model.safetensors")).toThrow(refusal);
+  expect(() => openSafetensors(inParts(file), "model.safetensors")).toThrow(refusal);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parseSafetensors } from "../src/io/safetensors.js";
-import { expectRefused, fileOf, floats, tensor, write } from "./safetensors-file.js";
+import { openSafetensors, parseSafetensors } from "../src/io/safetensors.js";
+import { expectRefused, fileOf, floats, inParts, tensor, write } from "./safetensors-file.js";
 
 describe("good files", () => {
   it("gives names, shapes, types, metadata, bytes and values", () => {
@@ -38,6 +38,32 @@ describe("good files", () => {
       const { data } = parseSafetensors(bytes).read("x");
       expect(data).toEqual(floats(1, -0, Number.NaN));
       expect(data.buffer === bytes.buffer).toBe((bytes.length - 12) % 4 === 0);
+    }
+  });
+
+  it("gives the same from a file that is read in parts, which keeps nothing of it in memory", () => {
+    const halves = (...patterns: number[]) => Uint16Array.from(patterns);
+    const parts = [
+      tensor("F32", [2], floats(1, -0)),
+      tensor("F16", [3], halves(0x3c00, 0xc000, 0x0001), "F16"),
+      tensor("BF16", [3], halves(0x3f80, 0xc000, 0x7f80), "BF16"),
+    ];
+    for (let padding = 0; padding < 4; padding++) {
+      const bytes = write(parts, undefined, padding);
+      const [whole, opened] = [parseSafetensors(bytes), openSafetensors(inParts(bytes))];
+      for (const { name } of parts) {
+        const expected = whole.read(name);
+        expect(opened.read(name)).toEqual(expected);
+        expect(opened.read(name).data).not.toBe(opened.read(name).data);
+        expect(opened.readBriefly(name)).toEqual(expected);
+        expect(whole.readBriefly(name) ?? expected).toEqual(expected);
+      }
+      // In memory only the aligned values of F32 need no reading.
+      expect(whole.readBriefly("F16")).toBeDefined();
+      expect(whole.readBriefly("F32") === undefined).toBe((bytes.length - 20) % 4 === 0);
+      const kept = opened.read("F32").data;
+      opened.readBriefly("BF16");
+      expect(kept).toEqual(floats(1, -0));
     }
   });
 
