@@ -15,7 +15,7 @@ const kinds = {
       attention: true,
       projectedAttention: true,
       forCpu: true,
-      integers: { rows: "DynamicQuantizeMatMul", blocks: "MatMulNBits" },
+      integers: { rows: "MatMulIntegerToFloat", blocks: "MatMulNBits" },
     },
   },
   gpu: {

@@ -23,21 +23,26 @@ interface IntegerProduct<Stored extends Quantized> {
 const products = {
   /** Operators for weights with one scale for each row. */
   rows: {
-    /** One operator of ONNX Runtime. The activations are quantised in each run, all images of a batch together. */
-    DynamicQuantizeMatMul: {
+    /**
+     * The activations are quantised in each run, all images of a batch together. Products that read the same activations share
+     * their integers, because the graph records equal nodes once. Where a single product reads them, ONNX Runtime fuses both
+     * nodes into `DynamicQuantizeMatMul`.
+     */
+    MatMulIntegerToFloat: {
       dtypes: ["float32"],
       record(graph, x, weight, bias) {
-        const { O, stored } = weight;
-        // The fourth input holds the zero points of the weights, which are 0.
-        const inputs = [x.name, transposed(graph, weight), graph.constant(stored.scales, [O], "float32")];
-        return graph.node("DynamicQuantizeMatMul", bias ? [...inputs, "", bias] : inputs, {}, contrib);
+        const { quantized, step, zero } = quantizedActivations(graph, x.name);
+        const scale = graph.constant(weight.stored.scales, [weight.O], "float32");
+        // The sixth input holds the zero points of the weights, which are 0.
+        const inputs = [quantized, transposed(graph, weight), step, scale, zero];
+        return graph.node("MatMulIntegerToFloat", bias ? [...inputs, "", bias] : inputs, {}, contrib);
       },
     },
     /** The same in operators of the standard. */
     MatMulInteger: {
       dtypes: ["float32"],
       record(graph, x, weight, bias) {
-        const [quantized, step, zero] = graph.nodeOf(3, "DynamicQuantizeLinear", [x.name]) as [string, string, string];
+        const { quantized, step, zero } = quantizedActivations(graph, x.name);
         const sums = graph.node("MatMulInteger", [quantized, transposed(graph, weight), zero]);
         const floats = graph.node("Cast", [sums], { to: elementTypes.float32 });
         const scale = graph.constant(weight.stored.scales, [weight.O], "float32");
@@ -80,6 +85,12 @@ export const keepsIntegers = (chosen: IntegerProducts, { kind }: Quantized, dtyp
 /** The linear layer of a weight that keeps its integers. */
 export const integerProduct = (chosen: IntegerProducts, ...given: Parameters<Product<Quantized>>): string =>
   productFor(chosen, given[2].stored.kind)!.record(...given);
+
+/** value = (quantized - zero) * step */
+function quantizedActivations(graph: Graph, x: string): { quantized: string; step: string; zero: string } {
+  const [quantized, step, zero] = graph.nodeOf(3, "DynamicQuantizeLinear", [x]);
+  return { quantized: quantized!, step: step!, zero: zero! };
+}
 
 /** `integers` [O, n, block * bits / 8], `scales` [O, n]. */
 interface NBits {

@@ -94,8 +94,17 @@ describe("exportOnnx", () => {
       expect(inspectOnnx(bytes).dtype).toBe("q8");
     }
     const [fused, portable] = files.map(({ bytes }) => inspectOnnx(bytes).nonStandard);
-    expect(fused).toContain("com.microsoft.DynamicQuantizeMatMul");
+    expect(fused).toContain("com.microsoft.MatMulIntegerToFloat");
     expect(portable).toEqual([]);
+
+    // Query, key and value of a block read the same integers.
+    const { node: nodes } = decodeModel(files[0]!.bytes).graph;
+    const [products, activations] = ["MatMulIntegerToFloat", "DynamicQuantizeLinear"].map((opType) =>
+      nodes.filter((node) => node.opType === opType),
+    ) as [typeof nodes, typeof nodes];
+    expect(products.length - activations.length).toBe(2 * config.layers);
+    const readers = activations.map(({ output }) => products.filter(({ input }) => input[0] === output[0]).length);
+    expect(readers.filter((count) => count === 3)).toHaveLength(config.layers);
   });
 
   it.each(deviceKindNames)("is made for a kind of devices: %s", async (devices) => {
