@@ -1,16 +1,17 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { viteAssemblyScript } from "./assemblyscript.js";
 import { viteWat } from "./wat.js";
 
 const fromRoot = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Tests of packages import sources, so they need no build. Tests in `test/` run what was built. */
 export default defineConfig({
-  plugins: [viteWat],
+  plugins: [viteWat, viteAssemblyScript],
   resolve: {
     alias: [
       { find: /^@ppt-vit\/core\/([a-z-]+)$/, replacement: fromRoot("packages/core/src/$1.ts") },
-      { find: /^@ppt-vit\/([a-z-]+)\/devices$/, replacement: fromRoot("packages/$1/src/devices.ts") },
+      { find: /^@ppt-vit\/([a-z-]+)\/(devices|eager)$/, replacement: fromRoot("packages/$1/src/$2.ts") },
       { find: /^@ppt-vit\/([a-z-]+)$/, replacement: fromRoot("packages/$1/src/index.ts") },
     ],
   },

@@ -1,0 +1,60 @@
+/**
+ * Plugins for esbuild and Vite that compile AssemblyScript: `import binary from "./x.ts?simd"` gives a Uint8Array.
+ * What stands behind the question mark is the set of instructions: `simd`, or `relaxed` for relaxed SIMD too.
+ */
+import { dirname, resolve } from "node:path";
+import asc from "assemblyscript/asc";
+import type { Plugin as EsbuildPlugin } from "esbuild";
+import type { Plugin as VitePlugin } from "vitest/config";
+
+const marked = /\.ts\?(simd|relaxed)$/;
+
+/** Compiled once in a process, for each set of instructions. */
+const compiled = new Map<string, Promise<Uint8Array>>();
+
+function compile(marker: string): Promise<Uint8Array> {
+  const result = compiled.get(marker) ?? run(marker);
+  compiled.set(marker, result);
+  return result;
+}
+
+async function run(marker: string): Promise<Uint8Array> {
+  const [path, instructions] = marker.split("?") as [string, string];
+  let binary: Uint8Array | undefined;
+  const features = instructions === "relaxed" ? ["simd", "relaxed-simd"] : ["simd"];
+  const { error, stderr } = await asc.main(
+    [
+      path,
+      ...["--outFile", "out.wasm", "--optimizeLevel", "3", "--noAssert", "--runtime", "stub", "--importMemory"],
+      ...["--disable", "mutable-globals", ...features.flatMap((feature) => ["--enable", feature])],
+    ],
+    {
+      writeFile: (_name, contents) => {
+        if (typeof contents !== "string") binary = contents;
+      },
+    },
+  );
+  if (error || !binary) throw new Error(`${path} does not compile: ${error?.message}\n${stderr.toString()}`);
+  return binary;
+}
+
+export const esbuildAssemblyScript: EsbuildPlugin = {
+  name: "assemblyscript",
+  setup(build) {
+    build.onResolve({ filter: marked }, ({ path, importer }) => ({
+      path: resolve(dirname(importer), path),
+      namespace: "assemblyscript",
+    }));
+    build.onLoad({ filter: marked, namespace: "assemblyscript" }, async ({ path }) => ({
+      contents: await compile(path),
+      loader: "binary",
+    }));
+  },
+};
+
+export const viteAssemblyScript: VitePlugin = {
+  name: "assemblyscript",
+  async load(id) {
+    return marked.test(id) ? `export default Uint8Array.of(${await compile(id)})` : undefined;
+  },
+};
