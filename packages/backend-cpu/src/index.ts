@@ -18,6 +18,7 @@ import { Arena } from "./arena.js";
 import { devices } from "./devices.js";
 import { cpuOverrides } from "./overrides.js";
 import { cpuPrimitives } from "./primitives.js";
+import { arrayStore } from "./store.js";
 import { type CpuTensor, cpuTensor } from "./tensor.js";
 
 export type { CpuTensor };
@@ -52,8 +53,9 @@ export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
     async compile(program, options) {
       executables.requireLive();
       const arena = new Arena();
+      const store = arrayStore(arena);
       const session: EagerSession<CpuTensor> = {
-        ops: resolveOps(cpuPrimitives(arena), overridesBut(decomposed, cpuOverrides(arena))),
+        ops: resolveOps(cpuPrimitives(store), overridesBut(decomposed, cpuOverrides(store))),
         upload: (host) => cpuTensor(host.shape, host.data),
         download: async (x) => ({ shape: x.shape, data: x.data.slice() }),
         endRun: () => arena.endRun(),

@@ -1,9 +1,9 @@
 /** Composites that run as one kernel instead of a chain of primitives. Measurements: docs/decisions/0003-cpu-kernels.md. */
 import { type Activation, type AttentionOptions, type Overrides, windowPositions } from "@ppt-vit/core/backend";
-import type { Arena } from "./arena.js";
 import { erf } from "./kernels/erf.js";
 import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";
-import { type CpuTensor, cpuTensor } from "./tensor.js";
+import type { TensorStore } from "./store.js";
+import type { CpuTensor } from "./tensor.js";
 
 const activations: Readonly<Record<Activation, (x: number) => number>> = {
   gelu: (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)),
@@ -27,9 +27,7 @@ function softmaxRow(data: Float32Array, start: number, length: number): void {
   for (let i = start; i < end; i++) data[i]! /= sum;
 }
 
-export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
-  const take = (shape: readonly number[]) => cpuTensor(shape, arena.take(shape.reduce((size, n) => size * n, 1)));
-
+export function cpuOverrides<T extends CpuTensor>({ take }: TensorStore<T>): Overrides<T> {
   /** Writes the attention weights [M, N] of one image and head: softmax(scale q k^T + log size). */
   function attentionWeights(
     weights: Float32Array,
@@ -123,8 +121,8 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
       const N = k.shape[1]!;
       const d = C / options.heads;
       const out = take(q.shape);
-      const weights = arena.take(M * N);
-      const values = { data: arena.take(d * N), offset: 0, stride: N };
+      const weights = take([M, N]).data;
+      const values = { data: take([d, N]).data, offset: 0, stride: N };
       for (let image = 0; image < B; image++)
         for (let head = 0; head < options.heads; head++) {
           attentionWeights(weights, q, k, image, head, options);
@@ -138,9 +136,9 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
     /** Adds each token to its destination row. The default multiplies by a 0/1 matrix instead. */
     compressTokens(destination, count, { size, averaged, summed }) {
       const [B, N] = destination.shape as [number, number];
-      const placeOf = (x: CpuTensor, image: number, j: number) => (x.shape[0] === 1 ? 0 : image * N) + j;
+      const placeOf = (x: T, image: number, j: number) => (x.shape[0] === 1 ? 0 : image * N) + j;
       /** [B, count, F], the sums of the rows of x [B or 1, N, F] by destination, weighted if `weights` are given. */
-      const sums = (x: CpuTensor, weights?: CpuTensor) => {
+      const sums = (x: T, weights?: T) => {
         const F = x.shape[2]!;
         const out = take([B, count, F]);
         out.data.fill(0);
@@ -155,8 +153,13 @@ export function cpuOverrides(arena: Arena): Overrides<CpuTensor> {
           }
         return out;
       };
-      const newSize = sums(size ?? cpuTensor([1, N, 1], arena.take(N).fill(1)));
-      const averages = (x: CpuTensor) => {
+      const ones = () => {
+        const x = take([1, N, 1]);
+        x.data.fill(1);
+        return x;
+      };
+      const newSize = sums(size ?? ones());
+      const averages = (x: T) => {
         const mean = sums(x, size);
         const C = x.shape[2]!;
         for (const [row, weight] of newSize.data.entries())

@@ -1,33 +1,29 @@
-/** The primitives on Float32Array. Sums are accumulated in float64, in a fixed order. */
+/** The primitives on tensors whose elements are a Float32Array. Sums are accumulated in float64, in a fixed order. */
 import {
   broadcastShapes,
-  collectTensors,
   matMulShape,
   type Operand,
   type Primitives,
-  type Shape,
   sizeOf,
   stridesOf,
   withLength,
 } from "@ppt-vit/core/backend";
-import type { Arena } from "./arena.js";
 import { erf } from "./kernels/erf.js";
 import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";
 import { broadcastStrides, rowLoop } from "./kernels/strided.js";
-import { type CpuTensor, cpuTensor, isCpuTensor } from "./tensor.js";
+import type { TensorStore } from "./store.js";
+import { type CpuTensor, cpuTensor } from "./tensor.js";
 
 type Arithmetic = "add" | "sub" | "mul" | "div";
 type Comparison = "greater" | "equal";
 
-export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
-  const take = (shape: Shape, dtype: CpuTensor["dtype"] = "float32") =>
-    cpuTensor(shape, arena.take(sizeOf(shape)), dtype);
+export function cpuPrimitives<T extends CpuTensor>(store: TensorStore<T>): Primitives<T> {
+  const { take } = store;
 
-  const asTensor = (x: Operand<CpuTensor>): CpuTensor =>
-    typeof x === "number" ? cpuTensor([], Float32Array.of(x)) : x;
+  const asTensor = (x: Operand<T>): CpuTensor => (typeof x === "number" ? cpuTensor([], Float32Array.of(x)) : x);
 
   function binary(op: Arithmetic | Comparison, dtype: CpuTensor["dtype"]) {
-    return (left: Operand<CpuTensor>, right: Operand<CpuTensor>): CpuTensor => {
+    return (left: Operand<T>, right: Operand<T>): T => {
       const a = asTensor(left);
       const b = asTensor(right);
       const out = take(broadcastShapes(op, a.shape, b.shape), dtype);
@@ -41,7 +37,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
   }
 
   function unary(f: (x: number) => number) {
-    return (x: CpuTensor): CpuTensor => {
+    return (x: T): T => {
       const out = take(x.shape);
       for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i]!);
       return out;
@@ -49,7 +45,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
   }
 
   /** Sum or maximum along `axis`, which keeps length 1. The operation is chosen outside the inner loops, for speed. */
-  function reduce(op: "sum" | "max", x: CpuTensor, axis: number): CpuTensor {
+  function reduce(op: "sum" | "max", x: T, axis: number): T {
     const out = take(withLength(x.shape, axis, 1));
     const inner = sizeOf(x.shape.slice(axis + 1));
     const span = x.shape[axis]! * inner;
@@ -80,8 +76,8 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
   }
 
   return {
-    constant: (host) => cpuTensor(host.shape, host.data),
-    reshape: (x, shape) => cpuTensor(shape, x.data, x.dtype),
+    constant: store.constant,
+    reshape: (x, shape) => store.share(x, shape, x.dtype),
 
     transpose(x, permutation) {
       const own = stridesOf(x.shape);
@@ -119,7 +115,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
 
     cast(x, dtype) {
       // Half precision saves nothing here, so numbers stay float32.
-      if (dtype !== "bool") return cpuTensor(x.shape, x.data);
+      if (dtype !== "bool") return store.share(x, x.shape, "float32");
       const out = take(x.shape, "bool");
       for (let i = 0; i < out.data.length; i++) out.data[i] = x.data[i] === 0 ? 0 : 1;
       return out;
@@ -167,7 +163,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
         broadcastStrides(a.shape.slice(0, -2), leading),
         broadcastStrides(b.shape.slice(0, -2), leading),
       ]);
-      const transposed = { data: arena.take(N * K), offset: 0, stride: K };
+      const transposed = { data: take([N, K]).data, offset: 0, stride: K };
       rows.forEach((o, [matrixA, matrixB]) => {
         for (let i = 0; i < rows.length; i++) {
           const offsetB = (matrixB! + i * rows.steps[1]!) * K * N;
@@ -180,7 +176,7 @@ export function cpuPrimitives(arena: Arena): Primitives<CpuTensor> {
       return out;
     },
 
-    scope: (_name, body) => arena.scope(body, (result) => collectTensors(result, isCpuTensor).map((x) => x.data)),
+    scope: (_name, body) => store.scope(body),
   };
 }
 
