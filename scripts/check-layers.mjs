@@ -26,6 +26,13 @@ const rules = [
   { folder: /^packages\/conformance$/, imports: [/^core$/], tests: [/^backend-/], node: false },
   { folder: /^packages\/demo-model$/, imports: [/^core$/] },
   { folder: /^packages\/backend-cpu$/, imports: [/^core$/], tests: [/^conformance$/], bare: false, node: false },
+  {
+    folder: /^packages\/backend-wasm$/,
+    imports: [/^core$/, /^backend-cpu$/],
+    tests: [/^conformance$/],
+    bare: false,
+    node: false,
+  },
   { folder: /^packages\/backend-/, imports: [/^core$/], tests: [/^conformance$/, /^backend-cpu$/] },
   {
     folder: /^packages\/pipeline$/,

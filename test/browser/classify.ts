@@ -1,16 +1,26 @@
 /** Runs in a page and in a worker: the demo model on pixels that the test computed. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
+import { createWasmBackend } from "@ppt-vit/backend-wasm";
 import { createVisionModel, parseModelConfig, parseReduction, parseSafetensors } from "@ppt-vit/core";
 
 const fetchBytes = async (path: string) => new Uint8Array(await (await fetch(path)).arrayBuffer());
 const fetchJson = async (path: string): Promise<unknown> => (await fetch(path)).json();
 
+const backends = {
+  cpu: () => createCpuBackend(),
+  simd: () => createWasmBackend({ instructions: "simd" }),
+  "relaxed-simd": () => createWasmBackend({ instructions: "relaxed-simd" }),
+};
+
+/** The CPU backend, or the instructions of the wasm backend. */
+export type BackendHere = keyof typeof backends;
+
 /** Logits of one picture with PPT, and the action of each stage. */
-export async function classify(): Promise<{ logits: number[]; policies: string[] }> {
+export async function classify(name: BackendHere): Promise<{ logits: number[]; policies: string[] }> {
   const model = await createVisionModel({
     config: parseModelConfig(await fetchJson("/model/config.json")),
     weights: parseSafetensors(await fetchBytes("/model/model.safetensors")),
-    backend: createCpuBackend(),
+    backend: backends[name](),
     reduction: parseReduction(await fetchJson("/model/reduction.json")),
   });
   const pixels = await fetchBytes("/pixels");

@@ -1,4 +1,4 @@
-import { classify } from "./classify.js";
+import { type BackendHere, classify } from "./classify.js";
 
 declare global {
   interface Window {
@@ -8,9 +8,9 @@ declare global {
 }
 
 window.classifyHere = classify;
-window.classifyInWorker = () =>
+window.classifyInWorker = (name: BackendHere) =>
   new Promise((resolve, reject) => {
-    const worker = new Worker("/worker.js", { type: "module" });
+    const worker = new Worker("/worker.js", { type: "module", name });
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = ({ message }) => reject(new Error(message));
   });

@@ -32,7 +32,7 @@ export const launchBrowser = (): Promise<Browser> =>
 /** Bundles from dist, as an application's bundler would. */
 async function bundle(entry: string): Promise<string> {
   const dist = (name: string) => join(root, "packages", name, "dist/index.js");
-  const names = ["core", "backend-cpu", "backend-onnx", "backend-tfjs", "conformance"];
+  const names = ["core", "backend-cpu", "backend-onnx", "backend-tfjs", "backend-wasm", "conformance"];
   for (const name of names)
     if (!existsSync(dist(name))) throw new Error(`${name}/dist is missing: run pnpm build first`);
   const { outputFiles } = await build({
@@ -49,6 +49,7 @@ async function bundle(entry: string): Promise<string> {
           join(root, `packages/core/dist/${door}.js`),
         ]),
       ),
+      "@ppt-vit/backend-cpu/eager": join(root, "packages/backend-cpu/dist/eager.js"),
       ...Object.fromEntries(names.map((name) => [`@ppt-vit/${name}`, dist(name)])),
     },
   });

@@ -1,3 +1,3 @@
-import { classify } from "./classify.js";
+import { type BackendHere, classify } from "./classify.js";
 
-classify().then((result) => postMessage(result));
+classify(self.name as BackendHere).then((result) => postMessage(result));

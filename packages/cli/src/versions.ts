@@ -9,7 +9,9 @@ import { fileURLToPath } from "node:url";
 import { devices } from "@ppt-vit/backend-onnx/devices";
 import { packagesOn } from "@ppt-vit/core/backend";
 
-const ours = ["cli", "core", "pipeline", "backend-cpu", "backend-onnx", "demo-model"].map((name) => `@ppt-vit/${name}`);
+const ours = ["cli", "core", "pipeline", "backend-cpu", "backend-onnx", "backend-wasm", "demo-model"].map(
+  (name) => `@ppt-vit/${name}`,
+);
 
 const runtimes = new Set(
   devices.filter(({ runsIn = [] }) => runsIn.includes("node")).flatMap((device) => packagesOn("node", device)),

@@ -1,6 +1,7 @@
 /** Tests weights as integers: the demo model's answers stay, on backends that compute with integers and on those that do not. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+import { createWasmBackend } from "@ppt-vit/backend-wasm";
 import { quantizedDtypeNames, type WeightDtypeName } from "@ppt-vit/core";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
 import { fromPretrained } from "@ppt-vit/pipeline";
@@ -15,6 +16,7 @@ describe.each([
   ["ONNX Runtime, native CPU", () => createOnnxBackend({ device: "cpu" }), [{}, false]],
   ["ONNX Runtime, wasm", () => createOnnxBackend({ device: "wasm" }), [{}, false]],
   ["ONNX Runtime in half precision", () => createOnnxBackend({ device: "cpu", dtype: "fp16" }), [{}, false]],
+  ["WebAssembly", async () => createWasmBackend(), [{}, false]],
   // Its runs take seconds.
   ["plain CPU", async () => createCpuBackend(), [{}]],
 ] as const)("weights as integers on %s", (_, create, reductions) => {

@@ -3,5 +3,6 @@ import { cpu } from "./cpu.js";
 import { onnx } from "./onnx.js";
 import type { BackendPackage } from "./package.js";
 import { tfjs } from "./tfjs.js";
+import { wasm } from "./wasm.js";
 
-export const knownPackages: readonly BackendPackage[] = [cpu, onnx, tfjs];
+export const knownPackages: readonly BackendPackage[] = [cpu, onnx, tfjs, wasm];

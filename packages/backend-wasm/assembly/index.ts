@@ -1,0 +1,9 @@
+/**
+ * The kernels. Arguments are addresses, bytes between rows (strides), and numbers of elements. `src/kernels.ts`
+ * declares them for JavaScript.
+ */
+export { attention, attentionScratch } from "./attention";
+export { activation, add } from "./elementwise";
+export { multiply, packColumns, packRows } from "./products";
+export { multiplyQuantized, quantize } from "./quantized";
+export { addRows, divideRows, l2Norm, layerNorm, lpNormalize, softmax } from "./rows";

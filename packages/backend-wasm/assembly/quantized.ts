@@ -1,0 +1,214 @@
+/**
+ * Products with weights of 8 bits. Activations are quantised to 16 bits, row by row, to integers so small that no sum
+ * of K products overflows 32 bits. Integer sums are exact, so they are the same in every tile and with every
+ * instruction set.
+ */
+import { eight, put } from "./panels";
+import { loadEnd, rounder } from "./vector";
+
+/**
+ * x [M, K] to 16-bit integers [M, padded K], and a scale for each row: x = integer * scale. `largest` is the largest
+ * integer. K is padded to `paddedK`, a multiple of 8, with zeros.
+ */
+export function quantize(x: usize, M: i32, K: i32, paddedK: i32, largest: f32, out: usize, scales: usize): void {
+  const zero = f32x4.splat(0);
+  const sizeBits = i32x4.splat(0x7fffffff);
+  const full = K & -8;
+  for (let row = 0; row < M; row++, x += <usize>K << 2, out += <usize>paddedK << 1, scales += 4) {
+    // The bits of positive floats have the order of the floats, and NaN is above all.
+    let most = zero;
+    for (let k = 0; k < full; k += 8) {
+      const from = x + (<usize>k << 2);
+      most = i32x4.max_s(most, v128.and(v128.load(from), sizeBits));
+      most = i32x4.max_s(most, v128.and(v128.load(from, 16), sizeBits));
+    }
+    const low = fourAt(x + (<usize>full << 2), K - full, zero);
+    const high = fourAt(x + (<usize>full << 2) + 16, K - full - 4, zero);
+    most = i32x4.max_s(most, v128.and(low, sizeBits));
+    most = i32x4.max_s(most, v128.and(high, sizeBits));
+    const magnitude = reinterpret<f32>(
+      max(
+        max(i32x4.extract_lane(most, 0), i32x4.extract_lane(most, 1)),
+        max(i32x4.extract_lane(most, 2), i32x4.extract_lane(most, 3)),
+      ),
+    );
+    // A row of zeros has any scale. The smallest normal number keeps its inverse finite.
+    const scale = max<f32>(magnitude / largest, 1.1754943508222875e-38);
+    store<f32>(scales, scale);
+    const inverse = f32x4.splat(1 / scale);
+    for (let k = 0; k < full; k += 8) {
+      const from = x + (<usize>k << 2);
+      const a = whole(v128.load(from), inverse);
+      const b = whole(v128.load(from, 16), inverse);
+      v128.store(out + (<usize>k << 1), i16x8.narrow_i32x4_s(a, b));
+    }
+    if (full < K) {
+      const end = i16x8.narrow_i32x4_s(whole(low, inverse), whole(high, inverse));
+      v128.store(out + (<usize>full << 1), end);
+    }
+  }
+}
+
+/** x times `inverse` as whole numbers. */
+@inline
+function whole(x: v128, inverse: v128): v128 {
+  const base = f32x4.splat(rounder);
+  return i32x4.sub(f32x4.add(f32x4.mul(x, inverse), base), base);
+}
+
+/** Four floats of which `left` are there, and zeros behind. */
+function fourAt(from: usize, left: i32, zero: v128): v128 {
+  if (left >= 4) return v128.load(from);
+  return left > 0 ? loadEnd(from, left, zero) : zero;
+}
+
+/** Rows of x in one block. */
+const blockRows: i32 = 96;
+
+/**
+ * out [M, N] = scale of the row * scale of the column * (x times packed weights) + bias. x [M, K] comes from
+ * `quantize`, with K padded. The panels hold eight columns: for each pair of k, the two values of each column side by
+ * side.
+ */
+export function multiplyQuantized(
+  x: usize,
+  xScales: usize,
+  packed: usize,
+  scales: usize,
+  bias: usize,
+  out: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+): void {
+  const xStride = <usize>K << 1;
+  const outStride = <usize>N << 2;
+  const panelBytes = <usize>K << 3;
+  for (let block = 0; block < M; block += blockRows) {
+    const end = min(block + blockRows, M);
+    let panel = packed;
+    for (let j = 0; j < N; j += 8, panel += panelBytes) {
+      const columns = min(8, N - j);
+      const at = <usize>j << 2;
+      const ownScales = eight(scales + at, columns);
+      const scale0 = v128.load(ownScales);
+      const scale1 = v128.load(ownScales, 16);
+      const biases = eight(bias == 0 ? 0 : bias + at, columns);
+      const bias0 = v128.load(biases);
+      const bias1 = v128.load(biases, 16);
+      let i = block;
+      let from = x + <usize>i * xStride;
+      let to = out + <usize>i * outStride + at;
+      for (; i + 4 <= end; i += 4, from += 4 * xStride, to += 4 * outStride) {
+        const rows = xScales + (<usize>i << 2);
+        tile4(from, xStride, panel, panelBytes, rows, scale0, scale1, bias0, bias1, to, outStride, columns);
+      }
+      if (end - i > 1 && end >= 4) {
+        // As in products.ts: a tile over the last rows, some of them for a second time.
+        const back = <usize>(i + 4 - end);
+        const rows = xScales + (<usize>(end - 4) << 2);
+        from -= back * xStride;
+        to -= back * outStride;
+        tile4(from, xStride, panel, panelBytes, rows, scale0, scale1, bias0, bias1, to, outStride, columns);
+        i = end;
+      }
+      for (; i < end; i++, from += xStride, to += outStride)
+        tile1(from, panel, panelBytes, xScales + (<usize>i << 2), scale0, scale1, bias0, bias1, to, columns);
+    }
+  }
+}
+
+@inline
+function putScaled(
+  to: usize,
+  s0: v128,
+  s1: v128,
+  xScale: usize,
+  scale0: v128,
+  scale1: v128,
+  bias0: v128,
+  bias1: v128,
+  columns: i32,
+): void {
+  const own = v128.load32_splat(xScale);
+  const low = f32x4.add(f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(s0), own), scale0), bias0);
+  const high = f32x4.add(f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(s1), own), scale1), bias1);
+  put(to, low, high, columns);
+}
+
+@inline
+function dot(x: v128, w: v128, sum: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(x, w));
+}
+
+function tile1(
+  x: usize,
+  panel: usize,
+  panelBytes: usize,
+  xScale: usize,
+  scale0: v128,
+  scale1: v128,
+  bias0: v128,
+  bias1: v128,
+  out: usize,
+  columns: i32,
+): void {
+  let s0 = i32x4.splat(0);
+  let s1 = s0;
+  const end = panel + panelBytes;
+  for (let b = panel; b < end; b += 16, x += 4) {
+    const pair = v128.load32_splat(x);
+    s0 = dot(pair, v128.load8x8_s(b), s0);
+    s1 = dot(pair, v128.load8x8_s(b, 8), s1);
+  }
+  putScaled(out, s0, s1, xScale, scale0, scale1, bias0, bias1, columns);
+}
+
+function tile4(
+  x: usize,
+  xStride: usize,
+  panel: usize,
+  panelBytes: usize,
+  xScale: usize,
+  scale0: v128,
+  scale1: v128,
+  bias0: v128,
+  bias1: v128,
+  out: usize,
+  outStride: usize,
+  columns: i32,
+): void {
+  let s00 = i32x4.splat(0);
+  let s01 = s00;
+  let s10 = s00;
+  let s11 = s00;
+  let s20 = s00;
+  let s21 = s00;
+  let s30 = s00;
+  let s31 = s00;
+  let x0 = x;
+  let x1 = x0 + xStride;
+  let x2 = x1 + xStride;
+  let x3 = x2 + xStride;
+  const end = panel + panelBytes;
+  for (let b = panel; b < end; b += 16, x0 += 4, x1 += 4, x2 += 4, x3 += 4) {
+    const b0 = v128.load8x8_s(b);
+    const b1 = v128.load8x8_s(b, 8);
+    const p0 = v128.load32_splat(x0);
+    s00 = dot(p0, b0, s00);
+    s01 = dot(p0, b1, s01);
+    const p1 = v128.load32_splat(x1);
+    s10 = dot(p1, b0, s10);
+    s11 = dot(p1, b1, s11);
+    const p2 = v128.load32_splat(x2);
+    s20 = dot(p2, b0, s20);
+    s21 = dot(p2, b1, s21);
+    const p3 = v128.load32_splat(x3);
+    s30 = dot(p3, b0, s30);
+    s31 = dot(p3, b1, s31);
+  }
+  putScaled(out, s00, s01, xScale, scale0, scale1, bias0, bias1, columns);
+  putScaled(out + outStride, s10, s11, xScale + 4, scale0, scale1, bias0, bias1, columns);
+  putScaled(out + 2 * outStride, s20, s21, xScale + 8, scale0, scale1, bias0, bias1, columns);
+  putScaled(out + 3 * outStride, s30, s31, xScale + 12, scale0, scale1, bias0, bias1, columns);
+}

@@ -1,0 +1,125 @@
+/** Composites in WebAssembly. Measurements: docs/decisions/0021-wasm-engine.md. */
+import { cpuOverrides } from "@ppt-vit/backend-cpu/eager";
+import type { Overrides } from "@ppt-vit/core/backend";
+import type { Engine } from "./engine.js";
+import { activationNumbers } from "./kernels.js";
+import type { Packed, Parameters } from "./parameters.js";
+import { Remembered, type WasmStore } from "./store.js";
+import { onPlaced, type WasmTensor } from "./tensor.js";
+import { largestActivation, packedBytes, paddedLength } from "./weights.js";
+
+/** The address of a tensor, or 0 for none. */
+const addressOf = (x: WasmTensor | undefined): number => x?.address ?? 0;
+
+export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Parameters): Overrides<WasmTensor> {
+  const { take } = store;
+  const activations = new Remembered(store);
+
+  /** out [M, O] = x [M, I] times packed weights + bias. */
+  function product(x: WasmTensor, packed: Packed, bias: WasmTensor | undefined, out: WasmTensor, M: number): void {
+    const I = x.shape.at(-1)!;
+    const O = out.shape.at(-1)!;
+    const { panels, scales } = packed;
+    const to = out.address;
+    if (scales === undefined) {
+      engine.kernels.multiply(x.address, 4 * I, panels, addressOf(bias), to, 4 * O, M, O, I);
+      return;
+    }
+    const K = paddedLength(I);
+    const integers = activations.of(x, 2 * M * K + 4 * M, (address) =>
+      engine.kernels.quantize(x.address, M, I, K, largestActivation(I), address, address + 2 * M * K),
+    );
+    engine.kernels.multiplyQuantized(integers, integers + 2 * M * K, panels, scales, addressOf(bias), to, M, O, K);
+  }
+
+  /** Calls `kernel` with the rows of the last axis: an address, one for the result, their number and their length. */
+  function alongRows(
+    x: WasmTensor,
+    kernel: (x: number, out: number, rows: number, n: number) => void,
+    shape = x.shape,
+  ): WasmTensor {
+    const n = x.shape.at(-1)!;
+    const out = take(shape);
+    if (n > 0) kernel(x.address, out.address, x.data.length / n, n);
+    return out;
+  }
+
+  return (ops, defaults) => ({
+    ...onPlaced(cpuOverrides(store)(ops, defaults)),
+
+    linear(x, weight, bias) {
+      const [O, I] = weight.shape as [number, number];
+      const out = take([...x.shape.slice(0, -1), O]);
+      const M = x.data.length / I;
+      const packed = parameters.packed(weight);
+      if (packed) product(x, packed, bias, out, M);
+      else
+        store.scratch(packedBytes(O, I), (panels) => {
+          engine.kernels.packRows(weight.address, 4 * I, I, O, panels);
+          product(x, { panels }, bias, out, M);
+        });
+      return out;
+    },
+
+    softmax(x, axis = -1) {
+      if (axis !== -1 && axis !== x.shape.length - 1) return defaults.softmax(x, axis);
+      return alongRows(x, (...rows) => engine.kernels.softmax(...rows));
+    },
+
+    layerNorm: (x, weight, bias, epsilon) =>
+      alongRows(x, (from, to, rows, n) =>
+        engine.kernels.layerNorm(from, weight.address, bias.address, to, rows, n, epsilon),
+      ),
+
+    l2Norm: (x) => alongRows(x, (...rows) => engine.kernels.l2Norm(...rows), [...x.shape.slice(0, -1), 1]),
+
+    lpNormalize: (x, p) => alongRows(x, (from, to, rows, n) => engine.kernels.lpNormalize(from, to, rows, n, p)),
+
+    activation(x, kind) {
+      const out = take(x.shape);
+      engine.kernels.activation(x.address, out.address, x.data.length, activationNumbers[kind]);
+      return out;
+    },
+
+    attention(q, k, v, { heads, scale, logSize }) {
+      const [B, M, C] = q.shape as [number, number, number];
+      const N = k.shape[1]!;
+      const out = take(q.shape);
+      store.scratch(engine.kernels.attentionScratch(N, C / heads), (scratch) => {
+        for (let image = 0; image < B; image++) {
+          const [queries, keys] = [4 * image * M * C, 4 * image * N * C];
+          const sizes = logSize ? logSize.address + (logSize.shape[0] === 1 ? 0 : 4 * image * N) : 0;
+          const [from, to] = [q.address + queries, out.address + queries];
+          engine.kernels.attention(from, k.address + keys, v.address + keys, sizes, to, scratch, M, N, C, heads, scale);
+        }
+      });
+      return out;
+    },
+
+    /** Adds each token to its destination row. The default multiplies by a 0/1 matrix instead. */
+    compressTokens(destination, count, { size, averaged, summed }) {
+      const [B, N] = destination.shape as [number, number];
+      const imageOf = (x: WasmTensor, image: number) =>
+        x.address + (x.shape[0] === 1 ? 0 : 4 * image * N * x.shape[2]!);
+      /** [B, count, F], the sums of the rows of x [B or 1, N, F] by destination, weighted if `weights` are given. */
+      const sums = (x: WasmTensor, weights?: WasmTensor) => {
+        const F = x.shape[2]!;
+        const out = take([B, count, F]);
+        out.data.fill(0);
+        for (let image = 0; image < B; image++) {
+          const rows = weights ? imageOf(weights, image) : 0;
+          const to = out.address + 4 * image * count * F;
+          engine.kernels.addRows(destination.address + 4 * image * N, imageOf(x, image), rows, to, N, F, count);
+        }
+        return out;
+      };
+      const newSize = sums(size ?? store.constant({ shape: [1, N, 1], data: new Float32Array(N).fill(1) }));
+      const averages = (x: WasmTensor) => {
+        const mean = sums(x, size);
+        engine.kernels.divideRows(mean.address, newSize.address, B * count, x.shape[2]!);
+        return mean;
+      };
+      return { size: newSize, averaged: averaged && averages(averaged), summed: summed.map((x) => sums(x)) };
+    },
+  });
+}
