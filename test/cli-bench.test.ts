@@ -20,6 +20,7 @@ interface Cell {
   readonly imagesPerSecond: number;
   readonly speedup: number | null;
   readonly peakMemoryBytes: number;
+  readonly accuracy?: { readonly over: string; readonly error: number };
 }
 
 const bench = (...args: string[]) => run(process.execPath, [main, "bench", ...args], { cwd: home });
@@ -143,9 +144,14 @@ test("the larger geometries, half precision and 8-bit weights", { timeout: 240_0
   expect(half.results.map(({ backend, batch }) => `${backend} ${batch}`)).toEqual(
     [1, 1, 2, 2].map((batch) => `onnx-cpu:fp16 ${batch}`),
   );
-  const quantized = await measure("--models", "./tiny", "--batches", "1", "--backends", "onnx-cpu:q8,cpu:q8");
+  const quantized = await measure("--models", "./tiny", "--batches", "1", "--backends", "onnx-cpu:q8,cpu:q8,cpu");
   expect(quantized.failures).toEqual([]);
-  expect(new Set(quantized.results.map(({ backend }) => backend))).toEqual(new Set(["onnx-cpu:q8", "cpu:q8"]));
+  expect(new Set(quantized.results.map(({ backend }) => backend))).toEqual(new Set(["onnx-cpu:q8", "cpu:q8", "cpu"]));
+  // Answers are compared with those in floats where these were measured, too.
+  for (const { backend, accuracy } of quantized.results) {
+    expect(accuracy?.over).toBe(backend === "cpu:q8" ? "cpu" : undefined);
+    if (accuracy) expect(accuracy.error).toBeGreaterThan(0);
+  }
 });
 
 test.each(["classify", "demo", "bench"])("%s --help lists every backend", async (command) => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { modelCost } from "@ppt-vit/core";
 import { median, quantile } from "@ppt-vit/pipeline";
 import { describe, expect, it } from "vitest";
+import { accuracyOf, floatsOf } from "../src/commands/bench/accuracy.js";
 import { compareDocuments } from "../src/commands/bench/compare.js";
 import { contenderNames, requireContender } from "../src/commands/bench/contenders/index.js";
 import { readRecorded } from "../src/commands/bench/documents.js";
@@ -85,6 +86,50 @@ describe("a comparison", () => {
     expect(compareDocuments(documentOf(cell("ppt", steady)), documentOf(cell("pool", steady)))).toEqual([]);
     const withoutTurns = { ...cell("ppt", steady), turnMs: [] };
     expect(compareDocuments(documentOf(withoutTurns), documentOf(cell("ppt", steady)))).toEqual([]);
+  });
+});
+
+describe("answers in another precision", () => {
+  it("are compared with those in floats, image by image", () => {
+    const reference = [0, Math.log(3), 4, -8];
+    const own = [0, 0, 3, -8];
+    const { divergence, ...rest } = accuracyOf(own, reference, { over: "onnx-cpu", batch: 2 })!;
+    // The largest difference is log 3; the largest logit is 8.
+    expect(rest).toEqual({ over: "onnx-cpu", images: 2, sameAnswer: 1, error: Math.log(3) / 8 });
+    const first = 0.25 * Math.log(0.5) + 0.75 * Math.log(1.5);
+    const [p, q] = [1 / (1 + Math.exp(-12)), 1 / (1 + Math.exp(-11))];
+    const second = p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
+    expect(divergence).toBeCloseTo((first + second) / 2, 9);
+  });
+
+  it("are left out of a contender without logits, and of models without classes", () => {
+    for (const [own, reference] of [
+      [undefined, [1]],
+      [[1], undefined],
+      [[], []],
+      [[1, 2], [1]],
+    ] as const)
+      expect(accuracyOf(own, reference, { over: "onnx-cpu", batch: 1 })).toBeUndefined();
+  });
+
+  it("belong to the name before the colon, or to the one that a contender says", () => {
+    const names = ["onnx-cpu:q8", "onnx-cpu", "./mine.js", "C:\\mine.js"];
+    expect(names.map((name) => floatsOf({ name }))).toEqual(["onnx-cpu", undefined, undefined, undefined]);
+    expect(floatsOf({ name: "standard-q8", floats: "onnx-plain" })).toBe("onnx-plain");
+  });
+
+  it("stand in the tables; those of random weights are marked", () => {
+    const accuracy = { over: "onnx-cpu", images: 8, sameAnswer: 7, error: 0.0123, divergence: 1e-3 };
+    const rows = (["unreduced", "ppt"] as const).flatMap((policy) =>
+      ["demo", "deit-s"].map((model) => ({ ...cell(policy, [10], "onnx-cpu:q8"), model, accuracy })),
+    );
+    const document = documentOf(...rows);
+    const table = markdownTable([document]);
+    expect(table).toContain("| logits beside floats |");
+    expect(table).toContain("| 1.2 % off, same answer to 7 of 8 |");
+    expect(table).toContain("| 1.2 % off (random weights) |");
+    expect(resultTable(document)).toMatch(/1\.2 % +7 of 8/);
+    expect(renderReport({ documents: [document], others: [] })).toContain("<td>7 of 8</td>");
   });
 });
 

@@ -1,5 +1,5 @@
 /** One measured process: it opens one model on one contender, then takes a turn whenever the parent asks. */
-import { isPptError, modelCost, reasonOf, stackImages, verificationInput } from "@ppt-vit/core";
+import { isPptError, modelCost, PptError, reasonOf, stackImages, verificationInput } from "@ppt-vit/core";
 import { median } from "@ppt-vit/pipeline";
 import type { Run } from "./contenders/contender.js";
 import { requireContender } from "./contenders/index.js";
@@ -25,6 +25,8 @@ export interface CellFacts {
   readonly gmacs: number;
   readonly loadMs: number;
   readonly firstRunMs: number;
+  /** [batch, labels], of the first run; left out if the contender gives none. */
+  readonly logits?: readonly number[];
   /** Of contenders that run a graph. */
   readonly kernels?: number;
 }
@@ -65,7 +67,8 @@ export function benchCellCommand(): void {
     const loadMs = performance.now() - start;
     const { gmacs, run } = opened;
     const kernels = run.kernels === undefined ? {} : { kernels: run.kernels };
-    return { opened: { gmacs, loadMs, firstRunMs: await timeRun(opened), ...kernels } };
+    const { ms: firstRunMs, logits } = await timeRun(opened);
+    return { opened: { gmacs, loadMs, firstRunMs, ...(logits && { logits: finite(logits) }), ...kernels } };
   }
 
   process.on("message", (request: CellRequest) => {
@@ -91,10 +94,16 @@ async function prepare(
 }
 
 /** Milliseconds of one run, logits read back. */
-async function timeRun({ run, pixelValues, batch }: Opened): Promise<number> {
+async function timeRun({ run, pixelValues, batch }: Opened) {
   const start = performance.now();
-  await run(pixelValues, batch);
-  return performance.now() - start;
+  const logits = await run(pixelValues, batch);
+  return { ms: performance.now() - start, logits };
+}
+
+/** The logits as the channel between processes carries them. @throws PptError NOT_FINITE */
+function finite(logits: Float32Array): number[] {
+  if (logits.every(Number.isFinite)) return Array.from(logits);
+  throw new PptError("NOT_FINITE", "its logits are not finite");
 }
 
 /** In runs longer than this, refilling the caches takes no visible share. */
@@ -103,8 +112,8 @@ const longRunMs = 500;
 /** The first run of a turn finds the caches full of other contenders' weights; a short one is not counted. */
 async function takeTurn(opened: Opened, { runs, limitMs }: Turn): Promise<CellAnswer> {
   const start = performance.now();
-  const first = await timeRun(opened);
-  const times = [first > longRunMs ? first : await timeRun(opened)];
-  while (times.length < runs && performance.now() - start < limitMs) times.push(await timeRun(opened));
+  const { ms: first } = await timeRun(opened);
+  const times = [first > longRunMs ? first : (await timeRun(opened)).ms];
+  while (times.length < runs && performance.now() - start < limitMs) times.push((await timeRun(opened)).ms);
   return { times, medianMs: median(times) };
 }

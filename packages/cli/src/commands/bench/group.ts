@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { median, quantile } from "@ppt-vit/pipeline";
 import { withStatus } from "../../output/progress.js";
+import { accuracyOf } from "./accuracy.js";
 import type { CellAnswer, CellFacts, CellRequest } from "./cell.js";
 import type { CellFailure, CellResult, CellSettings, Ratio } from "./schema.js";
 import { ratioOfTurns } from "./statistics.js";
@@ -48,6 +49,8 @@ export interface Group {
   readonly cells: readonly CellSettings[];
   /** Modules of `--contenders`. */
   readonly contenders: readonly string[];
+  /** For each backend the one that computes the same in floats, with which its answers are compared. */
+  readonly floats: ReadonlyMap<string, string>;
   /** The backend whose cells every other cell is compared to as well. */
   readonly reference?: string | undefined;
 }
@@ -87,7 +90,7 @@ async function measure(group: Group, limitMs: number, tell: (status: string) => 
   }
   const results: CellResult[] = [];
   for (const cell of cells) {
-    const result = await finish(cell, cells, group.reference);
+    const result = await finish(cell, cells, group);
     if ("code" in result) failures.push(result);
     else results.push(result);
   }
@@ -168,14 +171,19 @@ async function takeTurn(cell: Cell): Promise<CellFailure | undefined> {
 
 async function finish(
   cell: Cell,
-  group: readonly Cell[],
-  reference: string | undefined,
+  cells: readonly Cell[],
+  { reference, floats }: Group,
 ): Promise<CellResult | CellFailure> {
-  const { settings, facts, times, turnMs } = cell;
+  const { settings, times, turnMs } = cell;
+  const { logits, ...facts } = cell.facts;
   const end = await cell.ask({ finish: true });
   if (!("peakMemoryBytes" in end)) return giveUp(cell, end);
   const medianMs = median(times);
-  const ratios = ratiosOf(cell, group, reference);
+  const ratios = ratiosOf(cell, cells, reference);
+  const over = floats.get(settings.backend);
+  const exact = cells.find(({ settings: { backend, policy } }) => backend === over && policy === settings.policy);
+  const accuracy =
+    exact && accuracyOf(logits, exact.facts.logits, { over: exact.settings.backend, batch: settings.batch });
   const overUnreduced = ratios.find(({ backend, policy }) => backend === settings.backend && policy === "unreduced");
   return {
     ...settings,
@@ -188,6 +196,7 @@ async function finish(
     ratios,
     effectiveGflops: (2 * facts.gmacs * settings.batch * 1000) / medianMs,
     peakMemoryBytes: end.peakMemoryBytes,
+    ...(accuracy && { accuracy }),
   };
 }
 

@@ -3,8 +3,10 @@ import { dirname, relative, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { markdown } from "../../output/markdown.js";
 import type { RecordedDocument } from "./documents.js";
+import { geometryNames } from "./geometries.js";
 import type { CellResult } from "./schema.js";
 import { threeDigits } from "./statistics.js";
+import { percentOff } from "./table.js";
 
 /** What stands before and after a table in a Markdown file. `<!-- benchmarks NAME,NAME/BACKEND -->` chooses its rows. */
 export const tableMarkers = ["<!-- benchmarks -->", "<!-- /benchmarks -->"] as const;
@@ -84,6 +86,14 @@ function rowsOf(document: RecordedDocument, wanted: string): Row[] {
 const overReference = ({ ppt }: Row) =>
   ppt.ratios.filter(({ backend, policy }) => backend !== ppt.backend && policy === "unreduced");
 
+/** How far the answers of a precision lie from those in floats, in the same run. Random weights have no answer worth keeping. */
+function besideFloats({ accuracy, model }: CellResult): string {
+  if (!accuracy) return "";
+  const { sameAnswer, images } = accuracy;
+  const answers = geometryNames.includes(model) ? " (random weights)" : `, same answer to ${sameAnswer} of ${images}`;
+  return `${percentOff(accuracy)} off${answers}`;
+}
+
 function machineTable(machine: string, rows: readonly Row[], folder: string): string {
   const dates = rows.map(({ document: { date, versions, hardware } }) => {
     const { cores, loadBefore } = hardware;
@@ -93,6 +103,7 @@ function machineTable(machine: string, rows: readonly Row[], folder: string): st
     return `${date.slice(0, 10)} on Node ${versions.node ?? "of an unknown version"}${busy}`;
   });
   const compared = rows.some((row) => overReference(row).length > 0);
+  const accurate = rows.some(({ ppt }) => ppt.accuracy);
   const heads = ["model", "batch", "backend", "unreduced, images/s", "PPT, images/s", "speedup"];
   const lines = rows.map((row) => {
     const { model, batch, backend, imagesPerSecond, speedup } = row.ppt;
@@ -101,14 +112,19 @@ function machineTable(machine: string, rows: readonly Row[], folder: string): st
     return [
       ...[model, batch, backend, before!, after!].map(markdown),
       linked(`${speedup!.toFixed(2)}x`, row.document, folder),
+      ...(accurate ? [markdown(besideFloats(row.ppt))] : []),
       ...(compared ? [markdown(others.join(", "))] : []),
     ];
   });
   return [
     markdown(`${machine}; ${[...new Set(dates)].sort().reverse().join(", ")}:`),
     "",
-    rowOf([...heads, ...(compared ? ["over another unreduced model"] : [])]),
-    `${"| --- | ---: | --- | ---: | ---: | ---: |"}${compared ? " --- |" : ""}`,
+    rowOf([
+      ...heads,
+      ...(accurate ? ["logits beside floats"] : []),
+      ...(compared ? ["over another unreduced model"] : []),
+    ]),
+    `${"| --- | ---: | --- | ---: | ---: | ---: |"}${accurate ? " --- |" : ""}${compared ? " --- |" : ""}`,
     ...lines.map(rowOf),
     "",
   ].join("\n");

@@ -7,6 +7,7 @@ import { writeError } from "../../files/errors.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
 import { print, printJson, say } from "../../output/print.js";
 import { withStatus } from "../../output/progress.js";
+import { floatsOf } from "./accuracy.js";
 import { requireContender } from "./contenders/index.js";
 import { checkDocument, fileForResult, type Recorded, writeDocument } from "./documents.js";
 import { requireGeometry } from "./geometries.js";
@@ -65,7 +66,11 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
   const { backends, models, policies, batches, seconds }: Plan = { ...defaults, ...given };
   const { contenders = [], reference } = flags;
   const added = (await Promise.all(contenders.map(loadContenders))).flat();
-  for (const backend of backends) await requireContender(backend, added);
+  const floats = new Map<string, string>();
+  for (const backend of backends) {
+    const exact = floatsOf(await requireContender(backend, added));
+    if (exact !== undefined) floats.set(backend, exact);
+  }
   if (reference !== undefined && !backends.includes(reference))
     throw new PptError("INVALID_OPTION", `--reference ${reference}: is not among --backends ${backends.join(",")}`);
   for (const model of models) requireModelName(model);
@@ -81,7 +86,7 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
     const cells = backends.flatMap((backend) => policies.map((policy) => ({ backend, model, policy, batch })));
     // The groups that follow share the time that this one leaves over.
     const limitMs = (end - performance.now()) / (groups.length - at);
-    const measured = await measureGroup({ cells, contenders, reference }, limitMs);
+    const measured = await measureGroup({ cells, contenders, floats, reference }, limitMs);
     results.push(...measured.results);
     failures.push(...measured.failures);
   }

@@ -1,6 +1,6 @@
 /** The schema of a recorded result, which every benchmark shares. A line of `results/NAME.ndjson` is one such document. */
 import * as v from "valibot";
-import { date, list, name, quantity, record, text, versions, whole } from "../../documents/schema.js";
+import { amount, date, list, name, quantity, record, text, versions, whole } from "../../documents/schema.js";
 import { reductionNames } from "./reductions.js";
 
 /** Far more than one call measures. */
@@ -43,6 +43,19 @@ const ratioSchema = record({
 });
 export type Ratio = v.InferOutput<typeof ratioSchema>;
 
+/** The logits of the first run beside those of the contender `over`, which computes in floats. */
+const cellAccuracySchema = record({
+  over: name(100),
+  images: whole(1),
+  /** Number of the images whose most probable class is the same. */
+  sameAnswer: whole(0),
+  /** The largest difference of a logit, over the largest logit in floats. */
+  error: amount,
+  /** Kullback-Leibler divergence of the probabilities from those in floats, in nats: the mean over the images. */
+  divergence: amount,
+});
+export type CellAccuracy = v.InferOutput<typeof cellAccuracySchema>;
+
 const cellResultSchema = record({
   ...cellEntries,
   /** Multiply-accumulates of one image, 1e9. */
@@ -63,6 +76,8 @@ const cellResultSchema = record({
   ratios: list(ratioSchema, 100),
   effectiveGflops: quantity,
   peakMemoryBytes: v.nullable(quantity),
+  /** Of a contender in another precision whose contender in floats was measured beside it. */
+  accuracy: v.exactOptional(cellAccuracySchema),
 });
 export type CellResult = v.InferOutput<typeof cellResultSchema>;
 

@@ -1,12 +1,15 @@
 /** Results as text for a terminal, and the columns that pages share with it. */
 import { shown } from "../../output/terminal.js";
-import type { BenchDocument, CellResult } from "./schema.js";
+import type { BenchDocument, CellAccuracy, CellResult } from "./schema.js";
 import { spread, threeDigits } from "./statistics.js";
 
 type Column = readonly [name: string, show: (result: CellResult, document: BenchDocument) => string];
 
 /** Shows nothing where a result has no value. */
 const shownIf = (value: number | null, show: (value: number) => string) => (value === null ? "" : show(value));
+
+/** The largest difference of a logit from floats, as a share of the largest logit. */
+export const percentOff = ({ error }: CellAccuracy): string => `${(100 * error).toPrecision(2)} %`;
 
 /** The columns of every table of results; what names the cell comes first. */
 export const columns: readonly Column[] = [
@@ -18,6 +21,9 @@ export const columns: readonly Column[] = [
   ["p90 ms", ({ p90Ms }) => shownIf(p90Ms, (ms) => ms.toFixed(1))],
   ["images/s", ({ imagesPerSecond }) => threeDigits(imagesPerSecond)],
   ["speedup", ({ speedup }) => shownIf(speedup, (ratio) => `${ratio.toFixed(2)}x`)],
+  // Of the first run: the largest difference of a logit, and how many images keep their answer.
+  ["off floats", ({ accuracy }) => (accuracy ? percentOff(accuracy) : "")],
+  ["same answer", ({ accuracy }) => (accuracy ? `${accuracy.sameAnswer} of ${accuracy.images}` : "")],
   ["spread", ({ turnMs }) => (turnMs.length === 0 ? "" : `${(100 * spread(turnMs)).toFixed(0)} %`)],
   ["GMACs", ({ gmacs }) => gmacs.toFixed(2)],
   ["GFLOP/s", ({ effectiveGflops }) => effectiveGflops.toFixed(0)],
