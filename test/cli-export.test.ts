@@ -108,10 +108,12 @@ describe("export", () => {
     expect((await runFile(join(folder, files[2]!), pixels)).best).toEqual(best);
   });
 
-  test("--dtype q8 writes the file that transformers.js looks for", async () => {
-    const folder = await exported("quantized", "--dtype", "fp32,q8");
-    expect(filesIn(join(folder, "onnx"))).toEqual(["model.onnx", "model_quantized.onnx"]);
-    const [whole, quantized] = (await infoOf(folder)).onnx;
+  test("--dtype q8,q4 writes the files that transformers.js looks for", async () => {
+    const folder = await exported("quantized", "--dtype", "fp32,q8,q4");
+    expect(filesIn(join(folder, "onnx"))).toEqual(["model.onnx", "model_q4.onnx", "model_quantized.onnx"]);
+    const [whole, four, quantized] = (await infoOf(folder)).onnx;
+    expect(four).toMatchObject({ dtype: "q4", export: { for: "gpu" } });
+    expect(four.bytes).toBeLessThan(0.2 * whole.bytes);
     expect(whole.export.for).toBe("any");
     const made = { ...whole.export, for: "cpu" };
     expect(quantized).toMatchObject({ file: "onnx/model_quantized.onnx", dtype: "q8", export: made });
@@ -131,6 +133,19 @@ describe("export", () => {
     expect(info.onnx[0]).toMatchObject({ operatorSets: { "ai.onnx": 18 }, nonStandard: [] });
     expect(readFileSync(join(folder, "onnx/model.onnx")).includes("com.microsoft")).toBe(false);
     expect((await runFile(join(folder, "onnx/model.onnx"), await samplePixels())).best).toEqual(await bestOnCpu());
+  });
+
+  test("--for makes every file for one kind of devices, and what cannot be is refused", async () => {
+    const folder = await exported("for-cpus", "--for", "cpu", "--dtype", "fp32,fp16");
+    expect((await infoOf(folder)).onnx.map((file: { export: { for: string } }) => file.export.for)).toEqual([
+      "cpu",
+      "cpu",
+    ]);
+    expect((await runFile(join(folder, "onnx/model.onnx"), await samplePixels())).best).toEqual(await bestOnCpu());
+    const refused = await pptVit("export", "--model", "demo", "--out", "none", "--dtype", "fp32,q4", "--portable");
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toContain("q4 needs com.microsoft.MatMulNBits, which is not in the standard");
+    expect(existsSync(join(home, "none"))).toBe(false);
   });
 
   test("--no-ppt, and settings of the caller's", async () => {
@@ -214,7 +229,7 @@ describe("export", () => {
 
 describe("nothing half-written is left behind", () => {
   test("refuses a folder in use, replaces an earlier export only with --force, and never other files", async () => {
-    const folder = await exported("twice", "--dtype", "fp32,fp16,q8");
+    const folder = await exported("twice", "--dtype", "fp32,q8,q4f16");
     const again = ["export", "--model", "demo", "--out", "twice", "--dtype", "fp32", "--no-ppt"];
     const refused = await pptVit(...again);
     expect(refused).toMatchObject({ code: 2, stdout: "" });

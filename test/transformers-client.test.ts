@@ -19,7 +19,7 @@ let home: string;
 let ours: ImageClassifier;
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "ppt-vit-client-"));
-  await exported("demo", "demo", "--dtype", "fp32,fp16,q8");
+  await exported("demo", "demo", "--dtype", "fp32,fp16,q8,q4");
   env.allowRemoteModels = false;
   env.localModelPath = home;
   ours = await fromPretrained("demo");
@@ -59,6 +59,7 @@ describe.each([
   { dtype: "fp32", within: 1e-5 },
   { dtype: "fp16", within: 1e-2 },
   { dtype: "q8", within: 5e-2 },
+  { dtype: "q4", within: 3e-1 },
 ] as const)("transformers.js, $dtype", ({ dtype, within }) => {
   let theirs: ImageClassificationPipeline;
   beforeAll(async () => {

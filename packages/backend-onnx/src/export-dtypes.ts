@@ -14,6 +14,8 @@ const dtypes = {
   float32: { activations: "float32", for: "any" },
   float16: { activations: "float16", for: "gpu" },
   q8: { activations: "float32", quantize: "q8", for: "cpu" },
+  q4: { activations: "float32", quantize: "q4", for: "gpu" },
+  q4f16: { activations: "float16", quantize: "q4", for: "gpu" },
 } as const satisfies Readonly<Record<string, ExportDtypeDescription>>;
 
 /** A precision of an exported file. */

@@ -27,13 +27,13 @@ export interface OnnxExportOptions {
   /** Leave out to export the unreduced model. */
   readonly reduction?: ReductionConfig | ResolvedReduction | undefined;
   /**
-   * Precision inside the model. Input and outputs are always float32, as transformers.js expects. `q8` takes the weights of
-   * linear layers as 8-bit integers. Default `float32`.
+   * Precision inside the model. Input and outputs are always float32, as transformers.js expects. `q8` and `q4` take the
+   * weights of linear layers as integers of 8 and 4 bits, `q4f16` with activations in half precision. Default `float32`.
    */
   readonly dtype?: ExportDtype | undefined;
   /**
    * The devices that the file is made for. It gives the same answers on all, but not as fast: on a GPU, operators that only
-   * CPUs have cost copies. Default: `any` for float32, `gpu` for float16, `cpu` for q8.
+   * CPUs have cost copies. Default: `any` for float32, `cpu` for q8, else `gpu`.
    */
   readonly for?: DeviceKind | undefined;
   /** Standard ONNX operators only, for engines other than ONNX Runtime. Default false. */
@@ -90,11 +90,7 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
   const { dtype = "float32", portable = false, withSourceMap = false } = settings;
   const { activations, quantize, for: usually } = exportDtype(dtype);
   const devices = settings.for ?? usually;
-  if (quantize === "q8" && devices !== "cpu")
-    throw new PptError(
-      "INVALID_OPTION",
-      `export: only CPUs compute with the integers of q8: leave out for: '${devices}', or export float16`,
-    );
+  if (portable) refuseUnportable(dtype, devices);
   const outputs = checkedOutputs(config, settings.outputs ?? exportOutputsOf(config));
   const { program, params, inputs, plan } = prepareVisionProgram({
     config,
@@ -131,9 +127,25 @@ export function exportOnnx(options: OnnxExportOptions): OnnxExport {
   return { ...traced, metadata };
 }
 
+/** @throws PptError INVALID_OPTION where the standard has no operators for the weights */
+function refuseUnportable(dtype: ExportDtype, devices: DeviceKind): void {
+  const { quantize } = exportDtype(dtype);
+  const refuse = (what: string): never => {
+    throw new PptError("INVALID_OPTION", `export: ${what}`);
+  };
+  if (quantize === "q4")
+    refuse(
+      `${dtype} needs com.microsoft.MatMulNBits, which is not in the standard: export q8 or float16, or leave out 'portable'`,
+    );
+  if (quantize === "q8" && devices === "gpu")
+    refuse(
+      "the standard multiplies weights in 8 bits on CPUs only: leave out for: 'gpu' or 'portable', or export float16",
+    );
+}
+
 /** What people should know who open the file in another tool. */
 const noteFor = (devices: DeviceKind, reduces: boolean): string =>
-  `Made by ppt-vit for ${deviceKinds[devices].title}.${reduces ? " Nodes whose names contain /ppt/ or /observe/ decide which tokens remain: they must stay in float32. Leave them out of a quantisation or a conversion to float16 (nodes_to_exclude, node_block_list)." : ""}`;
+  `Made by ppt-vit for ${deviceKinds[devices].title}.${reduces ? " Nodes whose names contain /ppt/ or /observe/ decide which tokens remain. Leave them out when you quantise this file (nodes_to_exclude)." : ""}`;
 
 const bytesOfWeight = ({ shape, quantized }: HostTensor, dtype: ExportDtype): number =>
-  quantized ? quantized.integers.length : sizeOf(shape) * (dtype === "float16" ? 2 : 4);
+  quantized ? quantized.integers.length : sizeOf(shape) * (exportDtype(dtype).activations === "float16" ? 2 : 4);

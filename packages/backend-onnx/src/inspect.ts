@@ -45,11 +45,10 @@ const isStandard = (domain: string) => domain === "" || domain === "ai.onnx";
 export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
   checkArgument("inspectOnnx", "bytes", bytes, bytesCheck);
   const { graph, opsetImport, metadataProps } = decoded(bytes);
-  const { node: nodes, initializer: weights, input: inputs, output: outputs } = graph;
+  const { node: nodes, input: inputs, output: outputs } = graph;
   const recorded = metadataProps.find(({ key }) => key === metadataKey)?.value;
-  const holds = (type: number) => weights.some(({ dataType }) => dataType === type);
   return {
-    dtype: holds(elementTypes.int8) ? "q8" : holds(elementTypes.float16) ? "float16" : "float32",
+    dtype: precisionOf(graph),
     nodes: nodes.length,
     kernels: countKernels(nodes),
     inputs: inputs.map(({ name }) => name),
@@ -62,6 +61,16 @@ export function inspectOnnx(bytes: Uint8Array): OnnxSummary {
     ].sort(),
     ...(recorded !== undefined && { export: parseMetadata(recorded) }),
   };
+}
+
+/** The narrowest weights decide: a file with weights in 4 bits has some in 8 bits, too. */
+function precisionOf({ node, initializer }: ModelProto["graph"]): ExportDtype {
+  const holds = (...types: number[]) => initializer.some(({ dataType }) => types.includes(dataType));
+  const { uint4, int4, uint8, int8, float16 } = elementTypes;
+  const bits = node.flatMap(({ attribute }) => attribute.filter(({ name }) => name === "bits").map(({ i }) => i));
+  if (bits.includes(4) || holds(uint4, int4)) return holds(float16) ? "q4f16" : "q4";
+  if (holds(uint8, int8)) return "q8";
+  return holds(float16) ? "float16" : "float32";
 }
 
 function decoded(bytes: Uint8Array): ModelProto {

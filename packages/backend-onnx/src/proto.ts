@@ -62,7 +62,16 @@ export interface ModelProto {
 }
 
 /** TensorProto.DataType */
-export const elementTypes = { float32: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const;
+export const elementTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  uint4: 21,
+  int4: 22,
+} as const;
 
 /** AttributeProto.AttributeType */
 export const attributeTypes = { float: 1, int: 2, ints: 7 } as const;

@@ -5,9 +5,12 @@ import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
 import {
   createVisionModel,
   embeddingPoolingOf,
+  publishedReduction,
   type ReductionConfig,
   randomWeights,
+  sizeOf,
   type VisionModelConfig,
+  weightShapes,
   weightsFrom,
 } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
@@ -125,8 +128,81 @@ describe("exportOnnx", () => {
   });
 
   it("is made for those devices that its precision is usually for", () => {
-    const kinds = (["float32", "float16", "q8"] as const).map((dtype) => exportOnnx({ config, weights, dtype }));
-    expect(kinds.map(({ metadata }) => metadata.for)).toEqual(["any", "gpu", "cpu"]);
+    const usually = { float32: "any", float16: "gpu", q8: "cpu", q4: "gpu", q4f16: "gpu" } as const;
+    for (const [dtype, devices] of Object.entries(usually)) {
+      const { bytes, metadata } = exportOnnx({ config, weights, dtype: dtype as keyof typeof usually });
+      expect(metadata.for).toBe(devices);
+      expect(inspectOnnx(bytes).dtype).toBe(dtype);
+    }
+  });
+
+  it.each(["q8", "q4", "q4f16"] as const)("%s has integers in the file for every kind of devices", async (dtype) => {
+    const backend = createCpuBackend();
+    const model = await createVisionModel({ config, weights, backend, quantize: dtype === "q8" ? "q8" : "q4" });
+    const { logits: expected } = await model.run({ pixelValues: pixelsOf(2), batch: 2 });
+    await backend.dispose();
+    for (const devices of deviceKindNames) {
+      const { bytes } = exportOnnx({ config, weights, dtype, for: devices });
+      const { nonStandard } = inspectOnnx(bytes);
+      // CPUs quantise the activations of layers with 8-bit weights, too.
+      const quantises = devices === "cpu" && dtype !== "q4f16";
+      expect(nonStandard.includes("com.microsoft.DynamicQuantizeMatMul")).toBe(quantises);
+      expect(nonStandard.includes("com.microsoft.MatMulNBits")).toBe(dtype !== "q8" || devices !== "cpu");
+      const within = quantises ? 0.05 : dtype === "q4f16" ? 2e-2 : 1e-4;
+      expectClose((await runFile(bytes, 2)).logits as ort.Tensor, expected, within);
+    }
+  });
+
+  it.each([
+    ["q4", "any", "q4 needs com.microsoft.MatMulNBits, which is not in the standard"],
+    ["q4f16", "cpu", "q4f16 needs com.microsoft.MatMulNBits, which is not in the standard"],
+    ["q8", "gpu", "the standard multiplies weights in 8 bits on CPUs only"],
+  ] as const)("refuses %s in standard operators for %s", (dtype, devices, says) => {
+    expect(() => exportOnnx({ config, weights, dtype, for: devices, portable: true })).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(says) }),
+    );
+  });
+
+  /**
+   * A file holds 4 bytes for each float. In 8 bits a linear layer [O, I] holds O I bytes and 4 O for its scales. What the graph
+   * itself takes depends on the tokens and the blocks: a thin model with those of a DeiT shows it.
+   */
+  it("8-bit weights take at most 0.27 of the bytes of floats, for DeiT-S and DeiT-B", () => {
+    const deit = (hiddenSize: number): VisionModelConfig => ({
+      ...config,
+      imageSize: [224, 224],
+      patchSize: [16, 16],
+      layers: 12,
+      hiddenSize,
+      heads: 6,
+      intermediateSize: 4 * hiddenSize,
+      labels: Array.from({ length: hiddenSize < 100 ? 10 : 1000 }, (_, i) => `label ${i}`),
+    });
+    const ofWeights = (config: VisionModelConfig, dtype: "float32" | "q8") =>
+      Object.values(weightShapes(config)).reduce((sum, shape) => {
+        const elements = sizeOf(shape);
+        // Matrices, and the patch embedding [C, channels, height, width]. Position embeddings are [1, N, C].
+        const linear = shape.length === 2 || shape.length === 4;
+        return sum + (dtype === "q8" && linear ? elements + 4 * shape[0]! : 4 * elements);
+      }, 0);
+    const ofGraph = (hiddenSize: number, dtype: "float32" | "q8") => {
+      const thin = deit(hiddenSize);
+      const options = {
+        config: thin,
+        weights: weightsFrom(randomWeights(thin, 1)),
+        reduction: publishedReduction,
+        dtype,
+      };
+      return exportOnnx(options).bytes.length - ofWeights(thin, dtype);
+    };
+    for (const dtype of ["float32", "q8"] as const) {
+      // The formula holds: what is left does not grow with the weights.
+      expect(Math.abs(ofGraph(48, dtype) - ofGraph(24, dtype))).toBeLessThan(5000);
+    }
+    for (const width of [384, 768]) {
+      const bytes = (dtype: "float32" | "q8") => ofWeights(deit(width), dtype) + ofGraph(24, dtype);
+      expect(bytes("q8") / bytes("float32")).toBeLessThan(0.27);
+    }
   });
 
   it("refuses a source map without a reduction", () => {

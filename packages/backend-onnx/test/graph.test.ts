@@ -125,7 +125,7 @@ describe("tools of others find in an exported file", () => {
     }
   });
 
-  test.each(["float32", "float16", "q8"] as const)("the types that only ONNX Runtime knows, %s", (dtype) => {
+  test.each(["float32", "float16", "q8", "q4"] as const)("the types that only ONNX Runtime knows, %s", (dtype) => {
     const { node, valueInfo } = exported({ dtype });
     const outputs = node.filter(({ domain }) => domain !== "").flatMap(({ output }) => output);
     expect(outputs.length).toBeGreaterThanOrEqual(tinyConfig.layers);

@@ -108,6 +108,9 @@ describe.skipIf(!found)("placement on WebGPU: every node on the GPU, no copies b
     ["float16", undefined, false],
     ["float32", "gpu", true],
     ["float32", undefined, false],
+    ["q8", "gpu", false],
+    ["q4", undefined, false],
+    ["q4f16", undefined, false],
   ] as const)("an exported file in %s, for %s, portable %s", async (dtype, devices, portable) => {
     const { reduction, config, weights } = modelOptions(fullSize);
     const { bytes, metadata } = exportOnnx({ config, weights, reduction, dtype, portable, for: devices });

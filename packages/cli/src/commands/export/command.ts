@@ -40,7 +40,7 @@ export function addExportCommand(program: Command): void {
     .addOption(
       new Option(
         "--for <devices>",
-        "the devices that the files are made for: their answers are the same on all, but not their speed (default: any for fp32, gpu for fp16, cpu for q8)",
+        "the devices that the files are made for: their answers are the same on all, but not their speed (default: any for fp32, cpu for q8, gpu for the others)",
       ).choices(deviceKindNames),
     )
     .option("--with-source-map", "add the output source: which patches each remaining token contains", false)

@@ -12,6 +12,8 @@ export const precisions = {
   fp32: { dtype: "float32", suffix: "" },
   fp16: { dtype: "float16", suffix: "_fp16" },
   q8: { dtype: "q8", suffix: "_quantized" },
+  q4: { dtype: "q4", suffix: "_q4" },
+  q4f16: { dtype: "q4f16", suffix: "_q4f16" },
 } as const satisfies Readonly<Record<string, ExportedPrecision>>;
 
 /** The name of a precision, as `--dtype` and transformers.js call it. */
