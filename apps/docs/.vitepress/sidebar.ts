@@ -31,6 +31,7 @@ export const guides: Item[] = [
     text: "What it needs",
     items: pages("guide/", [
       ["backends", "Choose a backend"],
+      ["precision", "Choose a precision"],
       ["bundlers", "Bundlers, headers, workers"],
       ["checkpoints", "Checkpoints"],
       ["hub", "Models of the Hub"],
