@@ -8,6 +8,7 @@ import {
   type Executable,
   type HostTensor,
   type Program,
+  type Quantized,
   requireWebAssembly,
   type Tensors,
 } from "@ppt-vit/core/backend";
@@ -17,6 +18,8 @@ import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
 import { fusionFor } from "./device-kinds.js";
 import { devices, type OnnxDevice } from "./devices.js";
 import { checkAdapter } from "./gpu.js";
+import { integerChecks } from "./integer-check.js";
+import type { IntegerProducts } from "./integer-products.js";
 import { isNode, type LoadRuntime } from "./runtime.js";
 import type { OnnxRuntime, OnnxSessionOptions } from "./runtime-types.js";
 import { compareAttention, type SelfCheck } from "./self-check.js";
@@ -60,6 +63,11 @@ export interface OnnxInfo {
   readonly attention: "fused" | "decomposed";
   /** Only with `attention: "fused"`: how fused and decomposed attention compare on this device. */
   readonly attentionCheck?: SelfCheck;
+  /**
+   * Once a program with quantised weights is compiled: how their products compare with those of floats on this device, for
+   * 8 bits (`rows`) and for 4 bits (`blocks`). Where they disagree, the floats are used.
+   */
+  readonly integerChecks?: Readonly<Partial<Record<Quantized["kind"], SelfCheck>>>;
   /** Known for `cpu` if the options set it, and for `wasm` once the first program is compiled. */
   readonly threads?: number;
   /** What a GPU launches in a run of the program compiled last. A launch costs microseconds, whatever it computes. */
@@ -123,16 +131,23 @@ function runtimeOf({ env }: OnnxRuntime): Pick<Backend, "runtime"> {
   return found ? { runtime: `${packageName} ${version}, ${found}` } : {};
 }
 
+interface TraceSettings {
+  readonly device: OnnxDevice;
+  readonly dtype: "fp32" | "fp16";
+  readonly fused: boolean;
+  readonly integers: IntegerProducts;
+}
+
 /** A function outside `compile`, so that no closure of an executable keeps the parameters in memory. */
 function trace(
   program: Program,
-  { device, dtype, fused, ...options }: CompileOptions & { device: OnnxDevice; dtype: "fp32" | "fp16"; fused: boolean },
+  { device, dtype, fused, integers, ...options }: CompileOptions & TraceSettings,
 ): Pick<SessionRequest, "model" | "beside"> & { readonly kernels: number } {
   const onCpu = device !== "webgpu";
   const { bytes, beside, kernels } = traceProgram(program, {
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
-    fusion: fusionFor(onCpu ? "cpu" : "gpu", fused),
+    fusion: { ...fusionFor(onCpu ? "cpu" : "gpu", fused), integers },
     // WebGPU was measured with transposed weights in the file (docs/decisions/0007-hub.md).
     weights: onCpu ? "beside" : "inside",
   });
@@ -175,11 +190,15 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
   const assertLive = () => {
     if (disposed) throw new PptError("DISPOSED", "compile: this ONNX backend was disposed; create another");
   };
-  async function compile(program: Program, options: CompileOptions, fused: boolean, batch?: number) {
-    assertLive();
-    checkProgram(program, options);
+  async function compile(
+    program: Program,
+    options: CompileOptions,
+    fused: boolean,
+    integers: IntegerProducts,
+    batch?: number,
+  ) {
     const { params, inputs } = options;
-    const settings = { params, inputs, device, dtype, fused };
+    const settings = { params, inputs, device, dtype, fused, integers };
     const { kernels: count, ...traced } = trace(program, settings);
     kernels = count;
     const request = { runtime, device, ...traced, inputs, sessionOptions };
@@ -208,7 +227,7 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
     };
   }
   const compiling = (fused: boolean): Pick<Backend, "compile"> => ({
-    compile: (program, options) => compile(program, options, fused),
+    compile: (program, options) => compile(program, options, fused, {}),
   });
 
   // Node has no adapter object to ask for 'shader-f16'.
@@ -219,9 +238,17 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
       : undefined;
   const fused = attentionCheck ? attentionCheck.agrees : options.attention === undefined && device !== "webgpu";
 
+  const name = `onnx-${device}`;
+  const checks = integerChecks(
+    name,
+    fusionFor(device === "webgpu" ? "gpu" : "cpu").integers ?? {},
+    dtype === "fp32" ? "float32" : "float16",
+    (products) => ({ compile: (program, options) => compile(program, options, fused, products) }),
+  );
+
   return {
     specVersion: 1,
-    name: `onnx-${device}`,
+    name,
     capabilities: {
       precision: dtype === "fp32" ? "float32" : "reduced",
       // The matrix products split their sums by the number of rows.
@@ -237,12 +264,19 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
         dtype,
         attention: fused ? "fused" : "decomposed",
         ...(attentionCheck && { attentionCheck }),
+        ...(Object.keys(checks.results).length > 0 && { integerChecks: { ...checks.results } }),
         ...(count && { threads: count }),
         ...(kernels !== undefined && { kernels }),
         ...(graphCapture && { graphCapture: [...captures] }),
       } satisfies OnnxInfo;
     },
-    compile: (program, options) => compile(program, options, fused, graphCapture?.batch),
+    async compile(program, options) {
+      assertLive();
+      checkProgram(program, options);
+      const { products, notices } = await checks.settle(options.params);
+      const executable = await compile(program, options, fused, products, graphCapture?.batch);
+      return { ...executable, ...(notices.length > 0 && { notices }) };
+    },
 
     async dispose() {
       disposed = true;

@@ -15,8 +15,11 @@ type Product<Stored extends Quantized> = (
 ) => string;
 
 interface IntegerProduct<Stored extends Quantized> {
-  /** The types of activations that it takes. */
-  readonly dtypes: readonly DType[];
+  /**
+   * The types of activations that it takes, each with the largest error of a product that is right, relative to the largest
+   * product.
+   */
+  readonly tolerances: Readonly<Partial<Record<DType, number>>>;
   readonly record: Product<Stored>;
 }
 
@@ -29,7 +32,7 @@ const products = {
      * nodes into `DynamicQuantizeMatMul`.
      */
     MatMulIntegerToFloat: {
-      dtypes: ["float32"],
+      tolerances: { float32: 2e-2 },
       record(graph, x, weight, bias) {
         const { quantized, step, zero } = quantizedActivations(graph, x.name);
         const scale = graph.constant(weight.stored.scales, [weight.O], "float32");
@@ -40,7 +43,7 @@ const products = {
     },
     /** The same in operators of the standard. */
     MatMulInteger: {
-      dtypes: ["float32"],
+      tolerances: { float32: 2e-2 },
       record(graph, x, weight, bias) {
         const { quantized, step, zero } = quantizedActivations(graph, x.name);
         const sums = graph.node("MatMulInteger", [quantized, transposed(graph, weight), zero]);
@@ -52,7 +55,7 @@ const products = {
     },
     /** One operator of ONNX Runtime. The activations stay floats. */
     MatMulNBits: {
-      dtypes: ["float32", "float16"],
+      tolerances: { float32: 1e-3, float16: 1e-2 },
       record: (graph, x, { stored, O, I }, bias) =>
         matMulNBits(graph, x, { ...blocksOfRows(stored, O, I), bits: 8, block: blockOfRows, O, I }, bias),
     },
@@ -60,7 +63,7 @@ const products = {
   /** Operators for weights in blocks of 4 bits. */
   blocks: {
     MatMulNBits: {
-      dtypes: ["float32", "float16"],
+      tolerances: { float32: 1e-3, float16: 1e-2 },
       record: (graph, x, { stored, O, I }, bias) => matMulNBits(graph, x, { ...stored, bits: 4, O, I }, bias),
     },
   },
@@ -70,9 +73,10 @@ const products = {
 };
 
 /** The operator that takes the weights of each layout. A weight whose layout has none becomes floats. */
-export type IntegerProducts = { readonly [Kind in Quantized["kind"]]?: keyof (typeof products)[Kind] };
+export type IntegerProducts = { readonly [Kind in Quantized["kind"]]?: keyof (typeof products)[Kind] | undefined };
 
-function productFor(chosen: IntegerProducts, kind: Quantized["kind"]): IntegerProduct<Quantized> | undefined {
+/** The operator for weights of a layout. */
+export function productFor(chosen: IntegerProducts, kind: Quantized["kind"]): IntegerProduct<Quantized> | undefined {
   const ofKind: Record<string, IntegerProduct<never>> = products[kind];
   const name = chosen[kind];
   return name === undefined ? undefined : (ofKind[name] as IntegerProduct<Quantized>);
@@ -80,7 +84,7 @@ function productFor(chosen: IntegerProducts, kind: Quantized["kind"]): IntegerPr
 
 /** Whether a weight keeps its integers in a model whose activations are of type `dtype`. */
 export const keepsIntegers = (chosen: IntegerProducts, { kind }: Quantized, dtype: DType): boolean =>
-  productFor(chosen, kind)?.dtypes.includes(dtype) ?? false;
+  productFor(chosen, kind)?.tolerances[dtype] !== undefined;
 
 /** The linear layer of a weight that keeps its integers. */
 export const integerProduct = (chosen: IntegerProducts, ...given: Parameters<Product<Quantized>>): string =>

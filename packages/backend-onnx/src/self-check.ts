@@ -26,7 +26,7 @@ const geometries: readonly Geometry[] = [
 const scaleOf = ({ channels, heads }: Geometry): number => 1 / Math.sqrt(channels / heads);
 
 /** Values from -1/2 to 1/2 without a pattern. Sine waves could resonate with the waves of the tokens. */
-function noise(at: number): number {
+export function noise(at: number): number {
   const x = Math.sin(at * 12.9898) * 43758.5453;
   return x - Math.floor(x) - 0.5;
 }

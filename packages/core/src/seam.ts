@@ -305,6 +305,8 @@ export interface Backend {
 
 /** A program ready to run, with its parameters on the device. */
 export interface Executable {
+  /** What its owner should be told, in sentences: such as that an operator is wrong on this device and another one is used. */
+  readonly notices?: readonly string[];
   /**
    * Runs once and reads the outputs back. The returned arrays belong to the caller. Concurrent calls wait in a queue.
    * @throws PptError INVALID_INPUT if a feed is missing or has the wrong shape; DISPOSED after `dispose`

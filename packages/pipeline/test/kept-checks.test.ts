@@ -96,6 +96,14 @@ describe("a check", () => {
     expect([before.counts.checked, after.counts.checked]).toEqual([1, 1]);
   });
 
+  it("covers quantised weights where they are asked for, and is remembered for them", async () => {
+    const { counts, create } = counting(() => 1);
+    const host = surroundings(create);
+    for (const dtype of ["fp32", "q8", "q4", "q8", "fp32"] as const) await selectOn(host, { candidates, dtype });
+    // One for floats, and for each precision the floats, the quantised model and the one that it is compared with.
+    expect(counts.checked).toBe(1 + 3 + 3);
+  });
+
   it("is done every time for a backend that does not tell its version", async () => {
     const { counts, create } = counting(() => 1, "");
     const untold = async () => {

@@ -62,6 +62,25 @@ it("is compared with nothing on the plain CPU backend, and says why", async () =
   await classifier.dispose();
 });
 
+it("passes on what a backend tells about its device", async () => {
+  const right = createCpuBackend();
+  const backend = {
+    ...right,
+    compile: async (...given: Parameters<typeof right.compile>) => ({
+      ...(await right.compile(...given)),
+      notices: ["cpu: 8-bit weights are taken as floats"],
+    }),
+  };
+  const told: unknown[] = [];
+  const classifier = await fromPretrained("demo", {
+    backend,
+    dtype: "q8",
+    progress_callback: (info) => void (info.status === "notice" && told.push(info)),
+  });
+  await classifier.dispose();
+  expect(told).toEqual([{ status: "notice", backend: "cpu", message: "cpu: 8-bit weights are taken as floats" }]);
+});
+
 it.each(["fp16", "int8", "q5", 8])("refuses dtype %s, and says what there is", async (dtype) => {
   await expect(fromPretrained("demo", { dtype: dtype as "q8" })).rejects.toMatchObject({
     code: "INVALID_OPTION",

@@ -1,12 +1,12 @@
 /** Tests which backend is chosen on each platform. Platforms are simulated. Backends are real, or fail as real ones do. */
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import { type Backend, PptError, verificationInput } from "@ppt-vit/core";
+import { type Backend, PptError, quantizedDtypeNames, verificationInput } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 import { withChangedOutputs } from "../../backend-cpu/test/changed-outputs.js";
 import { currentPlatform, gpuNamed, type Platform } from "../src/backends/platform.js";
 import { candidatesOf, selectBackend, selectOn } from "../src/backends/select.js";
 import { checkBackend, openSelfCheck } from "../src/backends/self-check.js";
-import { backendNames, readCheckpoint } from "../src/index.js";
+import { backendNames, createBackend, readCheckpoint } from "../src/index.js";
 
 const node: Platform = await currentPlatform();
 const browser = (webgpu: string | undefined, webgl: string | undefined, crossOriginIsolated = true): Platform => ({
@@ -163,6 +163,50 @@ describe("the check of a backend", () => {
 
   it("refuses a backend that is off by 5 %", async () => {
     await expect(checkBackend(wrong())).rejects.toMatchObject({ code: "VERIFICATION_FAILED" });
+  });
+});
+
+describe("the check of a backend for quantised weights", () => {
+  /** Right in floats. Models with quantised weights get 1.1 times the logits. */
+  function wrongIntegers(): Backend {
+    const right = createCpuBackend();
+    const broken = withChangedOutputs(createCpuBackend(), ({ logits, ...others }) => ({
+      ...others,
+      logits: { ...logits!, data: logits!.data.map((value) => value * 1.1) },
+    }));
+    return {
+      ...right,
+      compile: (program, options) =>
+        (Object.values(options.params).some(({ quantized }) => quantized) ? broken : right).compile(program, options),
+    };
+  }
+
+  it.each(quantizedDtypeNames)("refuses a backend whose %s is wrong, and says which weights", async (dtype) => {
+    expect((await checkBackend(wrongIntegers())).difference).toBeLessThan(1e-5);
+    await expect(checkBackend(wrongIntegers(), dtype)).rejects.toMatchObject({
+      code: "VERIFICATION_FAILED",
+      message: expect.stringMatching(new RegExp(`^${dtype} weights: `)),
+    });
+    await checkBackend(createCpuBackend(), dtype);
+  });
+
+  it("decides the choice for a model with such weights only", async () => {
+    const host = {
+      platform: node,
+      now,
+      create: async (name: string) => (name === "cpu" ? createCpuBackend() : wrongIntegers()),
+    };
+    const candidates = ["onnx-cpu", "cpu"];
+    const choices = [];
+    for (const dtype of ["fp32", "q8"] as const) choices.push(await selectOn(host, { candidates, dtype }));
+    expect(choices.map(({ backend }) => backend)).toEqual(["onnx-cpu", "cpu"]);
+    expect(choices[1]!.reason).toContain("onnx-cpu: q8 weights: ");
+  });
+
+  it.each(["onnx-cpu", "onnx-wasm"])("finds %s right on this machine", async (name) => {
+    const backend = await createBackend(name);
+    for (const dtype of quantizedDtypeNames) await checkBackend(backend, dtype);
+    await backend.dispose();
   });
 });
 

@@ -161,6 +161,7 @@ describe("recording", () => {
     const model = {
       config: (await import("../src/node/folder.js").then(({ readCheckpoint }) => readCheckpoint("demo"))).config,
       tokens: [],
+      notices: [],
       run: async () => ({
         logits: { shape: [1, 1], data: Float32Array.of(1) },
         size: { shape: [1, 1], data: Float32Array.of(1) },

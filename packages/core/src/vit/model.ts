@@ -115,6 +115,8 @@ export interface VisionModel {
   readonly config: VisionModelConfig;
   /** Number of tokens that enter the first block, then number that leave each stage, such as 197, 147, 97, 49. */
   readonly tokens: readonly number[];
+  /** What the backend tells about this model, in sentences: such as that integers are wrong on this device. Usually nothing. */
+  readonly notices: readonly string[];
   /**
    * Runs the model on a batch of images. Concurrent calls wait in a queue.
    * @throws PptError INVALID_INPUT if the pixels do not fit or are not finite; DISPOSED after `dispose`
@@ -224,6 +226,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
   return {
     config,
     tokens: [N0, ...plan.stages.map((stage) => stage.tokensOut)],
+    notices: executable.notices ?? [],
 
     async run(input) {
       checkArgument("run", "input", input, inputCheck);

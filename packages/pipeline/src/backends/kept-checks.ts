@@ -2,6 +2,7 @@
  * Remembers which backends were checked on this machine. A check compiles and runs a small model, which costs as much as opening
  * the backend. The key holds everything that may change the result, and old results are dropped (docs/decisions/0017-automatic-choice.md).
  */
+import type { QuantizedDtypeName } from "@ppt-vit/core";
 import { version } from "../../package.json";
 import type { Platform } from "./platform.js";
 
@@ -21,9 +22,14 @@ export interface KeptCheck {
 }
 
 export interface KeptChecks {
-  /** The result for this version of the backend, unless it is too old. */
-  find(name: string, runtime: string): Promise<KeptCheck | undefined>;
-  keep(name: string, runtime: string, check: Pick<KeptCheck, "works" | "found">): Promise<void>;
+  /** The result for this version of the backend and for these weights, unless it is too old. */
+  find(name: string, runtime: string, weights?: QuantizedDtypeName): Promise<KeptCheck | undefined>;
+  keep(
+    name: string,
+    runtime: string,
+    check: Pick<KeptCheck, "works" | "found">,
+    weights?: QuantizedDtypeName,
+  ): Promise<void>;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -37,12 +43,14 @@ export function keptChecks(
   facts: string,
   now: () => number = Date.now,
 ): KeptChecks {
-  const keyOf = (name: string, runtime: string) =>
-    `ppt-vit.check:${JSON.stringify([name, runtime, version, facts, kind, crossOriginIsolated, webgpu, webgl])}`;
+  const keyOf = (name: string, runtime: string, weights: QuantizedDtypeName | undefined) => {
+    const facets = [name, runtime, version, facts, kind, crossOriginIsolated, webgpu, webgl];
+    return `ppt-vit.check:${JSON.stringify(weights ? [...facets, weights] : facets)}`;
+  };
   return {
-    async find(name, runtime) {
+    async find(name, runtime, weights) {
       try {
-        const check = parseCheck(await store.getItem(keyOf(name, runtime)));
+        const check = parseCheck(await store.getItem(keyOf(name, runtime, weights)));
         const age = check && now() - check.at;
         // A clock that was set back would keep a result for ever.
         return check && age! >= 0 && age! < longestMs[check.works ? "works" : "failed"] ? check : undefined;
@@ -50,9 +58,12 @@ export function keptChecks(
         return undefined;
       }
     },
-    async keep(name, runtime, { works, found }) {
+    async keep(name, runtime, { works, found }, weights) {
       try {
-        await store.setItem(keyOf(name, runtime), JSON.stringify({ works, found, at: now() } satisfies KeptCheck));
+        await store.setItem(
+          keyOf(name, runtime, weights),
+          JSON.stringify({ works, found, at: now() } satisfies KeptCheck),
+        );
       } catch {
         // The next process or page checks again.
       }

@@ -2,7 +2,7 @@
 import type { FasterBackend } from "./faster.js";
 import type { BackendChoice } from "./select.js";
 
-/** Tells the caller which backend `auto` took. */
+/** Tells the caller which backend `auto` took, or what a backend could not do on this device. */
 export interface BackendNotice {
   readonly status: "notice";
   /** The name of the backend. */
@@ -44,7 +44,23 @@ export function announceChoice(choice: BackendChoice, report: ((notice: BackendN
     return;
   }
   const isRemarkable = choice.faster !== undefined || brokenIn(choice).length > 0;
-  if (!isRemarkable || told.has(message)) return;
+  if (isRemarkable) warnOnce(message);
+}
+
+/** Sends what a backend tells about a model to `report`, else to the console. */
+export function announceNotices(
+  backend: string,
+  notices: readonly string[],
+  report: ((notice: BackendNotice) => void) | undefined,
+): void {
+  for (const message of notices) {
+    if (report) report({ status: "notice", backend, message });
+    else warnOnce(message);
+  }
+}
+
+function warnOnce(message: string): void {
+  if (told.has(message)) return;
   told.add(message);
   console.warn(`ppt-vit: ${message}`);
 }

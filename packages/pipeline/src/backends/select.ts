@@ -4,11 +4,15 @@ import {
   createVisionModel,
   isPptError,
   PptError,
+  type QuantizedDtypeName,
+  quantizationOf,
   type ReductionConfig,
   reasonOf,
   verificationInput,
+  type WeightDtypeName,
+  weightDtypeNames,
 } from "@ppt-vit/core";
-import { arrayOf, type Checks, callback, checkOptions, flag, object, shaped, text } from "@ppt-vit/core/options";
+import { arrayOf, type Checks, callback, checkOptions, flag, object, oneOf, shaped, text } from "@ppt-vit/core/options";
 import { type Checkpoint, checkpointCheck } from "../checkpoint/checkpoint.js";
 import { type FasterBackend, fasterThan } from "./faster.js";
 import { type KeptChecks, keptChecks, type SelectionCache } from "./kept-checks.js";
@@ -25,6 +29,8 @@ export type { SelectionCache } from "./kept-checks.js";
 export interface SelectOptions {
   /** Names of `backendNames`, best first. Default: all that have a rank on this platform. */
   readonly candidates?: readonly string[] | undefined;
+  /** The precision of the weights that the backend is for. How it computes with them is checked, too. Default `fp32`. */
+  readonly dtype?: WeightDtypeName | undefined;
   /** Measures every candidate that works on this model, and takes the fastest instead of the first. */
   readonly measure?:
     | {
@@ -83,6 +89,7 @@ const memoryCache: SelectionCache = {
 
 const optionChecks: Checks<SelectOptions> = {
   candidates: arrayOf("names of backends", text.holds),
+  dtype: oneOf(weightDtypeNames),
   measure: shaped("{ checkpoint }, as readCheckpoint() gives it, and a reduction where one is wanted", {
     checkpoint: checkpointCheck.holds,
     reduction: (value) => value === undefined || object.holds(value),
@@ -107,11 +114,13 @@ export async function selectBackend(options: SelectOptions = {}): Promise<Backen
 }
 
 /**
- * The backend of `selectBackend()`, as it was opened and checked. `create` opens a candidate.
+ * The backend of `selectBackend({ dtype })`, as it was opened and checked. `create` opens a candidate.
  * @throws PptError BACKEND_UNAVAILABLE
  */
-export const openBest = async (create: SelectionHost["create"] = openNamed): Promise<OpenedChoice> =>
-  openOn({ ...(await thisHost()), create }, {});
+export const openBest = async (
+  dtype: WeightDtypeName | undefined,
+  create: SelectionHost["create"] = openNamed,
+): Promise<OpenedChoice> => openOn({ ...(await thisHost()), create }, { dtype });
 
 async function thisHost(cache?: SelectionCache): Promise<SelectionHost> {
   const platform = await currentPlatform();
@@ -163,12 +172,13 @@ export async function selectOn(host: SelectionHost, options: SelectOptions): Pro
 /** As `selectOn`, but the chosen backend stays open. */
 export async function openOn(host: SelectionHost, options: SelectOptions): Promise<OpenedChoice> {
   const { measure, cache = memoryCache, recheck = false } = options;
+  const quantize = quantizationOf(options.dtype);
   const names = options.candidates ?? candidatesOf(host.platform.kind);
-  const key = measure && cacheKey(host.platform, names, measure.checkpoint, measure.reduction);
+  const key = measure && cacheKey(host.platform, names, measure, quantize);
   const remembered = key === undefined || recheck ? null : await cache.getItem(key);
   if (remembered !== null && names.includes(remembered)) {
     // Since then the runtime may have been removed, or replaced by a version that computes wrongly.
-    const { report, backend } = await tryCandidate(host, remembered, {});
+    const { report, backend } = await tryCandidate(host, remembered, { quantize });
     if (backend)
       return {
         backend,
@@ -187,7 +197,7 @@ export async function openOn(host: SelectionHost, options: SelectOptions): Promi
     if (best && !measure) reports.push({ name, outcome: "not tried", reason: "a better candidate works" });
     else if (why !== undefined) reports.push({ name, outcome: "passed over", reason: why });
     else {
-      const tried = await tryCandidate(host, name, { measure, recheck });
+      const tried = await tryCandidate(host, name, { measure, recheck, quantize });
       reports.push(tried.report);
       if (tried.backend) best = await better(best, tried);
     }
@@ -238,11 +248,11 @@ async function better(first: Working | undefined, second: Working): Promise<Work
 function cacheKey(
   { kind, crossOriginIsolated, webgpu, webgl }: Platform,
   names: readonly string[],
-  { name, config }: Checkpoint,
-  reduction: ReductionConfig | undefined,
+  { checkpoint: { name, config }, reduction }: Measured,
+  quantize: QuantizedDtypeName | undefined,
 ): string {
   const { hiddenSize, layers, imageSize } = config;
-  return `ppt-vit.backend:${JSON.stringify([kind, crossOriginIsolated, webgpu, webgl, names, name, hiddenSize, layers, imageSize, reduction])}`;
+  return `ppt-vit.backend:${JSON.stringify([kind, crossOriginIsolated, webgpu, webgl, names, name, hiddenSize, layers, imageSize, reduction, ...(quantize ? [quantize] : [])])}`;
 }
 
 /** A candidate that works, still open. */
@@ -251,17 +261,23 @@ interface Working {
   readonly backend: Backend;
 }
 
+type Measured = NonNullable<SelectOptions["measure"]>;
+
+interface TryOptions extends Pick<SelectOptions, "measure" | "recheck"> {
+  readonly quantize: QuantizedDtypeName | undefined;
+}
+
 async function tryCandidate(
   host: SelectionHost,
   name: string,
-  { measure, recheck = false }: { readonly measure?: SelectOptions["measure"] | undefined; readonly recheck?: boolean },
+  { measure, recheck = false, quantize }: TryOptions,
 ): Promise<Working | { readonly report: CandidateReport; readonly backend?: never }> {
   let backend: Backend | undefined;
   try {
     backend = await host.create(name);
-    const checked = await checkOnce(host, name, backend, recheck);
+    const checked = await checkOnce(host, name, backend, recheck, quantize);
     if (!measure) return { report: { name, outcome: "works", reason: checked }, backend };
-    const imageMs = await timeImage(backend, measure, host.now);
+    const imageMs = await timeImage(backend, measure, quantize, host.now);
     const reason = `${checked}, ${imageMs.toFixed(0)} ms an image`;
     return { report: { name, outcome: "works", reason, imageMs }, backend };
   } catch (error) {
@@ -281,20 +297,26 @@ async function tryCandidate(
  * @returns what was found, in words
  * @throws PptError VERIFICATION_FAILED if its logits are wrong, or were when it was checked; what running the model throws
  */
-async function checkOnce({ kept }: SelectionHost, name: string, backend: Backend, recheck: boolean): Promise<string> {
+async function checkOnce(
+  { kept }: SelectionHost,
+  name: string,
+  backend: Backend,
+  recheck: boolean,
+  quantize: QuantizedDtypeName | undefined,
+): Promise<string> {
   const { runtime } = backend;
-  const known = runtime === undefined || recheck ? undefined : await kept?.find(name, runtime);
+  const known = runtime === undefined || recheck ? undefined : await kept?.find(name, runtime, quantize);
   if (known) {
     const found = `${known.found}, checked here on ${new Date(known.at).toISOString().slice(0, 10)}`;
     if (known.works) return found;
     throw new PptError("VERIFICATION_FAILED", `${found}; it is checked again a day later, or with recheck: true`);
   }
   const keep = async (works: boolean, found: string) => {
-    if (runtime !== undefined) await kept?.keep(name, runtime, { works, found });
+    if (runtime !== undefined) await kept?.keep(name, runtime, { works, found }, quantize);
     return found;
   };
   try {
-    const { difference } = await checkBackend(backend);
+    const { difference } = await checkBackend(backend, quantize);
     return await keep(true, `computes rightly (${difference.toExponential(1)} from the recorded logits)`);
   } catch (error) {
     if (isPptError(error) && error.code === "VERIFICATION_FAILED") await keep(false, error.message);
@@ -307,10 +329,11 @@ const measuredRuns = 3;
 /** Milliseconds: the fastest of a few runs of one image, after one that warms up. */
 async function timeImage(
   backend: Backend,
-  { checkpoint: { config, weights }, reduction }: NonNullable<SelectOptions["measure"]>,
+  { checkpoint: { config, weights }, reduction }: Measured,
+  quantize: QuantizedDtypeName | undefined,
   now: SelectionHost["now"],
 ): Promise<number> {
-  const model = await createVisionModel({ config, weights, backend, reduction });
+  const model = await createVisionModel({ config, weights, backend, reduction, quantize });
   try {
     const pixelValues = verificationInput(config, 1);
     await model.run({ pixelValues, batch: 1 });

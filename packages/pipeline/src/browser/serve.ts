@@ -76,7 +76,10 @@ export function serveClassifiers(options: ServeOptions = {}): void {
     const isAdded = (name: string) => Object.hasOwn(backends, name);
     const open = (name: string) => (isAdded(name) ? openChecked(name, backends[name]!) : openNamed(name));
     // The automatic choice, too, takes the worker's own way to open a backend.
-    const added = name === automatic || isAdded(name) ? await openBackend(name, progress_callback, open) : undefined;
+    const added =
+      name === automatic || isAdded(name)
+        ? await openBackend(name, { dtype: options.dtype, progress_callback }, open)
+        : undefined;
     try {
       const model = await fromPretrained(source, {
         ...options,

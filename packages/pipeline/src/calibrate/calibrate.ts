@@ -144,7 +144,8 @@ export async function calibrateCheckpoint<Input>(
   const comparable = comparableSettings(checkpoint, budgets, options.compare ?? false);
   const { pictures, failures } = await readPictures(checkpoint, options, decode);
 
-  const backend = typeof wanted === "string" ? await openBackend(wanted, options.progress_callback) : wanted;
+  const backend =
+    typeof wanted === "string" ? await openBackend(wanted, { progress_callback: options.progress_callback }) : wanted;
   try {
     const evaluator = await createEvaluator(checkpoint, backend, pictures, {
       ...{ batch, signal, quantize: quantizationOf(dtype) },

@@ -1,6 +1,7 @@
 /** A checkpoint on a backend, as a model of a task. */
 import { createVisionModel, defaultDtype, modelCost, patchGrid, quantizationOf } from "@ppt-vit/core";
 import { openBackend } from "../backends/create.js";
+import { announceNotices } from "../backends/notice.js";
 import { automatic } from "../backends/registry.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../checkpoint/options.js";
@@ -50,7 +51,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
   const { backend: wanted = automatic, trace = false, imageSize } = options;
   const quantize = quantizationOf(options.dtype);
   // Opened before the checkpoint is read, so that a wrong name fails at once.
-  const backend = typeof wanted === "string" ? await openBackend(wanted, options.progress_callback) : wanted;
+  const backend = typeof wanted === "string" ? await openBackend(wanted, options) : wanted;
   const disposeBackend = async () => {
     if (backend !== wanted) await backend.dispose();
   };
@@ -72,6 +73,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
       reduction,
       outputs: { ...task.outputs(options), ...(trace && { source: "stages", scores: true }) },
     });
+    announceNotices(backend.name, model.notices, options.progress_callback);
     // If this fails, nobody else can dispose the model.
     const verification = options.verify
       ? await verifyCheckpoint(model, { backend, checkpoint, reduction, quantize }).catch(async (error: unknown) => {

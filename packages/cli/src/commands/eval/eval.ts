@@ -93,7 +93,10 @@ function backendFor({ backend }: EvalFlags, locked: LockedJournal | undefined): 
 
 async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal | undefined): Promise<0 | 1> {
   const wanted = backendFor(flags, locked);
-  const backend = await createBackend(wanted, { progress_callback: (notice) => sayLines(backendLine(notice)) });
+  const backend = await createBackend(wanted, {
+    dtype: flags.dtype,
+    progress_callback: (notice) => sayLines(backendLine(notice)),
+  });
   // Results depend on the backend, so what is recorded is the one that was taken.
   const backendName = wanted === defaultBackend ? backend.name : wanted;
   try {
@@ -242,6 +245,7 @@ async function compute(
   const pool = openDecodePool({ preprocessing, imageSize: config.imageSize, options: decodeOptions(flags) });
   try {
     const model = await open(dtype, reduction);
+    for (const notice of model.notices) say(notice);
     const unreduced = agreement ? await open(dtype, null) : undefined;
     const dtypes: [QuantizedDtypeName, VisionModel][] = [];
     for (const compared of compareDtypes) dtypes.push([compared, await open(compared, reduction)]);

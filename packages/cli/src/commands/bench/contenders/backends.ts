@@ -1,5 +1,5 @@
 /** The backends of this project as contenders. */
-import { type Backend, createVisionModel, type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
+import { type Backend, createVisionModel, PptError, type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
 import { backendNames, createBackend } from "@ppt-vit/pipeline";
 import type { Contender, Run } from "./contender.js";
 
@@ -15,6 +15,8 @@ export const backendContender = (
     async () => {
       const backend = await open();
       const visionModel = await createVisionModel({ config, weights, reduction, quantize, backend });
+      // What is measured would be something else than what the name says.
+      if (visionModel.notices.length > 0) throw new PptError("VERIFICATION_FAILED", visionModel.notices.join("; "));
       const run: Run = async (pixelValues, batch) => (await visionModel.run({ pixelValues, batch })).logits.data;
       return Object.assign(run, kernelsOf(backend));
     },
