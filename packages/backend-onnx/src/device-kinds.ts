@@ -21,7 +21,12 @@ const kinds = {
   gpu: {
     title: "GPUs",
     // Fused attention is wrong on some WebGPU devices, and reports no error (docs/decisions/0005-onnx.md).
-    fusion: { contrib: true, attention: false, integers: { rows: "MatMulNBits", blocks: "MatMulNBits" } },
+    fusion: {
+      contrib: true,
+      attention: false,
+      forGpu: true,
+      integers: { rows: "MatMulNBits", blocks: "MatMulNBits" },
+    },
   },
   any: {
     title: "any device",

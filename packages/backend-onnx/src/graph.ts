@@ -3,7 +3,7 @@ import type { DType, Shape } from "@ppt-vit/core/backend";
 import { toFloat16 } from "./float16.js";
 import { type AttributeProto, attributeTypes, elementTypes, type NodeProto, type TensorProto } from "./proto.js";
 
-export type Attributes = Readonly<Record<string, number | readonly number[]>>;
+export type Attributes = Readonly<Record<string, number | string | readonly number[]>>;
 
 /** Domain of the operators that exist only in ONNX Runtime. */
 export const contrib = "com.microsoft";
@@ -16,6 +16,8 @@ export class Graph {
   readonly initializers: TensorProto[] = [];
   /** Whether an operator outside the standard was used. */
   usesContrib = false;
+  /** The two operands of each sum whose operands have one shape, possibly but for the batch of the second. */
+  readonly residuals = new Map<string, readonly [string, string]>();
   /** Types of the outputs of operators outside the standard. Other tools infer all other types from them. */
   readonly types = new Map<string, { readonly shape: Shape; readonly dtype: DType }>();
 
@@ -133,7 +135,8 @@ function checksum(bytes: Uint8Array): number {
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((v, i) => v === b[i]);
 
-function attribute(name: string, value: number | readonly number[]): AttributeProto {
+function attribute(name: string, value: number | string | readonly number[]): AttributeProto {
+  if (typeof value === "string") return { name, type: attributeTypes.string, s: value };
   if (typeof value !== "number") return { name, type: attributeTypes.ints, ints: [...value] };
   return floatAttributes.has(name)
     ? { name, type: attributeTypes.float, f: value }

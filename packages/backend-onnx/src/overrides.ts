@@ -10,6 +10,7 @@ import {
   sizeOf,
   windowPositions,
 } from "@ppt-vit/core/backend";
+import { gpuSelfAttention } from "./gpu-attention.js";
 import { contrib, type Graph } from "./graph.js";
 import { type IntegerProducts, integerProduct } from "./integer-products.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
@@ -32,6 +33,11 @@ export interface Fusion {
    * even in a GPU session, and `LpNormalization`, which exists for CPUs only. Default false.
    */
   readonly forCpu?: boolean;
+  /**
+   * Few kernels, as GPUs like it: packed projections, and residual sums joined with norms where `contrib` allows. On CPUs some of
+   * these take longer than their parts. Default false.
+   */
+  readonly forGpu?: boolean;
   /** The operators that take quantised weights. Default: none, so such weights become floats. */
   readonly integers?: IntegerProducts;
 }
@@ -167,6 +173,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           return recorded(toFloat(graph, places), x.shape.slice(0, -1), "float32");
         },
       }),
+
+      ...(fusion.forGpu && !fusion.attention && { selfAttention: gpuSelfAttention(graph, ops, defaults, softmax) }),
 
       ...(fusion.attention && {
         attention(q, k, v, { heads, scale, logSize }) {

@@ -83,8 +83,19 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16"): 
       if (a.host && b.host) return constantOf(foldBinary(a, b, shape, fold), shape, outType);
       const stored = commonStorage(a, b);
       const inputs = [a, b].map((x) => inputName(graph, stored && x.name ? { ...x, shape: stored } : x, dtype));
-      return { ...recorded(graph.node(opType, inputs), stored ?? shape, outType), shape };
+      const output = graph.node(opType, inputs);
+      if (op === "add") noteResidual(output, a, b, inputs, stored ?? shape);
+      return { ...recorded(output, stored ?? shape, outType), shape };
     };
+  }
+
+  /** A sum of two tensors of one shape may be joined with a norm. Of a constant the batch may be 1. */
+  function noteResidual(sum: string, a: OnnxTensor, b: OnnxTensor, inputs: readonly string[], shape: Shape): void {
+    const fits = (x: OnnxTensor, other: OnnxTensor) =>
+      x.name !== undefined && (sameShape(x.shape, other.shape) || sameShape([1, ...x.shape.slice(1)], other.shape));
+    if (shape.length < 2 || shape.length > 3) return;
+    if (fits(a, b)) graph.residuals.set(sum, [inputs[0]!, inputs[1]!]);
+    else if (fits(b, a)) graph.residuals.set(sum, [inputs[1]!, inputs[0]!]);
   }
 
   const unary = (opType: string) => (x: OnnxTensor) => elementwise(graph, x, opType);

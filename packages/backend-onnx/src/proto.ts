@@ -6,6 +6,7 @@ export interface AttributeProto {
   type: number;
   f?: number;
   i?: number;
+  s?: string;
   ints?: number[];
 }
 
@@ -74,7 +75,7 @@ export const elementTypes = {
 } as const;
 
 /** AttributeProto.AttributeType */
-export const attributeTypes = { float: 1, int: 2, ints: 7 } as const;
+export const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 const keyValue = message<KeyValueProto>({ key: field(1, string, ""), value: field(2, string, "") });
 
@@ -82,6 +83,7 @@ const attributeProto = message<AttributeProto>({
   name: field(1, string, ""),
   f: field(2, float, 0),
   i: field(3, int64, 0),
+  s: field(4, string, ""),
   ints: repeated(8, int64),
   type: field(20, int32, 0),
 });

@@ -13,6 +13,7 @@ import { countKernels, type KernelCount } from "./kernels.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
 import { onnxPrimitives } from "./primitives.js";
 import { type ExternalData, elementTypes, encodeModel, putBeside, type ValueInfoProto } from "./proto.js";
+import { joinResidualNorms } from "./residual-norms.js";
 import { inputName, type OnnxTensor, parameterOf, recorded } from "./tensor.js";
 
 /** Options of `traceProgram`. */
@@ -70,6 +71,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   const outputs = options.outputs ?? Object.keys(results);
   for (const name of outputs) nameOutput(graph, name, results[name]!);
   removeUnused(graph, outputs);
+  if (fusion.contrib && fusion.forGpu) joinResidualNorms(graph);
   const { initializers, beside } =
     weights === "beside" ? putBeside(graph.initializers) : { initializers: graph.initializers, beside: [] };
   const bytes = encodeModel({
