@@ -17,7 +17,7 @@ import { name as packageName, version } from "../package.json";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
 import { fusionFor } from "./device-kinds.js";
 import { devices, type OnnxDevice } from "./devices.js";
-import { checkAdapter } from "./gpu.js";
+import { checkAdapter, sortsOnGpu } from "./gpu.js";
 import { integerChecks } from "./integer-check.js";
 import type { IntegerProducts } from "./integer-products.js";
 import { isNode, type LoadRuntime } from "./runtime.js";
@@ -136,18 +136,19 @@ interface TraceSettings {
   readonly dtype: "fp32" | "fp16";
   readonly fused: boolean;
   readonly integers: IntegerProducts;
+  readonly sorting: boolean;
 }
 
 /** A function outside `compile`, so that no closure of an executable keeps the parameters in memory. */
 function trace(
   program: Program,
-  { device, dtype, fused, integers, ...options }: CompileOptions & TraceSettings,
+  { device, dtype, fused, integers, sorting, ...options }: CompileOptions & TraceSettings,
 ): Pick<SessionRequest, "model" | "beside"> & { readonly kernels: number } {
   const onCpu = device !== "webgpu";
   const { bytes, beside, kernels } = traceProgram(program, {
     ...options,
     dtype: dtype === "fp32" ? "float32" : "float16",
-    fusion: { ...fusionFor(onCpu ? "cpu" : "gpu", fused), integers },
+    fusion: { ...fusionFor(onCpu ? "cpu" : "gpu", fused), integers, sorting: !onCpu && sorting },
     // WebGPU was measured with transposed weights in the file (docs/decisions/0007-hub.md).
     weights: onCpu ? "beside" : "inside",
   });
@@ -198,7 +199,7 @@ export async function openBackend(given: OnnxBackendOptions, loadRuntime: LoadRu
     batch?: number,
   ) {
     const { params, inputs } = options;
-    const settings = { params, inputs, device, dtype, fused, integers };
+    const settings = { params, inputs, device, dtype, fused, integers, sorting: sortsOnGpu(runtime) };
     const { kernels: count, ...traced } = trace(program, settings);
     kernels = count;
     const request = { runtime, device, ...traced, inputs, sessionOptions };

@@ -25,6 +25,7 @@ const kinds = {
       contrib: true,
       attention: false,
       forGpu: true,
+      sorting: true,
       integers: { rows: "MatMulNBits", blocks: "MatMulNBits" },
     },
   },

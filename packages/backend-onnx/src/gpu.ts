@@ -13,6 +13,13 @@ interface WithFeatures {
   readonly features: { has(name: string): boolean };
 }
 
+/** Whether WebGPU has the operators that came with ONNX Runtime 1.30. An unknown version may be an older one. */
+export function sortsOnGpu({ env }: OnnxRuntime): boolean {
+  const { node, web } = env?.versions ?? {};
+  const [major = 0, minor = 0] = (node ?? web ?? "").split(".").map(Number);
+  return major > 1 || (major === 1 && minor >= 30);
+}
+
 /** The device that the caller passed in the provider's options. */
 const givenDevice = ({ executionProviders = [] }: OnnxSessionOptions): unknown =>
   executionProviders

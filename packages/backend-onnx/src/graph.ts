@@ -9,7 +9,7 @@ export type Attributes = Readonly<Record<string, number | string | readonly numb
 export const contrib = "com.microsoft";
 
 /** Attributes that are floats; all other numbers are integers. */
-const floatAttributes = new Set(["epsilon", "scale", "alpha"]);
+const floatAttributes = new Set(["epsilon", "scale", "alpha", "beta"]);
 
 export class Graph {
   readonly nodes: NodeProto[] = [];

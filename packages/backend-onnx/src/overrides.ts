@@ -11,11 +11,12 @@ import {
   windowPositions,
 } from "@ppt-vit/core/backend";
 import { gpuSelfAttention } from "./gpu-attention.js";
+import { gpuReduction, gpuSorting } from "./gpu-reduction.js";
 import { contrib, type Graph } from "./graph.js";
 import { type IntegerProducts, integerProduct } from "./integer-products.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";
-import { commonType, inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { commonType, constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 /** Which operations of a graph are fused. */
 export interface Fusion {
@@ -38,12 +39,18 @@ export interface Fusion {
    * these take longer than their parts. Default false.
    */
   readonly forGpu?: boolean;
+  /** With `forGpu`: operators that WebGPU has since ONNX Runtime 1.30, `TopK` among them. Default false. */
+  readonly sorting?: boolean;
   /** The operators that take quantised weights. Default: none, so such weights become floats. */
   readonly integers?: IntegerProducts;
 }
 
 /** The lowest finite number in float32. */
 const lowest = -(2 - 2 ** -23) * 2 ** 127;
+
+/** 1 at the first `leading` of N positions, else 0. */
+export const leadingPositions = (N: number, leading: number): Float32Array =>
+  Float32Array.from({ length: N }, (_, j) => (j < leading ? 1 : 0));
 
 const toFloat = (graph: Graph, wholeNumbers: string): string =>
   graph.node("Cast", [wholeNumbers], { to: elementTypes.float32 });
@@ -140,7 +147,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       },
 
       // On a GPU this is one kernel. On a CPU it is slower than its parts (docs/decisions/0005-onnx.md).
-      ...(!fusion.forCpu && { l2Norm: (x) => reduced(graph, x, x.shape.length - 1, "ReduceL2") }),
+      ...(!fusion.forCpu && { l2Norm: (x) => reduced(graph, x, x.shape.length - 1, "ReduceL2", fusion.forGpu) }),
 
       ...(fusion.contrib && {
         activation(x, kind) {
@@ -157,11 +164,14 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         },
 
         /** The first TopK gives the order of the elements. Sorting that order inverts it, which gives the ranks. */
-        rankDescending(x) {
-          if (x.dtype !== "float32") return defaults.rankDescending(x);
-          const count = graph.integers([x.shape[1]!]);
+        rankDescending(x, leading = 0) {
+          if (x.dtype !== "float32") return defaults.rankDescending(x, leading);
+          const N = x.shape[1]!;
+          const count = graph.integers([N]);
           // NaN has no place in an order and could break the sort, so it becomes the lowest number.
-          const ordered = name(ops.where(ops.greater(x, lowest), x, lowest));
+          const sortable = ops.where(ops.greater(x, lowest), x, lowest);
+          const isLeading = constantOf(leadingPositions(N, leading), [N], "bool");
+          const ordered = name(leading === 0 ? sortable : ops.where(isLeading, -lowest, sortable));
           const [, order] = graph.nodeOf(2, "TopK", [ordered, count], { axis: 1, largest: 1, sorted: 1 });
           const [, ranks] = graph.nodeOf(2, "TopK", [order!, count], { axis: 1, largest: 0, sorted: 1 });
           return recorded(toFloat(graph, ranks!), x.shape, "float32");
@@ -174,6 +184,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         },
       }),
 
+      ...(fusion.forGpu && gpuReduction(ops, defaults)),
+      ...(fusion.forGpu && fusion.sorting && gpuSorting(graph, ops, defaults)),
       ...(fusion.forGpu && !fusion.attention && { selfAttention: gpuSelfAttention(graph, ops, defaults, softmax) }),
 
       ...(fusion.attention && {

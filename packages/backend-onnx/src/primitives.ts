@@ -12,6 +12,14 @@ import {
   withLength,
 } from "@ppt-vit/core/backend";
 import type { Attributes, Graph } from "./graph.js";
+import {
+  joinedDifference,
+  joinedMinimum,
+  joinedScores,
+  joinedStep,
+  joinedSumOfSquares,
+  joinedVariance,
+} from "./joined.js";
 import { commonType, constantOf, inputName, needsReshape, type OnnxTensor, recorded } from "./tensor.js";
 
 const binaryOperators = {
@@ -53,11 +61,16 @@ export function elementwise(
   return { ...recorded(node, shape, x.dtype), shape: x.shape };
 }
 
-/** A node that reduces along `axis`. The node can also drop the axis, which saves a reshape. */
-export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: string): OnnxTensor {
+/**
+ * A node that reduces along `axis`. The node can also drop the axis, which saves a reshape. On GPUs a reshape costs nothing, but
+ * both nodes would be kernels.
+ */
+export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: string, forGpu = false): OnnxTensor {
   const inputs = [inputName(graph, x), graph.integers([axis])];
+  const result = recorded(graph.node(opType, inputs, { keepdims: 1 }), withLength(x.shape, axis, 1), x.dtype);
+  if (forGpu) return result;
   return {
-    ...recorded(graph.node(opType, inputs, { keepdims: 1 }), withLength(x.shape, axis, 1), x.dtype),
+    ...result,
     alternative: {
       shape: x.shape.filter((_, i) => i !== axis),
       record: () => graph.node(opType, inputs, { keepdims: 0 }),
@@ -67,9 +80,9 @@ export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: strin
 
 /**
  * `precision` is what the model computes in. Under float32 a cast to float16 keeps float32: not every device that runs the
- * graph has half precision.
+ * graph has half precision. `forGpu` joins steps into fewer kernels.
  */
-export function onnxPrimitives(graph: Graph, precision: "float32" | "float16"): Primitives<OnnxTensor> {
+export function onnxPrimitives(graph: Graph, precision: "float32" | "float16", forGpu = false): Primitives<OnnxTensor> {
   const asTensor = (x: Operand<OnnxTensor>): OnnxTensor =>
     typeof x === "number" ? constantOf(Float32Array.of(x), [], "float32") : x;
 
@@ -81,11 +94,13 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16"): 
       const shape = broadcastShapes(op, a.shape, b.shape);
       const outType = op === "greater" || op === "equal" ? "bool" : dtype;
       if (a.host && b.host) return constantOf(foldBinary(a, b, shape, fold), shape, outType);
+      const joined = forGpu && join(op, a, b);
+      if (joined) return joined;
       const stored = commonStorage(a, b);
       const inputs = [a, b].map((x) => inputName(graph, stored && x.name ? { ...x, shape: stored } : x, dtype));
       const output = graph.node(opType, inputs);
       if (op === "add") noteResidual(output, a, b, inputs, stored ?? shape);
-      return { ...recorded(output, stored ?? shape, outType), shape };
+      return { ...recorded(output, stored ?? shape, outType), shape, ...madeBy(op, a, b) };
     };
   }
 
@@ -98,9 +113,19 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16"): 
     else if (fits(b, a)) graph.residuals.set(sum, [inputs[1]!, inputs[0]!]);
   }
 
-  const unary = (opType: string) => (x: OnnxTensor) => elementwise(graph, x, opType);
+  function join(op: Binary, a: OnnxTensor, b: OnnxTensor): OnnxTensor | undefined {
+    if (op === "sub") return joinedDifference(graph, a, b);
+    if (op === "mul") return joinedScores(graph, a, b);
+    return op === "div" ? joinedVariance(graph, a, b) : undefined;
+  }
 
-  const reduction = (opType: string) => (x: OnnxTensor, axis: number) => reduced(graph, x, axis, opType);
+  function madeBy(op: Binary, left: OnnxTensor, right: OnnxTensor): Pick<OnnxTensor, "made"> {
+    if (op === "mul" && left.name !== undefined && left.name === right.name)
+      return { made: { by: "square", of: left } };
+    return op === "greater" || op === "mul" || op === "sub" ? { made: { by: op, left, right } } : {};
+  }
+
+  const unary = (opType: string) => (x: OnnxTensor) => elementwise(graph, x, opType);
 
   return {
     constant: (host) => constantOf(host.data, host.shape, "float32"),
@@ -132,7 +157,8 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16"): 
       const dtype = wanted === "float16" ? precision : wanted;
       if (dtype === x.dtype) return x;
       if (x.host) return constantOf(dtype === "bool" ? x.host.map((v) => (v === 0 ? 0 : 1)) : x.host, x.shape, dtype);
-      return { ...elementwise(graph, x, "Cast", { to: castTargets[dtype] }), dtype };
+      const joined = forGpu && dtype === "float32" && joinedStep(graph, x);
+      return joined || { ...elementwise(graph, x, "Cast", { to: castTargets[dtype] }), dtype };
     },
 
     add: binary("add"),
@@ -150,18 +176,26 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16"): 
     where(condition, left, right) {
       const dtype = commonType("where", [left, right]);
       const [a, b] = [asTensor(left), asTensor(right)];
+      const joined = forGpu && joinedMinimum(graph, condition, a, b);
+      if (joined) return joined;
       const shape = broadcastShapes("where", broadcastShapes("where", a.shape, b.shape), condition.shape);
       const inputs = [inputName(graph, condition), inputName(graph, a, dtype), inputName(graph, b, dtype)];
       return recorded(graph.node("Where", inputs), shape, dtype);
     },
 
-    sum: reduction("ReduceSum"),
-    max: reduction("ReduceMax"),
+    sum(x, axis) {
+      const joined = forGpu && joinedSumOfSquares(graph, x, axis, withLength(x.shape, axis, 1));
+      return joined || reduced(graph, x, axis, "ReduceSum", forGpu);
+    },
+    max: (x, axis) => reduced(graph, x, axis, "ReduceMax", forGpu),
 
     matMul(a, b) {
       const dtype = commonType("matMul", [a, b]);
       const inputs = [inputName(graph, a, dtype), inputName(graph, b, dtype)];
-      return recorded(graph.node("MatMul", inputs), matMulShape(a.shape, b.shape), dtype);
+      const product = recorded(graph.node("MatMul", inputs), matMulShape(a.shape, b.shape), dtype);
+      const isColumn =
+        a.host && a.shape.length === 2 && a.shape[0] === a.shape[1] && b.shape.length === 3 && b.shape[2] === 1;
+      return isColumn ? { ...product, made: { by: "product", matrix: a, column: b } } : product;
     },
 
     scope: (name, body) => graph.scope(name, body),

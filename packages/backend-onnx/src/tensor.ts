@@ -24,9 +24,23 @@ export interface OnnxTensor extends Tensor {
   readonly alternative?: { readonly shape: Shape; record(): string };
   /** Values of a constant, float32 whatever its `dtype`. */
   readonly host?: Float32Array;
+  /** Whether all elements are whole numbers, by construction. */
+  readonly whole?: boolean;
+  /** How the tensor was computed, where an operator may do the next step as well. */
+  readonly made?: Made;
   /** A quantised parameter. It has neither `name` nor `host`: its floats are computed where an operator needs them. */
   readonly parameter?: HostTensor;
 }
+
+export type Made =
+  | { readonly by: "greater"; readonly left: OnnxTensor; readonly right: OnnxTensor }
+  | { readonly by: "square"; readonly of: OnnxTensor }
+  | { readonly by: "squares"; readonly of: OnnxTensor; readonly axis: number }
+  | { readonly by: "mul" | "sub"; readonly left: OnnxTensor; readonly right: OnnxTensor }
+  /** [B, N], the sum over heads of [B, H, N]. */
+  | { readonly by: "heads"; readonly of: OnnxTensor }
+  /** A constant matrix [N, N] times a column [B, N, 1]. */
+  | { readonly by: "product"; readonly matrix: OnnxTensor; readonly column: OnnxTensor };
 
 export const recorded = (name: string, shape: Shape, dtype: DType): OnnxTensor => ({
   name,

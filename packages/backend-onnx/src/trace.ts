@@ -59,7 +59,10 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   checkProgram(program, options);
   const { params, inputs, dtype = "float32", fusion, weights = "inside", note = "", metadata = {} } = options;
   const graph = new Graph();
-  const ops = resolveOps(onnxPrimitives(graph, dtype), onnxOverrides(graph, fusion, weights === "beside"));
+  const ops = resolveOps(
+    onnxPrimitives(graph, dtype, fusion.forGpu),
+    onnxOverrides(graph, fusion, weights === "beside"),
+  );
   const parameters = Object.fromEntries(
     Object.entries(params).map(([name, tensor]) => [name, parameterOf(tensor, dtype, fusion.integers ?? {})]),
   );

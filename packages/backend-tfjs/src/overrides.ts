@@ -96,11 +96,15 @@ function comparingByArithmetic(
      * Let d = x_i - x_j. A later i ranks before j if d > 0. An earlier i ranks before j unless -d > 0. With o = 1 for a later
      * i and -1 for an earlier one, rank_j = j + sum over i of o (o d > 0), which needs only sums of rows.
      */
-    rankDescending(x) {
-      if (tf.engine().isTapeOn()) return defaults.rankDescending(x);
+    rankDescending(x, leading = 0) {
+      if (tf.engine().isTapeOn()) return defaults.rankDescending(x, leading);
       const [B, N] = x.shape as [number, number];
       // Clipped, because the difference of two infinities is NaN.
-      const finite = tf.clipByValue(x, -greatestPower, greatestPower);
+      const clipped = tf.clipByValue(x, -greatestPower, greatestPower);
+      // Numbers above the bound tie with leading ones, which come first.
+      const others = () => held.table(`all but ${leading} of ${N}`, () => tf.step(tf.sub(positions(N), leading - 0.5)));
+      const leaders = () => tf.mul(tf.sub(1, others()), greatestPower);
+      const finite = leading === 0 ? clipped : tf.add(tf.mul(clipped, others()), leaders());
       const ahead = tf.mul(tf.sub(tf.reshape(finite, [B, 1, N]), tf.reshape(finite, [B, N, 1])), order(N));
       return asOurs(tf.add(tf.sum(tf.mul(tf.step(ahead), order(N)), 2), positions(N)));
     },

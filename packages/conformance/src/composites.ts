@@ -248,6 +248,36 @@ function* cases(): Generator<CompositeCase> {
     needsNonFinite: true,
     apply: (c, f) => [c.rankDescending(f.x!)],
   };
+  yield {
+    name: "rankDescending behind leading elements",
+    feeds: { x: { shape: [2, 6], data: Float32Array.of(-7, 0, 3, 9, 3, 0, 5, 5, 0, 0, -1, 1e30) } },
+    expected: { shape: [2, 6], data: Float32Array.of(0, 1, 3, 2, 4, 5, 0, 1, 3, 4, 5, 2) },
+    apply: (c, f) => [c.rankDescending(f.x!, 2)],
+  };
+  yield {
+    name: "rankDescending of numbers near 0",
+    feeds: { x: row(0, 2e-30, 1e-30, 0, -1e-30, 1.0000001, 1) },
+    expected: row(4, 2, 3, 5, 6, 0, 1),
+    apply: (c, f) => [c.rankDescending(f.x!)],
+  };
+  // Keys repeat, so that cosines tie. One key has the length 0.
+  const repeated = hostTensor([2, 11, 3], (i) => (i < 6 ? 0 : [1, 2, -1, 3, 0, 1, -2][(i % 33) % 7]!));
+  for (const [which, keys] of Object.entries({ random: uniform([2, 11, 5], 21, -1, 1), "that tie": repeated }))
+    yield {
+      name: `pickPartners of keys ${which}`,
+      feeds: { keys },
+      apply(c, f) {
+        const one = c.pickPartners(f.keys!, { firstCandidate: 2, firstPartner: 1, firstRow: 4 });
+        const other = c.pickPartners(f.keys!, { firstCandidate: 3, firstPartner: 4, firstRow: 5 });
+        return [one.similarity, one.row, other.similarity, other.row];
+      },
+    };
+  yield {
+    name: "pickPartners of equal keys",
+    feeds: { keys: hostTensor([1, 7, 2], () => 1) },
+    expected: { shape: [1, 7], data: Float32Array.of(7, 7, 3, 7, 3, 7, 3) },
+    apply: (c, f) => [c.pickPartners(f.keys!, { firstCandidate: 2, firstPartner: 1, firstRow: 3 }).row],
+  };
   const index = (...values: number[]): HostTensor => ({ shape: [values.length], data: Float32Array.from(values) });
   yield {
     name: "argMax of ties",

@@ -41,6 +41,7 @@ function* ofFreshConstants<T extends Tensor>(ops: Ops<T>): Generator<T> {
   yield zeros(ops.unfold(fresh(1, 3, 16, 16), window));
   yield zeros(ops.rankDescending(fresh(1, 64)));
   yield zeros(ops.argMax(fresh(1, 64)));
+  yield zeros(ops.pickPartners(fresh(1, 6, 64), { firstCandidate: 2, firstPartner: 1, firstRow: 1 }).row);
   const destination = ops.constant(iota([1, 6]));
   yield zeros(ops.compressTokens(destination, 6, { size: fresh(1, 6, 1), averaged: tokens, summed: [tokens] }).size);
 }

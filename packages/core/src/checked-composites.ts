@@ -62,6 +62,11 @@ function requireCount(op: string, name: string, value: number, most: number): vo
     misuse(op, `${name} is ${show(value)}, expected a whole number from 1 to ${most}`);
 }
 
+function requirePosition(op: string, name: string, value: number, most: number): void {
+  if (!(Number.isInteger(value) && value >= 0 && value <= most))
+    misuse(op, `${name} is ${show(value)}, expected a whole number from 0 to ${most}`);
+}
+
 /** Requires a finite number that does not depend on a shape, such as a scale. */
 function requireNumber(op: string, name: string, value: number, least = Number.NEGATIVE_INFINITY): void {
   if (Number.isFinite(value) && value >= least) return;
@@ -202,14 +207,25 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
       return composites.classAttention(q, k, options);
     },
 
-    rankDescending(x) {
+    rankDescending(x, leading) {
       requireShape("rankDescending", "x", x, ["B", "N"]);
-      return composites.rankDescending(x);
+      if (leading !== undefined) requirePosition("rankDescending", "leading", leading, x.shape[1]!);
+      return composites.rankDescending(x, leading);
     },
 
     argMax(x) {
       lastLength("argMax", x);
       return composites.argMax(x);
+    },
+
+    pickPartners(keys, sets) {
+      requireShape("pickPartners", "keys", keys, ["B", "N", "d"]);
+      requireOptions("pickPartners", "sets", sets);
+      const N = keys.shape[1]!;
+      requirePosition("pickPartners", "firstCandidate", sets.firstCandidate, N - 1);
+      requirePosition("pickPartners", "firstPartner", sets.firstPartner, N - 1);
+      requirePosition("pickPartners", "firstRow", sets.firstRow, N);
+      return composites.pickPartners(keys, sets);
     },
 
     compressTokens(destination, count, tokens) {

@@ -18,11 +18,18 @@ export function hostTensor(shape: Shape, fill: (index: number) => number): HostT
   return { shape, data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => fill(i)) };
 }
 
+/** The largest finite number in float32. */
+const greatest = (2 - 2 ** -23) * 2 ** 127;
+
 /** 0, 1, 2, ... in the given shape. */
 export const iota = (shape: Shape): HostTensor => hostTensor(shape, (i) => i);
 
 /** [N, N], 1 where the column index exceeds the row index, else 0. */
 const strictlyUpper = (N: number): HostTensor => hostTensor([N, N], (i) => (i % N > Math.floor(i / N) ? 1 : 0));
+
+/** [N], 1 at every second position from `first` on, else 0. */
+const everySecond = (N: number, first: number): HostTensor =>
+  hostTensor([N], (j) => (j >= first && (j - first) % 2 === 0 ? 1 : 0));
 
 /** [C, H] for H heads: `scale` where the channel belongs to the head, else 0. */
 const headMask = (C: number, H: number, scale: number): HostTensor =>
@@ -55,6 +62,8 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   const columns = remember((n: number) => iota([n]));
   const rows = remember((n: number) => iota([n, 1]));
   const later = remember(strictlyUpper);
+  const alternate = remember(everySecond);
+  const leads = remember((n: number, leading: number) => hostTensor([n], (j) => (j < leading ? 1 : 0)));
   const headColumns = remember(headMask);
   const places = remember(windowPlaces);
 
@@ -196,8 +205,9 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       return ops.reshape(ops.sum(softmax(biased, 1), 2), [B, N]);
     },
 
-    rankDescending(x) {
-      const [B, N] = x.shape as [number, number];
+    rankDescending(given, leading = 0) {
+      const [B, N] = given.shape as [number, number];
+      const x = leading === 0 ? given : ops.where(ops.cast(ops.constant(leads(N, leading)), "bool"), greatest, given);
       // rank_j = #{i : x_i > x_j} + #{i < j : x_i = x_j}. Let g_ji = (x_i > x_j). An earlier i ranks before j unless
       // x_j > x_i. So rank_j = j + sum over i > j of g_ji - sum over i < j of g_ij, which compares each pair once.
       const greater = ops.greater(ops.reshape(x, [B, 1, N]), ops.reshape(x, [B, N, 1]));
@@ -216,13 +226,24 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       return ops.mul(ops.reshape(ops.max(negated, axis), x.shape.slice(0, -1)), -1);
     },
 
+    pickPartners(keys, { firstCandidate, firstPartner, firstRow }) {
+      const [B, N] = keys.shape as [number, number];
+      // A key of length 0 stays 0, so its cosine with every other is 0.
+      const metric = composed().lpNormalize(keys, 2);
+      const partners = ops.slice(metric, 1, firstPartner, N, 2);
+      const cosine = ops.matMul(metric, ops.transpose(partners, [0, 2, 1]));
+      const isCandidate = ops.cast(ops.constant(alternate(N, firstCandidate)), "bool");
+      return {
+        similarity: ops.where(isCandidate, ops.reshape(ops.max(cosine, 2), [B, N]), -4),
+        row: ops.where(isCandidate, ops.add(composed().argMax(cosine), firstRow), N),
+      };
+    },
+
     compressTokens(destination, count, { size, averaged, summed }) {
       const [B, N] = destination.shape as [number, number];
       // M[k, j] = (destination_j = k)
       const hits = ops.equal(ops.reshape(destination, [B, 1, N]), ops.constant(rows(count)));
-      const weights = size
-        ? ops.mul(ops.cast(hits, size.dtype), ops.reshape(size, [size.shape[0]!, 1, N]))
-        : ops.cast(hits, "float32");
+      const weights = size ? ops.where(hits, ops.reshape(size, [size.shape[0]!, 1, N]), 0) : ops.cast(hits, "float32");
       const newSize = ops.sum(weights, 2);
       return {
         size: newSize,

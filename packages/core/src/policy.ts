@@ -4,7 +4,7 @@
  */
 
 export { hostTensor } from "./composites.js";
-export { bipartiteMatching, type Matching, matchingMacs, mostMergeable } from "./reduction/matching.js";
+export { bipartiteMatching, matchingMacs, mostMergeable } from "./reduction/matching.js";
 export type {
   Action,
   Destinations,
@@ -28,4 +28,4 @@ export {
 } from "./reduction/reference.js";
 export { policies, policyReferences } from "./reduction/registry.js";
 export { significance } from "./reduction/significance.js";
-export type { HostTensor, Ops, Shape, Tensor } from "./seam.js";
+export type { HostTensor, Ops, Picks, Shape, Tensor } from "./seam.js";

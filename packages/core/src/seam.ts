@@ -206,6 +206,25 @@ export interface TokenValues<T extends Tensor> {
 }
 
 /**
+ * Two sets of tokens that bipartite matching compares. Candidates are every second token from `firstCandidate` on, and partners
+ * every second token from `firstPartner` on.
+ */
+export interface Bipartition {
+  readonly firstCandidate: number;
+  readonly firstPartner: number;
+  /** Output row of the first partner. The others follow. */
+  readonly firstRow: number;
+}
+
+/** The most similar partner of each candidate. */
+export interface Picks<T extends Tensor> {
+  /** [B, N], the cosine between a candidate and its pick. -4 for every other token, which is below all cosines. */
+  readonly similarity: T;
+  /** [B, N], the output row of a candidate's pick. N for every other token, which is no row. */
+  readonly row: T;
+}
+
+/**
  * Larger operations. Each has a default made of primitives (composites.ts). A backend overrides a default only if its own
  * implementation is measurably faster. The conformance suite compares each override with its default. `resolveOps` checks
  * operands and options before it calls either.
@@ -239,10 +258,18 @@ export interface Composites<T extends Tensor> {
   selfAttention(x: T, projections: Projections<T>, options: SelfAttentionOptions<T>): SelfAttention<T>;
   /** The class token's attention weights, summed over heads: q [B, 1, C], k [B, N, C] -> [B, N]. */
   classAttention(q: T, k: T, options: AttentionOptions<T>): T;
-  /** Rank of each element in descending order, from 0: [B, N] -> [B, N]. Equal elements rank in order of position. */
-  rankDescending(x: T): T;
+  /**
+   * Rank of each element in descending order, from 0: [B, N] -> [B, N]. Equal elements rank in order of position. The first
+   * `leading` elements rank before all finite others, in order of position, whatever their values. Default: 0.
+   */
+  rankDescending(x: T, leading?: number): T;
   /** Index of the maximum along the last axis, as a float: [..., N] -> [...]. Of equal maxima the first counts. */
   argMax(x: T): T;
+  /**
+   * Bipartite soft matching of keys [B, N, d]: for each candidate the partner whose key has the largest cosine to its own. Of
+   * equal cosines the first counts. The cosine with a key of length 0 is 0.
+   */
+  pickPartners(keys: T, sets: Bipartition): Picks<T>;
   /**
    * Merges the tokens that share a destination. destination [B, N] holds whole numbers: token j becomes part of output row
    * destination[j]. A token is dropped if its destination is below 0, or `count` or more. Each of the `count` rows must

@@ -69,6 +69,11 @@ const composites: readonly Call[] = [
   { op: "rankDescending", operands: { x: "flat" }, apply: (o, a) => o.rankDescending(a.x!) },
   { op: "argMax", operands: { x: "x" }, anyRank: true, apply: (o, a) => o.argMax(a.x!) },
   {
+    op: "pickPartners",
+    operands: { keys: "keys" },
+    apply: (o, a) => o.pickPartners(a.keys!, { firstCandidate: 2, firstPartner: 1, firstRow: 1 }),
+  },
+  {
     op: "compressTokens",
     operands: { destination: "flat", "size?": "size", "averaged?": "x", "summed[0]": "one" },
     apply: (o, a) =>

@@ -4,6 +4,32 @@ import { type Misuse, wrong } from "./case.js";
 export const tokenComposites: readonly Misuse[] = [
   { name: "rankDescending of tokens", mentions: ["x is [3,7,12]", "[B,N]"], apply: (o, x) => o.rankDescending(x.x!) },
   {
+    name: "rankDescending behind more elements than there are",
+    mentions: ["leading is 8", "from 0 to 7"],
+    apply: (o, x) => o.rankDescending(x.flat!, 8),
+  },
+  {
+    name: "rankDescending behind half an element",
+    mentions: ["leading is 0.5"],
+    apply: (o, x) => o.rankDescending(x.flat!, 0.5),
+  },
+  {
+    name: "pickPartners of keys in two dimensions",
+    mentions: ["keys is [3,7]", "[B,N,d]"],
+    apply: (o, x) => o.pickPartners(x.flat!, { firstCandidate: 0, firstPartner: 1, firstRow: 0 }),
+  },
+  {
+    name: "pickPartners from a position that is none",
+    mentions: ["firstPartner is 7", "from 0 to 6"],
+    apply: (o, x) => o.pickPartners(x.x!, { firstCandidate: 0, firstPartner: 7, firstRow: 0 }),
+  },
+  {
+    name: "pickPartners without sets",
+    code: "INVALID_OPTION",
+    mentions: ["sets", "undefined"],
+    apply: (o, x) => o.pickPartners(x.x!, wrong(undefined)),
+  },
+  {
     name: "argMax of a number",
     mentions: ["x is []"],
     apply: (o, x) => o.argMax(o.reshape(o.slice(x.gain!, 0, 0, 1), [])),

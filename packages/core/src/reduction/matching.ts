@@ -1,16 +1,8 @@
 /** Bipartite soft matching, which pools similar tokens (section 3.3; Bolya et al., arXiv 2210.09461). */
 
 import { hostTensor } from "../composites.js";
-import type { Ops, Tensor } from "../seam.js";
+import type { Ops, Picks, Tensor } from "../seam.js";
 import type { ReductionStage } from "./policy.js";
-
-/** Each candidate's most similar partner, its pick. */
-export interface Matching<T extends Tensor> {
-  /** [B, N], cosine between a candidate and its pick. Tokens that are not candidates get less than any cosine. */
-  readonly similarity: T;
-  /** [B, N], the output row of each candidate's pick. */
-  readonly rowOfPick: T;
-}
 
 /** The most tokens that one stage can merge away: all unprotected tokens of set A, or 0 if set B has none. */
 export function mostMergeable(tokens: number, protectedTokens: number): number {
@@ -21,6 +13,9 @@ export function mostMergeable(tokens: number, protectedTokens: number): number {
 
 /** Multiply-accumulates of comparing all keys with each other, with `keySize` channels in each head-averaged key. */
 export const matchingMacs = ({ tokensIn }: ReductionStage, keySize: number): number => tokensIn * tokensIn * keySize;
+
+/** More than any row, and small enough that sums with it are exact. */
+const noRow = 2 ** 20;
 
 /**
  * Prepares the matching of one stage. Even positions form set A, odd positions set B. Each unprotected A token is a
@@ -37,11 +32,15 @@ export function bipartiteMatching(stage: ReductionStage) {
   const firstB = P + 1 - (P % 2);
   const firstRowOfB = P + candidates - r;
 
-  // Cosines lie from -1 to 1, so -4 puts a token behind every candidate. Some GPUs mishandle -Infinity.
-  const handicap = hostTensor([N], (j) => (isA(j) ? 0 : -4));
-  // Row j of a candidate holds 1 for every earlier token, so earlier times merged [B, N, 1] counts merges before j. The constant
-  // stands first: quantisers of ONNX files turn every constant second factor of a product into 8 bits, and rows are exact.
-  const earlier = hostTensor([N, N], (i) => (isA(Math.floor(i / N)) && i % N < Math.floor(i / N) ? 1 : 0));
+  // Row j of a candidate holds 1 for every earlier candidate, so earlier times merged [B, N, 1] counts merges before j. If j itself
+  // merges, the difference from its row becomes larger than any row. The constant stands first: quantisers of ONNX files turn
+  // every constant second factor of a product into 8 bits, and rows are exact.
+  const earlier = hostTensor([N, N], (i) => {
+    const [j, other] = [Math.floor(i / N), i % N];
+    if (!isA(j) || !isA(other)) return 0;
+    if (other === j) return -noRow;
+    return other < j ? 1 : 0;
+  });
   // The output row of each token if no candidate before it merged away.
   const unmergedRow = hostTensor([N], (j) => {
     if (isB(j)) return firstRowOfB + (j - firstB) / 2;
@@ -50,23 +49,20 @@ export function bipartiteMatching(stage: ReductionStage) {
 
   return {
     /** Picks from keys [B, N, d] summed over heads. Sum and mean give the same cosines. */
-    match<T extends Tensor>(ops: Ops<T>, keys: T): Matching<T> {
-      // A key of length 0 stays 0, so its cosine with every other is 0.
-      const metric = ops.lpNormalize(keys, 2);
-      const cosine = ops.matMul(metric, ops.transpose(ops.slice(metric, 1, firstB, N, 2), [0, 2, 1]));
-      const best = ops.reshape(ops.max(cosine, 2), [keys.shape[0]!, N]);
-      return {
-        similarity: ops.add(best, ops.constant(handicap)),
-        rowOfPick: ops.add(ops.argMax(cosine), firstRowOfB),
-      };
-    },
+    match: <T extends Tensor>(ops: Ops<T>, keys: T): Picks<T> =>
+      ops.pickPartners(keys, { firstCandidate: firstA, firstPartner: firstB, firstRow: firstRowOfB }),
 
-    /** [B, N], the output row of each token. `rank` [B, N] is the rank of its similarity, largest first. */
-    destinations<T extends Tensor>(ops: Ops<T>, rank: T, rowOfPick: T): T {
-      const merged = ops.greater(r, rank);
-      const column = ops.reshape(ops.cast(merged, "float32"), [rank.shape[0]!, N, 1]);
-      const mergedBefore = ops.reshape(ops.matMul(ops.constant(earlier), column), rank.shape);
-      return ops.where(merged, rowOfPick, ops.sub(ops.constant(unmergedRow), mergedBefore));
+    /**
+     * [B, N], the output row of each token. `rank` [B, N] is the rank of its similarity, largest first, with protected tokens
+     * before all others. `picked` [B, N] is the row of its pick.
+     */
+    destinations<T extends Tensor>(ops: Ops<T>, rank: T, picked: T): T {
+      const merged = ops.cast(ops.greater(P + r, rank), "float32");
+      const mergedBefore = ops.matMul(ops.constant(earlier), ops.reshape(merged, [rank.shape[0]!, N, 1]));
+      const row = ops.sub(ops.constant(unmergedRow), ops.reshape(mergedBefore, rank.shape));
+      // The smaller one: a pick lies behind all candidates, so only a merged candidate has a larger row than its pick. Tokens
+      // that are no candidates have no pick.
+      return ops.where(ops.greater(row, picked), picked, row);
     },
   };
 }

@@ -3,7 +3,6 @@
  * section 3.3).
  */
 
-import { hostTensor } from "../../composites.js";
 import type { Ops, Tensor } from "../../seam.js";
 import { bipartiteMatching, matchingMacs, mostMergeable } from "../matching.js";
 import type { Destinations, PolicyInput, PolicySetting, ReductionPolicy, ReductionStage } from "../policy.js";
@@ -48,26 +47,23 @@ export interface StageSettings {
  * to the row of its rank, with protected tokens first. The `removed` lowest scores thus land beyond the last row.
  */
 function destinations(stage: ReductionStage<StageSettings>) {
-  const { tokensIn: N, protectedTokens } = stage;
+  const { protectedTokens } = stage;
   const { threshold } = stage.settings;
   const matching = threshold === "prune" ? undefined : bipartiteMatching(stage);
-  // Protected tokens get 2 or more, above every score, so they rank first and in their own order.
-  const lead = hostTensor([N], (j) => (j < protectedTokens ? 1 + protectedTokens - j : 0));
 
   return <T extends Tensor>(
     ops: Ops<T>,
     { scores, variance, keys }: Omit<PolicyInput<T>, "classAttention">,
   ): Destinations<T> => {
-    const ranked = () => ops.add(scores, ops.constant(lead));
-    if (!matching) return { destination: ops.scope("prune", () => ops.rankDescending(ranked())) };
+    if (!matching) return { destination: ops.scope("prune", () => ops.rankDescending(scores, protectedTokens)) };
 
     // threshold > variance pools, variance >= threshold prunes.
     const pools = typeof threshold === "number" ? ops.greater(threshold, variance) : undefined;
-    const { similarity, rowOfPick } = ops.scope("match", () => matching.match(ops, keys));
+    const { similarity, row } = ops.scope("match", () => matching.match(ops, keys));
     const rank = ops.scope("rank", () =>
-      ops.rankDescending(pools ? ops.where(pools, similarity, ranked()) : similarity),
+      ops.rankDescending(pools ? ops.where(pools, similarity, scores) : similarity, protectedTokens),
     );
-    const pooled = ops.scope("pool", () => matching.destinations(ops, rank, rowOfPick));
+    const pooled = ops.scope("pool", () => matching.destinations(ops, rank, row));
     return { destination: pools ? ops.where(pools, pooled, rank) : pooled, pools };
   };
 }

@@ -10,9 +10,9 @@ import { matchedRows, type PolicyReference } from "../reference.js";
 function destinations(stage: ReductionStage) {
   const matching = bipartiteMatching(stage);
   return <T extends Tensor>(ops: Ops<T>, { keys }: PolicyInput<T>): Destinations<T> => {
-    const { similarity, rowOfPick } = ops.scope("match", () => matching.match(ops, keys));
-    const rank = ops.scope("rank", () => ops.rankDescending(similarity));
-    return { destination: ops.scope("pool", () => matching.destinations(ops, rank, rowOfPick)) };
+    const { similarity, row } = ops.scope("match", () => matching.match(ops, keys));
+    const rank = ops.scope("rank", () => ops.rankDescending(similarity, stage.protectedTokens));
+    return { destination: ops.scope("pool", () => matching.destinations(ops, rank, row)) };
   };
 }
 
