@@ -143,6 +143,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         const shape = x.stored.at(-1) === x.shape.at(-1) ? x.stored : x.shape;
         const inputs = [name({ ...x, shape }), name(weight, x.dtype), name(bias, x.dtype)];
         const normed = graph.node("LayerNormalization", inputs, { axis: -1, epsilon });
+        // It may be joined with a sum, by an operator whose outputs no other tool knows.
+        if (fusion.forGpu && fusion.contrib) graph.declare(normed, shape, x.dtype);
         return { ...recorded(normed, shape, x.dtype), shape: x.shape };
       },
 

@@ -99,7 +99,7 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16", f
       const stored = commonStorage(a, b);
       const inputs = [a, b].map((x) => inputName(graph, stored && x.name ? { ...x, shape: stored } : x, dtype));
       const output = graph.node(opType, inputs);
-      if (op === "add") noteResidual(output, a, b, inputs, stored ?? shape);
+      if (forGpu && op === "add") noteResidual(output, a, b, inputs, stored ?? shape);
       return { ...recorded(output, stored ?? shape, outType), shape, ...madeBy(op, a, b) };
     };
   }
@@ -109,6 +109,7 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16", f
     const fits = (x: OnnxTensor, other: OnnxTensor) =>
       x.name !== undefined && (sameShape(x.shape, other.shape) || sameShape([1, ...x.shape.slice(1)], other.shape));
     if (shape.length < 2 || shape.length > 3) return;
+    graph.declare(sum, shape, commonType("add", [a, b]));
     if (fits(a, b)) graph.residuals.set(sum, [inputs[0]!, inputs[1]!]);
     else if (fits(b, a)) graph.residuals.set(sum, [inputs[1]!, inputs[0]!]);
   }

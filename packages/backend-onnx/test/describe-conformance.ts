@@ -5,8 +5,8 @@ import { conformanceCases, goldenUrl } from "@ppt-vit/conformance";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { keepDevice } from "./keep-device.js";
 
-/** Registers the conformance suite for one configuration of the backend. */
-export function describeConformance(name: string, options: OnnxBackendOptions): void {
+/** Registers the conformance suite for one configuration of the backend. `more` registers what runs after it on the same device. */
+export function describeConformance(name: string, options: OnnxBackendOptions, more?: () => void): void {
   describe(name, async () => {
     if (options.device === "webgpu") {
       let kept: OnnxBackend;
@@ -21,5 +21,6 @@ export function describeConformance(name: string, options: OnnxBackendOptions): 
       readGolden: (file) => readFile(new URL(file, goldenUrl)),
     });
     for (const { name, skip, run } of cases) it.skipIf(skip)(skip ? `${name} (needs ${skip})` : name, run);
+    more?.();
   });
 }

@@ -1,8 +1,16 @@
-/** Tests the count of kernels, which a GPU launches. */
+/** Tests the count of kernels, which a GPU launches, and holds it low. conformance-webgpu.test.ts compares it with a run. */
 import { exportOnnx, inspectOnnx, traceProgram } from "@ppt-vit/backend-onnx";
 import { tinyConfig } from "@ppt-vit/conformance";
-import { hostTensor, type Program, randomWeights, weightsFrom } from "@ppt-vit/core";
+import {
+  hostTensor,
+  type Program,
+  type ReductionConfig,
+  randomWeights,
+  type VisionModelConfig,
+  weightsFrom,
+} from "@ppt-vit/core";
 import { describe, expect, test } from "vitest";
+import { onGpu } from "./kernels.js";
 
 describe("kernels of a graph", () => {
   test("a reshape is none, and names tell the step", () => {
@@ -29,5 +37,35 @@ describe("kernels of a graph", () => {
     expect(inspectOnnx(made.bytes).kernels).toEqual(made.kernels);
     const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((a, b) => a + b, 0);
     expect([sum(made.kernels.byOperator), sum(made.kernels.byStep)]).toEqual([made.kernels.total, made.kernels.total]);
+  });
+});
+
+/** Blocks, heads and tokens of DeiT-S. Its channels are fewer here: kernels do not depend on them. */
+const deitS: VisionModelConfig = {
+  ...tinyConfig,
+  imageSize: [224, 224],
+  patchSize: [16, 16],
+  hiddenSize: 48,
+  heads: 6,
+  intermediateSize: 96,
+  layers: 12,
+};
+
+describe("a GPU launches few kernels for the blocks, heads and tokens of DeiT-S", () => {
+  const stages = { layers: [3, 6, 9], tokensRemoved: 50 } as const;
+  const unreduced = onGpu(deitS).kernels.total;
+
+  test("unreduced", () => expect(unreduced).toBeLessThanOrEqual(180));
+
+  test.each<[ReductionConfig, most: number]>([
+    [{ ...stages, threshold: 7e-5 }, 33],
+    [{ ...stages, threshold: "prune" }, 21],
+    [{ ...stages, threshold: "pool" }, 29],
+    [{ ...stages, policy: "tome" }, 29],
+    [{ ...stages, policy: "top-k" }, 19],
+    [{ ...stages, policy: "evit" }, 22],
+  ])("%j adds at most %i for each stage", (reduction, most) => {
+    const { kernels } = onGpu(deitS, reduction);
+    expect((kernels.total - unreduced) / stages.layers.length).toBeLessThanOrEqual(most);
   });
 });
