@@ -127,6 +127,7 @@ function removeUnused(graph: Graph, outputs: readonly string[]): void {
 /** The types of values in the graph that no other tool can infer. A free length there may be that of all tokens of a batch. */
 const declared = ({ nodes, types }: Graph): ValueInfoProto[] =>
   nodes
+    .filter(({ domain }) => domain !== "")
     .flatMap(({ output }) => output)
     .filter((name) => types.has(name))
     .map((name) => valueInfo(name, types.get(name)!.shape, types.get(name)!.dtype, {}));
