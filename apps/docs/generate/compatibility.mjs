@@ -122,7 +122,8 @@ ${table(["backend", "runs in", "runtime", "needs", "precisions", "`auto` conside
 
 Half precision on WebGPU needs an adapter with \`shader-f16\`. Our machines have none, so no test covers it; \`ppt-vit doctor\` and
 \`verify: true\` check it on yours. In half precision, scores and variances stay float32. \`dtype: "q8"\`
-([weights in 8 bits](guide/backends.md#weights-in-8-bits)) works on every backend: every suite has cases of its operation.
+and \`"q4"\` ([choose a precision](guide/precision.md)) work on every backend: every suite has cases of their operations. Exported files of
+every precision are run [in Python](../../test/python-client.test.ts) and [in transformers.js](../../test/transformers-client.test.ts).
 `;
 }
 

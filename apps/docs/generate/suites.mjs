@@ -6,7 +6,7 @@ const all = [""];
 /** What software drivers of GPUs are fast enough for. */
 const operationsAndGolden = ["primitive:", "composite:", "golden:", "lifecycle: c", "lifecycle: m", "lifecycle: t"];
 
-/** @typedef {{ backend: string, where: string, dtype: "fp32" | "fp16" | "q8", file: string, states: string, cases: string[], note?: string }} Suite */
+/** @typedef {{ backend: string, where: string, dtype: "fp32" | "fp16" | "q8" | "q4", file: string, states: string, cases: string[], note?: string }} Suite */
 
 /** @type {Suite[]} */
 export const suites = [
@@ -145,15 +145,17 @@ export const suites = [
     ["wasm", '["WebAssembly", '],
     ["onnx-cpu", '["ONNX Runtime, native CPU", '],
     ["onnx-wasm", '["ONNX Runtime, wasm", '],
-  ].map(([backend, states]) => ({
-    backend,
-    where: "Node",
-    dtype: "q8",
-    file: "packages/pipeline/test/quantized.test.ts",
-    states,
-    cases: [],
-    note: "the demo model's answers stay",
-  })),
+  ].flatMap(([backend, states]) =>
+    ["q8", "q4"].map((dtype) => ({
+      backend,
+      where: "Node",
+      dtype,
+      file: "packages/pipeline/test/quantized.test.ts",
+      states,
+      cases: [],
+      note: "the demo model's answers stay",
+    })),
+  ),
   ...["tfjs-node", "tfjs-node-gpu"].map((backend) => ({
     backend,
     where: "Node",
