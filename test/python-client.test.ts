@@ -29,7 +29,7 @@ for file in sys.argv[1:]:
     values = [name for node in graph.node for name in node.output]
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     logits = session.run(["logits"], {"pixel_values": pixels})[0].ravel().tolist()
-    found[file] = {"logits": logits, "untyped": [name for name in values if name not in typed]}
+    found[file] = {"logits": logits, "untyped": [name for name in values if name and name not in typed]}
 print(json.dumps(found))
 `;
 

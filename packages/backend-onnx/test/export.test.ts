@@ -148,7 +148,7 @@ describe("exportOnnx", () => {
       const { nonStandard } = inspectOnnx(bytes);
       // CPUs quantise the activations of layers with 8-bit weights, too.
       const quantises = devices === "cpu" && dtype !== "q4f16";
-      expect(nonStandard.includes("com.microsoft.DynamicQuantizeMatMul")).toBe(quantises);
+      expect(nonStandard.includes("com.microsoft.MatMulIntegerToFloat")).toBe(quantises);
       expect(nonStandard.includes("com.microsoft.MatMulNBits")).toBe(dtype !== "q8" || devices !== "cpu");
       const within = quantises ? 0.05 : dtype === "q4f16" ? 2e-2 : 1e-4;
       expectClose((await runFile(bytes, 2)).logits as ort.Tensor, expected, within);
