@@ -1,7 +1,7 @@
 /**
  * Where a run of a model spends its time on the native CPU, from ONNX Runtime's own profile.
  * `pnpm bench --benchmark benchmarks/measures/onnx-profile.mjs [--set model=deit-s] [--set batch=8] [--set reduced=true]
- * [--set runs=30]`
+ * [--set dtype=fp32] [--set threads=2] [--set runs=30]`. `dtype=q8` takes weights in 8 bits.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,8 +19,16 @@ import {
 const warmUp = 3;
 
 export async function measure({ settings: given, tell, geometry }) {
-  const { model = "deit-s", batch = "8", reduced = "true", runs = "30" } = given;
-  const settings = { model, batch: Number(batch), reduced: reduced === "true", runs: Number(runs), warmUp };
+  const { model = "deit-s", batch = "8", reduced = "true", dtype = "fp32", threads = "2", runs = "30" } = given;
+  const settings = {
+    model,
+    batch: Number(batch),
+    reduced: reduced === "true",
+    dtype,
+    threads: Number(threads),
+    runs: Number(runs),
+    warmUp,
+  };
   tell(`${model}, batch ${batch}: profiling`);
   const nodes = await profile(parseModelConfig(geometry(model)), settings);
   const totals = (kind, key) => totalsOf(nodes, settings.runs, kind, key);
@@ -37,17 +45,18 @@ export async function measure({ settings: given, tell, geometry }) {
 }
 
 /** The profiled nodes of all runs after the warm-up. */
-async function profile(config, { batch, reduced, runs }) {
+async function profile(config, { batch, reduced, dtype, threads, runs }) {
   const folder = mkdtempSync(join(tmpdir(), "ppt-vit-profile-"));
   try {
     const sessionOptions = { enableProfiling: true, profileFilePrefix: join(folder, "profile") };
-    const backend = await createOnnxBackend({ device: "cpu", sessionOptions });
+    const backend = await createOnnxBackend({ device: "cpu", threads, sessionOptions });
     const weights = weightsFrom(randomWeights(config, 1));
     const model = await createVisionModel({
       config,
       weights,
       backend,
       reduction: reduced ? publishedReduction : undefined,
+      quantize: dtype === "fp32" ? undefined : dtype,
     });
     const image = verificationInput(config, 0);
     const pixelValues = new Float32Array(batch * image.length);
