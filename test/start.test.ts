@@ -25,7 +25,7 @@ test("npm start installs what the file imports, but for optional runtimes", () =
   const { dependencies } = JSON.parse(readFileSync(join(app, "package.json"), "utf8"));
   const text = readFileSync(join(app, "dist", "main.js"), "utf8");
   const imported = [...text.matchAll(/^import .* from "([^"]+)";$|\bimport\("([^"]+)"\)/gm)].map((m) => m[1] ?? m[2]!);
-  const optional = /^(node:|onnxruntime-web(\/|$)|@tensorflow\/|@huggingface\/|@ppt-vit\/backend-tfjs$)/;
+  const optional = /^(node:|onnxruntime-web(\/|$)|@tensorflow\/|@huggingface\/|@ppt-vit\/backend-(tfjs|wasm)$)/;
   const needed = new Set(imported.filter((name) => !optional.test(name)));
   expect([...needed].sort()).toEqual(["onnxruntime-node", "sharp"]);
   for (const name of needed) expect(Object.keys(dependencies)).toContain(name);

@@ -1,7 +1,7 @@
 /** The kinds of devices that graphs are made for, and the operators that each gets. Sessions and exported files use this table. */
 import type { Fusion } from "./overrides.js";
 
-interface DeviceKindDescription {
+export interface DeviceKindDescription {
   /** The devices, as a sentence about a file names them. */
   readonly title: string;
   readonly fusion: Fusion;

@@ -1,11 +1,12 @@
 /** What both entries export: all of the package that does not depend on where a runtime comes from. */
 export type { OnnxBackend, OnnxBackendOptions, OnnxInfo } from "./backend.js";
 export type { CaptureCheck } from "./capture.js";
-export { type DeviceKind, deviceKindNames, deviceKinds } from "./device-kinds.js";
+export { type DeviceKind, type DeviceKindDescription, deviceKindNames, deviceKinds } from "./device-kinds.js";
 export type { OnnxDevice, OnnxDeviceDescription } from "./devices.js";
 export { exportOnnx, type OnnxExport, type OnnxExportOptions } from "./export.js";
 export type { ExportDtype } from "./export-dtypes.js";
 export { type ExportMetadata, inspectOnnx, type OnnxSummary } from "./inspect.js";
+export type { IntegerProducts } from "./integer-products.js";
 export type { KernelCount } from "./kernels.js";
 export type { Fusion } from "./overrides.js";
 export { type ExternalData, readMetadata } from "./proto.js";
