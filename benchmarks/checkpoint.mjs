@@ -6,11 +6,12 @@ import { join } from "node:path";
  * Writes `config.json`, `preprocessor_config.json` and `model.safetensors` into `folder`.
  * @param geometry the `config.json` of a geometry of `ppt-vit bench`
  * @param weights a `WeightSource` of core
+ * @param stored the type of the stored values: `F32` or `BF16`
  * @returns the size of the weights' file in bytes
  */
-export function writeCheckpoint(folder, geometry, weights) {
+export function writeCheckpoint(folder, geometry, weights, stored = "F32") {
   writeConfigs(folder, geometry);
-  const file = safetensors(weights);
+  const file = safetensors(weights, stored);
   writeFileSync(join(folder, "model.safetensors"), file);
   return file.length;
 }
@@ -34,13 +35,18 @@ export function writeConfigs(folder, geometry) {
   writeFileSync(join(folder, "preprocessor_config.json"), JSON.stringify(preprocessor));
 }
 
-function safetensors(weights) {
+/** A bfloat16 is the upper half of a float32. */
+const upperHalves = (data) =>
+  Uint16Array.from(new Uint32Array(data.buffer, data.byteOffset, data.length), (bits) => bits >>> 16);
+
+function safetensors(weights, stored) {
   const header = {};
   const bodies = [];
   let offset = 0;
   for (const name of weights.names) {
-    const { shape, data } = weights.read(name);
-    header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + data.byteLength] };
+    const { shape, data: floats } = weights.read(name);
+    const data = stored === "BF16" ? upperHalves(floats) : floats;
+    header[name] = { dtype: stored, shape, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
     bodies.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }

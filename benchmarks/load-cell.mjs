@@ -1,6 +1,7 @@
 /**
- * One process of measures/load.mjs and of test/load-memory.test.ts; prints JSON. `make FOLDER` adds random weights to the
- * `config.json` in a folder, `empty BACKEND` imports what a load imports, `load BACKEND FOLDER` loads a checkpoint.
+ * One process of measures/load.mjs and of test/load-memory.test.ts; prints JSON. `make FOLDER TYPE` adds random weights to the
+ * `config.json` in a folder, `empty BACKEND` imports what a load imports, `runtime BACKEND` also starts the runtime by one
+ * multiplication, `load BACKEND FOLDER DTYPE` loads a checkpoint.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,9 +22,11 @@ const [task, name, folder, dtype = "fp32"] = process.argv.slice(2);
 if (task === "make") {
   const geometry = JSON.parse(readFileSync(join(name, "config.json"), "utf8"));
   const weights = weightsFrom(randomWeights(parseModelConfig(geometry), 1));
-  print({ fileBytes: writeCheckpoint(name, geometry, weights) });
-} else if (task === "empty") {
-  await createBackend(name);
+  print({ fileBytes: writeCheckpoint(name, geometry, weights, folder) });
+} else if (task === "empty" || task === "runtime") {
+  const backend = await createBackend(name);
+  const square = (ops, _params, { x }) => ({ y: ops.mul(x, x) });
+  if (task === "runtime") await backend.compile(square, { params: {}, inputs: { x: [-1, 1] } });
   print({ peakBytes: peakMemoryBytes() });
 } else {
   const start = performance.now();

@@ -1,15 +1,19 @@
 /** Self-attention in few kernels: one product projects, one transposition separates the heads (docs/decisions/0024-kernels-on-gpus.md). */
 import { hostTensor } from "@ppt-vit/core";
-import type { Composites, DType, Primitives, Projection } from "@ppt-vit/core/backend";
+import { type Composites, computedTensor, type DType, type Primitives, type Projection } from "@ppt-vit/core/backend";
 import type { Graph } from "./graph.js";
-import { inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { briefValues, inputName, isConstant, type OnnxTensor, recorded } from "./tensor.js";
 
 type SelfAttentionOf = Composites<OnnxTensor>["selfAttention"];
 
-/** A projection that is known while tracing: weight [O, I] and bias [O]. */
+/**
+ * A projection of constants. Its rows are those that `rowsOf` makes of the weight [O, I] and the bias [O]. The weight is read where
+ * the file or the runtime takes it; the bias is small, and read while tracing.
+ */
 interface Known {
-  readonly weight: Float32Array;
+  readonly weight: OnnxTensor;
   readonly bias: Float32Array;
+  rowsOf(values: Float32Array): Float32Array;
 }
 
 /**
@@ -30,13 +34,15 @@ export function gpuSelfAttention(
     const counts = projections.map(({ bias }) => bias.length / d);
     const heads = counts.reduce((sum, count) => sum + count);
     const rows = B === -1 ? -1 : B * M;
-    const { weight, bias } = sideBySide(projections, C);
+    const outputs = heads * d;
+    const weight = computedTensor([C, outputs], () => weightsSideBySide(projections, C, outputs));
+    const bias = biasesSideBySide(projections, outputs);
     const inputs = [
       name({ ...x, shape: [rows, C] }),
-      graph.constant(weight, [C, heads * d], x.dtype),
-      graph.constant(bias, [heads * d], x.dtype),
+      graph.parameter(weight, [C, outputs], x.dtype),
+      graph.constant(bias, [outputs], x.dtype),
     ];
-    const product = recorded(graph.node("Gemm", inputs), [rows, heads * d], x.dtype);
+    const product = recorded(graph.node("Gemm", inputs), [rows, outputs], x.dtype);
     const split = { ...product, shape: [B, M, heads, d] };
     // One token has nothing to transpose.
     const byHead = M === 1 ? { ...split, shape: [B, heads, 1, d] } : ops.transpose(split, [0, 2, 1, 3]);
@@ -96,17 +102,20 @@ const sizesOfKeys = (ops: Primitives<OnnxTensor>, logSize: OnnxTensor, dtype: DT
   ops.cast(ops.reshape(logSize, [logSize.shape[0]!, 1, 1, logSize.shape[1]!]), dtype);
 
 function knownProjection({ weight, bias }: Projection<OnnxTensor>): Known | undefined {
-  if (!weight.host || (bias && !bias.host)) return undefined;
-  return { weight: weight.host, bias: bias?.host ?? new Float32Array(weight.shape[0]!) };
+  if (!isConstant(weight) || (bias && !isConstant(bias))) return undefined;
+  // A copy: the memory of brief values is used again.
+  const values = bias ? briefValues(bias).slice() : new Float32Array(weight.shape[0]!);
+  return { weight, bias: values, rowsOf: (all) => all };
 }
 
-const multiplied = ({ weight, bias }: Known, by: number): Known => ({
-  weight: weight.map((w) => w * by),
-  bias: bias.map((b) => b * by),
+const multiplied = (known: Known, by: number): Known => ({
+  ...known,
+  bias: known.bias.map((b) => b * by),
+  rowsOf: (values) => known.rowsOf(values).map((w) => w * by),
 });
 
 /** The projection to the sum of all heads: [C, C] -> [d, C]. */
-function summedOverHeads({ weight, bias }: Known, H: number): Known {
+function summedOverHeads(known: Known, H: number): Known {
   const sum = (of: Float32Array) => {
     const length = of.length / H;
     return Float32Array.from({ length }, (_, i) => {
@@ -115,21 +124,31 @@ function summedOverHeads({ weight, bias }: Known, H: number): Known {
       return total;
     });
   };
-  return { weight: sum(weight), bias: sum(bias) };
+  return { ...known, bias: sum(known.bias), rowsOf: (values) => sum(known.rowsOf(values)) };
 }
 
-/** Weights [C, all outputs], as Gemm takes them, and biases [all outputs]. */
-function sideBySide(projections: readonly Known[], C: number): Known {
-  const outputs = projections.reduce((sum, { bias }) => sum + bias.length, 0);
-  const weight = new Float32Array(C * outputs);
-  const bias = new Float32Array(outputs);
-  let at = 0;
-  for (const one of projections) {
-    const O = one.bias.length;
-    for (let output = 0; output < O; output++)
-      for (let i = 0; i < C; i++) weight[i * outputs + at + output] = one.weight[output * C + i]!;
-    bias.set(one.bias, at);
-    at += O;
+/** [C, all outputs], as Gemm takes weights. Several projections may share a weight, which is read once. */
+function weightsSideBySide(projections: readonly Known[], C: number, outputs: number): Float32Array {
+  const packed = new Float32Array(C * outputs);
+  const begins = projections.map((_, n) => projections.slice(0, n).reduce((sum, { bias }) => sum + bias.length, 0));
+  for (const shared of new Set(projections.map(({ weight }) => weight))) {
+    const values = briefValues(shared);
+    for (const [n, { weight, bias, rowsOf }] of projections.entries()) {
+      if (weight !== shared) continue;
+      const rows = rowsOf(values);
+      for (let output = 0; output < bias.length; output++)
+        for (let i = 0; i < C; i++) packed[i * outputs + begins[n]! + output] = rows[output * C + i]!;
+    }
   }
-  return { weight, bias };
+  return packed;
+}
+
+function biasesSideBySide(projections: readonly Known[], outputs: number): Float32Array {
+  const packed = new Float32Array(outputs);
+  let at = 0;
+  for (const { bias } of projections) {
+    packed.set(bias, at);
+    at += bias.length;
+  }
+  return packed;
 }

@@ -1,6 +1,7 @@
 /** The ONNX graph while it is recorded. Equal nodes and equal constants are stored once. */
-import type { DType, Shape } from "@ppt-vit/core/backend";
+import { briefData, type DType, type HostTensor, type Shape, sizeOf } from "@ppt-vit/core/backend";
 import { toFloat16 } from "./float16.js";
+import type { LaterBytes } from "./later-bytes.js";
 import { type AttributeProto, attributeTypes, elementTypes, type NodeProto, type TensorProto } from "./proto.js";
 
 export type Attributes = Readonly<Record<string, number | string | readonly number[]>>;
@@ -24,8 +25,10 @@ export class Graph {
   /** Outputs of each node, keyed by operator, inputs and attributes. */
   readonly #computed = new Map<string, readonly string[]>();
   /** Initializers of one type, shape and sum of bytes. */
-  readonly #constants = new Map<string, TensorProto[]>();
-  readonly #weights = new WeakMap<Float32Array, Map<string, string>>();
+  readonly #constants = new Map<string, (TensorProto & { readonly rawData: Uint8Array })[]>();
+  /** Names of the initializers with the values of an array or a lazy tensor, by type and shape. */
+  readonly #weights = new WeakMap<object, Map<string, string>>();
+  readonly #derived = new WeakMap<HostTensor, Map<string, HostTensor>>();
   readonly #names = new Map<string, number>();
   readonly #scopes: string[] = [];
 
@@ -78,12 +81,40 @@ export class Graph {
 
   /** A float or bool constant, converted to `dtype`. */
   constant(data: Float32Array, shape: Shape, dtype: DType): string {
-    const made = this.#weights.get(data) ?? new Map<string, string>();
-    this.#weights.set(data, made);
+    return this.#once(data, shape, dtype, () => this.#initializer(rawBytes(data, dtype), shape, elementTypes[dtype]));
+  }
+
+  /**
+   * A constant with the values of a parameter, which are read when the file is written or the runtime takes them. The same
+   * tensor is stored once. Tensors with equal values are not looked for, because that would read all of them.
+   */
+  parameter(tensor: HostTensor, shape: Shape, dtype: DType): string {
+    return this.#once(tensor, shape, dtype, () => {
+      const rawData: LaterBytes = {
+        length: sizeOf(shape) * bytesOfElement[dtype],
+        keep: () => rawBytes(tensor.data, dtype),
+        brief: () => rawBytes(briefData(tensor), dtype),
+      };
+      return this.#add({ dims: [...shape], dataType: elementTypes[dtype], rawData }).name;
+    });
+  }
+
+  /** What `make` makes of a parameter, one object for each `key`. */
+  derived(tensor: HostTensor, key: string, make: () => HostTensor): HostTensor {
+    const made = this.#derived.get(tensor) ?? new Map<string, HostTensor>();
+    this.#derived.set(tensor, made);
+    const known = made.get(key) ?? make();
+    made.set(key, known);
+    return known;
+  }
+
+  #once(values: object, shape: Shape, dtype: DType, make: () => string): string {
+    const made = this.#weights.get(values) ?? new Map<string, string>();
+    this.#weights.set(values, made);
     const key = `${dtype} ${shape}`;
     const known = made.get(key);
     if (known !== undefined) return known;
-    const name = this.#initializer(rawBytes(data, dtype), shape, elementTypes[dtype]);
+    const name = make();
     made.set(key, name);
     return name;
   }
@@ -110,10 +141,15 @@ export class Graph {
     const alike = this.#constants.get(key) ?? [];
     const known = alike.find((one) => sameBytes(one.rawData, rawData));
     if (known) return known.name;
-    const made = { name: `constant_${this.initializers.length}`, dims: [...dims], dataType, rawData };
-    this.initializers.push(made);
+    const made = this.#add({ dims: [...dims], dataType, rawData });
     this.#constants.set(key, [...alike, made]);
     return made.name;
+  }
+
+  #add<T extends Omit<TensorProto, "name">>(tensor: T): T & { name: string } {
+    const made = { name: `constant_${this.initializers.length}`, ...tensor };
+    this.initializers.push(made);
+    return made;
   }
 
   #freshName(opType: string): string {
@@ -142,6 +178,8 @@ function attribute(name: string, value: number | string | readonly number[]): At
     ? { name, type: attributeTypes.float, f: value }
     : { name, type: attributeTypes.int, i: value };
 }
+
+const bytesOfElement: Readonly<Record<DType, number>> = { float32: 4, float16: 2, bool: 1 };
 
 function rawBytes(data: Float32Array, dtype: DType): Uint8Array {
   if (dtype === "bool") return Uint8Array.from(data);

@@ -3,6 +3,7 @@
  * compiled at run time, so it runs in a page without 'unsafe-eval' (docs/decisions/0013-content-security-policy.md).
  */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { type Bytes, briefBytes } from "./later-bytes.js";
 
 /** The type of a field: a scalar or a message. */
 interface Type<T> {
@@ -45,13 +46,13 @@ function take(allowance: Allowance): void {
 /** Arrays shorter than this are copied immediately. */
 const fewBytes = 4096;
 
-/** Bytes to be written, in order. Large arrays are kept by reference and copied once, into the file. */
+/** Bytes to be written, in order. Large arrays are kept by reference, and copied or read once, into the file. */
 class Pieces {
   readonly writer = new BinaryWriter();
-  readonly #pieces: Uint8Array[] = [];
+  readonly #pieces: Bytes[] = [];
 
-  add(bytes: Uint8Array): void {
-    if (bytes.length < fewBytes) this.writer.raw(bytes);
+  add(bytes: Bytes): void {
+    if (bytes.length < fewBytes) this.writer.raw(briefBytes(bytes));
     else this.#pieces.push(this.writer.finish(), bytes);
   }
 
@@ -62,18 +63,18 @@ class Pieces {
     for (const piece of pieces) this.add(piece);
   }
 
-  finish(): readonly Uint8Array[] {
+  finish(): readonly Bytes[] {
     return [...this.#pieces, this.writer.finish()];
   }
 }
 
-const lengthOf = (pieces: readonly Uint8Array[]) => pieces.reduce((sum, { length }) => sum + length, 0);
+const lengthOf = (pieces: readonly Bytes[]) => pieces.reduce((sum, { length }) => sum + length, 0);
 
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
+function joined(pieces: readonly Bytes[]): Uint8Array {
   const bytes = new Uint8Array(lengthOf(pieces));
   let at = 0;
   for (const piece of pieces) {
-    bytes.set(piece, at);
+    bytes.set(briefBytes(piece), at);
     at += piece.length;
   }
   return bytes;
@@ -85,7 +86,7 @@ export const string: Type<string> = {
   read: (reader) => reader.string(),
 };
 
-export const bytes: Type<Uint8Array> = {
+export const bytes: Type<Bytes> = {
   wire: WireType.LengthDelimited,
   write(pieces, value) {
     pieces.writer.uint32(value.length);

@@ -1,7 +1,9 @@
 /** Composites as single operators, if the execution provider has the operator and computes it correctly. */
 import { hostTensor } from "@ppt-vit/core";
 import {
+  computedTensor,
   type DType,
+  type HostTensor,
   type Overrides,
   type Primitives,
   type Projections,
@@ -16,7 +18,7 @@ import { contrib, type Graph } from "./graph.js";
 import { type IntegerProducts, integerProduct } from "./integer-products.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
 import { elementTypes } from "./proto.js";
-import { commonType, constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { briefValues, commonType, constantOf, inputName, isConstant, type OnnxTensor, recorded } from "./tensor.js";
 
 /** Which operations of a graph are fused. */
 export interface Fusion {
@@ -81,7 +83,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       const [O, I] = weight.shape as [number, number];
       const leading = x.shape.slice(0, -1);
       const rows = leading.includes(-1) ? -1 : sizeOf(leading);
-      const inPlace = weightsInPlace && weight.host !== undefined;
+      const inPlace = weightsInPlace && isConstant(weight);
       const inputs = [
         name({ ...x, shape: [rows, I] }),
         name(inPlace ? weight : ops.transpose(weight, [1, 0]), x.dtype),
@@ -210,7 +212,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           if (!packed) return defaults.selfAttention(x, projections, options);
           const [B, N, C] = x.shape as [number, number, number];
           const d = C / heads;
-          const weights = graph.constant(packed.weights, [C, 3 * C], x.dtype);
+          const weights = graph.parameter(packed.weights, [C, 3 * C], x.dtype);
           const biases = graph.constant(packed.biases, [3 * C], x.dtype);
           const inputs = [name(x), weights, biases, ...biasOfKeys(logSize, N, x.dtype)];
           const [output, present] = graph.nodeOf(
@@ -262,16 +264,19 @@ function packProjections({
   query,
   key,
   value,
-}: Projections<OnnxTensor>): { weights: Float32Array; biases: Float32Array } | undefined {
+}: Projections<OnnxTensor>): { weights: HostTensor; biases: Float32Array } | undefined {
   const parts = [query, key, value];
+  if (!parts.every(({ weight, bias }) => isConstant(weight) && (!bias || isConstant(bias)))) return undefined;
   const C = query.weight.shape[0]!;
-  const weights = new Float32Array(3 * C * C);
   const biases = new Float32Array(3 * C);
-  for (const [at, { weight, bias }] of parts.entries()) {
-    if (!weight.host || (bias && !bias.host)) return undefined;
-    const turned = transposedMatrix(weight.host, C, C);
-    for (let row = 0; row < C; row++) weights.set(turned.subarray(row * C, (row + 1) * C), (3 * row + at) * C);
-    if (bias) biases.set(bias.host!, at * C);
-  }
+  for (const [at, { bias }] of parts.entries()) if (bias) biases.set(briefValues(bias), at * C);
+  const weights = computedTensor([C, 3 * C], () => {
+    const packed = new Float32Array(3 * C * C);
+    for (const [at, { weight }] of parts.entries()) {
+      const turned = transposedMatrix(briefValues(weight), C, C);
+      for (let row = 0; row < C; row++) packed.set(turned.subarray(row * C, (row + 1) * C), (3 * row + at) * C);
+    }
+    return packed;
+  });
   return { weights, biases };
 }

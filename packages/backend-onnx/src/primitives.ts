@@ -1,6 +1,7 @@
 /** Primitives that record ONNX nodes. Arithmetic, comparisons, casts and reshapes of constants are computed while tracing. */
 import {
   broadcastShapes,
+  computedTensor,
   type DType,
   matMulShape,
   type Operand,
@@ -20,7 +21,16 @@ import {
   joinedSumOfSquares,
   joinedVariance,
 } from "./joined.js";
-import { commonType, constantOf, inputName, needsReshape, type OnnxTensor, recorded } from "./tensor.js";
+import {
+  briefValues,
+  commonType,
+  constantOf,
+  heldBy,
+  inputName,
+  needsReshape,
+  type OnnxTensor,
+  recorded,
+} from "./tensor.js";
 
 const binaryOperators = {
   add: { opType: "Add", fold: (a: number, b: number) => a + b },
@@ -137,7 +147,12 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16", f
 
     transpose(x, permutation) {
       const shape = permutation.map((p) => x.shape[p]!);
-      if (x.host) return constantOf(foldTranspose(x.host, x.shape, permutation), shape, x.dtype);
+      const fold = (data: Float32Array) => foldTranspose(data, x.shape, permutation);
+      if (x.host) return constantOf(fold(x.host), shape, x.dtype);
+      if (x.parameter) {
+        const turn = () => computedTensor(shape, () => fold(briefValues(x)));
+        return heldBy(graph.derived(x.parameter, `${x.shape} ${permutation}`, turn), x.dtype);
+      }
       return recorded(graph.node("Transpose", [inputName(graph, x)], { perm: permutation }), shape, x.dtype);
     },
 
@@ -157,6 +172,7 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16", f
     cast(x, wanted) {
       const dtype = wanted === "float16" ? precision : wanted;
       if (dtype === x.dtype) return x;
+      if (x.parameter && dtype !== "bool") return { ...x, dtype };
       if (x.host) return constantOf(dtype === "bool" ? x.host.map((v) => (v === 0 ? 0 : 1)) : x.host, x.shape, dtype);
       const joined = forGpu && dtype === "float32" && joinedStep(graph, x);
       return joined || { ...elementwise(graph, x, "Cast", { to: castTargets[dtype] }), dtype };

@@ -1,4 +1,5 @@
 /** The part of ONNX's protobuf schema that this package writes and reads (onnx/onnx.proto, IR version 8). */
+import { type Bytes, briefBytes, keptBytes } from "./later-bytes.js";
 import { bytes, field, float, int32, int64, message, repeated, string } from "./messages.js";
 
 export interface AttributeProto {
@@ -23,7 +24,7 @@ export interface TensorProto {
   name: string;
   dims: number[];
   dataType: number;
-  rawData: Uint8Array;
+  rawData: Bytes;
 }
 
 /** A tensor whose bytes are stored outside the file, under `location`. */
@@ -145,7 +146,15 @@ export const encodeModel = (model: ModelProto): Uint8Array => modelProto.encode(
 /** Bytes outside the model file, which refers to them by `path`, in the form that ONNX Runtime takes. */
 export interface ExternalData {
   readonly path: string;
+  /** Each reading may read or compute the bytes. */
   readonly data: Uint8Array;
+}
+
+/** The same for a runtime that takes one after the other. */
+export interface WeightBeside extends ExternalData {
+  readonly length: number;
+  /** `data` in memory that may be overwritten as soon as any other weights are read. */
+  brief(): Uint8Array;
 }
 
 /** TensorProto.DataLocation.EXTERNAL */
@@ -156,13 +165,20 @@ const fewBytes = 1024;
 /** Moves the bytes of large tensors out of the file. */
 export function putBeside(initializers: readonly TensorProto[]): {
   readonly initializers: (TensorProto | ExternalTensorProto)[];
-  readonly beside: ExternalData[];
+  readonly beside: WeightBeside[];
 } {
-  const beside: ExternalData[] = [];
+  const beside: WeightBeside[] = [];
   const kept = initializers.map((tensor) => {
     const { rawData, ...rest } = tensor;
     if (rawData.length < fewBytes) return tensor;
-    beside.push({ path: tensor.name, data: rawData });
+    beside.push({
+      path: tensor.name,
+      length: rawData.length,
+      get data() {
+        return keptBytes(rawData);
+      },
+      brief: () => briefBytes(rawData),
+    });
     const externalData: ExternalTensorProto["externalData"] = [
       { key: "location", value: tensor.name },
       { key: "length", value: String(rawData.length) },

@@ -9,7 +9,7 @@ export { type ExportMetadata, inspectOnnx, type OnnxSummary } from "./inspect.js
 export type { IntegerProducts } from "./integer-products.js";
 export type { KernelCount } from "./kernels.js";
 export type { Fusion } from "./overrides.js";
-export { type ExternalData, readMetadata } from "./proto.js";
+export { type ExternalData, readMetadata, type WeightBeside } from "./proto.js";
 export type {
   GpuBuffer,
   OnnxDataLocation,

@@ -70,7 +70,7 @@ export interface OnnxRuntime {
   };
   readonly env?: {
     readonly versions?: { readonly node?: string; readonly web?: string };
-    readonly wasm?: { numThreads?: number };
+    readonly wasm?: { numThreads?: number; proxy?: boolean };
     readonly webgpu?: { readonly device?: unknown };
   };
 }

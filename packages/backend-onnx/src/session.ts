@@ -10,7 +10,8 @@ import {
 } from "@ppt-vit/core/backend";
 import type { OnnxDevice } from "./devices.js";
 import { gpuDevice } from "./gpu.js";
-import type { ExternalData } from "./proto.js";
+import { placeWeights } from "./place-weights.js";
+import type { WeightBeside } from "./proto.js";
 import { runtimeError } from "./reasons.js";
 import type { OnnxRuntime, OnnxSession, OnnxSessionOptions, OnnxTensor } from "./runtime-types.js";
 
@@ -19,7 +20,7 @@ export interface SessionRequest {
   readonly device: OnnxDevice;
   readonly model: Uint8Array;
   /** The weights that `model` refers to instead of holding them. */
-  readonly beside: readonly ExternalData[];
+  readonly beside: readonly WeightBeside[];
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly sessionOptions: OnnxSessionOptions;
 }
@@ -31,20 +32,31 @@ export async function createSession(request: SessionRequest): Promise<OnnxSessio
     device === "webgpu"
       ? "no usable WebGPU adapter, or it refused the model: pass device 'wasm' or 'cpu'"
       : "ONNX Runtime refused the model";
-  const externalData = beside.length > 0 ? { externalData: beside } : {};
-  const create = () =>
-    runtime.InferenceSession.create(model, {
-      executionProviders: [device],
-      ...externalData,
-      ...sessionOptions,
-      ...(device === "cpu" && { extra: restBetweenRuns(sessionOptions.extra) }),
-    });
+  const create = async () => {
+    const placed = await placeWeights(runtime, device, beside, sessionOptions);
+    try {
+      return await runtime.InferenceSession.create(model, {
+        executionProviders: [device],
+        ...placed.options,
+        ...sessionOptions,
+        ...(device === "cpu" && { extra: withEntries(restBetweenRuns(sessionOptions.extra), placed.options.extra) }),
+      });
+    } finally {
+      placed.release();
+    }
+  };
   const opened = namingViolations(`opening the model on device '${device}'`, () =>
     device === "cpu" ? create() : inTurn(runtime, create),
   );
   return opened.catch((cause: unknown) => {
     throw runtimeError("opening the model", device, cause, advice);
   });
+}
+
+/** `extra` of a session with further entries, which come first. */
+function withEntries(extra: Record<string, unknown>, more: OnnxSessionOptions["extra"] = {}): Record<string, unknown> {
+  const sessions = [extra.session, more.session].filter((one) => typeof one === "object" && one !== null);
+  return { ...extra, session: Object.assign({}, ...sessions) };
 }
 
 const lastOpened = new WeakMap<OnnxRuntime, Promise<unknown>>();

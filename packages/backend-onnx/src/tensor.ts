@@ -1,8 +1,11 @@
 /** Tensors of a program while it is traced. */
 import { PptError } from "@ppt-vit/core";
 import {
+  briefData,
+  computedTensor,
   type DType,
   type HostTensor,
+  isLazy,
   type Operand,
   type Shape,
   sameShape,
@@ -28,7 +31,10 @@ export interface OnnxTensor extends Tensor {
   readonly whole?: boolean;
   /** How the tensor was computed, where an operator may do the next step as well. */
   readonly made?: Made;
-  /** A quantised parameter. It has neither `name` nor `host`: its floats are computed where an operator needs them. */
+  /**
+   * A parameter that is quantised, or whose values are not in memory. It has neither `name` nor `host`: its floats are computed
+   * or read where the file or the runtime takes them.
+   */
   readonly parameter?: HostTensor;
 }
 
@@ -50,10 +56,30 @@ export const recorded = (name: string, shape: Shape, dtype: DType): OnnxTensor =
 });
 
 /** A parameter of the program. Quantised ones keep their integers if one of the `products` takes them. */
-export const parameterOf = (tensor: HostTensor, dtype: DType, products: IntegerProducts): OnnxTensor =>
-  tensor.quantized && keepsIntegers(products, tensor.quantized, dtype)
-    ? { parameter: tensor, shape: tensor.shape, stored: tensor.shape, dtype }
-    : constantOf(tensor.data, tensor.shape, dtype);
+export function parameterOf(tensor: HostTensor, dtype: DType, products: IntegerProducts): OnnxTensor {
+  const { shape, quantized } = tensor;
+  if (isLazy(tensor) || (quantized && keepsIntegers(products, quantized, dtype))) return heldBy(tensor, dtype);
+  // Its floats are computed for the file or the runtime, so that no two layers are in floats at once.
+  if (quantized)
+    return heldBy(
+      computedTensor(shape, () => tensor.data),
+      dtype,
+    );
+  return constantOf(tensor.data, shape, dtype);
+}
+
+export const heldBy = (parameter: HostTensor, dtype: DType): OnnxTensor => ({
+  parameter,
+  shape: parameter.shape,
+  stored: parameter.shape,
+  dtype,
+});
+
+/** A constant in floats, whether they are in memory or not. */
+export const isConstant = (x: OnnxTensor): boolean => x.name === undefined && x.parameter?.quantized === undefined;
+
+/** The values of a constant, for a caller that is done with them before it asks for others. */
+export const briefValues = (x: OnnxTensor): Float32Array => x.host ?? briefData(x.parameter!);
 
 export const constantOf = (host: Float32Array, shape: Shape, dtype: DType): OnnxTensor => ({
   host,
@@ -85,7 +111,8 @@ export const needsReshape = (x: OnnxTensor): boolean => x.name !== undefined && 
  * @throws PptError INVALID_DTYPE if the tensor was computed in another precision than the node takes
  */
 export function inputName(graph: Graph, x: OnnxTensor, dtype: DType = x.dtype): string {
-  if (x.name === undefined) return graph.constant(x.host ?? x.parameter!.data, x.shape, dtype);
+  if (x.host) return graph.constant(x.host, x.shape, dtype);
+  if (x.name === undefined) return graph.parameter(x.parameter!, x.shape, dtype);
   if (x.dtype !== dtype)
     throw new PptError("INVALID_DTYPE", `operands are ${x.dtype} ${showShape(x.shape)} and ${dtype}: cast one of them`);
   if (needsReshape(x)) return graph.node("Reshape", [x.name, graph.integers(x.shape)]);

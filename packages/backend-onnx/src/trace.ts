@@ -12,7 +12,7 @@ import { contrib, Graph } from "./graph.js";
 import { countKernels, type KernelCount } from "./kernels.js";
 import { type Fusion, onnxOverrides } from "./overrides.js";
 import { onnxPrimitives } from "./primitives.js";
-import { type ExternalData, elementTypes, encodeModel, putBeside, type ValueInfoProto } from "./proto.js";
+import { elementTypes, encodeModel, putBeside, type ValueInfoProto, type WeightBeside } from "./proto.js";
 import { joinResidualNorms } from "./residual-norms.js";
 import { inputName, type OnnxTensor, parameterOf, recorded } from "./tensor.js";
 
@@ -51,7 +51,7 @@ export interface TracedModel {
   /** What a GPU launches in a run. */
   readonly kernels: KernelCount;
   /** The parameters that the file refers to but does not hold. Most share the memory of `params`. */
-  readonly beside: readonly ExternalData[];
+  readonly beside: readonly WeightBeside[];
 }
 
 /** @throws PptError INVALID_SHAPE or INVALID_DTYPE if the program does not fit its parameters and inputs */

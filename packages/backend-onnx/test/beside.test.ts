@@ -1,8 +1,12 @@
 /** Tests models whose parameters are not in the file: the runtime takes them from arrays in memory. */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createOnnxBackend, type OnnxDevice, traceProgram } from "@ppt-vit/backend-onnx";
-import { hostTensor, type Program } from "@ppt-vit/core";
+import { type HostTensor, hostTensor, type Program } from "@ppt-vit/core";
+import { lazyTensor } from "@ppt-vit/core/backend";
 import * as ort from "onnxruntime-node";
-import { expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 
 const weight = hostTensor([48, 32], (i) => Math.sin(i));
 const bias = hostTensor([48], (i) => i / 48);
@@ -36,6 +40,61 @@ it("copies no weight of a linear layer, and keeps what is small in the file", ()
   expect(beside[0]!.data).toHaveLength(weight.data.byteLength);
   expect(bytes.length).toBeLessThan(2000);
   expect(traceProgram(linear, options).beside).toEqual([]);
+});
+
+/** A parameter that is not in memory. The arrays of `brief` are one, as those of a file are. */
+function onDisk({ shape, data }: HostTensor): HostTensor {
+  const shared = new Float32Array(data.length);
+  return lazyTensor(shape, {
+    keep: () => data.slice(),
+    brief: () => {
+      shared.set(data);
+      return shared;
+    },
+  });
+}
+
+/** Heads and their attention as on CPUs: weights in place, transposed, and packed. */
+const C = 1024;
+const attention: Program = (ops, { q, k, v, out }, { x }) => {
+  const projections = { query: { weight: q! }, key: { weight: k! }, value: { weight: v! } };
+  const { mixed } = ops.selfAttention(x!, projections, { heads: 2, scale: 1 / 32 });
+  return { y: ops.add(ops.linear(mixed, out!), ops.matMul(mixed, ops.transpose(out!, [1, 0]))) };
+};
+
+describe("weights that are not in memory", () => {
+  const names = ["q", "k", "v", "out"];
+  const held = Object.fromEntries(names.map((name, n) => [name, hostTensor([C, C], (i) => Math.sin(i + n) / C)]));
+  const lazy = Object.fromEntries(Object.entries(held).map(([name, tensor]) => [name, onDisk(tensor)]));
+  const folder = mkdtempSync(join(tmpdir(), "ppt-vit-beside-"));
+  afterEach(() => vi.unstubAllEnvs());
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it.each<[OnnxDevice, string, string]>([
+    ["cpu", "from files, of which none stays", folder],
+    ["cpu", "from arrays where no files can be written", join(folder, "missing")],
+    ["wasm", "one after the other", folder],
+  ])("are taken on %s %s", async (device, _, temporary) => {
+    vi.stubEnv("TMPDIR", temporary);
+    const backend = await createOnnxBackend({ device });
+    const x = hostTensor([1, 3, C], (i) => Math.cos(i));
+    const [expected, actual] = await Promise.all(
+      [held, lazy].map(async (params) => {
+        const executable = await backend.compile(attention, { params, inputs: { x: [-1, 3, C] } });
+        return (await executable.run({ x })).y!.data;
+      }),
+    );
+    expect(actual).toEqual(expected);
+    expect(Math.max(...actual!)).toBeGreaterThan(0);
+    expect(readdirSync(folder)).toEqual([]);
+    await backend.dispose();
+  });
+});
+
+it("reads each weight once for a file, and one after the other", () => {
+  const { bytes } = traceProgram(linear, { ...options, params: { weight, bias, table } });
+  const params = { weight: onDisk(weight), bias: onDisk(bias), table: onDisk(table) };
+  expect(traceProgram(linear, { ...options, params }).bytes).toEqual(bytes);
 });
 
 it.each<OnnxDevice>(["cpu", "wasm"])("on %s keeps apart the weights of models that open at once", async (device) => {

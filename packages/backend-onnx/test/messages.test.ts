@@ -1,5 +1,6 @@
 /** Tests the reading and writing of messages against bytes from the protobuf documentation. */
 import { describe, expect, test } from "vitest";
+import type { Bytes } from "../src/later-bytes.js";
 import { bytes, field, float, int32, int64, message, repeated, string } from "../src/messages.js";
 
 interface Inner {
@@ -11,7 +12,7 @@ interface Outer {
   scale?: number;
   inner?: Inner;
   all: Inner[];
-  raw?: Uint8Array;
+  raw?: Bytes;
   kind: number;
 }
 const inner = message<Inner>({ name: field(1, string, ""), sizes: repeated(2, int64) });
@@ -49,7 +50,7 @@ describe("writing", () => {
     const read = outer.decode(written);
     expect(read).toEqual(value);
     // The results must be views, because copies of weights are too large.
-    expect(read.raw!.buffer).toBe(written.buffer);
+    expect(read.raw).toHaveProperty("buffer", written.buffer);
   });
 });
 

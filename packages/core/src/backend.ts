@@ -17,7 +17,7 @@ export {
   type OwnedExecutables,
   ownExecutables,
 } from "./executable.js";
-export { briefData, derivedTensor, isLazy, lazyTensor, type Readings } from "./lazy-tensor.js";
+export { briefData, computedTensor, derivedTensor, isLazy, lazyTensor, type Readings } from "./lazy-tensor.js";
 export { isNotInstalled, NotInstalled, notInstalledOr } from "./not-installed.js";
 export type * from "./seam.js";
 export {

@@ -34,6 +34,10 @@ export function lazyTensor(shape: Shape, { keep, brief }: Readings): HostTensor 
   return tensor;
 }
 
+/** A lazy tensor whose values `compute` makes, in memory of their own. */
+export const computedTensor = (shape: Shape, compute: () => Float32Array): HostTensor =>
+  lazyTensor(shape, { keep: compute, brief: compute });
+
 /** Whether `lazyTensor` made it. Checks then leave its values alone. */
 export const isLazy = (tensor: unknown): boolean =>
   typeof tensor === "object" && tensor !== null && readings.has(tensor);
@@ -51,7 +55,7 @@ export function derivedTensor(
   derive: (data: Float32Array) => Float32Array,
 ): HostTensor {
   const make = () => derive(briefData(tensor));
-  return isLazy(tensor) ? lazyTensor(shape, { keep: make, brief: make }) : { shape, data: make() };
+  return isLazy(tensor) ? computedTensor(shape, make) : { shape, data: make() };
 }
 
 /** The values of `tensor` from `begin` on that fill `shape`. A view of `tensor`, or lazy if `tensor` is. */
