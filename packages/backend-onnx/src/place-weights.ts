@@ -57,9 +57,10 @@ function onDemand({ path, length, brief }: WeightBeside): ExternalData {
 async function inFiles(beside: readonly WeightBeside[]): Promise<PlacedWeights | undefined> {
   const modules = nodeModules();
   if (!modules) return undefined;
-  const { fs, os, path } = modules;
+  const { fs, os, path, process } = modules;
   let folder: string | undefined;
   const release = () => {
+    process.off("exit", release);
     // Windows keeps files that are mapped. Its own clean-up removes them.
     try {
       if (folder !== undefined) fs.rmSync(folder, { recursive: true, force: true });
@@ -67,6 +68,8 @@ async function inFiles(beside: readonly WeightBeside[]): Promise<PlacedWeights |
       if (!isOfSystem(error)) throw error;
     }
   };
+  // The process may end while a session opens. A folder that only its owner can enter is left if the process is killed.
+  process.once("exit", release);
   try {
     folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "ppt-vit-weights-"));
     for (const { path: name, brief } of beside) {
@@ -77,19 +80,25 @@ async function inFiles(beside: readonly WeightBeside[]): Promise<PlacedWeights |
   } catch (error) {
     release();
     // A full disk, or one that cannot be written. Then the runtime takes arrays, which costs memory only.
-    if (isOfSystem(error)) return undefined;
-    throw error;
+    if (!isOfSystem(error)) throw error;
+    process.emitWarning(
+      `the weights of a model are copied in memory, because the folder for temporary files cannot hold them: ${error.message}. ` +
+        "Set TMPDIR to a folder with more space",
+      { code: "PPT_VIT_TEMPORARY_FILES" },
+    );
+    return undefined;
   }
   return { options: { extra: { session: { model_external_initializers_file_folder_path: folder } } }, release };
 }
 
-const isOfSystem = (error: unknown): boolean => error instanceof Error && "syscall" in error;
+const isOfSystem = (error: unknown): error is Error => error instanceof Error && "syscall" in error;
 
 /** Bundlers for browsers would look for imports of these modules. */
 function nodeModules() {
   const { process } = globalThis as { process?: NodeJS.Process };
   if (!isNode || typeof process?.getBuiltinModule !== "function") return undefined;
   return {
+    process,
     fs: process.getBuiltinModule("node:fs"),
     os: process.getBuiltinModule("node:os"),
     path: process.getBuiltinModule("node:path"),

@@ -2,11 +2,13 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createOnnxBackend, type OnnxDevice, traceProgram } from "@ppt-vit/backend-onnx";
+import { createOnnxBackend, type Fusion, type OnnxDevice, traceProgram } from "@ppt-vit/backend-onnx";
 import { type HostTensor, hostTensor, type Program } from "@ppt-vit/core";
 import { lazyTensor } from "@ppt-vit/core/backend";
 import * as ort from "onnxruntime-node";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { keptBytes } from "../src/later-bytes.js";
+import { decodeModel } from "../src/proto.js";
 
 const weight = hostTensor([48, 32], (i) => Math.sin(i));
 const bias = hostTensor([48], (i) => i / 48);
@@ -42,14 +44,20 @@ it("copies no weight of a linear layer, and keeps what is small in the file", ()
   expect(traceProgram(linear, options).beside).toEqual([]);
 });
 
-/** A parameter that is not in memory. The arrays of `brief` are one, as those of a file are. */
-function onDisk({ shape, data }: HostTensor): HostTensor {
-  const shared = new Float32Array(data.length);
+/** The memory of all brief values, as a file has one. What was read before is lost. */
+const shared = new Float32Array(2 ** 20);
+
+/** A parameter that is not in memory. `onRead` hears of each reading. */
+function onDisk({ shape, data }: HostTensor, onRead: () => void = () => {}): HostTensor {
   return lazyTensor(shape, {
-    keep: () => data.slice(),
-    brief: () => {
-      shared.set(data);
-      return shared;
+    keep() {
+      onRead();
+      return data.slice();
+    },
+    brief() {
+      onRead();
+      shared.fill(Number.NaN).set(data);
+      return shared.subarray(0, data.length);
     },
   });
 }
@@ -67,7 +75,10 @@ describe("weights that are not in memory", () => {
   const held = Object.fromEntries(names.map((name, n) => [name, hostTensor([C, C], (i) => Math.sin(i + n) / C)]));
   const lazy = Object.fromEntries(Object.entries(held).map(([name, tensor]) => [name, onDisk(tensor)]));
   const folder = mkdtempSync(join(tmpdir(), "ppt-vit-beside-"));
-  afterEach(() => vi.unstubAllEnvs());
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  });
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it.each<[OnnxDevice, string, string]>([
@@ -76,6 +87,7 @@ describe("weights that are not in memory", () => {
     ["wasm", "one after the other", folder],
   ])("are taken on %s %s", async (device, _, temporary) => {
     vi.stubEnv("TMPDIR", temporary);
+    const warn = vi.spyOn(process, "emitWarning").mockReturnValue();
     const backend = await createOnnxBackend({ device });
     const x = hostTensor([1, 3, C], (i) => Math.cos(i));
     const [expected, actual] = await Promise.all(
@@ -87,15 +99,47 @@ describe("weights that are not in memory", () => {
     expect(actual).toEqual(expected);
     expect(Math.max(...actual!)).toBeGreaterThan(0);
     expect(readdirSync(folder)).toEqual([]);
+    expect(warn.mock.calls.length > 0).toBe(temporary !== folder);
     await backend.dispose();
   });
 });
 
-it("reads each weight once for a file, and one after the other", () => {
-  const { bytes } = traceProgram(linear, { ...options, params: { weight, bias, table } });
-  const params = { weight: onDisk(weight), bias: onDisk(bias), table: onDisk(table) };
-  expect(traceProgram(linear, { ...options, params }).bytes).toEqual(bytes);
+/** With biases, and what a stage of reduction observes: the keys' weight is part of two projections. */
+const observed: Program = (ops, { q, k, v, bias }, { x }) => {
+  const projections = { query: { weight: q!, bias: bias! }, key: { weight: k!, bias: bias! }, value: { weight: v! } };
+  const { mixed, observed } = ops.selfAttention(x!, projections, { heads: 2, scale: 0.25, observe: true });
+  return { mixed, keys: observed!.keys };
+};
+
+it.each<[string, Program, Fusion]>([
+  ["a linear layer", linear, options.fusion],
+  ["attention on GPUs", observed, { contrib: false, attention: false, forGpu: true }],
+  ["attention on CPUs", observed, { contrib: true, attention: true, projectedAttention: true, forCpu: true }],
+])("reads each weight of %s once for a file, and gives the bytes of weights in memory", (_, program, fusion) => {
+  const names = program === linear ? ["weight", "table"] : ["q", "k", "v"];
+  const shapes = { weight: [48, 32], table: [1, 1, 32], q: [32, 32], k: [32, 32], v: [32, 32] };
+  const held: Record<string, HostTensor> = {
+    ...Object.fromEntries(
+      names.map((name, n) => [name, hostTensor(shapes[name as keyof typeof shapes], (i) => Math.sin(i + n))] as const),
+    ),
+    bias: hostTensor([program === linear ? 48 : 32], (i) => i / 48),
+  };
+  const readings: string[] = [];
+  const params = Object.fromEntries(
+    Object.entries(held).map(([name, tensor]) => [name, onDisk(tensor, () => readings.push(name))]),
+  );
+  const { bytes, nodes } = traceProgram(program, { ...options, fusion, params: held });
+  const lazy = traceProgram(program, { ...options, fusion, params });
+  expect(lazy.nodes).toBe(nodes);
+  expect(weightsOf(lazy.bytes)).toEqual(weightsOf(bytes));
+  expect(readings.filter((name) => names.includes(name)).sort()).toEqual(names.sort());
 });
+
+/** The bytes of all constants. Lazy ones may stand in another order. */
+const weightsOf = (file: Uint8Array) =>
+  decodeModel(file)
+    .graph.initializer.map(({ rawData }) => Buffer.from(keptBytes(rawData!)).toString("hex"))
+    .sort();
 
 it.each<OnnxDevice>(["cpu", "wasm"])("on %s keeps apart the weights of models that open at once", async (device) => {
   const backend = await createOnnxBackend({ device });
