@@ -107,7 +107,7 @@ describe("good files", () => {
     expect(file.dtype("pixels")).toBe("U8");
     expect([...file.bytes("pixels")]).toEqual([1, 2, 3, 4, 5, 6]);
     expect(() => file.read("pixels")).toThrow(
-      "picture: tensor 'pixels' is U8; F32, F16, BF16 can be read: convert the checkpoint to one of them",
+      "picture: tensor 'pixels' is U8; F32, F16, BF16 can be read: quantised checkpoints hold such: take the one in floats that this was made from",
     );
   });
 

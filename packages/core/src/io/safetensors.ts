@@ -26,6 +26,12 @@ const bytesPerElement = {
   U64: 8,
 } as const;
 
+/** Types that hold numbers only together with the scales of the tool that wrote them. */
+const quantizedTypes: readonly string[] = ["U8", "I8", "F8_E5M2", "F8_E4M3"];
+
+/** The same, of newer versions of the format. */
+const unreadQuantizedTypes: readonly unknown[] = ["F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "I4", "U4"];
+
 /** Element types of the format. `read` decodes F32, F16 and BF16. */
 export type SafetensorsDType = keyof typeof bytesPerElement;
 
@@ -121,10 +127,10 @@ function fileOver(file: RandomAccessFile, name: string, inMemory: boolean): Safe
   };
   const decoderOf = ({ dtype }: Entry, tensor: string): Decoder => {
     const known = [...decoders.keys()].join(", ");
-    return (
-      decoders.get(dtype) ??
-      fail(`tensor ${quote(tensor)} is ${dtype}; ${known} can be read: convert the checkpoint to one of them`)
-    );
+    const remedy = quantizedTypes.includes(dtype)
+      ? "quantised checkpoints hold such: take the one in floats that this was made from"
+      : "convert the checkpoint to one of them";
+    return decoders.get(dtype) ?? fail(`tensor ${quote(tensor)} is ${dtype}; ${known} can be read: ${remedy}`);
   };
   // Two, because the values of a half are decoded from the bytes of one into the other.
   const [stored, decoded] = [reused(), reused()];
@@ -186,6 +192,8 @@ function readMetadata(value: unknown, fail: Fail): Map<string, string> {
 function readEntry(value: unknown, fail: Fail): Entry {
   const fields = fieldsOf(value) ?? fail(`expected an object with dtype, shape and data_offsets, got ${show(value)}`);
   const dtype = fields.get("dtype");
+  if (unreadQuantizedTypes.includes(dtype))
+    return fail(`${show(dtype)} means a quantised checkpoint: take the one in floats that it was made from`);
   if (!isDType(dtype))
     return fail(`unknown dtype ${show(dtype)}; known are ${Object.keys(bytesPerElement).join(", ")}`);
   const shape = fields.get("shape");

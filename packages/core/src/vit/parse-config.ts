@@ -5,6 +5,7 @@ import type { VisionModelConfig } from "./config.js";
 import { families } from "./families/index.js";
 import { fieldsOf, type Held, invalid, readArchitecture } from "./fields.js";
 import { familyOf } from "./find-family.js";
+import { refuseQuantizedConfig, refuseQuantizedTensors } from "./foreign-quantization.js";
 import { unwrapped, type WeightSource } from "./stored-names.js";
 
 /** Options of `parseModelConfig`. */
@@ -28,6 +29,8 @@ export function parseModelConfig(
   requireReadable("parseModelConfig", json, "INVALID_CONFIG");
   if (weights !== undefined) requireWeights("parseModelConfig", weights);
   const fields = fieldsOf(json);
+  refuseQuantizedConfig(json);
+  if (weights) refuseQuantizedTensors(weights.names);
   const held = heldBy(weights, heads);
   const family = familyOf(fields);
   const architecture = readArchitecture(fields);

@@ -8,6 +8,7 @@ import { type QuantizedDtypeName, quantizerOf } from "../weight-dtypes/index.js"
 import type { LinearPlace } from "../weight-dtypes/weight-dtype.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { namesIn } from "./find-names.js";
+import { refuseQuantizedTensors } from "./foreign-quantization.js";
 import { type BlockPart, blockPath, blockPlace, type Names, type Place } from "./names.js";
 import { type Grid, interpolatePositions, sinusoids } from "./positions.js";
 import { patchEmbeddingShape, stemParameters } from "./stem.js";
@@ -40,6 +41,7 @@ export function readParameters(
 ): Record<string, HostTensor> {
   requireWeights("readParameters", weights);
   requireConfig("readParameters", config);
+  refuseQuantizedTensors(weights.names);
   const stored = unwrapped(weights);
   const names = namesIn(stored, config);
   const { hiddenSize: C, intermediateSize: hidden } = config;
