@@ -15,13 +15,13 @@ const sets = { test: "test", heldOut: "held-out" };
 const models = { ppt: [], unreduced: ["--no-ppt"] };
 
 export async function measure({
-  settings: { pictures: folder, backend = "onnx-cpu", batch = "1", limit, work },
+  settings: { pictures: folder, backend = "onnx-cpu", batch = "1", policies = "ppt,unreduced", limit, work },
   tell,
 }) {
   const measurements = [];
   const counted = {};
   let model;
-  for (const [reduction, flags] of Object.entries(models))
+  for (const reduction of policies.split(","))
     for (const [set, name] of Object.entries(sets)) {
       tell(`${backend}, batch ${batch}: ${set}, ${reduction}`);
       const kept =
@@ -29,7 +29,7 @@ export async function measure({
       const result = await evaluate(join(folder, name), [
         ...["--backend", backend, "--batch", batch],
         ...(limit === undefined ? [] : ["--limit", limit]),
-        ...[...flags, ...kept],
+        ...[...models[reduction], ...kept],
       ]);
       const { summary, settings, gmacs } = result;
       const { pictures, failed, top1, top5, loss, dtypes } = summary;
