@@ -47,7 +47,10 @@ test("the README is short, and its figures are the recorded ones", async () => {
   const readme = read("README.md");
   expect(readme.split("\n").length).toBeLessThanOrEqual(151);
   const { accuracyLine } = await load("benchmarks/accuracy.mjs");
-  expect(readme, "run pnpm bench:report").toContain(`<!-- accuracy -->\n${accuracyLine()}\n<!-- /accuracy -->`);
+  const { dtypeLine } = await load("benchmarks/dtypes.mjs");
+  expect(readme, "run pnpm bench:report").toContain(
+    `<!-- accuracy -->\n${accuracyLine()} ${dtypeLine()}\n<!-- /accuracy -->`,
+  );
 });
 
 test("a site's broken links are found", async () => {

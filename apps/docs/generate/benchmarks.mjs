@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { accuracyFigures, accuracySection } from "../../../benchmarks/accuracy.mjs";
+import { dtypeTable } from "../../../benchmarks/dtypes.mjs";
 import { run } from "../../../scripts/workspace.mjs";
 import { docs, generated, root } from "./paths.mjs";
 
@@ -26,6 +27,7 @@ export async function writeBenchmarks() {
   const link = '<a href="generated/speed.html" target="_self">The interactive report</a> plots all recorded results.';
   writeFileSync(file, `${link}\n\n${readFileSync(file, "utf8").replaceAll("](../../../", "](../../")}`);
   writeFileSync(join(generated, "accuracy.md"), accuracySection("../../"));
+  writeFileSync(join(generated, "dtypes.md"), `${dtypeTable("../../")}\n`);
   writeFileSync(join(generated, "figures.json"), JSON.stringify(figures(readFileSync(file, "utf8"))));
 }
 
