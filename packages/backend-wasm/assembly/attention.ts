@@ -21,7 +21,8 @@ export function attentionScratch(N: i32, d: i32): usize {
 }
 
 /**
- * One image: q [M, C], k [N, C], v [N, C], logSize [N] or at 0, out [M, C]. `scratch` has `attentionScratch` bytes.
+ * `heads` neighbouring heads of one image, each of `d` channels: q [M, d] and so on, logSize [N] or at 0. Rows of q, k, v
+ * and out are `stride` bytes apart. `scratch` has `attentionScratch` bytes.
  */
 export function attention(
   q: usize,
@@ -32,12 +33,11 @@ export function attention(
   scratch: usize,
   M: i32,
   N: i32,
-  C: i32,
+  stride: usize,
   heads: i32,
+  d: i32,
   scale: f32,
 ): void {
-  const d = C / heads;
-  const stride = <usize>C << 2;
   const keys = scratch;
   const values = keys + panelBytes(N, d);
   const weights = values + panelBytes(d, N);

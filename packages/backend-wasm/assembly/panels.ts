@@ -1,8 +1,5 @@
 /** Eight neighbouring columns of a matrix, of which the last ones may be missing. */
-
-/** Room for eight floats, where the ends of rows are put together. */
-@lazy
-const spare = memory.data(32, 16);
+import { spare } from "./vector";
 
 /** Bytes of eight floats. */
 @inline

@@ -7,9 +7,9 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** Room for one vector, where the ends of rows are put together. */
-@lazy
-const spare = memory.data(16, 16);
+/** 64 bytes that are this thread's alone, where the ends of rows are put together for a moment. */
+@external("env", "spare")
+export declare const spare: usize;
 
 /** The `count` < 4 floats at `from`, and `fill` behind them. */
 export function loadEnd(from: usize, count: i32, fill: v128): v128 {

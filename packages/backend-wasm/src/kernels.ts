@@ -59,8 +59,9 @@ export interface Kernels {
     scratch: number,
     M: number,
     N: number,
-    C: number,
+    stride: number,
     heads: number,
+    d: number,
     scale: number,
   ): void;
   softmax(x: number, out: number, rows: number, n: number): void;
@@ -73,8 +74,9 @@ export interface Kernels {
   divideRows(x: number, divisors: number, rows: number, n: number): void;
 }
 
-/** Bytes at the start of the memory that belong to the kernels: their static data ends below. */
+/** Bytes at the start of the memory that belong to the kernels: 64 for each thread. */
 export const reservedBytes = 4096;
+const spareBytes = 64;
 
 const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
 
@@ -105,8 +107,12 @@ export function compileKernels(instructions: Instructions): Promise<WebAssembly.
   return module;
 }
 
-/** The kernels over one memory. */
-export async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Kernels> {
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+/** The kernels over one memory. Each thread that has them needs a number of its own: the caller's is 0. */
+export async function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  thread = 0,
+): Promise<Kernels> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory, spare: spareBytes * thread } });
   return exports as unknown as Kernels;
 }

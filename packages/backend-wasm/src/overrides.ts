@@ -84,13 +84,15 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
     attention(q, k, v, { heads, scale, logSize }) {
       const [B, M, C] = q.shape as [number, number, number];
       const N = k.shape[1]!;
+      const d = C / heads;
       const out = take(q.shape);
-      store.scratch(engine.kernels.attentionScratch(N, C / heads), (scratch) => {
+      store.scratch(engine.kernels.attentionScratch(N, d), (scratch) => {
         for (let image = 0; image < B; image++) {
           const [queries, keys] = [4 * image * M * C, 4 * image * N * C];
           const sizes = logSize ? logSize.address + (logSize.shape[0] === 1 ? 0 : 4 * image * N) : 0;
           const [from, to] = [q.address + queries, out.address + queries];
-          engine.kernels.attention(from, k.address + keys, v.address + keys, sizes, to, scratch, M, N, C, heads, scale);
+          const [key, value] = [k.address + keys, v.address + keys];
+          engine.kernels.attention(from, key, value, sizes, to, scratch, M, N, 4 * C, heads, d, scale);
         }
       });
       return out;
