@@ -27,6 +27,43 @@ const blocksOf = (weight: HostTensor) => {
   return { shape, data, quantized: quantized as QuantizedBlocks };
 };
 
+/**
+ * Rows of many magnitudes: halves of a step, halves of a step but for the last bit, both zeros, numbers below the smallest
+ * normal one, the largest ones, and of the extreme both signs.
+ */
+const hardRows: HostTensor = hostTensor([600, 45], (i) => {
+  const [row, at] = [Math.floor(i / 45), i % 45];
+  const power = 2 ** ((row % 8) * 36 - 131);
+  if (at % 32 === 7) return (row % 3 === 0 ? -64 : 64) * power;
+  if (at % 32 === 9) return (row % 2 === 0 ? -64 : 64) * power * (row % 5 === 0 ? 1 : 0.99);
+  const half = ((i * 7919) % 128) - 63.5;
+  return (row < 300 ? half * (1 + ((i % 3) - 1) * 2 ** -23) : 64 * Math.sin(i * i)) * power * (at === 3 ? 0 : 1);
+});
+
+/** The definition, a value at a time. */
+function definedIntegers(values: readonly number[], steps: number, signed: boolean): number[] {
+  const extreme = values.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
+  const exact = Math.fround(signed ? extreme / -steps : Math.abs(extreme) / steps);
+  const scale = Math.abs(exact) < 2 ** -126 ? 2 ** -126 : exact;
+  return values.map((value) => Math.round(value / scale) + 0);
+}
+
+it("rounds as Math.round does", () => {
+  const [O, I] = hardRows.shape as [number, number];
+  const rows = rowsOf(hardRows).quantized.integers;
+  const { integers } = blocksOf(hardRows).quantized;
+  for (let row = 0; row < O; row++) {
+    const values = [...hardRows.data.subarray(row * I, (row + 1) * I)];
+    expect([...rows.subarray(row * I, (row + 1) * I)]).toEqual(definedIntegers(values, 64, false));
+    for (const block of [0, 1]) {
+      const part = values.slice(32 * block, 32 * (block + 1));
+      const expected = definedIntegers(part, 8, true).map((integer) => Math.min(7, integer) + 8);
+      const bytes = [...integers.subarray((row * 2 + block) * 16, (row * 2 + block + 1) * 16)];
+      expect(bytes.flatMap((byte) => [byte & 15, byte >> 4]).slice(0, part.length)).toEqual(expected);
+    }
+  }
+});
+
 describe("weightBytes", () => {
   it.each(Object.entries(tinyFamilies))(
     "tells what a precision saves, from the configuration alone: %s",

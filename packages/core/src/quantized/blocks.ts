@@ -25,11 +25,16 @@ export const blocks: QuantizedLayout<QuantizedBlocks> = {
     const out = new Float32Array(O * I);
     const perRow = blocksIn(I, block);
     for (let row = 0; row < O; row++)
-      for (let i = 0; i < I; i++) {
-        const at = row * perRow * block + i;
-        const byte = integers[at >> 1]!;
-        const integer = i % 2 === 0 ? byte & 15 : byte >> 4;
-        out[row * I + i] = (integer - zeroPoint) * scales[row * perRow + Math.floor(i / block)]!;
+      for (let n = 0; n < perRow; n++) {
+        const at = row * perRow + n;
+        const scale = scales[at]!;
+        const end = row * I + Math.min((n + 1) * block, I);
+        let from = (at * block) / 2;
+        for (let i = row * I + n * block; i < end; i += 2) {
+          const byte = integers[from++]!;
+          out[i] = ((byte & 15) - zeroPoint) * scale;
+          if (i + 1 < end) out[i + 1] = ((byte >> 4) - zeroPoint) * scale;
+        }
       }
     return out;
   },

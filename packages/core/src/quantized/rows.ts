@@ -8,8 +8,11 @@ export const rows: QuantizedLayout<QuantizedRows> = {
   lengths: (_, O, I) => ({ integers: O * I, scales: O }),
   floats({ integers, scales }, O, I) {
     const out = new Float32Array(O * I);
-    for (let row = 0; row < O; row++)
-      for (let i = row * I; i < (row + 1) * I; i++) out[i] = integers[i]! * scales[row]!;
+    for (let row = 0; row < O; row++) {
+      const end = (row + 1) * I;
+      const scale = scales[row]!;
+      for (let i = row * I; i < end; i++) out[i] = integers[i]! * scale;
+    }
     return out;
   },
 };
