@@ -92,10 +92,7 @@ function matrixShape(where: string, weight: HostTensor): readonly [O: number, I:
 const stepsAbove = (lowest: number, value: number, scale: number): number => (value / scale - lowest + 0.5) | 0;
 
 /** The integer in 4 bits of a value. The range has one step less above zero than below. */
-function ofBlock(value: number, scale: number): number {
-  const integer = stepsAbove(-zeroPoint, value, scale);
-  return integer > 15 ? 15 : integer;
-}
+const ofBlock = (value: number, scale: number): number => Math.min(15, stepsAbove(-zeroPoint, value, scale));
 
 /** The value of largest magnitude among those of a row from `begin` up to `end`, with its sign; the first of several. */
 function extremeOf(where: string, data: Float32Array, begin: number, end: number, row: number): number {
