@@ -1,5 +1,5 @@
 /** The kinds of devices that graphs are made for, and the operators that each gets. Sessions and exported files use this table. */
-import type { Fusion } from "./overrides.js";
+import type { Fusion } from "./fusion.js";
 
 export interface DeviceKindDescription {
   /** The devices, as a sentence about a file names them. */

@@ -12,50 +12,14 @@ import {
   sizeOf,
   windowPositions,
 } from "@ppt-vit/core/backend";
+import { cpuReduction } from "./cpu-reduction.js";
+import type { Fusion } from "./fusion.js";
 import { gpuSelfAttention } from "./gpu-attention.js";
 import { gpuReduction, gpuSorting } from "./gpu-reduction.js";
 import { contrib, type Graph } from "./graph.js";
-import { type IntegerProducts, integerProduct } from "./integer-products.js";
+import { integerProduct } from "./integer-products.js";
 import { elementwise, reduced, transposedMatrix } from "./primitives.js";
-import { elementTypes } from "./proto.js";
-import { briefValues, commonType, constantOf, inputName, isConstant, type OnnxTensor, recorded } from "./tensor.js";
-
-/** Which operations of a graph are fused. */
-export interface Fusion {
-  /** Operators of ONNX Runtime that are not in the standard. */
-  readonly contrib: boolean;
-  /** `MultiHeadAttention`; needs `contrib`. Wrong on some WebGPU devices: see docs/decisions/0005-onnx.md. */
-  readonly attention: boolean;
-  /**
-   * `Attention`, which also projects; needs `contrib`. Only the CPU provider has all of it. For blocks in which few tokens
-   * attend to all, such as a classifier's last one, `attention` decides instead. Default false.
-   */
-  readonly projectedAttention?: boolean;
-  /**
-   * Operators that are fast on a CPU only: `TopK` for ranks and `ArgMax`, because ONNX Runtime computes integers on the CPU
-   * even in a GPU session, and `LpNormalization`, which exists for CPUs only. Default false.
-   */
-  readonly forCpu?: boolean;
-  /**
-   * Few kernels, as GPUs like it: packed projections, and residual sums joined with norms where `contrib` allows. On CPUs some of
-   * these take longer than their parts. Default false.
-   */
-  readonly forGpu?: boolean;
-  /** With `forGpu`: operators that WebGPU has since ONNX Runtime 1.30, `TopK` among them. Default false. */
-  readonly sorting?: boolean;
-  /** The operators that take quantised weights. Default: none, so such weights become floats. */
-  readonly integers?: IntegerProducts;
-}
-
-/** The lowest finite number in float32. */
-const lowest = -(2 - 2 ** -23) * 2 ** 127;
-
-/** 1 at the first `leading` of N positions, else 0. */
-export const leadingPositions = (N: number, leading: number): Float32Array =>
-  Float32Array.from({ length: N }, (_, j) => (j < leading ? 1 : 0));
-
-const toFloat = (graph: Graph, wholeNumbers: string): string =>
-  graph.node("Cast", [wholeNumbers], { to: elementTypes.float32 });
+import { briefValues, commonType, inputName, isConstant, type OnnxTensor, recorded } from "./tensor.js";
 
 /** `weightsInPlace` uses parameters in their stored layout, instead of a transposed copy. */
 export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = false): Overrides<OnnxTensor> {
@@ -161,33 +125,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         },
       }),
 
-      ...(fusion.forCpu && {
-        lpNormalize(x, p) {
-          if (x.dtype !== "float32") return defaults.lpNormalize(x, p);
-          return recorded(graph.node("LpNormalization", [name(x)], { axis: -1, p }), x.shape, x.dtype);
-        },
-
-        /** The first TopK gives the order of the elements. Sorting that order inverts it, which gives the ranks. */
-        rankDescending(x, leading = 0) {
-          if (x.dtype !== "float32") return defaults.rankDescending(x, leading);
-          const N = x.shape[1]!;
-          const count = graph.integers([N]);
-          // NaN has no place in an order and could break the sort, so it becomes the lowest number.
-          const sortable = ops.where(ops.greater(x, lowest), x, lowest);
-          const isLeading = constantOf(leadingPositions(N, leading), [N], "bool");
-          const ordered = name(leading === 0 ? sortable : ops.where(isLeading, -lowest, sortable));
-          const [, order] = graph.nodeOf(2, "TopK", [ordered, count], { axis: 1, largest: 1, sorted: 1 });
-          const [, ranks] = graph.nodeOf(2, "TopK", [order!, count], { axis: 1, largest: 0, sorted: 1 });
-          return recorded(toFloat(graph, ranks!), x.shape, "float32");
-        },
-
-        argMax(x) {
-          if (x.dtype !== "float32") return defaults.argMax(x);
-          const places = graph.node("ArgMax", [name(x)], { axis: -1, keepdims: 0, select_last_index: 0 });
-          return recorded(toFloat(graph, places), x.shape.slice(0, -1), "float32");
-        },
-      }),
-
+      ...(fusion.forCpu && cpuReduction(graph, ops, defaults, softmax)),
       ...(fusion.forGpu && gpuReduction(ops, defaults)),
       ...(fusion.forGpu && fusion.sorting && gpuSorting(graph, ops, defaults)),
       ...(fusion.forGpu && !fusion.attention && { selfAttention: gpuSelfAttention(graph, ops, defaults, softmax) }),

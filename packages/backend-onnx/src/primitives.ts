@@ -12,6 +12,7 @@ import {
   stridesOf,
   withLength,
 } from "@ppt-vit/core/backend";
+import type { Fusion } from "./fusion.js";
 import type { Attributes, Graph } from "./graph.js";
 import {
   joinedDifference,
@@ -52,7 +53,7 @@ const isNumber = (x: OnnxTensor): boolean => x.host !== undefined && x.shape.len
  * number. That saves nodes and keeps patterns intact that graph optimisers look for, such as GELU's.
  */
 function commonStorage(a: OnnxTensor, b: OnnxTensor): Shape | undefined {
-  const fits = isNumber(a) || isNumber(b) || (a.name && b.name && sameShape(a.shape, b.shape));
+  const fits = isNumber(a) || isNumber(b) || (sameShape(a.shape, b.shape) && sameShape(a.stored, b.stored));
   return fits ? [a, b].find(needsReshape)?.stored : undefined;
 }
 
@@ -90,9 +91,14 @@ export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: strin
 
 /**
  * `precision` is what the model computes in. Under float32 a cast to float16 keeps float32: not every device that runs the
- * graph has half precision. `forGpu` joins steps into fewer kernels.
+ * graph has half precision. `forGpu` joins steps into fewer kernels, `forCpu` those
+ * of them that cost no more there than one of their parts.
  */
-export function onnxPrimitives(graph: Graph, precision: "float32" | "float16", forGpu = false): Primitives<OnnxTensor> {
+export function onnxPrimitives(
+  graph: Graph,
+  precision: "float32" | "float16",
+  { forGpu = false, forCpu = false }: Pick<Fusion, "forGpu" | "forCpu"> = {},
+): Primitives<OnnxTensor> {
   const asTensor = (x: Operand<OnnxTensor>): OnnxTensor =>
     typeof x === "number" ? constantOf(Float32Array.of(x), [], "float32") : x;
 
@@ -174,7 +180,7 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16", f
       if (dtype === x.dtype) return x;
       if (x.parameter && dtype !== "bool") return { ...x, dtype };
       if (x.host) return constantOf(dtype === "bool" ? x.host.map((v) => (v === 0 ? 0 : 1)) : x.host, x.shape, dtype);
-      const joined = forGpu && dtype === "float32" && joinedStep(graph, x);
+      const joined = (forGpu || forCpu) && dtype === "float32" && joinedStep(graph, x);
       return joined || { ...elementwise(graph, x, "Cast", { to: castTargets[dtype] }), dtype };
     },
 
@@ -193,7 +199,8 @@ export function onnxPrimitives(graph: Graph, precision: "float32" | "float16", f
     where(condition, left, right) {
       const dtype = commonType("where", [left, right]);
       const [a, b] = [asTensor(left), asTensor(right)];
-      const joined = forGpu && joinedMinimum(graph, condition, a, b);
+      // Of NaN the two differ, which whole numbers are not.
+      const joined = (forGpu || (forCpu && a.whole)) && joinedMinimum(graph, condition, a, b);
       if (joined) return joined;
       const shape = broadcastShapes("where", broadcastShapes("where", a.shape, b.shape), condition.shape);
       const inputs = [inputName(graph, condition), inputName(graph, a, dtype), inputName(graph, b, dtype)];

@@ -5,10 +5,10 @@ export { type DeviceKind, type DeviceKindDescription, deviceKindNames, deviceKin
 export type { OnnxDevice, OnnxDeviceDescription } from "./devices.js";
 export { exportOnnx, type OnnxExport, type OnnxExportOptions } from "./export.js";
 export type { ExportDtype } from "./export-dtypes.js";
+export type { Fusion } from "./fusion.js";
 export { type ExportMetadata, inspectOnnx, type OnnxSummary } from "./inspect.js";
 export type { IntegerProducts } from "./integer-products.js";
 export type { KernelCount } from "./kernels.js";
-export type { Fusion } from "./overrides.js";
 export { type ExternalData, readMetadata, type WeightBeside } from "./proto.js";
 export type {
   GpuBuffer,

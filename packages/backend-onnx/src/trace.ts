@@ -8,9 +8,10 @@ import {
   resolveOps,
   type Shape,
 } from "@ppt-vit/core/backend";
+import type { Fusion } from "./fusion.js";
 import { contrib, Graph } from "./graph.js";
 import { countKernels, type KernelCount } from "./kernels.js";
-import { type Fusion, onnxOverrides } from "./overrides.js";
+import { onnxOverrides } from "./overrides.js";
 import { onnxPrimitives } from "./primitives.js";
 import { elementTypes, encodeModel, putBeside, type ValueInfoProto, type WeightBeside } from "./proto.js";
 import { joinResidualNorms } from "./residual-norms.js";
@@ -59,10 +60,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   checkProgram(program, options);
   const { params, inputs, dtype = "float32", fusion, weights = "inside", note = "", metadata = {} } = options;
   const graph = new Graph();
-  const ops = resolveOps(
-    onnxPrimitives(graph, dtype, fusion.forGpu),
-    onnxOverrides(graph, fusion, weights === "beside"),
-  );
+  const ops = resolveOps(onnxPrimitives(graph, dtype, fusion), onnxOverrides(graph, fusion, weights === "beside"));
   const parameters = Object.fromEntries(
     Object.entries(params).map(([name, tensor]) => [name, parameterOf(tensor, dtype, fusion.integers ?? {})]),
   );

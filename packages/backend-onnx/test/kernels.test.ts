@@ -10,7 +10,7 @@ import {
   weightsFrom,
 } from "@ppt-vit/core";
 import { describe, expect, test } from "vitest";
-import { onGpu } from "./kernels.js";
+import { onCpu, onGpu } from "./kernels.js";
 
 describe("kernels of a graph", () => {
   test("a reshape is none, and names tell the step", () => {
@@ -66,6 +66,20 @@ describe("a GPU launches few kernels for the blocks, heads and tokens of DeiT-S"
     [{ ...stages, policy: "evit" }, 22],
   ])("%j adds at most %i for each stage", (reduction, most) => {
     const { kernels } = onGpu(deitS, reduction);
+    expect((kernels.total - unreduced) / stages.layers.length).toBeLessThanOrEqual(most);
+  });
+});
+
+describe("a CPU computes few operators for a stage", () => {
+  const stages = { layers: [3, 6, 9], tokensRemoved: 50 } as const;
+  const unreduced = onCpu(deitS).kernels.total;
+
+  test.each<[ReductionConfig, most: number]>([
+    [{ ...stages, threshold: 7e-5 }, 52],
+    [{ ...stages, threshold: "prune" }, 34],
+    [{ ...stages, threshold: "pool" }, 48],
+  ])("%j adds at most %i for each stage", (reduction, most) => {
+    const { kernels } = onCpu(deitS, reduction);
     expect((kernels.total - unreduced) / stages.layers.length).toBeLessThanOrEqual(most);
   });
 });

@@ -1,4 +1,4 @@
-/** Graphs for GPUs, and the kernels that ONNX Runtime launches for them. */
+/** Graphs for kinds of devices, and the kernels that ONNX Runtime launches for them on a GPU. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,15 +12,19 @@ import {
   weightsFrom,
 } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
-import { fusionFor } from "../src/device-kinds.js";
+import { type DeviceKind, fusionFor } from "../src/device-kinds.js";
 
-export function onGpu(
-  config: VisionModelConfig,
-  reduction?: ReductionConfig,
-): { bytes: Uint8Array; kernels: KernelCount } {
-  const prepared = prepareVisionProgram({ config, weights: weightsFrom(randomWeights(config, 1)), reduction });
-  return traceProgram(prepared.program, { ...prepared, fusion: fusionFor("gpu") });
-}
+type Counted = { readonly bytes: Uint8Array; readonly kernels: KernelCount };
+
+const madeFor =
+  (kind: DeviceKind) =>
+  (config: VisionModelConfig, reduction?: ReductionConfig): Counted => {
+    const prepared = prepareVisionProgram({ config, weights: weightsFrom(randomWeights(config, 1)), reduction });
+    return traceProgram(prepared.program, { ...prepared, fusion: fusionFor(kind) });
+  };
+
+export const onGpu = madeFor("gpu");
+export const onCpu = madeFor("cpu");
 
 /** The kernels that one run launches, by ONNX Runtime's own profile. */
 export async function launched(model: Uint8Array, config: VisionModelConfig): Promise<Record<string, number>> {
