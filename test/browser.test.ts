@@ -35,7 +35,10 @@ describe.skipIf(!browserPath)("backends without a runtime in a browser", () => {
     const served = await serve({
       scripts: { "/page.js": "page.ts", "/worker.js": "worker.ts" },
       folders: { model: modelFolder },
-      files: { "/pixels": new Uint8Array(pixels.buffer) },
+      files: {
+        "/pixels": new Uint8Array(pixels.buffer),
+        "/ppt-vit-wasm-thread.js": readFileSync(join(root, "packages/backend-wasm/dist/ppt-vit-wasm-thread.js")),
+      },
     });
     server = served.server;
     expected = await expectedHere();
@@ -58,12 +61,28 @@ describe.skipIf(!browserPath)("backends without a runtime in a browser", () => {
     ["classifyInWorker", "cpu"],
     ["classifyHere", "simd"],
     ["classifyInWorker", "relaxed-simd"],
+    ["classifyHere", "2 threads"],
+    ["classifyInWorker", "3 threads"],
   ] as const)("%s gives the result of Node's CPU backend on %s", async (where, backend) => {
     const actual = await page.evaluate(([name, own]) => window[name](own), [where, backend] as const);
     expect(actual.policies).toEqual(expected.policies);
     // Engines may differ in the last bit of Math.exp. The sums of the wasm backend are float32.
     const allowed = backend === "cpu" ? 1e-5 : 1e-5 * Math.max(...expected.logits.map(Math.abs));
     actual.logits.forEach((logit, i) => void expect(Math.abs(logit - expected.logits[i]!)).toBeLessThan(allowed));
+    if (/threads$/.test(backend)) expect(actual.runtime).toMatch(new RegExp(`, ${backend}$`));
     expect(problems).toEqual([]);
+  });
+
+  test("threads change no bit, and none is left", async () => {
+    const results = await page.evaluate(async () => {
+      const all = [];
+      for (const backend of ["relaxed-simd", "2 threads", "3 threads"] as const)
+        all.push(await window.classifyHere(backend));
+      return all.map(({ logits }) => logits);
+    });
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+    // A worker of an earlier test lives as long as the page.
+    await expect.poll(() => page.workers().filter((worker) => /thread/.test(worker.url())).length).toBe(0);
   });
 });

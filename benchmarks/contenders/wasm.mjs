@@ -1,5 +1,5 @@
 /**
- * The wasm backend with each set of instructions against ONNX Runtime's wasm, all on one thread:
+ * The wasm backend with each set of instructions against ONNX Runtime's wasm, on one thread or two:
  * `pnpm bench --contenders benchmarks/contenders/quantized.mjs benchmarks/contenders/wasm.mjs --models deit-s --batches 1
  * --reference onnx-wasm-plain --backends onnx-wasm-plain,onnx-wasm-standard:q8,onnx-wasm-1,onnx-wasm-1:q8,wasm-1,wasm-1:q8`
  *
@@ -12,8 +12,10 @@ import { backendContender } from "./backend.mjs";
 
 const opened = {
   "onnx-wasm-1": () => createOnnxBackend({ device: "wasm", threads: 1 }),
-  "wasm-1": () => createWasmBackend(),
-  "wasm-1-simd": () => createWasmBackend({ instructions: "simd" }),
+  "onnx-wasm-2": () => createOnnxBackend({ device: "wasm", threads: 2 }),
+  "wasm-1": () => createWasmBackend({ threads: 1 }),
+  "wasm-2": () => createWasmBackend({ threads: 2 }),
+  "wasm-1-simd": () => createWasmBackend({ threads: 1, instructions: "simd" }),
 };
 
 export const contenders = Object.entries(opened).flatMap(([name, open]) => [

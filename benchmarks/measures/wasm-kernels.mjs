@@ -21,7 +21,7 @@ const layers = 8;
 export async function measure({ settings: given, tell }) {
   const rounds = Number(given.rounds ?? 15);
   const backends = {
-    wasm: createWasmBackend(),
+    wasm: createWasmBackend({ threads: 1 }),
     "onnx-wasm": await createOnnxBackend({ device: "wasm", threads: 1 }),
   };
   const contenders = [{ name: "register-only multiply and add", ...(await registerLoop()) }];

@@ -1,20 +1,26 @@
 /** The kernels over one memory: what one executable computes with. */
 import { compileKernels, type Instructions, instantiate, type Kernels } from "./kernels.js";
 import { LinearMemory } from "./memory.js";
+import { lostError, type ThreadPool } from "./pool.js";
+import { attentionScratch, jobOf, sharedKernels } from "./split.js";
+import type { Threads } from "./threads.js";
 
 export class Engine {
   readonly memory: LinearMemory;
   /** They hold the memory too, so they are dropped with it. */
   #kernels: Kernels | undefined;
+  readonly #detach: () => void;
 
-  private constructor(memory: LinearMemory, kernels: Kernels) {
+  constructor(memory: LinearMemory, kernels: Kernels, detach: () => void) {
     this.memory = memory;
     this.#kernels = kernels;
+    this.#detach = detach;
   }
 
-  static async start(instructions: Instructions): Promise<Engine> {
-    const memory = new LinearMemory();
-    return new Engine(memory, await instantiate(await compileKernels(instructions), memory.memory));
+  /** @param parameterBytes of the program that the engine is for: small ones get no threads */
+  static async start(instructions: Instructions, threads: Threads, parameterBytes: number): Promise<Engine> {
+    const pool = threads.poolFor(parameterBytes);
+    return (pool && (await startOnThreads(instructions, threads, pool))) ?? startAlone(instructions);
   }
 
   get kernels(): Kernels {
@@ -24,5 +30,49 @@ export class Engine {
   dispose(): void {
     this.#kernels = undefined;
     this.memory.dispose();
+    this.#detach();
   }
+}
+
+async function startAlone(instructions: Instructions): Promise<Engine> {
+  const memory = new LinearMemory();
+  return new Engine(memory, await instantiate(await compileKernels(instructions, false), memory.memory), () => {});
+}
+
+/** Undefined if the host gives no threads, or no memory that they share. */
+async function startOnThreads(
+  instructions: Instructions,
+  threads: Threads,
+  pool: ThreadPool,
+): Promise<Engine | undefined> {
+  try {
+    const memory = new LinearMemory(true);
+    const module = await compileKernels(instructions, true);
+    const kernels = await instantiate(module, memory.memory);
+    const number = await pool.attach(module, memory.memory);
+    return new Engine(memory, onThreads(kernels, pool, number), () => pool.detach(number));
+  } catch (error) {
+    threads.refuse(error);
+    return undefined;
+  }
+}
+
+/** The same kernels, which share large calls with the threads of the pool. */
+function onThreads(kernels: Kernels, pool: ThreadPool, memory: number): Kernels {
+  const share =
+    <N extends (typeof sharedKernels)[number]>(name: N) =>
+    (...given: Parameters<Kernels[N]>): void => {
+      if (pool.stuck !== undefined) throw lostError(pool.stuck, false);
+      const job = pool.isUsable ? jobOf(name, given, kernels, pool.size) : undefined;
+      if (job) pool.run(memory, job, kernels);
+      else (kernels[name] as (...given: Parameters<Kernels[N]>) => void)(...given);
+    };
+  return {
+    ...kernels,
+    ...(Object.fromEntries(sharedKernels.map((name) => [name, share(name)])) as Pick<
+      Kernels,
+      (typeof sharedKernels)[number]
+    >),
+    attentionScratch: (N, d) => (pool.isUsable ? pool.size : 1) * attentionScratch(kernels, N, d),
+  };
 }

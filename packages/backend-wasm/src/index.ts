@@ -1,25 +1,28 @@
-/**
- * The WebAssembly backend, with kernels of its own. It needs no runtime, and runs in Node, browsers, Deno and workers on the
- * calling thread.
- */
+/** The WebAssembly backend, with kernels of its own. It needs no runtime, and runs in Node, browsers, Deno, Bun and workers. */
 import {
   type Backend,
   type BackendDescriptor,
+  type CompileOptions,
+  checkProgram,
   compileEager,
   type EagerSession,
+  type Executable,
   ownExecutables,
+  type Program,
   resolveOps,
+  sizeOf,
 } from "@ppt-vit/core/backend";
-import { check, checkOptions } from "@ppt-vit/core/options";
+import { check, checkOptions, count } from "@ppt-vit/core/options";
 import { name as packageName, version } from "../package.json";
 import { devices } from "./devices.js";
 import { Engine } from "./engine.js";
-import { chooseInstructions, type Instructions, instructionSets } from "./kernels.js";
+import { chooseInstructions, type Instructions, instructionSets, knowsSharedMemory, mostThreads } from "./kernels.js";
 import { wasmOverrides } from "./overrides.js";
 import { Parameters } from "./parameters.js";
 import { wasmPrimitives } from "./primitives.js";
 import { WasmStore } from "./store.js";
 import type { WasmTensor } from "./tensor.js";
+import { Threads } from "./threads.js";
 
 export type { Instructions };
 
@@ -27,6 +30,12 @@ export type { Instructions };
 export interface WasmBackendOptions {
   /** The set of instructions. Only comparisons need it. Default: the fastest that this engine has. */
   readonly instructions?: Instructions | undefined;
+  /**
+   * The number of threads, with the calling one. In a page more than one needs cross-origin isolation. Where the host has no
+   * threads, the backend computes on one: `runtime` and the executables' `notices` say why. Results have the same bits on any
+   * number. Default: the processors, up to 4, beyond that half of them, at most 8; small models run on one.
+   */
+  readonly threads?: number | undefined;
 }
 
 const instructionsCheck = check(instructionSets.map((name) => `'${name}'`).join(" or "), (value) =>
@@ -34,41 +43,69 @@ const instructionsCheck = check(instructionSets.map((name) => `'${name}'`).join(
 );
 
 /**
- * A backend that computes on the calling thread. Sums are accumulated in float32. An image gives the same bits in any batch.
+ * A backend that computes on the calling thread and on threads that it starts. Sums are accumulated in float32. An image gives
+ * the same bits in any batch. Without `dispose` the threads stay, but a process does not wait for them.
  * @throws PptError INVALID_OPTION; BACKEND_UNAVAILABLE if WebAssembly, or its SIMD, is missing or forbidden
  */
 export function createWasmBackend(options: WasmBackendOptions = {}): Backend {
-  const { instructions } = checkOptions("createWasmBackend", options, { instructions: instructionsCheck });
-  const chosen = chooseInstructions(instructions);
+  const checked = checkOptions(
+    "createWasmBackend",
+    options,
+    { instructions: instructionsCheck, threads: count(mostThreads) },
+    { misnamed: { numThreads: "write 'threads'" } },
+  );
+  const chosen = chooseInstructions(checked.instructions);
+  const threads = new Threads(checked.threads, () =>
+    knowsSharedMemory(chosen) ? undefined : "this engine's WebAssembly has no shared memory",
+  );
   const executables = ownExecutables("wasm backend");
 
   return {
     specVersion: 1,
     name: "wasm",
     capabilities: { precision: "float32", batchInvariant: true, nonFinite: true },
-    runtime: `${packageName} ${version}, ${chosen}`,
+    get runtime() {
+      return `${packageName} ${version}, ${chosen}, ${threads}`;
+    },
 
     async compile(program, options) {
       executables.requireLive();
-      const engine = await Engine.start(chosen);
-      const store = new WasmStore(engine.memory);
-      const parameters = new Parameters(engine.memory);
-      let compiled = false;
-      const session: EagerSession<WasmTensor> = {
-        ops: resolveOps(wasmPrimitives(engine, store), wasmOverrides(engine, store, parameters)),
-        // Parameters are uploaded before the first run, and inputs in every run.
-        upload: (host) => (compiled ? store.constant(host) : parameters.upload(host)),
-        download: async (x) => ({ shape: x.shape, data: x.data.slice() }),
-        endRun: () => store.endRun(),
-        dispose: () => engine.dispose(),
-      };
-      const executable = compileEager(session, program, options);
-      compiled = true;
-      return executables.add(executable);
+      checkProgram(program, options);
+      const bytes = Object.values(options.params).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+      const engine = await Engine.start(chosen, threads, bytes);
+      try {
+        const executable = compileOn(engine, program, options);
+        const { notices } = threads;
+        return executables.add({ ...executable, ...(notices.length > 0 && { notices }) });
+      } catch (error) {
+        engine.dispose();
+        throw error;
+      }
     },
 
-    dispose: () => executables.dispose(),
+    async dispose() {
+      await executables.dispose();
+      await threads.end();
+    },
   };
+}
+
+/** Uploads the parameters, and gives the executable. */
+function compileOn(engine: Engine, program: Program, options: CompileOptions): Executable {
+  const store = new WasmStore(engine.memory);
+  const parameters = new Parameters(engine.memory);
+  let compiled = false;
+  const session: EagerSession<WasmTensor> = {
+    ops: resolveOps(wasmPrimitives(engine, store), wasmOverrides(engine, store, parameters)),
+    // Parameters are uploaded before the first run, and inputs in every run.
+    upload: (host) => (compiled ? store.constant(host) : parameters.upload(host)),
+    download: async (x) => ({ shape: x.shape, data: x.data.slice() }),
+    endRun: () => store.endRun(),
+    dispose: () => engine.dispose(),
+  };
+  const executable = compileEager(session, program, options);
+  compiled = true;
+  return executable;
 }
 
 /** The descriptor of this backend, in the list form that every backend package exports. */

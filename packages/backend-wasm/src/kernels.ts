@@ -4,6 +4,7 @@ import { PptError } from "@ppt-vit/core";
 import { type Activation, requireWebAssembly } from "@ppt-vit/core/backend";
 import relaxed from "../assembly/index.ts?relaxed";
 import simd from "../assembly/index.ts?simd";
+import { sharedBinary } from "./shared-binary.js";
 
 /** `relaxed-simd` has fused multiply-add: Node 22, Chromium 114 and newer. */
 export type Instructions = "relaxed-simd" | "simd";
@@ -74,11 +75,10 @@ export interface Kernels {
   divideRows(x: number, divisors: number, rows: number, n: number): void;
 }
 
-/** Bytes at the start of the memory that belong to the kernels: 64 for each thread. */
+/** Bytes at the start of the memory that belong to the kernels: some for each thread. */
 export const reservedBytes = 4096;
 const spareBytes = 64;
-
-const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
+export const mostThreads = reservedBytes / spareBytes;
 
 /**
  * The instructions to use here: `wanted`, or the fastest.
@@ -96,23 +96,32 @@ export function chooseInstructions(wanted?: Instructions): Instructions {
   );
 }
 
-/** Compiled once, on the first call. */
-export function compileKernels(instructions: Instructions): Promise<WebAssembly.Module> {
-  const known = compiled.get(instructions);
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+/** Whether this engine knows memory that threads share. */
+export const knowsSharedMemory = (instructions: Instructions): boolean =>
+  WebAssembly.validate(sharedBinary(binaries[instructions]));
+
+/** Compiled once, on the first call. @param shared whether the kernels import shared memory */
+export function compileKernels(instructions: Instructions, shared: boolean): Promise<WebAssembly.Module> {
+  const key = `${instructions} ${shared}`;
+  const known = compiled.get(key);
   if (known) return known;
-  const module = WebAssembly.compile(binaries[instructions]);
-  compiled.set(instructions, module);
+  const binary = binaries[instructions];
+  const module = WebAssembly.compile(shared ? sharedBinary(binary) : binary);
+  compiled.set(key, module);
   // What failed once, for lack of memory, may be tried again.
-  module.catch(() => compiled.delete(instructions));
+  module.catch(() => compiled.delete(key));
   return module;
 }
 
-/** The kernels over one memory. Each thread that has them needs a number of its own: the caller's is 0. */
-export async function instantiate(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  thread = 0,
-): Promise<Kernels> {
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory, spare: spareBytes * thread } });
+/** What kernels import. Each thread has a number of its own: the calling one's is 0. */
+export const importsOf = (memory: WebAssembly.Memory, thread = 0): WebAssembly.Imports => ({
+  env: { memory, spare: spareBytes * thread },
+});
+
+/** The kernels over one memory, for the calling thread. */
+export async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Kernels> {
+  const { exports } = await WebAssembly.instantiate(module, importsOf(memory));
   return exports as unknown as Kernels;
 }

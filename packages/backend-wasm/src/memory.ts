@@ -1,6 +1,7 @@
 /** One linear memory and who has which part of it. It grows as needed, and every growth detaches the arrays over it. */
 import { firstLineOf, PptError } from "@ppt-vit/core";
 import { reservedBytes } from "./kernels.js";
+import { mostPages } from "./shared-binary.js";
 
 const pageBytes = 65_536;
 /** Kernels read vectors of 16 bytes. 64 bytes are a cache line. */
@@ -19,9 +20,17 @@ export interface Block {
 
 export class LinearMemory {
   /** Undefined after `dispose`: whoever still has a disposed executable holds no memory by it. */
-  #memory: WebAssembly.Memory | undefined = granted(pageBytes, () => new WebAssembly.Memory({ initial: 1 }));
+  #memory: WebAssembly.Memory | undefined;
   /** Free parts in ascending order. No two of them touch. */
   #gaps: Gap[] = [{ start: reservedBytes, end: pageBytes }];
+
+  /**
+   * @param shared whether threads share it
+   * @throws PptError OUT_OF_MEMORY if the host refuses it
+   */
+  constructor(shared = false) {
+    this.#memory = granted(pageBytes, () => new WebAssembly.Memory({ initial: 1, maximum: mostPages, shared }));
+  }
 
   /** What kernels import. */
   get memory(): WebAssembly.Memory {
@@ -87,10 +96,18 @@ export class LinearMemory {
     const last = this.#gaps.at(-1);
     const inPlace = last?.end === end ? end - last.start : 0;
     const pages = Math.ceil((size - inPlace) / pageBytes);
+    if (end / pageBytes + pages > mostPages)
+      throw new PptError(
+        "OUT_OF_MEMORY",
+        `backend 'wasm' needs ${megabytes(end + pages * pageBytes)} MB of memory, more than the 4 GB that WebAssembly can address: ${advice}`,
+      );
     granted(end + pages * pageBytes, () => this.memory.grow(pages));
     this.release({ address: end, bytes: pages * pageBytes });
   }
 }
+
+const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
+const advice = "use smaller batches, or a smaller model";
 
 /** What `allocate` gives. @throws PptError OUT_OF_MEMORY if the host refuses a memory of `bytes` bytes */
 function granted<R>(bytes: number, allocate: () => R): R {
@@ -99,7 +116,7 @@ function granted<R>(bytes: number, allocate: () => R): R {
   } catch (cause) {
     throw new PptError(
       "OUT_OF_MEMORY",
-      `backend 'wasm' needs ${Math.ceil(bytes / 1e6)} MB of memory, which this host refuses (${firstLineOf(cause)}): use smaller batches, or a smaller model`,
+      `backend 'wasm' needs ${megabytes(bytes)} MB of memory, which this host refuses (${firstLineOf(cause)}): ${advice}`,
       { cause },
     );
   }
