@@ -1,6 +1,13 @@
 /** Self-attention in few kernels: one product projects, one transposition separates the heads (docs/decisions/0024-kernels-on-gpus.md). */
 import { hostTensor } from "@ppt-vit/core";
-import { type Composites, computedTensor, type DType, type Primitives, type Projection } from "@ppt-vit/core/backend";
+import {
+  type Composites,
+  computedTensor,
+  type DType,
+  meanToken,
+  type Primitives,
+  type Projection,
+} from "@ppt-vit/core/backend";
 import type { Graph } from "./graph.js";
 import { briefValues, inputName, isConstant, type OnnxTensor, recorded } from "./tensor.js";
 
@@ -57,8 +64,8 @@ export function gpuSelfAttention(
     }));
   }
 
-  /** The class token's attention summed over heads, from all logits [B, H, M, N] and weights. -> [B, N] */
-  function classRow(logits: OnnxTensor, weights: OnnxTensor): OnnxTensor {
+  /** The first query's attention summed over heads, from all logits [B, H, M, N] and weights. -> [B, N] */
+  function observedRow(logits: OnnxTensor, weights: OnnxTensor): OnnxTensor {
     const [B, H, M, N] = weights.shape as [number, number, number, number];
     const first = (x: OnnxTensor) => ops.reshape(M === 1 ? x : ops.slice(x, 2, 0, 1), [B, H, N]);
     // Half precision would lose the smallest weights, so they are computed once more from the logits.
@@ -78,17 +85,23 @@ export function gpuSelfAttention(
     const scaled = multiplied(query, scale);
     const [q, k, v, keys] =
       M === N ? project(x, [scaled, ...of], d) : [...project(ops.slice(x, 1, 0, M), [scaled], d), ...project(x, of, d)];
-    const products = ops.matMul(q!, ops.transpose(k!, [0, 1, 3, 2]));
-    const logits = logSize ? ops.add(products, sizesOfKeys(ops, logSize, x.dtype)) : products;
+    const keysAcross = ops.transpose(k!, [0, 1, 3, 2]);
+    const logitsOf = (queries: OnnxTensor) => {
+      const products = ops.matMul(queries, keysAcross);
+      return logSize ? ops.add(products, sizesOfKeys(ops, logSize, x.dtype)) : products;
+    };
+    const logits = logitsOf(q!);
     const weights = softmax(logits);
     const byHead = ops.matMul(weights, v!);
     const mixed = ops.reshape(M === 1 ? byHead : ops.transpose(byHead, [0, 2, 1, 3]), [B, M, C]);
     if (!observe) return { mixed };
     const observed = ops.scope("observe", () => {
+      const observedLogits =
+        observe === "class" ? logits : logitsOf(project(meanToken({ ...ops, softmax }, x, logSize), [scaled], d)[0]!);
       const values = name(ops.cast(v!, "float32"));
       const squares = graph.node("Einsum", [values, values], { equation: "bhnd,bhnd->bn" });
       return {
-        classAttention: classRow(logits, weights),
+        classAttention: observedRow(observedLogits, observe === "class" ? weights : softmax(observedLogits)),
         keys: ops.cast(ops.reshape(keys!, [B, N, d]), "float32"),
         valueNorms: ops.sqrt(recorded(squares, [B, N], "float32")),
       };

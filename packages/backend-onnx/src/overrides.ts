@@ -4,6 +4,7 @@ import {
   computedTensor,
   type DType,
   type HostTensor,
+  meanToken,
   type Overrides,
   type Primitives,
   type Projections,
@@ -173,8 +174,11 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           const observed = ops.scope("observe", () => {
             const [keys, values] = [ofPresent(0), ofPresent(1)];
             const { query } = projections;
-            const first = recorded(graph.node("Gather", [name(x), graph.integer(0)], { axis: 1 }), [B, C], x.dtype);
-            const q = ops.cast(linear(first, query.weight, query.bias), "float32");
+            const token =
+              observe === "class"
+                ? recorded(graph.node("Gather", [name(x), graph.integer(0)], { axis: 1 }), [B, C], x.dtype)
+                : ops.reshape(meanToken({ ...ops, softmax }, x, logSize), [B, C]);
+            const q = ops.cast(linear(token, query.weight, query.bias), "float32");
             const scaled = ops.mul(ops.reshape(q, [B, heads, 1, d]), scale);
             const logits = ops.matMul(scaled, ops.transpose(keys, [0, 1, 3, 2]));
             const sizes = logSize && ops.cast(ops.reshape(logSize, [logSize.shape[0]!, 1, 1, N]), "float32");

@@ -61,7 +61,7 @@ const selfAttention =
   (ops, { query, key, value }, { q, v, logSize }) => {
     const weights = { query: { weight: query! }, key: { weight: key! }, value: { weight: value! } };
     const options = { heads: geometry.heads, scale: scaleOf(geometry) };
-    const sized = ops.selfAttention(q!, weights, { ...options, logSize: logSize!, observe: true });
+    const sized = ops.selfAttention(q!, weights, { ...options, logSize: logSize!, observe: "class" });
     return { plain: ops.selfAttention(v!, weights, options).mixed, sized: sized.mixed, ...sized.observed! };
   };
 

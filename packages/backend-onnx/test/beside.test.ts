@@ -107,7 +107,7 @@ describe("weights that are not in memory", () => {
 /** With biases, and what a stage of reduction observes: the keys' weight is part of two projections. */
 const observed: Program = (ops, { q, k, v, bias }, { x }) => {
   const projections = { query: { weight: q!, bias: bias! }, key: { weight: k!, bias: bias! }, value: { weight: v! } };
-  const { mixed, observed } = ops.selfAttention(x!, projections, { heads: 2, scale: 0.25, observe: true });
+  const { mixed, observed } = ops.selfAttention(x!, projections, { heads: 2, scale: 0.25, observe: "class" });
   return { mixed, keys: observed!.keys };
 };
 

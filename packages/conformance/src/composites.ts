@@ -5,6 +5,7 @@ import {
   type Backend,
   defaultComposites,
   type HostTensor,
+  type ObservedQuery,
   type SlidingWindow,
   type Tensor,
   type Tensors,
@@ -28,7 +29,7 @@ interface SelfAttentionCase {
     readonly heads: number;
     readonly scale: number;
     readonly rows?: number;
-    readonly observe?: boolean;
+    readonly observe?: ObservedQuery;
   };
   readonly biased?: boolean;
   /** First length of `logSize`: B, or 1 for sizes common to all images. Default: no sizes. */
@@ -196,19 +197,25 @@ function* cases(): Generator<CompositeCase> {
     name: "selfAttention by computed weights",
     feeds: { tokens: uniform([B, N, C], 9), ...params },
     apply(c, x) {
-      const { mixed, observed } = c.selfAttention(x.tokens!, projectionsOf(x), { ...options, observe: true });
+      const { mixed, observed } = c.selfAttention(x.tokens!, projectionsOf(x), { ...options, observe: "class" });
       return [mixed, observed!.classAttention, observed!.keys, observed!.valueNorms];
     },
   };
-  const attentions = {
+  const attentions: Readonly<Record<string, SelfAttentionCase>> = {
     "": { options },
-    " of the first tokens": { options: { ...options, rows: 2, observe: true } },
-    " without biases": { options: { ...options, observe: true }, biased: false },
-    " that is observed": { options: { ...options, observe: true } },
-    " that is observed, with sizes per image": { options: { ...options, observe: true }, sizes: B },
-    " that is observed, with sizes common to all images": { options: { ...options, observe: true }, sizes: 1 },
+    " of the first tokens": { options: { ...options, rows: 2, observe: "class" } },
+    " without biases": { options: { ...options, observe: "class" }, biased: false },
+    " that is observed": { options: { ...options, observe: "class" } },
+    " that is observed, with sizes per image": { options: { ...options, observe: "class" }, sizes: B },
+    " that the mean query observes": { options: { ...options, observe: "mean" } },
+    " that the mean query observes, with sizes per image": { options: { ...options, observe: "mean" }, sizes: B },
+    " that the mean query observes, with sizes common to all images": {
+      options: { ...options, observe: "mean" },
+      sizes: 1,
+    },
+    " that is observed, with sizes common to all images": { options: { ...options, observe: "class" }, sizes: 1 },
   };
-  for (const [which, { options, biased, sizes }] of Object.entries<SelfAttentionCase>(attentions))
+  for (const [which, { options, biased, sizes }] of Object.entries(attentions))
     yield {
       name: `selfAttention${which}`,
       params,

@@ -34,7 +34,7 @@ function* ofFreshConstants<T extends Tensor>(ops: Ops<T>): Generator<T> {
   yield zeros(ops.layerNorm(tokens, fresh(64), fresh(64), 1e-6));
   yield zeros(ops.attention(tokens, fresh(1, 6, 64), fresh(1, 6, 64), options));
   const projections = { query: square(), key: square(), value: square() };
-  yield zeros(ops.selfAttention(tokens, projections, { ...options, observe: true }).mixed);
+  yield zeros(ops.selfAttention(tokens, projections, { ...options, observe: "class" }).mixed);
   yield zeros(ops.classAttention(fresh(1, 1, 64), tokens, options));
   const window = { kernel: [3, 3], stride: [2, 2], padding: [1, 1] } as const;
   yield zeros(ops.convolution(fresh(1, 3, 16, 16), fresh(4, 3, 3, 3), fresh(4), window));

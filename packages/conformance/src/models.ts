@@ -155,6 +155,18 @@ const modelCases: readonly ModelCase[] = [
     reduction: { ...everyLayer, threshold: "prune" },
   },
   { name: "no class token", config: { classToken: false, pooling: "mean" }, outputs: { lastHiddenState: true } },
+  {
+    name: "no class token, adaptive",
+    config: { classToken: false, pooling: "normalized-mean" },
+    reduction: { ...everyLayer, threshold: { scaleFree: 0.6 } },
+    outputs: everything,
+  },
+  {
+    name: "no class token, without proportional attention",
+    config: { classToken: false, pooling: "mean" },
+    reduction: { ...everyLayer, threshold: "pool", proportionalAttention: false },
+    outputs: everything,
+  },
   { name: "positions of another grid", config: { positionGrid: [2, 4] }, outputs: { lastHiddenState: true } },
   ...Object.entries(tinyFamilies).flatMap(([name, config]): ModelCase[] => [
     { name: `${name}, unreduced`, config },

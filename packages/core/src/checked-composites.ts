@@ -1,11 +1,12 @@
 /** Checks shapes, types and options before a composite runs, so every default and override refuses the same calls. */
 
 import { misuse, requireElements, requireFloat } from "./checked-primitives.js";
-import { arrayOf, checkArgument, flag, found, object, oneOf } from "./options.js";
+import { arrayOf, checkArgument, found, object, oneOf } from "./options.js";
 import type {
   Activation,
   AttentionOptions,
   Composites,
+  ObservedQuery,
   Projection,
   Shape,
   SlidingWindow,
@@ -119,6 +120,7 @@ function requireWindow(op: string, x: Tensor, window: SlidingWindow): void {
 
 const activation = oneOf(["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"] satisfies Activation[]);
 const power = oneOf([1, 2]);
+const observedQuery = oneOf(["class", "mean"] satisfies ObservedQuery[]);
 
 /** The same composites, with their operands and options checked. Negative axes are resolved first. */
 export function checkedComposites<T extends Tensor>(composites: Composites<T>): Composites<T> {
@@ -195,7 +197,7 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
       requireAttention("selfAttention", options, x.shape, { x });
       const { rows, observe } = options;
       if (rows !== undefined) requireCount("selfAttention", "rows", rows, N);
-      if (observe !== undefined) checkArgument("selfAttention", "observe", observe, flag, "INVALID_OPTION");
+      if (observe !== undefined) checkArgument("selfAttention", "observe", observe, observedQuery, "INVALID_OPTION");
       return composites.selfAttention(x, projections, options);
     },
 

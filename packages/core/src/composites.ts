@@ -44,6 +44,17 @@ const windowPlaces = (length: number, kernel: number, stride: number, padding: n
   });
 };
 
+/**
+ * The mean of tokens [B, N, C], weighted by their sizes if `logSize` [B or 1, N] is given: a softmax of logarithms divides by their
+ * sum. -> [B, 1, C]
+ */
+export function meanToken<T extends Tensor>(ops: Primitives<T> & Pick<Composites<T>, "softmax">, x: T, logSize?: T): T {
+  const N = x.shape[1]!;
+  if (!logSize) return ops.div(ops.sum(x, 1), N);
+  const weights = ops.softmax(ops.cast(logSize, "float32"));
+  return ops.matMul(ops.cast(ops.reshape(weights, [logSize.shape[0]!, 1, N]), x.dtype), x);
+}
+
 /** Makes each host tensor once. A backend that keeps uploaded constants then uploads each of them once. */
 function remember<Key extends number[]>(make: (...key: Key) => HostTensor): (...key: Key) => HostTensor {
   const made = new Map<string, HostTensor>();
@@ -183,10 +194,14 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       const mixed = attention(q, k, v, options);
       if (!observe) return { mixed };
       const observed = ops.scope("observe", () => {
+        const observing =
+          observe === "class"
+            ? ops.slice(q, 1, 0, 1)
+            : linear(meanToken({ ...ops, softmax }, x, options.logSize), query.weight, query.bias);
         const keys = ops.cast(k, "float32");
         const perHead = ops.reshape(keys, [B, N, options.heads, C / options.heads]);
         return {
-          classAttention: classAttention(ops.cast(ops.slice(q, 1, 0, 1), "float32"), keys, options),
+          classAttention: classAttention(ops.cast(observing, "float32"), keys, options),
           keys: ops.reshape(ops.sum(perHead, 2), [B, N, C / options.heads]),
           valueNorms: ops.reshape(l2Norm(ops.cast(v, "float32")), [B, N]),
         };

@@ -155,16 +155,23 @@ export interface Projections<T extends Tensor> {
   readonly value: Projection<T>;
 }
 
+/**
+ * The query that stands for the whole picture. `class`: that of the first token. `mean`: that of the mean of all tokens, for
+ * models without a class token. With `logSize` the mean is weighted by size. It equals the mean of the queries, because the
+ * projection is linear.
+ */
+export type ObservedQuery = "class" | "mean";
+
 export interface SelfAttentionOptions<T extends Tensor> extends AttentionOptions<T> {
   /** Number of leading tokens whose output is computed. Each still attends to all tokens. Default: all. */
   readonly rows?: number | undefined;
-  /** Whether to return the `Observation` that token reduction reads. Default: false. */
-  readonly observe?: boolean | undefined;
+  /** Returns the `Observation` that token reduction reads, with the attention row of this query. Default: none. */
+  readonly observe?: ObservedQuery | undefined;
 }
 
 /** What token reduction reads from an attention (paper, sections 3.2 and 3.3). Always float32. */
 export interface Observation<T extends Tensor> {
-  /** [B, N], the class token's attention row summed over heads. */
+  /** [B, N], the attention row of the class token, or of the mean query, summed over heads. */
   readonly classAttention: T;
   /** [B, N, C / heads], keys summed over heads. */
   readonly keys: T;
@@ -256,7 +263,7 @@ export interface Composites<T extends Tensor> {
   attention(q: T, k: T, v: T, options: AttentionOptions<T>): T;
   /** Projects x [B, N, C] to queries, keys and values, then computes their attention. */
   selfAttention(x: T, projections: Projections<T>, options: SelfAttentionOptions<T>): SelfAttention<T>;
-  /** The class token's attention weights, summed over heads: q [B, 1, C], k [B, N, C] -> [B, N]. */
+  /** The attention weights of one query, such as the class token's, summed over heads: q [B, 1, C], k [B, N, C] -> [B, N]. */
   classAttention(q: T, k: T, options: AttentionOptions<T>): T;
   /**
    * Rank of each element in descending order, from 0: [B, N] -> [B, N]. Equal elements rank in order of position. The first

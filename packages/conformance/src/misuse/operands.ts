@@ -59,7 +59,7 @@ const composites: readonly Call[] = [
   {
     op: "selfAttention",
     operands: { x: "x", ...projected, "logSize?": "oneFlat" },
-    apply: (o, a) => o.selfAttention(a.x!, projectionsOf(a), { ...options, observe: true, logSize: a.logSize }),
+    apply: (o, a) => o.selfAttention(a.x!, projectionsOf(a), { ...options, observe: "class", logSize: a.logSize }),
   },
   {
     op: "classAttention",

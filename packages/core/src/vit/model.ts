@@ -183,11 +183,6 @@ function prepare(where: string, options: Omit<VisionModelOptions, "backend">): V
   const config = imageSize ? withImageSize(given.config, imageSize) : given.config;
   checkOptions(`${where}: outputs`, outputs, outputChecks);
   const plan = resolveFor(config, reduction);
-  if (plan.stages.length > 0 && config.classToken === false)
-    throw new PptError(
-      "INVALID_REDUCTION",
-      "reduction: this model has no class token, whose attention tells which tokens matter: run it without a reduction",
-    );
   // Weights are read first: a config with absurd sizes fails here, before the program makes tables of N x N tokens.
   const params = readParameters(weights, config, { quantize });
   return {
