@@ -50,7 +50,12 @@ export function poolerOf(
   return { "pooler.weight": weight, "pooler.bias": bias };
 }
 
-const pooledTokens = { class: "class_token", mean: "mean_token", distilled: "distilled_token" } as const;
+const pooledTokens = {
+  class: "class_token",
+  mean: "mean_token",
+  distilled: "distilled_token",
+  attention: "attention_token",
+} as const;
 
 /** The program with its outputs under their names in transformers. The names of parameters are those of `poolerOf`. */
 export function namingOutputs(program: Program, config: VisionModelConfig): Program {

@@ -231,8 +231,13 @@ describe.each(Object.entries(tinyFamilies))("exportOnnx of %s", (_name, config) 
 
     const { bytes, outputs: names, shapes } = exportOnnx({ config, weights, reduction, portable });
     const actual = await runFile(bytes, 2, config);
-    const { classToken, distilledToken, meanToken } = expected;
-    const pooled = { class: classToken, distilled: distilledToken, mean: meanToken }[embeddingPoolingOf(config)];
+    const { classToken, distilledToken, meanToken, attentionToken } = expected;
+    const pooled = {
+      class: classToken,
+      distilled: distilledToken,
+      mean: meanToken,
+      attention: attentionToken,
+    }[embeddingPoolingOf(config)];
     const features = { last_hidden_state: expected.lastHiddenState, pooler_output: pooled };
     const wanted = {
       ...(config.labels.length > 0 && { logits: expected.logits }),

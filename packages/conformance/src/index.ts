@@ -7,6 +7,7 @@ import { type ConformanceCase, type CreateBackend, withBackend } from "./harness
 import { lifecycleCases } from "./lifecycle.js";
 import { misuseCases } from "./misuse/index.js";
 import { wholeModelCases } from "./models.js";
+import { modernCases } from "./modern.js";
 import { casesOfPolicy, policyCases, type TestedPolicy } from "./policies.js";
 import { primitiveCases } from "./primitives.js";
 
@@ -29,6 +30,7 @@ export async function conformanceCases(options: ConformanceOptions): Promise<Con
     ...misuseCases(create),
     ...goldenCases(create, backend, readGolden),
     ...familyCases(create, backend, readGolden),
+    ...modernCases(create, backend, readGolden),
     ...wholeModelCases(create, backend, reference),
     ...policyCases(create, backend),
     ...lifecycleCases(create, options),

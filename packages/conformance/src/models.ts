@@ -62,6 +62,7 @@ export const tinyFamilies: Readonly<Record<string, VisionModelConfig>> = {
     mlp: "swiglu",
     pooling: "class+mean",
   },
+  SigLIP: { ...tinyConfig, activation: "gelu_tanh", classToken: false, pooling: "attention", labels: [] },
   CLIP: { ...tinyConfig, activation: "quick_gelu", patchBias: false, inputNorm: true, projection: 7, labels: [] },
   "LV-ViT": {
     ...tinyConfig,

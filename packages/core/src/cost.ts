@@ -4,6 +4,7 @@ import { answerOf, optionalAmount } from "./reduction/answers.js";
 import type { ResolvedReduction, ResolvedStage } from "./reduction/schedule.js";
 import type { ReductionConfig } from "./reduction/settings.js";
 import { sizeOf } from "./shape.js";
+import { poolMacs } from "./vit/attention-pool.js";
 import { patchCount, tokenCount, type VisionModelConfig } from "./vit/config.js";
 import { resolveFor } from "./vit/plan.js";
 import { patchEmbeddingShape, stemMacs } from "./vit/stem.js";
@@ -62,7 +63,8 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
     };
   });
   const embeddingMacs = stemMacs(config) + patchCount(config) * sizeOf(patchEmbeddingShape(config, "flat"));
-  const headMacs = costOfHead(config, stages.length === 0);
+  const headMacs =
+    costOfHead(config, stages.length === 0) + (config.pooling === "attention" ? poolMacs(config, tokens) : 0);
   const totalMacs = blocks.reduce((sum, block) => sum + block.attentionMacs + block.mlpMacs, embeddingMacs + headMacs);
   return { blocks, embeddingMacs, headMacs, totalMacs, gmacs: totalMacs / 1e9 };
 }

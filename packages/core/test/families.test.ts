@@ -191,15 +191,3 @@ describe("withImageSize", () => {
     expect(() => withImageSize(config, size)).toThrow(message);
   });
 });
-
-it("a model without class token is refused a reduction", async () => {
-  const [, config] = cases.find(([name]) => name === "timm-no-class-token")!;
-  const fixture = parseSafetensors(read("timm-no-class-token.safetensors"), "timm-no-class-token");
-  const weights = below(fixture, "weights.");
-  const reduction = { layers: [0], tokensRemoved: 3, threshold: "prune" } as const;
-  const attempt = createVisionModel({ config, weights, backend: createCpuBackend(), reduction });
-  await expect(attempt).rejects.toMatchObject({
-    code: "INVALID_REDUCTION",
-    message: expect.stringContaining("no class token"),
-  });
-});

@@ -30,8 +30,9 @@ export interface VisionModelConfig extends VisionModelTraits {
    * What the head reads. `class`: the class token after the final norm. `mean`: the mean of the patch tokens, weighted by
    * their sizes, with the norm after the mean. `normalized-mean`: the same with the norm before the mean. `class+mean`: the
    * class token and a normalised mean side by side. `distilled`: the mean of class and distillation token after the norm.
+   * `attention`: what a learnt query gathers from the normalised tokens, and an MLP behind it (`attention-pool.ts`).
    */
-  readonly pooling: "class" | "mean" | "normalized-mean" | "class+mean" | "distilled";
+  readonly pooling: "class" | "mean" | "normalized-mean" | "class+mean" | "distilled" | "attention";
   /** Class names in the order of the logits. Empty if the model has no classifier. */
   readonly labels: readonly string[];
 }
@@ -47,7 +48,7 @@ export type Problem = "single-label" | "multi-label" | "regression";
 export interface VisionModelTraits {
   /** Default: `single-label`; with one class `multi-label`, because the softmax of one logit is always 1. */
   readonly problem?: Problem | undefined;
-  /** Default true. Without a class token nothing tells which tokens matter, so such a model cannot be reduced. */
+  /** Default true. Without a class token the mean query tells which tokens matter. */
   readonly classToken?: boolean | undefined;
   /** Tokens that follow the class and distillation token and belong to no patch. Default 0. */
   readonly registerTokens?: number | undefined;

@@ -16,9 +16,12 @@ export const exportOutputsOf = ({ labels, projection }: VisionModelConfig): read
 
 /**
  * What stands for a picture in a model without projection: `distilled` the mean of class and distillation token, `mean` that of
- * the patch tokens, `class` the class token after the final norm.
+ * the patch tokens, `class` the class token after the final norm, `attention` what the head's probe gathers.
  */
-export function embeddingPoolingOf({ pooling, classToken }: VisionModelConfig): "class" | "mean" | "distilled" {
-  if (pooling === "distilled") return "distilled";
+export function embeddingPoolingOf({
+  pooling,
+  classToken,
+}: VisionModelConfig): "class" | "mean" | "distilled" | "attention" {
+  if (pooling === "distilled" || pooling === "attention") return pooling;
   return pooling === "mean" || pooling === "normalized-mean" || classToken === false ? "mean" : "class";
 }

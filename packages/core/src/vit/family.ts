@@ -23,6 +23,8 @@ export interface Family {
   readonly modelTypes: Readonly<Record<string, ModelType>>;
   /** Whether a `config.json` without `model_type` belongs to this family. */
   readonly recognises?: (fields: Fields) => boolean;
+  /** Values of `model_type` that look like this family's and are not. Each has the end of its error, as in `refused`. */
+  readonly refusedTypes?: Readonly<Record<string, string>>;
   /** Classes in `architectures` that the program cannot run. Each has the end of its error: "X is not supported; ...". */
   readonly refused?: Readonly<Record<string, string>>;
   /** Small `config.json` files. The first is the plainest model. Tests read each one and run it with random weights. */

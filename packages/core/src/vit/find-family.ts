@@ -14,6 +14,10 @@ export function findFamily(fields: Fields): Family | undefined {
 
 /** The family of a `config.json`. @throws PptError INVALID_CONFIG if no family has its `model_type` */
 export function familyOf(fields: Fields): Family {
+  const type = fields.value("model_type");
+  const refusals = new Map(families.flatMap(({ refusedTypes = {} }) => Object.entries(refusedTypes)));
+  const reason = typeof type === "string" ? refusals.get(type) : undefined;
+  if (reason) invalid(`model_type ${show(type)} is not supported; ${reason}`);
   const known = families.flatMap(({ modelTypes }) => Object.keys(modelTypes));
   return (
     findFamily(fields) ??

@@ -102,6 +102,8 @@ export interface VisionOutput {
   readonly meanToken?: HostTensor;
   /** [B, C], the mean of class and distillation token after the final norm. Present if asked for and the model has both. */
   readonly distilledToken?: HostTensor;
+  /** [B, C], what the head's probe gathers, with the head's MLP. Present if asked for and the head pools by attention. */
+  readonly attentionToken?: HostTensor;
   /**
    * [B, patches, C], like `lastHiddenState`, but with a row for every patch: the value of the token that contains the patch. A
    * pruned patch keeps the value that its token had before the stage that pruned it. Present if asked for.
@@ -239,6 +241,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
       const results = await executable.run({ pixel_values: { shape: [batch, ...imageShape], data: pixelValues } });
       const { embedding, last_hidden_state: lastHiddenState, class_token: classToken } = results;
       const { mean_token: meanToken, distilled_token: distilledToken, dense_features: denseFeatures } = results;
+      const { attention_token: attentionToken } = results;
       const stages = plan.stages.map((stage, index) => stageReport(stage, `stages.${index}`, results, batch));
       const source = outputs.source ? (results.source ?? stages.at(-1)?.source ?? identityMaps(batch, N0)) : undefined;
       return {
@@ -251,6 +254,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
         ...(classToken && { classToken }),
         ...(meanToken && { meanToken }),
         ...(distilledToken && { distilledToken }),
+        ...(attentionToken && { attentionToken }),
         ...(denseFeatures && { denseFeatures }),
       };
     },

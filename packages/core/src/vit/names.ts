@@ -7,6 +7,14 @@ export type BlockPart = "norm1" | "query" | "key" | "value" | "output" | "norm2"
 /** A tensor; or one part of a tensor that several parameters share, cut by rows into `of` equal parts. */
 export type Place = string | { readonly name: string; readonly part: number; readonly of: number };
 
+/** The tensors of an attention-pooling head, by whole names. `probe` is a whole tensor; the others have weights and biases. */
+export interface AttentionPoolNames extends Readonly<Record<(typeof poolParts)[number], Place>> {
+  readonly probe: string;
+}
+
+/** The layers of an attention-pooling head. */
+export const poolParts = ["query", "key", "value", "output", "norm2", "fc1", "fc2"] as const;
+
 /** Names without `.weight` and `.bias`. If a model lacks a part, its name here is not used. */
 export interface Names {
   readonly classToken: string;
@@ -20,6 +28,8 @@ export interface Names {
   readonly distillationHead: string;
   readonly denseHead: string;
   readonly projection: string;
+  /** Left out if no checkpoint with these names has such a head. */
+  readonly attentionPool?: AttentionPoolNames;
   /** What stands in front of a block's number: `encoder.layer` in `encoder.layer.0.norm1.weight`. */
   readonly blocks: string;
   /** Parts of a block, below its number. `gate` is left out if the MLP has none. */
@@ -84,6 +94,61 @@ export const attentionOfTransformers5 = {
   output: "attention.o_proj",
 } as const;
 
+const vitNorms = { norm1: "layernorm_before", norm2: "layernorm_after" } as const;
+
+/** Up to version 4 of transformers. Version 5 still saves these names. */
+const transformers4: NameSet = (config) => ({
+  ...huggingFaceNames(config),
+  block: { ...attentionOfTransformers4, ...vitNorms, fc1: "intermediate.dense", fc2: "output.dense" },
+});
+
+/** What the modules of version 5 are called. */
+const transformers5: NameSet = (config) => ({
+  ...huggingFaceNames(config),
+  blocks: "layers",
+  block: { ...attentionOfTransformers5, ...vitNorms, fc1: "mlp.fc1", fc2: "mlp.fc2" },
+});
+
+/** The names of ViT and of models that transformers derives from it. */
+export const vitNames: readonly NameSet[] = [transformers4, transformers5];
+
+/**
+ * The names of the vision towers of CLIP and its relatives in transformers. Numbers of blocks follow `blocks`. SigLIP has no class
+ * token, and a head that pools by attention.
+ */
+export const towerNames =
+  (blocks: string): NameSet =>
+  (config) => ({
+    ...huggingFaceNames(config),
+    classToken: "embeddings.class_embedding",
+    positions: "embeddings.position_embedding.weight",
+    patchEmbedding: "embeddings.patch_embedding",
+    // Misspelt in the original code, and therefore in every checkpoint.
+    inputNorm: "pre_layrnorm",
+    norm: "post_layernorm",
+    attentionPool: {
+      probe: "head.probe",
+      query: partOf("head.attention.in_proj", 0, 3),
+      key: partOf("head.attention.in_proj", 1, 3),
+      value: partOf("head.attention.in_proj", 2, 3),
+      output: "head.attention.out_proj",
+      norm2: "head.layernorm",
+      fc1: "head.mlp.fc1",
+      fc2: "head.mlp.fc2",
+    },
+    blocks,
+    block: {
+      norm1: "layer_norm1",
+      query: "self_attn.q_proj",
+      key: "self_attn.k_proj",
+      value: "self_attn.v_proj",
+      output: "self_attn.out_proj",
+      norm2: "layer_norm2",
+      fc1: "mlp.fc1",
+      fc2: "mlp.fc2",
+    },
+  });
+
 /** The weight of a classifier in models of Hugging Face. `cls_classifier` has a second head beside it. */
 export const huggingFaceClassifiers = ["classifier.weight", "cls_classifier.weight"] as const;
 
@@ -105,6 +170,16 @@ export const fusedNames: NameSet = ({ pooling, mlp }) => ({
   projection: "head",
   blocks: "blocks",
   layerScale: ["ls1.gamma", "ls2.gamma"],
+  attentionPool: {
+    probe: "attn_pool.latent",
+    query: "attn_pool.q",
+    key: partOf("attn_pool.kv", 0, 2),
+    value: partOf("attn_pool.kv", 1, 2),
+    output: "attn_pool.proj",
+    norm2: "attn_pool.norm",
+    fc1: "attn_pool.mlp.fc1",
+    fc2: "attn_pool.mlp.fc2",
+  },
   block: {
     norm1: "norm1",
     query: partOf("attn.qkv", 0, 3),

@@ -5,6 +5,7 @@ import { reductionStage } from "../reduction/compress.js";
 import { prunedTokens, spreadTokens } from "../reduction/restore.js";
 import type { ResolvedReduction } from "../reduction/schedule.js";
 import type { ObservedQuery, Ops, Program, Tensor, Tensors } from "../seam.js";
+import { gatherByProbe } from "./attention-pool.js";
 import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { parametersOf } from "./parameters.js";
 import { embedPatches } from "./stem.js";
@@ -20,7 +21,10 @@ export interface OutputOptions {
   readonly source?: boolean | "stages" | undefined;
   /** The significance scores of each stage. */
   readonly scores?: boolean | undefined;
-  /** The class token, the mean of the patch tokens, and the mean of class and distillation token, if the model has them. */
+  /**
+   * The class token, the mean of the patch tokens, the mean of class and distillation token, and what an attention-pooling head
+   * gathers, if the model has them.
+   */
   readonly pooled?: boolean | undefined;
   /** A vector for every patch, even if its token was pruned or merged. */
   readonly denseFeatures?: boolean | undefined;
@@ -45,7 +49,7 @@ interface State<T extends Tensor> {
  * The program of a model: pixel_values [B, channels, H, W] -> logits [B, labels], or embedding [B, C or projection] without a
  * classifier. With a reduction it also returns size [B, N'] and `stages.i.{variance,pooled,scores,source}`. Outputs that are
  * `wanted` are last_hidden_state [B, N', C], source [B, N', N0], class_token [B, C], mean_token [B, C],
- * distilled_token [B, C] and dense_features [B, patches, C].
+ * distilled_token [B, C], attention_token [B, C] and dense_features [B, patches, C].
  */
 export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction, wanted: OutputOptions): Program {
   const { heads, layers, layerNormEpsilon: epsilon } = config;
@@ -97,7 +101,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     const { x, observed } = ops.scope("attention", () => {
       const normed = ops.layerNorm(state.x, p["norm1.weight"]!, p["norm1.bias"]!, epsilon);
       const projections = { query: projection("query"), key: projection("key"), value: projection("value") };
-      const logSize = plan.proportionalAttention && state.size ? withoutLast(ops, ops.log(state.size)) : undefined;
+      const logSize = logSizeOf(ops, state.size);
       const options = { heads, scale, logSize, rows, observe: reduction && observedQuery };
       const { mixed, observed } = ops.selfAttention(normed, projections, options);
       const before = rows === undefined ? state.x : ops.slice(state.x, 1, 0, rows);
@@ -140,6 +144,16 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     return ops.div(ops.sum(ops.mul(patches, weight), 1), ops.sum(weight, 1));
   }
 
+  /** What the head's probe gathers from the normalised tokens, with the head's MLP. -> [B, 1, C] */
+  function attentionPooled<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, tokens: T, size: T | undefined): T {
+    const p = parametersOf(params, "attentionPool.");
+    return mlp(ops, p, gatherByProbe(ops, config, p, tokens, logSizeOf(ops, size)));
+  }
+
+  /** [B, N], the logarithm of sizes [B, N, 1] for proportional attention. Undefined where all tokens count the same. */
+  const logSizeOf = <T extends Tensor>(ops: Ops<T>, size: T | undefined): T | undefined =>
+    plan.proportionalAttention && size ? withoutLast(ops, ops.log(size)) : undefined;
+
   /** `features` [B, 1, features], which the head reads, and `tokens`, which `last_hidden_state` reports. */
   function pooled<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
     const norm = (x: T) => ops.layerNorm(x, params["norm.weight"]!, params["norm.bias"]!, epsilon);
@@ -149,6 +163,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     // A classifier with a distillation head reads its two tokens separately.
     if (config.pooling === "class" || config.distillationHead) return { features: first, tokens };
     if (config.pooling === "distilled") return { features: meanOfDistilled(ops, tokens), tokens };
+    if (config.pooling === "attention") return { features: attentionPooled(ops, params, tokens, state.size), tokens };
     const C = config.hiddenSize;
     const mean = meanOfPatches(ops, { ...state, x: tokens });
     if (config.pooling === "normalized-mean") return { features: mean, tokens };
@@ -184,7 +199,10 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
   function head<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
     const { features: read, tokens } = pooled(ops, params, state);
     const classify = (x: T, name: string) => ops.linear(x, params[`${name}.weight`]!, params[`${name}.bias`]);
-    const more = features(ops, params, state, tokens);
+    const more = {
+      ...features(ops, params, state, tokens),
+      attention_token: wanted.pooled && config.pooling === "attention" ? withoutMiddle(ops, read) : undefined,
+    };
     if (config.labels.length === 0) {
       const embedding = config.projection ? classify(read, "projection") : read;
       return { embedding: withoutMiddle(ops, embedding), ...more };

@@ -4,9 +4,10 @@ import { hostTensor } from "../composites.js";
 import { checkArgument, seedCheck } from "../options.js";
 import type { HostTensor, Shape } from "../seam.js";
 import { sizeOf } from "../shape.js";
+import { poolNames, poolShapes } from "./attention-pool.js";
 import { patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
 import { namesOfRandomWeights } from "./find-names.js";
-import { type BlockPart, blockPath, blockPlace, type Names, tensorName } from "./names.js";
+import { type BlockPart, blockPath, blockPlace, type Names, type Place, poolParts, tensorName } from "./names.js";
 import { patchEmbeddingShape, stemShapes } from "./stem.js";
 
 /** Numbers in [0, 1), the same on every machine (mulberry32). */
@@ -44,12 +45,11 @@ function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Sh
   Object.assign(shapes, stemShapes(config));
   weight(names.patchEmbedding, patchEmbeddingShape(config, "stored"), config.patchBias !== false);
   if (config.inputNorm) weight(names.inputNorm, [C]);
+  /** A tensor that several parts share has the rows of all of them. Each of these parts writes the same entry. */
+  const layerAt = (place: Place, [O, ...inputs]: Shape, bias = true) =>
+    weight(tensorName(place), [typeof place === "string" ? O! : place.of * O!, ...inputs], bias);
   for (let layer = 0; layer < layers; layer++) {
-    /** A tensor that several parts share has the rows of all of them. Each of these parts writes the same entry. */
-    const part = (part: BlockPart, [O, ...inputs]: readonly [number, ...number[]], bias = true) => {
-      const place = blockPlace(names, layer, part)!;
-      weight(tensorName(place), [typeof place === "string" ? O : place.of * O, ...inputs], bias);
-    };
+    const part = (part: BlockPart, shape: Shape, bias = true) => layerAt(blockPlace(names, layer, part)!, shape, bias);
     part("norm1", [C]);
     for (const name of ["query", "key", "value"] as const) part(name, [C, C], config.qkvBias);
     part("output", [C, C]);
@@ -60,6 +60,12 @@ function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Sh
     if (config.layerScale) for (const name of names.layerScale) shapes[`${blockPath(names, layer)}${name}`] = [C];
   }
   weight(names.norm, [C]);
+  if (config.pooling === "attention") {
+    const { probe, ...places } = poolNames(names);
+    const sizes = poolShapes(config);
+    shapes[probe] = [1, 1, C];
+    for (const name of poolParts) layerAt(places[name], sizes[name]);
+  }
   if (labels.length > 0) weight(names.head, [labels.length, config.pooling === "class+mean" ? 2 * C : C]);
   if (config.distillationHead) weight(names.distillationHead, [labels.length, C]);
   if (config.denseHead && labels.length > 0) weight(names.denseHead, [labels.length, C]);

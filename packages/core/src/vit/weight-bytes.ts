@@ -5,9 +5,10 @@ import type { Shape } from "../seam.js";
 import { sizeOf } from "../shape.js";
 import { type WeightDtypeName, weightDtypeNames, weightDtypes } from "../weight-dtypes/index.js";
 import type { LinearPlace, WeightDtype } from "../weight-dtypes/weight-dtype.js";
+import { pooledLayers } from "./attention-pool.js";
 import type { VisionModelConfig } from "./config.js";
 import { namesOfRandomWeights } from "./find-names.js";
-import type { Names } from "./names.js";
+import { type Names, tensorName } from "./names.js";
 import { weightShapes } from "./random-weights.js";
 
 const bytesOfFloat = 4;
@@ -36,6 +37,8 @@ function linearPlace(names: Names, tensor: string, shape: Shape): LinearPlace | 
   if (tensor === `${names.patchEmbedding}.weight`) return "patchEmbedding";
   if (shape.length !== 2) return undefined;
   if (tensor.startsWith(`${names.blocks}.`)) return "block";
+  const pool = names.attentionPool;
+  if (pool && pooledLayers.some((part) => tensor === `${tensorName(pool[part])}.weight`)) return "block";
   const heads = [names.head, names.distillationHead, names.denseHead, names.projection];
   return heads.some((head) => tensor === `${head}.weight`) ? "head" : undefined;
 }

@@ -6,10 +6,11 @@ import type { HostTensor, Shape } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 import { type QuantizedDtypeName, quantizerOf } from "../weight-dtypes/index.js";
 import type { LinearPlace } from "../weight-dtypes/weight-dtype.js";
+import { pooledLayers, poolNames, probeQuery } from "./attention-pool.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { namesIn } from "./find-names.js";
 import { refuseQuantizedTensors } from "./foreign-quantization.js";
-import { type BlockPart, blockPath, blockPlace, type Names, type Place } from "./names.js";
+import { type AttentionPoolNames, type BlockPart, blockPath, blockPlace, type Names, type Place } from "./names.js";
 import { type Grid, interpolatePositions, sinusoids } from "./positions.js";
 import { patchEmbeddingShape, stemParameters } from "./stem.js";
 import { type UnwrappedWeights, unreadTensors, unwrapped, type WeightSource } from "./stored-names.js";
@@ -30,7 +31,8 @@ type ReadTensor = (name: string, shape: Shape) => HostTensor;
  * All parameters of the program, by its own names: `stem.*`, `patchEmbedding.{weight,bias}`, `positions [N, C]` with the
  * special tokens already added to their rows, `inputNorm.*`,
  * `blocks.i.{norm1,query,key,value,output,norm2,gate,fc1,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`,
- * `denseHead.*`, `projection.weight`. Parts that the model lacks are left out. Layer scale and the divisor of residuals are
+ * `denseHead.*`, `projection.weight`, `attentionPool.query` [1, 1, C] (the probe's query) and
+ * `attentionPool.{key,value,output,norm2,fc1,fc2}.{weight,bias}`. Parts that the model lacks are left out. Layer scale and the divisor of residuals are
  * folded into `output` and `fc2`: x + s (W y + b) = x + (s W) y + s b.
  * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, has another shape, is not finite or is left unread
  */
@@ -84,6 +86,21 @@ export function readParameters(
     for (const suffix of ["weight", "bias"] as const) parameters[`${key}.${suffix}`] = readPlace(place, suffix, [C]);
   };
 
+  /** Of the query's layer only what it makes of the probe is kept. */
+  const attentionPool = ({ probe, ...places }: AttentionPoolNames) => {
+    const key = (part: string) => `attentionPool.${part}`;
+    const at = (part: keyof typeof places) => ({ key: key(part), place: places[part] });
+    linears([at("query"), at("key"), at("value")], C, C);
+    const of = (suffix: string) => parameters[key(`query.${suffix}`)]!;
+    parameters[key("query")] = probeQuery(read(probe, [1, 1, C]), of("weight"), of("bias"));
+    for (const suffix of ["weight", "bias"]) delete parameters[key(`query.${suffix}`)];
+    linears([at("output")], C, C);
+    norm(key("norm2"), places.norm2);
+    linears([at("fc1")], hidden, C);
+    linears([at("fc2")], C, hidden);
+    settle("block", ...pooledLayers.map(key));
+  };
+
   Object.assign(parameters, stemParameters(config, read));
   const patch = read(`${names.patchEmbedding}.weight`, patchEmbeddingShape(config, "stored"));
   parameters["patchEmbedding.weight"] = partOfTensor(patch, 0, patchEmbeddingShape(config, "flat"));
@@ -110,6 +127,7 @@ export function readParameters(
   }
 
   norm("norm", names.norm);
+  if (config.pooling === "attention") attentionPool(poolNames(names));
   const labels = config.labels.length;
   const features = config.pooling === "class+mean" ? 2 * C : C;
   if (labels > 0) head("head", names.head, labels, features);

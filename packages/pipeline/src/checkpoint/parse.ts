@@ -25,7 +25,7 @@ import type { CheckpointFiles, ReadFileOptions } from "./files.js";
 import { missingWeights } from "./missing-weights.js";
 import type { LoadOptions } from "./options.js";
 import { atPictureSize } from "./resolution.js";
-import { parseTextEmbeddings, textEmbeddingsFile } from "./text-embeddings.js";
+import { parseTextEmbeddings, textComparisonOf, textEmbeddingsFile } from "./text-embeddings.js";
 
 /** The files that say how pictures are preprocessed. */
 const processorFiles = { processor: "processor_config.json", preprocessor: "preprocessor_config.json" } as const;
@@ -69,7 +69,7 @@ export async function parseCheckpoint(
     ) ??
     // Read again as required, to get the store's own error.
     (await parsing(processorFiles.preprocessor, "INVALID_CONFIG", missingProcessor));
-  const texts = declared.projection ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
+  const texts = textComparisonOf(declared) ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
   const weights = await readWeights(files, options);
   // The tensors decide which heads there are: many a config.json names no class, or a wrong one.
   const { config, whole } = naming(folder, "INVALID_CONFIG", () => configOf(json, weights, heads));

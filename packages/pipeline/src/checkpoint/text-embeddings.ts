@@ -1,21 +1,37 @@
-/** Text embeddings for zero-shot labels, which CLIP's text tower computed beforehand, in a safetensors file. */
-import { type HostTensor, PptError, parseSafetensors } from "@ppt-vit/core";
+/** Text embeddings for zero-shot labels, which the text tower of CLIP or SigLIP computed beforehand, in a safetensors file. */
+import { type HostTensor, PptError, type Problem, parseSafetensors, type VisionModelConfig } from "@ppt-vit/core";
 
-/** One embedding for each label, from CLIP's text tower. apps/docs/guide/zero-shot.md shows the Python lines that make them. */
+/** One embedding for each label, from the model's text tower. apps/docs/guide/zero-shot.md shows the Python lines that make them. */
 export interface TextEmbeddings {
   readonly labels: readonly string[];
   /** [labels, projection]; their lengths do not matter. */
   readonly embeddings: HostTensor;
   /** Factor of the cosines: `exp(logit_scale)` of the checkpoint, 100 for the published ones. */
   readonly logitScale: number;
+  /** SigLIP only: the number added to each scaled cosine, `logit_bias` of the checkpoint. Its models need it, others refuse it. */
+  readonly logitBias?: number | undefined;
+}
+
+/** How a model compares pictures with texts. */
+export interface TextComparison {
+  /** Width of the image embedding. */
+  readonly width: number;
+  /** What the logits mean. CLIP's labels exclude each other, SigLIP judges each text by itself. */
+  readonly problem: Extract<Problem, "single-label" | "multi-label">;
+}
+
+/** Undefined if the model's embeddings were not trained beside texts. */
+export function textComparisonOf({ projection, pooling, hiddenSize }: VisionModelConfig): TextComparison | undefined {
+  if (projection !== undefined) return { width: projection, problem: "single-label" };
+  return pooling === "attention" ? { width: hiddenSize, problem: "multi-label" } : undefined;
 }
 
 /** The file beside `config.json` that holds a checkpoint's own text embeddings. */
 export const textEmbeddingsFile = "text_embeddings.safetensors";
 
 /**
- * Reads a safetensors file with `text_embeds` [labels, projection], `logit_scale` (one number, not its logarithm), and the
- * metadata `labels`, a JSON list of names. `name` starts each error's message.
+ * Reads a safetensors file with `text_embeds` [labels, projection], `logit_scale` (one number, not its logarithm), for
+ * SigLIP `logit_bias` (one number), and the metadata `labels`, a JSON list of names. `name` starts each error's message.
  * @throws PptError INVALID_SAFETENSORS, INVALID_CONFIG
  */
 export function parseTextEmbeddings(bytes: Uint8Array, name = "text embeddings"): TextEmbeddings {
@@ -24,9 +40,16 @@ export function parseTextEmbeddings(bytes: Uint8Array, name = "text embeddings")
   const text = file.metadata.get("labels");
   if (text === undefined) return fail("has no metadata 'labels', a JSON list with a name for each row of text_embeds");
   const labels = parseLabels(text) ?? fail("the metadata 'labels' is no JSON list of names");
-  const scale = file.read("logit_scale").data;
-  if (scale.length !== 1) fail(`logit_scale holds ${scale.length} numbers, expected one`);
-  const given = { labels, embeddings: file.read("text_embeds"), logitScale: scale[0]! };
+  const number = (tensor: string): number => {
+    const { data } = file.read(tensor);
+    return data.length === 1 ? data[0]! : fail(`${tensor} holds ${data.length} numbers, expected one`);
+  };
+  const given = {
+    labels,
+    embeddings: file.read("text_embeds"),
+    logitScale: number("logit_scale"),
+    ...(file.has("logit_bias") && { logitBias: number("logit_bias") }),
+  };
   checkTextEmbeddings(given, name);
   return given;
 }
@@ -36,7 +59,7 @@ const mostLabels = 1_000_000;
 const longestLabel = 10_000;
 
 /** `name` starts the message. @throws PptError INVALID_CONFIG if the parts do not fit each other */
-export function checkTextEmbeddings({ labels, embeddings, logitScale }: TextEmbeddings, name: string): void {
+export function checkTextEmbeddings({ labels, embeddings, logitScale, logitBias }: TextEmbeddings, name: string): void {
   const fail = failing(name);
   const { shape, data } = embeddings;
   const count = labels.length;
@@ -56,6 +79,8 @@ export function checkTextEmbeddings({ labels, embeddings, logitScale }: TextEmbe
   });
   if (!(logitScale > 0 && Number.isFinite(logitScale)))
     fail(`the logit scale is ${logitScale}, expected exp(logit_scale) of the checkpoint, usually 100`);
+  if (logitBias !== undefined && !Number.isFinite(logitBias))
+    fail(`the logit bias is ${logitBias}, expected logit_bias of the checkpoint`);
 }
 
 /** A JSON list of strings; undefined for any other text. */

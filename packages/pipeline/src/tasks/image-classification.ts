@@ -2,7 +2,7 @@
 import { PptError, type Problem, problemOf, type VisionOutput } from "@ppt-vit/core";
 import { count, hostTensorCheck, shaped } from "@ppt-vit/core/options";
 import type { CheckpointSettings } from "../checkpoint/checkpoint.js";
-import { type TextEmbeddings, textEmbeddingsFile } from "../checkpoint/text-embeddings.js";
+import { type TextEmbeddings, textComparisonOf, textEmbeddingsFile } from "../checkpoint/text-embeddings.js";
 import { anyText } from "../checks.js";
 import { type Labels, topLabels, topValues } from "./labels.js";
 import type { BatchOptions, ModelOptions } from "./options.js";
@@ -77,6 +77,7 @@ const textEmbeddings = shaped("text embeddings { labels, embeddings, logitScale 
   labels: (value) => Array.isArray(value) && Array.from(value).every(anyText.holds),
   embeddings: hostTensorCheck.holds,
   logitScale: (value) => typeof value === "number",
+  logitBias: (value) => value === undefined || typeof value === "number",
 });
 
 export const imageClassification: Task<"image-classification", PretrainedOptions, Labelling, ClassifierType> = {
@@ -99,25 +100,27 @@ function labelling(
   const refuse = (message: string): never => {
     throw new PptError("INVALID_OPTION", `${name}: ${message}`);
   };
-  const { labels, projection } = config;
-  if (given && projection === undefined) refuse("textEmbeddings are for CLIP with its projection: leave them out");
+  const { labels } = config;
+  const comparison = textComparisonOf(config);
+  if (given && !comparison)
+    refuse("textEmbeddings are for CLIP with its projection, and for SigLIP with its head: leave them out");
   if (labels.length > 0)
     return { labels, problem: problemOf(config), logitsOf: ({ logits }, row) => rowOf(logits, row) };
 
   const embedInstead = "load it with task 'image-feature-extraction' (ppt-vit embed)";
   if (withoutClassifier !== undefined)
     throw new PptError("INVALID_WEIGHTS", `${name}: ${withoutClassifier}. For embeddings ${embedInstead}`);
-  if (projection === undefined) return refuse(`has no classifier: ${embedInstead}`);
+  if (!comparison) return refuse(`has no classifier: ${embedInstead}`);
   const texts =
     given ??
     own ??
     refuse(
-      `CLIP names pictures by texts: pass textEmbeddings (--text-embeddings), put ${textEmbeddingsFile} beside config.json, or ${embedInstead}`,
+      `CLIP and SigLIP name pictures by texts: pass textEmbeddings (--text-embeddings), put ${textEmbeddingsFile} beside config.json, or ${embedInstead}`,
     );
-  const logitsOf = zeroShotLogits(texts, projection);
+  const logitsOf = zeroShotLogits(texts, comparison);
   return {
     labels: texts.labels,
-    problem: "single-label",
+    problem: comparison.problem,
     logitsOf: ({ embedding }, row) => logitsOf(rowOf(embedding!, row)),
   };
 }

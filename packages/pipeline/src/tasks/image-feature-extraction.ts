@@ -22,12 +22,12 @@ export interface FeatureExtractorOptions extends ModelOptions {
 }
 
 /** Names for `pooling`. */
-export const poolings = ["class", "mean", "distilled", "projection"] as const;
+export const poolings = ["class", "mean", "distilled", "attention", "projection"] as const;
 
 /**
  * `class`: the class token after the final norm. `mean`: the mean of the patch tokens, each weighted by the number of its
  * patches (evenly without proportional attention). `distilled`: the mean of class and distillation token, as timm embeds with
- * a distilled DeiT. `projection`: CLIP's image embedding, the projected class token.
+ * a distilled DeiT. `attention`: what the head of SigLIP gathers from all tokens, its image embedding. `projection`: CLIP's image embedding, the projected class token.
  */
 export type Pooling = (typeof poolings)[number];
 
@@ -35,7 +35,7 @@ export type Pooling = (typeof poolings)[number];
 export interface EmbedOptions extends BatchOptions {
   /**
    * Default: `projection` if the checkpoint has one, `mean` if its head reads the mean (MAE), `distilled` for timm's
-   * distilled DeiT, else `class`.
+   * distilled DeiT, `attention` for SigLIP, else `class`.
    */
   readonly pooling?: Pooling | undefined;
   /** Divide by the Euclidean length, for cosine similarity as a plain product. Default false. */
@@ -157,6 +157,12 @@ function pooledBy(pooling: Pooling, { name, config }: CheckpointSettings): (outp
       throw new PptError(
         "INVALID_OPTION",
         `pooling 'distilled': ${name} has no distillation token; use 'class' or 'mean'`,
+      );
+    case "attention":
+      if (config.pooling === "attention") return ({ attentionToken }) => attentionToken!;
+      throw new PptError(
+        "INVALID_OPTION",
+        `pooling 'attention': ${name} has no head that pools by attention, only SigLIP has one; use 'class' or 'mean'`,
       );
     case "projection":
       if (config.projection) return ({ embedding }) => embedding!;

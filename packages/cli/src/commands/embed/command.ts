@@ -36,7 +36,7 @@ export function addEmbedCommand(program: Command): void {
     .addOption(
       new Option(
         "--pooling <name>",
-        "class token, mean of the tokens weighted by size, distilled (mean of class and distillation token), or CLIP's projection (default: as the model was made)",
+        "class token, mean of the tokens weighted by size, distilled (mean of class and distillation token), attention (SigLIP's head), or CLIP's projection (default: as the model was made)",
       ).choices(poolings),
     )
     .option("--normalize", "divide each vector by its length", false)

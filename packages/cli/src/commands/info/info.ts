@@ -268,6 +268,7 @@ function modelLines({
     mean: "the mean of the patches",
     "normalized-mean": "the mean of the patches",
     distilled: "the class and the distillation token",
+    attention: "what its probe gathers from all tokens",
     "class+mean": "the class token and the mean of the patches",
   };
   const cells = (...columns: (string | number)[]) => columns.map((cell) => String(cell).padStart(12)).join("");

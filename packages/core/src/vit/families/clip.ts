@@ -6,7 +6,7 @@ import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
 import { type Fields, type Held, readArchitecture, readEncoder } from "../fields.js";
-import { huggingFaceClassifiers, huggingFaceNames, type NameSet } from "../names.js";
+import { huggingFaceClassifiers, towerNames } from "../names.js";
 
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const type = String(fields.value("model_type"));
@@ -44,30 +44,6 @@ const visionFields = (fields: Fields): Fields =>
     (fields.value("vision_config_dict") ?? undefined) === undefined ? "vision_config" : "vision_config_dict",
   );
 
-/** The names of a tower whose blocks begin with `blocks`. */
-const namesWith =
-  (blocks: string): NameSet =>
-  (config) => ({
-    ...huggingFaceNames(config),
-    classToken: "embeddings.class_embedding",
-    positions: "embeddings.position_embedding.weight",
-    patchEmbedding: "embeddings.patch_embedding",
-    // Misspelt in the original code, and therefore in every checkpoint.
-    inputNorm: "pre_layrnorm",
-    norm: "post_layernorm",
-    blocks,
-    block: {
-      norm1: "layer_norm1",
-      query: "self_attn.q_proj",
-      key: "self_attn.k_proj",
-      value: "self_attn.v_proj",
-      output: "self_attn.out_proj",
-      norm2: "layer_norm2",
-      fc1: "mlp.fc1",
-      fc2: "mlp.fc2",
-    },
-  });
-
 const tower = {
   image_size: 32,
   patch_size: 8,
@@ -94,7 +70,7 @@ export const clip: Family = {
   ],
   config: readConfig,
   // Version 5 of transformers saves AltCLIP with the second name.
-  names: [namesWith("encoder.layers"), namesWith("encoder.layer")],
+  names: [towerNames("encoder.layers"), towerNames("encoder.layer")],
   classifiers: huggingFaceClassifiers,
   prefixes: ["vision_model"],
   roots: ["embeddings", "encoder", "pre_layrnorm", "pre_layernorm", "post_layernorm"],

@@ -2,9 +2,11 @@
 import type { Family } from "../family.js";
 import { clip } from "./clip.js";
 import { dinov2 } from "./dinov2.js";
+import { ijepa } from "./ijepa.js";
 import { lvvit } from "./lvvit.js";
+import { siglip } from "./siglip.js";
 import { t2t } from "./t2t.js";
 import { timm } from "./timm.js";
 import { vit } from "./vit.js";
 
-export const families: readonly Family[] = [vit, dinov2, clip, timm, lvvit, t2t];
+export const families: readonly Family[] = [vit, dinov2, clip, siglip, ijepa, timm, lvvit, t2t];

@@ -3,13 +3,7 @@ import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
 import { type Fields, type Held, readArchitecture, readEncoder, readLabels, readProblem } from "../fields.js";
-import {
-  attentionOfTransformers4,
-  attentionOfTransformers5,
-  huggingFaceClassifiers,
-  huggingFaceNames,
-  type NameSet,
-} from "../names.js";
+import { huggingFaceClassifiers, vitNames } from "../names.js";
 
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const type = fields.value("model_type");
@@ -49,21 +43,6 @@ function maskedAutoencoder(fields: Fields, held: Held): Partial<VisionModelConfi
   };
 }
 
-const norms = { norm1: "layernorm_before", norm2: "layernorm_after" } as const;
-
-/** Up to version 4 of transformers. Version 5 still saves these names. */
-const transformers4: NameSet = (config) => ({
-  ...huggingFaceNames(config),
-  block: { ...attentionOfTransformers4, ...norms, fc1: "intermediate.dense", fc2: "output.dense" },
-});
-
-/** What the modules of version 5 are called. */
-const transformers5: NameSet = (config) => ({
-  ...huggingFaceNames(config),
-  blocks: "layers",
-  block: { ...attentionOfTransformers5, ...norms, fc1: "mlp.fc1", fc2: "mlp.fc2" },
-});
-
 const example = {
   image_size: 32,
   patch_size: 8,
@@ -87,7 +66,7 @@ export const vit: Family = {
     { model_type: "vit_mae", ...example, use_mean_pooling: true },
   ],
   config: readConfig,
-  names: [transformers4, transformers5],
+  names: vitNames,
   classifiers: huggingFaceClassifiers,
   prefixes: ["vit", "deit"],
   roots: ["embeddings", "encoder", "layer", "layers", "layernorm"],

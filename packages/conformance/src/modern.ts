@@ -1,0 +1,101 @@
+/**
+ * The golden cases of backbones that the paper does not have. Their unreduced results are those of the families' published code in
+ * float64; the rules of their reduction are this project's (docs/decisions/0027-no-class-token.md).
+ */
+import {
+  type OutputOptions,
+  parseModelConfig,
+  parseSafetensors,
+  type ReductionConfig,
+  type SafetensorsFile,
+  type VisionModelConfig,
+  type VisionOutput,
+} from "@ppt-vit/core";
+import type { Backend, HostTensor } from "@ppt-vit/core/backend";
+import listed from "../golden/modern/cases.json" with { type: "json" };
+import type { ReadGolden } from "./golden.js";
+import { type ConformanceCase, type CreateBackend, expectClose, tolerancesOf, withBackend } from "./harness.js";
+import { expectDecisions, expectTokens, expectVariances, runModel } from "./whole-model.js";
+
+/** One run: the pictures of an input, unreduced or with the reduction of a case. */
+interface ModernRun {
+  readonly model: string;
+  /** The file of the expected results. */
+  readonly file: string;
+  readonly input: string;
+  readonly batch: number;
+  readonly reduction?: ReductionConfig;
+}
+
+const runs: readonly ModernRun[] = listed.models.flatMap(({ model, inputs, cases }) => [
+  ...inputs.map(({ input, batch }) => ({ model, file: input, input, batch })),
+  ...cases.map(({ case: name, input, batch, layers, r, threshold, proportional_attention: proportionalAttention }) => ({
+    model,
+    file: `case-${name}`,
+    input,
+    batch,
+    reduction: { layers, tokensRemoved: r, threshold, proportionalAttention },
+  })),
+]);
+
+const everything: OutputOptions = { lastHiddenState: true, source: true, scores: true, pooled: true };
+
+interface Loaded {
+  readonly config: VisionModelConfig;
+  readonly weights: SafetensorsFile;
+  /** [B, 3, H, W] */
+  readonly pixels: HostTensor;
+  readonly expected: SafetensorsFile;
+}
+
+async function load({ model, file, input, batch }: ModernRun, read: ReadGolden): Promise<Loaded> {
+  const [config, weights, pictures, expected] = await Promise.all(
+    ["config.json", "model.safetensors", `${input}.safetensors`, `${file}.safetensors`].map((name) =>
+      read(`modern/${model}/${name}`),
+    ),
+  );
+  const tensors = parseSafetensors(weights!, model);
+  const all = parseSafetensors(pictures!, input).read("pixel_values");
+  const [stored, ...shape] = all.shape as [number, ...number[]];
+  return {
+    config: parseModelConfig(JSON.parse(new TextDecoder().decode(config)), tensors),
+    weights: tensors,
+    pixels: { shape: [batch, ...shape], data: all.data.subarray(0, (all.data.length / stored) * batch) },
+    expected: parseSafetensors(expected!, file),
+  };
+}
+
+/** What stands for a picture. A classifier has no embedding of its own. */
+const embeddingOf = ({ embedding, attentionToken, classToken, meanToken }: VisionOutput): HostTensor =>
+  embedding ?? attentionToken ?? classToken ?? meanToken!;
+
+export function modernCases(create: CreateBackend, { capabilities }: Backend, read: ReadGolden): ConformanceCase[] {
+  const tolerance = tolerancesOf(capabilities).model;
+  const exact = capabilities.precision === "float32";
+
+  async function check(backend: Backend, run: ModernRun): Promise<void> {
+    const { config, weights, pixels, expected } = await load(run, read);
+    const imageSize = [pixels.shape[2]!, pixels.shape[3]!] as const;
+    const { reduction } = run;
+    const output = await runModel({ config, weights, backend, imageSize, reduction, outputs: everything }, pixels);
+    const { stages } = output;
+    for (const k of stages.keys()) {
+      expectDecisions({ stages, k, expected });
+      if (!exact) continue;
+      expectVariances({ stages, k, expected });
+      expectClose(`scores.${k}`, stages[k]!.scores!, expected.read(`scores.${k}`), tolerance);
+    }
+    // In reduced precision, tokens with close scores may change places.
+    if (reduction && exact) expectTokens(output, expected);
+    if (!reduction || exact)
+      expectClose("last_hidden_state", output.lastHiddenState!, expected.read("last_hidden_state"), tolerance);
+    const answers = { embedding: embeddingOf(output), logits: output.logits };
+    for (const [name, values] of Object.entries(answers))
+      if (expected.has(name)) expectClose(name, values, expected.read(name), tolerance);
+  }
+
+  return runs.map((run) => ({
+    name: `golden model: ${run.model}, ${run.file}`,
+    run: () => withBackend(create, (backend) => check(backend, run)),
+  }));
+}
