@@ -86,6 +86,13 @@ it.each(refusals)("refuses $architecture, and says why", ({ architecture, reason
   expect(parse).toThrow(`${architecture} is not supported; ${reason}`);
 });
 
+const refusedTypes = families.flatMap(({ refusedTypes = {} }) => Object.entries(refusedTypes));
+it.each(refusedTypes)("refuses model_type %s, and says why", (type, reason) => {
+  expect(modelTypes.map(({ type }) => type)).not.toContain(type);
+  const parse = () => parseModelConfig({ model_type: type, vision_config: {}, text_config: {} });
+  expect(parse).toThrow(`model_type "${type}" is not supported; ${reason}`);
+});
+
 describe.each(checkpoints)("$title", ({ family, example, config, names, tensors }) => {
   const weights = weightsFrom(tensors);
 

@@ -1,9 +1,11 @@
-/** Tests CLIP's labels from text embeddings against transformers. */
-import { readFileSync } from "node:fs";
+/** Tests labels from text embeddings: CLIP's against transformers, SigLIP's against its formula. */
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { goldenUrl } from "@ppt-vit/conformance";
 import { hostTensor, type SafetensorsFile } from "@ppt-vit/core";
 import { fromPretrained, parseTextEmbeddings, type TextEmbeddings } from "@ppt-vit/pipeline";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { clipFolder, expectClose, expectedOf, picture, vitFolder } from "./fixtures.js";
 
 const bytes = readFileSync(join(clipFolder, "text_embeddings.safetensors"));
@@ -67,6 +69,56 @@ describe("zero-shot labels", () => {
       code: "INVALID_CONFIG",
       message: expect.stringContaining("[3,24] with 72 values does not have a row for each of the 2 labels"),
     });
+  });
+});
+
+describe("SigLIP's labels", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ppt-siglip-"));
+  const golden = new URL("modern/siglip/", goldenUrl);
+  for (const file of ["config.json", "model.safetensors"]) copyFileSync(new URL(file, golden), join(folder, file));
+  writeFileSync(
+    join(folder, "preprocessor_config.json"),
+    JSON.stringify({ image_processor_type: "SiglipImageProcessor", size: { height: 32, width: 32 } }),
+  );
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const textEmbeddings: TextEmbeddings = {
+    labels: ["a", "b"],
+    embeddings: hostTensor([2, 32], (i) => Math.sin(i + 1)),
+    logitScale: 5,
+    logitBias: -1.5,
+  };
+
+  it("are sigmoids of scaled cosines and the bias, with PPT too", async () => {
+    const reduction = { layers: [1, 2], tokensRemoved: 12, threshold: "pool" } as const;
+    const extractor = await fromPretrained(folder, { task: "image-feature-extraction", reduction });
+    const image = await extractor.embed(picture, { pooling: "attention" });
+    expect(await extractor.embed(picture)).toEqual(image);
+    await extractor.dispose();
+    const classifier = await fromPretrained(folder, { textEmbeddings, reduction });
+    const { logits, labels, stages, problem } = await classifier.classify(picture);
+    await classifier.dispose();
+    const length = (x: Float32Array) => Math.hypot(...x);
+    const wanted = [0, 1].map((row) => {
+      const text = textEmbeddings.embeddings.data.subarray(row * 32, (row + 1) * 32);
+      return 5 * (text.reduce((sum, v, i) => sum + v * image[i]!, 0) / length(text) / length(image)) - 1.5;
+    });
+    expectClose(logits, wanted);
+    expect(stages.map(({ tokensOut }) => tokensOut)).toEqual([52, 40]);
+    expect(problem).toBe("multi-label");
+    for (const { index, probability } of labels)
+      expect(probability).toBeCloseTo(1 / (1 + Math.exp(-wanted[index]!)), 6);
+  });
+
+  it("need the bias, which CLIP's must not have", async () => {
+    const { logitBias, ...unbiased } = textEmbeddings;
+    await expect(fromPretrained(folder, { textEmbeddings: unbiased })).rejects.toThrow("have no logit_bias");
+    await expect(fromPretrained(clipFolder, { textEmbeddings: { ...texts, logitBias } })).rejects.toThrow(
+      "have a logit_bias",
+    );
+    await expect(
+      fromPretrained(folder, { textEmbeddings: { ...textEmbeddings, logitBias: Number.NaN } }),
+    ).rejects.toThrow("the logit bias is NaN");
   });
 });
 
