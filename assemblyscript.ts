@@ -2,6 +2,7 @@
  * Plugins for esbuild and Vite that compile AssemblyScript: `import binary from "./x.ts?simd"` gives a Uint8Array.
  * What stands behind the question mark is the set of instructions: `simd`, or `relaxed` for relaxed SIMD too.
  */
+import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import type { Plugin as EsbuildPlugin } from "esbuild";
 import type { Plugin as VitePlugin } from "vitest/config";
@@ -11,7 +12,8 @@ const marked = /\.ts\?(simd|relaxed)$/;
 /** Compiled once in a process, for each set of instructions. */
 const compiled = new Map<string, Promise<Uint8Array>>();
 
-function compile(marker: string): Promise<Uint8Array> {
+/** The binary of `FILE.ts?INSTRUCTIONS`. */
+export function compile(marker: string): Promise<Uint8Array> {
   const result = compiled.get(marker) ?? run(marker);
   compiled.set(marker, result);
   return result;
@@ -36,7 +38,18 @@ async function run(marker: string): Promise<Uint8Array> {
     },
   );
   if (error || !binary) throw new Error(`${path} does not compile: ${error?.message}\n${stderr.toString()}`);
-  return binary;
+  return tagged(binary);
+}
+
+/** The bytes of a tag. */
+const tagBytes = 16;
+const sectionName = "ppt-vit";
+
+/** The binary with a tag of its content as its last bytes: a custom section, which engines pass over. */
+function tagged(binary: Uint8Array): Uint8Array {
+  const tag = createHash("sha256").update(binary).digest("hex").slice(0, tagBytes);
+  const content = new TextEncoder().encode(`${sectionName}${tag}`);
+  return Uint8Array.of(...binary, 0, content.length + 1, sectionName.length, ...content);
 }
 
 export const esbuildAssemblyScript: EsbuildPlugin = {

@@ -1,6 +1,7 @@
 /** The kernels over one memory: what one executable computes with. */
-import { compileKernels, type Instructions, instantiate, type Kernels } from "./kernels.js";
+import { instantiate, type Kernels } from "./kernels.js";
 import { LinearMemory } from "./memory.js";
+import { asTyped, compileKernels, type KernelSource } from "./modules.js";
 import { lostError, type ThreadPool } from "./pool.js";
 import { attentionScratch, jobOf, sharedKernels } from "./split.js";
 import type { Threads } from "./threads.js";
@@ -18,9 +19,9 @@ export class Engine {
   }
 
   /** @param parameterBytes of the program that the engine is for: small ones get no threads */
-  static async start(instructions: Instructions, threads: Threads, parameterBytes: number): Promise<Engine> {
+  static async start(source: KernelSource, threads: Threads, parameterBytes: number): Promise<Engine> {
     const pool = threads.poolFor(parameterBytes);
-    return (pool && (await startOnThreads(instructions, threads, pool))) ?? startAlone(instructions);
+    return (pool && (await startOnThreads(source, threads, pool))) ?? startAlone(source);
   }
 
   get kernels(): Kernels {
@@ -34,20 +35,17 @@ export class Engine {
   }
 }
 
-async function startAlone(instructions: Instructions): Promise<Engine> {
+async function startAlone(source: KernelSource): Promise<Engine> {
   const memory = new LinearMemory();
-  return new Engine(memory, await instantiate(await compileKernels(instructions, false), memory.memory), () => {});
+  const module = await compileKernels(source, false);
+  return new Engine(memory, await asTyped(() => instantiate(module, memory.memory)), () => {});
 }
 
 /** Undefined if the host gives no threads, or no memory that they share. */
-async function startOnThreads(
-  instructions: Instructions,
-  threads: Threads,
-  pool: ThreadPool,
-): Promise<Engine | undefined> {
+async function startOnThreads(source: KernelSource, threads: Threads, pool: ThreadPool): Promise<Engine | undefined> {
   try {
     const memory = new LinearMemory(true);
-    const module = await compileKernels(instructions, true);
+    const module = await compileKernels(source, true);
     const kernels = await instantiate(module, memory.memory);
     const number = await pool.attach(module, memory.memory);
     return new Engine(memory, onThreads(kernels, pool, number), () => pool.detach(number));

@@ -33,7 +33,7 @@ interface NodeModules {
   "node:os": { availableParallelism(): number };
 }
 interface NodeProcess {
-  readonly versions?: { readonly node?: string };
+  readonly versions?: { readonly node?: string; readonly bun?: string };
   getBuiltinModule?<M extends keyof NodeModules>(name: M): NodeModules[M] | undefined;
 }
 
@@ -90,7 +90,9 @@ function startInNode(Thread: NodeModules["node:worker_threads"]["Worker"], liste
     ended = true;
     listeners.ended(reason);
   };
-  const idle = () => worker.performance?.eventLoopUtilization?.().idle ?? 0;
+  // Bun warns of what it does not have.
+  const asked = scope.process?.versions?.bun === undefined ? worker.performance : undefined;
+  const idle = () => asked?.eventLoopUtilization?.().idle ?? 0;
   worker.on("message", (message) => {
     // Node tells nothing later of a loop that it was not asked about while it ran.
     idle();

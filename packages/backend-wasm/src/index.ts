@@ -16,7 +16,8 @@ import { check, checkOptions, count } from "@ppt-vit/core/options";
 import { name as packageName, version } from "../package.json";
 import { devices } from "./devices.js";
 import { Engine } from "./engine.js";
-import { chooseInstructions, type Instructions, instructionSets, knowsSharedMemory, mostThreads } from "./kernels.js";
+import { mostThreads } from "./kernels.js";
+import { chooseKernels, type Instructions, instructionSets, knowsSharedMemory } from "./modules.js";
 import { wasmOverrides } from "./overrides.js";
 import { Parameters } from "./parameters.js";
 import { wasmPrimitives } from "./primitives.js";
@@ -36,28 +37,40 @@ export interface WasmBackendOptions {
    * number. Default: the processors, up to 4, beyond that half of them, at most 8; small models run on one.
    */
   readonly threads?: number | undefined;
+  /**
+   * The kernels, for hosts that compile no WebAssembly from bytes, as Cloudflare Workers: what
+   * `import module from "@ppt-vit/backend-wasm/kernels.wasm"` gives there, or `kernels-relaxed-simd.wasm`: a
+   * `WebAssembly.Module`. They run on one thread.
+   */
+  readonly module?: object | undefined;
 }
 
 const instructionsCheck = check(instructionSets.map((name) => `'${name}'`).join(" or "), (value) =>
   instructionSets.some((name) => name === value),
 );
 
+const moduleCheck = check(
+  "a WebAssembly.Module, compiled of '@ppt-vit/backend-wasm/kernels.wasm'",
+  (value) => typeof WebAssembly === "object" && value instanceof WebAssembly.Module,
+);
+
 /**
  * A backend that computes on the calling thread and on threads that it starts. Sums are accumulated in float32. An image gives
  * the same bits in any batch. Without `dispose` the threads stay, but a process does not wait for them.
- * @throws PptError INVALID_OPTION; BACKEND_UNAVAILABLE if WebAssembly, or its SIMD, is missing or forbidden
+ * @throws PptError INVALID_OPTION, also for a module of another version; BACKEND_UNAVAILABLE if WebAssembly, or its SIMD, is missing or forbidden
  */
 export function createWasmBackend(options: WasmBackendOptions = {}): Backend {
   const checked = checkOptions(
     "createWasmBackend",
     options,
-    { instructions: instructionsCheck, threads: count(mostThreads) },
-    { misnamed: { numThreads: "write 'threads'" } },
+    { instructions: instructionsCheck, threads: count(mostThreads), module: moduleCheck },
+    { misnamed: { numThreads: "write 'threads'", wasmModule: "write 'module'" } },
   );
-  const chosen = chooseInstructions(checked.instructions);
-  const threads = new Threads(checked.threads, () =>
-    knowsSharedMemory(chosen) ? undefined : "this engine's WebAssembly has no shared memory",
-  );
+  const source = chooseKernels(checked.instructions, checked.module as WebAssembly.Module | undefined);
+  const threads = new Threads(checked.threads, () => {
+    if (source.module) return "a module that is passed in has memory for one";
+    return knowsSharedMemory(source.instructions) ? undefined : "this engine's WebAssembly has no shared memory";
+  });
   const executables = ownExecutables("wasm backend");
 
   return {
@@ -65,14 +78,14 @@ export function createWasmBackend(options: WasmBackendOptions = {}): Backend {
     name: "wasm",
     capabilities: { precision: "float32", batchInvariant: true, nonFinite: true },
     get runtime() {
-      return `${packageName} ${version}, ${chosen}, ${threads}`;
+      return `${packageName} ${version}, ${source.instructions}, ${threads}`;
     },
 
     async compile(program, options) {
       executables.requireLive();
       checkProgram(program, options);
       const bytes = Object.values(options.params).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-      const engine = await Engine.start(chosen, threads, bytes);
+      const engine = await Engine.start(source, threads, bytes);
       try {
         const executable = compileOn(engine, program, options);
         const { notices } = threads;

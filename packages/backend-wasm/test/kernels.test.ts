@@ -5,7 +5,7 @@ import { createVisionModel, quantizeRows, randomWeights, weightsFrom } from "@pp
 import type { Backend, HostTensor, Program } from "@ppt-vit/core/backend";
 import { random } from "@ppt-vit/core/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { chooseInstructions, type Instructions } from "../src/kernels.js";
+import { chooseKernels, type Instructions } from "../src/modules.js";
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -24,7 +24,7 @@ const tensor = (shape: number[], next: (index: number) => number): HostTensor =>
 /** The sets of instructions of this engine. Node 20 has no relaxed SIMD. */
 const available = (["simd", "relaxed-simd"] as const).filter((one) => {
   try {
-    return chooseInstructions(one);
+    return chooseKernels(one, undefined);
   } catch {
     return false;
   }
