@@ -70,7 +70,8 @@ async function checkWithPublint(data) {
 
 /** The findings of are-the-types-wrong. The command line has no entry and so no types to check. */
 async function checkTypes(unpacked) {
-  const analysis = await checkPackage(unpacked);
+  // TypeScript resolves no WebAssembly. Hosts that import it bring its type.
+  const analysis = await checkPackage(unpacked, { excludeEntrypoints: [/\.wasm$/] });
   if (!analysis.types) {
     const { exports } = JSON.parse(unpacked.readFile(`/node_modules/${unpacked.packageName}/package.json`));
     return exports["."] ? ["attw: has an entry but no types"] : [];
