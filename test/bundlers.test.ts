@@ -30,7 +30,7 @@ const ofBackend = createRequire(join(root, "packages/backend-onnx/package.json")
 const { dependencies } = ofBackend("./package.json") as { dependencies: Record<string, string> };
 
 /** What every application installs. TensorFlow.js is left out, because it is optional. */
-const wanted = ["core", "backend-cpu", "backend-onnx", "pipeline"].map((name) => `@ppt-vit/${name}`);
+const wanted = ["core", "backend-cpu", "backend-onnx", "backend-wasm", "pipeline"].map((name) => `@ppt-vit/${name}`);
 /** What the pages must answer. */
 const { pages } = (
   readJson(join(root, "examples/vite/package.json")) as { example: { builds: { build: { pages: Pages } } } }
@@ -93,6 +93,8 @@ async function esbuildBuild(folder: string, entries: readonly string[]): Promise
     logLevel: "silent",
   });
   cpSync(join(dirname(ofBackend.resolve("onnxruntime-web")), wasmFile), join(folder, "dist", wasmFile));
+  const thread = "ppt-vit-wasm-thread.js";
+  cpSync(join(home, "node_modules/@ppt-vit/backend-wasm/dist", thread), join(folder, "dist", thread));
   return warnings.map(({ text }) => text);
 }
 const wasmFile = "ort-wasm-simd-threaded.wasm";
@@ -133,11 +135,17 @@ describe.skipIf(!browserPath)("an application without TensorFlow.js", () => {
     writeFileSync(
       join(folder, "src/main.js"),
       `import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+       import { createWasmBackend } from "@ppt-vit/backend-wasm";
        import { fromPretrained } from "@ppt-vit/pipeline/browser";
        const name = new URLSearchParams(location.search).get("backend");
        try {
-         const backend = name === "onnx-wasm" ? await createOnnxBackend({ device: "wasm", threads: 2 }) : name;
+         const open = {
+           "onnx-wasm": () => createOnnxBackend({ device: "wasm", threads: 2 }),
+           wasm: () => createWasmBackend({ threads: 2 }),
+         };
+         const backend = await (open[name]?.() ?? name);
          const classifier = await fromPretrained("/model/", { backend });
+         if (name === "wasm" && !backend.runtime.endsWith(", 2 threads")) throw new Error(backend.runtime);
          document.title = "ok " + (await classifier.classify("/photo.png")).labels[0].label;
        } catch (error) {
          document.title = "failed " + error.code + ": " + error.message;

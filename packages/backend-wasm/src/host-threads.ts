@@ -110,9 +110,19 @@ function startInNode(Thread: NodeModules["node:worker_threads"]["Worker"], liste
   };
 }
 
-function startInPage(listeners: ThreadListeners): HostThread {
+/** Vite's development server bundles the package into this folder, and the script of threads does not follow. */
+const ofDevServer = /\/node_modules\/\.vite\/deps\/.*$/;
+
+function startWorker(): Worker {
   // Bundlers look for this very text.
-  const worker = new Worker(new URL("./ppt-vit-wasm-thread.js", import.meta.url), { type: "module" });
+  if (!ofDevServer.test(here))
+    return new Worker(new URL("./ppt-vit-wasm-thread.js", import.meta.url), { type: "module" });
+  const address = here.replace(ofDevServer, "/node_modules/@ppt-vit/backend-wasm/dist/ppt-vit-wasm-thread.js");
+  return new Worker(address, { type: "module" });
+}
+
+function startInPage(listeners: ThreadListeners): HostThread {
+  const worker = startWorker();
   worker.onmessage = ({ data }) => listeners.message(data);
   worker.onmessageerror = () => listeners.ended("a message to it cannot be read");
   worker.onerror = (event) => {
