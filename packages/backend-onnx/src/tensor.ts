@@ -6,6 +6,7 @@ import {
   type DType,
   type HostTensor,
   isLazy,
+  lazyTensor,
   type Operand,
   type Shape,
   sameShape,
@@ -55,17 +56,42 @@ export const recorded = (name: string, shape: Shape, dtype: DType): OnnxTensor =
   dtype,
 });
 
-/** A parameter of the program. Quantised ones keep their integers if one of the `products` takes them. */
-export function parameterOf(tensor: HostTensor, dtype: DType, products: IntegerProducts): OnnxTensor {
+/**
+ * A parameter of the program. Quantised ones keep their integers if one of the `products` takes them.
+ * @throws PptError INVALID_WEIGHTS, possibly when the values are read, if half precision cannot hold them
+ */
+export function parameterOf(name: string, tensor: HostTensor, dtype: DType, products: IntegerProducts): OnnxTensor {
   const { shape, quantized } = tensor;
-  if (isLazy(tensor) || (quantized && keepsIntegers(products, quantized, dtype))) return heldBy(tensor, dtype);
+  const fitting = (data: Float32Array) => (dtype === "float16" ? requireHalf(name, data) : data);
+  if (quantized && keepsIntegers(products, quantized, dtype)) {
+    // The device computes the floats of the integers, which may be beyond half precision where the scales are not.
+    if (dtype === "float16") fitting(tensor.data);
+    return heldBy(tensor, dtype);
+  }
+  if (isLazy(tensor)) {
+    const readings = { keep: () => fitting(tensor.data), brief: () => fitting(briefData(tensor)) };
+    return heldBy(dtype === "float16" ? lazyTensor(shape, readings) : tensor, dtype);
+  }
   // Its floats are computed for the file or the runtime, so that no two layers are in floats at once.
   if (quantized)
     return heldBy(
-      computedTensor(shape, () => tensor.data),
+      computedTensor(shape, () => fitting(tensor.data)),
       dtype,
     );
-  return constantOf(tensor.data, shape, dtype);
+  return constantOf(fitting(tensor.data), shape, dtype);
+}
+
+/** Larger numbers become infinite in half precision. */
+const largestHalf = 65_504;
+
+function requireHalf(name: string, data: Float32Array): Float32Array {
+  for (let i = 0; i < data.length; i++)
+    if (Math.abs(data[i]!) > largestHalf)
+      throw new PptError(
+        "INVALID_WEIGHTS",
+        `weights: parameter '${name}' holds ${data[i]}, and the largest number in half precision is ${largestHalf}: take another precision`,
+      );
+  return data;
 }
 
 export const heldBy = (parameter: HostTensor, dtype: DType): OnnxTensor => ({

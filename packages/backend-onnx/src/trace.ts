@@ -62,7 +62,7 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
   const graph = new Graph();
   const ops = resolveOps(onnxPrimitives(graph, dtype, fusion), onnxOverrides(graph, fusion, weights === "beside"));
   const parameters = Object.fromEntries(
-    Object.entries(params).map(([name, tensor]) => [name, parameterOf(tensor, dtype, fusion.integers ?? {})]),
+    Object.entries(params).map(([name, tensor]) => [name, parameterOf(name, tensor, dtype, fusion.integers ?? {})]),
   );
   const symbols = Object.fromEntries(
     Object.entries(inputs).map(([name, shape]) => [name, ops.cast(recorded(name, shape, "float32"), dtype)]),

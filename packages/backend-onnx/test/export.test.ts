@@ -86,6 +86,21 @@ describe("exportOnnx", () => {
     expectClose(logits as ort.Tensor, (await onCpuBackend(2, false)).output.logits, 2e-2);
   });
 
+  it.each([
+    ["float16", 65_505],
+    ["q4f16", -1e6],
+  ] as const)("a weight beyond half precision is refused by its name: %s", (dtype, value) => {
+    const large = randomWeights(config, 1);
+    large["blocks.1.mlp.fc1.weight"]!.data[3] = value;
+    const file = () => exportOnnx({ config, weights: weightsFrom(large), dtype });
+    expect(file).toThrow(expect.objectContaining({ code: "INVALID_WEIGHTS" }));
+    expect(file).toThrow(
+      `weights: parameter 'blocks.1.fc1.weight' holds ${value}, and the largest number in half precision is 65504`,
+    );
+    large["blocks.1.mlp.fc1.weight"]!.data[3] = 65_504;
+    expect(file).not.toThrow();
+  });
+
   it("8-bit weights are in the file as integers, in ONNX Runtime's operators and in the standard's", async () => {
     // Unreduced: a reduction of random weights has scores so close that other tokens may be the last ones kept.
     const expected = (await onCpuBackend(2, false)).output.logits;

@@ -193,6 +193,18 @@ describe("a model with 8-bit weights", () => {
     }
   });
 
+  it.each([undefined, ...quantizedDtypeNames])(
+    "names the tensor that layer scale makes infinite, dtype %s",
+    (quantize) => {
+      const large = randomWeights(config, 1);
+      large["blocks.1.mlp.fc2.weight"]!.data[3] = 3e38;
+      large["blocks.1.ls2.gamma"]!.data.fill(50);
+      expect(() => readParameters(weightsFrom(large), config, { quantize })).toThrow(
+        "weights: tensor 'blocks.1.mlp.fc2.weight' holds Infinity at element 3 once layer scale is multiplied in",
+      );
+    },
+  );
+
   it("computes with their floats where the backend knows no integers", async () => {
     const backend = createCpuBackend();
     const pixelValues = new Float32Array(config.channels * config.imageSize[0] * config.imageSize[1]).map((_, i) =>

@@ -121,8 +121,11 @@ export function readParameters(
     const scales = config.layerScale
       ? names.layerScale.map((name) => read(`${blockPath(names, layer)}${name}`, [C]).data)
       : [];
-    scaleRows(parameters, at("output").key, config, scales[0]);
-    scaleRows(parameters, at("fc2").key, config, scales[1]);
+    for (const [i, part] of (["output", "fc2"] as const).entries()) {
+      const { key, place } = at(part);
+      const storedName = stored.storedName(typeof place === "string" ? place : place.name);
+      scaleRows(parameters, key, storedName, config, scales[i]);
+    }
     settle("block", ...linearParts.map((part) => `blocks.${layer}.${part}`));
   }
 
@@ -200,15 +203,20 @@ function refuseUnread(
   );
 }
 
-/** Multiplies the rows of a linear layer by layer scale [C], and divides the layer by the divisor of residuals. */
+/**
+ * Multiplies the rows of a linear layer by layer scale [C], and divides the layer by the divisor of residuals.
+ * @throws PptError INVALID_WEIGHTS where a product is beyond float32, possibly when the tensor is read
+ */
 function scaleRows(
   parameters: Record<string, HostTensor>,
   key: string,
+  storedName: string,
   { residualDivisor = 1 }: VisionModelConfig,
   layerScale: Float32Array | undefined,
 ): void {
   if (!layerScale && residualDivisor === 1) return;
-  for (const name of [`${key}.weight`, `${key}.bias`]) {
+  for (const suffix of ["weight", "bias"]) {
+    const name = `${key}.${suffix}`;
     const { shape } = parameters[name]!;
     const width = sizeOf(shape.slice(1));
     parameters[name] = derivedTensor(parameters[name]!, shape, (data) => {
@@ -218,6 +226,7 @@ function scaleRows(
         const factor = (layerScale?.[row] ?? 1) / residualDivisor;
         for (let i = row * width; i < (row + 1) * width; i++) scaled[i]! *= factor;
       }
+      requireFinite(`${storedName}.${suffix}`, scaled, " once layer scale is multiplied in");
       return scaled;
     });
   }
@@ -296,9 +305,9 @@ const withoutOnes = (shape: Shape): Shape =>
     ),
   );
 
-function requireFinite(name: string, data: Float32Array): void {
+function requireFinite(name: string, data: Float32Array, when = ""): void {
   // A plain loop: findIndex with a callback takes ten times as long, and a checkpoint has up to 300 M values.
   for (let i = 0; i < data.length; i++)
     if (!Number.isFinite(data[i]!))
-      throw new PptError("INVALID_WEIGHTS", `weights: tensor '${name}' holds ${data[i]} at element ${i}`);
+      throw new PptError("INVALID_WEIGHTS", `weights: tensor '${name}' holds ${data[i]} at element ${i}${when}`);
 }
