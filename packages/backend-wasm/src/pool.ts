@@ -134,7 +134,8 @@ export class ThreadPool {
     } finally {
       clearTimeout(timer);
       this.#requests.delete(number);
-      if (this.#requests.size === 0) for (const thread of this.#threads) thread.keepProcess(false);
+      // Threads that end keep the process until they have ended.
+      if (this.#requests.size === 0 && this.isUsable) for (const thread of this.#threads) thread.keepProcess(false);
     }
   }
 
