@@ -29,6 +29,8 @@ async function run(marker: string): Promise<Uint8Array> {
     [
       path,
       ...["--outFile", "out.wasm", "--optimizeLevel", "3", "--noAssert", "--runtime", "stub", "--importMemory"],
+      // The first bytes belong to the threads: `reservedBytes` in `packages/backend-wasm/src/kernels.ts`.
+      ...["--memoryBase", "4096"],
       ...["--disable", "mutable-globals", ...features.flatMap((feature) => ["--enable", feature])],
     ],
     {

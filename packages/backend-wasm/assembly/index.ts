@@ -3,6 +3,7 @@
  * declares them for JavaScript.
  */
 export { attention, attentionScratch } from "./attention";
+export { multipliesBytes } from "./bytes";
 export { activation, add } from "./elementwise";
 export { multiply, packColumns, packRows } from "./products";
 export { multiplyQuantized, quantize } from "./quantized";

@@ -1,16 +1,27 @@
 /**
- * Products with weights of 8 bits. Activations are quantised to 16 bits, row by row, to integers so small that no sum
+ * Products with weights of 8 bits. Activations are quantised to 14 bits, row by row, to integers so small that no sum
  * of K products overflows 32 bits. Integer sums are exact, so they are the same in every tile and with every
- * instruction set.
+ * instruction set. Here they are sums of 16-bit products, and in bytes.ts of products of bytes.
  */
-import { eight, put } from "./panels";
+import { multiplyBytes, offset } from "./bytes";
+import { eight } from "./panels";
+import { putScaled } from "./scaled";
 import { loadEnd, rounder } from "./vector";
 
 /**
- * x [M, K] to 16-bit integers [M, padded K], and a scale for each row: x = integer * scale. `largest` is the largest
- * integer. K is padded to `paddedK`, a multiple of 8, with zeros.
+ * x [M, K] to integers [M, padded K], and a scale for each row: x = integer * scale. `largest` is the largest integer. K is
+ * padded to `paddedK`, a multiple of 8, with zeros. An integer has 16 bits, or a high and a low byte if `bytes` is set.
  */
-export function quantize(x: usize, M: i32, K: i32, paddedK: i32, largest: f32, out: usize, scales: usize): void {
+export function quantize(
+  x: usize,
+  M: i32,
+  K: i32,
+  paddedK: i32,
+  largest: f32,
+  out: usize,
+  scales: usize,
+  bytes: bool,
+): void {
   const zero = f32x4.splat(0);
   const sizeBits = i32x4.splat(0x7fffffff);
   const full = K & -8;
@@ -36,17 +47,37 @@ export function quantize(x: usize, M: i32, K: i32, paddedK: i32, largest: f32, o
     const scale = max<f32>(magnitude / largest, 1.1754943508222875e-38);
     store<f32>(scales, scale);
     const inverse = f32x4.splat(1 / scale);
-    for (let k = 0; k < full; k += 8) {
-      const from = x + (<usize>k << 2);
-      const a = whole(v128.load(from), inverse);
-      const b = whole(v128.load(from, 16), inverse);
-      v128.store(out + (<usize>k << 1), i16x8.narrow_i32x4_s(a, b));
-    }
-    if (full < K) {
-      const end = i16x8.narrow_i32x4_s(whole(low, inverse), whole(high, inverse));
-      v128.store(out + (<usize>full << 1), end);
+    if (bytes) {
+      for (let k = 0; k < full; k += 8) {
+        const from = x + (<usize>k << 2);
+        putBytes(out + k, eightWhole(v128.load(from), v128.load(from, 16), inverse), paddedK);
+      }
+      if (full < K) putBytes(out + full, eightWhole(low, high, inverse), paddedK);
+    } else {
+      for (let k = 0; k < full; k += 8) {
+        const from = x + (<usize>k << 2);
+        v128.store(out + (<usize>k << 1), eightWhole(v128.load(from), v128.load(from, 16), inverse));
+      }
+      if (full < K) v128.store(out + (<usize>full << 1), eightWhole(low, high, inverse));
     }
   }
+}
+
+/** Two times four floats as 16-bit integers. */
+@inline
+function eightWhole(low: v128, high: v128, inverse: v128): v128 {
+  return i16x8.narrow_i32x4_s(whole(low, inverse), whole(high, inverse));
+}
+
+/** The high seven bits of eight integers, made positive, at `to`, and the low seven `stride` bytes behind. */
+@inline
+function putBytes(to: usize, integers: v128, stride: usize): void {
+  const positive = i16x8.add(integers, i16x8.splat(<i16>offset));
+  const high = i16x8.shr_u(positive, 7);
+  const low = v128.and(positive, i16x8.splat(127));
+  const both = i8x16.narrow_i16x8_u(high, low);
+  v128.store64_lane(to, both, 0);
+  v128.store64_lane(to + stride, both, 1);
 }
 
 /** x times `inverse` as whole numbers. */
@@ -67,8 +98,8 @@ const blockRows: i32 = 96;
 
 /**
  * out [M, N] = scale of the row * scale of the column * (x times packed weights) + bias. x [M, K] comes from
- * `quantize`, with K padded. The panels hold eight columns: for each pair of k, the two values of each column side by
- * side.
+ * `quantize`, with K padded and the same `bytes`. The panels hold eight columns: for each pair of k, the two values of
+ * each column side by side. With `bytes` they are those of bytes.ts.
  */
 export function multiplyQuantized(
   x: usize,
@@ -80,7 +111,9 @@ export function multiplyQuantized(
   M: i32,
   N: i32,
   K: i32,
+  bytes: bool,
 ): void {
+  if (bytes) return multiplyBytes(x, xScales, packed, scales, bias, out, M, N, K);
   const xStride = <usize>K << 1;
   const outStride = <usize>N << 2;
   const panelBytes = <usize>K << 3;
@@ -116,24 +149,6 @@ export function multiplyQuantized(
         tile1(from, panel, panelBytes, xScales + (<usize>i << 2), scale0, scale1, bias0, bias1, to, columns);
     }
   }
-}
-
-@inline
-function putScaled(
-  to: usize,
-  s0: v128,
-  s1: v128,
-  xScale: usize,
-  scale0: v128,
-  scale1: v128,
-  bias0: v128,
-  bias1: v128,
-  columns: i32,
-): void {
-  const own = v128.load32_splat(xScale);
-  const low = f32x4.add(f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(s0), own), scale0), bias0);
-  const high = f32x4.add(f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(s1), own), scale1), bias1);
-  put(to, low, high, columns);
 }
 
 @inline

@@ -24,6 +24,11 @@ export class Engine {
     return (pool && (await startOnThreads(source, threads, pool))) ?? startAlone(source);
   }
 
+  /** Whether quantised products are products of bytes here: `assembly/bytes.ts`. */
+  get multipliesBytes(): boolean {
+    return this.kernels.multipliesBytes() !== 0;
+  }
+
   get kernels(): Kernels {
     return this.#kernels!;
   }

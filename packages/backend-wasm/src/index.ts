@@ -106,7 +106,7 @@ export function createWasmBackend(options: WasmBackendOptions = {}): Backend {
 /** Uploads the parameters, and gives the executable. */
 function compileOn(engine: Engine, program: Program, options: CompileOptions): Executable {
   const store = new WasmStore(engine.memory);
-  const parameters = new Parameters(engine.memory);
+  const parameters = new Parameters(engine.memory, engine.multipliesBytes);
   let compiled = false;
   const session: EagerSession<WasmTensor> = {
     ops: resolveOps(wasmPrimitives(engine, store), wasmOverrides(engine, store, parameters)),

@@ -25,7 +25,17 @@ export interface Kernels {
     N: number,
     K: number,
   ): void;
-  quantize(x: number, M: number, K: number, paddedK: number, largest: number, out: number, scales: number): void;
+  multipliesBytes(): number;
+  quantize(
+    x: number,
+    M: number,
+    K: number,
+    paddedK: number,
+    largest: number,
+    out: number,
+    scales: number,
+    bytes: number,
+  ): void;
   multiplyQuantized(
     x: number,
     xScales: number,
@@ -36,6 +46,7 @@ export interface Kernels {
     M: number,
     N: number,
     K: number,
+    bytes: number,
   ): void;
   attentionScratch(N: number, d: number): number;
   attention(
@@ -62,10 +73,12 @@ export interface Kernels {
   divideRows(x: number, divisors: number, rows: number, n: number): void;
 }
 
-/** Bytes at the start of the memory that belong to the kernels: some for each thread. */
-export const reservedBytes = 4096;
 const spareBytes = 64;
-export const mostThreads = reservedBytes / spareBytes;
+export const mostThreads = 64;
+/** The first bytes of the memory are the threads' own. The constants of the kernels follow: `--memoryBase` in `assemblyscript.ts`. */
+const constantsAt = mostThreads * spareBytes;
+/** Bytes at the start of the memory that belong to the kernels. */
+export const reservedBytes = constantsAt + 1024;
 
 /** What kernels import. Each thread has a number of its own: the calling one's is 0. */
 export const importsOf = (memory: WebAssembly.Memory, thread = 0): WebAssembly.Imports => ({

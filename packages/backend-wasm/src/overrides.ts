@@ -14,6 +14,7 @@ const addressOf = (x: WasmTensor | undefined): number => x?.address ?? 0;
 export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Parameters): Overrides<WasmTensor> {
   const { take } = store;
   const activations = new Remembered(store);
+  const bytes = Number(engine.multipliesBytes);
 
   /** out [M, O] = x [M, I] times packed weights + bias. */
   function product(x: WasmTensor, packed: Packed, bias: WasmTensor | undefined, out: WasmTensor, M: number): void {
@@ -27,9 +28,10 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
     }
     const K = paddedLength(I);
     const integers = activations.of(x, 2 * M * K + 4 * M, (address) =>
-      engine.kernels.quantize(x.address, M, I, K, largestActivation(I), address, address + 2 * M * K),
+      engine.kernels.quantize(x.address, M, I, K, largestActivation(I), address, address + 2 * M * K, bytes),
     );
-    engine.kernels.multiplyQuantized(integers, integers + 2 * M * K, panels, scales, addressOf(bias), to, M, O, K);
+    const rowScales = integers + 2 * M * K;
+    engine.kernels.multiplyQuantized(integers, rowScales, panels, scales, addressOf(bias), to, M, O, K, bytes);
   }
 
   /** Calls `kernel` with the rows of the last axis: an address, one for the result, their number and their length. */

@@ -12,11 +12,14 @@ export interface Packed {
 
 export class Parameters {
   readonly #memory: LinearMemory;
+  readonly #bytes: boolean;
   readonly #packed = new Map<Elements, Packed>();
   readonly #own = new Set<Elements>();
 
-  constructor(memory: LinearMemory) {
+  /** @param bytes whether quantised weights are packed for products of bytes */
+  constructor(memory: LinearMemory, bytes: boolean) {
     this.#memory = memory;
+    this.#bytes = bytes;
   }
 
   upload(host: HostTensor): WasmTensor {
@@ -63,15 +66,17 @@ export class Parameters {
     const [O, I] = shape as [number, number];
     const memory = this.#memory;
     const length = O * I;
-    const panels = this.#memory.take(quantizedBytes(O, I)).address;
-    packIntegers(rows, new Int8Array(memory.buffer, panels, quantizedBytes(O, I)));
+    const bytes = this.#bytes;
+    const size = quantizedBytes(O, I, bytes);
+    const panels = this.#memory.take(size).address;
+    packIntegers(rows, new Int8Array(memory.buffer, panels, size), bytes);
     const scales = this.#memory.take(4 * O).address;
     new Float32Array(memory.buffer, scales, O).set(rows.scales);
     const elements = new Elements(memory, length, () => {
       const block = this.#memory.take(4 * length);
-      const integers = new Int8Array(memory.buffer, panels, quantizedBytes(O, I));
+      const integers = new Int8Array(memory.buffer, panels, size);
       const data = new Float32Array(memory.buffer, block.address, length);
-      unpackIntegers(integers, new Float32Array(memory.buffer, scales, O), I, data);
+      unpackIntegers(integers, new Float32Array(memory.buffer, scales, O), I, data, bytes);
       return block;
     });
     this.#packed.set(elements, { panels, scales });

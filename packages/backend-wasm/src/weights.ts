@@ -12,14 +12,27 @@ export const packedBytes = (N: number, K: number): number => 4 * panelColumns * 
 /** Integers of a row are padded to whole vectors of 16-bit integers. */
 export const paddedLength = (K: number): number => Math.ceil(K / 8) * 8;
 
+/** How the integers of a panel are grouped: the layout of `assembly/quantized.ts` or that of `assembly/bytes.ts`. */
+interface Layout {
+  /** Inputs that stand side by side for each channel. */
+  readonly group: number;
+  /** Bytes before the integers. */
+  readonly head: number;
+}
+const layouts = { pairs: { group: 2, head: 0 }, bytes: { group: 4, head: 4 * panelColumns } } as const;
+const layoutOf = (bytes: boolean): Layout => (bytes ? layouts.bytes : layouts.pairs);
+
+const panelBytes = (K: number, { head }: Layout): number => head + panelColumns * paddedLength(K);
+
 /** Bytes of a packed matrix of integers. */
-export const quantizedBytes = (N: number, K: number): number => panelColumns * panelsOf(N) * paddedLength(K);
+export const quantizedBytes = (N: number, K: number, bytes: boolean): number =>
+  panelsOf(N) * panelBytes(K, layoutOf(bytes));
 
 /**
- * The largest magnitude of a quantised activation, at most that of 16 bits. K products with weights of at most 128 then fit
+ * The largest magnitude of a quantised activation, at most that of 14 bits. K products with weights of at most 128 then fit
  * into 32 bits.
  */
-export const largestActivation = (K: number): number => Math.min(32_767, Math.floor((2 ** 31 - 1) / (128 * K)));
+export const largestActivation = (K: number): number => Math.min(8191, Math.floor((2 ** 31 - 1) / (128 * K)));
 
 /** weight [O, I] into panels [I, 8]: the values of eight channels for one input stand side by side. */
 export function packFloats({ shape, data }: HostTensor, panels: Float32Array): void {
@@ -39,25 +52,47 @@ export function unpackFloats(panels: Float32Array, O: number, I: number, data: F
   }
 }
 
-/** Where the value for output channel `o` and input `i` of `I` is: pairs of inputs, and in each the eight channels. */
-const placeOf = (o: number, i: number, I: number): number =>
-  Math.floor(o / panelColumns) * panelColumns * paddedLength(I) +
-  (i >> 1) * 2 * panelColumns +
-  (o % panelColumns) * 2 +
-  (i & 1);
+/** Where the value for output channel `o` and input `i` of `I` is: groups of inputs, and in each the eight channels. */
+const placeOf = (o: number, i: number, I: number, layout: Layout): number =>
+  Math.floor(o / panelColumns) * panelBytes(I, layout) +
+  layout.head +
+  Math.floor(i / layout.group) * layout.group * panelColumns +
+  (o % panelColumns) * layout.group +
+  (i % layout.group);
 
-/** integers [O, I] into panels: for each pair of inputs, the two values of each of eight channels. */
-export function packIntegers({ integers, scales }: QuantizedRows, panels: Int8Array): void {
+/** integers [O, I] into panels: for each group of inputs, their values of each of eight channels. */
+export function packIntegers({ integers, scales }: QuantizedRows, panels: Int8Array, bytes: boolean): void {
   const I = integers.length / scales.length;
+  const layout = layoutOf(bytes);
+  const { group } = layout;
   panels.fill(0);
   for (let o = 0; o < scales.length; o++) {
-    const panel = placeOf(o, 0, I);
-    for (let i = 0; i < I; i++) panels[panel + (i >> 1) * 2 * panelColumns + (i & 1)] = integers[o * I + i]!;
+    const first = placeOf(o, 0, I, layout);
+    let sum = 0;
+    for (let i = 0; i < I; i++) {
+      const value = integers[o * I + i]!;
+      sum += value;
+      panels[first + (i - (i % group)) * panelColumns + (i % group)] = value;
+    }
+    if (bytes) panels.set(bytesOf(-64 * sum), startOf(o, I, layout));
   }
 }
 
+/** Where the panel of a channel has the start of its sums. */
+const startOf = (o: number, I: number, layout: Layout): number =>
+  Math.floor(o / panelColumns) * panelBytes(I, layout) + 4 * (o % panelColumns);
+
+const bytesOf = (integer: number): Int8Array => new Int8Array(Int32Array.of(integer).buffer);
+
 /** The floats of what `packIntegers` packed. */
-export function unpackIntegers(panels: Int8Array, scales: Float32Array, I: number, data: Float32Array): void {
+export function unpackIntegers(
+  panels: Int8Array,
+  scales: Float32Array,
+  I: number,
+  data: Float32Array,
+  bytes: boolean,
+): void {
+  const layout = layoutOf(bytes);
   for (let o = 0; o < scales.length; o++)
-    for (let i = 0; i < I; i++) data[o * I + i] = panels[placeOf(o, i, I)]! * scales[o]!;
+    for (let i = 0; i < I; i++) data[o * I + i] = panels[placeOf(o, i, I, layout)]! * scales[o]!;
 }

@@ -2,10 +2,12 @@
 import { createWasmBackend } from "@ppt-vit/backend-wasm";
 import { tinyConfig } from "@ppt-vit/conformance";
 import { createVisionModel, quantizeRows, randomWeights, weightsFrom } from "@ppt-vit/core";
-import type { Backend, HostTensor, Program } from "@ppt-vit/core/backend";
+import type { Backend, HostTensor, Program, QuantizedRows } from "@ppt-vit/core/backend";
 import { random } from "@ppt-vit/core/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { chooseKernels, type Instructions } from "../src/modules.js";
+import { instantiate, mostThreads, reservedBytes } from "../src/kernels.js";
+import { chooseKernels, compileKernels, type Instructions } from "../src/modules.js";
+import { largestActivation, packIntegers, paddedLength, quantizedBytes, unpackIntegers } from "../src/weights.js";
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -82,7 +84,58 @@ describe.each(available)("%s", (instructions: Instructions) => {
     });
     await backend.dispose();
   });
+
+  it("keeps its constants between the threads' own memory and that of tensors", async () => {
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    await instantiate(await compileKernels({ instructions }, false), memory);
+    const written = [...new Uint8Array(memory.buffer).keys()].filter((i) => new Uint8Array(memory.buffer)[i] !== 0);
+    expect(written[0]).toBeGreaterThanOrEqual(64 * mostThreads);
+    expect(written.at(-1)).toBeLessThan(reservedBytes);
+  });
 });
+
+it.skipIf(!available.includes("relaxed-simd"))(
+  "products of bytes are those of 16-bit integers, to the bit",
+  async () => {
+    const memory = new WebAssembly.Memory({ initial: 16 });
+    const kernels = await instantiate(await compileKernels({ instructions: "relaxed-simd" }, false), memory);
+    const next = random(9);
+    const [x, integers, panels, scales, out] = [1, 2, 4, 6, 7].map((page) => page * 65_536) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    // Fewer rows than a tile, whole tiles, a tile over the last rows, and a row alone; K with and without a rest.
+    for (const [M, N, K] of [
+      [1, 9, 7],
+      [5, 8, 32],
+      [6, 17, 40],
+      [13, 30, 100],
+      [16, 8, 333],
+    ] as const) {
+      const weight = quantizeRows(tensor([N, K], () => next() - 0.5));
+      const rows = weight.quantized as QuantizedRows;
+      const padded = paddedLength(K);
+      new Float32Array(memory.buffer, x, M * K).set(Float32Array.from({ length: M * K }, () => next() - 0.3));
+      new Float32Array(memory.buffer, scales, N).set(rows.scales);
+      const [pairs, bytes] = [0, 1].map((layout) => {
+        packIntegers(rows, new Int8Array(memory.buffer, panels, quantizedBytes(N, K, layout === 1)), layout === 1);
+        const rowScales = integers + 2 * M * padded;
+        kernels.quantize(x, M, K, padded, largestActivation(K), integers, rowScales, layout);
+        kernels.multiplyQuantized(integers, rowScales, panels, scales, 0, out, M, N, padded, layout);
+        return new Float32Array(memory.buffer, out, M * N).slice();
+      });
+      expect(bytes).toEqual(pairs);
+      expect(Math.hypot(...pairs!)).toBeGreaterThan(0);
+      const unpacked = new Float32Array(N * K);
+      const packed = new Int8Array(memory.buffer, panels, quantizedBytes(N, K, true));
+      unpackIntegers(packed, rows.scales, K, unpacked, true);
+      expect(unpacked).toEqual(weight.data);
+    }
+  },
+);
 
 it.skipIf(available.length < 2)("both sets of instructions reduce the same tokens", async () => {
   const next = random(5);
