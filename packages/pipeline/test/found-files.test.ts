@@ -29,7 +29,7 @@ const cases: readonly { readonly name: string; readonly files: Record<string, st
   {
     name: "an ONNX repository with a model card",
     files: { ...settings, "onnx/model.onnx": "", "onnx/model_quantized.onnx": "", "README.md": card },
-    says: "It holds onnx/model.onnx; the weights are in its base model google/vit-base-patch16-224: pass that",
+    says: 'It holds onnx/model.onnx; the weights are in its base model google/vit-base-patch16-224: pass that; dtype: "q8" or "q4" (--dtype) quantises it while it loads',
   },
   {
     name: "an export",

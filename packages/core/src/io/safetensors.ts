@@ -30,7 +30,16 @@ const bytesPerElement = {
 const quantizedTypes: readonly string[] = ["U8", "I8", "F8_E5M2", "F8_E4M3"];
 
 /** The same, of newer versions of the format. */
-const unreadQuantizedTypes: readonly unknown[] = ["F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "I4", "U4"];
+const unreadQuantizedTypes: readonly unknown[] = [
+  "F8_E4M3FNUZ",
+  "F8_E5M2FNUZ",
+  "F4",
+  "F6_E2M3",
+  "F6_E3M2",
+  "F8_E8M0",
+  "I4",
+  "U4",
+];
 
 /** Element types of the format. `read` decodes F32, F16 and BF16. */
 export type SafetensorsDType = keyof typeof bytesPerElement;

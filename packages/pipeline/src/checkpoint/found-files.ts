@@ -154,11 +154,15 @@ function lookAt(files: CheckpointFiles, found: FoundFiles, signal: AbortSignal |
   };
 }
 
+/** The names that transformers.js and optimum give files with quantised weights. */
+const quantizedOnnx = /(^|[/_])(quantized|u?int8|q[48](f16)?|bnb4)\.onnx$/;
+
 async function sayOnnx(look: Look): Promise<string> {
   const base = await look.base();
+  const again = look.first(quantizedOnnx) ? '; dtype: "q8" or "q4" (--dtype) quantises it while it loads' : "";
   return base.includes("/")
-    ? `; the weights are in its base model ${base}: pass that`
-    : `: this is an export: give it to transformers.js or another ONNX engine, or look at it with ppt-vit info; to run it here, pass ${base}`;
+    ? `; the weights are in its base model ${base}: pass that${again}`
+    : `: this is an export: give it to transformers.js or another ONNX engine, or look at it with ppt-vit info; to run it here, pass ${base}${again}`;
 }
 
 async function adapterBase(look: Look): Promise<string> {
