@@ -13,7 +13,7 @@ import { filesOf, loadPictures, predict } from "../pictures.mjs";
 
 /** At most so many GMACs of one image, counted as in the paper's tables. The budget of the published schedule comes first. */
 const budgets = [0.8, 0.95, 0.7, 0.66, 0.6, 1.1];
-const published = [3, 6, 9];
+export const published = [3, 6, 9];
 
 /** What is compared: PPT in two ways, and every other policy of the registry. The token counts follow from the budget. */
 const policiesOf = ({ layers }) => {
@@ -83,7 +83,7 @@ export async function measure({ settings: { pictures: folder }, tell }) {
  * The fewest tokens that keep the budget, the same number in each block; the remainder goes to the first blocks. Undefined
  * where removing all that can be removed is not enough.
  */
-function scheduleFor(config, settings, budget) {
+export function scheduleFor(config, settings, budget) {
   const { length } = settings.layers;
   for (let total = 1; total <= 100 * length; total++) {
     const tokensRemoved = settings.layers.map((_, i) => Math.floor((total + length - 1 - i) / length));
@@ -95,7 +95,7 @@ function scheduleFor(config, settings, budget) {
 
 const count = (flags) => flags.filter(Boolean).length;
 
-function agreementOf(pictures, reference, predictions) {
+export function agreementOf(pictures, reference, predictions) {
   const before = pictures.map(({ label }, i) => reference[i] === label);
   const after = pictures.map(({ label }, i) => predictions[i] === label);
   return {

@@ -207,6 +207,7 @@ function* cases(): Generator<CompositeCase> {
     " without biases": { options: { ...options, observe: "class" }, biased: false },
     " that is observed": { options: { ...options, observe: "class" } },
     " that is observed, with sizes per image": { options: { ...options, observe: "class" }, sizes: B },
+    " of the first tokens, that the mean query observes": { options: { ...options, rows: 2, observe: "mean" } },
     " that the mean query observes": { options: { ...options, observe: "mean" } },
     " that the mean query observes, with sizes per image": { options: { ...options, observe: "mean" }, sizes: B },
     " that the mean query observes, with sizes common to all images": {

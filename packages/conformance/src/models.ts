@@ -157,6 +157,11 @@ const modelCases: readonly ModelCase[] = [
   },
   { name: "no class token", config: { classToken: false, pooling: "mean" }, outputs: { lastHiddenState: true } },
   {
+    name: "scores of the mean query, the class token's once",
+    reduction: { ...everyLayer, threshold: { scaleFree: 0.6 }, score: ["class", "mean", "mean"] },
+    outputs: { scores: true },
+  },
+  {
     name: "no class token, adaptive",
     config: { classToken: false, pooling: "normalized-mean" },
     reduction: { ...everyLayer, threshold: { scaleFree: 0.6 } },

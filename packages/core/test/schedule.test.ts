@@ -8,7 +8,7 @@ import {
   reductionPresetNames,
 } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
-import { planReduction } from "../src/reduction/schedule.js";
+import { type ModelGeometry, planReduction } from "../src/reduction/schedule.js";
 
 const deit = { layers: 12, tokens: 197, protectedTokens: 1 };
 const base = { layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 };
@@ -89,6 +89,19 @@ describe("planReduction", () => {
     expect(stages[0]?.removed ?? 0).toBe(most);
   });
 
+  it("scores by the class token where there is one, by the mean query elsewhere, or as each layer says", () => {
+    const scores = (settings: object, model = deit as ModelGeometry) =>
+      planReduction({ ...base, ...settings }, model).stages.map(({ score }) => score);
+    const without = { ...deit, tokens: 196, protectedTokens: 0, classToken: false };
+    expect(scores({})).toEqual(["class", "class", "class"]);
+    expect(scores({}, without)).toEqual(["mean", "mean", "mean"]);
+    expect(scores({ score: "mean" })).toEqual(["mean", "mean", "mean"]);
+    // The middle layer removes nothing, so its stage is left out, and so is its score.
+    expect(scores({ score: ["class", "class", "mean"], tokensRemoved: [9, 0, 9] })).toEqual(["class", "mean"]);
+    expect(() => scores({ score: "class" }, without)).toThrow("score 'class' needs a class token");
+    expect(planReduction(planReduction(base, deit), without).stages[0]!.score).toBe("mean");
+  });
+
   it("names a layer that does not exist", () => {
     expect(() => planReduction({ ...base, layers: [3, 12] }, deit)).toThrow(
       "layer 12 does not exist: the model has 12 blocks, 0 to 11",
@@ -144,6 +157,8 @@ describe("parseReduction refuses", () => {
     ["a negative threshold", { ...base, threshold: -1 }, "threshold must be"],
     ["a word that is no policy", { ...base, threshold: "both" }, 'got "both"'],
     ["a scale-free NaN", { ...base, threshold: { scaleFree: Number.NaN } }, "threshold must be"],
+    ["a score of nobody", { ...base, score: "cls" }, "score must be 'class' or 'mean'"],
+    ["a score that does not match", { ...base, score: ["mean"] }, "score has 1 entries for 3 layers"],
     ["repeated layers", { ...base, layers: [3, 3] }, "layers must ascend"],
     ["negative layers", { ...base, layers: [-1] }, "layers must be"],
     ["a missing threshold", { layers: [3], tokensRemoved: 5 }, "got undefined"],
@@ -184,6 +199,8 @@ describe("mergeReduction", () => {
 describe("completeReduction", () => {
   it("leaves nothing to other settings", () => {
     const whole = completeReduction(publishedReduction);
+    expect(mergeReduction({ ...base, score: "mean" }, whole)).toEqual(whole);
+    expect(mergeReduction({ ...base, score: "mean" }, { tokensRemoved: 3 }).score).toBe("mean");
     expect(whole).toEqual({ ...publishedReduction, policy: "ppt", proportionalAttention: true });
     expect(mergeReduction({ ...base, proportionalAttention: false, tokensRemoved: 3 }, whole)).toEqual(whole);
     expect(completeReduction({ layers: [1], tokensRemoved: 2, policy: "evit" }).proportionalAttention).toBe(false);
@@ -216,6 +233,11 @@ describe("describeReduction", () => {
         proportionalAttention: false,
       },
       "blocks 3, 6, 9, 50 tokens, 12.5 % of the tokens, 0 tokens, threshold scale-free 2.69, without proportional attention",
+    ],
+    [{ ...base, score: "mean" }, "blocks 3, 6, 9, 50 tokens each, threshold 0.00007, score of the mean query"],
+    [
+      { ...base, score: ["class", "mean", "mean"] },
+      "blocks 3, 6, 9, 50 tokens each, threshold 0.00007, scores of class, mean, mean",
     ],
     [{ layers: [0, 1], tokensRemoved: { share: 0.3 }, policy: "evit" }, "evit in blocks 0, 1, 30 % of the tokens each"],
   ] as const)("%o", (reduction, text) => {

@@ -1,6 +1,7 @@
 /** Options for where and how tokens are reduced, for all commands that load a model. */
 import {
   mergeReduction,
+  type ObservedQuery,
   type PolicyName,
   PptError,
   policies,
@@ -22,6 +23,7 @@ export interface ReductionFlags {
   readonly layers?: number[];
   readonly tokensRemoved?: TokensRemoved | TokensRemoved[];
   readonly threshold?: Threshold;
+  readonly score?: ReductionConfig["score"];
   readonly proportionalAttention: boolean;
 }
 
@@ -60,6 +62,16 @@ function threshold(text: string): Threshold {
   return scaleFree ? { scaleFree: value } : value;
 }
 
+/** `class` or `mean`, or one per layer: `class,mean,mean`. */
+function score(text: string): ObservedQuery | ObservedQuery[] {
+  const each = text.split(",").map((part) => {
+    const name = part.trim();
+    if (name !== "class" && name !== "mean") throw new InvalidArgumentError("expected class or mean.");
+    return name;
+  });
+  return each.length === 1 ? each[0]! : each;
+}
+
 const whatPoliciesDo = policies.map(({ name, description }) => `${name} ${description}`).join("; ");
 
 export function addReductionOptions(command: Command): Command {
@@ -78,6 +90,11 @@ export function addReductionOptions(command: Command): Command {
       "score variance from which tokens are pruned instead of pooled: 7e-5, scale-free:2.69, prune or pool",
       threshold,
     )
+    .option(
+      "--score <query>",
+      "whose attention scores the tokens: class (the class token's) or mean (that of the mean of all tokens), or one per block: class,mean,mean",
+      score,
+    )
     .option("--no-proportional-attention", "do not weight merged tokens by their size");
 }
 
@@ -93,6 +110,7 @@ export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | f
     ...(flags.layers && { layers: flags.layers }),
     ...(flags.tokensRemoved !== undefined && { tokensRemoved: flags.tokensRemoved }),
     ...(flags.threshold !== undefined && { threshold: flags.threshold }),
+    ...(flags.score !== undefined && { score: flags.score }),
     ...(!flags.proportionalAttention && { proportionalAttention: false }),
   };
   return flags.reduction === undefined ? given : mergeReduction(readReduction(flags.reduction), given);
@@ -101,9 +119,15 @@ export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | f
 /** Refuses --no-ppt together with reduction settings, which contradict it. @throws PptError INVALID_OPTION */
 export function refuseContradiction(flags: ReductionFlags, command: Command): void {
   if (flags.ppt) return;
-  const given = ["reduction", "policy", "layers", "tokensRemoved", "threshold", "proportionalAttention"].filter(
-    (name) => command.getOptionValueSource(name) === "cli",
-  );
+  const given = [
+    "reduction",
+    "policy",
+    "layers",
+    "tokensRemoved",
+    "threshold",
+    "score",
+    "proportionalAttention",
+  ].filter((name) => command.getOptionValueSource(name) === "cli");
   if (given.length > 0)
     throw new PptError(
       "INVALID_OPTION",

@@ -8,6 +8,7 @@ import type { ReductionConfig, TokensRemoved, WrittenReduction } from "./setting
 const settingsCheck = shaped("reduction settings, as parseReduction() gives them", {
   layers: Array.isArray,
   tokensRemoved: (value) => typeof value === "number" || (typeof value === "object" && value !== null),
+  score: (value) => value === undefined || value === "class" || value === "mean" || Array.isArray(value),
   policy: (value) =>
     value === undefined ||
     typeof value === "string" ||
@@ -29,12 +30,21 @@ export function describeReduction(reduction: ReductionConfig | WrittenReduction)
       ? tokensRemoved.map(describeRemoved).join(", ")
       : `${describeRemoved(tokensRemoved as TokensRemoved)} each`,
     ...describeOwn(policy, reduction),
+    ...describeScore(reduction),
     // Mentioned only if it differs from the policy's default.
     ...(reduction.proportionalAttention === false && policy.proportionalAttention
       ? ["without proportional attention"]
       : []),
   ].join(", ");
 }
+
+/** Mentioned only if it is set. */
+function describeScore({ score }: Pick<ReductionConfig, "score">): string[] {
+  if (score === undefined) return [];
+  return [typeof score === "string" ? `score of the ${queries[score]}` : `scores of ${score.join(", ")}`];
+}
+
+const queries = { class: "class token", mean: "mean query" } as const;
 
 function describeOwn({ settings = {} }: Partial<ReductionPolicy>, reduction: object): string[] {
   const values = reduction as Readonly<Record<string, unknown>>;

@@ -1,6 +1,7 @@
 /** Resolves reduction settings for one model: which block removes how many tokens, and how. */
 import { PptError } from "../errors.js";
 import { check, object } from "../options.js";
+import type { ObservedQuery } from "../seam.js";
 import { answerOf, optionalAmount } from "./answers.js";
 import type { Action, ReductionPolicy, ReductionStage } from "./policy.js";
 import { ownSettings, parseReduction, policyOf, type ReductionConfig, type TokensRemoved } from "./settings.js";
@@ -13,6 +14,8 @@ export interface ModelGeometry {
   readonly tokens: number;
   /** See `ReductionStage.protectedTokens`. */
   readonly protectedTokens: number;
+  /** Whether the first token is a class token. Default true. */
+  readonly classToken?: boolean;
 }
 
 /** One stage of a resolved reduction. */
@@ -20,6 +23,8 @@ export interface ResolvedStage extends ReductionStage {
   readonly policy: ReductionPolicy;
   /** What happens to every image. `byImage`: the policy decides for each image. */
   readonly action: Action | "byImage";
+  /** Whose attention scores the tokens. */
+  readonly score: ObservedQuery;
   /** See `ReductionPolicy.decidesAt`. */
   readonly decidesAt: number | undefined;
 }
@@ -57,9 +62,7 @@ export function planReduction(
   geometry: ModelGeometry,
 ): ResolvedReduction {
   if (isResolved(reduction)) {
-    const { layers, tokens, protectedTokens } = reduction.geometry;
-    if (layers === geometry.layers && tokens === geometry.tokens && protectedTokens === geometry.protectedTokens)
-      return reduction;
+    if (sameGeometry(reduction.geometry, geometry)) return reduction;
     return planReduction(reduction.settings, geometry);
   }
   const settings = reduction === undefined ? undefined : parseReduction(reduction);
@@ -75,7 +78,25 @@ export function planReduction(
   return plan;
 }
 
-function stagesOf(settings: ReductionConfig, { layers: depth, protectedTokens, ...model }: ModelGeometry) {
+const sameGeometry = (a: ModelGeometry, b: ModelGeometry): boolean =>
+  (["layers", "tokens", "protectedTokens"] as const).every((name) => a[name] === b[name]) &&
+  (a.classToken ?? true) === (b.classToken ?? true);
+
+/** Whose attention scores the tokens in the `i`-th layer of the settings. @throws PptError INVALID_REDUCTION */
+function scoreOf({ score }: ReductionConfig, i: number, classToken: boolean): ObservedQuery {
+  const asked = typeof score === "string" ? score : (score?.[i] ?? (classToken ? "class" : "mean"));
+  if (asked === "class" && !classToken)
+    throw new PptError(
+      "INVALID_REDUCTION",
+      "reduction: score 'class' needs a class token, and this model has none: use 'mean', or leave it out",
+    );
+  return asked;
+}
+
+function stagesOf(
+  settings: ReductionConfig,
+  { layers: depth, protectedTokens, classToken = true, ...model }: ModelGeometry,
+) {
   const { layers, tokensRemoved } = settings;
   const policy = policyOf(settings);
   const own = ownSettings(settings);
@@ -107,6 +128,7 @@ function stagesOf(settings: ReductionConfig, { layers: depth, protectedTokens, .
       tokensOut: tokens - removed,
       removed,
       protectedTokens,
+      score: scoreOf(settings, i, classToken),
       settings: stageSettings,
       action: answerOf(policy, "action", () => policy.action(stageSettings), actionCheck),
       decidesAt: answerOf(policy, "decidesAt", () => policy.decidesAt?.(stageSettings), optionalAmount),

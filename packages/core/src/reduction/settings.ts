@@ -1,6 +1,7 @@
 /** Reduction settings as users write them: where tokens are reduced, how many, and by which policy. */
 import { isPptError, PptError, reasonOf } from "../errors.js";
 import { isPlain, requireReadable } from "../options.js";
+import type { ObservedQuery } from "../seam.js";
 import { show } from "../show.js";
 import { answerOf, settingValue } from "./answers.js";
 import { requirePolicy } from "./custom.js";
@@ -32,6 +33,12 @@ export interface ReductionSchedule {
   /** How many tokens each of them removes: one value for all, or one per layer. The policy's `mostRemovable` limits it. */
   readonly tokensRemoved: TokensRemoved | readonly TokensRemoved[];
   /**
+   * Whose attention scores the tokens: `class`, the class token's as in the paper, or `mean`, that of the mean of all tokens
+   * (docs/decisions/0027-no-class-token.md). One value for all layers, or one per layer. Default: `class` where the model has a class
+   * token, else `mean`.
+   */
+  readonly score?: ObservedQuery | readonly ObservedQuery[];
+  /**
    * Whether to add log(size) of each key token to its attention logits (paper, section 3.4). Default: the policy's, which is
    * true for PPT and ToMe. MAE models are more accurate without it.
    */
@@ -60,7 +67,7 @@ const settingsOf = ({ settings = {} }: ReductionPolicy) => settings as Readonly<
 /** Names of the fields that all policies share. `calibration` is a note for people, and is not read. */
 const common = {
   first: ["layers", "tokensRemoved", "policy"],
-  last: ["proportionalAttention", "model", "calibration"],
+  last: ["score", "proportionalAttention", "model", "calibration"],
 } as const;
 /** Names of the own settings of all policies of the registry. */
 const ownNames = [...new Set(policies.flatMap((policy) => Object.keys(settingsOf(policy))))];
@@ -102,13 +109,14 @@ export function parseReduction(value: unknown): ReductionConfig {
 function parseFields(value: unknown): ReductionConfig {
   const fields = fieldsIn(value);
   refuseUnknown(fields);
-  const { proportionalAttention, model, ...schedule } = parseSchedule(fields);
+  const { score, proportionalAttention, model, ...schedule } = parseSchedule(fields);
   const policy = parsePolicy(fields.policy);
   const own = parseOwnSettings(fields, policy);
   return remember({
     ...schedule,
     ...(fields.policy !== undefined && { policy: (policyNamed(policy.name)?.name as PolicyName) ?? policy }),
     ...own,
+    ...(score !== undefined && { score }),
     ...(proportionalAttention !== undefined && { proportionalAttention }),
     ...(model !== undefined && { model }),
   });
@@ -182,13 +190,14 @@ function parseOwnSettings(fields: Record<string, unknown>, policy: ReductionPoli
   );
 }
 
-function parseSchedule({ layers, tokensRemoved, proportionalAttention, model }: Record<string, unknown>) {
+function parseSchedule({ layers, tokensRemoved, score, proportionalAttention, model }: Record<string, unknown>) {
   const blocks = parseLayers(layers);
   if (proportionalAttention !== undefined && typeof proportionalAttention !== "boolean")
     return invalid(`proportionalAttention must be true or false, got ${show(proportionalAttention)}`);
   return {
     layers: blocks,
     tokensRemoved: parseTokensRemoved(tokensRemoved, blocks.length),
+    ...(score !== undefined && { score: parseScore(score, blocks.length) }),
     ...(proportionalAttention !== undefined && { proportionalAttention }),
     ...(model !== undefined && { model: parseIdentity(model) }),
   };
@@ -226,6 +235,16 @@ function parseTokensRemoved(value: unknown, layers: number): TokensRemoved | Tok
   return removed;
 }
 
+const isScore = (value: unknown): value is ObservedQuery => value === "class" || value === "mean";
+
+function parseScore(value: unknown, layers: number): ObservedQuery | ObservedQuery[] {
+  if (isScore(value)) return value;
+  if (!Array.isArray(value) || !Array.from(value).every(isScore))
+    return invalid(`score must be 'class' or 'mean', or one of them per layer, got ${show(value)}`);
+  if (value.length !== layers) invalid(`score has ${value.length} entries for ${layers} layers`);
+  return [...value];
+}
+
 function parseIdentity(value: unknown): ModelIdentity {
   const { name, fingerprint } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   if (typeof name !== "string" || typeof fingerprint !== "string")
@@ -252,13 +271,19 @@ export function mergeReduction(base: ReductionConfig, given: Partial<ReductionCo
 }
 
 /**
- * The settings with policy and proportional attention written out, so that merging them over others leaves no field to the
- * others. @throws PptError INVALID_REDUCTION
+ * The settings with policy, score and proportional attention written out, so that merging them over others leaves no field to the
+ * others. A score that is left out stays the model's own. @throws PptError INVALID_REDUCTION
  */
 export function completeReduction(reduction: ReductionConfig): ReductionConfig {
   const settings = parseReduction(reduction);
   const { name, proportionalAttention } = policyOf(settings);
-  return remember({ policy: name as PolicyName, proportionalAttention, ...settings });
+  // An undefined field replaces another one when settings are merged, and is no field when they are written.
+  return remember({
+    policy: name as PolicyName,
+    score: undefined,
+    proportionalAttention,
+    ...settings,
+  } as ReductionConfig);
 }
 
 /** The policy of the settings, given by name or as an object. Default: `defaultPolicy`. @throws PptError INVALID_REDUCTION */

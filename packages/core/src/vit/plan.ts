@@ -16,4 +16,5 @@ export const resolveFor = (
     layers: config.layers,
     tokens: tokenCount(config),
     protectedTokens: specialTokens(config),
+    classToken: config.classToken !== false,
   });

@@ -4,7 +4,7 @@ import { hostTensor } from "../composites.js";
 import { reductionStage } from "../reduction/compress.js";
 import { prunedTokens, spreadTokens } from "../reduction/restore.js";
 import type { ResolvedReduction } from "../reduction/schedule.js";
-import type { ObservedQuery, Ops, Program, Tensor, Tensors } from "../seam.js";
+import type { Ops, Program, Tensor, Tensors } from "../seam.js";
 import { gatherByProbe } from "./attention-pool.js";
 import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { parametersOf } from "./parameters.js";
@@ -56,11 +56,10 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
   const scale = attentionScaleOf(config);
   const special = specialTokens(config);
   const N0 = tokenCount(config);
-  const observedQuery: ObservedQuery = config.classToken === false ? "mean" : "class";
   const reductions = new Map(
     plan.stages.map((stage, index) => [
       stage.layer,
-      { prefix: `stages.${index}`, reduce: reductionStage(stage, heads) },
+      { prefix: `stages.${index}`, score: stage.score, reduce: reductionStage(stage, heads) },
     ]),
   );
   const followsTokens = wanted.source || wanted.denseFeatures;
@@ -102,7 +101,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       const normed = ops.layerNorm(state.x, p["norm1.weight"]!, p["norm1.bias"]!, epsilon);
       const projections = { query: projection("query"), key: projection("key"), value: projection("value") };
       const logSize = logSizeOf(ops, state.size);
-      const options = { heads, scale, logSize, rows, observe: reduction && observedQuery };
+      const options = { heads, scale, logSize, rows, observe: reduction?.score };
       const { mixed, observed } = ops.selfAttention(normed, projections, options);
       const before = rows === undefined ? state.x : ops.slice(state.x, 1, 0, rows);
       return { x: ops.add(before, ops.linear(mixed, p["output.weight"]!, p["output.bias"])), observed };

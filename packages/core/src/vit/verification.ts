@@ -58,7 +58,7 @@ function sameSettings(a: unknown, b: unknown): boolean {
 
 const sameStage = (a: ResolvedStage, b: ResolvedStage): boolean =>
   a.policy === b.policy &&
-  (["layer", "tokensIn", "tokensOut", "protectedTokens"] as const).every((name) => a[name] === b[name]) &&
+  (["layer", "tokensIn", "tokensOut", "protectedTokens", "score"] as const).every((name) => a[name] === b[name]) &&
   sameSettings(a.settings, b.settings);
 
 /** Whether two reductions compute the same. */
