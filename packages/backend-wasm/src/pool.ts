@@ -111,12 +111,17 @@ export class ThreadPool {
 
   /** Ends all threads. A second call does nothing. */
   end(): Promise<void> {
-    if (this.#ended) return this.#ended;
+    this.#ended ??= this.#endThreads();
+    return this.#ended;
+  }
+
+  async #endThreads(): Promise<void> {
+    // Before anything else happens, the pool must count as ended: Deno tells at once that a thread has ended.
+    await undefined;
     // Chromium ends a thread that sleeps two seconds later than one that waits for messages.
     callBack(this.#control);
-    this.#ended = Promise.all(this.#threads.map((thread) => thread.end())).then(() => {});
     for (const { reject } of this.#requests.values()) reject(new Error("the threads were ended"));
-    return this.#ended;
+    await Promise.all(this.#threads.map((thread) => thread.end()));
   }
 
   async #ask(number: number, messageFor: (thread: number) => object): Promise<void> {
