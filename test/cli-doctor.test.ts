@@ -11,6 +11,7 @@ import {
   type Report,
   row,
   showPlacement,
+  showQuantizedWeights,
   showReport,
   warningsOf,
 } from "../packages/cli/src/commands/doctor/report.js";
@@ -41,6 +42,7 @@ describe("doctor", () => {
         attention: "fused",
         attentionReason: expect.stringContaining("and it agrees with the decomposed one"),
         fusedAttention: { agrees: true },
+        quantizedWeights: { q8: { works: true }, q4: { works: true } },
         placement: { nodes: { CPUExecutionProvider: expect.any(Number) }, elsewhere: [], copies: [] },
       });
     const reason = expect.stringContaining("no usable WebGPU adapter");
@@ -97,13 +99,21 @@ describe("doctor", () => {
     const { code, stdout } = await runPptVit(home, ["doctor"], env);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^onnx-cpu: works, computes rightly \(.*\)\n {2}half precision +works\n {2}attention +fused: /m,
+      /^onnx-cpu: works, computes rightly \(.*\)\n {2}half precision +works\n {2}attention +fused: .*\n {2}q8 weights +taken as integers\n {2}q4 weights +taken as integers\n/m,
     );
     expect(stdout).toMatch(/placement +all \d{3} nodes on CPUExecutionProvider, 0 copies/);
     expect(stdout).toMatch(/--backend auto +onnx-cpu, attention fused: onnx-cpu is the best that works here/);
     expect(stdout).toMatch(
       /cross-origin isolation +does not apply in Node.* Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp/,
     );
+  });
+
+  test("a device that multiplies quantised weights wrongly", () => {
+    const reason = "onnx-webgpu: MatMulNBits computes 4-bit weights wrongly on this device";
+    expect(showQuantizedWeights({ quantizedWeights: { q8: { works: true }, q4: { works: false, reason } } })).toEqual([
+      row("q8 weights", "taken as integers"),
+      row("q4 weights", `taken as floats: ${reason}`),
+    ]);
   });
 
   test("advice on what to install, and on a GPU that auto does not take", () => {
@@ -125,6 +135,7 @@ describe("doctor", () => {
       attention: "fused",
       fusedAttention: { agrees: false, difference: 0.5 },
       attentionReason: "",
+      quantizedWeights: { q8: { works: true }, q4: { works: true } },
       placement: null,
     } as const;
     expect(explainAttention(cpu)).toMatch(/although it is wrong here \(5\.0e-1 of the largest value/);

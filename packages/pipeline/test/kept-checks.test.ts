@@ -15,7 +15,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import type { Backend } from "@ppt-vit/core";
+import type { Backend, WeightDtypeName } from "@ppt-vit/core";
+import type { CompileOptions } from "@ppt-vit/core/backend";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { withChangedOutputs } from "../../backend-cpu/test/changed-outputs.js";
 import { keptChecks, type SelectionCache } from "../src/backends/kept-checks.js";
@@ -102,6 +103,33 @@ describe("a check", () => {
     for (const dtype of ["fp32", "q8", "q4", "q8", "fp32"] as const) await selectOn(host, { candidates, dtype });
     // One for floats, and for each precision the floats, the quantised model and the one that it is compared with.
     expect(counts.checked).toBe(1 + 3 + 3);
+  });
+
+  it("that failed for one precision says nothing about the others", async () => {
+    const right = createCpuBackend();
+    const wrong = withChangedOutputs(right, ({ logits, ...others }) => ({
+      ...others,
+      logits: { ...logits!, data: logits!.data.map((value) => value * 1.1) },
+    }));
+    let checked = 0;
+    const inBlocks = ({ params }: CompileOptions) =>
+      Object.values(params).some(({ quantized }) => quantized?.kind === "blocks");
+    const create = async (name: string): Promise<Backend> => ({
+      ...right,
+      runtime: "counting 1.0",
+      compile(program, options) {
+        if (name !== "cpu") checked++;
+        return (name !== "cpu" && inBlocks(options) ? wrong : right).compile(program, options);
+      },
+      dispose: async () => {},
+    });
+    const host = surroundings(create as never);
+    const chosen = async (dtype: WeightDtypeName) => (await selectOn(host, { candidates, dtype })).backend;
+    // Twice: as checked, and as remembered.
+    for (let i = 0; i < 2; i++)
+      for (const dtype of ["q4", "q8", "fp32"] as const)
+        expect([dtype, await chosen(dtype)]).toEqual([dtype, dtype === "q4" ? "cpu" : "onnx-cpu"]);
+    expect(checked).toBe(3 + 3 + 1);
   });
 
   it("is done every time for a backend that does not tell its version", async () => {

@@ -203,7 +203,7 @@ describe("the check of a backend for quantised weights", () => {
     expect(choices[1]!.reason).toContain("onnx-cpu: q8 weights: ");
   });
 
-  it.each(["onnx-cpu", "onnx-wasm"])("finds %s right on this machine", async (name) => {
+  it.each(["onnx-cpu", "onnx-wasm", "wasm", "tfjs-cpu"])("finds %s right on this machine", async (name) => {
     const backend = await createBackend(name);
     for (const dtype of quantizedDtypeNames) await checkBackend(backend, dtype);
     await backend.dispose();

@@ -3,7 +3,15 @@ import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import type { OnnxBackend, OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
 import { type OnnxDeviceDescription, devices as onnx } from "@ppt-vit/backend-onnx/devices";
-import { type Backend, type BackendDescription, firstLineOf, isPptError, prepareVisionProgram } from "@ppt-vit/core";
+import {
+  type Backend,
+  type BackendDescription,
+  firstLineOf,
+  hostTensor,
+  isPptError,
+  prepareVisionProgram,
+  weightDtypes,
+} from "@ppt-vit/core";
 import { type BackendChoice, createBackend, describeBackends, readCheckpoint, selectBackend } from "@ppt-vit/pipeline";
 import { defaultBackend } from "../../flags/backend-option.js";
 import { print, printJson } from "../../output/print.js";
@@ -168,8 +176,29 @@ async function probeDevice(device: OnnxDevice): Promise<Probe> {
       ...half,
       attention,
       fusedAttention: single.info.attentionCheck!,
+      quantizedWeights: await checkQuantizedWeights(single),
     };
   });
+}
+
+/** Compiles a product for each precision. The backend checks its operators then, and tells which it does not use. */
+async function checkQuantizedWeights(backend: Backend): Promise<Probe["quantizedWeights"]> {
+  const found: Partial<Record<string, { works: boolean; reason?: string }>> = {};
+  for (const dtype of weightDtypes) {
+    if (!("quantize" in dtype)) continue;
+    const weight = dtype.quantize(
+      hostTensor([8, 32], (i) => Math.sin(i)),
+      "block",
+    );
+    const executable = await backend.compile((ops, { weight }, { x }) => ({ y: ops.linear(x!, weight!) }), {
+      params: { weight },
+      inputs: { x: [1, 32] },
+    });
+    const [reason] = executable.notices ?? [];
+    found[dtype.name] = { works: reason === undefined, ...(reason !== undefined && { reason }) };
+    await executable.dispose();
+  }
+  return found as Probe["quantizedWeights"];
 }
 
 async function checkHalfPrecision(

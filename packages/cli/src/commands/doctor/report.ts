@@ -1,5 +1,6 @@
 /** The report of `ppt-vit doctor`: what it found, warnings and advice, and their text for a terminal. */
 import type { OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
+import { type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
 import type { BackendChoice } from "@ppt-vit/pipeline";
 import { installCommand } from "../../output/install.js";
 import type { Adapter, PlacedNode, Placement } from "./logs.js";
@@ -15,6 +16,10 @@ export interface Probe {
   readonly attention: "fused" | "decomposed";
   /** Fused attention compared with decomposed attention on this device. The difference is relative to the largest value. */
   readonly fusedAttention: SelfCheck;
+  /** By precision: whether the device multiplies quantised weights rightly. Where it does not, their floats are used. */
+  readonly quantizedWeights: Readonly<
+    Record<QuantizedDtypeName, { readonly works: boolean; readonly reason?: string }>
+  >;
 }
 
 interface DeviceName {
@@ -144,6 +149,7 @@ function showDevice(report: DeviceReport): string[] {
     ...(adapter === undefined ? [] : [row("adapter", showAdapter(adapter))]),
     showHalfPrecision(report),
     row("attention", `${attention}: ${attentionReason}`),
+    ...showQuantizedWeights(report),
     ...showPlacement(placement),
   ];
 }
@@ -159,6 +165,13 @@ function showHalfPrecision({ halfPrecision: { works, reason }, shaderF16 }: Work
   const half = works ? "works" : `does not work: ${reason}`;
   return shaderF16 ? row("shader-f16", `there: half precision ${half}`) : row("half precision", half);
 }
+
+/** Lines about the precisions that quantise weights. */
+export const showQuantizedWeights = ({ quantizedWeights }: Pick<Probe, "quantizedWeights">): string[] =>
+  quantizedDtypeNames.map((dtype) => {
+    const { works, reason } = quantizedWeights[dtype];
+    return row(`${dtype} weights`, works ? "taken as integers" : `taken as floats: ${reason}`);
+  });
 
 /** Lines about where the nodes run. */
 export function showPlacement(placement: Placement | null): string[] {
