@@ -27,6 +27,9 @@ function softmaxRow(data: Float32Array, start: number, length: number): void {
   for (let i = start; i < end; i++) data[i]! /= sum;
 }
 
+/** What leading elements count as in a ranking: the greatest float. */
+const greatest = (2 - 2 ** -23) * 2 ** 127;
+
 export function cpuOverrides<T extends CpuTensor>({ take }: TensorStore<T>): Overrides<T> {
   /** Writes the attention weights [M, N] of one image and head: softmax(scale q k^T + log size). */
   function attentionWeights(
@@ -78,6 +81,7 @@ export function cpuOverrides<T extends CpuTensor>({ take }: TensorStore<T>): Ove
       const rows = windowPositions(H, kh, stride[0], padding[0]);
       const columns = windowPositions(W, kw, stride[1], padding[1]);
       const out = take([B, rows * columns, C * kh * kw]);
+      const [pixels, windows] = [x.data, out.data];
       let to = 0;
       for (let image = 0; image < B; image++)
         for (let top = -padding[0], row = 0; row < rows; row++, top += stride[0])
@@ -85,10 +89,13 @@ export function cpuOverrides<T extends CpuTensor>({ take }: TensorStore<T>): Ove
             for (let channel = image * C; channel < (image + 1) * C; channel++)
               for (let y = top; y < top + kh; y++, to += kw) {
                 const from = (channel * H + y) * W + left;
-                for (let i = 0; i < kw; i++) {
-                  const inside = y >= 0 && y < H && left + i >= 0 && left + i < W;
-                  out.data[to + i] = inside ? x.data[from + i]! : 0;
+                const rowInside = y >= 0 && y < H;
+                if (rowInside && left >= 0 && left + kw <= W) {
+                  for (let i = 0; i < kw; i++) windows[to + i] = pixels[from + i]!;
+                  continue;
                 }
+                for (let i = 0; i < kw; i++)
+                  windows[to + i] = rowInside && left + i >= 0 && left + i < W ? pixels[from + i]! : 0;
               }
       return out;
     },
@@ -130,6 +137,39 @@ export function cpuOverrides<T extends CpuTensor>({ take }: TensorStore<T>): Ove
           const target = { data: out.data, offset: image * M * C + head * d, stride: C };
           multiplyTransposed({ data: weights, offset: 0, stride: N }, values, target, M, d, N);
         }
+      return out;
+    },
+
+    /** Compares each pair once. The default has a matrix of them. */
+    rankDescending(given, leading = 0) {
+      const [B, N] = given.shape as [number, number];
+      const out = take(given.shape);
+      const ranks = out.data;
+      for (let image = 0; image < B; image++) {
+        const x = given.data.slice(image * N, (image + 1) * N).fill(greatest, 0, leading);
+        for (let j = 0; j < N; j++) {
+          // An earlier one is before j unless x_j is greater. NaN is not, so elements stay behind it.
+          let rank = j;
+          for (let i = 0; i < j; i++) if (x[j]! > x[i]!) rank--;
+          for (let i = j + 1; i < N; i++) if (x[i]! > x[j]!) rank++;
+          ranks[image * N + j] = rank;
+        }
+      }
+      return out;
+    },
+
+    argMax(x) {
+      const N = x.shape.at(-1)!;
+      const out = take(x.shape.slice(0, -1));
+      const [from, to] = [x.data, out.data];
+      for (let row = 0; row < to.length; row++) {
+        let max = Number.NEGATIVE_INFINITY;
+        for (let i = row * N; i < (row + 1) * N; i++) max = Math.max(max, from[i]!);
+        // As in the default, it is N if NaN is among the elements, because nothing equals the maximum then.
+        let first = 0;
+        while (first < N && from[row * N + first] !== max) first++;
+        to[row] = first;
+      }
       return out;
     },
 

@@ -39,7 +39,8 @@ export function cpuPrimitives<T extends CpuTensor>(store: TensorStore<T>): Primi
   function unary(f: (x: number) => number) {
     return (x: T): T => {
       const out = take(x.shape);
-      for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i]!);
+      const [from, to] = [x.data, out.data];
+      for (let i = 0; i < to.length; i++) to[i] = f(from[i]!);
       return out;
     };
   }
@@ -49,18 +50,19 @@ export function cpuPrimitives<T extends CpuTensor>(store: TensorStore<T>): Primi
     const out = take(withLength(x.shape, axis, 1));
     const inner = sizeOf(x.shape.slice(axis + 1));
     const span = x.shape[axis]! * inner;
-    for (let i = 0; i < out.data.length; i++) {
+    const [from, to] = [x.data, out.data];
+    for (let i = 0; i < to.length; i++) {
       const first = Math.floor(i / inner) * span + (i % inner);
       const end = first + span;
       if (op === "sum") {
         let sum = 0;
-        for (let k = first; k < end; k += inner) sum += x.data[k]!;
-        out.data[i] = sum;
+        for (let k = first; k < end; k += inner) sum += from[k]!;
+        to[i] = sum;
       } else {
         // Math.max returns NaN if either side is NaN, like IEEE 754's maximum.
         let max = Number.NEGATIVE_INFINITY;
-        for (let k = first; k < end; k += inner) max = Math.max(max, x.data[k]!);
-        out.data[i] = max;
+        for (let k = first; k < end; k += inner) max = Math.max(max, from[k]!);
+        to[i] = max;
       }
     }
     return out;
@@ -143,10 +145,10 @@ export function cpuPrimitives<T extends CpuTensor>(store: TensorStore<T>): Primi
         operands.map((x) => broadcastStrides(x.shape, out.shape)),
       );
       const [stepC, stepA, stepB] = rows.steps as [number, number, number];
+      const [chosen, yes, no, to] = [condition.data, a.data, b.data, out.data];
       rows.forEach((o, [c, offsetA, offsetB]) => {
         for (let i = 0; i < rows.length; i++)
-          out.data[o + i] =
-            condition.data[c! + i * stepC] !== 0 ? a.data[offsetA! + i * stepA]! : b.data[offsetB! + i * stepB]!;
+          to[o + i] = chosen[c! + i * stepC] !== 0 ? yes[offsetA! + i * stepA]! : no[offsetB! + i * stepB]!;
       });
       return out;
     },
