@@ -122,8 +122,8 @@ describe("export", () => {
       await runFile(join(folder, "onnx/model_quantized.onnx"), await samplePixels()),
       await bestOnCpu(),
     ];
-    // One sample, a bicycle, has 17.0 % and 15.5 % for its first two labels, and may change.
-    expect(best.filter((label, i) => label === expected[i]).length).toBeGreaterThanOrEqual(expected.length - 1);
+    // Two samples have two labels that are nearly equal (17.0 % and 15.5 %, 39.4 % and 34.9 %), and may change.
+    expect(best.filter((label, i) => label === expected[i]).length).toBeGreaterThanOrEqual(expected.length - 2);
   });
 
   test("--portable uses standard operators only", async () => {

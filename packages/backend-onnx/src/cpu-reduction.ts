@@ -11,18 +11,26 @@ import { constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
 /** The lowest finite number in float32. */
 const lowest = -(2 - 2 ** -23) * 2 ** 127;
 
+/** The smallest number of full precision in float32. Added to the mean square of zeros it keeps them zeros. */
+const smallest = 2 ** -126;
+
 type Steps = Pick<
   Composites<OnnxTensor>,
   "lpNormalize" | "rankDescending" | "argMax" | "pickPartners" | "classAttention" | "compressTokens"
 >;
 
-/** `defaults` take what these steps do not cover; `softmax` is the one of the graph. */
-export function cpuReduction(
-  graph: Graph,
-  ops: Primitives<OnnxTensor>,
-  defaults: Composites<OnnxTensor>,
-  softmax: Composites<OnnxTensor>["softmax"],
-): Steps {
+interface Given {
+  readonly graph: Graph;
+  readonly ops: Primitives<OnnxTensor>;
+  /** Take what these steps do not cover. */
+  readonly defaults: Composites<OnnxTensor>;
+  /** That of the graph. */
+  readonly softmax: Composites<OnnxTensor>["softmax"];
+  /** Whether to use `LpNormalization`. ONNX Runtime 1.24 has that of ONNX 1, but not that of ONNX 22. */
+  readonly lpNormalization: boolean;
+}
+
+export function cpuReduction({ graph, ops, defaults, softmax, lpNormalization }: Given): Steps {
   const name = (x: OnnxTensor) => inputName(graph, x);
   const toFloat = (wholeNumbers: string) => graph.node("Cast", [wholeNumbers], { to: elementTypes.float32 });
   const argMaxNode = (x: OnnxTensor) =>
@@ -30,7 +38,13 @@ export function cpuReduction(
 
   function lpNormalize(x: OnnxTensor, p: 1 | 2): OnnxTensor {
     if (x.dtype !== "float32") return defaults.lpNormalize(x, p);
-    return recorded(graph.node("LpNormalization", [name(x)], { axis: -1, p }), x.shape, x.dtype);
+    if (lpNormalization) return recorded(graph.node("LpNormalization", [name(x)], { axis: -1, p }), x.shape, x.dtype);
+    if (p === 1) return defaults.lpNormalize(x, p);
+    // It divides by the root of the mean square, which takes the root of the number of channels from the length.
+    const C = x.shape.at(-1)!;
+    const scale = graph.constant(new Float32Array(C).fill(1 / Math.sqrt(C)), [C], "float32");
+    const normed = graph.node("RMSNormalization", [name(x), scale], { axis: -1, epsilon: smallest });
+    return recorded(normed, x.shape, x.dtype);
   }
 
   return {

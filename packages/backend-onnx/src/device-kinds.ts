@@ -13,6 +13,7 @@ const kinds = {
     fusion: {
       contrib: true,
       attention: true,
+      standardAttention: true,
       projectedAttention: true,
       forCpu: true,
       integers: { rows: "MatMulIntegerToFloat", blocks: "MatMulNBits" },
@@ -46,7 +47,10 @@ export const deviceKindNames = Object.keys(kinds) as readonly DeviceKind[];
 /** The operators for a kind of devices. `attention`: whether fused ones, by default if the kind has them. */
 export function fusionFor(kind: DeviceKind, attention = deviceKinds[kind].fusion.attention): Fusion {
   const { fusion } = deviceKinds[kind];
-  return { ...fusion, attention, projectedAttention: attention && (fusion.projectedAttention ?? false) };
+  const { standardAttention = false, projectedAttention = false } = fusion;
+  return attention
+    ? { ...fusion, attention, standardAttention, projectedAttention }
+    : { ...fusion, attention, standardAttention: false, projectedAttention: false };
 }
 
 /** The operators for a kind of devices that are in the standard. Other engines than ONNX Runtime have these, too. */

@@ -76,7 +76,7 @@ const optionChecks: Checks<OnnxExportOptions> = {
   withSourceMap: flag,
   outputs: arrayOf("names of outputs", (name) => typeof name === "string"),
 };
-const misnamed = { opset: "it is 18", task: "name the outputs", device: "write 'for'" };
+const misnamed = { opset: "it is 18, or 23 in files for CPUs", task: "name the outputs", device: "write 'for'" };
 
 /**
  * A model as one `.onnx` file with a free batch.

@@ -6,6 +6,8 @@ export interface Fusion {
   readonly contrib: boolean;
   /** `MultiHeadAttention`; needs `contrib`. Wrong on some WebGPU devices: see docs/decisions/0005-onnx.md. */
   readonly attention: boolean;
+  /** With `attention`: `Attention` of ONNX 23 in place of `MultiHeadAttention`. It is faster on CPUs. Default false. */
+  readonly standardAttention?: boolean;
   /**
    * `Attention`, which also projects; needs `contrib`. Only the CPU provider has all of it. For blocks in which few tokens
    * attend to all, such as a classifier's last one, `attention` decides instead. Default false.

@@ -63,12 +63,12 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       return recorded(graph.node("Softmax", [name(x)], { axis: along }), x.shape, x.dtype);
     }
 
-    /** The inputs of an attention operator after v: it broadcasts its bias over images and heads, but not over queries. */
+    /** The bias of an attention operator, if any: it broadcasts it over images and heads, but not over queries. */
     function biasOfKeys(logSize: OnnxTensor | undefined, queries: number, dtype: DType): string[] {
       if (!logSize) return [];
       const [B, N] = logSize.shape as [number, number];
       const row = name(ops.cast(ops.reshape(logSize, [B, 1, 1, N]), dtype));
-      return ["", "", graph.node("Expand", [row, graph.integers([1, 1, queries, N])])];
+      return [graph.node("Expand", [row, graph.integers([1, 1, queries, N])])];
     }
 
     return {
@@ -126,7 +126,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         },
       }),
 
-      ...(fusion.forCpu && cpuReduction(graph, ops, defaults, softmax)),
+      ...(fusion.forCpu && cpuReduction({ graph, ops, defaults, softmax, lpNormalization: !fusion.standardAttention })),
       ...(fusion.forGpu && gpuReduction(ops, defaults)),
       ...(fusion.forGpu && fusion.sorting && gpuSorting(graph, ops, defaults)),
       ...(fusion.forGpu && !fusion.attention && { selfAttention: gpuSelfAttention(graph, ops, defaults, softmax) }),
@@ -134,7 +134,14 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       ...(fusion.attention && {
         attention(q, k, v, { heads, scale, logSize }) {
           const dtype = commonType("attention", [q, k, v]);
-          const inputs = [...[q, k, v].map((x) => name(x, dtype)), ...biasOfKeys(logSize, q.shape[1]!, dtype)];
+          const operands = [q, k, v].map((x) => name(x, dtype));
+          const bias = biasOfKeys(logSize, q.shape[1]!, dtype);
+          if (fusion.standardAttention) {
+            const attributes = { q_num_heads: heads, kv_num_heads: heads, scale };
+            const attended = graph.node("Attention", [...operands, ...bias], attributes);
+            return recorded(attended, q.shape, dtype);
+          }
+          const inputs = [...operands, ...(bias.length === 0 ? [] : ["", "", ...bias])];
           const attended = graph.node("MultiHeadAttention", inputs, { num_heads: heads, scale }, contrib);
           return recorded(graph.declare(attended, q.shape, dtype), q.shape, dtype);
         },
@@ -153,7 +160,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           const d = C / heads;
           const weights = graph.parameter(packed.weights, [C, 3 * C], x.dtype);
           const biases = graph.constant(packed.biases, [3 * C], x.dtype);
-          const inputs = [name(x), weights, biases, ...biasOfKeys(logSize, N, x.dtype)];
+          const bias = biasOfKeys(logSize, N, x.dtype);
+          const inputs = [name(x), weights, biases, ...(bias.length === 0 ? [] : ["", "", ...bias])];
           const [output, present] = graph.nodeOf(
             observe ? 2 : 1,
             "Attention",

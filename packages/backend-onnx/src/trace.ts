@@ -35,8 +35,8 @@ export interface TraceOptions extends CompileOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Since 18 ReduceMax takes its axes as an input; since 17 LayerNormalization is one operator. */
-const opset = 18;
+/** Since 23 `Attention` is an operator; since 18 ReduceMax takes its axes as an input. */
+const opsetFor = (fusion: Fusion): number => (fusion.standardAttention ? 23 : 18);
 
 /** Name of the free leading dimension. */
 export const batchDimension = "batch_size";
@@ -79,7 +79,10 @@ export function traceProgram(program: Program, options: TraceOptions): TracedMod
     irVersion: 8,
     producerName: "ppt-vit",
     docString: note,
-    opsetImport: [{ domain: "", version: opset }, ...(graph.usesContrib ? [{ domain: contrib, version: 1 }] : [])],
+    opsetImport: [
+      { domain: "", version: opsetFor(fusion) },
+      ...(graph.usesContrib ? [{ domain: contrib, version: 1 }] : []),
+    ],
     graph: {
       name: "ppt-vit",
       node: graph.nodes,

@@ -5,11 +5,12 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createOnnxBackend, exportOnnx, traceProgram } from "@ppt-vit/backend-onnx";
+import { createOnnxBackend, exportOnnx, inspectOnnx, traceProgram } from "@ppt-vit/backend-onnx";
 import { tinyConfig } from "@ppt-vit/conformance";
 import { hostTensor, type Program, policyNames, prepareVisionProgram, randomWeights, weightsFrom } from "@ppt-vit/core";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
+import { fusionFor } from "../src/device-kinds.js";
 import { decodeModel } from "../src/proto.js";
 
 const weights = weightsFrom(randomWeights(tinyConfig, 1));
@@ -149,6 +150,17 @@ test("CPUs get operators that project, sort and normalise", () => {
   expect(counts.get("TopK")).toBe(2);
   expect(counts.get("ArgMax")).toBe(1);
   expect(counts.get("LpNormalization")).toBe(2);
+});
+
+// ONNX Runtime 1.24 has no `LpNormalization` of the operators that `Attention` belongs to.
+test("the attention of ONNX 23 comes without operators that older runtimes lack", () => {
+  const { program, params, inputs } = prepareVisionProgram({ config: tinyConfig, weights, reduction, quantize: "q8" });
+  const { bytes } = traceProgram(program, { params, inputs, fusion: fusionFor("cpu") });
+  expect(inspectOnnx(bytes).operatorSets).toMatchObject({ "ai.onnx": 23 });
+  const counts = countOperators(bytes);
+  expect(counts.get("Attention")).toBe(tinyConfig.layers);
+  expect(counts.get("MultiHeadAttention")).toBeUndefined();
+  expect(counts.get("LpNormalization")).toBeUndefined();
 });
 
 test("sorting NaN gives every token a place", async () => {
