@@ -36,6 +36,9 @@ const dinov2 = {
   layerscale_value: 1,
 };
 
+/** The vision tower of SigLIP (Zhai et al., arXiv 2303.15343), whose other fields are the defaults of transformers. */
+const siglip = (image_size: number) => ({ model_type: "siglip_vision_model", image_size });
+
 /** The `config.json` of each geometry. One line adds one. */
 const geometries: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new Map([
   ["deit-ti", deit(192, 3)],
@@ -43,6 +46,8 @@ const geometries: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new M
   ["deit-b", deit(768, 12)],
   ["vit-b", { ...deit(768, 12), layer_norm_eps: 1e-12 }],
   ["dinov2-s", dinov2],
+  ["siglip-b", siglip(224)],
+  ["siglip-b-384", siglip(384)],
   ["lvvit-s", withDeepStem("lvvit", 16, { skip_lam: 2 })],
   ["t2t-vit-14", withDeepStem("t2t_vit", 14, { tokens_type: "performer" })],
 ]);
