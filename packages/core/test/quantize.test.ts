@@ -5,6 +5,8 @@ import {
   createVisionModel,
   type HostTensor,
   hostTensor,
+  openSafetensors,
+  parseSafetensors,
   type QuantizedBlocks,
   type QuantizedDtypeName,
   type QuantizedRows,
@@ -17,6 +19,7 @@ import {
   weightsFrom,
 } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
+import { write } from "./safetensors-file.js";
 
 const rowsOf = (weight: HostTensor) => {
   const { shape, data, quantized } = quantizeRows(weight);
@@ -166,6 +169,23 @@ describe("quantizeRows", () => {
       expect.objectContaining({ code: "INVALID_SHAPE", message: "quantizeRows: expected a matrix, got [4]" }),
     );
   });
+});
+
+it.each(["F16", "BF16"] as const)("the integers are those of the values that a file of %s holds", (dtype) => {
+  const config = tinyConfig;
+  // The upper halves of float32 are bfloat16. As float16 the same bits are other numbers, which are finite, too.
+  const parts = Object.entries(randomWeights(config, 1)).map(([name, { shape, data }]) => ({
+    name,
+    dtype,
+    shape,
+    data: Uint16Array.from(new Uint32Array(data.buffer, data.byteOffset, data.length), (bits) => bits >>> 16),
+  }));
+  const bytes = write(parts);
+  const opened = openSafetensors({ size: bytes.length, read: (begin, end) => bytes.slice(begin, end) });
+  const whole = parseSafetensors(bytes);
+  const floats = weightsFrom(Object.fromEntries(whole.names.map((name) => [name, whole.read(name)])));
+  for (const quantize of quantizedDtypeNames)
+    expect(readParameters(opened, config, { quantize })).toEqual(readParameters(floats, config, { quantize }));
 });
 
 describe("a model with 8-bit weights", () => {

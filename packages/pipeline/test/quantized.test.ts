@@ -2,9 +2,19 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
 import { createWasmBackend } from "@ppt-vit/backend-wasm";
-import { quantizedDtypeNames, type WeightDtypeName } from "@ppt-vit/core";
+import { tinyConfig, tinyFamilies } from "@ppt-vit/conformance";
+import {
+  type Backend,
+  createVisionModel,
+  type QuantizedDtypeName,
+  quantizedDtypeNames,
+  randomWeights,
+  type VisionModelConfig,
+  type WeightDtypeName,
+  weightsFrom,
+} from "@ppt-vit/core";
 import { demoSamplesUrl } from "@ppt-vit/demo-model";
-import { fromPretrained } from "@ppt-vit/pipeline";
+import { createBackend, fromPretrained } from "@ppt-vit/pipeline";
 import { describe, expect, it } from "vitest";
 
 /** Largest difference of a logit, over the largest logit. */
@@ -45,6 +55,56 @@ describe.each([
     }
     await backend.dispose();
   });
+});
+
+/** Lengths that blocks of 32 do not divide: heads of 80, rows of fewer values than a block, and the last heads of 12. */
+const oddLengths = [
+  { hiddenSize: 80, heads: 1, intermediateSize: 99 },
+  { hiddenSize: 15, heads: 3, intermediateSize: 9 },
+  { hiddenSize: 36, heads: 3, intermediateSize: 70 },
+];
+
+const oddModels = Object.entries({
+  plain: tinyConfig,
+  distilled: { ...tinyConfig, distillationToken: true, distillationHead: true },
+  ...tinyFamilies,
+}).map(([name, config], i) => [name, { ...config, layers: 1, ...oddLengths[i % oddLengths.length] }] as const);
+
+async function answerOn(backend: Backend, config: VisionModelConfig, quantize: QuantizedDtypeName) {
+  const weights = weightsFrom(randomWeights(config, 3));
+  const model = await createVisionModel({ config, weights, backend, quantize });
+  const pixels = 2 * config.channels * config.imageSize[0] * config.imageSize[1];
+  const pixelValues = Float32Array.from({ length: pixels }, (_, i) => Math.sin(1.7 * i));
+  const { logits, embedding = logits } = await model.run({ pixelValues, batch: 2 });
+  expect(model.notices ?? []).toEqual([]);
+  await model.dispose();
+  return embedding.data;
+}
+
+it("odd lengths give what the plain CPU backend computes of the same weights, in every family", async () => {
+  const reference = createCpuBackend();
+  const allowed = {
+    // Activations in 8 bits, and in 16. Random weights amplify their error.
+    "onnx-cpu": 0.06,
+    "onnx-wasm": 0.06,
+    wasm: 1e-3,
+    "tfjs-cpu": 1e-5,
+  };
+  const backends = await Promise.all(
+    Object.entries(allowed).map(async ([name, most]) => ({ name, most, backend: await createBackend(name) })),
+  );
+  for (const [model, config] of oddModels)
+    for (const quantize of quantizedDtypeNames) {
+      const expected = await answerOn(reference, config, quantize);
+      const largest = Math.max(...expected.map(Math.abs));
+      for (const { name, most, backend } of backends) {
+        const found = await answerOn(backend, config, quantize);
+        const off = Math.max(...found.map((value, i) => Math.abs(value - expected[i]!))) / largest;
+        // NaN is not less, either.
+        if (!(off < most)) expect.fail(`${model} in ${quantize} on ${name} is off by ${off}, ${most} allowed`);
+      }
+    }
+  for (const { backend } of backends) await backend.dispose();
 });
 
 it("is compared with the same weights on the plain CPU backend by `verify`", async () => {
