@@ -60,7 +60,7 @@ export async function bundle(entry: string): Promise<{ script: string; inputs: s
     metafile: true,
     // Ignores the paths of this repository's tsconfig, which lead to sources.
     tsconfigRaw: {},
-    external: ["onnxruntime-*", "@tensorflow/*", "@ppt-vit/backend-onnx", "@ppt-vit/backend-tfjs"],
+    external: ["onnxruntime-*", "@tensorflow/*", ...["onnx", "tfjs", "wasm"].map((name) => `@ppt-vit/backend-${name}`)],
   });
   return { script: outputFiles[0]!.text, inputs: Object.keys(metafile.inputs) };
 }

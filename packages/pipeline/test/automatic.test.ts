@@ -22,6 +22,9 @@ const errorsOf: Readonly<Record<string, PptError>> = {
     "backend 'onnx-wasm' is not installed: npm install @ppt-vit/backend-onnx onnxruntime-web",
     { cause: new NotInstalled("") },
   ),
+  wasm: new PptError("BACKEND_UNAVAILABLE", "backend 'wasm' is not installed: npm install @ppt-vit/backend-wasm", {
+    cause: new NotInstalled(""),
+  }),
   broken: new PptError(
     "BACKEND_UNAVAILABLE",
     "device 'cpu' needs onnxruntime-node, which could not be loaded (GLIBC_2.34 not found): npm install onnxruntime-node",
@@ -70,24 +73,29 @@ describe("one line says", () => {
     [
       "what has compiled code for this system",
       { installed: ["cpu"], system: "linux-x64-musl" },
-      "backend cpu (auto); onnx-wasm would be faster: npm install @ppt-vit/backend-onnx onnxruntime-web",
+      "backend cpu (auto); wasm would be faster: npm install @ppt-vit/backend-wasm",
     ],
     [
-      "nothing where nothing fits the system",
+      "what needs no compiled code where nothing fits the system",
       { installed: ["onnx-wasm"], system: "freebsd-x64" },
-      "backend onnx-wasm (auto)",
+      "backend onnx-wasm (auto); wasm would be faster: npm install @ppt-vit/backend-wasm",
+    ],
+    [
+      "nothing where the fastest that fits is there",
+      { installed: ["wasm"], system: "freebsd-x64" },
+      "backend wasm (auto)",
     ],
     ["nothing of what nobody has measured", { installed: ["tfjs-node"] }, "backend tfjs-node (auto)"],
-    // 14.6 to 13.2 images a second: not worth an installation.
+    // 11.4 to 9.64 images a second: not worth an installation.
     [
       "nothing of what is hardly faster",
-      { installed: ["tfjs-wasm"], system: "freebsd-x64" },
-      "backend tfjs-wasm (auto)",
+      { installed: ["tfjs-wasm"], system: "freebsd-x64", errors: { ...errorsOf, wasm: errorsOf.broken! } },
+      "backend tfjs-wasm (auto); wasm does not work here (device 'cpu' needs onnxruntime-node, which could not be loaded (GLIBC_2.34 not found): npm install onnxruntime-node)",
     ],
     [
       "what is installed and does not work",
-      { installed: ["onnx-wasm"], errors: { ...errorsOf, "onnx-cpu": errorsOf.broken! } },
-      "backend onnx-wasm (auto); onnx-cpu does not work here (device 'cpu' needs onnxruntime-node, which could not be loaded (GLIBC_2.34 not found): npm install onnxruntime-node)",
+      { installed: ["wasm"], errors: { ...errorsOf, "onnx-cpu": errorsOf.broken! } },
+      "backend wasm (auto); onnx-cpu does not work here (device 'cpu' needs onnxruntime-node, which could not be loaded (GLIBC_2.34 not found): npm install onnxruntime-node)",
     ],
   ])("%s", async (_, simulated, line) => {
     expect(describeChoice(await choose(simulated))).toBe(line);
@@ -105,13 +113,13 @@ describe("one line says", () => {
 
 it("the speeds are those that the benchmarks recorded", () => {
   const file = new URL("../../../benchmarks/results/runs.ndjson", import.meta.url);
-  const { results } = JSON.parse(readFileSync(file, "utf8").split("\n")[2]!) as {
+  const { results } = JSON.parse(readFileSync(file, "utf8").split("\n")[5]!) as {
     results: { backend: string; model: string; policy: string; batch: number; imagesPerSecond: number }[];
   };
   const measured = describeBackends().flatMap(({ name, imagesPerSecond }) =>
     imagesPerSecond ? [[name, imagesPerSecond] as const] : [],
   );
-  expect(measured.map(([name]) => name)).toEqual(["cpu", "onnx-cpu", "onnx-wasm", "tfjs-wasm"]);
+  expect(measured.map(([name]) => name)).toEqual(["cpu", "onnx-cpu", "onnx-wasm", "tfjs-wasm", "wasm"]);
   for (const [name, speeds] of measured) {
     const found = results.find(
       ({ backend, model, policy, batch }) => backend === name && model === "demo" && policy === "ppt" && batch === 1,

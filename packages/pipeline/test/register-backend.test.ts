@@ -48,7 +48,7 @@ describe("a registered backend", () => {
   it("is a candidate by its rank, on the platforms it has one for", async () => {
     expect(candidatesOf("node")[0]).toBe("counting");
     expect(candidatesOf("browser")).not.toContain("counting");
-    expect(await selectBackend()).toMatchObject({ backend: "counting", candidates: { length: 7 } });
+    expect(await selectBackend()).toMatchObject({ backend: "counting", candidates: { length: 8 } });
     expect(counts.open).toBe(0);
   });
 

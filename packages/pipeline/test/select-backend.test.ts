@@ -49,14 +49,9 @@ describe("the choice", () => {
   it.each([
     ["a browser with a GPU", browser(geforce, geforce), everything, [], "onnx-webgpu"],
     ["a browser without WebGPU", browser(undefined, geforce), everything, [], "tfjs-webgl"],
-    [
-      "a browser whose GPU is software",
-      browser(swiftshader, "ANGLE (Google, SwiftShader)"),
-      everything,
-      [],
-      "onnx-wasm",
-    ],
-    ["a browser without any GPU, not isolated", browser(undefined, undefined, false), everything, [], "onnx-wasm"],
+    ["a browser whose GPU is software", browser(swiftshader, "ANGLE (Google, SwiftShader)"), everything, [], "wasm"],
+    ["a browser without any GPU, not isolated", browser(undefined, undefined, false), everything, [], "wasm"],
+    ["a browser whose WebAssembly computes wrongly", browser(undefined, undefined), everything, ["wasm"], "onnx-wasm"],
     ["a browser whose ONNX computes wrongly", browser(geforce, geforce), everything, ["onnx-webgpu"], "tfjs-webgpu"],
     [
       "a browser whose WebGPU computes wrongly",
@@ -69,7 +64,8 @@ describe("the choice", () => {
     ["a browser with nothing but this project", browser(geforce, geforce), ["cpu"], [], "cpu"],
     ["Node with everything", node, everything, [], "onnx-cpu"],
     ["Node without onnxruntime-node", node, ["tfjs-node", "onnx-wasm", "cpu"], [], "tfjs-node"],
-    ["Node with WebAssembly only", node, ["onnx-wasm", "cpu"], [], "onnx-wasm"],
+    ["Node with WebAssembly only", node, ["onnx-wasm", "wasm", "cpu"], [], "wasm"],
+    ["Node with ONNX Runtime's WebAssembly only", node, ["onnx-wasm", "cpu"], [], "onnx-wasm"],
     ["Node with nothing installed", node, ["cpu"], [], "cpu"],
   ])("in %s", async (_name, platform, installed, broken, expected) => {
     const choice = await selectOn({ platform, create: create(installed, broken), now }, {});
