@@ -3,7 +3,7 @@
  * sign, the weights, and one of seven bits. So activations have 14 bits: 128 times a high byte, plus a low one. Each tile
  * takes the high bytes of its rows first, and the low ones then. The sums are those of quantized.ts, to the bit.
  */
-import { eight } from "./panels";
+import { blockRowsOf, eight } from "./panels";
 import { putScaled } from "./scaled";
 
 /** What is added to each activation, so that it has no sign. */
@@ -26,9 +26,6 @@ function dot(w: v128, x: v128, sum: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, sum) : sum;
 }
 
-/** Rows of x in one block. */
-const blockRows: i32 = 192;
-
 /**
  * As `multiplyQuantized`. A row of x has K high bytes and K low ones. A panel of eight columns starts with -64 times the sum of
  * each, which takes the offset away. Then it has, for each four of k, the four values of each column.
@@ -47,6 +44,7 @@ export function multiplyBytes(
   const xStride = <usize>K << 1;
   const outStride = <usize>N << 2;
   const panelBytes = (<usize>K << 3) + 32;
+  const blockRows = blockRowsOf(M, xStride);
   for (let block = 0; block < M; block += blockRows) {
     const end = min(block + blockRows, M);
     let panel = packed;

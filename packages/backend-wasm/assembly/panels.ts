@@ -25,3 +25,14 @@ export function eight(from: usize, count: i32): usize {
   if (from != 0) memory.copy(spare, from, <usize>count << 2);
   return spare;
 }
+
+/**
+ * Rows of a left operand that pass all panels together: as many as stay in the second-level cache, in blocks of one size, whole
+ * tiles of four or six. Every block reads all panels from memory.
+ */
+export function blockRowsOf(M: i32, rowBytes: usize): i32 {
+  const most = max(48, <i32>(589824 / rowBytes));
+  const blocks = max(1, (M + most - 1) / most);
+  const rows = (M + blocks - 1) / blocks;
+  return max(12, ((rows + 11) / 12) * 12);
+}

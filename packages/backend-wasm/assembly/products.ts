@@ -2,11 +2,8 @@
  * Products of matrices. The right operand is packed in panels of eight columns. Every output is one sum over k in
  * ascending order, whatever tile it is in, so a row gives the same bits in any batch.
  */
-import { eight, put } from "./panels";
+import { blockRowsOf, eight, put } from "./panels";
 import { madd } from "./vector";
-
-/** Rows of `a` in one block, which stays in the second-level cache while all panels pass. */
-const blockRows: i32 = 96;
 
 /** b [K, N], its rows `stride` bytes apart, into panels: ceil(N / 8) times [K, 8]. Columns beyond N are 0. */
 export function packColumns(b: usize, stride: usize, K: i32, N: i32, packed: usize): void {
@@ -56,6 +53,7 @@ export function multiply(
   K: i32,
 ): void {
   const panelBytes = (<usize>K) << 5;
+  const blockRows = blockRowsOf(M, <usize>K << 2);
   for (let block = 0; block < M; block += blockRows) {
     const end = min(block + blockRows, M);
     let panel = packed;

@@ -4,7 +4,7 @@
  * instruction set. Here they are sums of 16-bit products, and in bytes.ts of products of bytes.
  */
 import { multiplyBytes, offset } from "./bytes";
-import { eight } from "./panels";
+import { blockRowsOf, eight } from "./panels";
 import { putScaled } from "./scaled";
 import { loadEnd, rounder } from "./vector";
 
@@ -93,9 +93,6 @@ function fourAt(from: usize, left: i32, zero: v128): v128 {
   return left > 0 ? loadEnd(from, left, zero) : zero;
 }
 
-/** Rows of x in one block. */
-const blockRows: i32 = 96;
-
 /**
  * out [M, N] = scale of the row * scale of the column * (x times packed weights) + bias. x [M, K] comes from
  * `quantize`, with K padded and the same `bytes`. The panels hold eight columns: for each pair of k, the two values of
@@ -117,6 +114,7 @@ export function multiplyQuantized(
   const xStride = <usize>K << 1;
   const outStride = <usize>N << 2;
   const panelBytes = <usize>K << 3;
+  const blockRows = blockRowsOf(M, xStride);
   for (let block = 0; block < M; block += blockRows) {
     const end = min(block + blockRows, M);
     let panel = packed;

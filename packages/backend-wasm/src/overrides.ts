@@ -1,8 +1,9 @@
-/** Composites in WebAssembly. Measurements: docs/decisions/0021-wasm-engine.md. */
+/** Composites in WebAssembly. Measurements: docs/decisions/0022-wasm-engine.md. */
 import { cpuOverrides } from "@ppt-vit/backend-cpu/eager";
 import type { Overrides } from "@ppt-vit/core/backend";
 import type { Engine } from "./engine.js";
 import { activationNumbers } from "./kernels.js";
+import { observationOverrides } from "./observation.js";
 import type { Packed, Parameters } from "./parameters.js";
 import { Remembered, type WasmStore } from "./store.js";
 import { onPlaced, type WasmTensor } from "./tensor.js";
@@ -46,8 +47,13 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
     return out;
   }
 
+  const lpNormalize = (x: WasmTensor, p: 1 | 2) =>
+    alongRows(x, (from, to, rows, n) => engine.kernels.lpNormalize(from, to, rows, n, p));
+
   return (ops, defaults) => ({
     ...onPlaced(cpuOverrides(store)(ops, defaults)),
+    ...onPlaced(observationOverrides(engine, store, lpNormalize)),
+    lpNormalize,
 
     linear(x, weight, bias) {
       const [O, I] = weight.shape as [number, number];
@@ -74,8 +80,6 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
       ),
 
     l2Norm: (x) => alongRows(x, (...rows) => engine.kernels.l2Norm(...rows), [...x.shape.slice(0, -1), 1]),
-
-    lpNormalize: (x, p) => alongRows(x, (from, to, rows, n) => engine.kernels.lpNormalize(from, to, rows, n, p)),
 
     activation(x, kind) {
       const out = take(x.shape);

@@ -1,7 +1,7 @@
 /** Weights of linear layers, packed for the kernels: panels of eight output channels. */
 import type { HostTensor, QuantizedRows } from "@ppt-vit/core/backend";
 
-const panelColumns = 8;
+export const panelColumns = 8;
 
 /** Panels that hold the columns of `columns` output channels. */
 export const panelsOf = (columns: number): number => Math.ceil(columns / panelColumns);
