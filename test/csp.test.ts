@@ -69,7 +69,7 @@ describe.skipIf(!browserPath)("a page that allows 'wasm-unsafe-eval' and no more
       { "": ort, model: join(fixture, "model") },
       {
         "/index.html": readFileSync(join(fixture, "index.html"), "utf8"),
-        "/photo.png": readFileSync(join(fixture, "photo.png")),
+        "/photo.png": readFileSync(new URL("../packages/pipeline/fixtures/pictures/photo.png", import.meta.url)),
         "/page.js": page!,
         "/worker.js": worker!,
       },
