@@ -35,11 +35,11 @@ async function registry(name, file) {
 }
 
 /** The words by which names of conformance cases name a family's own models. Plain ViTs are in all cases without such a word. */
-const words = [/DINOv2/, /CLIP/, /LV-ViT|lvvit/, /T2T-ViT|t2t/];
+const words = [/DINOv2/, /CLIP/, /SigLIP|siglip/, /I-JEPA|ijepa/, /LV-ViT|lvvit/, /T2T-ViT|t2t/];
 
 /** The conformance cases that run a whole model of the family, or of the same traits. */
 function casesOf(family, names) {
-  const whole = names.filter((name) => /^(golden|golden family|model):/.test(name));
+  const whole = names.filter((name) => /^(golden|golden family|golden model|model):/.test(name));
   const own = words.find((word) => word.test(`${family.title} ${Object.keys(family.modelTypes).join(" ")}`));
   return whole.filter((name) => (own ? own.test(name) : !words.some((word) => word.test(name))));
 }
@@ -68,7 +68,7 @@ function familyTable(rows, tasks) {
       types.length > 0 ? types.map((type) => `\`${type}\``).join(", ") : "by `architecture`",
       yes(configs.some(({ labels }) => labels.length > 0)),
       yes(tasks.some(({ name }) => name === "image-feature-extraction")),
-      yes(configs.some(({ projection }) => projection !== undefined)),
+      yes(configs.some(({ projection, pooling }) => projection !== undefined || pooling === "attention")),
       evidence.join(", "),
     ];
   });
@@ -78,7 +78,7 @@ ${tasks.map(({ name, title }) => `- \`${name}\`: ${title}`).join("\n")}
 
 ${table(["family", "`model_type`", "labels", "embeddings, dense features", "zero-shot labels", "compared with"], lines)}
 
-Every family runs unreduced, and those with a class token with every policy.
+Every family runs unreduced and with every policy. Without a class token the mean query scores the tokens.
 [The contract of families](../../packages/core/test/family-contract.test.ts) reads the examples of each under all names of tensors.
 `;
 }
