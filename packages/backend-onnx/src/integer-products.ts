@@ -1,6 +1,6 @@
 /**
  * Linear layers over quantised weights. Which operator takes a weight depends on how it is stored and on the device
- * (docs/decisions/0020-quantised-weights.md, docs/decisions/0022-four-bits.md).
+ * (docs/decisions/0020-quantised-weights.md, docs/decisions/0026-four-bits.md).
  */
 import type { DType, Quantized, QuantizedBlocks, QuantizedRows } from "@ppt-vit/core/backend";
 import { contrib, type Graph } from "./graph.js";
