@@ -109,7 +109,7 @@ describe("export", () => {
   });
 
   test("--dtype q8,q4 writes the files that transformers.js looks for", async () => {
-    const folder = await exported("quantized", "--dtype", "fp32,q8,q4");
+    const folder = await exported("quantized", "--dtype", "fp32, q8,q4");
     expect(filesIn(join(folder, "onnx"))).toEqual(["model.onnx", "model_q4.onnx", "model_quantized.onnx"]);
     const [whole, four, quantized] = (await infoOf(folder)).onnx;
     expect(four).toMatchObject({ dtype: "q4", export: { for: "gpu" } });

@@ -11,9 +11,9 @@ import { type Precision, precisionNames } from "./precisions.js";
 /** Those of `exportOnnx({ for })`, listed here so that the package is only loaded where it is used. */
 const deviceKindNames = ["cpu", "gpu", "any"] as const satisfies readonly DeviceKind[];
 
-/** `fp32`, or `fp32,fp16,q8`. */
+/** `fp32`, `fp32,fp16,q8` or `fp32, q8`. */
 function dtypes(text: string): Precision[] {
-  const names = text.split(",");
+  const names = text.split(",").map((name) => name.trim());
   if (!names.every((name) => (precisionNames as readonly string[]).includes(name)))
     throw new InvalidArgumentError(`expected one or more of ${precisionNames.join(",")}.`);
   return [...new Set(names)] as Precision[];
