@@ -48,6 +48,8 @@ describe("doctor", () => {
     const reason = expect.stringContaining("no usable WebGPU adapter");
     expect(webgpu).toEqual({ device: "webgpu", backend: "onnx-webgpu", works: false, reason });
     expect(report).toMatchObject({ auto: { backend: "onnx-cpu", attention: "fused" }, warnings: [] });
+    const own = report.others.find(({ backend }: { backend: string }) => backend === "wasm");
+    expect(own).toMatchObject({ works: true, runtime: expect.stringMatching(/simd, \d+ threads?$/) });
     // Nothing that could be installed is known to be faster.
     expect(report).toMatchObject({ advice: [], defaultBackend: "auto" });
   });

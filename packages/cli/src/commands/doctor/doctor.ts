@@ -145,7 +145,10 @@ async function probeOthers(): Promise<OtherBackend[]> {
   for (const backend of otherNames) {
     try {
       const { candidates } = await selectBackend({ candidates: [backend], recheck: true });
-      found.push({ backend, works: true, check: candidates[0]!.reason });
+      const opened = await createBackend(backend);
+      const { runtime } = opened;
+      await opened.dispose();
+      found.push({ backend, works: true, check: candidates[0]!.reason, ...(runtime !== undefined && { runtime }) });
     } catch (error) {
       // With one candidate, the error of the choice is a frame around the reason.
       const line = firstLineOf(error);

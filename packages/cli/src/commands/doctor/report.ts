@@ -40,7 +40,7 @@ export type DeviceReport = WorkingDevice | (DeviceName & { readonly works: false
 
 /** A backend of which no more is known than whether it computes rightly. */
 export type OtherBackend =
-  | { readonly backend: string; readonly works: true; readonly check: string }
+  | { readonly backend: string; readonly works: true; readonly check: string; readonly runtime?: string }
   | { readonly backend: string; readonly works: false; readonly reason: string };
 
 /** The choice of `--backend auto`; `backend` is null if none works. */
@@ -128,7 +128,12 @@ export function showReport(report: Report): string[] {
     "",
     "other backends",
     ...others.map((other) =>
-      row(other.backend, other.works ? `works, ${other.check}` : `does not work: ${other.reason}`),
+      row(
+        other.backend,
+        other.works
+          ? ["works", other.check, ...(other.runtime === undefined ? [] : [`on ${other.runtime}`])].join(", ")
+          : `does not work: ${other.reason}`,
+      ),
     ),
     "",
     "which backend",
