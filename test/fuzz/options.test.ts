@@ -390,6 +390,9 @@ describe("names of other libraries, and misspelt ones", () => {
 
   it("are said for backends", async () => {
     await expect(createOnnxBackend({ dtypes: "fp16" } as never)).rejects.toMatchObject(refusal(/write 'dtype'/));
+    await expect(createOnnxBackend({ dtype: "q8" } as never)).rejects.toMatchObject(
+      refusal(/one of 'fp32', 'fp16'; for weights in 8 or 4 bits write fromPretrained/),
+    );
     await expect(pipeline.selectBackend({ backends: ["cpu"] } as never)).rejects.toMatchObject(refusal(/candidates/));
   });
 });

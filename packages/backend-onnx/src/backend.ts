@@ -12,7 +12,7 @@ import {
   requireWebAssembly,
   type Tensors,
 } from "@ppt-vit/core/backend";
-import { type Checks, checkOptions, count, found, object, oneOf, shaped } from "@ppt-vit/core/options";
+import { type Checks, check, checkOptions, count, found, object, oneOf, shaped } from "@ppt-vit/core/options";
 import { name as packageName, version } from "../package.json";
 import { type CaptureCheck, openCaptured, packOutputs } from "./capture.js";
 import { fusionFor } from "./device-kinds.js";
@@ -161,7 +161,10 @@ const optionChecks: Checks<OnnxBackendOptions> = {
     InferenceSession: (value) => typeof (value as OnnxRuntime["InferenceSession"])?.create === "function",
     Tensor: (value) => typeof value === "function",
   }),
-  dtype: oneOf(["fp32", "fp16"]),
+  dtype: check(
+    "one of 'fp32', 'fp16'; for weights in 8 or 4 bits write fromPretrained(model, { dtype: 'q8' })",
+    oneOf(["fp32", "fp16"]).holds,
+  ),
   attention: oneOf(["fused", "decomposed"]),
   threads: count(),
   graphCapture: object,
