@@ -2,19 +2,38 @@
  * Steps of token reduction in few kernels on GPUs (docs/decisions/0024-kernels-on-gpus.md). What the operators are given is exact:
  * whole numbers, comparisons, and constants.
  */
-import type { Composites, Primitives } from "@ppt-vit/core/backend";
+import { type Composites, type Primitives, sameShape } from "@ppt-vit/core/backend";
 import type { Graph } from "./graph.js";
-import { constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { inOrder, isSameElement, joinedResidual } from "./joined.js";
+import { briefValues, constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 /** Below the difference of any two numbers that are not nearly 0. Some GPUs take numbers closer to 0 for 0. */
 const tiny = 1.3 * 2 ** -126;
-/** Above any rank. */
+/** Above any rank, any number that is ranked, and any variance. */
 const far = 2 ** 120;
+/** The similarity of tokens that are no candidates. */
+const noCosine = -4;
+/** The most elements that `TopK` sorts in one kernel. */
+const sortedAtOnce = 2048;
 
-type Steps = Pick<Composites<OnnxTensor>, "rankDescending">;
+type Steps = Pick<Composites<OnnxTensor>, "rankDescending" | "compressTokens">;
 
-export function gpuReduction(ops: Primitives<OnnxTensor>, defaults: Composites<OnnxTensor>): Steps {
+export function gpuReduction(graph: Graph, ops: Primitives<OnnxTensor>, defaults: Composites<OnnxTensor>): Steps {
   return {
+    /**
+     * The residual sum before a mean is part of the product: mean(before + product + bias) = mean(before + product) + bias. The
+     * bias, as a constant of all rows, is then the residual sum that joins with the next norm.
+     */
+    compressTokens(destination, count, { averaged, ...rest }) {
+      const joined = averaged && joinedResidual(graph, averaged);
+      if (!joined) return defaults.compressTokens(destination, count, { averaged, ...rest });
+      const compressed = defaults.compressTokens(destination, count, { averaged: joined.sum, ...rest });
+      const bias = briefValues(joined.bias);
+      const rows = Float32Array.from({ length: count * bias.length }, (_, i) => bias[i % bias.length]!);
+      const biases = constantOf(rows, [1, count, bias.length], joined.sum.dtype);
+      return { ...compressed, averaged: ops.add(compressed.averaged!, biases) };
+    },
+
     /**
      * rank_j = sum over i of (x_i - x_j > t_ji). An earlier i ranks before j if they are equal, so there t is below 0. For leading
      * tokens t decides alone.
@@ -52,7 +71,7 @@ export function gpuSorting(
   graph: Graph,
   ops: Primitives<OnnxTensor>,
   defaults: Composites<OnnxTensor>,
-): Pick<Composites<OnnxTensor>, "lpNormalize" | "pickPartners"> {
+): Pick<Composites<OnnxTensor>, "lpNormalize" | "pickPartners" | "rankDescending"> {
   const name = (x: OnnxTensor) => inputName(graph, x);
 
   function lpNormalize(x: OnnxTensor, p: 1 | 2): OnnxTensor {
@@ -60,8 +79,33 @@ export function gpuSorting(
     return recorded(graph.node("LpNormalization", [name(x)], { axis: -1, p }), x.shape, x.dtype);
   }
 
+  /** x in which the first `leading` elements are above all others; undefined if that took a kernel. */
+  function withLeading({ made, shape }: OnnxTensor, leading: number): OnnxTensor | undefined {
+    if (made?.by === "cosines") return made.leading === leading ? made.ahead : undefined;
+    if (made?.by !== "where" || made.condition.made?.by !== "greater") return undefined;
+    const limits = made.condition.made.left.host;
+    const ahead = withLeading(made.left, leading);
+    // Cosines are chosen for the leading elements of all images.
+    const chosen = limits?.length === shape[1] && limits?.subarray(0, leading).every((limit) => limit >= far);
+    return ahead && chosen ? ops.where(made.condition, ahead, made.right) : undefined;
+  }
+
   return {
     lpNormalize,
+
+    /** `TopK` sorts, and rows of the identity matrix in its order tell the rank of each element. */
+    rankDescending(x, leading = 0) {
+      const [B, N] = x.shape as [number, number];
+      const sortable = x.dtype === "float32" && N <= sortedAtOnce ? withLeading(x, leading) : undefined;
+      if (!sortable || !sameShape(sortable.shape, x.shape)) return defaults.rankDescending(x, leading);
+      const [, order] = graph.nodeOf(2, "TopK", [name(sortable), graph.integers([N])], {
+        axis: -1,
+        largest: 1,
+        sorted: 1,
+      });
+      const ranks = recorded(inOrder(graph, order!, [isSameElement], [(place) => place], N), [B, 1, N], "float32");
+      return { ...ranks, shape: [B, N], whole: true, made: { by: "rank", order: order!, leading } };
+    },
 
     /** All pairs of tokens are compared, so that one constant can exclude what is no pair. */
     pickPartners(keys, sets) {
@@ -79,7 +123,12 @@ export function gpuSorting(
         const [i, j] = [Math.floor(at / N) - firstCandidate, (at % N) - firstPartner];
         return i >= 0 && i % 2 === 0 && j >= 0 && j % 2 === 0 ? 1 : 0;
       });
-      const compared = name(ops.where(constantOf(isPair, [N, N], "bool"), cosine, -4));
+      // Tokens before both sets rank first, so that ranking need not put them there. They have no pick.
+      const leading = Math.min(firstCandidate, firstPartner);
+      const others = Float32Array.from({ length: N }, (_, i) => (i < leading ? far : noCosine));
+      const compared = name(
+        ops.where(constantOf(isPair, [N, N], "bool"), cosine, constantOf(others, [N, 1], "float32")),
+      );
       const [best, place] = graph.nodeOf(2, "TopK", [compared, graph.integers([1])], {
         axis: -1,
         largest: 1,
@@ -87,8 +136,14 @@ export function gpuSorting(
       });
       const table = graph.constant(pickTable(N, firstPartner, firstRow), [N], "float32");
       const rows = graph.node("Gather", [table, place!], { axis: 0 });
+      const ahead = { ...recorded(best!, [B, N, 1], "float32"), shape: [B, N] };
+      const isLeading = constantOf(
+        others.map((value) => (value === far ? 1 : 0)),
+        [N],
+        "bool",
+      );
       return {
-        similarity: { ...recorded(best!, [B, N, 1], "float32"), shape: [B, N] },
+        similarity: { ...ops.where(isLeading, noCosine, ahead), made: { by: "cosines", ahead, leading } },
         row: { ...recorded(rows, [B, N, 1], "float32"), shape: [B, N] },
       };
     },

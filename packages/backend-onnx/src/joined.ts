@@ -2,9 +2,9 @@
  * Steps that one operator computes together, so that a GPU launches fewer kernels. Each returns the joined operator's result, or
  * undefined where the steps do not fit. What the first step recorded is dropped if nothing else reads it.
  */
-import { type Shape, sameShape } from "@ppt-vit/core/backend";
+import { type Shape, sameShape, sizeOf } from "@ppt-vit/core/backend";
 import type { Graph } from "./graph.js";
-import { inputName, type OnnxTensor, recorded } from "./tensor.js";
+import { inputName, type Made, type OnnxTensor, recorded } from "./tensor.js";
 
 const isNumber = (x: OnnxTensor): boolean => x.host !== undefined && x.shape.length === 0;
 
@@ -21,17 +21,29 @@ export function joinedMinimum(
   const { made } = condition;
   if (made?.by !== "greater" || !isSame(made.left, b) || !isSame(made.right, a)) return undefined;
   if (!sameShape(a.shape, b.shape) || !sameShape(condition.shape, a.shape)) return undefined;
-  return recorded(graph.node("Min", [inputName(graph, b), inputName(graph, a)]), a.shape, a.dtype);
+  const lower = recorded(graph.node("Min", [inputName(graph, b), inputName(graph, a)]), a.shape, a.dtype);
+  return { ...lower, made: { by: "min", left: b, right: a } };
 }
 
-/** For a number n and whole numbers x, (n > x) is n - x, bounded by 0 and 1. n must be whole, too. */
+/** By this factor the difference of two numbers is at least 1 if one of them is above 2 ** -100. */
+const steep = 2 ** 126;
+
+/**
+ * For a number n, (n > x) as a number is slope (n - x), bounded by 0 and 1. The slope is 1 if both are whole. Otherwise it is
+ * so steep that every difference becomes at least 1, and a power of two, which makes no product inexact.
+ */
 export function joinedStep(graph: Graph, condition: OnnxTensor): OnnxTensor | undefined {
   const { made } = condition;
-  if (made?.by !== "greater" || !isNumber(made.left) || !made.right.whole) return undefined;
+  if (made?.by !== "greater" || !isNumber(made.left) || made.right.dtype !== "float32") return undefined;
   const bound = made.left.host![0]!;
-  if (!Number.isInteger(bound) || made.right.dtype !== "float32") return undefined;
+  const whole = made.right.whole && Number.isInteger(bound);
+  // Next to 0 the smallest difference is too small, and from 2 on the product is infinite.
+  if (!whole && !(bound > 2 ** -100 && bound < 2)) return undefined;
+  const slope = whole ? 1 : steep;
   const input = inputName(graph, made.right);
-  return recorded(graph.node("HardSigmoid", [input], { alpha: -1, beta: bound }), made.right.shape, "float32");
+  const attributes = { alpha: -slope, beta: slope * bound };
+  const step = recorded(graph.node("HardSigmoid", [input], attributes), made.right.shape, "float32");
+  return made.right.made?.by === "rank" ? { ...step, made: { by: "first", rank: made.right, bound } } : step;
 }
 
 /** The sum of squares along `axis`. */
@@ -83,10 +95,91 @@ export function joinedDifference(graph: Graph, row: OnnxTensor, x: OnnxTensor): 
   const { matrix, column } = x.made;
   const [B, N] = column.shape as [number, number];
   if (!sameShape(x.shape, [B, N]) || row.shape[0] !== N) return undefined;
+  if (column.made?.by === "first") {
+    const rows = rowsInOrder(graph, row, matrix, column.made);
+    if (rows) return rows;
+  }
   const inputs = [
     inputName(graph, { ...column, shape: [B, N] }),
     inputName(graph, matrix, column.dtype),
     inputName(graph, row, column.dtype),
   ];
   return recorded(graph.node("Gemm", inputs, { transB: 1, alpha: -1 }), [B, N], column.dtype);
+}
+
+/** A residual sum without the constant `bias` of its product, which a `Gemm` adds up. */
+export function joinedResidual(graph: Graph, x: OnnxTensor): { sum: OnnxTensor; bias: OnnxTensor } | undefined {
+  if (x.made?.by !== "residual" || !sameShape(x.made.before.shape, x.shape)) return undefined;
+  const { before, linear } = x.made;
+  const leading = x.shape.slice(0, -1);
+  const shape = [leading.includes(-1) ? -1 : sizeOf(leading), x.shape.at(-1)!];
+  const sum = graph.node("Gemm", [...linear.inputs, inputName(graph, { ...before, shape })], linear.attributes);
+  return { sum: { ...recorded(sum, shape, x.dtype), shape: x.shape }, bias: linear.bias };
+}
+
+/**
+ * The row minus the columns of the matrix that belong to the first elements in an order. Without the ranks: a table has a row for
+ * each element, and the order picks its rows. The constant row is part of the element that is always the first.
+ */
+function rowsInOrder(
+  graph: Graph,
+  row: OnnxTensor,
+  matrix: OnnxTensor,
+  { rank, bound }: Extract<Made, { readonly by: "first" }>,
+): OnnxTensor | undefined {
+  if (rank.made?.by !== "rank" || rank.made.leading < 1 || bound < 1) return undefined;
+  const { order } = rank.made;
+  const [B, N] = rank.shape as [number, number];
+  const entry = (t: number, j: number) => (t === 0 ? row.host![j]! : 0) - matrix.host![j * N + t]!;
+  const first = (q: number) => (q < bound ? 1 : 0);
+  const rows = recorded(inOrder(graph, order, [entry], [first], N), [B, 1, N], "float32");
+  return {
+    ...rows,
+    shape: [B, N],
+    made: {
+      by: "rows",
+      rank,
+      withRank() {
+        const weighted = inOrder(graph, order, [entry, isSameElement], [first, (q) => q], N);
+        const flat = recorded(weighted, [B, 2, 2 * N], "float32");
+        const input = inputName(graph, { ...flat, shape: [B, 4 * N] });
+        const [rows, , ranks] = graph.nodeOf(3, "Split", [input, graph.integers([N, 2 * N, N])], { axis: 1 });
+        return { rows: recorded(rows!, [B, N], "float32"), rank: recorded(ranks!, [B, N], "float32") };
+      },
+    },
+  };
+}
+
+export const isSameElement = (t: number, j: number): number => (t === j ? 1 : 0);
+
+/**
+ * Sums of the rows of tables [N, N], taken in an order of N elements and multiplied by weights for each place: one sum for each
+ * list of weights and each table. -> the name of [B, weights, tables * N]
+ */
+export function inOrder(
+  graph: Graph,
+  order: string,
+  tables: readonly ((element: number, column: number) => number)[],
+  weights: readonly ((place: number) => number)[],
+  N: number,
+): string {
+  const columns = tables.length * N;
+  const table = Float32Array.from({ length: N * columns }, (_, at) => {
+    const column = at % columns;
+    return tables[Math.floor(column / N)]!(Math.floor(at / columns), column % N);
+  });
+  const sums = Float32Array.from({ length: weights.length * N }, (_, at) => weights[Math.floor(at / N)]!(at % N));
+  const sorted = graph.node("Gather", [graph.constant(table, [N, columns], "float32"), order], { axis: 0 });
+  return graph.node("MatMul", [graph.constant(sums, [weights.length, N], "float32"), sorted]);
+}
+
+/** Where a rank is chosen beside rows from the same order, both are computed at once. */
+export function joinedRows(graph: Graph, left: OnnxTensor, right: OnnxTensor): [OnnxTensor, OnnxTensor] | undefined {
+  if (left.made?.by !== "min" || right.made?.by !== "rank") return undefined;
+  const { left: rows, right: picked } = left.made;
+  if (rows.made?.by !== "rows" || rows.made.rank.name !== right.name || !sameShape(left.shape, right.shape))
+    return undefined;
+  const both = rows.made.withRank();
+  const lower = graph.node("Min", [inputName(graph, picked), inputName(graph, both.rows)]);
+  return [recorded(lower, left.shape, left.dtype), both.rank];
 }

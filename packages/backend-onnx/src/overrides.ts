@@ -52,10 +52,11 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       const inputs = [
         name({ ...x, shape: [rows, I] }),
         name(inPlace ? weight : ops.transpose(weight, [1, 0]), x.dtype),
-      ];
-      if (bias) inputs.push(name(bias, x.dtype));
-      const product = graph.node("Gemm", inputs, inPlace ? { transB: 1 } : {});
-      return { ...recorded(product, [rows, O], x.dtype), shape: [...leading, O] };
+      ] as const;
+      const attributes = inPlace ? { transB: 1 } : {};
+      const product = graph.node("Gemm", bias ? [...inputs, name(bias, x.dtype)] : inputs, attributes);
+      const result = { ...recorded(product, [rows, O], x.dtype), shape: [...leading, O] };
+      return bias && isConstant(bias) ? { ...result, made: { by: "linear", inputs, attributes, bias } } : result;
     }
 
     function softmax(x: OnnxTensor, axis = -1): OnnxTensor {
@@ -127,8 +128,10 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       }),
 
       ...(fusion.forCpu && cpuReduction({ graph, ops, defaults, softmax, lpNormalization: !fusion.standardAttention })),
-      ...(fusion.forGpu && gpuReduction(ops, defaults)),
-      ...(fusion.forGpu && fusion.sorting && gpuSorting(graph, ops, defaults)),
+      ...(fusion.forGpu && gpuReduction(graph, ops, defaults)),
+      ...(fusion.forGpu &&
+        fusion.sorting &&
+        gpuSorting(graph, ops, { ...defaults, ...gpuReduction(graph, ops, defaults) })),
       ...(fusion.forGpu && !fusion.attention && { selfAttention: gpuSelfAttention(graph, ops, defaults, softmax) }),
 
       ...(fusion.attention && {

@@ -17,6 +17,7 @@ import type { Attributes, Graph } from "./graph.js";
 import {
   joinedDifference,
   joinedMinimum,
+  joinedRows,
   joinedScores,
   joinedStep,
   joinedSumOfSquares,
@@ -137,6 +138,8 @@ export function onnxPrimitives(
   }
 
   function madeBy(op: Binary, left: OnnxTensor, right: OnnxTensor): Pick<OnnxTensor, "made"> {
+    if (op === "add" && right.made?.by === "linear" && left.name !== undefined && sameShape(left.shape, right.shape))
+      return { made: { by: "residual", before: left, linear: right.made } };
     if (op === "mul" && left.name !== undefined && left.name === right.name)
       return { made: { by: "square", of: left } };
     return op === "greater" || op === "mul" || op === "sub" ? { made: { by: op, left, right } } : {};
@@ -198,13 +201,15 @@ export function onnxPrimitives(
 
     where(condition, left, right) {
       const dtype = commonType("where", [left, right]);
-      const [a, b] = [asTensor(left), asTensor(right)];
+      const given = [asTensor(left), asTensor(right)] as const;
+      const [a, b] = (forGpu && joinedRows(graph, ...given)) || given;
       // Of NaN the two differ, which whole numbers are not.
       const joined = (forGpu || (forCpu && a.whole)) && joinedMinimum(graph, condition, a, b);
       if (joined) return joined;
       const shape = broadcastShapes("where", broadcastShapes("where", a.shape, b.shape), condition.shape);
       const inputs = [inputName(graph, condition), inputName(graph, a, dtype), inputName(graph, b, dtype)];
-      return recorded(graph.node("Where", inputs), shape, dtype);
+      const chosen = recorded(graph.node("Where", inputs), shape, dtype);
+      return { ...chosen, made: { by: "where", condition, left: a, right: b } };
     },
 
     sum(x, axis) {

@@ -13,7 +13,7 @@ import {
   showShape,
   type Tensor,
 } from "@ppt-vit/core/backend";
-import type { Graph } from "./graph.js";
+import type { Attributes, Graph } from "./graph.js";
 import { type IntegerProducts, keepsIntegers } from "./integer-products.js";
 
 /**
@@ -46,6 +46,29 @@ export type Made =
   | { readonly by: "mul" | "sub"; readonly left: OnnxTensor; readonly right: OnnxTensor }
   /** [B, N], the sum over heads of [B, H, N]. */
   | { readonly by: "heads"; readonly of: OnnxTensor }
+  /** A product with a weight, as a `Gemm` takes both, and the constant row that was added to it. */
+  | {
+      readonly by: "linear";
+      readonly inputs: readonly [string, string];
+      readonly attributes: Attributes;
+      readonly bias: OnnxTensor;
+    }
+  /** The sum of `before` and a product `linear`. */
+  | { readonly by: "residual"; readonly before: OnnxTensor; readonly linear: Extract<Made, { readonly by: "linear" }> }
+  | { readonly by: "where"; readonly condition: OnnxTensor; readonly left: OnnxTensor; readonly right: OnnxTensor }
+  /** The largest cosines of matching. In `ahead` the first `leading` elements are above all numbers that are ranked. */
+  | { readonly by: "cosines"; readonly ahead: OnnxTensor; readonly leading: number }
+  /** The rank of each element: `order` names the elements in their order, of which the first `leading` are always the same. */
+  | { readonly by: "rank"; readonly order: string; readonly leading: number }
+  /** 1 where `rank` is below `bound`, else 0. */
+  | { readonly by: "first"; readonly rank: OnnxTensor; readonly bound: number }
+  /** Computed from the order behind `rank`. `withRank` computes both at once. */
+  | {
+      readonly by: "rows";
+      readonly rank: OnnxTensor;
+      withRank(): { readonly rows: OnnxTensor; readonly rank: OnnxTensor };
+    }
+  | { readonly by: "min"; readonly left: OnnxTensor; readonly right: OnnxTensor }
   /** A constant matrix [N, N] times a column [B, N, 1]. */
   | { readonly by: "product"; readonly matrix: OnnxTensor; readonly column: OnnxTensor };
 

@@ -3,6 +3,7 @@
  * section 3.3).
  */
 
+import { hostTensor } from "../../composites.js";
 import type { Ops, Tensor } from "../../seam.js";
 import { bipartiteMatching, matchingMacs, mostMergeable } from "../matching.js";
 import type { Destinations, PolicyInput, PolicySetting, ReductionPolicy, ReductionStage } from "../policy.js";
@@ -42,13 +43,22 @@ export interface StageSettings {
   readonly threshold: number | "prune" | "pool";
 }
 
+/** Above every variance. */
+const unlimited = 2 ** 120;
+
 /**
  * One ranking serves both actions: by similarity if the image is pooled, by score if it is pruned. Pruning sends each token
  * to the row of its rank, with protected tokens first. The `removed` lowest scores thus land beyond the last row.
  */
 function destinations(stage: ReductionStage<StageSettings>) {
-  const { protectedTokens } = stage;
+  const { tokensIn, protectedTokens } = stage;
   const { threshold } = stage.settings;
+  // A limit for each token. That of protected ones is above every variance: both actions send them to the same rows, and a
+  // backend can see that only their similarity is ranked.
+  const limits =
+    typeof threshold === "number"
+      ? hostTensor([tokensIn], (j) => (j < protectedTokens ? unlimited : threshold))
+      : undefined;
   const matching = threshold === "prune" ? undefined : bipartiteMatching(stage);
 
   return <T extends Tensor>(
@@ -59,12 +69,13 @@ function destinations(stage: ReductionStage<StageSettings>) {
 
     // threshold > variance pools, variance >= threshold prunes.
     const pools = typeof threshold === "number" ? ops.greater(threshold, variance) : undefined;
+    const tokenPools = limits && ops.greater(ops.constant(limits), variance);
     const { similarity, row } = ops.scope("match", () => matching.match(ops, keys));
     const rank = ops.scope("rank", () =>
-      ops.rankDescending(pools ? ops.where(pools, similarity, scores) : similarity, protectedTokens),
+      ops.rankDescending(tokenPools ? ops.where(tokenPools, similarity, scores) : similarity, protectedTokens),
     );
     const pooled = ops.scope("pool", () => matching.destinations(ops, rank, row));
-    return { destination: pools ? ops.where(pools, pooled, rank) : pooled, pools };
+    return { destination: tokenPools ? ops.where(tokenPools, pooled, rank) : pooled, pools };
   };
 }
 
