@@ -71,7 +71,7 @@ export function gpuSelfAttention(
     // Half precision would lose the smallest weights, so they are computed once more from the logits.
     const row = weights.dtype === "float32" ? first(weights) : softmax(ops.cast(first(logits), "float32"));
     const oneForEachHead = ops.constant(hostTensor([1, H], () => 1));
-    return { ...ops.reshape(ops.matMul(oneForEachHead, row), [B, N]), made: { by: "heads", of: row } };
+    return { ...ops.reshape(ops.matMul(oneForEachHead, row), [B, N]), made: { by: "heads", of: row }, positive: true };
   }
 
   return (x, projections, options) => {

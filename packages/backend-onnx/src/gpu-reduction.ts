@@ -3,16 +3,13 @@
  * whole numbers, comparisons, and constants.
  */
 import { type Composites, type Primitives, sameShape } from "@ppt-vit/core/backend";
+import { far, noCosine, ranksOf } from "./gpu-order.js";
 import type { Graph } from "./graph.js";
-import { inOrder, isSameElement, joinedResidual } from "./joined.js";
+import { joinedResidual } from "./joined.js";
 import { briefValues, constantOf, inputName, type OnnxTensor, recorded } from "./tensor.js";
 
 /** Below the difference of any two numbers that are not nearly 0. Some GPUs take numbers closer to 0 for 0. */
 const tiny = 1.3 * 2 ** -126;
-/** Above any rank, any number that is ranked, and any variance. */
-const far = 2 ** 120;
-/** The similarity of tokens that are no candidates. */
-const noCosine = -4;
 /** The most elements that `TopK` sorts in one kernel. */
 const sortedAtOnce = 2048;
 
@@ -76,7 +73,8 @@ export function gpuSorting(
 
   function lpNormalize(x: OnnxTensor, p: 1 | 2): OnnxTensor {
     if (x.dtype !== "float32") return defaults.lpNormalize(x, p);
-    return recorded(graph.node("LpNormalization", [name(x)], { axis: -1, p }), x.shape, x.dtype);
+    const normed = recorded(graph.node("LpNormalization", [name(x)], { axis: -1, p }), x.shape, x.dtype);
+    return { ...normed, positive: x.positive };
   }
 
   /** x in which the first `leading` elements are above all others; undefined if that took a kernel. */
@@ -93,18 +91,12 @@ export function gpuSorting(
   return {
     lpNormalize,
 
-    /** `TopK` sorts, and rows of the identity matrix in its order tell the rank of each element. */
+    /** `TopK` sorts. Where x has to be changed before, comparing all pairs takes no more kernels. */
     rankDescending(x, leading = 0) {
-      const [B, N] = x.shape as [number, number];
+      const N = x.shape[1]!;
       const sortable = x.dtype === "float32" && N <= sortedAtOnce ? withLeading(x, leading) : undefined;
       if (!sortable || !sameShape(sortable.shape, x.shape)) return defaults.rankDescending(x, leading);
-      const [, order] = graph.nodeOf(2, "TopK", [name(sortable), graph.integers([N])], {
-        axis: -1,
-        largest: 1,
-        sorted: 1,
-      });
-      const ranks = recorded(inOrder(graph, order!, [isSameElement], [(place) => place], N), [B, 1, N], "float32");
-      return { ...ranks, shape: [B, N], whole: true, made: { by: "rank", order: order!, leading } };
+      return ranksOf(graph, sortable, leading);
     },
 
     /** All pairs of tokens are compared, so that one constant can exclude what is no pair. */
@@ -113,38 +105,48 @@ export function gpuSorting(
       // The table has its place for "no pick" at position 0, which can be no partner then.
       if (keys.dtype !== "float32" || firstPartner === 0) return defaults.pickPartners(keys, sets);
       const [B, N] = keys.shape as [number, number, number];
+      const here = graph.here();
       const metric = name(lpNormalize(keys, 2));
-      const cosine = recorded(
-        graph.node("Einsum", [metric, metric], { equation: "bid,bjd->bij" }),
-        [B, N, N],
-        "float32",
-      );
       const isPair = Float32Array.from({ length: N * N }, (_, at) => {
         const [i, j] = [Math.floor(at / N) - firstCandidate, (at % N) - firstPartner];
         return i >= 0 && i % 2 === 0 && j >= 0 && j % 2 === 0 ? 1 : 0;
       });
+      const table = graph.constant(pickTable(N, firstPartner, firstRow), [N], "float32");
+
+      /** For each token the largest cosine of its pairs, or the number that it has in `others` [N or B, N]. */
+      function pick(cosines: string, others: OnnxTensor) {
+        const cosine = recorded(cosines, [B, N, N], "float32");
+        const other = ops.reshape(others, [...others.shape, 1]);
+        const compared = name(ops.where(constantOf(isPair, [N, N], "bool"), cosine, other));
+        const inputs = [compared, graph.integers([1])];
+        const [best, place] = graph.nodeOf(2, "TopK", inputs, { axis: -1, largest: 1, sorted: 1 });
+        const rows = graph.node("Gather", [table, place!], { axis: 0 });
+        return {
+          similarity: { ...recorded(best!, [B, N, 1], "float32"), shape: [B, N] },
+          row: { ...recorded(rows, [B, N, 1], "float32"), shape: [B, N] },
+        };
+      }
+
       // Tokens before both sets rank first, so that ranking need not put them there. They have no pick.
       const leading = Math.min(firstCandidate, firstPartner);
       const others = Float32Array.from({ length: N }, (_, i) => (i < leading ? far : noCosine));
-      const compared = name(
-        ops.where(constantOf(isPair, [N, N], "bool"), cosine, constantOf(others, [N, 1], "float32")),
-      );
-      const [best, place] = graph.nodeOf(2, "TopK", [compared, graph.integers([1])], {
-        axis: -1,
-        largest: 1,
-        sorted: 1,
-      });
-      const table = graph.constant(pickTable(N, firstPartner, firstRow), [N], "float32");
-      const rows = graph.node("Gather", [table, place!], { axis: 0 });
-      const ahead = { ...recorded(best!, [B, N, 1], "float32"), shape: [B, N] };
-      const isLeading = constantOf(
-        others.map((value) => (value === far ? 1 : 0)),
-        [N],
-        "bool",
-      );
+      const cosines = graph.node("Einsum", [metric, metric], { equation: "bid,bjd->bij" });
+      const { similarity: ahead, row } = pick(cosines, constantOf(others, [N], "float32"));
+      const isLeading = others.map((value) => (value === far ? 1 : 0));
+      const similarity = ops.where(constantOf(isLeading, [N], "bool"), noCosine, ahead);
       return {
-        similarity: { ...ops.where(isLeading, noCosine, ahead), made: { by: "cosines", ahead, leading } },
-        row: { ...recorded(rows, [B, N, 1], "float32"), shape: [B, N] },
+        similarity: { ...similarity, made: { by: "cosines", ahead, leading } },
+        row: {
+          ...row,
+          made: {
+            by: "picks",
+            // Cosines of 0 are not above the others, which are not below 0, and position 0 is no pick. It counts among equals.
+            unless(matched, otherwise) {
+              const inputs = [metric, metric, name(ops.reshape(matched, [B]))];
+              return here(() => pick(graph.node("Einsum", inputs, { equation: "bid,bjd,b->bij" }), otherwise));
+            },
+          },
+        },
       };
     },
   };

@@ -42,6 +42,19 @@ export class Graph {
     }
   }
 
+  /** Runs a body later, with the names that nodes get here. */
+  here(): <R>(body: () => R) => R {
+    const scopes = [...this.#scopes];
+    return (body) => {
+      const later = this.#scopes.splice(0, Number.POSITIVE_INFINITY, ...scopes);
+      try {
+        return body();
+      } finally {
+        this.#scopes.splice(0, Number.POSITIVE_INFINITY, ...later);
+      }
+    };
+  }
+
   /** The output of an operator. The same operator on the same inputs is recorded once. */
   node(opType: string, inputs: readonly string[], attributes: Attributes = {}, domain = ""): string {
     return this.nodeOf(1, opType, inputs, attributes, domain)[0]!;

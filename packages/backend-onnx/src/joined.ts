@@ -4,7 +4,7 @@
  */
 import { type Shape, sameShape, sizeOf } from "@ppt-vit/core/backend";
 import type { Graph } from "./graph.js";
-import { inputName, type Made, type OnnxTensor, recorded } from "./tensor.js";
+import { inputName, isPositive, type OnnxTensor, recorded } from "./tensor.js";
 
 const isNumber = (x: OnnxTensor): boolean => x.host !== undefined && x.shape.length === 0;
 
@@ -86,7 +86,8 @@ export function joinedScores(graph: Graph, product: OnnxTensor, row: OnnxTensor)
   if (left.made?.by !== "heads" || !right.name || !sameShape(left.shape, right.shape)) return undefined;
   if (product.dtype !== "float32" || row.shape[0] !== product.shape[1]) return undefined;
   const inputs = [inputName(graph, left.made.of), inputName(graph, right), inputName(graph, row, "float32")];
-  return recorded(graph.node("Einsum", inputs, { equation: "bhn,bn,n->bn" }), product.shape, "float32");
+  const scores = recorded(graph.node("Einsum", inputs, { equation: "bhn,bn,n->bn" }), product.shape, "float32");
+  return { ...scores, positive: [left, right, row].every(isPositive) };
 }
 
 /** A constant row [N] minus the product of a constant matrix and a column, as a row [B, N]. */
@@ -95,10 +96,6 @@ export function joinedDifference(graph: Graph, row: OnnxTensor, x: OnnxTensor): 
   const { matrix, column } = x.made;
   const [B, N] = column.shape as [number, number];
   if (!sameShape(x.shape, [B, N]) || row.shape[0] !== N) return undefined;
-  if (column.made?.by === "first") {
-    const rows = rowsInOrder(graph, row, matrix, column.made);
-    if (rows) return rows;
-  }
   const inputs = [
     inputName(graph, { ...column, shape: [B, N] }),
     inputName(graph, matrix, column.dtype),
@@ -115,71 +112,4 @@ export function joinedResidual(graph: Graph, x: OnnxTensor): { sum: OnnxTensor; 
   const shape = [leading.includes(-1) ? -1 : sizeOf(leading), x.shape.at(-1)!];
   const sum = graph.node("Gemm", [...linear.inputs, inputName(graph, { ...before, shape })], linear.attributes);
   return { sum: { ...recorded(sum, shape, x.dtype), shape: x.shape }, bias: linear.bias };
-}
-
-/**
- * The row minus the columns of the matrix that belong to the first elements in an order. Without the ranks: a table has a row for
- * each element, and the order picks its rows. The constant row is part of the element that is always the first.
- */
-function rowsInOrder(
-  graph: Graph,
-  row: OnnxTensor,
-  matrix: OnnxTensor,
-  { rank, bound }: Extract<Made, { readonly by: "first" }>,
-): OnnxTensor | undefined {
-  if (rank.made?.by !== "rank" || rank.made.leading < 1 || bound < 1) return undefined;
-  const { order } = rank.made;
-  const [B, N] = rank.shape as [number, number];
-  const entry = (t: number, j: number) => (t === 0 ? row.host![j]! : 0) - matrix.host![j * N + t]!;
-  const first = (q: number) => (q < bound ? 1 : 0);
-  const rows = recorded(inOrder(graph, order, [entry], [first], N), [B, 1, N], "float32");
-  return {
-    ...rows,
-    shape: [B, N],
-    made: {
-      by: "rows",
-      rank,
-      withRank() {
-        const weighted = inOrder(graph, order, [entry, isSameElement], [first, (q) => q], N);
-        const flat = recorded(weighted, [B, 2, 2 * N], "float32");
-        const input = inputName(graph, { ...flat, shape: [B, 4 * N] });
-        const [rows, , ranks] = graph.nodeOf(3, "Split", [input, graph.integers([N, 2 * N, N])], { axis: 1 });
-        return { rows: recorded(rows!, [B, N], "float32"), rank: recorded(ranks!, [B, N], "float32") };
-      },
-    },
-  };
-}
-
-export const isSameElement = (t: number, j: number): number => (t === j ? 1 : 0);
-
-/**
- * Sums of the rows of tables [N, N], taken in an order of N elements and multiplied by weights for each place: one sum for each
- * list of weights and each table. -> the name of [B, weights, tables * N]
- */
-export function inOrder(
-  graph: Graph,
-  order: string,
-  tables: readonly ((element: number, column: number) => number)[],
-  weights: readonly ((place: number) => number)[],
-  N: number,
-): string {
-  const columns = tables.length * N;
-  const table = Float32Array.from({ length: N * columns }, (_, at) => {
-    const column = at % columns;
-    return tables[Math.floor(column / N)]!(Math.floor(at / columns), column % N);
-  });
-  const sums = Float32Array.from({ length: weights.length * N }, (_, at) => weights[Math.floor(at / N)]!(at % N));
-  const sorted = graph.node("Gather", [graph.constant(table, [N, columns], "float32"), order], { axis: 0 });
-  return graph.node("MatMul", [graph.constant(sums, [weights.length, N], "float32"), sorted]);
-}
-
-/** Where a rank is chosen beside rows from the same order, both are computed at once. */
-export function joinedRows(graph: Graph, left: OnnxTensor, right: OnnxTensor): [OnnxTensor, OnnxTensor] | undefined {
-  if (left.made?.by !== "min" || right.made?.by !== "rank") return undefined;
-  const { left: rows, right: picked } = left.made;
-  if (rows.made?.by !== "rows" || rows.made.rank.name !== right.name || !sameShape(left.shape, right.shape))
-    return undefined;
-  const both = rows.made.withRank();
-  const lower = graph.node("Min", [inputName(graph, picked), inputName(graph, both.rows)]);
-  return [recorded(lower, left.shape, left.dtype), both.rank];
 }

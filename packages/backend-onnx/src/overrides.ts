@@ -61,7 +61,8 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
 
     function softmax(x: OnnxTensor, axis = -1): OnnxTensor {
       const along = axis < 0 ? axis + x.shape.length : axis;
-      return recorded(graph.node("Softmax", [name(x)], { axis: along }), x.shape, x.dtype);
+      const weights = graph.node("Softmax", [name(x)], { axis: along });
+      return { ...recorded(weights, x.shape, x.dtype), positive: true };
     }
 
     /** The bias of an attention operator, if any: it broadcasts it over images and heads, but not over queries. */

@@ -13,11 +13,11 @@ import {
   withLength,
 } from "@ppt-vit/core/backend";
 import type { Fusion } from "./fusion.js";
+import { joinedRows, rowsInOrder } from "./gpu-order.js";
 import type { Attributes, Graph } from "./graph.js";
 import {
   joinedDifference,
   joinedMinimum,
-  joinedRows,
   joinedScores,
   joinedStep,
   joinedSumOfSquares,
@@ -29,6 +29,7 @@ import {
   constantOf,
   heldBy,
   inputName,
+  isPositive,
   needsReshape,
   type OnnxTensor,
   recorded,
@@ -79,7 +80,9 @@ export function elementwise(
  */
 export function reduced(graph: Graph, x: OnnxTensor, axis: number, opType: string, forGpu = false): OnnxTensor {
   const inputs = [inputName(graph, x), graph.integers([axis])];
-  const result = recorded(graph.node(opType, inputs, { keepdims: 1 }), withLength(x.shape, axis, 1), x.dtype);
+  const reduction = graph.node(opType, inputs, { keepdims: 1 });
+  const positive = opType === "ReduceL2" || x.positive;
+  const result = { ...recorded(reduction, withLength(x.shape, axis, 1), x.dtype), positive };
   if (forGpu) return result;
   return {
     ...result,
@@ -117,7 +120,8 @@ export function onnxPrimitives(
       const inputs = [a, b].map((x) => inputName(graph, stored && x.name ? { ...x, shape: stored } : x, dtype));
       const output = graph.node(opType, inputs);
       if (forGpu && op === "add") noteResidual(output, a, b, inputs, stored ?? shape);
-      return { ...recorded(output, stored ?? shape, outType), shape, ...madeBy(op, a, b) };
+      const positive = op === "mul" && isPositive(a) && isPositive(b);
+      return { ...recorded(output, stored ?? shape, outType), shape, positive, ...madeBy(op, a, b) };
     };
   }
 
@@ -132,7 +136,7 @@ export function onnxPrimitives(
   }
 
   function join(op: Binary, a: OnnxTensor, b: OnnxTensor): OnnxTensor | undefined {
-    if (op === "sub") return joinedDifference(graph, a, b);
+    if (op === "sub") return rowsInOrder(graph, a, b) ?? joinedDifference(graph, a, b);
     if (op === "mul") return joinedScores(graph, a, b);
     return op === "div" ? joinedVariance(graph, a, b) : undefined;
   }
@@ -143,6 +147,19 @@ export function onnxPrimitives(
     if (op === "mul" && left.name !== undefined && left.name === right.name)
       return { made: { by: "square", of: left } };
     return op === "greater" || op === "mul" || op === "sub" ? { made: { by: op, left, right } } : {};
+  }
+
+  function where(condition: OnnxTensor, left: Operand<OnnxTensor>, right: Operand<OnnxTensor>): OnnxTensor {
+    const dtype = commonType("where", [left, right]);
+    const [a, b] = [asTensor(left), asTensor(right)];
+    // Of NaN the two differ, which whole numbers are not.
+    const lower = (forGpu || (forCpu && a.whole)) && joinedMinimum(graph, condition, a, b);
+    const joined = lower || (forGpu && joinedRows(graph, where, condition, a, b));
+    if (joined) return joined;
+    const shape = broadcastShapes("where", broadcastShapes("where", a.shape, b.shape), condition.shape);
+    const inputs = [inputName(graph, condition), inputName(graph, a, dtype), inputName(graph, b, dtype)];
+    const chosen = recorded(graph.node("Where", inputs), shape, dtype);
+    return { ...chosen, made: { by: "where", condition, left: a, right: b } };
   }
 
   const unary = (opType: string) => (x: OnnxTensor) => elementwise(graph, x, opType);
@@ -195,22 +212,11 @@ export function onnxPrimitives(
     equal: binary("equal"),
     exp: unary("Exp"),
     log: unary("Log"),
-    sqrt: unary("Sqrt"),
+    sqrt: (x) => ({ ...elementwise(graph, x, "Sqrt"), positive: true }),
     tanh: unary("Tanh"),
     erf: unary("Erf"),
 
-    where(condition, left, right) {
-      const dtype = commonType("where", [left, right]);
-      const given = [asTensor(left), asTensor(right)] as const;
-      const [a, b] = (forGpu && joinedRows(graph, ...given)) || given;
-      // Of NaN the two differ, which whole numbers are not.
-      const joined = (forGpu || (forCpu && a.whole)) && joinedMinimum(graph, condition, a, b);
-      if (joined) return joined;
-      const shape = broadcastShapes("where", broadcastShapes("where", a.shape, b.shape), condition.shape);
-      const inputs = [inputName(graph, condition), inputName(graph, a, dtype), inputName(graph, b, dtype)];
-      const chosen = recorded(graph.node("Where", inputs), shape, dtype);
-      return { ...chosen, made: { by: "where", condition, left: a, right: b } };
-    },
+    where,
 
     sum(x, axis) {
       const joined = forGpu && joinedSumOfSquares(graph, x, axis, withLength(x.shape, axis, 1));

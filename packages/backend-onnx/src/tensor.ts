@@ -30,6 +30,8 @@ export interface OnnxTensor extends Tensor {
   readonly host?: Float32Array;
   /** Whether all elements are whole numbers, by construction. */
   readonly whole?: boolean;
+  /** Whether no element is below 0, by construction. */
+  readonly positive?: boolean | undefined;
   /** How the tensor was computed, where an operator may do the next step as well. */
   readonly made?: Made;
   /**
@@ -58,15 +60,21 @@ export type Made =
   | { readonly by: "where"; readonly condition: OnnxTensor; readonly left: OnnxTensor; readonly right: OnnxTensor }
   /** The largest cosines of matching. In `ahead` the first `leading` elements are above all numbers that are ranked. */
   | { readonly by: "cosines"; readonly ahead: OnnxTensor; readonly leading: number }
-  /** The rank of each element: `order` names the elements in their order, of which the first `leading` are always the same. */
-  | { readonly by: "rank"; readonly order: string; readonly leading: number }
+  /** The rank of each element of `of`. The first `leading` in the order are always the same. */
+  | { readonly by: "rank"; readonly of: OnnxTensor; readonly order: string; readonly leading: number }
   /** 1 where `rank` is below `bound`, else 0. */
   | { readonly by: "first"; readonly rank: OnnxTensor; readonly bound: number }
-  /** Computed from the order behind `rank`. `withRank` computes both at once. */
+  /** Sums over the order behind `rank`: the rows of `table` for the first `bound` elements. */
   | {
       readonly by: "rows";
       readonly rank: OnnxTensor;
-      withRank(): { readonly rows: OnnxTensor; readonly rank: OnnxTensor };
+      readonly bound: number;
+      table(element: number, column: number): number;
+    }
+  /** What matching picks. `unless` picks nothing for images whose element of [B, 1] is 0, and gives them other similarities. */
+  | {
+      readonly by: "picks";
+      unless(matched: OnnxTensor, others: OnnxTensor): { readonly similarity: OnnxTensor; readonly row: OnnxTensor };
     }
   | { readonly by: "min"; readonly left: OnnxTensor; readonly right: OnnxTensor }
   /** A constant matrix [N, N] times a column [B, N, 1]. */
@@ -129,6 +137,9 @@ export const isConstant = (x: OnnxTensor): boolean => x.name === undefined && x.
 
 /** The values of a constant, for a caller that is done with them before it asks for others. */
 export const briefValues = (x: OnnxTensor): Float32Array => x.host ?? briefData(x.parameter!);
+
+/** Whether no element is below 0. */
+export const isPositive = (x: OnnxTensor): boolean => x.positive ?? x.host?.every((value) => value >= 0) ?? false;
 
 export const constantOf = (host: Float32Array, shape: Shape, dtype: DType): OnnxTensor => ({
   host,
