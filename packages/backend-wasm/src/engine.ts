@@ -10,12 +10,12 @@ export class Engine {
   readonly memory: LinearMemory;
   /** They hold the memory too, so they are dropped with it. */
   #kernels: Kernels | undefined;
-  readonly #detach: () => void;
+  readonly #endThreads: () => Promise<void>;
 
-  constructor(memory: LinearMemory, kernels: Kernels, detach: () => void) {
+  constructor(memory: LinearMemory, kernels: Kernels, endThreads: () => Promise<void>) {
     this.memory = memory;
     this.#kernels = kernels;
-    this.#detach = detach;
+    this.#endThreads = endThreads;
   }
 
   /** @param parameterBytes of the program that the engine is for: small ones get no threads */
@@ -33,17 +33,17 @@ export class Engine {
     return this.#kernels!;
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
     this.#kernels = undefined;
     this.memory.dispose();
-    this.#detach();
+    await this.#endThreads();
   }
 }
 
 async function startAlone(source: KernelSource): Promise<Engine> {
   const memory = new LinearMemory();
   const module = await compileKernels(source, false);
-  return new Engine(memory, await asTyped(() => instantiate(module, memory.memory)), () => {});
+  return new Engine(memory, await asTyped(() => instantiate(module, memory.memory)), async () => {});
 }
 
 /** Undefined if the host gives no threads, or no memory that they share. */
@@ -53,9 +53,10 @@ async function startOnThreads(source: KernelSource, threads: Threads, pool: Thre
     const module = await compileKernels(source, true);
     const kernels = await instantiate(module, memory.memory);
     const number = await pool.attach(module, memory.memory);
-    return new Engine(memory, onThreads(kernels, pool, number), () => pool.detach(number));
+    return new Engine(memory, onThreads(kernels, pool, number), () => pool.end());
   } catch (error) {
     threads.refuse(error);
+    await pool.end();
     return undefined;
   }
 }

@@ -91,15 +91,12 @@ export function createWasmBackend(options: WasmBackendOptions = {}): Backend {
         const { notices } = threads;
         return executables.add({ ...executable, ...(notices.length > 0 && { notices }) });
       } catch (error) {
-        engine.dispose();
+        await engine.dispose();
         throw error;
       }
     },
 
-    async dispose() {
-      await executables.dispose();
-      await threads.end();
-    },
+    dispose: () => executables.dispose(),
   };
 }
 

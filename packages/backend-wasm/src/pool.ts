@@ -90,12 +90,6 @@ export class ThreadPool {
     return number;
   }
 
-  /** Lets all threads drop a memory. */
-  detach(memory: number): void {
-    // If the pool ends meanwhile, the memory goes with the threads.
-    if (this.isUsable) this.#ask(++this.#numbers, () => ({ kind: "detach", memory })).catch(() => {});
-  }
-
   /**
    * Computes the job on all threads, and returns when it is done.
    * @throws PptError DEVICE_LOST if a thread ends, or does not finish its part

@@ -17,9 +17,6 @@ const answers = {
       names.map((name) => exports[name]),
     );
   },
-  detach({ memory }) {
-    memories.delete(memory);
-  },
 };
 
 async function receive(message) {

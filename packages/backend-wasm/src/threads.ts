@@ -18,7 +18,6 @@ export class Threads {
   readonly #obstacle: string | undefined;
   #count: number;
   #reason: string | undefined;
-  #pool: ThreadPool | undefined;
 
   /**
    * @param wanted the number of threads; undefined for what suits the machine
@@ -43,15 +42,17 @@ export class Threads {
     return [`backend 'wasm' computes on one thread: ${this.#reason}`];
   }
 
-  /** The pool for a program with this many bytes of parameters, if it should have one. It is started on the first call. */
+  /**
+   * A pool for a program with this many bytes of parameters, if it should have one. Each program has its own, which ends with it:
+   * threads that sleep collect no garbage, and would keep the memory of the program.
+   */
   poolFor(parameterBytes: number): ThreadPool | undefined {
     if (this.#count < 2 || (!this.#isWanted && parameterBytes < worthwhileBytes)) return undefined;
     try {
-      this.#pool ??= new ThreadPool(this.#count - 1, {
+      return new ThreadPool(this.#count - 1, {
         refused: (reason) => this.refuse(reason),
         lost: (reason) => this.#fall(reason),
       });
-      return this.#pool;
     } catch (error) {
       this.refuse(error);
       return undefined;
@@ -63,13 +64,8 @@ export class Threads {
     this.#fall(`threads cannot be started: ${firstLineOf(error)}`);
   }
 
-  async end(): Promise<void> {
-    await this.#pool?.end();
-  }
-
   #fall(reason: string): void {
     this.#count = 1;
     this.#reason ??= reason;
-    void this.#pool?.end();
   }
 }

@@ -49,6 +49,26 @@ describe("linear memory", () => {
     expect(memory.buffer.byteLength).toBeLessThan(400_000 + 2 * 65_536);
   });
 
+  it.each([false, true])("grows to 4 GB, and says what ends there (shared: %s)", (shared) => {
+    const memory = new LinearMemory(shared);
+    // Memory that nobody writes to takes no room on the host.
+    const large = memory.take(3_900_000_000);
+    expect(() => memory.take(400_000_000)).toThrow(
+      expect.objectContaining({
+        code: "OUT_OF_MEMORY",
+        message: expect.stringMatching(
+          /needs 4301 MB .*more than the 4 GB .*: use smaller batches, or a smaller model$/,
+        ),
+      }),
+    );
+    const last = memory.take(300_000_000);
+    new Uint8Array(memory.buffer, last.address + 299_999_999, 1)[0] = 7;
+    expect(memory.buffer.byteLength).toBeGreaterThan(4_200_000_000);
+    memory.release(large);
+    memory.release(last);
+    memory.dispose();
+  });
+
   it("frees what a scope made and did not return, also if its body throws", () => {
     const memory = new LinearMemory();
     const store = new WasmStore(memory);
@@ -87,6 +107,50 @@ describe("memory of a backend", () => {
     expect([...y!.data]).toEqual(new Array(9).fill(64));
     const params = { w: { shape: [2000, 1000], data: new Float32Array(2_000_000) } };
     await expect(backend.compile(program, { params, inputs })).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+    await backend.dispose();
+  });
+
+  it("that the host refuses from the start is a typed error", async () => {
+    const Memory = WebAssembly.Memory;
+    const refused = new Proxy(Memory, {
+      construct() {
+        throw new RangeError("could not allocate memory");
+      },
+    });
+    vi.stubGlobal("WebAssembly", Object.assign(Object.create(WebAssembly), { Memory: refused }));
+    for (const threads of [1, 2]) {
+      const backend = createWasmBackend({ threads });
+      await expect(backend.compile(program, { params: {}, inputs })).rejects.toMatchObject({
+        code: "OUT_OF_MEMORY",
+        message: expect.stringMatching(/which this host refuses \(could not allocate memory\)/),
+      });
+      await backend.dispose();
+    }
+  });
+
+  it("is given back with the executable on several threads, too", async () => {
+    const made: WeakRef<WebAssembly.Memory>[] = [];
+    const Memory = WebAssembly.Memory;
+    const watched = new Proxy(Memory, {
+      construct(Real, [descriptor]: [WebAssembly.MemoryDescriptor]) {
+        const memory = new Real(descriptor);
+        made.push(new WeakRef(memory));
+        return memory;
+      },
+    });
+    vi.stubGlobal("WebAssembly", Object.assign(Object.create(WebAssembly), { Memory: watched }));
+    const before = process.memoryUsage().rss;
+    const backend = createWasmBackend({ threads: 2 });
+    // Shared memory that a thread kept would stay: 8 times 20 MB.
+    for (let round = 0; round < 8; round++) {
+      const executable = await backend.compile(program, { params: {}, inputs });
+      await executable.run(feed(2000));
+      await executable.dispose();
+    }
+    await heldBytes();
+    expect(made).toHaveLength(8);
+    expect(made.filter((memory) => memory.deref() !== undefined).length).toBeLessThan(3);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
     await backend.dispose();
   });
 
