@@ -155,6 +155,8 @@ def main():
     giant = dict(tiny, num_classes=0, init_values=1e-5, reg_tokens=3, no_embed_class=True, mlp_ratio=4.0)
     of_timm("timm-dinov2-giant", 14, giant, mlp_layer=SwiGLUPacked, act_layer=torch.nn.SiLU)
     of_timm("timm-no-class-token", 15, dict(tiny, class_token=False, global_pool="avg"))
+    of_timm("timm-siglip", 16, dict(tiny, class_token=False, global_pool="map", act_layer="gelu_tanh"))
+    of_timm("timm-map-registers", 17, dict(tiny, class_token=False, reg_tokens=2, global_pool="map"))
 
     table = torch.randn((1, 2, 5, 7), generator=torch.Generator().manual_seed(20), dtype=torch.float64)
     rows = lambda x: x.permute(0, 2, 3, 1).reshape(-1, 2)

@@ -84,7 +84,7 @@ def translated(name, model_class, arguments):
         if key in UNDERSTOOD:
             if key == "act_layer" and not isinstance(value, str):
                 value = {"SiLU": "silu", "GELU": "gelu"}.get(value.__name__, value.__name__)
-            if key == "global_pool" and value not in ("token", "avg", ""):
+            if key == "global_pool" and value not in ("token", "avg", "map", ""):
                 return f"its head pools by '{value}'"
             out[key] = list(value) if isinstance(value, tuple) else value
         elif key == "norm_layer":

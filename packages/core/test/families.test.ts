@@ -66,6 +66,15 @@ const cases: readonly [name: string, config: VisionModelConfig][] = [
     "timm-no-class-token",
     timmConfig("vit_tiny_patch16_224", { num_classes: 3, model_args: { class_token: false, global_pool: "avg" } }, {}),
   ],
+  [
+    "timm-siglip",
+    timmConfig("vit_base_patch16_siglip_224", { num_classes: 3, model_args: { act_layer: "gelu_tanh" } }, {}),
+  ],
+  // Its head leaves out the registers.
+  [
+    "timm-map-registers",
+    timmConfig("vit_so150m_patch16_reg4_map_256", { num_classes: 3 }, { registerTokens: 2, positionedTokens: 2 }),
+  ],
 ];
 
 const backends: readonly [string, () => Promise<Backend>][] = [

@@ -143,10 +143,12 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     return ops.div(ops.sum(ops.mul(patches, weight), 1), ops.sum(weight, 1));
   }
 
-  /** What the head's probe gathers from the normalised tokens, with the head's MLP. -> [B, 1, C] */
+  /** What the head's probe gathers from the normalised patch tokens, with the head's MLP. -> [B, 1, C] */
   function attentionPooled<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, tokens: T, size: T | undefined): T {
     const p = parametersOf(params, "attentionPool.");
-    return mlp(ops, p, gatherByProbe(ops, config, p, tokens, logSizeOf(ops, size)));
+    const patches = <X extends T | undefined>(x: X): X | T =>
+      x && special > 0 ? ops.slice(x, 1, special, x.shape[1]!) : x;
+    return mlp(ops, p, gatherByProbe(ops, config, p, patches(tokens), logSizeOf(ops, patches(size))));
   }
 
   /** [B, N], the logarithm of sizes [B, N, 1] for proportional attention. Undefined where all tokens count the same. */

@@ -137,7 +137,7 @@ function argumentsOf(architecture: unknown): Readonly<Record<string, unknown>> {
   if (Object.hasOwn(timmModels, known)) return timmModels[known]!;
   const reason = Object.hasOwn(timmRefusals, known) ? timmRefusals[known] : undefined;
   return invalid(
-    `architecture ${show(architecture)} of timm is not supported${reason ? `: ${reason}` : ""}; ${Object.keys(timmModels).length} names of plain ViT, CLIP, DeiT, DeiT III and DINOv2 are, such as vit_small_patch16_224`,
+    `architecture ${show(architecture)} of timm is not supported${reason ? `: ${reason}` : ""}; ${Object.keys(timmModels).length} names of plain ViT, CLIP, SigLIP, DeiT, DeiT III and DINOv2 are, such as vit_small_patch16_224`,
   );
 }
 
@@ -218,13 +218,15 @@ function poolingOf(
     !held || (held.has("fc_norm.weight") && !held.has("norm.weight")) ? file.value("global_pool") : undefined;
   const pool = fieldsOf({ global_pool: args.value("global_pool") ?? pretrained.value("global_pool") ?? told }).choice(
     "global_pool",
-    ["token", "avg", ""],
+    ["token", "avg", "map", ""],
     "token",
   );
   if (distilled) {
-    if (pool === "avg") invalid("global_pool avg does not go with a distillation token");
+    if (pool === "avg" || pool === "map") invalid(`global_pool ${pool} does not go with a distillation token`);
     return "distilled";
   }
+  // timm's name for a head that pools by attention.
+  if (pool === "map") return "attention";
   if (pool === "avg") return args.flag("fc_norm", true) ? "mean" : "normalized-mean";
   if (!classToken) invalid(`global_pool ${show(pool)} reads a class token, and class_token is false`);
   return "class";
@@ -334,6 +336,7 @@ export const timm: Family = {
   examples: [
     { architecture: "vit_tiny_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
     { architecture: "deit3_small_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
+    { architecture: "vit_base_patch16_siglip_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
     { architecture: "vit_small_patch14_reg4_dinov2", num_classes: 0, model_args: { ...small, img_size: 28 } },
   ],
   config: readConfig,
