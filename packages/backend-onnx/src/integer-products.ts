@@ -107,8 +107,8 @@ interface NBits {
 }
 
 /**
- * `accuracy_level` is left out, so that the operator computes in floats. Level 4 quantises the activations. It was slower than
- * products of floats on native CPUs and over SwiftShader, and does nothing on wasm.
+ * `accuracy_level` is left out, so that the operator computes in floats. Level 4 quantises the activations. With 4 bits it was
+ * slower on native CPUs, and on wasm it gave the same bits in the same time (docs/decisions/0026-four-bits.md).
  */
 function matMulNBits(
   graph: Graph,
