@@ -74,7 +74,7 @@ describe("embed", () => {
 
   test.each([
     { args: ["--pooling", "max"], says: "Allowed choices are class, mean, distilled, projection" },
-    { args: ["--pooling", "projection"], says: "has no projection, only CLIP has one" },
+    { args: ["--pooling", "projection"], says: "has no projection; use" },
     { args: ["--image-size", "384x"], says: "expected pixels as 384, or height x width as 384x288" },
     { args: ["--image-size", "0"], says: "expected pixels as 384" },
     { args: ["--image-size", "7"], says: "patch_size 8x8 is larger than image_size 7x7" },

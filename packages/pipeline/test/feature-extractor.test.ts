@@ -162,7 +162,7 @@ describe("a feature extractor", () => {
     });
     await expect(extractor.embed(picture, { pooling: "projection" })).rejects.toMatchObject({
       code: "INVALID_OPTION",
-      message: expect.stringContaining("only CLIP has one"),
+      message: expect.stringContaining("has no projection; use"),
     });
     const pooling = "max" as "mean";
     await expect(extractor.embed(picture, { pooling })).rejects.toMatchObject({ code: "INVALID_OPTION" });

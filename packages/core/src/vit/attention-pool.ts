@@ -5,7 +5,7 @@
 import { PptError } from "../errors.js";
 import type { HostTensor, Ops, Shape, Tensor } from "../seam.js";
 import { attentionScaleOf, type VisionModelConfig } from "./config.js";
-import { type AttentionPoolNames, type Names, poolParts } from "./names.js";
+import { type AttentionPoolNames, type Names, poolParts, tensorName } from "./names.js";
 
 type Part = (typeof poolParts)[number];
 
@@ -25,6 +25,13 @@ export function poolNames({ attentionPool, blocks }: Names): AttentionPoolNames 
     "INVALID_WEIGHTS",
     `weights: the config asks for a head that pools by attention, and checkpoints with names like '${blocks}.0' have none: the config belongs to another model`,
   );
+}
+
+/** Matches the names of the head's tensors. */
+export function poolTensor(names: Names): RegExp {
+  const { probe, ...places } = poolNames(names);
+  const layers = Object.values(places).map((place) => `${tensorName(place)}.`);
+  return new RegExp(`^(${[`${probe}$`, ...layers].join("|").replaceAll(".", "\\.")})`);
 }
 
 /** The probe's query [1, 1, C], from the probe [1, 1, C]. It is the same for all pictures, so it is computed once, in float64. */

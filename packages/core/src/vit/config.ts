@@ -76,6 +76,8 @@ export interface VisionModelTraits {
   readonly residualDivisor?: number | undefined;
   /** A second head reads all patches: logits = head(class) + max over patches / 2. Used unreduced only. Default false. */
   readonly denseHead?: boolean | undefined;
+  /** `false`: the file has a head that pools by attention, and this model leaves it out on purpose. */
+  readonly attentionPool?: false | undefined;
   /** `last_hidden_state` holds the tokens before the final norm, as transformers gives it for CLIP. Default false. */
   readonly hiddenStateBeforeNorm?: boolean | undefined;
   /** Width of the embedding, if a linear map without bias makes it from what the head reads. Default: no such map. */

@@ -189,11 +189,26 @@ export function readArchitecture(fields: Fields): string | undefined {
 export type Held =
   | {
       has(name: string): boolean;
+      /** Left out if no weights are given. */
+      readonly names?: readonly string[];
       readonly read?: (name: string) => HostTensor;
       /** Whether a tensor is the weight of a classifier, under the names of any family. */
       readonly classifier: boolean;
     }
   | undefined;
+
+/**
+ * Refuses files that hold the text tower alone. They have the `model_type` of the whole model.
+ * @throws PptError INVALID_WEIGHTS
+ */
+export function requireVisionTower(held: Held): void {
+  if (!held || held.has("embeddings.patch_embedding.weight") || !held.names?.some((name) => /^text_model\./.test(name)))
+    return;
+  throw new PptError(
+    "INVALID_WEIGHTS",
+    "weights: hold a text tower and no vision tower ('embeddings.patch_embedding.weight' is missing): load the whole model, or its vision tower",
+  );
+}
 
 /** Names of Hugging Face classes without a classifier end like this. */
 const headless = /(Model|WithProjection|ForPreTraining|ForMaskedImageModeling|Backbone)$/;

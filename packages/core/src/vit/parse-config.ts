@@ -48,7 +48,7 @@ function heldBy(weights: WeightSource | undefined, heads: boolean): Held {
   if (!stored && heads) return undefined;
   return {
     has: (name) => (heads || !classifiers.includes(name)) && (stored?.has(name) ?? true),
-    ...(stored && { read: stored.read }),
+    ...(stored && { read: stored.read, names: stored.names }),
     classifier: heads && classifiers.some((name) => stored!.has(name)),
   };
 }

@@ -6,7 +6,7 @@ import type { HostTensor, Shape } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 import { type QuantizedDtypeName, quantizerOf } from "../weight-dtypes/index.js";
 import type { LinearPlace } from "../weight-dtypes/weight-dtype.js";
-import { pooledLayers, poolNames, probeQuery } from "./attention-pool.js";
+import { pooledLayers, poolNames, poolTensor, probeQuery } from "./attention-pool.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { namesIn } from "./find-names.js";
 import { refuseQuantizedTensors } from "./foreign-quantization.js";
@@ -138,6 +138,8 @@ export function readParameters(
   if (config.denseHead && labels > 0) head("denseHead", names.denseHead, labels, C);
   // The config leaves this head out on purpose, so its tensors are no error.
   if (config.denseHead === false) for (const suffix of ["weight", "bias"]) reads.add(`${names.denseHead}.${suffix}`);
+  if (config.attentionPool === false)
+    for (const name of stored.names) if (poolTensor(names).test(name)) reads.add(name);
   if (config.projection) head("projection", names.projection, config.projection, C, false);
   refuseUnread(stored, reads, names, config);
   return parameters;

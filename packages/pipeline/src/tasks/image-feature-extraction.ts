@@ -144,32 +144,32 @@ export const imageFeatureExtraction: Task<
 const poolingOf = (config: VisionModelConfig): Pooling =>
   config.projection === undefined ? embeddingPoolingOf(config) : "projection";
 
+/** Whether a model has what a pooling reads. */
+const has: Readonly<Record<Pooling, (config: VisionModelConfig) => boolean>> = {
+  class: ({ classToken }) => classToken !== false,
+  mean: () => true,
+  distilled: ({ distillationToken }) => distillationToken,
+  attention: ({ pooling }) => pooling === "attention",
+  projection: ({ projection }) => projection !== undefined,
+};
+
 /** The model's output for a pooling. @throws PptError INVALID_OPTION if the checkpoint does not have it */
 function pooledBy(pooling: Pooling, { name, config }: CheckpointSettings): (output: VisionOutput) => HostTensor {
+  const lacks = (what: string): never => {
+    const there = poolings.filter((one) => has[one](config)).map((one) => `'${one}'`);
+    throw new PptError("INVALID_OPTION", `pooling '${pooling}': ${name} has no ${what}; use ${there.join(" or ")}`);
+  };
   switch (pooling) {
     case "class":
-      if (config.classToken !== false) return ({ classToken }) => classToken!;
-      throw new PptError("INVALID_OPTION", `pooling 'class': ${name} has no class token; use 'mean'`);
+      return has.class(config) ? ({ classToken }) => classToken! : lacks("class token");
     case "mean":
       return ({ meanToken }) => meanToken!;
     case "distilled":
-      if (config.distillationToken) return ({ distilledToken }) => distilledToken!;
-      throw new PptError(
-        "INVALID_OPTION",
-        `pooling 'distilled': ${name} has no distillation token; use 'class' or 'mean'`,
-      );
+      return has.distilled(config) ? ({ distilledToken }) => distilledToken! : lacks("distillation token");
     case "attention":
-      if (config.pooling === "attention") return ({ attentionToken }) => attentionToken!;
-      throw new PptError(
-        "INVALID_OPTION",
-        `pooling 'attention': ${name} has no head that pools by attention, only SigLIP has one; use 'class' or 'mean'`,
-      );
+      return has.attention(config) ? ({ attentionToken }) => attentionToken! : lacks("head that pools by attention");
     case "projection":
-      if (config.projection) return ({ embedding }) => embedding!;
-      throw new PptError(
-        "INVALID_OPTION",
-        `pooling 'projection': ${name} has no projection, only CLIP has one; use 'class' or 'mean'`,
-      );
+      return has.projection(config) ? ({ embedding }) => embedding! : lacks("projection");
     default:
       throw new PptError(
         "INVALID_OPTION",

@@ -51,7 +51,10 @@ export function addClassifyCommand(program: Command): void {
     .addOption(dtypeOption());
   addPictureOptions(addReductionOptions(addModelOptions(command)))
     .option("-k, --top <k>", "labels per picture", count(1), 5)
-    .option("--text-embeddings <file>", "labels for CLIP: a safetensors file, see apps/docs/guide/zero-shot.md")
+    .option(
+      "--text-embeddings <file>",
+      "labels for CLIP and SigLIP: a safetensors file, see apps/docs/guide/zero-shot.md",
+    )
     .option(
       "--verify",
       "first compare the logits of a known input, to check that this device computes correctly",

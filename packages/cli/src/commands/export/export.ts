@@ -65,20 +65,20 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
     const writeSettings = async (
       file: string,
       isKnown: (json: Record<string, unknown>) => boolean,
-      make: () => object,
+      make: (json: Record<string, unknown> | undefined) => object,
     ) => {
       const original = await readIfThere(join(source, file));
       const json = original && (parseConfigJson(original) as Record<string, unknown>);
       const known = json !== undefined && isKnown(json);
       await write(
         file,
-        known && isStrictJson(original!) ? original! : `${JSON.stringify(known ? json : make(), null, 2)}\n`,
+        known && isStrictJson(original!) ? original! : `${JSON.stringify(known ? json : make(json), null, 2)}\n`,
       );
     };
     const nested = await readIfThere(join(source, "processor_config.json"));
 
     if (flags.format === "onnx") {
-      await writeSettings("config.json", isKnownToTransformersJs, () => configForOthers(config));
+      await writeSettings("config.json", isKnownToTransformersJs, (json) => configForOthers(config, json));
       await writeSettings(
         "preprocessor_config.json",
         // transformers.js guesses what this file leaves to the model's type or to processor_config.json.

@@ -8,8 +8,12 @@ import {
   type VisionModelConfig,
 } from "@ppt-vit/core";
 
-/** A `config.json` with the sizes and labels that a runtime needs beside the graph. It calls every model a ViT. */
-export function configForOthers(config: VisionModelConfig): object {
+/**
+ * A `config.json` with the sizes and labels that a runtime needs beside the graph. It calls every model a ViT. `original` is kept in
+ * it for `ppt-vit info`, without the names of labels.
+ */
+export function configForOthers(config: VisionModelConfig, original?: Record<string, unknown>): object {
+  const { id2label: _, label2id: __, ...model } = original ?? {};
   const side = ([height, width]: readonly [number, number]) => (height === width ? height : [height, width]);
   return {
     model_type: "vit",
@@ -26,7 +30,17 @@ export function configForOthers(config: VisionModelConfig): object {
       ...(problemOf(config) !== "single-label" && { problem_type: problemTypes[problemOf(config)] }),
       label2id: Object.fromEntries(config.labels.map((label, i) => [label, i])),
     }),
+    ...(original && { [originalField]: model }),
   };
+}
+
+const originalField = "ppt_vit_original_config";
+
+/** The model's own `config.json`, if an export wrote this one; else the same. */
+export function originalConfig(json: unknown): unknown {
+  const { [originalField]: original, id2label } = json as Record<string, unknown>;
+  if (typeof original !== "object" || original === null) return json;
+  return { ...original, ...(id2label !== undefined && { id2label }) };
 }
 
 const problemTypes: Readonly<Record<Problem, string>> = {

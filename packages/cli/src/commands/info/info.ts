@@ -30,6 +30,7 @@ import type { DtypeFlags } from "../../flags/dtype-option.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { showBytes } from "../../output/bytes.js";
 import { print, printJson } from "../../output/print.js";
+import { originalConfig } from "../export/hugging-face.js";
 
 interface OnnxFile extends OnnxSummary {
   readonly file: string;
@@ -120,9 +121,10 @@ async function inspectFile(folder: string, file: string): Promise<OnnxFile> {
 async function modelReport(
   folder: string,
   files: readonly string[],
-  json: unknown,
+  written: unknown,
   { onnx, hasWeights, dtype }: { onnx: readonly OnnxFile[]; hasWeights: boolean; dtype: WeightDtypeName },
 ): Promise<ModelReport> {
+  const json = originalConfig(written);
   const ifThere = async (file: string) => (files.includes(file) ? await readJson(folder, file) : undefined);
   const preprocessing = parseProcessorFiles({
     config: json,

@@ -5,12 +5,13 @@
 import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
-import { type Fields, type Held, readArchitecture, readEncoder } from "../fields.js";
+import { type Fields, type Held, readArchitecture, readEncoder, requireVisionTower } from "../fields.js";
 import { huggingFaceClassifiers, towerNames } from "../names.js";
 
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const type = String(fields.value("model_type"));
   const vision = type.endsWith("_vision_model") ? fields : visionFields(fields);
+  requireVisionTower(held);
   // The classes that end in VisionModel are saved without the projection.
   const projected = held ? held.has("visual_projection.weight") : !readArchitecture(fields)?.endsWith("VisionModel");
   return {

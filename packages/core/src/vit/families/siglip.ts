@@ -5,7 +5,7 @@
 import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
-import { type Fields, type Held, readEncoder, readLabels, readProblem } from "../fields.js";
+import { type Fields, type Held, readEncoder, readLabels, readProblem, requireVisionTower } from "../fields.js";
 import { huggingFaceClassifiers, towerNames } from "../names.js";
 
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
@@ -20,14 +20,16 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
     epsilon: 1e-6,
   });
   const labels = readLabels(fields, "where labels are named", held);
-  const pools = held ? held.has("head.probe") : vision.flag("vision_use_head", true);
+  const pools = vision.flag("vision_use_head", true);
+  requireVisionTower(held);
   return {
     ...encoder,
     intermediateSize: vision.count("intermediate_size", 8 * limits.hidden, 3072),
     qkvBias: true,
     classToken: false,
-    // Hugging Face's classifier reads the mean, and leaves alone the head that pools by attention.
     pooling: pools && labels.length === 0 ? "attention" : "normalized-mean",
+    // Hugging Face's classifier reads the mean, although its file has the other head, too.
+    ...(pools && labels.length > 0 && { attentionPool: false as const }),
     labels,
     ...readProblem(fields, labels),
   };
@@ -67,7 +69,6 @@ export const siglip: Family = {
   classifiers: huggingFaceClassifiers,
   prefixes: ["vision_model"],
   roots: ["embeddings", "encoder", "post_layernorm", "head.probe", "head.attention", "head.layernorm", "head.mlp"],
-  // A classifier does not use the head that pools by attention.
-  ignored: [/^head\.(probe$|attention\.|layernorm\.|mlp\.)/, /^text_/, /^logit_(scale|bias)$/],
+  ignored: [/^text_/, /^logit_(scale|bias)$/],
   renamed: [[/^(head\.attention\.in_proj)_(weight|bias)$/, "$1.$2"]],
 };
