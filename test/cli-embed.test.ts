@@ -73,7 +73,7 @@ describe("embed", () => {
   });
 
   test.each([
-    { args: ["--pooling", "max"], says: "Allowed choices are class, mean, distilled, projection" },
+    { args: ["--pooling", "max"], says: "Allowed choices are class, mean, distilled, attention, projection" },
     { args: ["--pooling", "projection"], says: "has no projection; use" },
     { args: ["--image-size", "384x"], says: "expected pixels as 384, or height x width as 384x288" },
     { args: ["--image-size", "0"], says: "expected pixels as 384" },

@@ -223,12 +223,12 @@ def timm_cases():
     for name, shape in (("blocks.0.attn.q_norm.weight", [12]), ("blocks.1.ls2.gamma", [24]), ("norm_pre.weight", [24]), ("fc_norm.weight", [24]), ("attn_pool.latent", [1, 1, 24])):
         slug = name.replace(".", "-").replace("_", "-")
         plain.with_(f"timm-unread-{slug}", f"'{name}' is an error", more=[[name, shape, "small"]], tests=[dict(task="image-classification", code="INVALID_WEIGHTS", mentions=name)])
-    for args in (dict(qk_norm=True), dict(dynamic_img_pad=True), dict(global_pool="map"), dict(block_fn="x")):
+    for args in (dict(qk_norm=True), dict(dynamic_img_pad=True), dict(global_pool="max"), dict(block_fn="x")):
         (key,) = args
         refused = lambda files: {"config.json": files["config.json"] | dict(model_args=files["config.json"]["model_args"] | args)}
         plain.with_(f"timm-refused-{key.replace('_', '-')}", f"{key} is refused by name", files=refused, tests=[dict(task="image-classification", code="INVALID_CONFIG", mentions=key)])
-    plain.with_("timm-refused-name", "a name with another head", files=lambda f: {"config.json": f["config.json"] | dict(architecture="vit_base_patch16_siglip_224")},
-                tests=[dict(task="image-classification", code="INVALID_CONFIG", mentions="map")])  # fmt: skip
+    plain.with_("timm-refused-name", "a name with another head", files=lambda f: {"config.json": f["config.json"] | dict(architecture="test_vit3")},
+                tests=[dict(task="image-classification", code="INVALID_CONFIG", mentions="its mean includes the class token")])  # fmt: skip
 
 
 def main():
