@@ -232,6 +232,7 @@ test("contenders and benchmarks of modules are measured like those that are buil
 
 test.each([
   [["--backends", "abacus"], /unknown backend 'abacus'; available: cpu, .*transformers\.js \[UNKNOWN_BACKEND\]/],
+  [["--backends", "cpu:q5"], /'cpu:q5': cpu has no precision 'q5'; cpu:q8, cpu:q4 are there \[UNSUPPORTED_DTYPE\]/],
   [["--models", "vgg"], /model 'vgg' is neither 'demo', nor a path, .*geometries are deit-ti, deit-s, deit-b/],
   [["--policies", "none"], /expected one or more of unreduced,ppt,prune,pool/],
   [["--out", "nowhere/result.json"], /--out nowhere\/result\.json: there is no folder of that name/],

@@ -13,7 +13,9 @@ function dtypes(text: string): QuantizedDtypeName[] {
   const known: readonly string[] = [defaultDtype, ...quantizedDtypeNames];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)
-    throw new InvalidArgumentError(`'${unknown}' is none of ${known.join(", ")}. Join several by commas.`);
+    throw new InvalidArgumentError(
+      `'${unknown}' is none of ${quantizedDtypeNames.join(", ")}. Join several by commas.`,
+    );
   const found = quantizedDtypeNames.filter((dtype) => names.includes(dtype));
   if (found.length === 0)
     throw new InvalidArgumentError(

@@ -23,6 +23,16 @@ export async function requireContender(name: string, added: readonly Contender[]
     await registerModule(name);
     return backendContender(name, () => createBackend(name));
   }
+  refuseUnknownPrecision(name);
   const names = [...contenderNames, ...added.map((contender) => contender.name)];
   throw new PptError("UNKNOWN_BACKEND", `unknown backend '${name}'; available: ${names.join(", ")}`);
+}
+
+/** A known backend in a precision that it lacks: `cpu:q5`. @throws PptError UNSUPPORTED_DTYPE */
+function refuseUnknownPrecision(name: string): void {
+  const [backend, precision] = name.split(":");
+  const own = builtIn.filter((contender) => contender.name.startsWith(`${backend}:`));
+  if (precision === undefined || own.length === 0) return;
+  const others = own.map((contender) => contender.name).join(", ");
+  throw new PptError("UNSUPPORTED_DTYPE", `'${name}': ${backend} has no precision '${precision}'; ${others} are there`);
 }
