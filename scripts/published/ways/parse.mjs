@@ -38,7 +38,9 @@ export async function python(block, { cwd, env }) {
 }
 
 const checks = {
-  js: (text) => transform(text, { loader: "ts", format: "esm" }),
+  js: async (text) => {
+    await transform(text, { loader: "ts", format: "esm" });
+  },
   py: async (text, cwd) => {
     const file = join(cwd, "parsed.py");
     await writeFile(file, text);
