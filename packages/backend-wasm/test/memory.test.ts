@@ -22,6 +22,20 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+/** Every memory that is made from now on, as long as somebody holds it. */
+function watchMemories(): WeakRef<WebAssembly.Memory>[] {
+  const made: WeakRef<WebAssembly.Memory>[] = [];
+  const watched = new Proxy(WebAssembly.Memory, {
+    construct(Real, [descriptor]: [WebAssembly.MemoryDescriptor]) {
+      const memory = new Real(descriptor);
+      made.push(new WeakRef(memory));
+      return memory;
+    },
+  });
+  vi.stubGlobal("WebAssembly", Object.assign(Object.create(WebAssembly), { Memory: watched }));
+  return made;
+}
+
 describe("linear memory", () => {
   it("is one gap again once everything is given back, in whatever order", () => {
     const memory = new LinearMemory();
@@ -129,16 +143,7 @@ describe("memory of a backend", () => {
   });
 
   it("is given back with the executable on several threads, too", async () => {
-    const made: WeakRef<WebAssembly.Memory>[] = [];
-    const Memory = WebAssembly.Memory;
-    const watched = new Proxy(Memory, {
-      construct(Real, [descriptor]: [WebAssembly.MemoryDescriptor]) {
-        const memory = new Real(descriptor);
-        made.push(new WeakRef(memory));
-        return memory;
-      },
-    });
-    vi.stubGlobal("WebAssembly", Object.assign(Object.create(WebAssembly), { Memory: watched }));
+    const made = watchMemories();
     const before = process.memoryUsage().rss;
     const backend = createWasmBackend({ threads: 2 });
     // Shared memory that a thread kept would stay: 8 times 20 MB.
@@ -174,16 +179,7 @@ describe("memory of a backend", () => {
   });
 
   it("ends with the executable, even if that is still held", async () => {
-    const made: WeakRef<WebAssembly.Memory>[] = [];
-    const Memory = WebAssembly.Memory;
-    const watched = new Proxy(Memory, {
-      construct(Real, [descriptor]: [WebAssembly.MemoryDescriptor]) {
-        const memory = new Real(descriptor);
-        made.push(new WeakRef(memory));
-        return memory;
-      },
-    });
-    vi.stubGlobal("WebAssembly", Object.assign(Object.create(WebAssembly), { Memory: watched }));
+    const made = watchMemories();
     const backend = createWasmBackend();
     const executable = await backend.compile(program, { params: {}, inputs });
     await executable.run(feed(5));
