@@ -268,6 +268,7 @@ describe("models and contenders", () => {
   it("take half precision behind a backend of ONNX Runtime only", async () => {
     for (const name of [...contenderNames, "onnx-cpu:fp16", "onnx-webgpu:fp16"]) await requireContender(name);
     for (const name of ["cpu:fp16", "tfjs-wasm:fp16", "onnx-cpu:fp8"])
-      await expect(requireContender(name)).rejects.toThrow(/unknown backend/);
+      await expect(requireContender(name)).rejects.toThrow(/: \S+ has no precision 'fp(16|8)'; .+ are there/);
+    await expect(requireContender("abacus:fp16")).rejects.toThrow(/unknown backend/);
   });
 });
