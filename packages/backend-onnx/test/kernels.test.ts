@@ -64,6 +64,7 @@ describe("a GPU launches few kernels for the blocks, heads and tokens of DeiT-S"
     [{ ...stages, policy: "tome" }, 25],
     [{ ...stages, policy: "top-k" }, 18],
     [{ ...stages, policy: "evit" }, 22],
+    [{ ...stages, policy: "diffrate" }, 34.7],
   ])("%j adds at most %d for each stage", (reduction, most) => {
     const { kernels } = onGpu(deitS, reduction);
     expect((kernels.total - unreduced) / stages.layers.length).toBeLessThanOrEqual(most);

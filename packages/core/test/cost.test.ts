@@ -100,7 +100,7 @@ describe("the comparison policies", () => {
 
   it("cost what PPT costs where they leave as many tokens", () => {
     const { gmacs } = modelCost(config, { ...schedule, threshold: "pool" });
-    for (const policy of ["tome", "top-k", "evit"] as const)
+    for (const policy of ["tome", "top-k", "evit", "diffrate"] as const)
       expect(modelCost(config, { ...schedule, policy }).gmacs).toBe(gmacs);
   });
 
@@ -114,5 +114,9 @@ describe("the comparison policies", () => {
       (policy) => modelCost(config, { ...schedule, policy }).blocks[3]!.reductionMacs,
     );
     expect(tome! - topK!).toBe(197 * 197 * 64);
+    const [merging, pruning] = [0.99, 1].map(
+      (pruneShare) => modelCost(config, { ...schedule, policy: "diffrate", pruneShare }).blocks[3]!.reductionMacs,
+    );
+    expect(merging! - pruning!).toBe(197 * 197 * 64);
   });
 });

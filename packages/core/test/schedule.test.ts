@@ -60,6 +60,7 @@ describe("planReduction", () => {
     ["tome", "pool", true, 98],
     ["top-k", "prune", false, 195],
     ["evit", "fuse", false, 195],
+    ["diffrate", "pool", true, 195],
   ] as const)(
     "does the same to every image in every stage of %s: %s",
     (policy, action, proportionalAttention, most) => {
@@ -240,6 +241,10 @@ describe("describeReduction", () => {
       "blocks 3, 6, 9, 50 tokens each, threshold 0.00007, scores of class, mean, mean",
     ],
     [{ layers: [0, 1], tokensRemoved: { share: 0.3 }, policy: "evit" }, "evit in blocks 0, 1, 30 % of the tokens each"],
+    [
+      { layers: [0, 1], tokensRemoved: 9, policy: "diffrate", pruneShare: 0.125 },
+      "diffrate in blocks 0, 1, 9 tokens each, pruneShare 12.5 %",
+    ],
   ] as const)("%o", (reduction, text) => {
     expect(describeReduction(reduction)).toBe(text);
   });

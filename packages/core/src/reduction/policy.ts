@@ -70,7 +70,7 @@ export interface ReductionPolicy<Settings extends object = object, StageSettings
   readonly title: string;
   /** What the policy does, for help texts: a sentence without its subject and its full stop. */
   readonly description: string;
-  /** Colour in plots, `#rrggbb`. The policies of this package use Okabe and Ito's palette. */
+  /** Colour in plots, `#rrggbb`. The policies of this package use Okabe and Ito's palette, and then Tol's "muted" one. */
   readonly colour: string;
   /** The policy's own settings. Default: none. */
   readonly settings?: { readonly [Name in keyof Settings]: PolicySetting<Settings[Name]> };

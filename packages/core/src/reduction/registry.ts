@@ -2,6 +2,7 @@
  * The list of policies. To add one, import its file here and add a line to `policies` and to `policyReferences`. TypeScript
  * reports a missing reference.
  */
+import { diffrate, diffrateReference } from "./policies/diffrate.js";
 import { evit, evitReference } from "./policies/evit.js";
 import { ppt, pptReference } from "./policies/ppt.js";
 import { tome, tomeReference } from "./policies/tome.js";
@@ -15,6 +16,7 @@ export const policies = [
   tome,
   topK,
   evit,
+  diffrate,
 ] as const satisfies readonly ReductionPolicy[];
 
 /** The reference that the conformance suite compares each policy with. Only tests import it, so bundlers leave it out. */
@@ -23,6 +25,7 @@ export const policyReferences: Readonly<Record<PolicyName, PolicyReference>> = {
   tome: tomeReference,
   "top-k": topKReference,
   evit: evitReference,
+  diffrate: diffrateReference,
 };
 
 /** The name of a built-in policy. */
