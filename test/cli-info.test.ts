@@ -39,6 +39,15 @@ test.each([
   expect([gmacs.unreduced.toFixed(2), gmacs.reduced.toFixed(2)]).toEqual([unreduced, reduced]);
 });
 
+test.each([
+  [224, { layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 }, "published"],
+  [384, { layers: [3, 6, 9], tokensRemoved: 147, threshold: 8.11e-6 }, "scaled"],
+])("the default setting at %d pixels, and where it is from", async (image_size, reduction, reductionFrom) => {
+  // Without weights nothing could be reduced. Their content is not read.
+  const weights = { "model.safetensors": {} };
+  expect(await info({ ...model("vit", 384, 12), image_size }, weights)).toMatchObject({ reduction, reductionFrom });
+});
+
 test("the bytes of the weights in the precision that is asked for, as an exported file has them", async () => {
   const told = async (dtype: string) =>
     (await runPptVit(folder, ["info", demoModel, "--dtype", dtype, "--json"])).stdout;

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
 import {
   createVisionModel,
+  defaultReduction,
   parseModelConfig,
-  publishedReduction,
   randomWeights,
   verificationInput,
   weightsFrom,
@@ -55,7 +55,7 @@ async function profile(config, { batch, reduced, dtype, threads, runs }) {
       config,
       weights,
       backend,
-      reduction: reduced ? publishedReduction : undefined,
+      reduction: reduced ? defaultReduction(config) : undefined,
       quantize: dtype === "fp32" ? undefined : dtype,
     });
     const image = verificationInput(config, 0);

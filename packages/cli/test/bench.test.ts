@@ -245,24 +245,27 @@ describe("this repository", () => {
 describe("models and contenders", () => {
   it("are the published geometries, each under every reduction", () => {
     const gmacs = (name: ReductionName) =>
-      geometryNames.map((one) => modelCost(geometryConfig(one)!, reductionFor(name)).gmacs.toFixed(2)).slice(0, 3);
+      geometryNames
+        .map((one) => modelCost(geometryConfig(one)!, reductionFor(name, geometryConfig(one)!)).gmacs.toFixed(2))
+        .slice(0, 3);
     expect(geometryNames.slice(0, 3)).toEqual(["deit-ti", "deit-s", "deit-b"]);
     expect(gmacs("unreduced")).toEqual(["1.25", "4.60", "17.56"]);
     for (const name of ["ppt", "prune", "pool"] as const) expect(gmacs(name)).toEqual(["0.80", "2.94", "11.26"]);
     for (const name of geometryNames)
       for (const reduction of reductionNames.slice(1))
-        expect(modelCost(geometryConfig(name)!, reductionFor(reduction as ReductionName)).gmacs).toBeLessThan(
-          modelCost(geometryConfig(name)!).gmacs,
-        );
+        expect(
+          modelCost(geometryConfig(name)!, reductionFor(reduction as ReductionName, geometryConfig(name)!)).gmacs,
+        ).toBeLessThan(modelCost(geometryConfig(name)!).gmacs);
   });
 
   it("take the schedule of a checkpoint, and its threshold where its policy is PPT", () => {
-    expect(reductionFor("pool")).toMatchObject({ layers: [3, 6, 9], threshold: "pool" });
+    const deit = geometryConfig("deit-s")!;
+    expect(reductionFor("pool", deit)).toMatchObject({ layers: [3, 6, 9], threshold: "pool" });
     const evit = { layers: [3, 6], tokensRemoved: [30, 40], policy: "evit" } as const;
-    expect(reductionFor("prune", evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: "prune" });
-    expect(reductionFor("ppt", evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: 7e-5 });
-    expect(reductionFor("evit", evit)).toBe(evit);
-    expect(reductionFor("tome", evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], policy: "tome" });
+    expect(reductionFor("prune", deit, evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: "prune" });
+    expect(reductionFor("ppt", deit, evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: 7e-5 });
+    expect(reductionFor("evit", deit, evit)).toBe(evit);
+    expect(reductionFor("tome", deit, evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], policy: "tome" });
   });
 
   it("take half precision behind a backend of ONNX Runtime only", async () => {

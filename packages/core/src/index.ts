@@ -75,6 +75,7 @@ export {
   type VisionProgram,
 } from "./vit/model.js";
 export { type ParseOptions, parseModelConfig } from "./vit/parse-config.js";
+export { defaultReduction } from "./vit/plan.js";
 export {
   type ProcessorFiles,
   type ProcessorSurroundings,

@@ -1,7 +1,10 @@
 import {
   completeReduction,
+  defaultReduction,
   describeReduction,
   mergeReduction,
+  modelCost,
+  parseModelConfig,
   parseReduction,
   publishedReduction,
   reductionPreset,
@@ -220,6 +223,48 @@ describe("presets", () => {
 
   it("names them where there is none of that name", () => {
     expect(() => reductionPreset("deit-huge-paper")).toThrow("there are deit-tiny-paper, deit-small-paper");
+  });
+});
+
+describe("defaultReduction", () => {
+  const base = { num_attention_heads: 12, hidden_size: 768, num_hidden_layers: 12 };
+  const vit = (image_size: number, patch_size = 16, more: object = {}) =>
+    parseModelConfig({ ...base, model_type: "vit", intermediate_size: 3072, image_size, patch_size, ...more });
+
+  it("is the published one itself for 196 patches, whatever special tokens stand before them", () => {
+    const siglip = parseModelConfig({ ...base, model_type: "siglip_vision_model", image_size: 224, patch_size: 16 });
+    const deit = vit(224, 16, { model_type: "deit", architectures: ["DeiTForImageClassificationWithTeacher"] });
+    expect(deit.distillationToken).toBe(true);
+    for (const config of [vit(224), deit, siglip]) expect(defaultReduction(config)).toBe(publishedReduction);
+  });
+
+  it.each([
+    [vit(384), 147, 8.11e-6],
+    [vit(224, 14), 65, 4.1e-5],
+    [vit(518, 14), 349, 1.43e-6],
+    [vit(224, 32), 13, 1.12e-3],
+  ])(
+    "removes the same part of other numbers of patches, and prunes the same pictures (%#)",
+    (config, count, threshold) => {
+      const reduction = defaultReduction(config);
+      expect(reduction).toEqual({ layers: [3, 6, 9], tokensRemoved: count, threshold });
+      const tokens = (of: typeof config, settings: typeof reduction) =>
+        modelCost(of, settings).blocks.map(({ mlpTokens, attentionTokens }) => mlpTokens / attentionTokens);
+      const paper = tokens(vit(224), publishedReduction);
+      tokens(config, reduction).forEach((share, i) => void expect(share).toBeCloseTo(paper[i]!, 1));
+      // N^2 * variance does not depend on N, so neither does the decision.
+      const patches = modelCost(config).blocks[0]!.attentionTokens - 1;
+      expect(patches ** 2 * threshold).toBeCloseTo(196 ** 2 * 7e-5, 1);
+    },
+  );
+
+  it("saves at least as much for SigLIP at 384 pixels as at 224", () => {
+    const saved = (image_size: number) => {
+      const config = parseModelConfig({ model_type: "siglip_vision_model", image_size });
+      return modelCost(config).gmacs / modelCost(config, defaultReduction(config)).gmacs;
+    };
+    expect(saved(224)).toBeCloseTo(1.56, 1);
+    expect(saved(384)).toBeGreaterThan(saved(224));
   });
 });
 

@@ -100,7 +100,7 @@ export function addReductionOptions(command: Command): Command {
 
 /**
  * The reduction that the flags ask for: single settings override those of `--reduction`. Settings that are missing here come
- * from the model, then from the published ones.
+ * from the model, then from `defaultReduction`.
  * @throws PptError INVALID_REDUCTION, NOT_FOUND
  */
 export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | false {

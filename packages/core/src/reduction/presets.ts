@@ -4,7 +4,24 @@ import { show } from "../show.js";
 import type { ReductionConfig } from "./settings.js";
 
 /** The paper's settings for DeiT-Ti, DeiT-S and DeiT-B at 224 px without fine-tuning (section 4.1). */
-export const publishedReduction: ReductionConfig = { layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 };
+const paper = { layers: [3, 6, 9], tokensRemoved: 50, threshold: 7e-5 } as const;
+export const publishedReduction: ReductionConfig = paper;
+
+/** Patches of the models that the paper's settings were found for: 14 x 14. */
+const paperPatches = 196;
+
+/**
+ * The paper's settings for a model of so many patches: they remove the same part of the tokens, and the same images are pruned.
+ * Scores sum to 1, so their variance falls with the square of the number of tokens, and the threshold with it.
+ */
+export function scaledReduction(patches: number): ReductionConfig {
+  if (patches === paperPatches) return publishedReduction;
+  const { layers, tokensRemoved, threshold } = paper;
+  const scale = patches / paperPatches;
+  // Rounded to three digits, to be read by people.
+  const scaled = Number((threshold / scale ** 2).toPrecision(3));
+  return { layers, tokensRemoved: Math.round(tokensRemoved * scale), threshold: scaled };
+}
 
 /**
  * Settings that were published with all their numbers. LV-ViT and T2T-ViT are missing, because the paper reports their

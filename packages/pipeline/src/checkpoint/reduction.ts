@@ -1,16 +1,16 @@
 /** The reduction that a checkpoint runs with: the caller's settings, completed by the checkpoint's. */
 import {
+  defaultReduction,
   mergeReduction,
   modelFingerprint,
   PptError,
-  publishedReduction,
   type ReductionConfig,
   reductionPreset,
 } from "@ppt-vit/core";
 import { type Checkpoint, requireCheckpoint } from "./checkpoint.js";
 
 /**
- * Settings, or some fields of them: the others come from the checkpoint's `reduction.json`, else from the published setting;
+ * Settings, or some fields of them: the others come from the checkpoint's `reduction.json`, else from `defaultReduction`;
  * the name of published settings (`deit-small-paper`); or `false` for the unreduced model.
  */
 export type ReductionSetting = Partial<ReductionConfig> | string | false | undefined;
@@ -25,7 +25,7 @@ export function resolveReduction(checkpoint: Checkpoint, given: ReductionSetting
   const reduction =
     typeof given === "string"
       ? reductionPreset(given)
-      : mergeReduction(checkpoint.reduction ?? publishedReduction, given === undefined ? {} : given);
+      : mergeReduction(checkpoint.reduction ?? defaultReduction(checkpoint.config), given === undefined ? {} : given);
   if (reduction.model) requireModel(checkpoint, reduction.model);
   return reduction;
 }

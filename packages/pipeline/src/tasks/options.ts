@@ -33,7 +33,7 @@ export interface ModelOptions extends LoadOptions {
    */
   readonly dtype?: WeightDtypeName | undefined;
   /**
-   * Token reduction: settings, completed from the checkpoint's `reduction.json`, else from the published setting; published
+   * Token reduction: settings, completed from the checkpoint's `reduction.json`, else from `defaultReduction`; published
    * settings by name (`deit-small-paper`); in Node also the path of a `reduction.json`. `false` runs the unreduced model.
    */
   readonly reduction?: ReductionSetting | undefined;

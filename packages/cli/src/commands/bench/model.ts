@@ -48,9 +48,9 @@ export async function openModel(source: string, policy: ReductionName): Promise<
   const config = geometryConfig(source);
   if (config) {
     const weights = weightsFrom(randomWeights(config, 1));
-    return { source, config, weights, reduction: reductionFor(policy), geometry: geometryJson(source) };
+    return { source, config, weights, reduction: reductionFor(policy, config), geometry: geometryJson(source) };
   }
   requireModelName(source);
   const { config: read, weights, reduction } = await readCheckpoint(source);
-  return { source, config: read, weights, reduction: reductionFor(policy, reduction), geometry: undefined };
+  return { source, config: read, weights, reduction: reductionFor(policy, read, reduction), geometry: undefined };
 }

@@ -1,5 +1,12 @@
 /** The names that `--policies` takes: how each reduces a model, what it is called, and its colour in plots. */
-import { type PolicyName, policies, policyNames, publishedReduction, type ReductionConfig } from "@ppt-vit/core";
+import {
+  defaultReduction,
+  type PolicyName,
+  policies,
+  policyNames,
+  type ReductionConfig,
+  type VisionModelConfig,
+} from "@ppt-vit/core";
 
 /** `unreduced` is the baseline of every speedup; `prune` and `pool` are PPT with one of its two actions forced. */
 const ownNames = ["unreduced", "ppt", "prune", "pool"] as const;
@@ -15,11 +22,12 @@ export const reductionNames: readonly ReductionName[] = [...new Set([...ownNames
  */
 export function reductionFor(
   name: ReductionName,
-  own: ReductionConfig = publishedReduction,
+  config: VisionModelConfig,
+  own: ReductionConfig = defaultReduction(config),
 ): ReductionConfig | undefined {
   if (name === "unreduced") return undefined;
   const { layers, tokensRemoved } = own;
-  const ppt = (own.policy ?? "ppt") === "ppt" ? own : { ...publishedReduction, layers, tokensRemoved };
+  const ppt = (own.policy ?? "ppt") === "ppt" ? own : { ...defaultReduction(config), layers, tokensRemoved };
   if (name === "ppt") return ppt;
   if (name === "prune" || name === "pool") return { ...ppt, threshold: name };
   return own.policy === name ? own : { layers, tokensRemoved, policy: name };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { DeviceKind, OnnxSummary } from "@ppt-vit/backend-onnx";
 import {
   defaultDtype,
+  defaultReduction,
   describeReduction,
   isPolicyName,
   isPptError,
@@ -37,7 +38,7 @@ interface OnnxFile extends OnnxSummary {
   readonly bytes: number;
 }
 
-type ReductionSource = "reduction.json" | "onnx" | "published" | "none";
+type ReductionSource = "reduction.json" | "onnx" | "published" | "scaled" | "none";
 
 /** The document that --json prints. Documented in apps/docs/cli. */
 interface Report {
@@ -156,7 +157,7 @@ async function modelReport(
 }
 
 /**
- * The reduction that the exported files record; else that of `reduction.json`; else the published one if it fits the model. A
+ * The reduction that the exported files record; else that of `reduction.json`; else the default one if it fits the model. A
  * record with a policy of somebody's own is skipped, because nothing here can tell its cost.
  */
 async function reductionOf(
@@ -175,8 +176,9 @@ async function reductionOf(
   // An ONNX file of another program has no reduction, and none can be added without the weights.
   if (!hasWeights) return { from: "none" };
   try {
-    modelCost(config, publishedReduction);
-    return { reduction: publishedReduction, from: "published" };
+    const reduction = defaultReduction(config);
+    modelCost(config, reduction);
+    return { reduction, from: reduction === publishedReduction ? "published" : "scaled" };
   } catch (error) {
     if (isPptError(error)) return { from: "none" };
     throw error;
@@ -263,6 +265,7 @@ function modelLines({
     "reduction.json": " (reduction.json)",
     onnx: " (recorded in the exported files)",
     published: " (the published setting; there is no reduction.json)",
+    scaled: " (the published setting, scaled to this number of patches; there is no reduction.json)",
     none: "",
   };
   const read: Readonly<Record<VisionModelConfig["pooling"], string>> = {
