@@ -3,7 +3,14 @@
 import { requireImage, requireProcessor, requireSize } from "../arguments.js";
 import { PptError } from "../errors.js";
 import { check, checkArgument, oneOf } from "../options.js";
-import { filtersByNumber, type ImageProcessorConfig, type ImageSize, isEdge, maxEdge } from "./processor-config.js";
+import {
+  filtersByNumber,
+  type ImageProcessorConfig,
+  type ImageSize,
+  isEdge,
+  maxEdge,
+  type NearestMultiples,
+} from "./processor-config.js";
 import { type RgbImage, resample } from "./resample/resample.js";
 import { type ResampleFilter, windowsOf } from "./resample/windows.js";
 
@@ -27,14 +34,22 @@ function checkImage({ width, height, data }: RgbImage): void {
 }
 
 /**
- * The size that an image of `size` has after resizing and cropping. It is the size of the model's input.
+ * The size that an image of `size` has after resizing, cropping and padding. It is the size of the model's input.
  * @throws PptError INVALID_IMAGE if an edge would become longer than 8192 pixels or shorter than one
  */
 export function processedSize(size: ImageSize, config: ImageProcessorConfig): ImageSize {
   requireSize("processedSize", size);
   requireProcessor("processedSize", config);
-  const resized = resizedSize(size, config);
-  return config.doCenterCrop ? config.cropSize : resized;
+  return paddedSize(croppedSize(size, config), config);
+}
+
+const croppedSize = (size: ImageSize, config: ImageProcessorConfig): ImageSize =>
+  config.doCenterCrop ? config.cropSize : resizedSize(size, config);
+
+function paddedSize(size: ImageSize, { padToMultipleOf }: ImageProcessorConfig): ImageSize {
+  if (padToMultipleOf === undefined) return size;
+  const up = (edge: number) => Math.ceil(edge / padToMultipleOf) * padToMultipleOf;
+  return { width: up(size.width), height: up(size.height) };
 }
 
 /** The size after resizing. It is truncated and rounded at the same places as in transformers. */
@@ -42,6 +57,7 @@ function resizedSize(size: ImageSize, { doResize, size: target }: ImageProcessor
   if (!doResize) return size;
   if ("width" in target) return target;
   if ("covering" in target) return coveringSize(size, target.covering);
+  if ("near" in target) return nearestMultiples(size, target);
   const short = Math.min(size.width, size.height);
   const long = Math.max(size.width, size.height);
   const { shortestEdge, longestEdge = Number.POSITIVE_INFINITY } = target;
@@ -62,6 +78,16 @@ function coveringSize(size: ImageSize, target: ImageSize): ImageSize {
     width: roundHalfToEven(size.width / ratio),
     height: roundHalfToEven(size.height / ratio),
   });
+}
+
+/** Floating point as in transformers' `get_resize_output_image_size`: edges half-way between two multiples depend on it. */
+function nearestMultiples(size: ImageSize, { near, multipleOf, keepAspectRatio }: NearestMultiples): ImageSize {
+  let across = near.width / size.width;
+  let down = near.height / size.height;
+  // The edge that changes less gets its length.
+  if (keepAspectRatio) across = down = Math.abs(1 - across) < Math.abs(1 - down) ? across : down;
+  const rounded = (edge: number) => roundHalfToEven(edge / multipleOf) * multipleOf;
+  return checkResized(size, { width: rounded(across * size.width), height: rounded(down * size.height) });
 }
 
 /** @throws PptError INVALID_IMAGE if a long and narrow picture would get an edge above the limit or below one pixel */
@@ -100,15 +126,20 @@ export function resizeImage(image: RgbImage, size: ImageSize, filter: ResampleFi
 
 /**
  * The 8-bit pixels that the model sees, before they are rescaled and normalised. If the crop is larger than the image, the
- * image gets a black border.
+ * image gets a black border. Padding has the colour that normalisation turns into zero.
  * @throws PptError INVALID_IMAGE
  */
 export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): RgbImage {
   requireImage("resizeAndCrop", image);
   requireProcessor("resizeAndCrop", config);
+  return padded(cropped(image, config), config);
+}
+
+/** The same without padding. */
+function cropped(image: RgbImage, config: ImageProcessorConfig): RgbImage {
   checkImage(image);
   const resized = resizedSize(image, config);
-  const { width, height } = processedSize(image, config);
+  const { width, height } = croppedSize(image, config);
   const begin = config.cropOffset === "half-to-even" ? roundHalfToEven : Math.floor;
   const left = begin((resized.width - width) / 2);
   const top = begin((resized.height - height) / 2);
@@ -120,10 +151,32 @@ export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): Rg
   );
   if (kept.width === width && kept.height === height) return kept;
   const data = new Uint8ClampedArray(3 * width * height);
-  for (let y = 0; y < kept.height; y++) {
-    const row = kept.data.subarray(3 * y * kept.width, 3 * (y + 1) * kept.width);
-    data.set(row, 3 * ((y + Math.max(-top, 0)) * width + Math.max(-left, 0)));
-  }
+  placeInto({ width, data }, kept, Math.max(-left, 0), Math.max(-top, 0));
+  return { width, height, data };
+}
+
+/** Writes a picture into a larger one, its first pixel at column `left` and row `top`. */
+function placeInto(
+  target: Pick<RgbImage, "width" | "data">,
+  { width, height, data }: RgbImage,
+  left: number,
+  top: number,
+) {
+  for (let y = 0; y < height; y++)
+    target.data.set(data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * ((y + top) * target.width + left));
+}
+
+/** Pixels before the picture in a padded one. An odd pixel goes behind. */
+const marginBefore = (edge: number, paddedEdge: number): number => Math.floor((paddedEdge - edge) / 2);
+
+function padded(image: RgbImage, config: ImageProcessorConfig): RgbImage {
+  const { width, height } = paddedSize(image, config);
+  if (width === image.width && height === image.height) return image;
+  const { doRescale, rescaleFactor, doNormalize, imageMean } = config;
+  const zero = imageMean.map((mean) => (doNormalize ? mean / (doRescale ? rescaleFactor : 1) : 0));
+  const data = new Uint8ClampedArray(3 * width * height);
+  for (let i = 0; i < data.length; i++) data[i] = zero[i % 3]!;
+  placeInto({ width, data }, image, marginBefore(image.width, width), marginBefore(image.height, height));
   return { width, height, data };
 }
 
@@ -166,7 +219,10 @@ export function processImageInto(
   offset = 0,
 ): RgbImage {
   checkArgument("processImageInto", "target", target, floatsCheck);
-  const seen = resizeAndCrop(image, config);
+  requireImage("processImageInto", image);
+  requireProcessor("processImageInto", config);
+  const inside = cropped(image, config);
+  const seen = padded(inside, config);
   const { data } = seen;
   if (!(offset >= 0 && offset + data.length <= target.length))
     throw new PptError(
@@ -182,7 +238,20 @@ export function processImageInto(
     planes[green + i] = values[256 + data[from + 1]!]!;
     planes[blue + i] = values[512 + data[from + 2]!]!;
   }
+  if (seen !== inside) clearPadding(planes, inside, seen);
   return seen;
+}
+
+/** Makes the padding exactly zero: its colour in 8 bits is only near it. planes [3, H, W] */
+function clearPadding(planes: Float32Array, inside: ImageSize, { width, height }: ImageSize): void {
+  const left = marginBefore(inside.width, width);
+  const top = marginBefore(inside.height, height);
+  for (let y = 0; y < 3 * height; y++) {
+    const row = planes.subarray(y * width, (y + 1) * width);
+    const isPadding = y % height < top || y % height >= top + inside.height;
+    row.fill(0, 0, isPadding ? width : left);
+    row.fill(0, left + inside.width);
+  }
 }
 
 /** [3, 256]: (v * factor - mean) / std for each channel and byte v, rounded to float32 after each step as NumPy does. */

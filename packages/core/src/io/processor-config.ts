@@ -12,12 +12,21 @@ export interface ImageSize {
 
 /**
  * What a picture is resized to: a size that it is stretched to; a length of its shorter edge, with an upper limit for the
- * longer one; or a size that it covers while it keeps its proportions, as timm does for crops that are not square.
+ * longer one; a size that it covers while it keeps its proportions, as timm does for crops that are not square; or the multiples
+ * of `multipleOf` pixels that are nearest to a size, as DPT does it.
  */
 export type ResizeTarget =
   | ImageSize
   | { readonly shortestEdge: number; readonly longestEdge?: number }
-  | { readonly covering: ImageSize };
+  | { readonly covering: ImageSize }
+  | NearestMultiples;
+
+/** Edges are rounded to multiples of `multipleOf`. If the proportions are kept, one edge is that of `near`. */
+export interface NearestMultiples {
+  readonly near: ImageSize;
+  readonly multipleOf: number;
+  readonly keepAspectRatio: boolean;
+}
 
 export type Rgb = readonly [red: number, green: number, blue: number];
 
@@ -40,6 +49,8 @@ export interface ImageProcessorConfig {
   /** In units of the rescaled values. So is `imageStd`. */
   readonly imageMean: Rgb;
   readonly imageStd: Rgb;
+  /** Zeros are put around the normalised picture, as many before as behind, so that both edges become multiples of this. */
+  readonly padToMultipleOf?: number;
 }
 
 /** Longest edge in pixels that a config or a resize may ask for. */
@@ -76,7 +87,8 @@ export function readImageProcessor(
   const named = own.get("image_processor_type") ?? own.get("feature_extractor_type") ?? type ?? undefined;
   const known = named === undefined ? unnamed : defaultsOf(named);
   const defaults = new Map<string, unknown>(Object.entries({ ...withoutWord, ...known }));
-  refuseUnknownSteps(own);
+  const dpt = defaults.has("ensure_multiple_of");
+  refuseUnknownSteps(own, dpt);
 
   /** What `read` makes of a field's value. If `read` returns undefined, the error says what is `expected`. */
   function field<R>(name: string, expected: string, read: (value: unknown) => R | undefined): R {
@@ -91,13 +103,22 @@ export function readImageProcessor(
   const scales = `from ${minScale} to ${maxScale}`;
 
   const toSquare = flag("default_to_square");
-  return {
-    doResize: step("do_resize"),
-    size: field(
+  const edge = (name: string) =>
+    field(name, `a whole number from 1 to ${maxEdge}`, (value) => (isEdge(value) ? value : undefined));
+  const size = () =>
+    field(
       "size",
       `{height, width}, {shortest_edge}, {shortest_edge, longest_edge} or one number, of ${edges}`,
       (value) => readResizeTarget(value, !toSquare),
-    ),
+    );
+  return {
+    doResize: step("do_resize"),
+    size: dpt
+      ? multiplesNear(field("size", `{height, width} or one number, of ${edges}`, readSize), {
+          multipleOf: edge("ensure_multiple_of"),
+          keepAspectRatio: flag("keep_aspect_ratio"),
+        })
+      : size(),
     resample: field(
       "resample",
       [...filtersByNumber].map(([number, name]) => `${number} (${name})`).join(", "),
@@ -112,8 +133,15 @@ export function readImageProcessor(
       readRgb(value, isMean),
     ),
     imageStd: field("image_std", `one or three numbers ${scales}`, (value) => readRgb(value, isScale)),
+    ...(dpt && step("do_pad") && { padToMultipleOf: edge("size_divisor") }),
   };
 }
+
+/** The size itself if every picture gets it, so that the size of the model is known. */
+const multiplesNear = (near: ImageSize, how: Omit<NearestMultiples, "near">): ResizeTarget =>
+  !how.keepAspectRatio && near.width % how.multipleOf === 0 && near.height % how.multipleOf === 0
+    ? near
+    : { near, ...how };
 
 /** The crop size of processors that do not crop. Do not change it: `ppt-vit eval` compares settings by their text. */
 const uncropped: ImageSize = { width: 224, height: 224 };
@@ -141,9 +169,13 @@ const steps: readonly (readonly [
   [/^(crop_pct|offset|rescale_offset|keep_aspect_ratio|thumbnail|background_color)$/, (value) => value === false],
 ];
 
+/** Steps of DPT's processor alone. Other processors of transformers ignore these fields, and some files mean them all the same. */
+const stepsOfDpt = /^(do_pad|size_divisor|ensure_multiple_of|keep_aspect_ratio)$/;
+
 /** @throws PptError INVALID_CONFIG for a field that would change pixels */
-function refuseUnknownSteps(own: ReadonlyMap<string, unknown>): void {
+function refuseUnknownSteps(own: ReadonlyMap<string, unknown>, dpt: boolean): void {
   for (const [name, value] of own) {
+    if (dpt && stepsOfDpt.test(name)) continue;
     const step = steps.find(([pattern]) => pattern.test(name));
     if (value !== null && step && !step[1](value, own))
       invalidConfig(`${name} ${show(value)} is not supported: it changes the pixels that the model sees`);

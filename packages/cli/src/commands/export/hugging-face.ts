@@ -5,6 +5,7 @@ import {
   type Problem,
   problemOf,
   type ResampleFilter,
+  type ResizeTarget,
   type VisionModelConfig,
 } from "@ppt-vit/core";
 
@@ -58,17 +59,15 @@ const filterNumbers: Readonly<Record<ResampleFilter, number>> = { nearest: 0, la
  * @throws PptError INVALID_CONFIG if such a file cannot express the resizing
  */
 export function preprocessorConfigOf(config: ImageProcessorConfig): object {
-  const { size } = config;
+  const { size, padToMultipleOf } = config;
   if ("covering" in size)
     throw new PptError(
       "INVALID_CONFIG",
       `a preprocessor_config.json cannot say that pictures cover ${size.covering.height} x ${size.covering.width} pixels: export with --format triton`,
     );
-  const target = "shortestEdge" in size ? { shortest_edge: size.shortestEdge, longest_edge: size.longestEdge } : size;
   return {
-    image_processor_type: "ViTImageProcessor",
+    ...targetOf(size),
     do_resize: config.doResize,
-    size: target,
     resample: filterNumbers[config.resample],
     do_center_crop: config.doCenterCrop,
     crop_size: config.cropSize,
@@ -77,5 +76,27 @@ export function preprocessorConfigOf(config: ImageProcessorConfig): object {
     do_normalize: config.doNormalize,
     image_mean: config.imageMean,
     image_std: config.imageStd,
+    ...(padToMultipleOf !== undefined && {
+      image_processor_type: dptProcessor,
+      do_pad: true,
+      size_divisor: padToMultipleOf,
+    }),
+  };
+}
+
+const dptProcessor = "DPTImageProcessor";
+
+/** The processor that resizes so, and its fields. */
+function targetOf(size: Exclude<ResizeTarget, { readonly covering: unknown }>): object {
+  if ("near" in size)
+    return {
+      image_processor_type: dptProcessor,
+      size: size.near,
+      keep_aspect_ratio: size.keepAspectRatio,
+      ensure_multiple_of: size.multipleOf,
+    };
+  return {
+    image_processor_type: "ViTImageProcessor",
+    size: "shortestEdge" in size ? { shortest_edge: size.shortestEdge, longest_edge: size.longestEdge } : size,
   };
 }
