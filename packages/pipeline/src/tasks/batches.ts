@@ -7,20 +7,22 @@ import {
   processedSize,
   processImageInto,
   type RgbImage,
-  type VisionModel,
   type VisionModelConfig,
-  type VisionOutput,
 } from "@ppt-vit/core";
 import { type Attempt, attempt, type Fetched, lookAhead, type Pictures } from "../pictures/look-ahead.js";
 import { decodeLimits } from "../pictures/options.js";
 import type { BatchOptions } from "./options.js";
 import { describeStages, type PictureFailure, type PictureRun } from "./result.js";
+import type { SizedModels, SizedRun } from "./sized-models.js";
+import type { Describe } from "./task.js";
 
 const defaultBytesAhead = 256 * 2 ** 20;
 
-/** A model, and how its pictures are read and preprocessed. */
+/** The models of a checkpoint, and how its pictures are read and preprocessed. */
 export interface PictureModel<Input, Encoded extends Fetched> {
-  readonly model: VisionModel;
+  readonly models: SizedModels;
+  /** Whether pictures differ in size, so that results tell how many patches they have. */
+  readonly sizeVaries: boolean;
   readonly preprocessing: ImageProcessorConfig;
   /** Whether results hold the pixels that the model saw. */
   readonly trace: boolean;
@@ -30,8 +32,24 @@ export interface PictureModel<Input, Encoded extends Fetched> {
 /** A task's result for one picture, the run that it was in, and the input. */
 export type PictureResult<Input, Result> = Result & PictureRun & { readonly input: Input };
 
-/** A picture that has been put into its batch. With `trace` it keeps the pixels that the model sees. */
+/** Pictures of one size in a batch. The model runs on them together. */
+interface Group {
+  readonly config: VisionModelConfig;
+  /** [capacity, channels, H, W] */
+  pixels: Float32Array;
+  images: number;
+  run?: SizedRun;
+}
+
+/** Values of one picture. */
+const pixelsOf = ({ channels, imageSize }: VisionModelConfig): number => channels * imageSize[0] * imageSize[1];
+
+/** A picture that has been put into its group. With `trace` it keeps the pixels that the model sees. */
 interface Prepared {
+  readonly group: Group;
+  readonly row: number;
+  /** The picture's own size. */
+  readonly size: ImageSize;
   readonly image?: RgbImage;
 }
 
@@ -41,85 +59,91 @@ interface Prepared {
  * @throws PptError INVALID_OPTION, DISPOSED; the signal's reason when aborted
  */
 export async function* runInBatches<Input, Encoded extends Fetched, Result extends object>(
-  { model, preprocessing, trace, loadPictures }: PictureModel<Input, Encoded>,
+  { models, sizeVaries, preprocessing, trace, loadPictures }: PictureModel<Input, Encoded>,
   inputs: readonly Input[],
   options: BatchOptions,
-  describe: (output: VisionOutput, row: number) => Result | undefined,
+  describe: Describe<Result>,
 ): AsyncGenerator<PictureResult<Input, Result> | PictureFailure<Input>> {
   const { batch = 1, maxBytesAhead = defaultBytesAhead, signal } = options;
   const limits = decodeLimits(options);
-  const { config } = model;
-  const imageLength = config.channels * config.imageSize[0] * config.imageSize[1];
   const pictures = await loadPictures();
+  /** The groups of this batch, by size. */
+  let groups = new Map<string, Group>();
 
-  /** Puts a picture into row `row` of its batch. */
-  function prepare(input: Input, image: RgbImage, batchPixels: Float32Array, row: number): Prepared {
-    requireModelSize(pictures.nameOf(input), processedSize(image, preprocessing), config.imageSize);
-    const seen = processImageInto(image, preprocessing, batchPixels, row * imageLength);
-    return trace ? { image: wholePatches(seen, config) } : {};
+  /** The group of pictures of a size. The memory of the last batch is reused. */
+  function groupOf(size: ImageSize, what: string, before: ReadonlyMap<string, Group>): Group {
+    const key = `${size.height}x${size.width}`;
+    const group = groups.get(key) ?? {
+      config: models.configAt(size, what),
+      pixels: before.get(key)?.pixels ?? new Float32Array(),
+      images: 0,
+    };
+    groups.set(key, group);
+    return group;
+  }
+
+  /** Puts a picture into its group. */
+  function prepare(input: Input, image: RgbImage, before: ReadonlyMap<string, Group>): Prepared {
+    const what = pictures.nameOf(input);
+    const group = groupOf(processedSize(image, preprocessing), what, before);
+    const { config, images: row } = group;
+    const length = pixelsOf(config);
+    // No memory is left if a runtime transferred it to another thread.
+    if (group.pixels.length < (row + 1) * length) {
+      const grown = new Float32Array(Math.min(2 * row + 1, batch, inputs.length) * length);
+      grown.set(group.pixels.subarray(0, row * length));
+      group.pixels = grown;
+    }
+    const seen = processImageInto(image, preprocessing, group.pixels, row * length);
+    group.images++;
+    const { width, height } = image;
+    return { group, row, size: { width, height }, ...(trace && { image: wholePatches(seen, config) }) };
+  }
+
+  /** What the picture that was prepared as `done` gives. */
+  function resultOf(input: Input, { group, row, size, image }: Prepared) {
+    const { config, run } = group;
+    const { output, latencyMs } = run!;
+    const result = describe(output, row, size);
+    if (!result) {
+      const message = "the model's output is not finite: its activations overflow with these weights in this precision";
+      return { input, error: new PptError("NOT_FINITE", `${pictures.nameOf(input)}: ${message}`) };
+    }
+    const patches = sizeVaries && { patches: patchGrid(config) };
+    return {
+      ...result,
+      stages: describeStages(output, row, config),
+      latencyMs,
+      ...patches,
+      ...(image && { image }),
+      input,
+    };
   }
 
   // While the model computes one batch, other threads decode the next one. Its files must be read before: a runtime may
   // block this thread for the whole run, and reading needs this thread.
   const ahead = lookAhead(pictures, inputs, { ...limits, decodeAhead: batch, readAhead: 2 * batch, maxBytesAhead });
-  let pixels = new Float32Array();
   for (let start = 0; start < inputs.length; start += batch) {
     signal?.throwIfAborted();
     const current = inputs.slice(start, start + batch);
     const prepared: Attempt<Prepared>[] = [];
-    // The memory of a batch is reused. It is allocated again if a runtime transferred it to another thread.
-    if (pixels.length === 0) pixels = new Float32Array(Math.min(batch, inputs.length) * imageLength);
-    let images = 0;
-    for (const input of current) {
-      const picture = await ahead.next<Attempt<Prepared>>(({ done: image, failure }) =>
-        failure ? { failure } : attempt(() => prepare(input, image, pixels, images)),
+    const before = groups;
+    groups = new Map();
+    for (const input of current)
+      prepared.push(
+        await ahead.next<Attempt<Prepared>>(({ done: image, failure }) =>
+          failure ? { failure } : attempt(() => prepare(input, image, before)),
+        ),
       );
-      if (picture.done) images++;
-      prepared.push(picture);
+    for (const group of groups.values()) {
+      const { config, pixels, images } = group;
+      if (images > 0) group.run = await models.run(config, pixels.subarray(0, images * pixelsOf(config)), images);
     }
-
-    const run = images > 0 ? await runBatch(model, pixels.subarray(0, images * imageLength), images) : undefined;
-    let row = 0;
     for (const [offset, { done, failure }] of prepared.entries()) {
       const input = current[offset]!;
-      if (failure) {
-        yield { input, error: failure };
-        continue;
-      }
-      const { image } = done;
-      const { output, latencyMs } = run!;
-      const result = describe(output, row);
-      const stages = describeStages(output, row++, config);
-      if (result) yield { ...result, stages, latencyMs, ...(image && { image }), input };
-      else {
-        const message =
-          "the model's output is not finite: its activations overflow with these weights in this precision";
-        yield { input, error: new PptError("NOT_FINITE", `${pictures.nameOf(input)}: ${message}`) };
-      }
+      yield failure ? { input, error: failure } : resultOf(input, done);
     }
   }
-}
-
-async function runBatch(model: VisionModel, pixelValues: Float32Array, batch: number) {
-  const start = performance.now();
-  const output = await model.run({ pixelValues, batch });
-  return { output, latencyMs: (performance.now() - start) / batch };
-}
-
-/**
- * @throws PptError INVALID_IMAGE if preprocessing makes another size than the model's: without resize and crop it keeps the
- * picture's own size
- */
-function requireModelSize(
-  what: string,
-  { width, height }: ImageSize,
-  [modelHeight, modelWidth]: readonly [number, number],
-): void {
-  if (height !== modelHeight || width !== modelWidth)
-    throw new PptError(
-      "INVALID_IMAGE",
-      `${what}: becomes ${height} x ${width} pixels, the model takes ${modelHeight} x ${modelWidth}`,
-    );
 }
 
 /** The part of a picture that patches cover. The model does not see the remainder on the right and at the bottom. */

@@ -1,5 +1,20 @@
 /** A checkpoint on a backend, as a model of a task. */
-import { createVisionModel, defaultDtype, modelCost, patchGrid, quantizationOf } from "@ppt-vit/core";
+import {
+  type Backend,
+  createVisionModel,
+  defaultDtype,
+  modelCost,
+  type OutputOptions,
+  patchGrid,
+  prepareVisionProgram,
+  type QuantizedDtypeName,
+  quantizationOf,
+  type ReductionConfig,
+  tokenCount,
+  type VisionModel,
+  type VisionModelConfig,
+  weightBytes,
+} from "@ppt-vit/core";
 import { openBackend } from "../backends/create.js";
 import { announceNotices } from "../backends/notice.js";
 import { automatic } from "../backends/registry.js";
@@ -7,14 +22,15 @@ import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../checkpoint/options.js";
 import type { CheckpointNeeds } from "../checkpoint/parse.js";
 import { resolveReduction } from "../checkpoint/reduction.js";
-import { atImageSize, checkPreprocessing } from "../checkpoint/resolution.js";
+import { atImageSize, checkPreprocessing, sizeVaries } from "../checkpoint/resolution.js";
 import type { Fetched, Pictures } from "../pictures/look-ahead.js";
 import { runInBatches } from "./batches.js";
 import { assembleModel } from "./model.js";
 import type { ModelOptions } from "./options.js";
 import { type ModelOf, type OptionsOf, type TaskName, taskNamed } from "./registry.js";
+import { manySizes, oneSize, type SizedModels } from "./sized-models.js";
 import type { AnyTask, ModelFacts } from "./task.js";
-import { verifyCheckpoint } from "./verify.js";
+import { type ModelVerification, verifyCheckpoint } from "./verify.js";
 
 /** Reads a checkpoint from its source. */
 export type ReadCheckpoint = (options: LoadOptions, needs: CheckpointNeeds) => Promise<Checkpoint>;
@@ -30,14 +46,14 @@ export async function openModel<Name extends TaskName, Input, Encoded extends Fe
   loadPictures: () => Promise<Pictures<Input, Encoded>>,
 ): Promise<ModelOf<Name, Input>> {
   const task = taskNamed(options.task);
-  const { model, preprocessing, prepared, facts, dispose } = await load(task, read, options);
+  const { prepared, facts, dispose, ...loaded } = await load(task, read, options);
   const { trace = false } = options;
   return assembleModel<Input>(
     task,
     { ...facts, ...task.facts(prepared) },
     (method, inputs, batching) =>
       runInBatches(
-        { model, preprocessing, trace, loadPictures },
+        { ...loaded, trace, loadPictures },
         inputs,
         batching,
         task.methods[method]!.describe(prepared, batching),
@@ -62,25 +78,14 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     const { weights, ...settings } = checkpoint;
     const { config, preprocessing } = settings;
     const reduction = resolveReduction(checkpoint, options.reduction);
-    checkPreprocessing(checkpoint);
+    const varies = sizeVaries(checkpoint);
+    checkPreprocessing(checkpoint, varies);
     const prepared = task.prepare(settings, options);
     options.signal?.throwIfAborted();
-    const model = await createVisionModel({
-      config,
-      weights,
-      backend,
-      quantize,
-      reduction,
-      outputs: { ...task.outputs(options), ...(trace && { source: "stages", scores: true }) },
-    });
-    announceNotices(backend.name, model.notices, options.progress_callback);
-    // If this fails, nobody else can dispose the model.
-    const verification = options.verify
-      ? await verifyCheckpoint(model, { backend, checkpoint, reduction, quantize }).catch(async (error: unknown) => {
-          await model.dispose();
-          throw error;
-        })
-      : undefined;
+    const outputs = { ...task.outputs(options), ...(trace && { source: "stages" as const, scores: true }) };
+    const open = varies ? openMany : openOne;
+    const wanted = { checkpoint, backend, quantize, reduction, outputs };
+    const { models, tokens, verification } = await open(wanted, options);
     options.progress_callback?.({ status: "ready", task: task.name, model: checkpoint.name });
     const facts: ModelFacts = {
       model: checkpoint.name,
@@ -88,17 +93,75 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
       dtype: options.dtype ?? defaultDtype,
       reduction,
       ...(verification && { verification }),
-      tokens: model.tokens,
+      tokens,
       patches: patchGrid(config),
       gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, reduction).gmacs },
     };
     const dispose = async () => {
-      await model.dispose();
+      await models.dispose();
       await disposeBackend();
     };
-    return { model, preprocessing, prepared, facts, dispose };
+    return { models, sizeVaries: varies, preprocessing, prepared, facts, dispose };
   } catch (error) {
     await disposeBackend();
+    throw error;
+  }
+}
+
+interface Wanted {
+  readonly checkpoint: Checkpoint;
+  readonly backend: Backend;
+  readonly quantize: QuantizedDtypeName | undefined;
+  readonly reduction: ReductionConfig | undefined;
+  readonly outputs: OutputOptions;
+}
+
+interface Opened {
+  readonly models: SizedModels;
+  /** As in `ModelFacts`. */
+  readonly tokens: readonly number[];
+  readonly verification?: ModelVerification | undefined;
+}
+
+/** The model of a checkpoint whose pictures all have one size. */
+async function openOne(wanted: Wanted, options: ModelOptions): Promise<Opened> {
+  const { model, verification } = await compileVerified(wanted, options);
+  return { models: oneSize(model), tokens: model.tokens, verification };
+}
+
+/** The models of a checkpoint whose pictures have sizes of their own. They keep hold of the weights. */
+async function openMany(wanted: Wanted, options: ModelOptions): Promise<Opened> {
+  const { checkpoint, backend: _, ...settings } = wanted;
+  const { config, weights } = checkpoint;
+  // The first model is compiled when the first picture comes. What is wrong with the weights is found now.
+  const { plan } = prepareVisionProgram({ config, weights, ...settings });
+  const first = options.verify ? await compileVerified(wanted, options) : undefined;
+  const bytes = weightBytes(config, options.dtype ?? defaultDtype);
+  return {
+    models: manySizes(config, bytes, (sized) => compile(wanted, sized, options), first?.model),
+    tokens: [tokenCount(config), ...plan.stages.map(({ tokensOut }) => tokensOut)],
+    verification: first?.verification,
+  };
+}
+
+async function compile(
+  { checkpoint, backend, ...settings }: Wanted,
+  config: VisionModelConfig,
+  { progress_callback: report }: ModelOptions,
+): Promise<VisionModel> {
+  const model = await createVisionModel({ config, weights: checkpoint.weights, backend, ...settings });
+  announceNotices(backend.name, model.notices, report);
+  return model;
+}
+
+/** A model of the checkpoint's own size, verified if the options ask for it. */
+async function compileVerified(wanted: Wanted, options: ModelOptions) {
+  const model = await compile(wanted, wanted.checkpoint.config, options);
+  try {
+    return { model, verification: options.verify ? await verifyCheckpoint(model, wanted) : undefined };
+  } catch (error) {
+    // Nobody else can dispose it.
+    await model.dispose();
     throw error;
   }
 }

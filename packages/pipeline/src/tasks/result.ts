@@ -28,6 +28,8 @@ export interface PictureRun {
   readonly stages: readonly ImageStage[];
   /** Time of the run divided by its pictures, in milliseconds, without decoding. */
   readonly latencyMs: number;
+  /** Rows and columns of patches, where each picture has a size of its own. */
+  readonly patches?: readonly [rows: number, columns: number];
   /** With `trace`: the picture as the model saw it, resized and cropped. */
   readonly image?: RgbImage;
 }

@@ -3,7 +3,14 @@
  * registry.ts. These files import nothing of the model's code, so that a page that leaves the model to a worker does not
  * load it.
  */
-import type { ExportOutput, OutputOptions, ReductionConfig, VisionOutput, WeightDtypeName } from "@ppt-vit/core";
+import type {
+  ExportOutput,
+  ImageSize,
+  OutputOptions,
+  ReductionConfig,
+  VisionOutput,
+  WeightDtypeName,
+} from "@ppt-vit/core";
 import type { Check, Checks } from "@ppt-vit/core/options";
 import type { CheckpointSettings } from "../checkpoint/checkpoint.js";
 import type { CheckpointNeeds } from "../checkpoint/parse.js";
@@ -21,7 +28,10 @@ export interface ModelFacts {
   readonly reduction: ReductionConfig | undefined;
   /** What `verify` found. */
   readonly verification?: ModelVerification;
-  /** Tokens at the start and after each stage. */
+  /**
+   * Tokens at the start and after each stage. Where each picture has a size of its own, this is for one of the checkpoint's size, as
+   * are `patches` and `gmacs`.
+   */
   readonly tokens: readonly number[];
   /** Rows and columns of patches in a picture. */
   readonly patches: readonly [rows: number, columns: number];
@@ -71,15 +81,24 @@ export interface Task<Name extends string, Options extends ModelOptions, Prepare
   readonly type?: Type;
 }
 
+/**
+ * Makes a picture's result from row `row` of a run's output. `size` is the picture's own. Undefined if a number is not finite.
+ */
+export type Describe<Result extends object> = (
+  output: VisionOutput,
+  row: number,
+  size: ImageSize,
+) => Result | undefined;
+
 /** What a model does with pictures. */
 export interface Method<Prepared, Options extends BatchOptions, Result extends object> {
   /** Options that a call of this method takes besides those of every method. */
   readonly options: Checks<Omit<Options, keyof BatchOptions>>;
   /**
-   * Makes the function that turns row `row` of a run's output into a result. It returns undefined if a number is not finite.
+   * Makes the function that turns a run's output into a picture's result.
    * @throws PptError INVALID_OPTION for options that do not fit the checkpoint
    */
-  describe(prepared: Prepared, options: Options): (output: VisionOutput, row: number) => Result | undefined;
+  describe(prepared: Prepared, options: Options): Describe<Result>;
   /** What a call for one picture returns of the result. Default: all of it. */
   single?(result: Result): unknown;
 }
@@ -99,6 +118,6 @@ export interface AnyTask {
 
 export interface AnyMethod {
   readonly options: Readonly<Record<string, Check>>;
-  describe(prepared: unknown, options: BatchOptions): (output: VisionOutput, row: number) => object | undefined;
+  describe(prepared: unknown, options: BatchOptions): Describe<object>;
   single?(result: object): unknown;
 }
