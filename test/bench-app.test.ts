@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describeBackends } from "../packages/pipeline/src/backends/registry.js";
 import { type FakeHub, startHub } from "../packages/pipeline/test/fake-hub.js";
 import {
   browser,
@@ -24,9 +25,20 @@ import { browserPath } from "./browser/serve.js";
 describe.skipIf(!browserPath)("pictures and models on the benchmark page", () => {
   useBenchPage();
 
-  test("a dropped picture gets its labels, and its tokens are drawn", async () => {
+  test("a dropped picture gets its labels from the backend that is best here, and its tokens are drawn", async () => {
     const page = await open("?policy=prune");
     await statusOf(page, "view-status", /^dog: dog, \d/);
+    expect(await page.locator("#backend-note").textContent()).toBe("backend wasm (auto)");
+    // Every registered backend with a rank in browsers, and one of them on one thread.
+    const ranked = describeBackends()
+      .filter(({ rank }) => rank?.browser !== undefined)
+      .toSorted((a, b) => a.rank!.browser! - b.rank!.browser!)
+      .flatMap(({ name }) => (name === "wasm" ? [name, "wasm-1"] : [name]));
+    const listed = page.locator("#backend option");
+    expect(await listed.evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value))).toEqual([
+      "auto",
+      ...ranked,
+    ]);
     await drop(page, [picture("023_pizza.png")]);
     await statusOf(page, "view-status", /^my-pizza\.png: pizza, [\d.]+ % unreduced, pizza, [\d.]+ % with Prune only/);
     expect(await page.locator("#stages figure").count()).toBe(4);
@@ -211,12 +223,14 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
 
   test("a host that sends no headers gives one thread, and all else", async () => {
     const plain = await host({ "": dist }, {}, {});
-    const page = await open("?backends=onnx-wasm,tfjs-wasm&runs=1&warmup=0", { url: plain.url });
+    const page = await open("?backend=wasm-1&backends=wasm,onnx-wasm,tfjs-wasm&runs=1&warmup=0", { url: plain.url });
+    await page.locator("#messages .message p", { hasText: /^Backend wasm-1 cannot be used: there is none/ }).waitFor();
     await statusOf(page, "view-status", /^dog: dog, .* unreduced/);
+    expect(await page.locator("#backend-note").textContent()).toBe("backend wasm (auto)");
     expect(await page.locator("#machine").textContent()).toContain("no WebAssembly threads");
     await page.locator("#folder").setInputFiles(tiny);
     await page.click("#bench-start");
-    await statusOf(page, "bench-status", /^Done: 4 measured, 0 failed\.$/);
+    await statusOf(page, "bench-status", /^Done: 6 measured, 0 failed\.$/);
     await page.close();
     plain.server.close();
     expect(plain.missing).toEqual([]);

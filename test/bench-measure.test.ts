@@ -89,7 +89,7 @@ describe.skipIf(!browserPath)("benchmarks on the page", () => {
         .filter((entry) => /^(script|link)$/.test((entry as PerformanceResourceTiming).initiatorType))
         .map(({ name }) => name),
     ]);
-    for (const mark of ["matMul: inner dimensions differ", "reduction.json", "onnxruntime"]) {
+    for (const mark of ["matMul: inner dimensions differ", "reduction.json", "MatMulNBits"]) {
       const having = scripts.filter(({ text }) => text.includes(mark)).map(({ name }) => name);
       expect(having, mark).not.toEqual([]);
       for (const name of having)
@@ -100,18 +100,18 @@ describe.skipIf(!browserPath)("benchmarks on the page", () => {
     }
   }
 
-  test("a benchmark over CPU, WebAssembly, WebGPU and WebGL runs beside the page's own thread, is cancelled, and runs again", async () => {
-    const page = await open("?backend=cpu&backends=cpu,onnx-wasm,onnx-webgpu,tfjs-webgl&runs=2&warmup=1", {
+  test("a benchmark over WebAssembly on any number of threads, WebGPU and WebGL runs beside the page's own thread, is cancelled, and runs again", async () => {
+    const page = await open("?backend=cpu&backends=wasm,wasm-1,onnx-wasm,onnx-webgpu,tfjs-webgl&runs=2&warmup=1", {
       prepare: noteComputing,
     });
     await page.locator("#folder").setInputFiles(tiny);
     await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
     await browser.startTracing(page, { categories: ["toplevel", "__metadata"] });
     await page.click("#bench-start");
-    await statusOf(page, "bench-status", /^Done: 8 measured, 0 failed\.$/);
+    await statusOf(page, "bench-status", /^Done: 10 measured, 0 failed\.$/);
     const rows = await page.locator("#bench-rows tr").allTextContents();
-    expect(rows).toHaveLength(8);
-    expect(rows[0]).toMatch(/^Plain TypeScript Unreduced[\d.]+1\.00×/);
+    expect(rows).toHaveLength(10);
+    expect(rows[0]).toMatch(/^ppt-vit · WebAssembly Unreduced[\d.]+1\.00×/);
     expect(await page.locator("#bench-plots svg").count()).toBe(3);
     const best = await page.locator("#bench-best").textContent();
     recordTasks(await browser.stopTracing());
@@ -126,7 +126,10 @@ describe.skipIf(!browserPath)("benchmarks on the page", () => {
     });
     expect(report.machine.adapter).toMatch(/swiftshader/i);
     expect(report.cells.map((cell: { backend: string; policy: string }) => `${cell.backend} ${cell.policy}`)).toEqual(
-      ["cpu", "onnx-wasm", "onnx-webgpu", "tfjs-webgl"].flatMap((name) => [`${name} unreduced`, `${name} ppt`]),
+      ["wasm", "wasm-1", "onnx-wasm", "onnx-webgpu", "tfjs-webgl"].flatMap((name) => [
+        `${name} unreduced`,
+        `${name} ppt`,
+      ]),
     );
     for (const cell of report.cells) {
       expect(cell.latenciesMs).toHaveLength(2);
@@ -153,10 +156,10 @@ describe.skipIf(!browserPath)("benchmarks on the page", () => {
 
     await page.fill("#runs", "1");
     await page.locator("#runs").blur();
-    for (const name of ["onnx-webgpu", "tfjs-webgl"]) await page.uncheck(`#bench-backends-${name}`);
+    for (const name of ["onnx-wasm", "onnx-webgpu", "tfjs-webgl"]) await page.uncheck(`#bench-backends-${name}`);
     await page.click("#bench-start");
     await statusOf(page, "bench-status", /^Done: 4 measured, 0 failed\.$/);
-    expect(page.url()).toContain("backends=cpu,onnx-wasm&runs=1");
+    expect(page.url()).toContain("backends=wasm,wasm-1&runs=1");
     expect(await messages(page)).toEqual([]);
     await page.close();
   });

@@ -1,6 +1,6 @@
 /** Describes the browser and its machine, and says which backends work there. */
-
-import { isSoftwareGpu } from "@ppt-vit/pipeline/browser";
+import { describeBackends, isSoftwareGpu } from "@ppt-vit/pipeline/browser";
+import { oneThread } from "./one-thread.js";
 
 export interface Machine {
   readonly browser: string;
@@ -77,31 +77,51 @@ export function machineLine({ browser, system, cores, memoryGiB, threads, adapte
     .join(" · ");
 }
 
+/** What this page cannot give a backend that the browser could run better. */
+const limited: Readonly<Record<string, string>> = {
+  "tfjs-wasm": "SIMD, one thread: threads would need blob: scripts, which this page forbids",
+};
+
+/** The registered backends that have a rank in browsers, best first. */
 export function backendChoices(machine: Machine): BackendChoice[] {
+  return describeBackends()
+    .flatMap(({ rank, runsIn, name, title = name, needs }) =>
+      rank?.browser === undefined || runsIn?.includes("browser") === false
+        ? []
+        : [{ rank: rank.browser, choice: { name, title, ...offered(needs, machine) } }],
+    )
+    .sort((a, b) => a.rank - b.rank)
+    .flatMap(({ choice }) => {
+      const { name, title, detail } = choice;
+      const own = { ...choice, detail: limited[name] ?? detail };
+      return name === oneThread.of && machine.threads
+        ? [own, { name: oneThread.name, title: `${title}, one thread`, detail: "SIMD" }]
+        : [own];
+    });
+}
+
+/** What this browser gives to a backend with these needs. */
+function offered(needs: BackendNeeds, machine: Machine): Pick<BackendChoice, "detail" | "emulated" | "unavailable"> {
   const { adapter, softwareAdapter, renderer, threads } = machine;
-  const wasm = threads ? "SIMD, threads" : "one thread: the page is not cross-origin isolated";
-  const on = (name: string, emulated: boolean) => ({
-    detail: emulated ? `${name}: emulated in software, slower than the CPU` : name,
+  const without = (unavailable: string) => ({ detail: "", unavailable });
+  const on = (gpu: string, emulated: boolean) => ({
+    detail: emulated ? `${gpu}: emulated in software, slower than the CPU` : gpu,
     emulated,
   });
-  const without = (reason: string) => ({ detail: "", unavailable: reason });
-  const gpu = adapter
-    ? on(adapter, softwareAdapter === true)
-    : without(here().gpu ? "WebGPU finds no GPU adapter" : "this browser has no WebGPU");
-  const gl = renderer ? on(renderer, isSoftwareGpu(renderer)) : without("this browser has no WebGL 2 in workers");
-  return [
-    { name: "cpu", title: "Plain TypeScript", detail: "one core, no dependency" },
-    { name: "onnx-wasm", title: "ONNX Runtime · WebAssembly", detail: wasm },
-    { name: "onnx-webgpu", title: "ONNX Runtime · WebGPU", ...gpu },
-    {
-      name: "tfjs-wasm",
-      title: "TensorFlow.js · WebAssembly",
-      detail: "SIMD, one thread: threads would need blob: scripts, which this page forbids",
-    },
-    { name: "tfjs-webgl", title: "TensorFlow.js · WebGL", ...gl },
-    { name: "tfjs-webgpu", title: "TensorFlow.js · WebGPU", ...gpu },
-  ];
+  switch (needs) {
+    case "webgpu":
+      if (adapter) return on(adapter, softwareAdapter === true);
+      return without(here().gpu ? "WebGPU finds no GPU adapter" : "this browser has no WebGPU");
+    case "webgl":
+      return renderer ? on(renderer, isSoftwareGpu(renderer)) : without("this browser has no WebGL 2 in workers");
+    case "webassembly":
+      return { detail: threads ? "SIMD, threads" : "SIMD, one thread: the page is not cross-origin isolated" };
+    default:
+      return { detail: "one core, no dependency" };
+  }
 }
+
+type BackendNeeds = ReturnType<typeof describeBackends>[number]["needs"];
 
 async function webgpuAdapter(): Promise<{ name: string; software: boolean } | undefined> {
   const adapter = await here()

@@ -7,6 +7,7 @@ import { type BackendChoice, backendChoices, describeMachine, machineLine } from
 import { demoModel, hubModel, type ModelChoice } from "./models.js";
 import { type Picture, type Pictures, setUpPictures } from "./pictures.js";
 import {
+  automatic,
   formatSettings,
   otherPolicies,
   type PolicyChoice,
@@ -25,6 +26,9 @@ let pictures: Pictures | undefined;
 let measuring = false;
 const view = createView({
   onLoaded: showOwnReduction,
+  onChosen: (message) => {
+    byId("backend-note", "p").textContent = message;
+  },
   onRefused: (refused) => pictures?.remove(refused),
 });
 
@@ -151,7 +155,10 @@ function boxes<V extends string>(
 function setUpControls(choices: readonly BackendChoice[]): void {
   const backend = select(
     "backend",
-    choices.map(({ name, title, unavailable }) => [name, title, unavailable !== undefined]),
+    [
+      [automatic, "Automatic", false],
+      ...choices.map(({ name, title, unavailable }) => [name, title, unavailable !== undefined] as const),
+    ],
     settings.backend,
   );
   backend.addEventListener("change", () => change({ backend: backend.value }, { affectsView: true }));
@@ -196,11 +203,11 @@ async function start(): Promise<void> {
   const choices = backendChoices(machine);
   byId("machine", "p").textContent = machineLine(machine);
   const chosen = choices.find(({ name }) => name === settings.backend);
-  if (!chosen || chosen.unavailable) {
+  if (settings.backend !== automatic && (!chosen || chosen.unavailable)) {
     complain(
-      `Backend ${settings.backend} cannot be used: ${chosen?.unavailable ?? "there is none of that name"}. The page uses onnx-wasm.`,
+      `Backend ${settings.backend} cannot be used: ${chosen?.unavailable ?? "there is none of that name"}. The page chooses one.`,
     );
-    settings = { ...settings, backend: "onnx-wasm" };
+    settings = { ...settings, backend: automatic };
   }
   // An emulated GPU takes seconds per picture, so it is selected only if the address names it.
   if (!new URLSearchParams(location.search).has("backends")) {

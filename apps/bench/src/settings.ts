@@ -25,7 +25,7 @@ export const policyTitles = Object.fromEntries([
 export interface Settings {
   /** A model of the Hub, as `org/name`. Missing for the demo model and for a folder, which an address cannot name. */
   readonly hub?: string;
-  /** The backend of the token view. */
+  /** The backend of the token view, or `auto`. */
   readonly backend: string;
   readonly policy: PolicyChoice;
   /** `layers`, `tokensRemoved` and `threshold` are the model's own if they are missing. */
@@ -40,10 +40,13 @@ export interface Settings {
   readonly batch: number;
 }
 
+/** Lets the worker choose the best backend that works. */
+export const automatic = "auto";
+
 export const defaultSettings: Settings = {
-  backend: "onnx-wasm",
+  backend: automatic,
   policy: "ppt",
-  backends: ["cpu", "onnx-wasm", "onnx-webgpu"],
+  backends: ["wasm", "onnx-wasm", "onnx-webgpu"],
   policies: ["unreduced", "ppt"],
   runs: 10,
   warmup: 2,

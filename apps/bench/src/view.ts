@@ -30,11 +30,13 @@ interface Held {
 export interface ViewOptions {
   /** Called when a model is ready, with the reduced classifier if there is one. */
   readonly onLoaded: (reduced: ImageClassifier | undefined) => void;
+  /** Called with what the worker says about the backend that it chose; with an empty text for one that was named. */
+  readonly onChosen: (message: string) => void;
   /** Called for a file that is no picture or is refused, after its message was shown. */
   readonly onRefused: (picture: Picture) => void;
 }
 
-export function createView({ onLoaded, onRefused }: ViewOptions): View {
+export function createView({ onLoaded, onChosen, onRefused }: ViewOptions): View {
   const status = byId("view-status", "p");
   const progress = byId("view-progress", "progress");
   let worker: ClassifierWorker | undefined;
@@ -66,14 +68,18 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
     worker ??= startWorker();
     const current = worker;
     const title = policyTitles[policy];
+    const showShare = loadingShare((share) => {
+      progress.value = share;
+      say(share < 1 ? `Loading the model (${title})` : `Preparing the model (${title})`);
+    });
     const classifier = await current.fromPretrained(model.source, {
       backend: settings.backend,
       reduction,
       trace: true,
-      progress_callback: loadingShare((share) => {
-        progress.value = share;
-        say(share < 1 ? `Loading the model (${title})` : `Preparing the model (${title})`);
-      }),
+      progress_callback(info) {
+        if (info.status === "notice" && info.backend !== undefined) onChosen(info.message);
+        else showShare(info);
+      },
     });
     // If the worker was ended while it loaded, its last answer may still arrive. Ignore that.
     if (worker === current) held[place] = { key, classifier };
@@ -133,7 +139,10 @@ export function createView({ onLoaded, onRefused }: ViewOptions): View {
       const sameModel = wanted?.model === request.model;
       wanted = request;
       // With another model or backend, the result of the current computation is no longer needed.
-      if (key !== workerKey || !sameModel) end();
+      if (key !== workerKey || !sameModel) {
+        end();
+        onChosen("");
+      }
       workerKey = key;
       void work();
     },

@@ -1,6 +1,10 @@
 /** The worker that runs all models. The app itself serves the files of its backends. */
-import type { OnnxRuntime } from "@ppt-vit/backend-onnx";
+import type { OnnxDevice, OnnxRuntime } from "@ppt-vit/backend-onnx";
+import { devices as onnxDevices } from "@ppt-vit/backend-onnx/devices";
+import type { TfjsDevice } from "@ppt-vit/backend-tfjs";
+import { devices as tfjsDevices } from "@ppt-vit/backend-tfjs/devices";
 import { serveClassifiers } from "@ppt-vit/pipeline/browser";
+import { oneThread } from "./one-thread.js";
 
 /** The settings of ONNX Runtime that must be set before its first session. */
 type ConfigurableRuntime = OnnxRuntime & { env: { wasm: { numThreads: number }; logLevel: string } };
@@ -11,7 +15,7 @@ const served = (path: string) => new URL(`../${path}`, self.location.href).href;
 /** Threads need shared memory. Large models use at most about 8 threads well; more would only wait for each other. */
 const threads = self.crossOriginIsolated ? Math.min(8, navigator.hardwareConcurrency) : 1;
 
-async function onnx(device: "wasm" | "webgpu") {
+async function onnx(device: OnnxDevice) {
   const [runtime, { createOnnxBackend }] = await Promise.all([
     import(/* @vite-ignore */ served(`ort/ort.${device}.min.mjs`)) as Promise<ConfigurableRuntime>,
     import("@ppt-vit/backend-onnx"),
@@ -21,7 +25,7 @@ async function onnx(device: "wasm" | "webgpu") {
   return createOnnxBackend({ device, ort: runtime });
 }
 
-async function tfjs(device: "wasm" | "webgl" | "webgpu") {
+async function tfjs(device: TfjsDevice) {
   const { createTfjsBackend } = await import("@ppt-vit/backend-tfjs");
   if (device === "wasm") {
     const [{ setWasmPaths }, { env }] = await Promise.all([
@@ -35,12 +39,15 @@ async function tfjs(device: "wasm" | "webgl" | "webgpu") {
   return createTfjsBackend({ device });
 }
 
+async function wasmOnOneThread() {
+  const { createWasmBackend } = await import("@ppt-vit/backend-wasm");
+  return createWasmBackend({ threads: 1 });
+}
+
 serveClassifiers({
-  backends: {
-    "onnx-wasm": () => onnx("wasm"),
-    "onnx-webgpu": () => onnx("webgpu"),
-    "tfjs-wasm": () => tfjs("wasm"),
-    "tfjs-webgl": () => tfjs("webgl"),
-    "tfjs-webgpu": () => tfjs("webgpu"),
-  },
+  backends: Object.fromEntries([
+    ...onnxDevices.map(({ name, device }) => [name, () => onnx(device)]),
+    ...tfjsDevices.map(({ name, device }) => [name, () => tfjs(device)]),
+    [oneThread.name, wasmOnOneThread],
+  ]),
 });

@@ -17,6 +17,7 @@ export interface OnnxDeviceDescription extends BackendDescription {
 export const devices: readonly OnnxDeviceDescription[] = [
   {
     name: "onnx-cpu",
+    title: "ONNX Runtime · native",
     device: "cpu",
     provider: "CPUExecutionProvider",
     runsIn: ["node"],
@@ -30,6 +31,7 @@ export const devices: readonly OnnxDeviceDescription[] = [
   // In Node a GPU is used where it is asked for: no API there tells a GPU from its emulation.
   {
     name: "onnx-webgpu",
+    title: "ONNX Runtime · WebGPU",
     device: "webgpu",
     provider: "WebGpuExecutionProvider",
     packages: { node: ["onnxruntime-node"], browser: ["onnxruntime-web"] },
@@ -38,6 +40,7 @@ export const devices: readonly OnnxDeviceDescription[] = [
   },
   {
     name: "onnx-wasm",
+    title: "ONNX Runtime · WebAssembly",
     device: "wasm",
     provider: "CPUExecutionProvider",
     packages: ["onnxruntime-web"],

@@ -17,12 +17,14 @@ export const devices: readonly TfjsDeviceDescription[] = [
   // No rank, because the CPU backend of `@ppt-vit/backend-cpu` serves the same purpose without another package.
   {
     name: "tfjs-cpu",
+    title: "TensorFlow.js · JavaScript",
     device: "cpu",
     engine: "cpu",
     packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-cpu"],
   },
   {
     name: "tfjs-wasm",
+    title: "TensorFlow.js · WebAssembly",
     device: "wasm",
     engine: "wasm",
     packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-wasm"],
@@ -33,6 +35,7 @@ export const devices: readonly TfjsDeviceDescription[] = [
   },
   {
     name: "tfjs-webgl",
+    title: "TensorFlow.js · WebGL",
     device: "webgl",
     engine: "webgl",
     runsIn: ["browser"],
@@ -42,6 +45,7 @@ export const devices: readonly TfjsDeviceDescription[] = [
   },
   {
     name: "tfjs-webgpu",
+    title: "TensorFlow.js · WebGPU",
     device: "webgpu",
     engine: "webgpu",
     packages: ["@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-webgpu"],
@@ -50,6 +54,7 @@ export const devices: readonly TfjsDeviceDescription[] = [
   },
   {
     name: "tfjs-node",
+    title: "TensorFlow.js · native",
     device: "node",
     engine: "tensorflow",
     runsIn: ["node"],
@@ -58,6 +63,7 @@ export const devices: readonly TfjsDeviceDescription[] = [
   },
   {
     name: "tfjs-node-gpu",
+    title: "TensorFlow.js · CUDA",
     device: "node-gpu",
     engine: "tensorflow",
     runsIn: ["node"],

@@ -4,6 +4,7 @@ import type { BackendDescription } from "@ppt-vit/core/backend";
 export const devices: readonly BackendDescription[] = [
   {
     name: "wasm",
+    title: "ppt-vit · WebAssembly",
     needs: "webassembly",
     // Before ONNX Runtime's WebAssembly, behind native runtimes and GPUs.
     rank: { node: 350, browser: 350 },

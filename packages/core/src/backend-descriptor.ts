@@ -8,6 +8,8 @@ export type BackendPlatform = "node" | "browser";
 export interface BackendDescription {
   /** The lower-case name that users pass to `createBackend` and `--backend`, such as `onnx-webgpu`. */
   readonly name: string;
+  /** What people read in a list of backends, such as `ONNX Runtime · WebGPU`. Default: the name. */
+  readonly title?: string;
   /** Platforms that the backend runs on. Default: both. */
   readonly runsIn?: readonly BackendPlatform[];
   /**

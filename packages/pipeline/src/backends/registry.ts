@@ -18,6 +18,7 @@ import {
   checkOptions,
   object,
   oneOf,
+  text,
 } from "@ppt-vit/core/options";
 import { quoted } from "../text/quoted.js";
 import { knownPackages } from "./packages/known.js";
@@ -56,6 +57,7 @@ const nameCheck: Check = check(
 );
 const descriptorChecks: Checks<BackendDescriptor> = {
   name: nameCheck,
+  title: text,
   open: callback,
   runsIn: check("an array of 'node' and 'browser'", isPlatforms),
   packages: check(
