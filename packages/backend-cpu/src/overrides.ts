@@ -1,7 +1,8 @@
 /** Composites that run as one kernel instead of a chain of primitives. Measurements: docs/decisions/0003-cpu-kernels.md. */
-import { type Activation, type AttentionOptions, type Overrides, windowPositions } from "@ppt-vit/core/backend";
+import type { Activation, AttentionOptions, Overrides } from "@ppt-vit/core/backend";
 import { erf } from "./kernels/erf.js";
 import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";
+import { mapOverrides } from "./maps.js";
 import type { TensorStore } from "./store.js";
 import type { CpuTensor } from "./tensor.js";
 
@@ -30,7 +31,9 @@ function softmaxRow(data: Float32Array, start: number, length: number): void {
 /** What leading elements count as in a ranking: the greatest float. */
 const greatest = (2 - 2 ** -23) * 2 ** 127;
 
-export function cpuOverrides<T extends CpuTensor>({ take }: TensorStore<T>): Overrides<T> {
+export function cpuOverrides<T extends CpuTensor>(store: TensorStore<T>): Overrides<T> {
+  const { take } = store;
+
   /** Writes the attention weights [M, N] of one image and head: softmax(scale q k^T + log size). */
   function attentionWeights(
     weights: Float32Array,
@@ -59,6 +62,8 @@ export function cpuOverrides<T extends CpuTensor>({ take }: TensorStore<T>): Ove
   }
 
   return () => ({
+    ...mapOverrides(store),
+
     linear(x, weight, bias) {
       const [O, I] = weight.shape as [number, number];
       const out = take([...x.shape.slice(0, -1), O]);
@@ -71,32 +76,6 @@ export function cpuOverrides<T extends CpuTensor>({ take }: TensorStore<T>): Ove
         I,
         bias?.data,
       );
-      return out;
-    },
-
-    /** Copies the pixels of each window. The default multiplies by 0/1 matrices instead. */
-    unfold(x, { kernel, stride, padding }) {
-      const [B, C, H, W] = x.shape as [number, number, number, number];
-      const [kh, kw] = kernel;
-      const rows = windowPositions(H, kh, stride[0], padding[0]);
-      const columns = windowPositions(W, kw, stride[1], padding[1]);
-      const out = take([B, rows * columns, C * kh * kw]);
-      const [pixels, windows] = [x.data, out.data];
-      let to = 0;
-      for (let image = 0; image < B; image++)
-        for (let top = -padding[0], row = 0; row < rows; row++, top += stride[0])
-          for (let left = -padding[1], column = 0; column < columns; column++, left += stride[1])
-            for (let channel = image * C; channel < (image + 1) * C; channel++)
-              for (let y = top; y < top + kh; y++, to += kw) {
-                const from = (channel * H + y) * W + left;
-                const rowInside = y >= 0 && y < H;
-                if (rowInside && left >= 0 && left + kw <= W) {
-                  for (let i = 0; i < kw; i++) windows[to + i] = pixels[from + i]!;
-                  continue;
-                }
-                for (let i = 0; i < kw; i++)
-                  windows[to + i] = rowInside && left + i >= 0 && left + i < W ? pixels[from + i]! : 0;
-              }
       return out;
     },
 

@@ -96,12 +96,19 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       },
 
       convolution(x, weight, bias, { kernel, stride, padding }) {
-        const inputs = [name(x), name(weight, x.dtype), name(bias, x.dtype)];
+        const inputs = [name(x), name(weight, x.dtype), ...(bias ? [name(bias, x.dtype)] : [])];
         const [rows, columns] = [0, 1].map((axis) =>
           windowPositions(x.shape[2 + axis]!, kernel[axis]!, stride[axis]!, padding[axis]!),
         ) as [number, number];
         const convolved = graph.node("Conv", inputs, { strides: stride, pads: [...padding, ...padding] });
         return recorded(convolved, [x.shape[0]!, weight.shape[0]!, rows, columns], x.dtype);
+      },
+
+      resizeBilinear(x, size, alignCorners) {
+        const mode = alignCorners ? "align_corners" : "half_pixel";
+        const attributes = { mode: "linear", coordinate_transformation_mode: mode, axes: [2, 3] };
+        const resized = graph.node("Resize", [name(x), "", "", graph.integers(size)], attributes);
+        return recorded(resized, [x.shape[0]!, x.shape[1]!, ...size], x.dtype);
       },
 
       softmax,
@@ -120,13 +127,13 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
       // On a GPU this is one kernel. On a CPU it is slower than its parts (docs/decisions/0005-onnx.md).
       ...(!fusion.forCpu && { l2Norm: (x) => reduced(graph, x, x.shape.length - 1, "ReduceL2", fusion.forGpu) }),
 
-      ...(fusion.contrib && {
-        activation(x, kind) {
-          if (kind === "gelu") return elementwise(graph, x, "Gelu", {}, contrib);
-          if (kind === "quick_gelu") return elementwise(graph, x, "QuickGelu", { alpha: 1.702 }, contrib);
-          return defaults.activation(x, kind);
-        },
-      }),
+      activation(x, kind) {
+        if (kind === "relu") return elementwise(graph, x, "Relu");
+        if (fusion.contrib && kind === "gelu") return elementwise(graph, x, "Gelu", {}, contrib);
+        if (fusion.contrib && kind === "quick_gelu")
+          return elementwise(graph, x, "QuickGelu", { alpha: 1.702 }, contrib);
+        return defaults.activation(x, kind);
+      },
 
       ...(fusion.forCpu && cpuReduction({ graph, ops, defaults, softmax, lpNormalization: !fusion.standardAttention })),
       ...(fusion.forGpu && gpuReduction(graph, ops, defaults)),

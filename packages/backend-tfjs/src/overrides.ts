@@ -32,7 +32,13 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
           [0, 0],
         ],
       );
-      return asOurs(tf.transpose(tf.add(convolved, bias), [0, 3, 1, 2]));
+      return asOurs(tf.transpose(bias ? tf.add(convolved, bias) : convolved, [0, 3, 1, 2]));
+    },
+
+    resizeBilinear(x, [rows, columns], alignCorners) {
+      const channelsLast = tf.transpose(x, [0, 2, 3, 1]) as Tensor4D;
+      const resized = tf.image.resizeBilinear(channelsLast, [rows, columns], alignCorners, !alignCorners);
+      return asOurs(tf.transpose(resized, [0, 3, 1, 2]));
     },
 
     ...(traits.slowBatches && {

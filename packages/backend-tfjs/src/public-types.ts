@@ -62,6 +62,7 @@ type Called =
  */
 export type Tfjs = { readonly [Name in Called]: (...given: never) => unknown } & {
   readonly fused: object;
+  readonly image: object;
   readonly square: (x: never) => TfjsTensor;
 };
 

@@ -1,6 +1,7 @@
 /** Composites in WebAssembly. Measurements: docs/decisions/0022-wasm-engine.md. */
 import { cpuOverrides } from "@ppt-vit/backend-cpu/eager";
 import type { Overrides } from "@ppt-vit/core/backend";
+import { convolutionOverride } from "./convolution.js";
 import type { Engine } from "./engine.js";
 import { activationNumbers } from "./kernels.js";
 import { observationOverrides } from "./observation.js";
@@ -52,6 +53,7 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
 
   return (ops, defaults) => ({
     ...onPlaced(cpuOverrides(store)(ops, defaults)),
+    ...onPlaced({ convolution: convolutionOverride(engine, store) }),
     ...onPlaced(observationOverrides(engine, store, lpNormalize)),
     lpNormalize,
 

@@ -43,6 +43,11 @@ export class WasmStore implements TensorStore<WasmTensor> {
     }
   }
 
+  /** `length` floats at an address. The array is of no use once memory is taken again, which may grow it. */
+  view(address: number, length: number): Float32Array {
+    return new Float32Array(this.#memory.buffer, address, length);
+  }
+
   /** Memory that is given back at the end of the run, or when `previous`, which it replaces, is the last one. */
   untilEnd(bytes: number, previous: Block | undefined): Block {
     if (previous && this.#untilEnd.delete(previous)) this.#memory.release(previous);

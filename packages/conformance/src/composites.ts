@@ -22,7 +22,7 @@ import {
   withBackend,
 } from "./harness.js";
 import { quantizedCases } from "./quantized.js";
-import { convolution, unfold } from "./reference.js";
+import { convolution, resizeBilinear, unfold } from "./reference.js";
 
 interface SelfAttentionCase {
   readonly options: {
@@ -142,6 +142,38 @@ function* cases(): Generator<CompositeCase> {
       apply: (c, f) => [c.convolution(f.image!, f.filters!, f.shift!, window)],
     };
   }
+
+  // More channels than an image of colours, more positions than one strip of a large one, and a batch.
+  const maps = uniform([2, 20, 40, 37], 23);
+  const three: SlidingWindow = { kernel: [3, 3], stride: [1, 1], padding: [1, 1] };
+  const one: SlidingWindow = { kernel: [1, 1], stride: [1, 1], padding: [0, 0] };
+  for (const [which, window] of Object.entries({ "": three, " by one pixel": one })) {
+    const filters = uniform([9, 20, ...window.kernel], 24, -0.2, 0.2);
+    yield {
+      name: `convolution of maps${which}, without bias`,
+      params: { filters },
+      feeds: { maps },
+      expected: convolution(maps, filters, undefined, window),
+      apply: (c, f) => [c.convolution(f.maps!, f.filters!, undefined, window)],
+    };
+  }
+  const map = uniform([2, 3, 4, 5], 25);
+  const sizes: Readonly<Record<string, readonly [number, number]>> = {
+    "a larger map": [9, 11],
+    "twice the size": [8, 10],
+    "a smaller map": [3, 2],
+    "one pixel": [1, 1],
+    "another number of columns": [4, 7],
+    "the same size": [4, 5],
+  };
+  for (const [which, size] of Object.entries(sizes))
+    for (const aligned of [true, false])
+      yield {
+        name: `resizeBilinear to ${which}, ${aligned ? "aligned corners" : "half pixels"}`,
+        feeds: { map },
+        expected: resizeBilinear(map, size, aligned),
+        apply: (c, f) => [c.resizeBilinear(f.map!, size, aligned)],
+      };
 
   const [B, N, C] = [2, 13, 12];
   const q = uniform([B, N, C], 9);

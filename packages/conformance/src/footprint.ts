@@ -38,6 +38,7 @@ function* ofFreshConstants<T extends Tensor>(ops: Ops<T>): Generator<T> {
   yield zeros(ops.classAttention(fresh(1, 1, 64), tokens, options));
   const window = { kernel: [3, 3], stride: [2, 2], padding: [1, 1] } as const;
   yield zeros(ops.convolution(fresh(1, 3, 16, 16), fresh(4, 3, 3, 3), fresh(4), window));
+  yield zeros(ops.resizeBilinear(fresh(1, 3, 16, 16), [9, 20], true));
   yield zeros(ops.unfold(fresh(1, 3, 16, 16), window));
   yield zeros(ops.rankDescending(fresh(1, 64)));
   yield zeros(ops.argMax(fresh(1, 64)));

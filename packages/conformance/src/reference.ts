@@ -134,12 +134,40 @@ export function unfold(x: HostTensor, window: SlidingWindow): HostTensor {
 }
 
 /** x [B, I, H, W], weight [O, I, kh, kw], bias [O] -> [B, O, H', W'] */
-export function convolution(x: HostTensor, weight: HostTensor, bias: HostTensor, window: SlidingWindow): HostTensor {
+/** PyTorch's `interpolate` with mode `bilinear`. */
+export function resizeBilinear(
+  x: HostTensor,
+  [rows, columns]: readonly [number, number],
+  alignCorners: boolean,
+): HostTensor {
+  const [B, C, H, W] = x.shape as [number, number, number, number];
+  const place = (i: number, from: number, to: number) => {
+    const exact = alignCorners ? (to > 1 ? (i * (from - 1)) / (to - 1) : 0) : ((i + 0.5) * from) / to - 0.5;
+    return Math.min(Math.max(exact, 0), from - 1);
+  };
+  return build([B, C, rows, columns], ([image, channel, row, column]) => {
+    const [y, x0] = [place(row!, H, rows), place(column!, W, columns)];
+    let sum = 0;
+    for (const i of [Math.floor(y), Math.floor(y) + 1])
+      for (const j of [Math.floor(x0), Math.floor(x0) + 1]) {
+        const weight = (1 - Math.abs(y - i)) * (1 - Math.abs(x0 - j));
+        if (weight > 0) sum += weight * at(x, [image!, channel!, i, j]);
+      }
+    return sum;
+  });
+}
+
+export function convolution(
+  x: HostTensor,
+  weight: HostTensor,
+  bias: HostTensor | undefined,
+  window: SlidingWindow,
+): HostTensor {
   const [rows, columns] = positionsOf(x, window);
   const windows = unfold(x, window);
   const features = windows.shape[2]!;
   return build([x.shape[0]!, weight.shape[0]!, rows, columns], ([image, output, row, column]) => {
-    let sum = at(bias, [output!]);
+    let sum = bias ? at(bias, [output!]) : 0;
     for (let i = 0; i < features; i++)
       sum += weight.data[output! * features + i]! * at(windows, [image!, row! * columns + column!, i]);
     return sum;

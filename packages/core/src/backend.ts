@@ -5,6 +5,7 @@ export {
   type BackendPlatform,
   packagesOn,
 } from "./backend-descriptor.js";
+export { type BilinearTap, bilinearTaps } from "./bilinear.js";
 export { defaultComposites, meanToken, type Overrides, resolveOps } from "./composites.js";
 export { namingViolations, requireWebAssembly } from "./content-security.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";

@@ -1,7 +1,7 @@
 /** Checks shapes, types and options before a composite runs, so every default and override refuses the same calls. */
 
 import { misuse, requireElements, requireFloat } from "./checked-primitives.js";
-import { arrayOf, checkArgument, found, object, oneOf } from "./options.js";
+import { arrayOf, checkArgument, flag, found, object, oneOf } from "./options.js";
 import type {
   Activation,
   AttentionOptions,
@@ -142,8 +142,16 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
       requireWindow("convolution", x, window);
       const { kernel } = window;
       requireShape("convolution", "weight", weight, ["O", x.shape[1]!, kernel[0], kernel[1]], { x });
-      requireShape("convolution", "bias", bias, [weight.shape[0]!], { weight });
+      if (bias !== undefined) requireShape("convolution", "bias", bias, [weight.shape[0]!], { weight });
       return composites.convolution(x, weight, bias, window);
+    },
+
+    resizeBilinear(x, size, alignCorners) {
+      requireShape("resizeBilinear", "x", x, ["B", "C", "H", "W"]);
+      if (!isPair(size, 1)) misuse("resizeBilinear", `size is ${show(size)}, expected two whole numbers of at least 1`);
+      for (const axis of [2, 3]) requireElements("resizeBilinear", x.shape, axis);
+      checkArgument("resizeBilinear", "alignCorners", alignCorners, flag, "INVALID_OPTION");
+      return composites.resizeBilinear(x, size, alignCorners);
     },
 
     softmax(x, axis = -1) {

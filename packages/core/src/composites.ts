@@ -1,5 +1,6 @@
 /** The default of each composite, made of primitives. `resolveOps` joins primitives, defaults and overrides into `Ops`. */
 
+import { bilinearTaps } from "./bilinear.js";
 import { checkedComposites } from "./checked-composites.js";
 import { checkedPrimitives } from "./checked-primitives.js";
 import { arrayOf, callback, checkArgument } from "./options.js";
@@ -44,6 +45,16 @@ const windowPlaces = (length: number, kernel: number, stride: number, padding: n
   });
 };
 
+/** [length, size], the weights of PyTorch's bilinear interpolation along one axis. */
+const bilinearWeights = (length: number, size: number, alignCorners: number): HostTensor => {
+  const taps = bilinearTaps(length, size, alignCorners === 1);
+  return hostTensor([length, size], (i) => {
+    const { low, high, weight } = taps[i % size]!;
+    const at = Math.floor(i / size);
+    return (at === low ? 1 - weight : 0) + (at === high ? weight : 0);
+  });
+};
+
 /**
  * The mean of tokens [B, N, C], weighted by their sizes if `logSize` [B or 1, N] is given: a softmax of logarithms divides by their
  * sum. -> [B, 1, C]
@@ -77,6 +88,7 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   const leads = remember((n: number, leading: number) => hostTensor([n], (j) => (j < leading ? 1 : 0)));
   const headColumns = remember(headMask);
   const places = remember(windowPlaces);
+  const interpolation = remember(bilinearWeights);
 
   const lastAxis = (x: T) => x.shape.length - 1;
   const composed = () => resolved?.() ?? composites;
@@ -144,6 +156,16 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
         windowPositions(H, kernel[0], stride[0], padding[0]),
         windowPositions(W, kernel[1], stride[1], padding[1]),
       ]);
+    },
+
+    resizeBilinear(x, [rows, columns], alignCorners) {
+      const [B, C, H, W] = x.shape as [number, number, number, number];
+      const along = (length: number, size: number) =>
+        ops.cast(ops.constant(interpolation(length, size, Number(alignCorners))), x.dtype);
+      // The shorter product first, where sizes grow.
+      const wide = ops.matMul(ops.reshape(x, [B, C * H, W]), along(W, columns));
+      const weights = ops.reshape(ops.transpose(along(H, rows), [1, 0]), [1, 1, rows, H]);
+      return ops.matMul(weights, ops.reshape(wide, [B, C, H, columns]));
     },
 
     layerNorm(x, weight, bias, epsilon) {

@@ -245,7 +245,12 @@ export interface Composites<T extends Tensor> {
    */
   unfold(x: T, window: SlidingWindow): T;
   /** x [B, I, H, W], weight [O, I, kh, kw], bias [O] -> [B, O, H', W']. `window.kernel` must be [kh, kw]. */
-  convolution(x: T, weight: T, bias: T, window: SlidingWindow): T;
+  convolution(x: T, weight: T, bias: T | undefined, window: SlidingWindow): T;
+  /**
+   * x [B, C, H, W] -> [B, C, H', W'] with `size` [H', W'], by PyTorch's bilinear interpolation. With `alignCorners` the centres of
+   * the corner pixels stay where they are, else the outer edges.
+   */
+  resizeBilinear(x: T, size: readonly [number, number], alignCorners: boolean): T;
   /** Softmax along `axis`. Default: the last one. */
   softmax(x: T, axis?: number): T;
   /** Layer normalisation of the last axis, of length C, with its population variance. weight and bias [C]. */

@@ -98,6 +98,27 @@ export const composites: readonly Misuse[] = [
   },
 
   {
+    name: "resizeBilinear of tokens",
+    mentions: ["x", "[3,7,12]", "[B,C,H,W]"],
+    apply: (o, x) => o.resizeBilinear(x.x!, [4, 4], true),
+  },
+  {
+    name: "resizeBilinear to no columns",
+    mentions: ["size", "[4,0]"],
+    apply: (o, x) => o.resizeBilinear(x.image!, [4, 0], true),
+  },
+  {
+    name: "resizeBilinear to one number",
+    mentions: ["size", "4"],
+    apply: (o, x) => o.resizeBilinear(x.image!, wrong(4), true),
+  },
+  {
+    name: "resizeBilinear by a mode in words",
+    code: "INVALID_OPTION",
+    mentions: ["alignCorners", "true"],
+    apply: (o, x) => o.resizeBilinear(x.image!, [4, 4], wrong("align_corners")),
+  },
+  {
     name: "softmax of no elements",
     mentions: ["axis 1", "[2,0]"],
     apply: (o) => o.softmax(o.constant({ shape: [2, 0], data: new Float32Array() })),

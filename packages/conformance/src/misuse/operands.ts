@@ -38,9 +38,10 @@ const composites: readonly Call[] = [
   { op: "unfold", operands: { x: "image" }, apply: (o, a) => o.unfold(a.x!, window) },
   {
     op: "convolution",
-    operands: { x: "image", weight: "filters", bias: "shift" },
-    apply: (o, a) => o.convolution(a.x!, a.weight!, a.bias!, window),
+    operands: { x: "image", weight: "filters", "bias?": "shift" },
+    apply: (o, a) => o.convolution(a.x!, a.weight!, a.bias, window),
   },
+  { op: "resizeBilinear", operands: { x: "image" }, apply: (o, a) => o.resizeBilinear(a.x!, [4, 4], true) },
   { op: "softmax", operands: { x: "x" }, anyRank: true, apply: (o, a) => o.softmax(a.x!) },
   {
     op: "layerNorm",
