@@ -6,6 +6,7 @@ import type { ReductionConfig } from "./reduction/settings.js";
 import { sizeOf } from "./shape.js";
 import { poolMacs } from "./vit/attention-pool.js";
 import { patchCount, tokenCount, type VisionModelConfig } from "./vit/config.js";
+import { depthMacs } from "./vit/depth/layers.js";
 import { resolveFor } from "./vit/plan.js";
 import { patchEmbeddingShape, stemMacs } from "./vit/stem.js";
 
@@ -25,7 +26,7 @@ export interface BlockCost {
 /** The cost of a model for one picture, in multiply-accumulates. */
 export interface ModelCost {
   readonly blocks: readonly BlockCost[];
-  /** Multiply-accumulates before the blocks (the stem included), and after them. */
+  /** Multiply-accumulates before the blocks (the stem included), and after them: of classifiers, or of a depth head. */
   readonly embeddingMacs: number;
   readonly headMacs: number;
   /**
@@ -64,7 +65,9 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
   });
   const embeddingMacs = stemMacs(config) + patchCount(config) * sizeOf(patchEmbeddingShape(config, "flat"));
   const headMacs =
-    costOfHead(config, stages.length === 0) + (config.pooling === "attention" ? poolMacs(config, tokens) : 0);
+    costOfHead(config, stages.length === 0) +
+    depthMacs(config) +
+    (config.pooling === "attention" ? poolMacs(config, tokens) : 0);
   const totalMacs = blocks.reduce((sum, block) => sum + block.attentionMacs + block.mlpMacs, embeddingMacs + headMacs);
   return { blocks, embeddingMacs, headMacs, totalMacs, gmacs: totalMacs / 1e9 };
 }

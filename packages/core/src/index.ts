@@ -62,6 +62,7 @@ export {
   type VisionModelTraits,
   withImageSize,
 } from "./vit/config.js";
+export type { DepthHead } from "./vit/depth/config.js";
 export { type ExportOutput, embeddingPoolingOf, exportOutputsOf } from "./vit/export-outputs.js";
 export { isKnownToTransformersJs } from "./vit/find-family.js";
 export {

@@ -147,8 +147,8 @@ describe.each(checkpoints)("$title", ({ family, example, config, names, tensors 
     );
     for (const reduction of [undefined, { layers: [0], tokensRemoved: 1, threshold: "pool" } as const]) {
       const model = await createVisionModel({ config, weights, backend: createCpuBackend(), reduction });
-      const { logits, embedding } = await model.run({ pixelValues: pixels, batch });
-      const answers = config.labels.length > 0 ? logits : embedding!;
+      const { logits, embedding, predictedDepth } = await model.run({ pixelValues: pixels, batch });
+      const answers = config.depth ? predictedDepth! : config.labels.length > 0 ? logits : embedding!;
       expect(answers.data.length).toBeGreaterThan(0);
       expect(answers.data.every(Number.isFinite)).toBe(true);
       await model.dispose();

@@ -5,6 +5,7 @@ import { PptError } from "../errors.js";
 import { checkArgument } from "../options.js";
 import type { Activation } from "../seam.js";
 import { show } from "../show.js";
+import type { DepthHead } from "./depth/config.js";
 
 export interface VisionModelConfig extends VisionModelTraits {
   /** Pixels, height and width. */
@@ -82,6 +83,8 @@ export interface VisionModelTraits {
   readonly hiddenStateBeforeNorm?: boolean | undefined;
   /** Width of the embedding, if a linear map without bias makes it from what the head reads. Default: no such map. */
   readonly projection?: number | undefined;
+  /** A head that predicts depth from intermediate layers, instead of a classifier or an embedding. Default: none. */
+  readonly depth?: DepthHead | undefined;
 }
 
 /** A stem that does more than one linear layer for each patch. The family's file describes its settings. */

@@ -80,8 +80,13 @@ export interface StageReport {
 export interface VisionOutput {
   /** [B, labels]. Empty if the model has no classifier. */
   readonly logits: HostTensor;
-  /** [B, C], or [B, projection] if the model projects it: what a head would read. Present if there is no classifier. */
+  /**
+   * [B, C], or [B, projection] if the model projects it: what a head would read. Present if there is neither a classifier nor a
+   * depth head.
+   */
   readonly embedding?: HostTensor;
+  /** [B, H, W], the depth of each pixel: `config.depth` says in which unit. Present if the model has a depth head. */
+  readonly predictedDepth?: HostTensor;
   /** In the order of the blocks. Empty without a reduction. */
   readonly stages: readonly StageReport[];
   /**
@@ -241,12 +246,13 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
       const results = await executable.run({ pixel_values: { shape: [batch, ...imageShape], data: pixelValues } });
       const { embedding, last_hidden_state: lastHiddenState, class_token: classToken } = results;
       const { mean_token: meanToken, distilled_token: distilledToken, dense_features: denseFeatures } = results;
-      const { attention_token: attentionToken } = results;
+      const { attention_token: attentionToken, predicted_depth: predictedDepth } = results;
       const stages = plan.stages.map((stage, index) => stageReport(stage, `stages.${index}`, results, batch));
       const source = outputs.source ? (results.source ?? stages.at(-1)?.source ?? identityMaps(batch, N0)) : undefined;
       return {
         logits: results.logits ?? { shape: [batch, 0], data: new Float32Array() },
         ...(embedding && { embedding }),
+        ...(predictedDepth && { predictedDepth }),
         stages,
         size: results.size ?? hostTensor([batch, N0], () => 1),
         ...(lastHiddenState && { lastHiddenState }),

@@ -7,6 +7,7 @@ import type { ResolvedReduction } from "../reduction/schedule.js";
 import type { Ops, Program, Tensor, Tensors } from "../seam.js";
 import { gatherByProbe } from "./attention-pool.js";
 import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import { predictDepth, type StageFeatures } from "./depth/head.js";
 import { parametersOf } from "./parameters.js";
 import { embedPatches } from "./stem.js";
 
@@ -41,13 +42,13 @@ interface State<T extends Tensor> {
   readonly size?: T | undefined;
   /** [B or 1, N, N0], 1 where token i contains input token j. Undefined if no output needs it. */
   readonly source?: T | undefined;
-  /** [B, N0, C], the last values of tokens pruned so far, 0 elsewhere. Undefined unless dense features are asked for. */
+  /** [B, N0, C], the last values of tokens pruned so far, 0 elsewhere. Undefined unless every patch is restored. */
   readonly pruned?: T | undefined;
 }
 
 /**
  * The program of a model: pixel_values [B, channels, H, W] -> logits [B, labels], or embedding [B, C or projection] without a
- * classifier. With a reduction it also returns size [B, N'] and `stages.i.{variance,pooled,scores,source}`. Outputs that are
+ * classifier, or predicted_depth [B, H, W] with a depth head. With a reduction it also returns size [B, N'] and `stages.i.{variance,pooled,scores,source}`. Outputs that are
  * `wanted` are last_hidden_state [B, N', C], source [B, N', N0], class_token [B, C], mean_token [B, C],
  * distilled_token [B, C], attention_token [B, C] and dense_features [B, patches, C].
  */
@@ -62,7 +63,9 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       { prefix: `stages.${index}`, score: stage.score, reduce: reductionStage(stage, heads) },
     ]),
   );
-  const followsTokens = wanted.source || wanted.denseFeatures;
+  // A depth head reads every patch of several blocks.
+  const restores = wanted.denseFeatures || config.depth !== undefined;
+  const followsTokens = wanted.source || restores;
   const identity =
     followsTokens && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
@@ -70,7 +73,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
   const headRows = config.distillationHead || config.pooling === "distilled" ? 2 : 1;
   // The dense head runs only in the unreduced model. Published results with a reduction use the class token's head alone.
   const dense = config.denseHead === true && config.labels.length > 0 && plan.stages.length === 0;
-  const tokensWanted = wanted.lastHiddenState || wanted.pooled || wanted.denseFeatures;
+  const tokensWanted = wanted.lastHiddenState || wanted.pooled || restores;
   const headReadsAll = tokensWanted || dense || !["class", "distilled"].includes(config.pooling);
 
   function embed<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, pixels: T): T {
@@ -116,7 +119,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     });
 
     const pruned =
-      wanted.denseFeatures && reduced?.source
+      restores && reduced?.source
         ? ops.scope("pruned", () => prunedTokens(ops, { x, source: state.source }, reduced.source!))
         : undefined;
 
@@ -197,13 +200,26 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     };
   }
 
-  function head<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>) {
+  /** What a depth head reads after a block: each patch with the value of its token at this moment. */
+  function stageFeatures<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>): StageFeatures<T> {
+    const norm = (x: T) =>
+      config.depth!.normalized ? ops.layerNorm(x, params["norm.weight"]!, params["norm.bias"]!, epsilon) : x;
+    return { patches: norm(restored(ops, state)), classToken: norm(ops.slice(state.x, 1, 0, 1)) };
+  }
+
+  function head<T extends Tensor>(
+    ops: Ops<T>,
+    params: Tensors<T>,
+    state: State<T>,
+    stages: readonly StageFeatures<T>[],
+  ) {
     const { features: read, tokens } = pooled(ops, params, state);
     const classify = (x: T, name: string) => ops.linear(x, params[`${name}.weight`]!, params[`${name}.bias`]);
     const more = {
       ...features(ops, params, state, tokens),
       attention_token: wanted.pooled && config.pooling === "attention" ? withoutMiddle(ops, read) : undefined,
     };
+    if (config.depth) return { predicted_depth: predictDepth(ops, config, params, stages), ...more };
     if (config.labels.length === 0) {
       const embedding = config.projection ? classify(read, "projection") : read;
       return { embedding: withoutMiddle(ops, embedding), ...more };
@@ -227,15 +243,18 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       x: ops.scope("embeddings", () => embed(ops, params, inputs.pixel_values!)),
       source: identity && ops.constant(identity),
     };
+    const stages: StageFeatures<T>[] = [];
     for (let layer = 0; layer < layers; layer++) {
       const rows = layer === layers - 1 && !headReadsAll ? headRows : undefined;
       const { report, ...next } = ops.scope(`blocks.${layer}`, () =>
         block(ops, parametersOf(params, `blocks.${layer}.`), state, layer, rows),
       );
       state = next;
+      if (config.depth?.stages.includes(layer))
+        stages.push(ops.scope(`features.${stages.length}`, () => stageFeatures(ops, params, state)));
       for (const [name, x] of Object.entries(report ?? {})) add(name, x);
     }
-    const named = ops.scope("head", () => head(ops, params, state));
+    const named = ops.scope("head", () => head(ops, params, state, stages));
     for (const [name, x] of Object.entries(named)) add(name, x);
     add("size", state.size && withoutLast(ops, state.size));
     // If every stage reports its source map, the last of these is the final one.

@@ -6,6 +6,7 @@ import type { HostTensor, Shape } from "../seam.js";
 import { sizeOf } from "../shape.js";
 import { poolNames, poolShapes } from "./attention-pool.js";
 import { patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
+import { depthShapes } from "./depth/layers.js";
 import { namesOfRandomWeights } from "./find-names.js";
 import { type BlockPart, blockPath, blockPlace, type Names, type Place, poolParts, tensorName } from "./names.js";
 import { patchEmbeddingShape, stemShapes } from "./stem.js";
@@ -70,7 +71,7 @@ function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Sh
   if (config.distillationHead) weight(names.distillationHead, [labels.length, C]);
   if (config.denseHead && labels.length > 0) weight(names.denseHead, [labels.length, C]);
   if (config.projection) weight(names.projection, [config.projection, C], false);
-  return shapes;
+  return Object.assign(shapes, depthShapes(config));
 }
 
 /** Random weights under the names of `weightShapes`, large enough that attention is far from uniform. */

@@ -16,11 +16,19 @@ export interface VerificationRecord {
   readonly seed: number;
   /** The reduction settings. `null` for the unreduced model. */
   readonly reduction: ReductionConfig | null;
-  /** The logits, or the embedding if the model has no classifier. */
+  /** The logits, the embedding if the model has no classifier, or values of the depth map, evenly spread. */
   readonly logits: readonly number[];
 }
 
-const answerOf = ({ logits, embedding }: VisionOutput): Float32Array => (embedding ?? logits).data;
+/** A depth map has a value for each pixel, and a record lies beside the checkpoint, so it holds no more than this many. */
+const longestAnswer = 1024;
+
+function answerOf({ logits, embedding, predictedDepth }: VisionOutput): Float32Array {
+  if (!predictedDepth) return (embedding ?? logits).data;
+  const { data } = predictedDepth;
+  const step = Math.ceil(data.length / longestAnswer);
+  return Float32Array.from({ length: Math.ceil(data.length / step) }, (_, i) => data[i * step]!);
+}
 
 /** The result of a comparison that passed. */
 export interface Verification {

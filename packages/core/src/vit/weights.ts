@@ -8,6 +8,7 @@ import { type QuantizedDtypeName, quantizerOf } from "../weight-dtypes/index.js"
 import type { LinearPlace } from "../weight-dtypes/weight-dtype.js";
 import { pooledLayers, poolNames, poolTensor, probeQuery } from "./attention-pool.js";
 import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import { depthParameters } from "./depth/layers.js";
 import { namesIn } from "./find-names.js";
 import { refuseQuantizedTensors } from "./foreign-quantization.js";
 import { type AttentionPoolNames, type BlockPart, blockPath, blockPlace, type Names, type Place } from "./names.js";
@@ -32,7 +33,7 @@ type ReadTensor = (name: string, shape: Shape) => HostTensor;
  * special tokens already added to their rows, `inputNorm.*`,
  * `blocks.i.{norm1,query,key,value,output,norm2,gate,fc1,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`,
  * `denseHead.*`, `projection.weight`, `attentionPool.query` [1, 1, C] (the probe's query) and
- * `attentionPool.{key,value,output,norm2,fc1,fc2}.{weight,bias}`. Parts that the model lacks are left out. Layer scale and the divisor of residuals are
+ * `attentionPool.{key,value,output,norm2,fc1,fc2}.{weight,bias}`. `depth.*` are those of depth/layers.ts. Parts that the model lacks are left out. Layer scale and the divisor of residuals are
  * folded into `output` and `fc2`: x + s (W y + b) = x + (s W) y + s b.
  * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, has another shape, is not finite or is left unread
  */
@@ -141,6 +142,7 @@ export function readParameters(
   if (config.attentionPool === false)
     for (const name of stored.names) if (poolTensor(names).test(name)) reads.add(name);
   if (config.projection) head("projection", names.projection, config.projection, C, false);
+  Object.assign(parameters, depthParameters(config, read));
   refuseUnread(stored, reads, names, config);
   return parameters;
 }
@@ -186,7 +188,11 @@ function refuseUnread(
   { blocks }: Names,
   config: VisionModelConfig,
 ): void {
-  const unread = unreadTensors(stored, reads, config.labels.length > 0 || config.projection !== undefined);
+  const unread = unreadTensors(
+    stored,
+    reads,
+    config.labels.length > 0 || config.projection !== undefined || !!config.depth,
+  );
   if (unread.length === 0) return;
   const beyond = unread.find((name) => {
     const [, behind] = name.split(`${blocks}.`);

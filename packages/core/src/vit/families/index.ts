@@ -1,6 +1,7 @@
 /** All families. A `config.json` without `model_type` belongs to the first one, unless another family recognises it. */
 import type { Family } from "../family.js";
 import { clip } from "./clip.js";
+import { depthAnything } from "./depth-anything.js";
 import { dinov2 } from "./dinov2.js";
 import { ijepa } from "./ijepa.js";
 import { lvvit } from "./lvvit.js";
@@ -9,4 +10,4 @@ import { t2t } from "./t2t.js";
 import { timm } from "./timm.js";
 import { vit } from "./vit.js";
 
-export const families: readonly Family[] = [vit, dinov2, clip, siglip, ijepa, timm, lvvit, t2t];
+export const families: readonly Family[] = [vit, dinov2, clip, siglip, ijepa, depthAnything, timm, lvvit, t2t];
