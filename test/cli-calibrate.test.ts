@@ -1,7 +1,8 @@
 /** Tests `ppt-vit calibrate` as users call it, and its `reduction.json` in the commands that accept one. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fromPretrained } from "@ppt-vit/pipeline";
+import { goldenUrl } from "@ppt-vit/conformance";
+import { cosine, fromPretrained } from "@ppt-vit/pipeline";
 import { beforeAll, describe, expect, test } from "vitest";
 import { writeTinyModel } from "./browser/bench-model.js";
 import { dog, runPptVit, samples, temporaryFolder } from "./built.js";
@@ -11,6 +12,11 @@ beforeAll(() => {
   mkdirSync(join(home, "tiny"));
   writeTinyModel(join(home, "tiny"));
   mkdirSync(join(home, "empty"));
+  mkdirSync(join(home, "siglip"));
+  for (const file of ["config.json", "model.safetensors"])
+    copyFileSync(new URL(`modern/siglip/${file}`, goldenUrl), join(home, "siglip", file));
+  const preprocessing = { image_processor_type: "SiglipImageProcessor", size: { height: 32, width: 32 } };
+  writeFileSync(join(home, "siglip/preprocessor_config.json"), JSON.stringify(preprocessing));
 });
 
 const pptVit = (...args: string[]) => runPptVit(home, args);
@@ -91,6 +97,42 @@ describe("a calibration", () => {
     }
   });
 
+  test("judges a model without a classifier by the cosine distance of its embeddings", async () => {
+    const page = ["--report", "siglip.html", "--json", "--out", "siglip.json"];
+    const { code, stdout, stderr } = await calibrate("--model", "./siglip", "--max-divergence", "0.3", ...page);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { answers, target, trials, front, unreduced, settings } = JSON.parse(stdout);
+    expect([answers, target]).toEqual(["embeddings", { maxDivergence: 0.3 }]);
+    for (const trial of trials) expect(trial).not.toHaveProperty("disagreements");
+    expect(settings.calibration).not.toHaveProperty("disagreement");
+    // The chosen ones are the cheapest that keep the bound.
+    const { divergence, gmacs } = settings.calibration;
+    expect(divergence).toBeLessThanOrEqual(0.3);
+    for (const trial of front) if (trial.gmacs < gmacs.reduced) expect(trial.divergence).toBeGreaterThan(0.3);
+    expect(gmacs.reduced).toBeLessThan(unreduced.gmacs);
+    // The divergence is what a user sees.
+    const task = "image-feature-extraction" as const;
+    const [reduced, whole] = await Promise.all(
+      [join(home, "siglip.json"), false as const].map(async (reduction) => {
+        const extractor = await fromPretrained(join(home, "siglip"), { task, reduction, backend: "cpu" });
+        const embeddings = [];
+        for (const file of readdirSync(samples)) embeddings.push(await extractor.embed(join(samples, file)));
+        await extractor.dispose();
+        return embeddings;
+      }),
+    );
+    const distances = whole!.map((embedding, i) => 1 - cosine(embedding, reduced![i]!));
+    const mean = distances.reduce((sum, distance) => sum + distance, 0) / distances.length;
+    expect(divergence).toBeCloseTo(mean, 6);
+    const html = readFileSync(join(home, "siglip.html"), "utf8");
+    expect(html).toContain("from unreduced: cosine distance");
+    expect(html).not.toMatch(/other answer|undefined|NaN/);
+
+    const usual = await calibrate("--model", "./siglip", "--target-speedup", "1.1", "--out", "text.json");
+    expect(usual.stdout).toMatch(/cosine distance from the unreduced model's embeddings: 0\.\d+, mean of 12 pictures/);
+    expect(usual.stdout).not.toMatch(/other answer|undefined|NaN/);
+  });
+
   test("goes on without pictures that cannot be read, and says which", async () => {
     mkdirSync(join(home, "mixed"));
     writeFileSync(join(home, "mixed/broken.png"), "no picture");
@@ -115,6 +157,10 @@ describe("a call that cannot succeed", () => {
     [["--target-gmacs", "1", "--max-disagreement", "1%"], "give one of --target-gmacs"],
     [["--max-disagreement", "%"], "expected a share such as 1% or 0.01"],
     [["--max-disagreement", "100%"], "expected a share"],
+    [["--max-divergence", "0"], "expected a number above 0"],
+    [["--target-gmacs", "1", "--max-divergence", "1"], "give one of --target-gmacs"],
+    [["--model", "./siglip", "--max-disagreement", "1%"], "no classes, so no answer can be told to be another"],
+    [["--model", "./siglip", "--objective", "disagreement"], "bound the divergence with { maxDivergence }"],
     [["--target-speedup", "fast"], "expected a number above 0"],
     [["--objective", "beauty"], "Allowed choices are divergence, disagreement"],
     [["--model", "./empty"], "config.json"],

@@ -5,7 +5,7 @@ export type { CalibrateOptions as CalibrateOptionsOf, Calibration as Calibration
 export { type ReductionDocument, reductionDocument } from "./calibrate/document.js";
 export type { BlockSpread } from "./calibrate/evaluate.js";
 export { calibrationPage, calibrationPlot } from "./calibrate/report.js";
-export { bestClass, divergence, type Interval, shareInterval } from "./calibrate/statistics.js";
+export { bestClass, cosine, divergence, type Interval, shareInterval } from "./calibrate/statistics.js";
 export {
   type CalibrationTarget,
   type Choices as CalibrationChoices,

@@ -243,6 +243,8 @@ describe("calibrationPage", () => {
     backend: "cpu",
     dtype: "fp32",
     pictures: 64,
+    answers: "classes",
+    target: { gmacs: 1 },
     failures: [],
     spreads: [{ layer: 0, values: [1, 10, 100] }],
     comparisons: [trialOf(0.8, 0.02, 3, { policy: "evit" })],

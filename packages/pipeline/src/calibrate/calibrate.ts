@@ -14,7 +14,6 @@ import {
   PptError,
   policies,
   policyOf,
-  problemOf,
   processImage,
   quantizationOf,
   type ReductionConfig,
@@ -42,6 +41,7 @@ import { checkPreprocessing } from "../checkpoint/resolution.js";
 import { type DecodeOptions, decodeChecks } from "../pictures/options.js";
 import { backendChoice, dtypeCheck } from "../tasks/options.js";
 import type { PictureFailure } from "../tasks/result.js";
+import { answerKindOf } from "./answers/index.js";
 import { type BlockSpread, createEvaluator, type Evaluator } from "./evaluate.js";
 import { cheapest, fitPattern, patternsFor } from "./schedules.js";
 import { defaultBudgets, searchSettings } from "./search.js";
@@ -50,6 +50,7 @@ import {
   type Choices,
   type CostMeasure,
   type Objective,
+  refuseDisagreement,
   type Trial,
   targetCheck,
 } from "./trial.js";
@@ -63,9 +64,15 @@ export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
   readonly dtype?: WeightDtypeName | undefined;
   /** Budgets, in GMACs of one image. The first is searched most. Default: from 92 % of the unreduced cost to 55 %. */
   readonly gmacs?: readonly number[] | undefined;
-  /** What settings must keep. The search looks there first. */
+  /**
+   * What settings must keep. The search looks there first. Default: `{ maxDisagreement: 0.01 }`; for a model without classes
+   * `{ maxDivergence: 0.01 }`.
+   */
   readonly target?: CalibrationTarget | undefined;
-  /** What settings are judged by. Default `divergence`: on few pictures there is rarely a disagreement. */
+  /**
+   * What settings are judged by. Default `divergence`: on few pictures there is rarely a disagreement. The other one,
+   * `disagreement`, needs a model with classes.
+   */
   readonly objective?: Objective | undefined;
   /** The cost that a reduction saves. Default `gmacs`. */
   readonly measure?: CostMeasure | undefined;
@@ -82,6 +89,10 @@ export interface Calibration<Input> extends Choices {
   readonly backend: string;
   readonly dtype: WeightDtypeName;
   readonly pictures: number;
+  /** What was compared: `classes`, or `embeddings` for a model without classes. */
+  readonly answers: string;
+  /** The target that was searched for. */
+  readonly target: CalibrationTarget;
   /** Pictures that could not be read. */
   readonly failures: readonly PictureFailure<Input>[];
   /** N^2 * variance of the scores in each block, which a scale-free threshold is compared with. */
@@ -109,6 +120,7 @@ const optionChecks: Omit<Checks<CalibrateOptions<unknown>>, "images"> = {
 const misnamed = {
   speedup: "write target: { speedup }",
   maxDisagreement: "write target: { maxDisagreement }",
+  maxDivergence: "write target: { maxDivergence }",
   reduction: "calibration finds it",
 };
 
@@ -119,7 +131,7 @@ export const calibrateOptions = <Input>(given: CalibrateOptions<Input>, images: 
 /**
  * Tries settings on a checkpoint, with pictures that `decode` reads.
  * @throws PptError INVALID_INPUT if no picture can be read; INVALID_OPTION for a target that nothing can reach;
- * INVALID_CONFIG for a model without single-label answers
+ * INVALID_CONFIG for a classifier without single-label answers
  */
 export async function calibrateCheckpoint<Input>(
   checkpoint: Checkpoint,
@@ -130,17 +142,10 @@ export async function calibrateCheckpoint<Input>(
   const { objective = "divergence", measure = "gmacs", dtype = defaultDtype } = options;
   checkPreprocessing(checkpoint);
   const { config, weights } = checkpoint;
-  if (config.labels.length < 2)
-    throw new PptError(
-      "INVALID_CONFIG",
-      `${checkpoint.name}: calibration compares answers, and this model has no classes`,
-    );
-  if (problemOf(config) !== "single-label")
-    throw new PptError(
-      "INVALID_CONFIG",
-      `${checkpoint.name}: calibration compares which class comes first, and this model's answers are ${problemOf(config)}`,
-    );
-  const budgets = budgetsFor(checkpoint, options);
+  const answers = answerKindOf(checkpoint.name, config);
+  const target = options.target ?? answers.usualTarget;
+  if (!answers.same && ("maxDisagreement" in target || objective === "disagreement")) refuseDisagreement();
+  const budgets = budgetsFor(checkpoint, { ...options, target });
   const comparable = comparableSettings(checkpoint, budgets, options.compare ?? false);
   const { pictures, failures } = await readPictures(checkpoint, options, decode);
 
@@ -148,7 +153,7 @@ export async function calibrateCheckpoint<Input>(
     typeof wanted === "string" ? await openBackend(wanted, { progress_callback: options.progress_callback }) : wanted;
   try {
     const evaluator = await createEvaluator(checkpoint, backend, pictures, {
-      ...{ batch, signal, quantize: quantizationOf(dtype) },
+      ...{ batch, signal, answers, quantize: quantizationOf(dtype) },
     });
     const evaluate: Evaluator["evaluate"] = async (reduction) => {
       const trial = await evaluator.evaluate(reduction);
@@ -165,6 +170,8 @@ export async function calibrateCheckpoint<Input>(
       dtype,
       pictures: pictures.length,
       failures,
+      answers: answers.name,
+      target,
       unreduced: evaluator.unreduced,
       spreads,
       trials,
@@ -181,12 +188,7 @@ export async function calibrateCheckpoint<Input>(
 function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }: CalibrateOptions<unknown>): number[] {
   const unreduced = modelCost(config).gmacs;
   const budgets = [...(gmacs ?? defaultBudgets(config))];
-  if (target && "maxDisagreement" in target) {
-    if (!(target.maxDisagreement >= 0 && target.maxDisagreement < 1))
-      throw new PptError(
-        "INVALID_OPTION",
-        `calibrate: a disagreement lies between 0 and 1, got ${target.maxDisagreement}`,
-      );
+  if (target && ("maxDisagreement" in target || "maxDivergence" in target)) {
     // Finer steps, because the budget itself is unknown.
     return gmacs ? budgets : [...budgets, ...[0.96, 0.88, 0.79, 0.69, 0.6].map((share) => share * unreduced)];
   }

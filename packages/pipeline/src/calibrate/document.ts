@@ -29,11 +29,13 @@ export function reductionDocument(
     );
   const { unreduced, pictures, trials, backend, dtype, objective, measure } = calibration;
   const { gmacs, latencyMs, divergence, disagreements } = trial;
+  const interval95 = disagreementInterval(trial);
   return {
     ...trial.reduction,
     model: calibration.model,
     calibration: {
       target,
+      answers: calibration.answers,
       pictures,
       trials: trials.length,
       backend,
@@ -43,7 +45,7 @@ export function reductionDocument(
       gmacs: { unreduced: unreduced.gmacs, reduced: gmacs },
       latencyMs: { unreduced: unreduced.latencyMs, reduced: latencyMs },
       divergence,
-      disagreement: { pictures: disagreements, interval95: disagreementInterval(trial) },
+      ...(interval95 && { disagreement: { pictures: disagreements, interval95 } }),
     },
   };
 }

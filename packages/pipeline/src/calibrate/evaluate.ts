@@ -11,7 +11,7 @@ import {
 } from "@ppt-vit/core";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { median } from "../statistics.js";
-import { bestClass, divergence } from "./statistics.js";
+import type { AnswerKind } from "./answers/answer-kind.js";
 import type { Trial } from "./trial.js";
 
 export interface Evaluator {
@@ -32,6 +32,8 @@ export interface EvaluatorOptions {
   readonly batch: number;
   readonly quantize: QuantizedDtypeName | undefined;
   readonly signal: AbortSignal | undefined;
+  /** What is compared. */
+  readonly answers: AnswerKind;
 }
 
 /** `pictures` [channels, H, W] each: preprocessed. */
@@ -39,7 +41,7 @@ export async function createEvaluator(
   { config, weights }: Pick<Checkpoint, "config" | "weights">,
   backend: Backend,
   pictures: readonly Float32Array[],
-  { batch, quantize, signal }: EvaluatorOptions,
+  { batch, quantize, signal, answers }: EvaluatorOptions,
 ): Promise<Evaluator> {
   /** Runs all pictures and gives each batch's output to `take`. -> median time of an image in ms */
   async function runAll(
@@ -65,14 +67,9 @@ export async function createEvaluator(
     }
   }
 
-  const logitsOf = (logits: { readonly data: Float32Array }, row: number) => {
-    const labels = config.labels.length;
-    return logits.data.slice(row * labels, (row + 1) * labels);
-  };
-
   const reference: Float32Array[] = [];
-  const latencyMs = await runAll(undefined, ({ logits }, size) => {
-    for (let row = 0; row < size; row++) reference.push(logitsOf(logits, row));
+  const latencyMs = await runAll(undefined, (output, size) => {
+    for (let row = 0; row < size; row++) reference.push(answers.answerOf(output, row));
   });
 
   return {
@@ -83,13 +80,13 @@ export async function createEvaluator(
       let total = 0;
       let disagreements = 0;
       const spreads: number[] = [];
-      const latencyMs = await runAll(reduction, ({ logits, stages }, size) => {
+      const latencyMs = await runAll(reduction, (output, size) => {
         for (let row = 0; row < size; row++, picture++) {
-          const answer = logitsOf(logits, row);
-          total += divergence(reference[picture]!, answer);
-          if (bestClass(answer) !== bestClass(reference[picture]!)) disagreements++;
+          const answer = answers.answerOf(output, row);
+          total += answers.divergenceOf(reference[picture]!, answer);
+          if (answers.same && !answers.same(reference[picture]!, answer)) disagreements++;
         }
-        for (const { tokensIn, variances } of stages)
+        for (const { tokensIn, variances } of output.stages)
           for (const variance of variances) spreads.push((tokensIn - specialTokens(config)) ** 2 * variance);
       });
       return {
@@ -97,7 +94,7 @@ export async function createEvaluator(
         gmacs: modelCost(config, reduction).gmacs,
         latencyMs,
         divergence: total / pictures.length,
-        disagreements,
+        ...(answers.same && { disagreements }),
         pictures: pictures.length,
         spreads,
       };

@@ -2,6 +2,7 @@
 import { defaultPolicy, describeReduction, policyOf } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
 import { escapeMarkup } from "../text/markup.js";
+import { answerKindNamed } from "./answers/index.js";
 import type { Calibration } from "./calibrate.js";
 import type { BlockSpread } from "./evaluate.js";
 import { costOfTrial, disagreementInterval, disagreementOf, paretoFront, type Trial } from "./trial.js";
@@ -60,7 +61,7 @@ export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial
   const y = (value: number) => height - margin.bottom - axis.at(value) * (height - margin.top - margin.bottom);
   const at = (trial: Trial) => `cx="${x(cost(trial)).toFixed(1)}" cy="${y(loss(trial)).toFixed(1)}"`;
   const dot = (trial: Trial) =>
-    `<circle ${at(trial)} r="3" fill="${policyOf(trial.reduction).colour}" fill-opacity="0.55"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}, ${trial.disagreements} of ${trial.pictures} differ`)}</title></circle>`;
+    `<circle ${at(trial)} r="3" fill="${policyOf(trial.reduction).colour}" fill-opacity="0.55"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}${trial.disagreements === undefined ? "" : `, ${trial.disagreements} of ${trial.pictures} differ`}`)}</title></circle>`;
   const line = front.map((trial) => `${x(cost(trial)).toFixed(1)},${y(loss(trial)).toFixed(1)}`).join(" ");
   const bottom = height - margin.bottom;
   const legend = [...new Set(all.map(({ reduction }) => policyOf(reduction)))].map(
@@ -83,7 +84,7 @@ export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial
     ...(chosen ? [`<circle ${at(chosen)} r="8" fill="none" stroke="#222" stroke-width="2"/>`] : []),
     ...legend,
     `<text x="${(margin.left + width - margin.right) / 2}" y="${height - 10}" text-anchor="middle">${measure === "gmacs" ? "GMACs of one image" : "ms of one image"}; unreduced ${short(cost(unreduced))}</text>`,
-    `<text transform="translate(16 ${height / 2}) rotate(-90)" text-anchor="middle">${objective === "divergence" ? "divergence from unreduced, nats" : "disagreement with unreduced"}</text>`,
+    `<text transform="translate(16 ${height / 2}) rotate(-90)" text-anchor="middle">${objective === "divergence" ? `from unreduced: ${answerKindNamed(calibration.answers).divergence}` : "disagreement with unreduced"}</text>`,
     "</svg>",
   ].join("\n");
 }
@@ -114,14 +115,13 @@ function spreadPlot(spreads: readonly BlockSpread[]): string {
 }
 
 const rowOf = (trial: Trial, { unreduced }: Calibration<unknown>, chosen: Trial | undefined): string => {
-  const [low, high] = disagreementInterval(trial);
+  const interval = disagreementInterval(trial);
   const cells = [
     describeReduction(trial.reduction),
     trial.gmacs.toFixed(3),
     `${trial.latencyMs.toFixed(1)} (${(unreduced.latencyMs / trial.latencyMs).toFixed(2)}x)`,
     short(trial.divergence),
-    `${trial.disagreements} of ${trial.pictures}`,
-    `${percent(low)} to ${percent(high)}`,
+    ...(interval ? [`${trial.disagreements} of ${trial.pictures}`, interval.map(percent).join(" to ")] : []),
   ];
   return `<tr${trial === chosen ? ' class="chosen"' : ""}>${cells.map((cell) => `<td>${escapeMarkup(cell)}</td>`).join("")}</tr>`;
 };
@@ -130,8 +130,10 @@ const rowOf = (trial: Trial, { unreduced }: Calibration<unknown>, chosen: Trial 
 export function calibrationPage(calibration: Calibration<unknown>, chosen: Trial): string {
   const { model, pictures, trials, comparisons, backend, dtype, measure, objective, unreduced, spreads } = calibration;
   const front = paretoFront(trials, measure, objective);
+  const counted = chosen.disagreements !== undefined;
+  const heads = ["settings", "GMACs", "ms", "divergence", ...(counted ? ["other answer", "95 % interval"] : [])];
   const table = (rows: readonly Trial[]) =>
-    `<table><tr><th>settings</th><th>GMACs</th><th>ms</th><th>divergence</th><th>other answer</th><th>95 % interval</th></tr>${rows.map((trial) => rowOf(trial, calibration, chosen)).join("\n")}</table>`;
+    `<table><tr>${heads.map((head) => `<th>${head}</th>`).join("")}</tr>${rows.map((trial) => rowOf(trial, calibration, chosen)).join("\n")}</table>`;
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
@@ -146,7 +148,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums } td, th {
 <p>${trials.length} settings tried on ${pictures} pictures with ${escapeMarkup(backend)} in ${dtype}. Unreduced: ${unreduced.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} ms an image. Chosen: <b>${escapeMarkup(describeReduction(chosen.reduction))}</b>.</p>
 ${calibrationPlot(calibration, chosen)}
 <h2>The front</h2>
-<p>No cheaper settings were as good. The interval is what ${pictures} pictures can say about others (Clopper-Pearson). It does not know that the best of many trials was taken: expect a little more.</p>
+<p>No cheaper settings were as good. ${counted ? `The interval is what ${pictures} pictures can say about others (Clopper-Pearson). It does not know that the best of many trials was taken: expect a little more.` : `The divergence is the mean over ${pictures} pictures (${answerKindNamed(calibration.answers).divergence}).`}</p>
 ${table(front)}
 ${comparisons.length > 0 ? `<h2>Other policies</h2>\n${table(comparisons)}` : ""}
 <h2>How unevenly attention is spread</h2>

@@ -15,6 +15,21 @@ export function divergence(reference: ArrayLike<number>, logits: ArrayLike<numbe
   return p.reduce((sum, logP, i) => sum + Math.exp(logP) * (logP - q[i]!), 0);
 }
 
+/**
+ * Cosine of the angle between two vectors. Two vectors of zeros have the same direction; one of zeros has none in common with any
+ * other.
+ */
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [product, squaresOfA, squaresOfB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    product += a[i]! * b[i]!;
+    squaresOfA += a[i]! * a[i]!;
+    squaresOfB += b[i]! * b[i]!;
+  }
+  if (squaresOfA === 0 || squaresOfB === 0) return squaresOfA === squaresOfB ? 1 : 0;
+  return Math.min(1, Math.max(-1, product / Math.sqrt(squaresOfA) / Math.sqrt(squaresOfB)));
+}
+
 /** Index of the largest value; the first of several. */
 export function bestClass(logits: ArrayLike<number>): number {
   let best = 0;

@@ -10,10 +10,13 @@ export interface Trial {
   readonly gmacs: number;
   /** Time of a run divided by its images, median over the batches. */
   readonly latencyMs: number;
-  /** Mean Kullback-Leibler divergence from the unreduced model's probabilities, in nats. */
+  /**
+   * Mean divergence from the unreduced model's answers: Kullback-Leibler, in nats, from its probabilities; for a model without
+   * classes the cosine distance, 1 - cosine, from its embeddings.
+   */
   readonly divergence: number;
-  /** Pictures whose best class is not the unreduced model's. */
-  readonly disagreements: number;
+  /** Pictures whose best class is not the unreduced model's. Missing for a model without classes. */
+  readonly disagreements?: number | undefined;
   readonly pictures: number;
   /** N^2 * variance of each stage and picture. */
   readonly spreads: readonly number[];
@@ -29,7 +32,7 @@ export const costOfTrial = (trial: Pick<Trial, "gmacs" | "latencyMs">, measure: 
 
 /** Below 0 if `a` is better. */
 export function compareLoss(a: Trial, b: Trial, objective: Objective): number {
-  const disagreement = a.disagreements - b.disagreements;
+  const disagreement = (a.disagreements ?? 0) - (b.disagreements ?? 0);
   const divergence = a.divergence - b.divergence;
   return objective === "divergence" ? divergence || disagreement : disagreement || divergence;
 }
@@ -47,11 +50,12 @@ export function paretoFront(trials: readonly Trial[], measure: CostMeasure, obje
   return front;
 }
 
-export const disagreementOf = ({ disagreements, pictures }: Trial): number => disagreements / pictures;
+/** Share of the pictures whose answer differs; 0 where that cannot be told. */
+export const disagreementOf = ({ disagreements = 0, pictures }: Trial): number => disagreements / pictures;
 
-/** 95 % Clopper-Pearson interval of the disagreement. */
-export const disagreementInterval = ({ disagreements, pictures }: Trial): Interval =>
-  shareInterval(disagreements, pictures);
+/** 95 % Clopper-Pearson interval of the disagreement; undefined for a model without classes. */
+export const disagreementInterval = ({ disagreements, pictures }: Trial): Interval | undefined =>
+  disagreements === undefined ? undefined : shareInterval(disagreements, pictures);
 
 /** The bound that settings must keep. */
 export type CalibrationTarget =
@@ -59,23 +63,28 @@ export type CalibrationTarget =
   /** The unreduced cost divided by the reduced one, by the measure of cost. */
   | { readonly speedup: number }
   /** Largest share of pictures whose best class differs from the unreduced model's. */
-  | { readonly maxDisagreement: number };
+  | { readonly maxDisagreement: number }
+  /** Largest divergence: see `Trial.divergence`. */
+  | { readonly maxDivergence: number };
 
 const isShare = (value: unknown): boolean => typeof value === "number" && value >= 0 && value < 1;
 
-/** Exactly one of the three bounds. */
-export const targetCheck = check("{ gmacs }, { speedup } or { maxDisagreement }, one of them and a number", (value) => {
-  if (!object.holds(value)) return false;
-  const { gmacs, speedup, maxDisagreement, ...others } = value as Record<string, unknown>;
-  const asked = [gmacs, speedup, maxDisagreement].filter((one) => one !== undefined);
-  const sound = positive.holds(gmacs) || positive.holds(speedup) || isShare(maxDisagreement);
-  return asked.length === 1 && sound && Object.keys(others).length === 0;
-});
+/** Exactly one of the four bounds. */
+export const targetCheck = check(
+  "{ gmacs }, { speedup }, { maxDisagreement } or { maxDivergence }, one of them and a number",
+  (value) => {
+    if (!object.holds(value)) return false;
+    const { gmacs, speedup, maxDisagreement, maxDivergence, ...others } = value as Record<string, unknown>;
+    const asked = [gmacs, speedup, maxDisagreement, maxDivergence].filter((one) => one !== undefined);
+    const sound = [gmacs, speedup, maxDivergence].some(positive.holds) || isShare(maxDisagreement);
+    return asked.length === 1 && sound && Object.keys(others).length === 0;
+  },
+);
 
 export const trialCheck = shaped("a trial, as calibrate() makes it", {
   reduction: object.holds,
   gmacs: (value) => typeof value === "number",
-  disagreements: (value) => typeof value === "number",
+  disagreements: (value) => value === undefined || typeof value === "number",
   pictures: (value) => typeof value === "number",
 });
 const choicesCheck = shaped("what calibrate() gives", {
@@ -91,7 +100,8 @@ export interface Choices {
 }
 
 /**
- * The best trial that keeps a target: the one with the least loss within a cost, or the least cost within a disagreement.
+ * The best trial that keeps a target: the one with the least loss within a cost, or the least cost within a disagreement or a
+ * divergence.
  * @throws PptError INVALID_OPTION if no trial keeps it; the message names the nearest
  */
 export function chooseSettings(choices: Choices, target: CalibrationTarget): Trial {
@@ -100,6 +110,8 @@ export function chooseSettings(choices: Choices, target: CalibrationTarget): Tri
   const { unreduced, measure } = choices;
   if ("gmacs" in target) return withinCost(choices, "gmacs", target.gmacs);
   if ("speedup" in target) return withinCost(choices, measure, costOfTrial(unreduced, measure) / target.speedup);
+  if ("maxDivergence" in target) return withinDivergence(choices, target.maxDivergence);
+  if (choices.trials[0]!.disagreements === undefined) refuseDisagreement();
   return withinDisagreement(choices, target.maxDisagreement);
 }
 
@@ -117,6 +129,25 @@ function withinCost({ trials, unreduced, objective }: Choices, measure: CostMeas
   );
 }
 
+/** @throws PptError INVALID_OPTION, always */
+export function refuseDisagreement(): never {
+  throw new PptError(
+    "INVALID_OPTION",
+    "calibrate: this model has no classes, so no answer can be told to be another: bound the divergence with { maxDivergence } (--max-divergence)",
+  );
+}
+
+function withinDivergence({ trials, measure }: Choices, most: number): Trial {
+  const front = paretoFront(trials, measure, "divergence");
+  const nearest = front.at(-1)!;
+  const kept = front.find(({ divergence }) => divergence <= most);
+  if (kept) return kept;
+  throw new PptError(
+    "INVALID_OPTION",
+    `calibrate: no settings keep a divergence of ${most} on these pictures; the nearest have ${nearest.divergence.toPrecision(2)}, with ${nearest.gmacs.toFixed(3)} GMACs (${describeReduction(nearest.reduction)})`,
+  );
+}
+
 /**
  * Walks the front from its most expensive end and stops at the first trial that breaks the bound. A cheaper trial beyond
  * it that keeps the bound does so by chance.
@@ -126,9 +157,9 @@ function withinDisagreement({ trials, measure }: Choices, most: number): Trial {
   const broken = front.findIndex((trial) => disagreementOf(trial) > most);
   const kept = broken < 0 ? front.at(-1) : front[broken - 1];
   if (kept) return kept;
-  const nearest = front.reduce((best, trial) => (trial.disagreements < best.disagreements ? trial : best));
+  const nearest = front.reduce((best, trial) => (disagreementOf(trial) < disagreementOf(best) ? trial : best));
   throw new PptError(
     "INVALID_OPTION",
-    `calibrate: no settings keep a disagreement of ${(100 * most).toFixed(2)} % on these ${nearest.pictures} pictures; the nearest disagree on ${nearest.disagreements}, ${(100 * disagreementOf(nearest)).toFixed(2)} %, with ${nearest.gmacs.toFixed(3)} GMACs (${describeReduction(nearest.reduction)})`,
+    `calibrate: no settings keep a disagreement of ${(100 * most).toFixed(2)} % on these ${nearest.pictures} pictures; the nearest disagree on ${nearest.disagreements ?? 0}, ${(100 * disagreementOf(nearest)).toFixed(2)} %, with ${nearest.gmacs.toFixed(3)} GMACs (${describeReduction(nearest.reduction)})`,
   );
 }

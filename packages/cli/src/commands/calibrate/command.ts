@@ -34,6 +34,7 @@ interface CalibrateFlags extends DtypeFlags, ModelFlags {
   readonly targetGmacs?: number;
   readonly targetSpeedup?: number;
   readonly maxDisagreement?: number;
+  readonly maxDivergence?: number;
   readonly objective: Objective;
   readonly cost: CostMeasure;
   readonly compare: boolean;
@@ -68,8 +69,13 @@ export function addCalibrateCommand(program: Command): void {
     .option("--target-speedup <x>", "find the best settings that are X times as fast as unreduced, by --cost", positive)
     .option(
       "--max-disagreement <share>",
-      "find the cheapest settings that change at most this share of answers (default: 1%)",
+      "find the cheapest settings that change at most this share of answers (default: 1%; needs classes)",
       share,
+    )
+    .option(
+      "--max-divergence <d>",
+      "find the cheapest settings of at most this divergence (default without classes: 0.01, the cosine distance)",
+      positive,
     )
     .addOption(
       new Option("--objective <name>", "how the loss of settings is measured")
@@ -116,8 +122,8 @@ async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
   const failed = [...missing.map(({ error }) => error), ...calibration.failures.map(({ error }) => error)];
   for (const error of failed) complain(error);
 
-  const chosen = chooseSettings(calibration, target);
-  const settings = reductionDocument(calibration, chosen, target);
+  const chosen = chooseSettings(calibration, calibration.target);
+  const settings = reductionDocument(calibration, chosen, calibration.target);
   writeFileWhole(flags.out, `${JSON.stringify(settings, null, 2)}\n`);
   if (flags.report !== undefined) writeFileWhole(flags.report, calibrationPage(calibration, chosen), "--report");
   if (flags.json) printJson(report(calibration, settings), 2);
@@ -125,13 +131,18 @@ async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
   return failed.length > 0 ? 1 : 0;
 }
 
-/** @throws PptError INVALID_OPTION if several targets are given */
-function targetOf({ targetGmacs, targetSpeedup, maxDisagreement }: CalibrateFlags): CalibrationTarget {
-  if ([targetGmacs, targetSpeedup, maxDisagreement].filter((value) => value !== undefined).length > 1)
-    throw new PptError("INVALID_OPTION", "give one of --target-gmacs, --target-speedup and --max-disagreement");
+/** Undefined for the usual target of the model's kind of answers. @throws PptError INVALID_OPTION if several are given */
+function targetOf(flags: CalibrateFlags): CalibrationTarget | undefined {
+  const { targetGmacs, targetSpeedup, maxDisagreement, maxDivergence } = flags;
+  if ([targetGmacs, targetSpeedup, maxDisagreement, maxDivergence].filter((value) => value !== undefined).length > 1)
+    throw new PptError(
+      "INVALID_OPTION",
+      "give one of --target-gmacs, --target-speedup, --max-disagreement and --max-divergence",
+    );
   if (targetGmacs !== undefined) return { gmacs: targetGmacs };
   if (targetSpeedup !== undefined) return { speedup: targetSpeedup };
-  return { maxDisagreement: maxDisagreement ?? 0.01 };
+  if (maxDivergence !== undefined) return { maxDivergence };
+  return maxDisagreement === undefined ? undefined : { maxDisagreement };
 }
 
 /** At most `most` items, spread evenly over the list. */
@@ -144,10 +155,12 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 function summary(calibration: Calibration, chosen: Trial, { out, report: page, compare }: CalibrateFlags): string[] {
   const { model, backend, dtype, pictures, trials, unreduced, measure, objective } = calibration;
-  const [low, high] = disagreementInterval(chosen);
+  const interval = disagreementInterval(chosen);
+  const differing = ({ disagreements }: Trial) =>
+    disagreements === undefined ? "" : `${String(disagreements).padStart(4)} of ${pictures}  `;
   const line = (trial: Trial) =>
-    `  ${trial === chosen ? ">" : " "} ${trial.gmacs.toFixed(3)}  ${trial.latencyMs.toFixed(1).padStart(7)}  ${trial.divergence.toExponential(1)}  ${String(trial.disagreements).padStart(4)} of ${pictures}  ${describeReduction(trial.reduction)}`;
-  const heading = "    GMACs       ms  divergence  other answer  settings";
+    `  ${trial === chosen ? ">" : " "} ${trial.gmacs.toFixed(3)}  ${trial.latencyMs.toFixed(1).padStart(7)}  ${trial.divergence.toExponential(1)}  ${differing(trial)}${describeReduction(trial.reduction)}`;
+  const heading = `    GMACs       ms  divergence  ${interval ? "other answer  " : ""}settings`;
   return [
     `model ${model.name} on ${backend}${dtype === defaultDtype ? "" : ` in ${dtype}`}: ${trials.length} settings tried on ${pictures} pictures`,
     "",
@@ -157,7 +170,9 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
     "",
     `chosen: ${describeReduction(chosen.reduction)}`,
     `  ${unreduced.gmacs.toFixed(3)} -> ${chosen.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} -> ${chosen.latencyMs.toFixed(1)} ms an image`,
-    `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${pictures} pictures can tell no more than between ${percent(low)} and ${percent(high)} (95 %)`,
+    interval
+      ? `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${pictures} pictures can tell no more than between ${interval.map(percent).join(" and ")} (95 %)`
+      : `  cosine distance from the unreduced model's ${calibration.answers}: ${chosen.divergence.toPrecision(2)}, mean of ${pictures} pictures`,
     `wrote ${out}${page ? ` and ${page}` : ""}; use it with --reduction ${/[/\\]|\.json$/i.test(out) ? out : `./${out}`}`,
   ];
 }

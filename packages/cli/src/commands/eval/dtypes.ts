@@ -1,6 +1,6 @@
 /** Answers of one model in several precisions: what one picture's answers tell, and what those of all pictures tell together. */
 import type { Action, QuantizedDtypeName } from "@ppt-vit/core";
-import { bestClass, divergence, quantile, shareInterval } from "@ppt-vit/pipeline";
+import { bestClass, cosine, divergence, quantile, shareInterval } from "@ppt-vit/pipeline";
 import { accuracyOf, scoreOf } from "./score.js";
 import type { DtypeAnswer, DtypeSummary, Score, UsedPicture } from "./types.js";
 
@@ -17,7 +17,7 @@ export interface Answer {
 /** An answer beside that of fp32. Both are finite. */
 export function compareAnswers(reference: Answer, own: Answer, label: number | undefined): DtypeAnswer {
   const decisions = own.actions.map((action, stage) => action === reference.actions[stage]);
-  if (own.embedding && reference.embedding) return { cosine: cosineOf(reference.embedding, own.embedding), decisions };
+  if (own.embedding && reference.embedding) return { cosine: cosine(reference.embedding, own.embedding), decisions };
   return {
     ...(label !== undefined && { score: scoreOf(own.logits, label) }),
     same: bestClass(own.logits) === bestClass(reference.logits),
@@ -25,18 +25,6 @@ export function compareAnswers(reference: Answer, own: Answer, label: number | u
     divergence: Math.max(0, divergence(reference.logits, own.logits)),
     decisions,
   };
-}
-
-/** Two embeddings of zeros have the same direction; one of zeros has none in common with any other. */
-function cosineOf(a: Float32Array, b: Float32Array): number {
-  let [product, squaresOfA, squaresOfB] = [0, 0, 0];
-  for (const [i, value] of a.entries()) {
-    product += value * b[i]!;
-    squaresOfA += value * value;
-    squaresOfB += b[i]! * b[i]!;
-  }
-  if (squaresOfA === 0 || squaresOfB === 0) return squaresOfA === squaresOfB ? 1 : 0;
-  return Math.min(1, Math.max(-1, product / Math.sqrt(squaresOfA) / Math.sqrt(squaresOfB)));
 }
 
 /** For each precision what the answers of all pictures tell; undefined if none was compared. */
