@@ -329,6 +329,7 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     [["tree", "--shard", "0/2"], "expected I/N, as in 1/8 to 8/8"],
     [["tree", "--model", join(root, "packages/pipeline/fixtures/clip")], "has no classifier, and so no answers"],
     [["tree", "--compare-dtype", "q9"], "'q9' is none of q8, q4"],
+    [["tree", "--compare-dtype", "q8,q8"], "'q8' is there twice"],
     [["tree", "--compare-dtype", "fp32"], "fp32 is what the others are compared with"],
     [["tree", "--compare-dtype", "q8", "--dtype", "q8"], "--dtype q8 asks for another one: leave --dtype out"],
     [["tree", "--no-labels"], "--no-labels leaves nothing to measure: name the precisions"],

@@ -366,6 +366,7 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     { args: ["--model", "demo", "--out", "x", "--no-ppt", "--layers", "3"], says: "--no-ppt contradicts" },
     { args: ["--model", "demo", "--out", "x", "--no-ppt", "--with-source-map"], says: "leave out --no-ppt" },
     { args: ["--model", "demos", "--out", "x"], says: "write ./demos for a folder" },
+    { args: ["--model", "demo", "--out", "x", "--dtype", "q8, q8"], says: "'q8' is there twice: name it once" },
   ])("export $args", async ({ args, says }) => {
     const { code, stdout, stderr } = await pptVit("export", ...args);
     expect(stderr).toContain(says);

@@ -155,6 +155,16 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   });
 
+  test.each([["info"], ["export", "--out", "x", "--model"], ["classify", "picture.png", "--model"]])(
+    "%s names a folder that looks like a model of the Hub",
+    async (...args) => {
+      mkdirSync(join(home, "org/mine"), { recursive: true });
+      const { code, stderr } = await pptVit(...args, "org/mine", "--offline", "--cache-dir", "cache");
+      expect(stderr).toMatch(/\(a folder .?org\/mine.? exists here: write \.\/org\/mine for it\) \[NOT_FOUND\]/);
+      expect(code).toBe(2);
+    },
+  );
+
   test("no pictures, no command, an unknown command", async () => {
     expect((await pptVit("classify")).code).toBe(2);
     expect((await pptVit()).code).toBe(2);

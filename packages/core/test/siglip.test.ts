@@ -28,6 +28,12 @@ describe("SigLIP", () => {
     expect(() => readParameters(weights, config)).toThrow(`tensor '${name}' is missing`);
   });
 
+  it("says that the head is missing where it lacks all of it", () => {
+    expect(() => readParameters(without(/^head/), config)).toThrow(
+      "the head that pools by attention is missing ('head.probe' and others)",
+    );
+  });
+
   it("names a file that holds the text tower alone", () => {
     const text = { "text_model.head.weight": { shape: [1], data: new Float32Array(1) } };
     expect(() => parseModelConfig(json, weightsFrom(text))).toThrow("a text tower and no vision tower");

@@ -122,6 +122,44 @@ describe("SigLIP's labels", () => {
   });
 });
 
+describe("errors about text embeddings", () => {
+  it("begin with the file's name, also where they do not fit the model", async () => {
+    const named = parseTextEmbeddings(bytes, "texts/mine.safetensors");
+    const narrow = { ...named, embeddings: hostTensor([3, 8], (i) => i + 1) };
+    await expect(fromPretrained(clipFolder, { textEmbeddings: narrow })).rejects.toThrow(
+      "texts/mine.safetensors: are 8 wide",
+    );
+    await expect(fromPretrained(vitFolder, { textEmbeddings: named })).rejects.toThrow("texts/mine.safetensors: text");
+  });
+
+  it.each([
+    [{ logitBias: 3e38 }, "the logit bias is 3e+38, expected logit_bias of the checkpoint: from -10000 to 10000"],
+    [{ logitBias: Number.NEGATIVE_INFINITY }, "the logit bias is -Infinity"],
+    [{ logitScale: 3e38 }, "the logit scale is 3e+38"],
+    [{ logitScale: 0 }, "the logit scale is 0"],
+  ])("name numbers that no checkpoint has: %o", async (wrong, says) => {
+    const textEmbeddings = { ...texts, ...wrong };
+    await expect(fromPretrained(clipFolder, { textEmbeddings, reduction: false })).rejects.toMatchObject({
+      code: "INVALID_CONFIG",
+      message: expect.stringContaining(says),
+    });
+  });
+
+  it("come after those about weights, since making texts for a broken file would be in vain", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ppt-headless-"));
+    for (const file of ["config.json", "preprocessor_config.json"])
+      copyFileSync(join(clipFolder, file), join(folder, file));
+    const whole = readFileSync(join(clipFolder, "model.safetensors")).toString("latin1");
+    const cut = whole.replace("post_layernorm.weight", "text_layernorm.weight");
+    writeFileSync(join(folder, "model.safetensors"), Buffer.from(cut, "latin1"));
+    await expect(fromPretrained(folder, { reduction: false })).rejects.toMatchObject({
+      code: "INVALID_WEIGHTS",
+      message: expect.stringMatching(/ppt-headless-.*: weights: tensor '.*post_layernorm\.weight' is missing/),
+    });
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe("parseTextEmbeddings", () => {
   /** The same file with other text in its header, padded to the same length. */
   function withHeader(change: (header: string) => string): Uint8Array {

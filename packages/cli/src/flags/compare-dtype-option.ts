@@ -2,6 +2,7 @@
 import { defaultDtype, PptError, type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
 import { InvalidArgumentError, Option } from "commander";
 import type { DtypeFlags } from "./dtype-option.js";
+import { partsOf } from "./lists.js";
 
 export interface CompareDtypeFlags extends DtypeFlags {
   readonly compareDtype?: readonly QuantizedDtypeName[];
@@ -9,7 +10,7 @@ export interface CompareDtypeFlags extends DtypeFlags {
 
 /** `q8,q4`, in the order of the table. fp32 may be named too, because it is always there. */
 function dtypes(text: string): QuantizedDtypeName[] {
-  const names = text.split(",").map((part) => part.trim());
+  const names = partsOf(text);
   const known: readonly string[] = [defaultDtype, ...quantizedDtypeNames];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)

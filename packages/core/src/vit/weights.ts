@@ -89,6 +89,11 @@ export function readParameters(
 
   /** Of the query's layer only what it makes of the probe is kept. */
   const attentionPool = ({ probe, ...places }: AttentionPoolNames) => {
+    if (!stored.names.some((name) => poolTensor(names).test(name)))
+      throw new PptError(
+        "INVALID_WEIGHTS",
+        `weights: the head that pools by attention is missing ('${stored.storedName(probe)}' and others): load the whole checkpoint, or say in config.json that it has none (SigLIP: "vision_use_head": false)`,
+      );
     const key = (part: string) => `attentionPool.${part}`;
     const at = (part: keyof typeof places) => ({ key: key(part), place: places[part] });
     linears([at("query"), at("key"), at("value")], C, C);

@@ -10,6 +10,8 @@ export interface TextEmbeddings {
   readonly logitScale: number;
   /** SigLIP only: the number added to each scaled cosine, `logit_bias` of the checkpoint. Its models need it, others refuse it. */
   readonly logitBias?: number | undefined;
+  /** Where they are from, as errors name it. `parseTextEmbeddings` puts its `name` here. Default: `text embeddings`. */
+  readonly name?: string | undefined;
 }
 
 /** How a model compares pictures with texts. */
@@ -26,6 +28,8 @@ export function textComparisonOf({ projection, pooling, hiddenSize }: VisionMode
   return pooling === "attention" ? { width: hiddenSize, problem: "multi-label" } : undefined;
 }
 
+const defaultName = "text embeddings";
+
 /** The file beside `config.json` that holds a checkpoint's own text embeddings. */
 export const textEmbeddingsFile = "text_embeddings.safetensors";
 
@@ -34,7 +38,7 @@ export const textEmbeddingsFile = "text_embeddings.safetensors";
  * SigLIP `logit_bias` (one number), and the metadata `labels`, a JSON list of names. `name` starts each error's message.
  * @throws PptError INVALID_SAFETENSORS, INVALID_CONFIG
  */
-export function parseTextEmbeddings(bytes: Uint8Array, name = "text embeddings"): TextEmbeddings {
+export function parseTextEmbeddings(bytes: Uint8Array, name = defaultName): TextEmbeddings {
   const fail = failing(name);
   const file = parseSafetensors(bytes, name);
   const text = file.metadata.get("labels");
@@ -49,18 +53,25 @@ export function parseTextEmbeddings(bytes: Uint8Array, name = "text embeddings")
     embeddings: file.read("text_embeds"),
     logitScale: number("logit_scale"),
     ...(file.has("logit_bias") && { logitBias: number("logit_bias") }),
+    ...(name !== defaultName && { name }),
   };
-  checkTextEmbeddings(given, name);
+  checkTextEmbeddings(given);
   return given;
 }
 
 /** Far more than any vocabulary has. */
 const mostLabels = 1_000_000;
 const longestLabel = 10_000;
+/** Published scales reach 117, biases -17. Far beyond, every probability is 0 or 1. */
+const mostLogit = 10_000;
 
-/** `name` starts the message. @throws PptError INVALID_CONFIG if the parts do not fit each other */
-export function checkTextEmbeddings({ labels, embeddings, logitScale, logitBias }: TextEmbeddings, name: string): void {
-  const fail = failing(name);
+/** Throws an error about text embeddings that begins with their name. */
+export const failingOf = ({ name = defaultName }: Pick<TextEmbeddings, "name">) => failing(name);
+
+/** @throws PptError INVALID_CONFIG if the parts do not fit each other */
+export function checkTextEmbeddings(texts: TextEmbeddings): void {
+  const { labels, embeddings, logitScale, logitBias } = texts;
+  const fail = failingOf(texts);
   const { shape, data } = embeddings;
   const count = labels.length;
   if (count < 1 || count > mostLabels) fail(`hold ${count} labels, expected 1 to ${mostLabels}`);
@@ -77,10 +88,14 @@ export function checkTextEmbeddings({ labels, embeddings, logitScale, logitBias 
     if (data.subarray(row * width, (row + 1) * width).every((value) => value === 0))
       fail(`the embedding of label ${row} is zero and has no direction`);
   });
-  if (!(logitScale > 0 && Number.isFinite(logitScale)))
-    fail(`the logit scale is ${logitScale}, expected exp(logit_scale) of the checkpoint, usually 100`);
-  if (logitBias !== undefined && !Number.isFinite(logitBias))
-    fail(`the logit bias is ${logitBias}, expected logit_bias of the checkpoint`);
+  if (!(logitScale > 0 && logitScale <= mostLogit))
+    fail(
+      `the logit scale is ${logitScale}, expected exp(logit_scale) of the checkpoint: above 0, at most ${mostLogit}, usually 100`,
+    );
+  if (logitBias !== undefined && !(Math.abs(logitBias) <= mostLogit))
+    fail(
+      `the logit bias is ${logitBias}, expected logit_bias of the checkpoint: from -${mostLogit} to ${mostLogit}, usually near -13`,
+    );
 }
 
 /** A JSON list of strings; undefined for any other text. */

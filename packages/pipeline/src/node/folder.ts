@@ -56,10 +56,14 @@ export async function readCheckpoint(
   const options = loadOptions("readCheckpoint", given);
   requireSource("readCheckpoint", source);
   if (typeof source !== "string") return parseCheckpoint(source, options, needs);
+  return hinting(source, async () => parseCheckpoint(await filesOf(source, options), options, needs));
+}
+
+/** Gives what `read` gives. Its errors mention a folder of the same name, which the caller may have meant. */
+async function hinting<R>(source: string, read: () => Promise<R>): Promise<R> {
   try {
-    return await parseCheckpoint(await filesOf(source, options), options, needs);
+    return await read();
   } catch (error) {
-    // The caller may have meant a folder of the same name.
     if (!isPptError(error) || sourceKind(source) !== "hub" || !existsSync(source)) throw error;
     const hint = `a folder ${quoted(source)} exists here: write ./${source} for it`;
     throw new PptError(error.code, `${error.message} (${hint})`, { cause: error });
@@ -87,6 +91,10 @@ export async function checkpointFolder(source: string, given: LoadOptions = {}):
   const options = loadOptions("checkpointFolder", given);
   const kind = sourceKind(source);
   if (kind !== "hub") return kind === "demo" ? demoFolder() : source;
+  return hinting(source, () => hubFolder(source, options));
+}
+
+async function hubFolder(source: string, options: LoadOptions): Promise<string> {
   const files = hubFiles(source, options);
   const fetching = (file: string, optional: boolean) => files.fetchFile(file, { optional, signal: options.signal });
   const config = await fetching("config.json", false).catch(async (error: unknown) => {

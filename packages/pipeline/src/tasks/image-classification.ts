@@ -78,6 +78,7 @@ const textEmbeddings = shaped("text embeddings { labels, embeddings, logitScale 
   embeddings: hostTensorCheck.holds,
   logitScale: (value) => typeof value === "number",
   logitBias: (value) => value === undefined || typeof value === "number",
+  name: (value) => value === undefined || typeof value === "string",
 });
 
 export const imageClassification: Task<"image-classification", PretrainedOptions, Labelling, ClassifierType> = {
@@ -103,7 +104,9 @@ function labelling(
   const { labels } = config;
   const comparison = textComparisonOf(config);
   if (given && !comparison)
-    refuse("textEmbeddings are for CLIP with its projection, and for SigLIP with its head: leave them out");
+    refuse(
+      `${given.name ?? "textEmbeddings"}: text embeddings are for CLIP with its projection, and for SigLIP with its head: leave them out`,
+    );
   if (labels.length > 0)
     return { labels, problem: problemOf(config), logitsOf: ({ logits }, row) => rowOf(logits, row) };
 

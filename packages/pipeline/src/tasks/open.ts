@@ -3,13 +3,16 @@ import {
   type Backend,
   createVisionModel,
   defaultDtype,
+  isPptError,
   modelCost,
   type OutputOptions,
+  PptError,
   patchGrid,
   prepareVisionProgram,
   type QuantizedDtypeName,
   quantizationOf,
   type ReductionConfig,
+  readParameters,
   tokenCount,
   type VisionModel,
   type VisionModelConfig,
@@ -80,7 +83,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     const reduction = resolveReduction(checkpoint, options.reduction);
     const varies = sizeVaries(checkpoint);
     checkPreprocessing(checkpoint, varies);
-    const prepared = task.prepare(settings, options);
+    const prepared = prepareTask(task, checkpoint, settings, options);
     options.signal?.throwIfAborted();
     const outputs = { ...task.outputs(options), ...(trace && { source: "stages" as const, scores: true }) };
     const open = varies ? openMany : openOne;
@@ -104,6 +107,23 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     return { models, sizeVaries: varies, preprocessing, prepared, facts, dispose };
   } catch (error) {
     await disposeBackend();
+    throw error;
+  }
+}
+
+/**
+ * What the task prepares. If it lacks something that the user would have to make, such as text embeddings, the weights are checked
+ * first: with a tensor missing that work would be in vain.
+ */
+function prepareTask(task: AnyTask, { name, config, weights }: Checkpoint, settings: object, options: ModelOptions) {
+  try {
+    return task.prepare(settings as Parameters<AnyTask["prepare"]>[0], options);
+  } catch (error) {
+    try {
+      readParameters(weights, config);
+    } catch (cause) {
+      throw isPptError(cause) ? new PptError(cause.code, `${name}: ${cause.message}`, { cause }) : cause;
+    }
     throw error;
   }
 }

@@ -1,6 +1,10 @@
 /** Zero-shot labels: the image embedding of CLIP or SigLIP against text embeddings that were computed beforehand. */
-import { PptError } from "@ppt-vit/core";
-import { checkTextEmbeddings, type TextComparison, type TextEmbeddings } from "../checkpoint/text-embeddings.js";
+import {
+  checkTextEmbeddings,
+  failingOf,
+  type TextComparison,
+  type TextEmbeddings,
+} from "../checkpoint/text-embeddings.js";
 import { normalized } from "./normalized.js";
 
 /**
@@ -12,11 +16,9 @@ export function zeroShotLogits(
   texts: TextEmbeddings,
   { width, problem }: TextComparison,
 ): (embedding: Float32Array) => Float32Array {
-  checkTextEmbeddings(texts, "text embeddings");
+  checkTextEmbeddings(texts);
   const { labels, embeddings, logitScale, logitBias } = texts;
-  const fail = (message: string): never => {
-    throw new PptError("INVALID_CONFIG", `text embeddings: ${message}`);
-  };
+  const fail = failingOf(texts);
   const given = embeddings.shape[1]!;
   if (given !== width)
     fail(

@@ -1,6 +1,7 @@
 /** `ppt-vit bench` and its options. */
 import { PptError, quantizedDtypeNames } from "@ppt-vit/core";
 import { type Command, InvalidArgumentError } from "commander";
+import { partsOf } from "../../flags/lists.js";
 import { count } from "../../flags/numbers.js";
 import { benchCellCommand } from "./cell.js";
 import { compareCommand } from "./compare.js";
@@ -12,7 +13,7 @@ import { type BenchFlags, benchCommand, benchmarkCommand } from "./measure.js";
 import { type ReductionName, reductionNames } from "./reductions.js";
 
 function names(text: string): string[] {
-  const list = text.split(",").filter((name) => name !== "");
+  const list = partsOf(text);
   if (list.length === 0) throw new InvalidArgumentError("expected one or more, with commas between them.");
   return list;
 }

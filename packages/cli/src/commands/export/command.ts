@@ -3,6 +3,7 @@
 import type { DeviceKind } from "@ppt-vit/backend-onnx";
 import { taskNames } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { partsOf } from "../../flags/lists.js";
 import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
 import { type ExportFlags, exportCommand } from "./export.js";
@@ -13,10 +14,10 @@ const deviceKindNames = ["cpu", "gpu", "any"] as const satisfies readonly Device
 
 /** `fp32`, `fp32,fp16,q8` or `fp32, q8`. */
 function dtypes(text: string): Precision[] {
-  const names = text.split(",").map((name) => name.trim());
-  if (!names.every((name) => (precisionNames as readonly string[]).includes(name)))
+  const names = partsOf(text);
+  if (names.length === 0 || !names.every((name) => (precisionNames as readonly string[]).includes(name)))
     throw new InvalidArgumentError(`expected one or more of ${precisionNames.join(",")}.`);
-  return [...new Set(names)] as Precision[];
+  return names as Precision[];
 }
 
 export function addExportCommand(program: Command): void {
