@@ -5,10 +5,13 @@
 import {
   createVisionModel,
   policies,
+  policiesOf,
   prepareVisionProgram,
+  type ReductionConfig,
   type ReductionPolicy,
   randomWeights,
   specialTokens,
+  type Threshold,
   type VisionModelConfig,
   weightsFrom,
 } from "@ppt-vit/core";
@@ -105,9 +108,8 @@ interface Outcome {
 
 /** How the reference reduces tokens. */
 interface ReferenceReduction {
-  readonly reference: PolicyReference;
-  /** Number of tokens that leave each stage, by block. */
-  readonly tokensOut: ReadonlyMap<number, number>;
+  /** The policy's reference and the number of tokens that leave each stage, by block. */
+  readonly stages: ReadonlyMap<number, { readonly reference: PolicyReference; readonly left: number }>;
   readonly proportionalAttention: boolean;
 }
 
@@ -119,7 +121,7 @@ function classify(config: VisionModelConfig, pixels: Float32Array, reduction: Re
   const d = C / heads;
   const head = (x: Vector, h: number) => x.slice(h * d, (h + 1) * d);
   const special = specialTokens(config);
-  const { reference, tokensOut, proportionalAttention } = reduction;
+  const { stages, proportionalAttention } = reduction;
 
   const embedded = [
     Array.from(weights.cls_token!.data),
@@ -164,9 +166,10 @@ function classify(config: VisionModelConfig, pixels: Float32Array, reduction: Re
     const meanKeys = keys.map((key) =>
       Array.from({ length: d }, (_, c) => total(everyHead.map((h) => key[h * d + c]!)) / heads),
     );
-    const left = tokensOut.get(layer);
+    const stage = stages.get(layer);
     let reduced: readonly Token[] = attended;
-    if (left !== undefined) {
+    if (stage) {
+      const { reference, left } = stage;
       const rows = reference.rows(
         {
           ...{ attention, keys: meanKeys, values, layer, depth: config.layers, protectedTokens: special },
@@ -219,59 +222,97 @@ const stack = (rows: readonly Vector[], ...shape: number[]): HostTensor => ({
   data: Float32Array.from(rows.flat()),
 });
 
-/** Cases that compare a policy with its reference on one backend, one for each schedule. */
-export function casesOfPolicy(
-  create: CreateBackend,
-  { capabilities }: Backend,
-  { policy, reference }: TestedPolicy,
-): ConformanceCase[] {
-  const exact = capabilities.precision === "float32";
-  return schedules.map(({ how, layers, tokensRemoved, otherAttention = false, distillationToken = false }) => ({
-    name: `policy: ${policy.name}${how}`,
-    run: () =>
-      withBackend(create, async (backend) => {
-        const config: VisionModelConfig = { ...tinyConfig, distillationToken };
-        const proportionalAttention = policy.proportionalAttention !== otherAttention;
-        const options = {
-          config,
-          weights: weightsFrom(randomWeights(config, weightSeed)),
-          reduction: { layers, tokensRemoved, policy, proportionalAttention, ...reference.settings },
-          outputs: { source: true },
-        };
-        const model = await createVisionModel({ ...options, backend });
-        const pixels = uniform([batch, config.channels, ...config.imageSize], 13);
-        const length = pixels.data.length / batch;
-        const tokensOut = new Map(layers.map((layer, i) => [layer, model.tokens[i + 1]!]));
-        const expected = Array.from({ length: batch }, (_, image) =>
-          classify(config, pixels.data.subarray(image * length, (image + 1) * length), {
-            ...{ reference, tokensOut, proportionalAttention },
-          }),
-        );
-        const output = await model.run({ pixelValues: pixels.data, batch });
-        await model.dispose();
-        const decides = prepareVisionProgram(options).plan.stages.some(({ action }) => action === "byImage");
-        if (decides && new Set(output.stages.flatMap(({ policies }) => policies)).size < 2)
-          throw new Error("every image got the same action: choose other settings for the reference");
-
-        const logits = stack(
-          expected.map((outcome) => outcome.logits),
-          config.labels.length,
-        );
-        expectClose("logits", output.logits, logits, exact ? 1e-4 : reducedTolerance);
-        // In reduced precision, tokens with close scores may change places.
-        if (!exact) return;
-        const tokens = expected[0]!.tokens.length;
-        const inputs = output.source!.shape[2]!;
-        const rows = expected.map(({ tokens }) => tokens.map(({ size }) => size));
-        expectClose("size", output.size, stack(rows, tokens), 0);
-        const maps = expected.map(({ tokens }) =>
-          tokens.flatMap(({ contains }) => Array.from({ length: inputs }, (_, j) => (contains.includes(j) ? 1 : 0))),
-        );
-        expectClose("source", output.source, stack(maps, tokens, inputs), 0);
-      }),
-  }));
+/** The policies of one case, one per layer. */
+interface TestedSchedule extends Omit<Schedule, "how"> {
+  readonly name: string;
+  readonly policies: readonly TestedPolicy[];
+  /** The settings of the policies, as users write them. */
+  readonly reduction: ReductionConfig;
 }
 
-/** The cases of every policy of the registry. */
-export const policyCases = (create: CreateBackend, backend: Backend): ConformanceCase[] =>
-  policies.flatMap((policy) => casesOfPolicy(create, backend, { policy, reference: policyReferences[policy.name] }));
+/** The case that compares a model under one schedule with its reference. */
+const caseOf = (
+  create: CreateBackend,
+  { capabilities }: Backend,
+  { name, policies, layers, reduction, distillationToken = false }: TestedSchedule,
+): ConformanceCase => ({
+  name,
+  run: () =>
+    withBackend(create, async (backend) => {
+      const exact = capabilities.precision === "float32";
+      const config: VisionModelConfig = { ...tinyConfig, distillationToken };
+      const options = {
+        config,
+        weights: weightsFrom(randomWeights(config, weightSeed)),
+        reduction,
+        outputs: { source: true },
+      };
+      const { plan } = prepareVisionProgram(options);
+      const model = await createVisionModel({ ...options, backend });
+      const pixels = uniform([batch, config.channels, ...config.imageSize], 13);
+      const length = pixels.data.length / batch;
+      const stages = new Map(
+        layers.map((layer, i) => [layer, { reference: policies[i]!.reference, left: model.tokens[i + 1]! }]),
+      );
+      const expected = Array.from({ length: batch }, (_, image) =>
+        classify(config, pixels.data.subarray(image * length, (image + 1) * length), {
+          ...{ stages, proportionalAttention: plan.proportionalAttention },
+        }),
+      );
+      const output = await model.run({ pixelValues: pixels.data, batch });
+      await model.dispose();
+      const decides = plan.stages.some(({ action }) => action === "byImage");
+      if (decides && new Set(output.stages.flatMap(({ policies }) => policies)).size < 2)
+        throw new Error("every image got the same action: choose other settings for the reference");
+
+      const logits = stack(
+        expected.map((outcome) => outcome.logits),
+        config.labels.length,
+      );
+      expectClose("logits", output.logits, logits, exact ? 1e-4 : reducedTolerance);
+      // In reduced precision, tokens with close scores may change places.
+      if (!exact) return;
+      const tokens = expected[0]!.tokens.length;
+      const inputs = output.source!.shape[2]!;
+      const rows = expected.map(({ tokens }) => tokens.map(({ size }) => size));
+      expectClose("size", output.size, stack(rows, tokens), 0);
+      const maps = expected.map(({ tokens }) =>
+        tokens.flatMap(({ contains }) => Array.from({ length: inputs }, (_, j) => (contains.includes(j) ? 1 : 0))),
+      );
+      expectClose("source", output.source, stack(maps, tokens, inputs), 0);
+    }),
+});
+
+/** Cases that compare a policy with its reference on one backend, one for each schedule. */
+export const casesOfPolicy = (create: CreateBackend, backend: Backend, tested: TestedPolicy): ConformanceCase[] =>
+  schedules.map(({ how, otherAttention = false, ...schedule }) => {
+    const { policy, reference } = tested;
+    const { layers, tokensRemoved } = schedule;
+    const proportionalAttention = policy.proportionalAttention !== otherAttention;
+    const reduction = { layers, tokensRemoved, policy, proportionalAttention, ...reference.settings };
+    const name = `policy: ${policy.name}${how}`;
+    return caseOf(create, backend, { ...schedule, name, policies: layers.map(() => tested), reduction });
+  });
+
+/** A policy per layer: what one leaves, with sizes, another one reduces further. */
+function mixedCase(create: CreateBackend, backend: Backend): ConformanceCase {
+  const layers = [0, 1, 2];
+  const tokensRemoved = [3, 3, 2];
+  const names = ["ppt", "diffrate", "tome"] as const;
+  const tested = names.map((name) => ({ policy: policiesOf({ policy: name })[0]!, reference: policyReferences[name] }));
+  const { threshold } = policyReferences.ppt.settings as { threshold: Threshold };
+  // Nothing is pruned, unlike in the case of DiffRate itself.
+  const reference: PolicyReference = {
+    settings: {},
+    rows: (seen) => policyReferences.diffrate.rows(seen, { pruneShare: 0 }),
+  };
+  const policies = tested.map((each, i) => (i === 1 ? { ...each, reference } : each));
+  const reduction = { layers, tokensRemoved, policy: names, threshold };
+  return caseOf(create, backend, { name: "policies: one per layer", layers, tokensRemoved, policies, reduction });
+}
+
+/** The cases of every policy of the registry, and of several in one schedule. */
+export const policyCases = (create: CreateBackend, backend: Backend): ConformanceCase[] => [
+  ...policies.flatMap((policy) => casesOfPolicy(create, backend, { policy, reference: policyReferences[policy.name] })),
+  mixedCase(create, backend),
+];

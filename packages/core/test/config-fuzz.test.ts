@@ -264,10 +264,17 @@ describe("parseReduction and planReduction", () => {
     { layers: [], tokensRemoved: 0, threshold: "prune" },
     { layers: [1, 2], tokensRemoved: [{ share: 0.5 }, 7], policy: "evit", model: { name: "m", fingerprint: "0" } },
     { layers: [0, 1, 2], tokensRemoved: { share: 0.2 }, policy: "tome" },
+    {
+      version: 2,
+      layers: [0, 1, 2],
+      tokensRemoved: 3,
+      policy: ["ppt", "diffrate", "tome"],
+      threshold: [1, null, null],
+    },
   ];
   const fields = [
     ...["layers", "tokensRemoved", "threshold", "proportionalAttention", "policy", "model", "calibration"],
-    ...["other", "__proto__"],
+    ...["version", "pruneShare", "other", "__proto__"],
   ];
 
   const parse = (value: unknown) => resultOf(() => parseReduction(value), "INVALID_REDUCTION", "reduction: ");
@@ -286,11 +293,18 @@ describe("parseReduction and planReduction", () => {
       expect(tokensRemoved).toHaveLength(layers.length);
       expect(Array.from(tokensRemoved).every(isRemoved)).toBe(true);
     }
-    expect(policyNames).toContain(policy);
-    expect(threshold === undefined).toBe(policy !== "ppt");
-    if (typeof threshold === "string") expect(["prune", "pool"]).toContain(threshold);
-    else if (threshold !== undefined)
-      expect(typeof threshold === "number" ? threshold : threshold.scaleFree).toBeGreaterThanOrEqual(0);
+    const entry = <T>(values: T | readonly T[], i: number) => (Array.isArray(values) ? values[i] : values) as T;
+    if (Array.isArray(policy)) expect(policy).toHaveLength(layers.length);
+    for (const i of [...layers.keys()]) {
+      const limit = entry<unknown>(threshold, i);
+      expect(policyNames).toContain(entry<unknown>(policy, i));
+      expect(limit == null).toBe(entry<unknown>(policy, i) !== "ppt");
+      if (typeof limit === "string") expect(["prune", "pool"]).toContain(limit);
+      else if (limit != null)
+        expect(typeof limit === "number" ? limit : (limit as { scaleFree: number }).scaleFree).toBeGreaterThanOrEqual(
+          0,
+        );
+    }
     if (model) expect([typeof model.name, typeof model.fingerprint]).toEqual(["string", "string"]);
     expect([undefined, true, false]).toContain(proportionalAttention);
   }

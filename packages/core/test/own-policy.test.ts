@@ -140,7 +140,7 @@ describe("a policy of one's own", () => {
     ],
     ["a getter that fails", Object.defineProperty(ownPolicy(), "title", { get: fail }), /it cannot be read/],
     ["a proxy that fails", new Proxy(policy, { get: fail, ownKeys: fail }), /it cannot be read/],
-    ["a list", [], /name is missing/],
+    ["a list", [], /policy has 0 entries for 2 layers/],
     ["a function", () => policy, /policy must be one of/],
   ])("is refused with %s", (_what, given, message) => {
     expect(() => parseReduction({ ...reduction, policy: given })).toThrow(message);

@@ -6,9 +6,11 @@ import {
   modelCost,
   parseModelConfig,
   parseReduction,
+  parseWrittenReduction,
   publishedReduction,
   reductionPreset,
   reductionPresetNames,
+  writtenReduction,
 } from "@ppt-vit/core";
 import { describe, expect, it } from "vitest";
 import { type ModelGeometry, planReduction } from "../src/reduction/schedule.js";
@@ -265,6 +267,80 @@ describe("defaultReduction", () => {
     };
     expect(saved(224)).toBeCloseTo(1.56, 1);
     expect(saved(384)).toBeGreaterThan(saved(224));
+  });
+});
+
+describe("a policy per layer", () => {
+  const mixed = {
+    ...{ version: 2, layers: [2, 4, 6], tokensRemoved: [70, 50, 30] },
+    policy: ["ppt", "diffrate", "evit"],
+    threshold: ["pool", null, null],
+  };
+
+  it("gives each stage its policy, with its own settings and limits", () => {
+    const { stages, proportionalAttention } = planReduction(parseReduction(mixed), deit);
+    expect(stages.map(({ policy, action, settings }) => [policy.name, action, settings])).toEqual([
+      ["ppt", "pool", { threshold: "pool" }],
+      ["diffrate", "pool", { pruneShare: 0 }],
+      ["evit", "fuse", {}],
+    ]);
+    // EViT alone would leave sizes out; the others need them.
+    expect(proportionalAttention).toBe(true);
+    const many = planReduction(parseReduction({ ...mixed, tokensRemoved: 1000 }), deit);
+    expect(many.stages.map(({ removed }) => removed)).toEqual([98, 97]);
+  });
+
+  it("takes one setting for all layers that have it, and one per layer where there is one policy", () => {
+    const { threshold, version, ...rest } = mixed;
+    expect(parseReduction({ ...rest, threshold: "pool" })).toEqual(parseReduction(mixed));
+    const limits = planReduction(parseReduction({ ...base, threshold: ["pool", 0.5, "prune"] }), deit);
+    expect(limits.stages.map(({ settings }) => settings)).toEqual(
+      ["pool", 0.5, "prune"].map((t) => ({ threshold: t })),
+    );
+  });
+
+  it("is read back as it was written", () => {
+    const written = JSON.parse(JSON.stringify(writtenReduction(parseReduction(mixed))));
+    expect(parseReduction(written)).toEqual(parseReduction(mixed));
+    expect(parseWrittenReduction({ ...written, policy: ["ppt", "diffrate", "theirs"] }).policy).toEqual([
+      ...["ppt", "diffrate", "theirs"],
+    ]);
+    expect(completeReduction(parseReduction(mixed))).toMatchObject({
+      policy: mixed.policy,
+      proportionalAttention: true,
+    });
+  });
+
+  it("keeps its settings where others are merged over it, until the policies change", () => {
+    expect(mergeReduction(parseReduction(mixed), { score: "mean" })).toMatchObject({
+      ...{ policy: mixed.policy, threshold: mixed.threshold, score: "mean" },
+    });
+    expect(mergeReduction(parseReduction(mixed), { policy: "tome" })).toEqual({
+      ...{ layers: mixed.layers, tokensRemoved: mixed.tokensRemoved, policy: "tome" },
+    });
+  });
+
+  it("is described block by block", () => {
+    expect(describeReduction(parseReduction({ ...mixed, score: ["class", "mean", "mean"] }))).toBe(
+      "block 2: 70 tokens by ppt, threshold pool, score of the class token; " +
+        "block 4: 50 tokens by diffrate, pruneShare 0 %, score of the mean query; " +
+        "block 6: 30 tokens by evit, score of the mean query",
+    );
+    expect(describeReduction({ ...base, layers: [3, 6], threshold: [1, "pool"] })).toBe(
+      "block 3: 50 tokens by ppt, threshold 1; block 6: 50 tokens by ppt, threshold pool",
+    );
+  });
+
+  it.each([
+    ["too few policies", { policy: ["ppt", "tome"] }, "policy has 2 entries for 3 layers"],
+    ["none for a layer", { policy: ["ppt", null, "tome"] }, "policy must be one of ppt, tome"],
+    ["too few settings", { threshold: ["pool"] }, "threshold has 1 entries for 3 layers"],
+    ["a setting that nobody reads", { threshold: ["pool", 1, null] }, "policy 'diffrate' has no threshold: write null"],
+    ["a setting that is missing", { threshold: [null, null, null] }, "threshold must be a number of at least 0"],
+    ["an older version", { version: 1 }, "a policy per layer needs version 2, got version 1"],
+    ["a newer version", { version: 3 }, "version must be 1 or 2, got 3"],
+  ])("refuses %s", (_what, wrong, message) => {
+    expect(() => parseReduction({ ...mixed, ...wrong })).toThrow(`reduction: ${message}`);
   });
 });
 

@@ -186,7 +186,8 @@ function fakeModel() {
     const { gmacs } = modelCost(config, reduction);
     const counts = countsOf(config, reduction);
     const centre = counts.reduce((sum, n, i) => sum + n * reduction.layers[i]!, 0) / counts.reduce((a, b) => a + b, 0);
-    const scaleFree = typeof reduction.threshold === "object" ? reduction.threshold.scaleFree : undefined;
+    const { threshold } = reduction;
+    const scaleFree = typeof threshold === "object" && "scaleFree" in threshold ? threshold.scaleFree : undefined;
     const fromThreshold = scaleFree === undefined ? 0.2 : Math.abs(scaleFree - 75) / 1000;
     const loss = (1.25 - gmacs) * (1 + fromThreshold + (centre - 7) ** 2);
     return {

@@ -4,7 +4,7 @@ import { check, object } from "../options.js";
 import type { ObservedQuery } from "../seam.js";
 import { answerOf, optionalAmount } from "./answers.js";
 import type { Action, ReductionPolicy, ReductionStage } from "./policy.js";
-import { ownSettings, parseReduction, policyOf, type ReductionConfig, type TokensRemoved } from "./settings.js";
+import { attendsBySize, layerPolicies, parseReduction, type ReductionConfig, type TokensRemoved } from "./settings.js";
 
 /** The numbers of a model that a reduction depends on. */
 export interface ModelGeometry {
@@ -70,9 +70,7 @@ export function planReduction(
     settings,
     geometry: Object.freeze({ ...geometry }),
     stages: Object.freeze(settings ? stagesOf(settings, geometry).map((stage) => Object.freeze(stage)) : []),
-    proportionalAttention: settings
-      ? (settings.proportionalAttention ?? policyOf(settings).proportionalAttention)
-      : false,
+    proportionalAttention: settings !== undefined && attendsBySize(settings),
   } as unknown as ResolvedReduction;
   made.add(Object.freeze(plan));
   return plan;
@@ -98,8 +96,7 @@ function stagesOf(
   { layers: depth, protectedTokens, classToken = true, ...model }: ModelGeometry,
 ) {
   const { layers, tokensRemoved } = settings;
-  const policy = policyOf(settings);
-  const own = ownSettings(settings);
+  const perLayer = layerPolicies(settings);
   const stages: ResolvedStage[] = [];
   let tokens = model.tokens;
   layers.forEach((layer, i) => {
@@ -108,6 +105,8 @@ function stagesOf(
         "INVALID_REDUCTION",
         `reduction: layer ${layer} does not exist: the model has ${depth} blocks, 0 to ${depth - 1}. Choose other layers, or run the model without a reduction`,
       );
+    const policy = perLayer[i]!.policy;
+    const own = { ...perLayer[i]!.own };
     const unprotected = Math.max(0, tokens - protectedTokens);
     const wanted = countOf(isPerLayer(tokensRemoved) ? tokensRemoved[i]! : tokensRemoved, unprotected);
     const removed = Math.min(wanted, mostRemovable(policy, tokens, protectedTokens));

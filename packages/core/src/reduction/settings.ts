@@ -3,10 +3,17 @@ import { isPptError, PptError, reasonOf } from "../errors.js";
 import { isPlain, requireReadable } from "../options.js";
 import type { ObservedQuery } from "../seam.js";
 import { show } from "../show.js";
-import { answerOf, settingValue } from "./answers.js";
-import { requirePolicy } from "./custom.js";
+import {
+  type Fields,
+  invalid,
+  knownFields,
+  type LayerPolicy,
+  ownNamesOf,
+  parseOwnSettings,
+  parsePolicies,
+} from "./own-settings.js";
 import type { PolicySetting, ReductionPolicy } from "./policy.js";
-import { defaultPolicy, type PolicyName, policies, policyNamed, policyNames } from "./registry.js";
+import { defaultPolicy, type PolicyName, type policies, policyNamed } from "./registry.js";
 
 /** How many tokens to remove: a count, or a share of the unprotected tokens that enter the stage, rounded down. */
 export type TokensRemoved = number | { readonly share: number };
@@ -49,38 +56,30 @@ export interface ReductionSchedule {
 
 /** Reduction settings. A policy's own settings, such as PPT's `threshold`, stand beside the shared ones. */
 export type ReductionConfig = ReductionSchedule & {
-  readonly [Name in keyof OwnSettings]?: OwnSettings[Name] extends PolicySetting<infer Value> ? Value : never;
+  readonly [Name in keyof OwnSettings]?: OwnSettings[Name] extends PolicySetting<infer Value>
+    ? Value | readonly (Value | null)[]
+    : never;
 } & {
-  /** How tokens are reduced: a name of `policyNames`, or a policy object of your own. Default: `ppt`. */
-  readonly policy?: PolicyName | ReductionPolicy;
+  /**
+   * How tokens are reduced: a name of `policyNames`, or a policy object of your own. One for all layers, or one per layer. Default:
+   * `ppt`. An own setting is one value or one per layer, too, and null for a layer whose policy does not have it.
+   */
+  readonly policy?: PolicyName | ReductionPolicy | readonly (PolicyName | ReductionPolicy)[];
+  /** The version of a `reduction.json`, 1 or 2. Version 2 may have a policy per layer. */
+  readonly version?: number;
 };
 
-/** Reduction settings as a file holds them. The policy is a name, which may be unknown to this program. */
-export type WrittenReduction = Omit<ReductionConfig, "policy"> & { readonly policy?: string };
+/** Reduction settings as a file holds them. A policy is a name, which may be unknown to this program. */
+export type WrittenReduction = Omit<ReductionConfig, "policy"> & { readonly policy?: string | readonly string[] };
 
-const invalid = (message: string): never => {
-  throw new PptError("INVALID_REDUCTION", `reduction: ${message}`);
-};
+/** Settings that `parseReduction` has made, with what each layer does. They are frozen, so they need not be parsed again. */
+const parsed = new WeakMap<object, readonly LayerPolicy[]>();
 
-const settingsOf = ({ settings = {} }: ReductionPolicy) => settings as Readonly<Record<string, PolicySetting<unknown>>>;
-
-/** Names of the fields that all policies share. `calibration` is a note for people, and is not read. */
-const common = {
-  first: ["layers", "tokensRemoved", "policy"],
-  last: ["score", "proportionalAttention", "model", "calibration"],
-} as const;
-/** Names of the own settings of all policies of the registry. */
-const ownNames = [...new Set(policies.flatMap((policy) => Object.keys(settingsOf(policy))))];
-
-/** Names that the own settings of a user's policy cannot have. */
-const reserved = [...common.first, ...common.last];
-
-/** Settings that `parseReduction` has made. They are frozen, so they need not be parsed again. */
-const parsed = new WeakSet<object>();
-
-function remember<Settings extends ReductionSchedule>(settings: Settings): Settings {
-  for (const [name, value] of Object.entries(settings)) if (name !== "policy") freeze(value);
-  parsed.add(Object.freeze(settings));
+function remember<Settings extends ReductionSchedule>(settings: Settings, layers: readonly LayerPolicy[]): Settings {
+  for (const [name, value] of Object.entries(settings))
+    if (name !== "policy") freeze(value);
+    else if (Array.isArray(value)) Object.freeze(value);
+  parsed.set(Object.freeze(settings), layers);
   return settings;
 }
 
@@ -109,17 +108,31 @@ export function parseReduction(value: unknown): ReductionConfig {
 function parseFields(value: unknown): ReductionConfig {
   const fields = fieldsIn(value);
   refuseUnknown(fields);
+  requireVersion(fields);
   const { score, proportionalAttention, model, ...schedule } = parseSchedule(fields);
-  const policy = parsePolicy(fields.policy);
-  const own = parseOwnSettings(fields, policy);
-  return remember({
-    ...schedule,
-    ...(fields.policy !== undefined && { policy: (policyNamed(policy.name)?.name as PolicyName) ?? policy }),
-    ...own,
-    ...(score !== undefined && { score }),
-    ...(proportionalAttention !== undefined && { proportionalAttention }),
-    ...(model !== undefined && { model }),
-  });
+  const { own, perLayer } = parseOwnSettings(fields, schedule.layers.length);
+  const written = (policy: ReductionPolicy) => (policyNamed(policy.name)?.name as PolicyName) ?? policy;
+  const policies = parsePolicies(fields.policy).map(written);
+  return remember(
+    {
+      ...schedule,
+      ...(fields.policy !== undefined && { policy: Array.isArray(fields.policy) ? policies : policies[0] }),
+      ...own,
+      ...(score !== undefined && { score }),
+      ...(proportionalAttention !== undefined && { proportionalAttention }),
+      ...(model !== undefined && { model }),
+    } as ReductionConfig,
+    perLayer,
+  );
+}
+
+/** The version of `reduction.json` that `calibrate` writes. A file without one has version 1: one policy for all layers. */
+export const reductionVersion = 2;
+
+function requireVersion({ version, policy }: Fields): void {
+  if (version === 1 && Array.isArray(policy)) invalid("a policy per layer needs version 2, got version 1");
+  if (version === undefined || version === 1 || version === reductionVersion) return;
+  invalid(`version must be 1 or ${reductionVersion}, got ${show(version)}: a newer ppt-vit reads newer files`);
 }
 
 /**
@@ -129,17 +142,23 @@ function parseFields(value: unknown): ReductionConfig {
  */
 export function parseWrittenReduction(value: unknown): WrittenReduction {
   const fields = fieldsIn(value);
-  const { policy } = fields;
-  if (typeof policy !== "string" || policyNamed(policy)) return writtenReduction(parseReduction(value));
-  return { ...parseSchedule(fields), policy };
+  const names: unknown[] = Array.isArray(fields.policy) ? Array.from(fields.policy) : [fields.policy];
+  const known = names.every((name) => typeof name !== "string" || policyNamed(name));
+  if (known) return writtenReduction(parseReduction(value));
+  const schedule = parseSchedule(fields);
+  if (!Array.isArray(fields.policy)) return { ...schedule, policy: names[0] as string };
+  if (!names.every((name) => typeof name === "string") || names.length !== schedule.layers.length)
+    return invalid(`policy must be a name, or one per layer, got ${show(fields.policy)}`);
+  return { ...schedule, policy: names as string[] };
 }
 
 /** The settings as a file can hold them: a policy object is replaced by its name. */
-export const writtenReduction = (reduction: ReductionConfig): WrittenReduction =>
-  isNamed(reduction) ? { ...reduction } : { ...reduction, policy: policyOf(reduction).name };
-
-const isNamed = (reduction: ReductionConfig): reduction is ReductionConfig & WrittenReduction =>
-  typeof reduction.policy !== "object";
+export function writtenReduction(reduction: ReductionConfig): WrittenReduction {
+  const { policy, ...settings } = reduction;
+  if (policy === undefined) return { ...settings };
+  const names = parsePolicies(policy).map(({ name }) => name);
+  return { ...reduction, policy: Array.isArray(policy) ? names : names[0]! };
+}
 
 function fieldsIn(value: unknown): Record<string, unknown> {
   requireReadable("reduction", value, "INVALID_REDUCTION");
@@ -148,46 +167,10 @@ function fieldsIn(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function parsePolicy(value: unknown): ReductionPolicy {
-  if (value === undefined) return defaultPolicy;
-  if (typeof value === "object" && value !== null) return requirePolicy(value, reserved);
-  const policy = typeof value === "string" ? policyNamed(value) : undefined;
-  return (
-    policy ?? invalid(`policy must be one of ${policyNames.join(", ")}, or a policy of your own, got ${show(value)}`)
-  );
-}
-
-/** Names of all fields that the settings of any policy may have. */
-function knownFields({ policy }: Record<string, unknown>): string[] {
-  const own = typeof policy === "object" && policy !== null ? Object.keys(settingsOf(parsePolicy(policy))) : [];
-  return [...new Set([...common.first, ...ownNames, ...own, ...common.last])];
-}
-
 function refuseUnknown(fields: Record<string, unknown>): void {
-  const known = knownFields(fields);
+  const known = knownFields(fields.policy);
   for (const name of Object.keys(fields))
     if (!known.includes(name)) invalid(`unknown field '${name}'; known are ${known.join(", ")}`);
-}
-
-/** The own settings of `policy`, checked. Own settings of other policies are refused. */
-function parseOwnSettings(fields: Record<string, unknown>, policy: ReductionPolicy) {
-  const settings = settingsOf(policy);
-  for (const name of ownNames)
-    if (!Object.hasOwn(settings, name) && fields[name] !== undefined)
-      invalid(`policy '${policy.name}' has no ${name}: leave it out, got ${show(fields[name])}`);
-  return Object.fromEntries(
-    Object.entries(settings).map(([name, setting]) => {
-      const given = fields[name];
-      const value = answerOf(
-        policy,
-        `settings.${name}.parse(${show(given)})`,
-        () => setting.parse(given),
-        settingValue,
-      );
-      if (value === undefined) invalid(`${name} must be ${setting.expected}, got ${show(given)}`);
-      return [name, value];
-    }),
-  );
 }
 
 function parseSchedule({ layers, tokensRemoved, score, proportionalAttention, model }: Record<string, unknown>) {
@@ -261,14 +244,18 @@ export function mergeReduction(base: ReductionConfig, given: Partial<ReductionCo
   for (const settings of [base, given]) {
     requireReadable("reduction", settings, "INVALID_REDUCTION");
     if (typeof settings !== "object" || settings === null || Array.isArray(settings))
-      return invalid(`expected an object with any of ${knownFields({}).join(", ")}, got ${show(settings)}`);
+      return invalid(`expected an object with any of ${knownFields(undefined).join(", ")}, got ${show(settings)}`);
   }
-  const before = policyOf(base);
-  if (given.policy === undefined || policyOf(given) === before) return parseReduction({ ...base, ...given });
-  const dropped = [...Object.keys(settingsOf(before)), "proportionalAttention"];
+  const before = parsePolicies(base.policy);
+  if (given.policy === undefined || samePolicies(parsePolicies(given.policy), before))
+    return parseReduction({ ...base, ...given });
+  const dropped = [...ownNamesOf(before), "proportionalAttention"];
   const schedule = Object.entries(base).filter(([name]) => !dropped.includes(name));
   return parseReduction({ ...Object.fromEntries(schedule), ...given });
 }
+
+const samePolicies = (some: readonly ReductionPolicy[], others: readonly ReductionPolicy[]): boolean =>
+  some.length === others.length && some.every((policy, i) => policy === others[i]);
 
 /**
  * The settings with policy, score and proportional attention written out, so that merging them over others leaves no field to the
@@ -276,21 +263,34 @@ export function mergeReduction(base: ReductionConfig, given: Partial<ReductionCo
  */
 export function completeReduction(reduction: ReductionConfig): ReductionConfig {
   const settings = parseReduction(reduction);
-  const { name, proportionalAttention } = policyOf(settings);
   // An undefined field replaces another one when settings are merged, and is no field when they are written.
-  return remember({
-    policy: name as PolicyName,
-    score: undefined,
-    proportionalAttention,
-    ...settings,
-  } as ReductionConfig);
+  return remember(
+    {
+      policy: defaultPolicy.name as PolicyName,
+      score: undefined,
+      proportionalAttention: attendsBySize(settings),
+      ...settings,
+    } as ReductionConfig,
+    layerPolicies(settings),
+  );
 }
 
-/** The policy of the settings, given by name or as an object. Default: `defaultPolicy`. @throws PptError INVALID_REDUCTION */
-export const policyOf = ({ policy }: Pick<ReductionConfig, "policy">): ReductionPolicy => parsePolicy(policy);
+/** Whether attention logits get log(size) of their key token. By default they do if any of the policies wants it. */
+export const attendsBySize = ({ proportionalAttention, policy }: ReductionConfig): boolean =>
+  proportionalAttention ?? parsePolicies(policy).some((each) => each.proportionalAttention);
 
-/** The policy's own settings, without the shared ones. */
-export function ownSettings(settings: ReductionConfig): object {
-  const names = Object.keys(settingsOf(policyOf(settings)));
-  return Object.fromEntries(Object.entries(settings).filter(([name]) => names.includes(name)));
+/** What each layer of the settings does, in their order. @throws PptError INVALID_REDUCTION */
+export function layerPolicies(settings: ReductionConfig): readonly LayerPolicy[] {
+  const known = parseReduction(settings);
+  // A policy object may have been changed since.
+  parsePolicies(known.policy);
+  return parsed.get(known)!;
 }
+
+/**
+ * The policies of the settings, each once, in the order of the layers. Default: `defaultPolicy`.
+ * @throws PptError INVALID_REDUCTION
+ */
+export const policiesOf = ({ policy }: Pick<ReductionConfig, "policy">): ReductionPolicy[] => [
+  ...new Set(parsePolicies(policy)),
+];

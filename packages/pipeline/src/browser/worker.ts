@@ -206,10 +206,11 @@ function portableOptions<Name extends TaskName>(
   const checked: ModelOptions & { readonly task?: string | undefined } = pretrainedOptions<Name>(given);
   const { backend, ...options } = checked;
   const { reduction } = options;
-  if (typeof reduction === "object" && typeof reduction.policy === "object")
+  const own = typeof reduction === "object" && [reduction.policy].flat().find((policy) => typeof policy === "object");
+  if (own)
     throw new PptError(
       "INVALID_REDUCTION",
-      `fromPretrained: reduction.policy is the object '${reduction.policy.name}', and functions cannot be sent to a worker: write a policy's name, such as 'ppt', or load the model without a worker`,
+      `fromPretrained: reduction.policy is the object '${own.name}', and functions cannot be sent to a worker: write a policy's name, such as 'ppt', or load the model without a worker`,
     );
   if (backend === undefined) return options;
   checkArgument("fromPretrained", "backend", backend, backendName, "INVALID_OPTION");

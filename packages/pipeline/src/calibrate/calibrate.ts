@@ -13,7 +13,7 @@ import {
   type PolicyName,
   PptError,
   policies,
-  policyOf,
+  policiesOf,
   processImage,
   quantizationOf,
   type ReductionConfig,
@@ -250,7 +250,7 @@ function comparableSettings(
   const others = policies.filter((policy) => policy !== defaultPolicy && needsNoSettings(policy));
   const wanted = compare === true ? others.map(({ name }) => name) : compare || [];
   return wanted.flatMap((policy) => {
-    const { name, inEveryBlock } = policyOf({ policy });
+    const { name, inEveryBlock } = policiesOf({ policy })[0]!;
     return budgets.flatMap((budget) => {
       const layers = inEveryBlock ? everyBlock : published;
       const schedule = fitPattern(config, { name, layers, shape: "counts" }, budget);

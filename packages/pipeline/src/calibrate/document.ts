@@ -1,5 +1,5 @@
 /** The outcome of a calibration as a `reduction.json`. */
-import { type ModelIdentity, PptError, policyNames, type ReductionConfig } from "@ppt-vit/core";
+import { type ModelIdentity, PptError, policyNames, type ReductionConfig, reductionVersion } from "@ppt-vit/core";
 import { checkArgument, object } from "@ppt-vit/core/options";
 import type { Calibration } from "./calibrate.js";
 import { type CalibrationTarget, disagreementInterval, type Trial, targetCheck, trialCheck } from "./trial.js";
@@ -22,15 +22,17 @@ export function reductionDocument(
   checkArgument("reductionDocument", "calibration", calibration, object);
   checkArgument("reductionDocument", "trial", trial, trialCheck);
   checkArgument("reductionDocument", "target", target, targetCheck, "INVALID_OPTION");
-  if (typeof trial.reduction.policy === "object")
+  const own = [trial.reduction.policy].flat().find((policy) => typeof policy === "object");
+  if (own)
     throw new PptError(
       "INVALID_REDUCTION",
-      `reductionDocument: policy '${trial.reduction.policy.name}' is an object, and reduction.json can only name the policies ${policyNames.join(", ")}: keep these settings in your program`,
+      `reductionDocument: policy '${own.name}' is an object, and reduction.json can only name the policies ${policyNames.join(", ")}: keep these settings in your program`,
     );
   const { unreduced, pictures, trials, backend, dtype, objective, measure } = calibration;
   const { gmacs, latencyMs, divergence, disagreements } = trial;
   const interval95 = disagreementInterval(trial);
   return {
+    version: reductionVersion,
     ...trial.reduction,
     model: calibration.model,
     calibration: {

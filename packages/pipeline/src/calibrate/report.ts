@@ -1,5 +1,5 @@
 /** The search as a figure and as a page: all trials, the Pareto front, the chosen settings, and the spreads. */
-import { defaultPolicy, describeReduction, policyOf } from "@ppt-vit/core";
+import { defaultPolicy, describeReduction, policiesOf, type ReductionConfig } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
 import { escapeMarkup } from "../text/markup.js";
 import { answerKindNamed } from "./answers/index.js";
@@ -42,6 +42,12 @@ function logarithmic(values: readonly number[]): Axis {
   };
 }
 
+/** The policy's name and colour in the plot. Settings with several policies share one. */
+const looksOf = (reduction: ReductionConfig): { readonly name: string; readonly colour: string } => {
+  const policies = policiesOf(reduction);
+  return policies.length === 1 ? policies[0]! : { name: "mixed", colour: "#444444" };
+};
+
 const short = (value: number) => String(Number(value.toPrecision(3)));
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
@@ -61,11 +67,12 @@ export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial
   const y = (value: number) => height - margin.bottom - axis.at(value) * (height - margin.top - margin.bottom);
   const at = (trial: Trial) => `cx="${x(cost(trial)).toFixed(1)}" cy="${y(loss(trial)).toFixed(1)}"`;
   const dot = (trial: Trial) =>
-    `<circle ${at(trial)} r="3" fill="${policyOf(trial.reduction).colour}" fill-opacity="0.55"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}${trial.disagreements === undefined ? "" : `, ${trial.disagreements} of ${trial.pictures} differ`}`)}</title></circle>`;
+    `<circle ${at(trial)} r="3" fill="${looksOf(trial.reduction).colour}" fill-opacity="0.55"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}${trial.disagreements === undefined ? "" : `, ${trial.disagreements} of ${trial.pictures} differ`}`)}</title></circle>`;
   const line = front.map((trial) => `${x(cost(trial)).toFixed(1)},${y(loss(trial)).toFixed(1)}`).join(" ");
   const bottom = height - margin.bottom;
-  const legend = [...new Set(all.map(({ reduction }) => policyOf(reduction)))].map(
-    ({ name, colour }, i) =>
+  const looks = new Map(all.map(({ reduction }) => [looksOf(reduction).name, looksOf(reduction).colour]));
+  const legend = [...looks].map(
+    ([name, colour], i) =>
       `<circle cx="${margin.left + 10 + 90 * i}" cy="16" r="4" fill="${colour}"/><text x="${margin.left + 20 + 90 * i}" y="20">${escapeMarkup(name)}</text>`,
   );
   return [

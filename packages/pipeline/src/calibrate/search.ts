@@ -55,7 +55,7 @@ export async function searchSettings({ config, budgets, objective, evaluate }: S
   for (let round = 0; champion && round < rounds; round++) {
     const before: Trial = champion;
     for (const schedule of neighbours(config, scheduleOf(before), anchor)) {
-      const trial = await attempt(schedule, before.reduction.threshold!);
+      const trial = await attempt(schedule, before.reduction.threshold as Threshold);
       if (byLoss(trial, champion) < 0) champion = trial;
     }
     if (champion === before) break;
@@ -85,7 +85,10 @@ export async function searchSettings({ config, budgets, objective, evaluate }: S
   /** Tries pooling, and the threshold that was best at another budget. */
   async function attemptBest(schedule: Schedule, model: Trial | undefined): Promise<void> {
     const pooled = await attempt(schedule, "pool");
-    await attempt(schedule, model?.reduction.threshold ?? { scaleFree: spreadAt(pooled, 0.5) });
+    await attempt(
+      schedule,
+      (model?.reduction.threshold as Threshold | undefined) ?? { scaleFree: spreadAt(pooled, 0.5) },
+    );
   }
 }
 

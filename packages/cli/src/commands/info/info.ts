@@ -169,7 +169,7 @@ async function reductionOf(
 ): Promise<{ reduction?: ReductionConfig; from: ReductionSource }> {
   const exported = onnx.find((file) => file.export)?.export;
   if (exported?.reduction === null) return { from: "onnx" };
-  if (exported && (exported.reduction.policy === undefined || isPolicyName(exported.reduction.policy)))
+  if (exported && [exported.reduction.policy ?? []].flat().every(isPolicyName))
     return { reduction: parseReduction(exported.reduction), from: "onnx" };
   if (files.includes("reduction.json"))
     return { reduction: parseReduction(await readJson(folder, "reduction.json")), from: "reduction.json" };
