@@ -49,8 +49,9 @@ function fillStrip(
 }
 
 export function convolutionOverride(engine: Engine, store: WasmStore): Composites<WasmTensor>["convolution"] {
-  const { kernels } = engine;
   return (x, weight, bias, window) => {
+    // Taken in each call: a disposed executable that is still held must hold no kernels, which hold the memory.
+    const { kernels } = engine;
     const B = x.shape[0]!;
     const [O, ...rest] = weight.shape as [number, ...number[]];
     const K = sizeOf(rest);
