@@ -37,12 +37,12 @@ export function multiplyBytes(
   scales: usize,
   bias: usize,
   out: usize,
+  outStride: usize,
   M: i32,
   N: i32,
   K: i32,
 ): void {
   const xStride = <usize>K << 1;
-  const outStride = <usize>N << 2;
   const panelBytes = (<usize>K << 3) + 32;
   const blockRows = blockRowsOf(M, xStride);
   for (let block = 0; block < M; block += blockRows) {

@@ -6,5 +6,6 @@ export { attention, attentionScratch } from "./attention";
 export { multipliesBytes } from "./bytes";
 export { activation, add } from "./elementwise";
 export { multiply, packColumns, packRows } from "./products";
-export { multiplyQuantized, quantize } from "./quantized";
+export { multiplyQuantized, quantize, quantizedScratch } from "./quantized";
 export { addRows, divideRows, l2Norm, layerNorm, lpNormalize, softmax } from "./rows";
+export { groupRows } from "./strassen";

@@ -6,11 +6,12 @@
 import { multiplyBytes, offset } from "./bytes";
 import { blockRowsOf, eight } from "./panels";
 import { putScaled } from "./scaled";
+import { groupsOf, multiplyGroups, rowsOfGroup, scratchOf } from "./strassen";
 import { loadEnd, rounder } from "./vector";
 
 /**
  * x [M, K] to integers [M, padded K], and a scale for each row: x = integer * scale. `largest` is the largest integer. K is
- * padded to `paddedK`, a multiple of 8, with zeros. An integer has 16 bits, or a high and a low byte if `bytes` is set.
+ * padded to `paddedK`, a multiple of 16, with zeros. An integer has 16 bits, or a high and a low byte if `bytes` is set.
  */
 export function quantize(
   x: usize,
@@ -47,26 +48,30 @@ export function quantize(
     const scale = max<f32>(magnitude / largest, 1.1754943508222875e-38);
     store<f32>(scales, scale);
     const inverse = f32x4.splat(1 / scale);
+    // A row that is not finite gets zeros, of which its scale makes NaN. strassen.ts adds rows up, and needs all in 14 bits.
+    const kept = i32x4.splat(magnitude < Infinity ? -1 : 0);
     if (bytes) {
       for (let k = 0; k < full; k += 8) {
         const from = x + (<usize>k << 2);
-        putBytes(out + k, eightWhole(v128.load(from), v128.load(from, 16), inverse), paddedK);
+        putBytes(out + k, eightWhole(v128.load(from), v128.load(from, 16), inverse, kept), paddedK);
       }
-      if (full < K) putBytes(out + full, eightWhole(low, high, inverse), paddedK);
+      if (full < K) putBytes(out + full, eightWhole(low, high, inverse, kept), paddedK);
+      if (paddedK - K >= 8) putBytes(out + paddedK - 8, zero, paddedK);
     } else {
       for (let k = 0; k < full; k += 8) {
         const from = x + (<usize>k << 2);
-        v128.store(out + (<usize>k << 1), eightWhole(v128.load(from), v128.load(from, 16), inverse));
+        v128.store(out + (<usize>k << 1), eightWhole(v128.load(from), v128.load(from, 16), inverse, kept));
       }
-      if (full < K) v128.store(out + (<usize>full << 1), eightWhole(low, high, inverse));
+      if (full < K) v128.store(out + (<usize>full << 1), eightWhole(low, high, inverse, kept));
+      if (paddedK - K >= 8) v128.store(out + (<usize>(paddedK - 8) << 1), zero);
     }
   }
 }
 
-/** Two times four floats as 16-bit integers. */
+/** Two times four floats as 16-bit integers, with the bits of `kept`. */
 @inline
-function eightWhole(low: v128, high: v128, inverse: v128): v128 {
-  return i16x8.narrow_i32x4_s(whole(low, inverse), whole(high, inverse));
+function eightWhole(low: v128, high: v128, inverse: v128, kept: v128): v128 {
+  return v128.and(i16x8.narrow_i32x4_s(whole(low, inverse), whole(high, inverse)), kept);
 }
 
 /** The high seven bits of eight integers, made positive, at `to`, and the low seven `stride` bytes behind. */
@@ -93,26 +98,71 @@ function fourAt(from: usize, left: i32, zero: v128): v128 {
   return left > 0 ? loadEnd(from, left, zero) : zero;
 }
 
+/** Bytes of scratch memory that `multiplyQuantized` needs. */
+export function quantizedScratch(K: i32): usize {
+  return scratchOf(K);
+}
+
 /**
- * out [M, N] = scale of the row * scale of the column * (x times packed weights) + bias. x [M, K] comes from
- * `quantize`, with K padded and the same `bytes`. The panels hold eight columns: for each pair of k, the two values of
- * each column side by side. With `bytes` they are those of bytes.ts.
+ * out [M, N] = scale of the row * scale of the column * (x times packed weights) + bias. Rows of out are `outStride` bytes apart.
+ * x [M, K] and `xScales` come from `quantize`, with K padded and the same `bytes`. The panels hold eight columns: for each pair of
+ * k, the two values of each column side by side. With `bytes` they are those of bytes.ts. `groups` comes from `groupRows`; at 0 there
+ * are none, and `scratch` is not used.
  */
 export function multiplyQuantized(
+  x: usize,
+  xScales: usize,
+  groups: usize,
+  packed: usize,
+  scales: usize,
+  bias: usize,
+  out: usize,
+  outStride: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+  bytes: bool,
+  scratch: usize,
+): void {
+  if (bytes) return multiplyBytes(x, xScales, packed, scales, bias, out, outStride, M, N, K);
+  let done = 0;
+  if (groups != 0) {
+    done = multiplyGroups(groups, xScales, packed, scales, bias, out, outStride, M, N, K, scratch);
+    const first = M - 4;
+    if (groupsOf(M) * rowsOfGroup < M)
+      multiplyPairs(
+        x + (<usize>first * <usize>K << 1),
+        xScales + (<usize>first << 2),
+        packed,
+        scales,
+        bias,
+        out + <usize>first * outStride,
+        outStride,
+        4,
+        done,
+        K,
+      );
+  }
+  const at = <usize>done << 2;
+  const rest = packed + <usize>done * <usize>K;
+  if (done < N)
+    multiplyPairs(x, xScales, rest, scales + at, bias == 0 ? 0 : bias + at, out + at, outStride, M, N - done, K);
+}
+
+/** The same, without groups. */
+function multiplyPairs(
   x: usize,
   xScales: usize,
   packed: usize,
   scales: usize,
   bias: usize,
   out: usize,
+  outStride: usize,
   M: i32,
   N: i32,
   K: i32,
-  bytes: bool,
 ): void {
-  if (bytes) return multiplyBytes(x, xScales, packed, scales, bias, out, M, N, K);
   const xStride = <usize>K << 1;
-  const outStride = <usize>N << 2;
   const panelBytes = <usize>K << 3;
   const blockRows = blockRowsOf(M, xStride);
   for (let block = 0; block < M; block += blockRows) {

@@ -3,7 +3,7 @@ import { instantiate, type Kernels } from "./kernels.js";
 import { LinearMemory } from "./memory.js";
 import { asTyped, compileKernels, type KernelSource } from "./modules.js";
 import { lostError, type ThreadPool } from "./pool.js";
-import { attentionScratch, jobOf, sharedKernels } from "./split.js";
+import { attentionScratch, jobOf, quantizedScratch, sharedKernels } from "./split.js";
 import type { Threads } from "./threads.js";
 
 export class Engine {
@@ -78,5 +78,6 @@ function onThreads(kernels: Kernels, pool: ThreadPool, memory: number): Kernels 
       (typeof sharedKernels)[number]
     >),
     attentionScratch: (N, d) => (pool.isUsable ? pool.size : 1) * attentionScratch(kernels, N, d),
+    quantizedScratch: (K) => (pool.isUsable ? pool.size : 1) * quantizedScratch(kernels, K),
   };
 }

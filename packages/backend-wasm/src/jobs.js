@@ -23,7 +23,7 @@ const numbers = {
 };
 const firstArgument = 13;
 /** The largest number of arguments that a kernel has. */
-export const mostArguments = 12;
+export const mostArguments = 13;
 /** Numbers for each argument: its value, and what units add to it. */
 const lists = { values: 0, steps: mostArguments, outerSteps: 2 * mostArguments };
 

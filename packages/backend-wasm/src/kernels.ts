@@ -36,17 +36,22 @@ export interface Kernels {
     scales: number,
     bytes: number,
   ): void;
+  groupRows(x: number, M: number, K: number, out: number): void;
+  quantizedScratch(K: number): number;
   multiplyQuantized(
     x: number,
     xScales: number,
+    groups: number,
     packed: number,
     scales: number,
     bias: number,
     out: number,
+    outStride: number,
     M: number,
     N: number,
     K: number,
     bytes: number,
+    scratch: number,
   ): void;
   attentionScratch(N: number, d: number): number;
   attention(

@@ -8,7 +8,7 @@ import { observationOverrides } from "./observation.js";
 import type { Packed, Parameters } from "./parameters.js";
 import { Remembered, type WasmStore } from "./store.js";
 import { onPlaced, type WasmTensor } from "./tensor.js";
-import { largestActivation, packedBytes, paddedLength } from "./weights.js";
+import { groupedBytes, largestActivation, leastGrouped, packedBytes, paddedLength } from "./weights.js";
 
 /** The address of a tensor, or 0 for none. */
 const addressOf = (x: WasmTensor | undefined): number => x?.address ?? 0;
@@ -29,11 +29,21 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
       return;
     }
     const K = paddedLength(I);
-    const integers = activations.of(x, 2 * M * K + 4 * M, (address) =>
-      engine.kernels.quantize(x.address, M, I, K, largestActivation(I), address, address + 2 * M * K, bytes),
-    );
-    const rowScales = integers + 2 * M * K;
-    engine.kernels.multiplyQuantized(integers, rowScales, panels, scales, addressOf(bias), to, M, O, K, bytes);
+    const grouped = bytes === 0 && M >= leastGrouped;
+    const scalesAt = 2 * M * K;
+    const groupsAt = scalesAt + Math.ceil((4 * M) / 64) * 64;
+    const size = grouped ? groupsAt + groupedBytes(M, K) : groupsAt;
+    const integers = activations.of(x, size, (address) => {
+      engine.kernels.quantize(x.address, M, I, K, largestActivation(I), address, address + scalesAt, bytes);
+      if (grouped) engine.kernels.groupRows(address, M, K, address + groupsAt);
+    });
+    const rowScales = integers + scalesAt;
+    const given = [panels, scales, addressOf(bias), to, 4 * O, M, O, K, bytes] as const;
+    if (!grouped) engine.kernels.multiplyQuantized(integers, rowScales, 0, ...given, 0);
+    else
+      store.scratch(engine.kernels.quantizedScratch(K), (scratch) =>
+        engine.kernels.multiplyQuantized(integers, rowScales, integers + groupsAt, ...given, scratch),
+      );
   }
 
   /** Calls `kernel` with the rows of the last axis: an address, one for the result, their number and their length. */

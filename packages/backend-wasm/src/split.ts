@@ -4,11 +4,13 @@
  */
 import { type Job, mostChunks } from "./jobs.js";
 import type { Kernels } from "./kernels.js";
+import { panelColumns as panel, quantizedBytes } from "./weights.js";
 
 /** The kernels that threads share. A job names its kernel by the place in this list. */
 export const sharedKernels = [
   "multiply",
   "quantize",
+  "groupRows",
   "multiplyQuantized",
   "attention",
   "softmax",
@@ -39,11 +41,17 @@ const chunkWork = 1_000_000;
 const chunksPerThread = 8;
 
 /** How many multiplications take as long as one element. */
-const costs = { softmax: 64, layerNorm: 12, norm: 8, activation: 40, add: 8, quantize: 12 };
+const costs = { softmax: 64, layerNorm: 12, norm: 8, activation: 40, add: 8, quantize: 12, groupRows: 12 };
 
-/** Columns of a panel, rows of a tile, and queries of a block, as the kernels have them. */
-const [panel, tile, queries] = [8, 4, 48];
+/** Queries of a block, as the kernels have them. */
+const queries = 48;
+/** Rows of a group, and its bytes for each column. */
+const group = { rows: 8, bytes: 28 };
 const floatBytes = 4;
+
+/** The memory of one thread for `multiplyQuantized`. */
+export const quantizedScratch = (kernels: Kernels, K: number): number =>
+  Math.ceil(kernels.quantizedScratch(K) / 64) * 64;
 
 /** The memory of one thread for `attention`. Threads do not share cache lines. */
 export const attentionScratch = (kernels: Kernels, N: number, d: number): number =>
@@ -84,14 +92,34 @@ const splits: {
     steps: { 0: floatBytes * K, 5: 2 * paddedK, 6: floatBytes },
     work: M * K * costs.quantize,
   }),
-  multiplyQuantized: ([, , , , , , M, N, K]) => ({
-    units: Math.ceil(M / tile),
-    unitSize: tile,
+  groupRows: ([, M, K]) => ({
+    units: Math.ceil(M / group.rows),
+    unitSize: group.rows,
     total: M,
-    counted: 6,
-    steps: { 0: 2 * tile * K, 1: floatBytes * tile, 5: floatBytes * tile * N },
-    work: M * N * K,
+    counted: 1,
+    steps: { 0: 2 * group.rows * K, 3: group.bytes * K },
+    work: M * K * costs.groupRows,
   }),
+  /** By pairs of panels, as `multiply`. */
+  multiplyQuantized: ([, , groups, , , bias, , , M, N, K, bytes], kernels) => {
+    const unitSize = 2 * panel;
+    const own = floatBytes * unitSize;
+    return {
+      units: Math.ceil(N / unitSize),
+      unitSize,
+      total: N,
+      counted: 9,
+      steps: {
+        3: 2 * quantizedBytes(panel, K, bytes === 1),
+        4: own,
+        5: bias === 0 ? 0 : own,
+        6: own,
+        12: groups === 0 ? 0 : quantizedScratch(kernels, K),
+      },
+      ...(groups !== 0 && { scratch: 12 }),
+      work: (M * N * K) / 2,
+    };
+  },
   attention([, , , , , , M, N, stride, heads, d], kernels, threads) {
     const common = { scratch: 5, work: 2 * heads * M * N * d };
     const head = floatBytes * d;

@@ -9,8 +9,8 @@ export const panelsOf = (columns: number): number => Math.ceil(columns / panelCo
 /** Bytes of a packed matrix of floats with `N` columns and `K` rows. */
 export const packedBytes = (N: number, K: number): number => 4 * panelColumns * panelsOf(N) * K;
 
-/** Integers of a row are padded to whole vectors of 16-bit integers. */
-export const paddedLength = (K: number): number => Math.ceil(K / 8) * 8;
+/** Integers of a row are padded, so that each half has whole vectors of 16-bit integers. */
+export const paddedLength = (K: number): number => Math.ceil(K / 16) * 16;
 
 /** How the integers of a panel are grouped: the layout of `assembly/quantized.ts` or that of `assembly/bytes.ts`. */
 interface Layout {
@@ -33,6 +33,12 @@ export const quantizedBytes = (N: number, K: number, bytes: boolean): number =>
  * into 32 bits.
  */
 export const largestActivation = (K: number): number => Math.min(8191, Math.floor((2 ** 31 - 1) / (128 * K)));
+
+/** Rows of a left operand from which on `assembly/strassen.ts` takes less time. Its sums of the weights are made in each call. */
+export const leastGrouped = 24;
+
+/** Bytes of the groups of M rows that `assembly/strassen.ts` makes. */
+export const groupedBytes = (M: number, K: number): number => 28 * K * Math.ceil(M / 8);
 
 /** weight [O, I] into panels [I, 8]: the values of eight channels for one input stand side by side. */
 export function packFloats({ shape, data }: HostTensor, panels: Float32Array): void {

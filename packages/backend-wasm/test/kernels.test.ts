@@ -63,6 +63,31 @@ describe.each(available)("%s", (instructions: Instructions) => {
     await backend.dispose();
   });
 
+  it.each([
+    [24, 17, 384],
+    [25, 40, 40],
+    [31, 16, 100],
+    [60, 9, 2100],
+  ])("gives %i rows of 8-bit products the bits that each has alone (%i columns, %i inputs)", async (M, N, K) => {
+    const next = random(M);
+    const backend = createWasmBackend({ instructions, threads: 1 });
+    // The largest magnitudes of both signs, so that sums of several would show where they do not fit.
+    const w = quantizeRows(tensor([N, K], () => (next() < 0.2 ? next() : Math.sign(next() - 0.5))));
+    const b = tensor([N], () => next());
+    const rows = Array.from({ length: M }, (_, row) =>
+      tensor(
+        [1, K],
+        () => (next() < 0.2 ? next() : Math.sign(next() - 0.5)) * (row === 3 ? Number.NaN : 2 ** (row % 9)),
+      ),
+    );
+    const x = tensor([M, K], (i) => rows[Math.floor(i / K)]!.data[i % K]!);
+    const together = await outputOf(backend, linear, x, { w, b });
+    for (const [row, one] of rows.entries())
+      expect(together.slice(row * N, (row + 1) * N)).toEqual(await outputOf(backend, linear, one, { w, b }));
+    expect(together[2 * N]).not.toBe(together[4 * N]);
+    await backend.dispose();
+  });
+
   it("keeps the digits of small values of GELU", async () => {
     const backend = createWasmBackend({ instructions });
     // x and x times the normal distribution's mass below x, to 12 digits
@@ -124,7 +149,7 @@ it.skipIf(!available.includes("relaxed-simd"))(
         packIntegers(rows, new Int8Array(memory.buffer, panels, quantizedBytes(N, K, layout === 1)), layout === 1);
         const rowScales = integers + 2 * M * padded;
         kernels.quantize(x, M, K, padded, largestActivation(K), integers, rowScales, layout);
-        kernels.multiplyQuantized(integers, rowScales, panels, scales, 0, out, M, N, padded, layout);
+        kernels.multiplyQuantized(integers, rowScales, 0, panels, scales, 0, out, 4 * N, M, N, padded, layout, 0);
         return new Float32Array(memory.buffer, out, M * N).slice();
       });
       expect(bytes).toEqual(pairs);
