@@ -24,8 +24,8 @@ interface Known {
 }
 
 /**
- * Replaces `selfAttention`. The scale is part of the query's weights. Projections that are no constants, or have weights that the
- * runtime computes with as integers, stay with the default.
+ * Replaces `selfAttention`. The scale is part of the query's weights. Rotary positions, projections that are no constants, and those
+ * with weights that the runtime computes with as integers, stay with the default.
  */
 export function gpuSelfAttention(
   graph: Graph,
@@ -76,7 +76,7 @@ export function gpuSelfAttention(
 
   return (x, projections, options) => {
     const [query, key, value] = [projections.query, projections.key, projections.value].map(knownProjection);
-    if (!query || !key || !value) return defaults.selfAttention(x, projections, options);
+    if (!query || !key || !value || options.rotation) return defaults.selfAttention(x, projections, options);
     const { heads: H, scale, logSize, rows, observe } = options;
     const [B, N, C] = x.shape as [number, number, number];
     const d = C / H;

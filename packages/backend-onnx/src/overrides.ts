@@ -165,7 +165,7 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
          */
         selfAttention(x, projections, options) {
           const { heads, scale, logSize, rows, observe } = options;
-          const packed = rows === undefined && packProjections(projections);
+          const packed = rows === undefined && !options.rotation && packProjections(projections);
           if (!packed) return defaults.selfAttention(x, projections, options);
           const [B, N, C] = x.shape as [number, number, number];
           const d = C / heads;

@@ -6,8 +6,10 @@ import type {
   Activation,
   AttentionOptions,
   Composites,
+  ObservedKeys,
   ObservedQuery,
   Projection,
+  Rotation,
   Shape,
   SlidingWindow,
   Tensor,
@@ -99,6 +101,16 @@ function requireProjection<T extends Tensor>(op: string, name: string, given: Pr
   if (given.bias !== undefined) requireShape(op, `${name}.bias`, given.bias, [C], { x });
 }
 
+/** Requires tables for an even number of channels in each head of x [B, N, C]. `heads` must divide C. */
+function requireRotation<T extends Tensor>(op: string, given: Rotation<T>, heads: number, x: T): void {
+  checkArgument(op, "rotation", given, object);
+  const [B, N, C] = x.shape as [number, number, number];
+  const half = C / heads / 2;
+  if (!Number.isInteger(half)) misuse(op, `heads is ${heads}, expected an even number of channels in each, not ${C / heads}`);
+  for (const name of ["cos", "sin"] as const)
+    requireShape(op, `rotation.${name}`, given[name], [B, N, half], { x }, true);
+}
+
 const isPair = (value: unknown, least: number): boolean =>
   Array.isArray(value) && value.length === 2 && value.every((n) => Number.isInteger(n) && n >= least);
 
@@ -121,6 +133,7 @@ function requireWindow(op: string, x: Tensor, window: SlidingWindow): void {
 const activation = oneOf(["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"] satisfies Activation[]);
 const power = oneOf([1, 2]);
 const observedQuery = oneOf(["class", "mean"] satisfies ObservedQuery[]);
+const observedKeys = oneOf(["rotated", "plain"] satisfies ObservedKeys[]);
 
 /** The same composites, with their operands and options checked. Negative axes are resolved first. */
 export function checkedComposites<T extends Tensor>(composites: Composites<T>): Composites<T> {
@@ -203,10 +216,21 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
       for (const [name, given] of Object.entries({ query, key, value }))
         requireProjection("selfAttention", name, given, x, C);
       requireAttention("selfAttention", options, x.shape, { x });
-      const { rows, observe } = options;
+      const { rows, observe, rotation, observedKeys: keys } = options;
       if (rows !== undefined) requireCount("selfAttention", "rows", rows, N);
       if (observe !== undefined) checkArgument("selfAttention", "observe", observe, observedQuery, "INVALID_OPTION");
+      if (rotation !== undefined) requireRotation("selfAttention", rotation, options.heads, x);
+      if (keys !== undefined) checkArgument("selfAttention", "observedKeys", keys, observedKeys, "INVALID_OPTION");
       return composites.selfAttention(x, projections, options);
+    },
+
+    rotate(x, heads, rotation) {
+      requireShape("rotate", "x", x, ["B", "N", "C"]);
+      const C = x.shape[2]!;
+      if (!(Number.isInteger(heads) && heads >= 1 && C % heads === 0))
+        misuse("rotate", `heads is ${show(heads)}, expected a whole number that divides the ${C} channels`);
+      requireRotation("rotate", rotation, heads, x);
+      return composites.rotate(x, heads, rotation);
     },
 
     classAttention(q, k, options) {

@@ -4,7 +4,7 @@ import { bilinearTaps } from "./bilinear.js";
 import { checkedComposites } from "./checked-composites.js";
 import { checkedPrimitives } from "./checked-primitives.js";
 import { arrayOf, callback, checkArgument } from "./options.js";
-import type { AttentionOptions, Composites, HostTensor, Ops, Primitives, Shape, Tensor } from "./seam.js";
+import type { AttentionOptions, Composites, HostTensor, Ops, Primitives, Rotation, Shape, Tensor } from "./seam.js";
 import { sameShape, sizeOf, windowPositions } from "./shape.js";
 
 const shapeCheck = arrayOf("lengths", (n) => Number.isSafeInteger(n) && (n as number) >= 0);
@@ -93,6 +93,10 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
   const lastAxis = (x: T) => x.shape.length - 1;
   const composed = () => resolved?.() ?? composites;
   const softmax = (x: T, axis?: number) => composed().softmax(x, axis);
+
+  /** The rotation of the first `count` tokens. */
+  const firstOf = ({ cos, sin }: Rotation<T>, count: number): Rotation<T> =>
+    cos.shape[1] === count ? { cos, sin } : { cos: ops.slice(cos, 1, 0, count), sin: ops.slice(sin, 1, 0, count) };
 
   /** [B, N, C] -> [B, H, N, C / H], or [B, H, C / H, N] with the permutation for keys. */
   function splitHeads(x: T, heads: number, permutation = [0, 2, 1, 3]): T {
@@ -206,25 +210,47 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       return ops.reshape(ops.transpose(heads, [0, 2, 1, 3]), q.shape);
     },
 
-    selfAttention(x, { query, key, value }, { rows, observe, ...options }) {
-      const { linear, attention, classAttention, l2Norm } = composed();
+    rotate(x, heads, { cos, sin }) {
       const [B, N, C] = x.shape as [number, number, number];
-      const attending = rows === undefined ? x : ops.slice(x, 1, 0, rows);
-      const q = linear(attending, query.weight, query.bias);
-      const k = linear(x, key.weight, key.bias);
+      const half = C / heads / 2;
+      const perHead = ops.reshape(x, [B, N, heads, 2 * half]);
+      const [first, second] = [ops.slice(perHead, 3, 0, half), ops.slice(perHead, 3, half, 2 * half)];
+      const [c, s] = [cos, sin].map((table) =>
+        ops.cast(ops.reshape(table, [table.shape[0]!, N, 1, half]), x.dtype),
+      ) as [T, T];
+      const turned = ops.sub(ops.mul(first, c), ops.mul(second, s));
+      const behind = ops.add(ops.mul(second, c), ops.mul(first, s));
+      return ops.reshape(ops.add(ops.pad(turned, 3, 0, half), ops.pad(behind, 3, half, 0)), x.shape);
+    },
+
+    selfAttention(x, { query, key, value }, { rows, observe, rotation, observedKeys, ...options }) {
+      const { linear, attention, classAttention, l2Norm, rotate } = composed();
+      const [B, N, C] = x.shape as [number, number, number];
+      const { heads } = options;
+      const queriesOf = (tokens: T) => {
+        const projected = linear(tokens, query.weight, query.bias);
+        return rotation ? rotate(projected, heads, firstOf(rotation, tokens.shape[1]!)) : projected;
+      };
+      const q = queriesOf(rows === undefined ? x : ops.slice(x, 1, 0, rows));
+      const projectedKeys = linear(x, key.weight, key.bias);
+      const k = rotation ? rotate(projectedKeys, heads, rotation) : projectedKeys;
       const v = linear(x, value.weight, value.bias);
       const mixed = attention(q, k, v, options);
       if (!observe) return { mixed };
+      const observing = () => {
+        if (observe === "class") return ops.slice(q, 1, 0, 1);
+        const mean = (tokens: T) => meanToken({ ...ops, softmax }, tokens, options.logSize);
+        // A mean of turned queries is not the turned query of a mean.
+        if (rotation) return mean(rows === undefined ? q : queriesOf(x));
+        return linear(mean(x), query.weight, query.bias);
+      };
       const observed = ops.scope("observe", () => {
-        const observing =
-          observe === "class"
-            ? ops.slice(q, 1, 0, 1)
-            : linear(meanToken({ ...ops, softmax }, x, options.logSize), query.weight, query.bias);
         const keys = ops.cast(k, "float32");
-        const perHead = ops.reshape(keys, [B, N, options.heads, C / options.heads]);
+        const compared = observedKeys === "plain" ? ops.cast(projectedKeys, "float32") : keys;
+        const perHead = ops.reshape(compared, [B, N, heads, C / heads]);
         return {
-          classAttention: classAttention(ops.cast(observing, "float32"), keys, options),
-          keys: ops.reshape(ops.sum(perHead, 2), [B, N, C / options.heads]),
+          classAttention: classAttention(ops.cast(observing(), "float32"), keys, options),
+          keys: ops.reshape(ops.sum(perHead, 2), [B, N, C / heads]),
           valueNorms: ops.reshape(l2Norm(ops.cast(v, "float32")), [B, N]),
         };
       });

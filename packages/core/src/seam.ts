@@ -162,12 +162,25 @@ export interface Projections<T extends Tensor> {
  */
 export type ObservedQuery = "class" | "mean";
 
+/** Cosine and sine of the angles by which positions turn queries and keys, [B or 1, N, C / heads / 2], the same in all heads. */
+export interface Rotation<T extends Tensor> {
+  readonly cos: T;
+  readonly sin: T;
+}
+
 export interface SelfAttentionOptions<T extends Tensor> extends AttentionOptions<T> {
   /** Number of leading tokens whose output is computed. Each still attends to all tokens. Default: all. */
   readonly rows?: number | undefined;
   /** Returns the `Observation` that token reduction reads, with the attention row of this query. Default: none. */
   readonly observe?: ObservedQuery | undefined;
+  /** Turns queries and keys by the positions of their tokens. The observed query is one that is turned. Default: no turning. */
+  readonly rotation?: Rotation<T> | undefined;
+  /** The keys that matching compares: as attention used them, `rotated`, or as they were projected, `plain`. Default `rotated`. */
+  readonly observedKeys?: ObservedKeys | undefined;
 }
+
+/** Which keys bipartite matching compares in a model with rotary positions. */
+export type ObservedKeys = "rotated" | "plain";
 
 /** What token reduction reads from an attention (paper, sections 3.2 and 3.3). Always float32. */
 export interface Observation<T extends Tensor> {
@@ -268,6 +281,11 @@ export interface Composites<T extends Tensor> {
   attention(q: T, k: T, v: T, options: AttentionOptions<T>): T;
   /** Projects x [B, N, C] to queries, keys and values, then computes their attention. */
   selfAttention(x: T, projections: Projections<T>, options: SelfAttentionOptions<T>): SelfAttention<T>;
+  /**
+   * Rotary positions: turns each pair of channels of x [B, N, C] in every head. Channel i of a head pairs with channel i + d / 2,
+   * d = C / heads: (u, v) becomes (u cos - v sin, v cos + u sin) (Su et al., arXiv 2104.09864).
+   */
+  rotate(x: T, heads: number, rotation: Rotation<T>): T;
   /** The attention weights of one query, such as the class token's, summed over heads: q [B, 1, C], k [B, N, C] -> [B, N]. */
   classAttention(q: T, k: T, options: AttentionOptions<T>): T;
   /**

@@ -18,6 +18,8 @@ export interface StageInput<T extends Tensor> extends Observation<T> {
   readonly size?: T | undefined;
   /** [B or 1, N, N0], 1 where token i contains input token j, else 0. Undefined if no output needs it. */
   readonly source?: T | undefined;
+  /** [B or 1, N, F], where tokens lie. Undefined if nobody asks. */
+  readonly coordinates?: T | undefined;
 }
 
 /** What leaves a stage with N' tokens. */
@@ -28,6 +30,8 @@ export interface StageOutput<T extends Tensor> {
   readonly size: T;
   /** [B, N', N0], if the input had `source`. */
   readonly source?: T | undefined;
+  /** [B, N', F], the mean of the merged tokens' coordinates, weighted by size, if the input had `coordinates`. */
+  readonly coordinates?: T | undefined;
   /** [B, N - protected], the significance of each token that entered. */
   readonly scores: T;
   /** [B, 1], the variance of the scores. */
@@ -58,16 +62,22 @@ export function reductionStage(stage: ResolvedStage, heads: number) {
       // In float32, because the sum of many tokens can overflow half precision.
       const x = input.x && ops.cast(input.x, "float32");
       const weighted = x && weights && ops.mul(x, weights);
+      const { coordinates } = input;
+      const located = coordinates && input.size ? ops.mul(coordinates, input.size) : coordinates;
       const { size, averaged, summed } = ops.compressTokens(destination, tokensOut, {
         size: input.size,
         averaged: weighted ? undefined : x,
-        summed: [weighted, source].filter((value) => value !== undefined),
+        summed: [weighted, source, located].filter((value) => value !== undefined),
       });
-      const merged = averaged ?? (weighted && summed[0]);
+      const sums = summed.values();
+      const next = (value: T | undefined): T | undefined => (value ? sums.next().value : undefined);
+      const [sum, sources, locations] = [next(weighted), next(source), next(located)];
+      const merged = averaged ?? sum;
       return {
         size,
         x: merged && ops.cast(merged, input.x!.dtype),
-        source: source && summed.at(-1),
+        source: sources,
+        coordinates: locations && ops.div(locations, size),
       };
     });
     return {

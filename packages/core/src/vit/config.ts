@@ -6,6 +6,7 @@ import { checkArgument } from "../options.js";
 import type { Activation } from "../seam.js";
 import { show } from "../show.js";
 import type { DepthHead } from "./depth/config.js";
+import type { RotaryPositions } from "./rotary.js";
 
 export interface VisionModelConfig extends VisionModelTraits {
   /** Pixels, height and width. */
@@ -61,6 +62,10 @@ export interface VisionModelTraits {
   readonly positionedTokens?: number | undefined;
   /** Rows and columns of patches in the stored position table. Default: those of `imageSize`. */
   readonly positionGrid?: readonly [number, number] | undefined;
+  /** The model has a table of positions, which are added to the patches. Default true. */
+  readonly positionTable?: boolean | undefined;
+  /** Positions turn queries and keys in every block. Default: they do not. */
+  readonly rotary?: RotaryPositions | undefined;
   /** How a stored position table is turned into one for another grid of patches. Default `bicubic`. */
   readonly positionInterpolation?: PositionInterpolation | undefined;
   /** The model runs at the size that preprocessing gives pictures, not at `imageSize`. Default false. */
@@ -69,6 +74,10 @@ export interface VisionModelTraits {
   readonly inputNorm?: boolean | undefined;
   /** Multiplies q.k. Default 1 / sqrt(C / heads). */
   readonly attentionScale?: number | undefined;
+  /** Linear layers of a block that have no bias though others of their kind have one. Default: none. */
+  readonly withoutBias?: readonly BlockLayer[] | undefined;
+  /** A layer norm stands in the MLP, in front of its last layer. Default false. */
+  readonly mlpNorm?: boolean | undefined;
   /** Default `plain`: fc2(activation(fc1 x)). `swiglu` is fc2(silu(gate x) * fc1 x), `activation` unused. */
   readonly mlp?: "plain" | "swiglu" | undefined;
   /** A learnt factor for each channel multiplies what a block adds to its input. Default false. */
@@ -86,6 +95,9 @@ export interface VisionModelTraits {
   /** A head that predicts depth from intermediate layers, instead of a classifier or an embedding. Default: none. */
   readonly depth?: DepthHead | undefined;
 }
+
+/** The linear layers of a block. */
+export type BlockLayer = "query" | "key" | "value" | "output" | "gate" | "fc1" | "fc2";
 
 /** A stem that does more than one linear layer for each patch. The family's file describes its settings. */
 export interface Stem {
@@ -125,6 +137,10 @@ export const tokenCount = (config: VisionModelConfig): number => specialTokens(c
 /** The factor of q.k in every block. */
 export const attentionScaleOf = ({ attentionScale, hiddenSize, heads }: VisionModelConfig): number =>
   attentionScale ?? 1 / Math.sqrt(hiddenSize / heads);
+
+/** Whether a linear layer of a block has a bias. */
+export const hasBias = ({ qkvBias, withoutBias }: VisionModelConfig, layer: BlockLayer): boolean =>
+  !withoutBias?.includes(layer) && (qkvBias || !(["query", "key", "value"] as BlockLayer[]).includes(layer));
 
 /** Far above any published model, and low enough that a hostile file cannot make the process run out of memory. */
 export const limits = { pixels: 8192, hidden: 16384, layers: 512, labels: 1_000_000, tokens: 10_000 } as const;

@@ -1,11 +1,16 @@
 /** What the tensors of a checkpoint are called: the form in which a family says it, and names that several families share. */
-import type { VisionModelConfig } from "./config.js";
+import type { BlockLayer, VisionModelConfig } from "./config.js";
 
 /** The parameters of one block, as the program names them. */
-export type BlockPart = "norm1" | "query" | "key" | "value" | "output" | "norm2" | "gate" | "fc1" | "fc2";
+export type BlockPart = BlockLayer | "norm1" | "norm2" | "mlpNorm";
 
-/** A tensor; or one part of a tensor that several parameters share, cut by rows into `of` equal parts. */
-export type Place = string | { readonly name: string; readonly part: number; readonly of: number };
+/**
+ * A tensor; or one part of a tensor that several parameters share, cut by rows into `of` equal parts. `bias` is the whole name of
+ * the tensor of biases, where that is not shared.
+ */
+export type Place =
+  | string
+  | { readonly name: string; readonly part: number; readonly of: number; readonly bias?: string | undefined };
 
 /** The tensors of an attention-pooling head, by whole names. `probe` is a whole tensor; the others have weights and biases. */
 export interface AttentionPoolNames extends Readonly<Record<(typeof poolParts)[number], Place>> {
@@ -32,8 +37,11 @@ export interface Names {
   readonly attentionPool?: AttentionPoolNames;
   /** What stands in front of a block's number: `encoder.layer` in `encoder.layer.0.norm1.weight`. */
   readonly blocks: string;
-  /** Parts of a block, below its number. `gate` is left out if the MLP has none. */
-  readonly block: Readonly<Record<Exclude<BlockPart, "gate">, Place>> & { readonly gate?: Place };
+  /** Parts of a block, below its number. `gate` and `mlpNorm` are left out if the MLP has none. */
+  readonly block: Readonly<Record<Exclude<BlockPart, "gate" | "mlpNorm">, Place>> & {
+    readonly gate?: Place;
+    readonly mlpNorm?: Place;
+  };
   /** Layer scale of the attention and of the MLP, below the block's number. These are whole names. */
   readonly layerScale: readonly [attention: string, mlp: string];
 }
@@ -45,7 +53,12 @@ export interface Names {
 export type NameSet = (config: VisionModelConfig, held?: { has(name: string): boolean }) => Names;
 
 /** A part of a shared tensor. `partOf("attn.qkv", 1, 3)` is the second of three equal parts. */
-export const partOf = (name: string, part: number, of: number): Place => ({ name, part, of });
+export const partOf = (name: string, part: number, of: number, bias?: string): Place => ({
+  name,
+  part,
+  of,
+  ...(bias !== undefined && { bias }),
+});
 
 /** The tensor that a place lies in. */
 export const tensorName = (place: Place): string => (typeof place === "string" ? place : place.name);
@@ -58,7 +71,8 @@ export function blockPlace(names: Names, layer: number, part: BlockPart): Place 
   const place = names.block[part];
   if (place === undefined) return undefined;
   const path = blockPath(names, layer);
-  return typeof place === "string" ? `${path}${place}` : { ...place, name: `${path}${place.name}` };
+  if (typeof place === "string") return `${path}${place}`;
+  return { ...place, name: `${path}${place.name}`, ...(place.bias !== undefined && { bias: `${path}${place.bias}` }) };
 }
 
 /** Names of everything but the parts of blocks, as most models of Hugging Face have them. */
@@ -188,6 +202,7 @@ export const fusedNames: NameSet = ({ pooling, mlp }) => ({
     output: "attn.proj",
     norm2: "norm2",
     ...(mlp === "swiglu" ? { gate: partOf("mlp.fc1", 0, 2), fc1: partOf("mlp.fc1", 1, 2) } : { fc1: "mlp.fc1" }),
+    mlpNorm: "mlp.norm",
     fc2: "mlp.fc2",
   },
 });

@@ -4,11 +4,12 @@ import { hostTensor } from "../composites.js";
 import { reductionStage } from "../reduction/compress.js";
 import { prunedTokens, spreadTokens } from "../reduction/restore.js";
 import type { ResolvedReduction } from "../reduction/schedule.js";
-import type { Ops, Program, Tensor, Tensors } from "../seam.js";
+import type { Ops, Program, Rotation, Tensor, Tensors } from "../seam.js";
 import { gatherByProbe } from "./attention-pool.js";
 import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { predictDepth, type StageFeatures } from "./depth/head.js";
 import { parametersOf } from "./parameters.js";
+import { coordinatesOf, rotationAnywhere, rotationAtFirst } from "./rotary.js";
 import { embedPatches } from "./stem.js";
 
 /**
@@ -44,6 +45,10 @@ interface State<T extends Tensor> {
   readonly source?: T | undefined;
   /** [B, N0, C], the last values of tokens pruned so far, 0 elsewhere. Undefined unless every patch is restored. */
   readonly pruned?: T | undefined;
+  /** [B or 1, N, 2], where tokens lie in the picture. Undefined without rotary positions. */
+  readonly coordinates?: T | undefined;
+  /** What `coordinates` turn queries and keys by. */
+  readonly rotation?: Rotation<T> | undefined;
 }
 
 /**
@@ -69,6 +74,11 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
   const identity =
     followsTokens && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
+  const { rotary } = config;
+  const coordinates = rotary && plan.stages.length > 0 ? coordinatesOf(config, rotary) : undefined;
+  const firstRotation = rotary && rotationAtFirst(config, rotary);
+  const rotationOf = rotary && rotationAnywhere(config, rotary);
+
   // A classifier reads only the first rows after the last block, so the last block computes no others. The result is exact.
   const headRows = config.distillationHead || config.pooling === "distilled" ? 2 : 1;
   // The dense head runs only in the unreduced model. Published results with a reduction use the class token's head alone.
@@ -89,7 +99,10 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       config.mlp === "swiglu"
         ? ops.mul(ops.activation(ops.linear(normed, p["gate.weight"]!, p["gate.bias"]), "silu"), wide)
         : ops.activation(wide, config.activation);
-    return ops.add(x, ops.linear(hidden, p["fc2.weight"]!, p["fc2.bias"]));
+    const inner = p["mlpNorm.weight"]
+      ? ops.layerNorm(hidden, p["mlpNorm.weight"], p["mlpNorm.bias"]!, epsilon)
+      : hidden;
+    return ops.add(x, ops.linear(inner, p["fc2.weight"]!, p["fc2.bias"]));
   }
 
   /**
@@ -104,7 +117,8 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       const normed = ops.layerNorm(state.x, p["norm1.weight"]!, p["norm1.bias"]!, epsilon);
       const projections = { query: projection("query"), key: projection("key"), value: projection("value") };
       const logSize = logSizeOf(ops, state.size);
-      const options = { heads, scale, logSize, rows, observe: reduction?.score };
+      const { rotation } = state;
+      const options = { heads, scale, logSize, rows, observe: reduction?.score, rotation };
       const { mixed, observed } = ops.selfAttention(normed, projections, options);
       const before = rows === undefined ? state.x : ops.slice(state.x, 1, 0, rows);
       return { x: ops.add(before, ops.linear(mixed, p["output.weight"]!, p["output.bias"])), observed };
@@ -116,6 +130,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       x: rows === undefined ? x : undefined,
       size: plan.proportionalAttention ? state.size : undefined,
       source: state.source,
+      coordinates: rows === undefined ? state.coordinates : undefined,
     });
 
     const pruned =
@@ -127,6 +142,10 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       x: ops.scope("mlp", () => mlp(ops, p, reduced?.x ?? x)),
       size: reduced ? reduced.size : state.size,
       source: reduced ? reduced.source : state.source,
+      coordinates: reduced ? reduced.coordinates : state.coordinates,
+      rotation: reduced?.coordinates
+        ? ops.scope("rotation", () => rotationOf!(ops, reduced.coordinates!))
+        : state.rotation,
       pruned: pruned && state.pruned ? ops.add(state.pruned, pruned) : (pruned ?? state.pruned),
       report: reduction && {
         [`${reduction.prefix}.variance`]: reduced?.variance,
@@ -242,6 +261,8 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     let state: State<T> = {
       x: ops.scope("embeddings", () => embed(ops, params, inputs.pixel_values!)),
       source: identity && ops.constant(identity),
+      coordinates: coordinates && ops.constant(coordinates),
+      rotation: firstRotation && { cos: ops.constant(firstRotation.cos), sin: ops.constant(firstRotation.sin) },
     };
     const stages: StageFeatures<T>[] = [];
     for (let layer = 0; layer < layers; layer++) {

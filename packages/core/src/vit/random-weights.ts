@@ -5,7 +5,7 @@ import { checkArgument, seedCheck } from "../options.js";
 import type { HostTensor, Shape } from "../seam.js";
 import { sizeOf } from "../shape.js";
 import { poolNames, poolShapes } from "./attention-pool.js";
-import { patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
+import { type BlockLayer, hasBias, patchGrid, specialTokens, type VisionModelConfig } from "./config.js";
 import { depthShapes } from "./depth/layers.js";
 import { namesOfRandomWeights } from "./find-names.js";
 import { type BlockPart, blockPath, blockPlace, type Names, type Place, poolParts, tensorName } from "./names.js";
@@ -42,7 +42,7 @@ function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Sh
   if (config.classToken !== false) shapes[names.classToken] = [1, 1, C];
   if (config.distillationToken) shapes[names.distillationToken] = [1, 1, C];
   if (registerTokens > 0) shapes[names.registerTokens] = [1, registerTokens, C];
-  shapes[names.positions] = [1, positionedTokens + rows * columns, C];
+  if (config.positionTable !== false) shapes[names.positions] = [1, positionedTokens + rows * columns, C];
   Object.assign(shapes, stemShapes(config));
   weight(names.patchEmbedding, patchEmbeddingShape(config, "stored"), config.patchBias !== false);
   if (config.inputNorm) weight(names.inputNorm, [C]);
@@ -50,14 +50,17 @@ function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Sh
   const layerAt = (place: Place, [O, ...inputs]: Shape, bias = true) =>
     weight(tensorName(place), [typeof place === "string" ? O! : place.of * O!, ...inputs], bias);
   for (let layer = 0; layer < layers; layer++) {
-    const part = (part: BlockPart, shape: Shape, bias = true) => layerAt(blockPlace(names, layer, part)!, shape, bias);
+    const part = (part: BlockPart, shape: Shape) => layerAt(blockPlace(names, layer, part)!, shape);
+    const linear = (part: BlockLayer, shape: Shape) =>
+      layerAt(blockPlace(names, layer, part)!, shape, hasBias(config, part));
     part("norm1", [C]);
-    for (const name of ["query", "key", "value"] as const) part(name, [C, C], config.qkvBias);
-    part("output", [C, C]);
+    for (const name of ["query", "key", "value"] as const) linear(name, [C, C]);
+    linear("output", [C, C]);
     part("norm2", [C]);
-    if (mlp === "swiglu") part("gate", [hidden, C]);
-    part("fc1", [hidden, C]);
-    part("fc2", [C, hidden]);
+    if (mlp === "swiglu") linear("gate", [hidden, C]);
+    linear("fc1", [hidden, C]);
+    if (config.mlpNorm) part("mlpNorm", [hidden]);
+    linear("fc2", [C, hidden]);
     if (config.layerScale) for (const name of names.layerScale) shapes[`${blockPath(names, layer)}${name}`] = [C];
   }
   weight(names.norm, [C]);

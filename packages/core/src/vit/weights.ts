@@ -7,7 +7,7 @@ import { sameShape, showShape, sizeOf } from "../shape.js";
 import { type QuantizedDtypeName, quantizerOf } from "../weight-dtypes/index.js";
 import type { LinearPlace } from "../weight-dtypes/weight-dtype.js";
 import { pooledLayers, poolNames, poolTensor, probeQuery } from "./attention-pool.js";
-import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
+import { type BlockLayer, hasBias, patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 import { depthParameters } from "./depth/layers.js";
 import { namesIn } from "./find-names.js";
 import { refuseQuantizedTensors } from "./foreign-quantization.js";
@@ -31,7 +31,7 @@ type ReadTensor = (name: string, shape: Shape) => HostTensor;
 /**
  * All parameters of the program, by its own names: `stem.*`, `patchEmbedding.{weight,bias}`, `positions [N, C]` with the
  * special tokens already added to their rows, `inputNorm.*`,
- * `blocks.i.{norm1,query,key,value,output,norm2,gate,fc1,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`,
+ * `blocks.i.{norm1,query,key,value,output,norm2,gate,fc1,mlpNorm,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`,
  * `denseHead.*`, `projection.weight`, `attentionPool.query` [1, 1, C] (the probe's query) and
  * `attentionPool.{key,value,output,norm2,fc1,fc2}.{weight,bias}`. `depth.*` are those of depth/layers.ts. Parts that the model lacks are left out. Layer scale and the divisor of residuals are
  * folded into `output` and `fc2`: x + s (W y + b) = x + (s W) y + s b.
@@ -59,15 +59,17 @@ export function readParameters(
   let shared: { name: string; tensor: HostTensor } | undefined;
   const readPlace = (place: Place, suffix: "weight" | "bias", shape: Shape): HostTensor => {
     if (typeof place === "string") return read(`${place}.${suffix}`, shape);
+    if (suffix === "bias" && place.bias !== undefined) return read(place.bias, shape);
     const name = `${place.name}.${suffix}`;
     if (shared?.name !== name) shared = { name, tensor: read(name, [place.of * shape[0]!, ...shape.slice(1)]) };
     return partOfTensor(shared.tensor, place.part * sizeOf(shape), shape);
   };
   /** Linear layers of one shape. All weights are read before the biases, so that a shared tensor is read once. */
-  const linears = (layers: readonly { key: string; place: Place }[], O: number, I: number, bias = true) => {
-    for (const suffix of bias ? (["weight", "bias"] as const) : (["weight"] as const))
-      for (const { key, place } of layers)
-        parameters[`${key}.${suffix}`] = readPlace(place, suffix, suffix === "weight" ? [O, I] : [O]);
+  const linears = (layers: readonly { key: string; place: Place; bias?: boolean }[], O: number, I: number) => {
+    for (const suffix of ["weight", "bias"] as const)
+      for (const { key, place, bias = true } of layers)
+        if (bias || suffix === "weight")
+          parameters[`${key}.${suffix}`] = readPlace(place, suffix, suffix === "weight" ? [O, I] : [O]);
   };
   /** Quantises the weights of linear layers, if that is asked for. Layer scale must be in them already. */
   const settle = (layers: LinearPlace, ...keys: readonly string[]) => {
@@ -80,11 +82,12 @@ export function readParameters(
     shared = undefined;
   };
   const head = (key: string, place: Place, O: number, I: number, bias = true) => {
-    linears([{ key, place }], O, I, bias);
+    linears([{ key, place, bias }], O, I);
     settle("head", key);
   };
-  const norm = (key: string, place: Place) => {
-    for (const suffix of ["weight", "bias"] as const) parameters[`${key}.${suffix}`] = readPlace(place, suffix, [C]);
+  const norm = (key: string, place: Place, width = C) => {
+    for (const suffix of ["weight", "bias"] as const)
+      parameters[`${key}.${suffix}`] = readPlace(place, suffix, [width]);
   };
 
   /** Of the query's layer only what it makes of the probe is kept. */
@@ -119,11 +122,20 @@ export function readParameters(
     const at = (part: BlockPart) => ({ key: `blocks.${layer}.${part}`, place: placeOf(names, layer, part) });
     const normOf = (part: BlockPart) => norm(at(part).key, at(part).place);
     normOf("norm1");
-    linears([at("query"), at("key"), at("value")], C, C, config.qkvBias);
-    linears([at("output")], C, C);
+    const layersOf = (parts: readonly BlockLayer[], O: number, I: number) =>
+      linears(
+        parts.map((part) => ({ ...at(part), bias: hasBias(config, part) })),
+        O,
+        I,
+      );
+    layersOf(["query", "key", "value"], C, C);
+    if (config.rotary?.pairs === "neighbours")
+      for (const part of ["query", "key"] as const) pairHalves(parameters, at(part).key, config.heads);
+    layersOf(["output"], C, C);
     normOf("norm2");
-    linears(config.mlp === "swiglu" ? [at("gate"), at("fc1")] : [at("fc1")], hidden, C);
-    linears([at("fc2")], C, hidden);
+    layersOf(config.mlp === "swiglu" ? ["gate", "fc1"] : ["fc1"], hidden, C);
+    if (config.mlpNorm) norm(at("mlpNorm").key, at("mlpNorm").place, hidden);
+    layersOf(["fc2"], C, hidden);
     const scales = config.layerScale
       ? names.layerScale.map((name) => read(`${blockPath(names, layer)}${name}`, [C]).data)
       : [];
@@ -152,8 +164,7 @@ export function readParameters(
   return parameters;
 }
 
-/** The linear layers of a block. */
-const linearParts: readonly BlockPart[] = ["query", "key", "value", "output", "gate", "fc1", "fc2"];
+const linearParts: readonly BlockLayer[] = ["query", "key", "value", "output", "gate", "fc1", "fc2"];
 
 /** @throws PptError INVALID_WEIGHTS if blocks under these names have no such part */
 function placeOf(names: Names, layer: number, part: BlockPart): Place {
@@ -230,9 +241,10 @@ function scaleRows(
   if (!layerScale && residualDivisor === 1) return;
   for (const suffix of ["weight", "bias"]) {
     const name = `${key}.${suffix}`;
-    const { shape } = parameters[name]!;
+    if (!parameters[name]) continue;
+    const { shape } = parameters[name];
     const width = sizeOf(shape.slice(1));
-    parameters[name] = derivedTensor(parameters[name]!, shape, (data) => {
+    parameters[name] = derivedTensor(parameters[name], shape, (data) => {
       // The tensor may be a view of the file, so a copy is scaled.
       const scaled = data.slice();
       for (let row = 0; row < shape[0]!; row++) {
@@ -246,9 +258,32 @@ function scaleRows(
 }
 
 /**
+ * Moves the rows of a projection so that channels that were neighbours in a head lie half a head apart. Products of queries and keys
+ * stay the same if both are moved.
+ */
+function pairHalves(parameters: Record<string, HostTensor>, key: string, heads: number): void {
+  for (const name of [`${key}.weight`, `${key}.bias`]) {
+    const given = parameters[name];
+    if (!given) continue;
+    const { shape } = given;
+    const d = shape[0]! / heads;
+    const width = sizeOf(shape.slice(1));
+    parameters[name] = derivedTensor(given, shape, (data) => {
+      const moved = new Float32Array(data.length);
+      for (let row = 0; row < shape[0]!; row++) {
+        const [head, i] = [Math.floor(row / d), row % d];
+        const from = head * d + (i < d / 2 ? 2 * i : 2 * (i - d / 2) + 1);
+        moved.set(data.subarray(from * width, (from + 1) * width), row * width);
+      }
+      return moved;
+    });
+  }
+}
+
+/**
  * positions [N, C]: one row for each token, first the class, distillation and register tokens, then the patches. The rows of
  * special tokens hold the token itself plus its position. The stored table has rows for the first `positionedTokens` special
- * tokens and for the patches.
+ * tokens and for the patches. Without a stored table the positions are zeros.
  */
 function positionTable(read: ReadTensor, names: Names, config: VisionModelConfig): HostTensor {
   const { hiddenSize: C, registerTokens: registers = 0, classToken, distillationToken } = config;
@@ -260,11 +295,11 @@ function positionTable(read: ReadTensor, names: Names, config: VisionModelConfig
     ...(classToken === false ? [] : [names.classToken]),
     ...(distillationToken ? [names.distillationToken] : []),
   ].map((name) => read(name, [1, 1, C]).data);
-  const table = read(names.positions, [1, positioned + patches, C]).data;
-
   const out = new Float32Array(tokenCount(config) * C);
   tokens.forEach((token, row) => void out.set(token, row * C));
   if (registers > 0) out.set(read(names.registerTokens, [1, registers, C]).data, tokens.length * C);
+  if (config.positionTable === false) return { shape: [tokenCount(config), C], data: out };
+  const table = read(names.positions, [1, positioned + patches, C]).data;
   for (let i = 0; i < positioned * C; i++) out[i]! += table[i]!;
   out.set(resized(table.subarray(positioned * C), stored, config, positioned), special * C);
   return { shape: [tokenCount(config), C], data: out };

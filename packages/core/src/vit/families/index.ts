@@ -3,6 +3,7 @@ import type { Family } from "../family.js";
 import { clip } from "./clip.js";
 import { depthAnything } from "./depth-anything.js";
 import { dinov2 } from "./dinov2.js";
+import { dinov3 } from "./dinov3.js";
 import { ijepa } from "./ijepa.js";
 import { lvvit } from "./lvvit.js";
 import { siglip } from "./siglip.js";
@@ -10,4 +11,4 @@ import { t2t } from "./t2t.js";
 import { timm } from "./timm.js";
 import { vit } from "./vit.js";
 
-export const families: readonly Family[] = [vit, dinov2, clip, siglip, ijepa, depthAnything, timm, lvvit, t2t];
+export const families: readonly Family[] = [vit, dinov2, dinov3, clip, siglip, ijepa, depthAnything, timm, lvvit, t2t];

@@ -1,0 +1,93 @@
+/**
+ * DINOv3: rotary positions instead of a table, register tokens, keys without bias, and a gated MLP in its "plus" models (arXiv
+ * 2508.10104).
+ */
+import { processorDefaults } from "../../io/processor-defaults.js";
+import { type BlockLayer, limits, type VisionModelConfig } from "../config.js";
+import type { Family } from "../family.js";
+import { type Fields, type Held, invalid, readEncoder, readLabels, readProblem } from "../fields.js";
+import { attentionOfTransformers5, huggingFaceClassifiers, huggingFaceNames, type NameSet } from "../names.js";
+
+/** The fields that say whether a layer has a bias. Only keys have none if a file is silent. */
+const biases: readonly (readonly [field: string, fallback: boolean, layers: readonly BlockLayer[]])[] = [
+  ["query_bias", true, ["query"]],
+  ["key_bias", false, ["key"]],
+  ["value_bias", true, ["value"]],
+  ["proj_bias", true, ["output"]],
+  ["mlp_bias", true, ["gate", "fc1", "fc2"]],
+];
+
+function readConfig(fields: Fields, held: Held): VisionModelConfig {
+  const encoder = readEncoder(fields, { image: 224, patch: 16, hidden: 384, layers: 12, heads: 6, epsilon: 1e-5 });
+  const { hiddenSize, heads, activation } = encoder;
+  if ((hiddenSize / heads) % 4 !== 0)
+    invalid(`num_attention_heads ${heads} leaves ${hiddenSize / heads} channels to a head, and rotary positions need a multiple of 4`);
+  const gated = fields.flag("use_gated_mlp", false);
+  if (gated && activation !== "silu")
+    invalid(`hidden_act must be "silu" where use_gated_mlp is true, got ${fields.value("hidden_act") ?? "gelu"}`);
+  const labels = readLabels(fields, "where labels are named", held);
+  return {
+    ...encoder,
+    intermediateSize: fields.count("intermediate_size", 8 * limits.hidden, 4 * hiddenSize),
+    qkvBias: true,
+    withoutBias: biases.flatMap(([field, fallback, layers]) => (fields.flag(field, fallback) ? [] : layers)),
+    labels,
+    ...readProblem(fields, labels),
+    registerTokens: registersOf(fields),
+    positionTable: false,
+    rotary: {
+      theta: fields.positive("rope_theta", 1e9, 100),
+      radians: 2 * Math.PI,
+      coordinates: "centred",
+      pairs: "halves",
+    },
+    // `image_size` binds nothing: positions are computed for any grid.
+    sizeFromPreprocessing: true,
+    layerScale: true,
+    mlp: gated ? "swiglu" : "plain",
+  };
+}
+
+/** A number that may be 0. */
+const registersOf = (fields: Fields): number =>
+  fields.value("num_register_tokens") === 0 ? 0 : fields.count("num_register_tokens", 64, 4);
+
+const names: NameSet = (config) => ({
+  ...huggingFaceNames(config),
+  patchEmbedding: "embeddings.patch_embeddings",
+  norm: "norm",
+  blocks: "layer",
+  block: {
+    ...attentionOfTransformers5,
+    norm1: "norm1",
+    norm2: "norm2",
+    fc1: "mlp.up_proj",
+    fc2: "mlp.down_proj",
+    ...(config.mlp === "swiglu" && { gate: "mlp.gate_proj" }),
+  },
+});
+
+const example = {
+  model_type: "dinov3_vit",
+  image_size: 32,
+  patch_size: 8,
+  hidden_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 3,
+  intermediate_size: 48,
+};
+
+export const dinov3: Family = {
+  title: "DINOv3",
+  modelTypes: { dinov3_vit: { preprocessing: processorDefaults.DINOv3ViT! } },
+  refusedTypes: {
+    dinov3_convnext: "it is a convolutional network without tokens. DINOv3's Vision Transformers are supported: their model_type is dinov3_vit",
+  },
+  examples: [example, { ...example, use_gated_mlp: true, hidden_act: "silu", num_register_tokens: 0 }],
+  config: readConfig,
+  names: [names],
+  classifiers: huggingFaceClassifiers,
+  prefixes: ["dinov3_vit", "dinov3"],
+  roots: ["embeddings", "layer", "norm", "rope_embeddings"],
+  ignored: [/(^|\.)mask_token$/, /^rope_embeddings\./],
+};
