@@ -146,8 +146,11 @@ def models_of_timm():
     return models, {**refused, **others}, aliases
 
 
-# Processors with steps of their own that core has, and the fields of these steps.
-OWN_STEPS = {"DPTImageProcessor": ("ensure_multiple_of", "keep_aspect_ratio", "do_pad")}
+# Processors with steps of their own that core has, and the fields of these steps. A value stands for code without a field.
+OWN_STEPS = {
+    "DPTImageProcessor": {"ensure_multiple_of": None, "keep_aspect_ratio": None, "do_pad": None},
+    "DINOv3ViTImageProcessor": {"rescale_first": True},
+}
 
 
 def processors_of_transformers():
@@ -169,12 +172,12 @@ def processors_of_transformers():
                     own.setdefault(key, value)
         # `post_process_*` methods read outputs. Any other method that a processor overrides changes its pixels.
         code = [k for k, v in own.items() if (callable(v) or isinstance(v, (classmethod, staticmethod, property))) and not k.startswith("post_process")]
-        steps = OWN_STEPS.get(name, ())
+        steps = OWN_STEPS.get(name, {})
         changes = own.get("do_pad") or own.get("do_normalize") is False or [k for k in code if k != "valid_kwargs"]
         if changes and not steps:
             continue
         short = name.removesuffix("ImageProcessor")
-        values = {f: getattr(cls, f, None) for f in (*fields, *steps)}
+        values = {f: getattr(cls, f, steps.get(f)) for f in (*fields, *steps)}
         values["resample"] = int(values["resample"])
         # A step that the class does not set is off, so it is written as false.
         defaults[short] = {k: bool(v) if k.startswith("do_") else v for k, v in values.items() if v is not None or k.startswith("do_")}

@@ -106,7 +106,8 @@ function requireRotation<T extends Tensor>(op: string, given: Rotation<T>, heads
   checkArgument(op, "rotation", given, object);
   const [B, N, C] = x.shape as [number, number, number];
   const half = C / heads / 2;
-  if (!Number.isInteger(half)) misuse(op, `heads is ${heads}, expected an even number of channels in each, not ${C / heads}`);
+  if (!Number.isInteger(half))
+    misuse(op, `heads is ${heads}, expected an even number of channels in each, not ${C / heads}`);
   for (const name of ["cos", "sin"] as const)
     requireShape(op, `rotation.${name}`, given[name], [B, N, half], { x }, true);
 }

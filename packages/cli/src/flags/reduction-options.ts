@@ -1,6 +1,7 @@
 /** Options for where and how tokens are reduced, for all commands that load a model. */
 import {
   mergeReduction,
+  type ObservedKeys,
   type ObservedQuery,
   type PolicyName,
   PptError,
@@ -24,6 +25,7 @@ export interface ReductionFlags {
   readonly tokensRemoved?: TokensRemoved | TokensRemoved[];
   readonly threshold?: Threshold;
   readonly score?: ReductionConfig["score"];
+  readonly metric?: ReductionConfig["metric"];
   readonly proportionalAttention: boolean;
 }
 
@@ -95,6 +97,12 @@ export function addReductionOptions(command: Command): Command {
       "whose attention scores the tokens: class (the class token's) or mean (that of the mean of all tokens), or one per block: class,mean,mean",
       score,
     )
+    .addOption(
+      new Option(
+        "--metric <keys>",
+        "which keys matching compares in models with rotary positions: rotated (as attention used them) or plain",
+      ).choices(["rotated", "plain"] satisfies ObservedKeys[]),
+    )
     .option("--no-proportional-attention", "do not weight merged tokens by their size");
 }
 
@@ -111,6 +119,7 @@ export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | f
     ...(flags.tokensRemoved !== undefined && { tokensRemoved: flags.tokensRemoved }),
     ...(flags.threshold !== undefined && { threshold: flags.threshold }),
     ...(flags.score !== undefined && { score: flags.score }),
+    ...(flags.metric !== undefined && { metric: flags.metric }),
     ...(!flags.proportionalAttention && { proportionalAttention: false }),
   };
   return flags.reduction === undefined ? given : mergeReduction(readReduction(flags.reduction), given);
@@ -126,6 +135,7 @@ export function refuseContradiction(flags: ReductionFlags, command: Command): vo
     "tokensRemoved",
     "threshold",
     "score",
+    "metric",
     "proportionalAttention",
   ].filter((name) => command.getOptionValueSource(name) === "cli");
   if (given.length > 0)

@@ -11,8 +11,9 @@ import {
   maxEdge,
   type NearestMultiples,
 } from "./processor-config.js";
+import { resampleFloats } from "./resample/floats.js";
 import { type RgbImage, resample } from "./resample/resample.js";
-import { type ResampleFilter, windowsOf } from "./resample/windows.js";
+import { type ResampleFilter, type Windows, windowsOf } from "./resample/windows.js";
 
 export type { ResampleFilter, RgbImage };
 
@@ -126,7 +127,8 @@ export function resizeImage(image: RgbImage, size: ImageSize, filter: ResampleFi
 
 /**
  * The 8-bit pixels that the model sees, before they are rescaled and normalised. If the crop is larger than the image, the
- * image gets a black border. Padding has the colour that normalisation turns into zero.
+ * image gets a black border. Padding has the colour that normalisation turns into zero. Where a processor rescales first, the model
+ * sees fractions of a byte, which are rounded here.
  * @throws PptError INVALID_IMAGE
  */
 export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): RgbImage {
@@ -137,6 +139,31 @@ export function resizeAndCrop(image: RgbImage, config: ImageProcessorConfig): Rg
 
 /** The same without padding. */
 function cropped(image: RgbImage, config: ImageProcessorConfig): RgbImage {
+  return config.rescaleFirst
+    ? rounded(croppedFloats(image, config))
+    : croppedBy(resample, Uint8ClampedArray, image, config);
+}
+
+/** A picture in bytes, or in fractions of bytes: data [height, width, 3]. */
+interface Pixels<Data = RgbImage["data"] | Float32Array> extends ImageSize {
+  readonly data: Data;
+}
+
+const croppedFloats = (image: RgbImage, config: ImageProcessorConfig): Pixels<Float32Array> =>
+  croppedBy(resampleFloats, Float32Array, image, config);
+
+const rounded = ({ width, height, data }: Pixels<Float32Array>): RgbImage => ({
+  width,
+  height,
+  data: Uint8ClampedArray.from(data),
+});
+
+function croppedBy<Data extends Pixels["data"]>(
+  resampled: (image: RgbImage, columns: Windows, rows: Windows) => Pixels<Data>,
+  Data: new (length: number) => Data,
+  image: RgbImage,
+  config: ImageProcessorConfig,
+): Pixels<Data> {
   checkImage(image);
   const resized = resizedSize(image, config);
   const { width, height } = croppedSize(image, config);
@@ -144,24 +171,19 @@ function cropped(image: RgbImage, config: ImageProcessorConfig): RgbImage {
   const left = begin((resized.width - width) / 2);
   const top = begin((resized.height - height) / 2);
   // Only pixels inside the crop are computed.
-  const kept = resample(
+  const kept = resampled(
     image,
     windowsOf(config.resample, image.width, resized.width, Math.max(left, 0), Math.min(left + width, resized.width)),
     windowsOf(config.resample, image.height, resized.height, Math.max(top, 0), Math.min(top + height, resized.height)),
   );
   if (kept.width === width && kept.height === height) return kept;
-  const data = new Uint8ClampedArray(3 * width * height);
+  const data = new Data(3 * width * height);
   placeInto({ width, data }, kept, Math.max(-left, 0), Math.max(-top, 0));
   return { width, height, data };
 }
 
 /** Writes a picture into a larger one, its first pixel at column `left` and row `top`. */
-function placeInto(
-  target: Pick<RgbImage, "width" | "data">,
-  { width, height, data }: RgbImage,
-  left: number,
-  top: number,
-) {
+function placeInto(target: Pick<Pixels, "width" | "data">, { width, height, data }: Pixels, left: number, top: number) {
   for (let y = 0; y < height; y++)
     target.data.set(data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * ((y + top) * target.width + left));
 }
@@ -221,7 +243,8 @@ export function processImageInto(
   checkArgument("processImageInto", "target", target, floatsCheck);
   requireImage("processImageInto", image);
   requireProcessor("processImageInto", config);
-  const inside = cropped(image, config);
+  const floats = config.rescaleFirst ? croppedFloats(image, config) : undefined;
+  const inside = floats ? rounded(floats) : cropped(image, config);
   const seen = padded(inside, config);
   const { data } = seen;
   if (!(offset >= 0 && offset + data.length <= target.length))
@@ -230,6 +253,11 @@ export function processImageInto(
       `processImageInto: ${data.length} values do not fit into ${target.length} from element ${offset} on`,
     );
   const planes = target.subarray(offset, offset + data.length);
+  if (floats) {
+    // No processor that rescales first pads.
+    writeFloats(floats.data, config, planes);
+    return seen;
+  }
   const values = valuesOf(config);
   // One pass over flat arrays is two and a half times as fast as a pass over a view of each plane.
   const [green, blue] = [data.length / 3, (2 * data.length) / 3];
@@ -240,6 +268,20 @@ export function processImageInto(
   }
   if (seen !== inside) clearPadding(planes, inside, seen);
   return seen;
+}
+
+/** Rescales and normalises data [H, W, 3] into planes [3, H, W]. */
+function writeFloats(
+  data: Float32Array,
+  { rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorConfig,
+  planes: Float32Array,
+): void {
+  const pixels = data.length / 3;
+  for (const [channel, mean] of imageMean.entries())
+    for (let i = 0; i < pixels; i++) {
+      const value = data[3 * i + channel]! * rescaleFactor;
+      planes[channel * pixels + i] = doNormalize ? (value - mean) / imageStd[channel]! : value;
+    }
 }
 
 /** Makes the padding exactly zero: its colour in 8 bits is only near it. planes [3, H, W] */

@@ -43,6 +43,8 @@ export interface ImageProcessorConfig {
    */
   readonly cropOffset?: "down" | "half-to-even";
   readonly doRescale: boolean;
+  /** Pixels are rescaled before they are resized, so that resizing does not round them to bytes, as DINOv3 does. Default false. */
+  readonly rescaleFirst?: boolean;
   /** The factor of the 8-bit values, usually 1 / 255. */
   readonly rescaleFactor: number;
   readonly doNormalize: boolean;
@@ -127,6 +129,7 @@ export function readImageProcessor(
     doCenterCrop: step("do_center_crop"),
     cropSize: field("crop_size", `{height, width} or one number, of ${edges}`, readSize),
     doRescale: step("do_rescale"),
+    ...(defaults.get("rescale_first") === true && step("do_rescale") && { rescaleFirst: true }),
     rescaleFactor: field("rescale_factor", `a number ${scales}`, (value) => (isScale(value) ? value : undefined)),
     doNormalize: step("do_normalize"),
     imageMean: field("image_mean", `one or three numbers from -${maxScale} to ${maxScale}`, (value) =>

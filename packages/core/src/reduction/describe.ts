@@ -48,6 +48,7 @@ export function describeReduction(reduction: ReductionConfig | WrittenReduction)
       : `${describeRemoved(tokensRemoved as TokensRemoved)} each`,
     ...describeOwn(policy, reduction),
     ...describeScore(reduction),
+    ...(reduction.metric === "plain" ? ["keys without positions"] : []),
     ...attention,
   ].join(", ");
 }

@@ -18,7 +18,7 @@ export interface LayerPolicy {
 /** Names of the fields that all policies share. `calibration` is a note for people, and is not read. */
 export const commonFields = {
   first: ["layers", "tokensRemoved", "policy"],
-  last: ["score", "proportionalAttention", "model", "calibration", "version"],
+  last: ["score", "metric", "proportionalAttention", "model", "calibration", "version"],
 } as const;
 
 /** Names that the own settings of a user's policy cannot have. */

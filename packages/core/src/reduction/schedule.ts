@@ -1,7 +1,7 @@
 /** Resolves reduction settings for one model: which block removes how many tokens, and how. */
 import { PptError } from "../errors.js";
 import { check, object } from "../options.js";
-import type { ObservedQuery } from "../seam.js";
+import type { ObservedKeys, ObservedQuery } from "../seam.js";
 import { answerOf, optionalAmount } from "./answers.js";
 import type { Action, ReductionPolicy, ReductionStage } from "./policy.js";
 import { attendsBySize, layerPolicies, parseReduction, type ReductionConfig, type TokensRemoved } from "./settings.js";
@@ -25,6 +25,8 @@ export interface ResolvedStage extends ReductionStage {
   readonly action: Action | "byImage";
   /** Whose attention scores the tokens. */
   readonly score: ObservedQuery;
+  /** Which keys matching compares where positions are rotary. */
+  readonly metric: ObservedKeys;
   /** See `ReductionPolicy.decidesAt`. */
   readonly decidesAt: number | undefined;
 }
@@ -128,6 +130,7 @@ function stagesOf(
       removed,
       protectedTokens,
       score: scoreOf(settings, i, classToken),
+      metric: settings.metric ?? "rotated",
       settings: stageSettings,
       action: answerOf(policy, "action", () => policy.action(stageSettings), actionCheck),
       decidesAt: answerOf(policy, "decidesAt", () => policy.decidesAt?.(stageSettings), optionalAmount),

@@ -1,7 +1,7 @@
 /** Reduction settings as users write them: where tokens are reduced, how many, and by which policy. */
 import { isPptError, PptError, reasonOf } from "../errors.js";
 import { isPlain, requireReadable } from "../options.js";
-import type { ObservedQuery } from "../seam.js";
+import type { ObservedKeys, ObservedQuery } from "../seam.js";
 import { show } from "../show.js";
 import {
   type Fields,
@@ -45,6 +45,11 @@ export interface ReductionSchedule {
    * token, else `mean`.
    */
   readonly score?: ObservedQuery | readonly ObservedQuery[];
+  /**
+   * Which keys matching compares in a model with rotary positions: `rotated`, as attention used them, or `plain`, without their
+   * positions (docs/decisions/0030-rotary-positions.md). Other models have one kind of keys. Default `rotated`.
+   */
+  readonly metric?: ObservedKeys;
   /**
    * Whether to add log(size) of each key token to its attention logits (paper, section 3.4). Default: the policy's, which is
    * true for PPT and ToMe. MAE models are more accurate without it.
@@ -109,7 +114,7 @@ function parseFields(value: unknown): ReductionConfig {
   const fields = fieldsIn(value);
   refuseUnknown(fields);
   requireVersion(fields);
-  const { score, proportionalAttention, model, ...schedule } = parseSchedule(fields);
+  const { score, metric, proportionalAttention, model, ...schedule } = parseSchedule(fields);
   const { own, perLayer } = parseOwnSettings(fields, schedule.layers.length);
   const written = (policy: ReductionPolicy) => (policyNamed(policy.name)?.name as PolicyName) ?? policy;
   const policies = parsePolicies(fields.policy).map(written);
@@ -119,6 +124,7 @@ function parseFields(value: unknown): ReductionConfig {
       ...(fields.policy !== undefined && { policy: Array.isArray(fields.policy) ? policies : policies[0] }),
       ...own,
       ...(score !== undefined && { score }),
+      ...(metric !== undefined && { metric }),
       ...(proportionalAttention !== undefined && { proportionalAttention }),
       ...(model !== undefined && { model }),
     } as ReductionConfig,
@@ -173,7 +179,8 @@ function refuseUnknown(fields: Record<string, unknown>): void {
     if (!known.includes(name)) invalid(`unknown field '${name}'; known are ${known.join(", ")}`);
 }
 
-function parseSchedule({ layers, tokensRemoved, score, proportionalAttention, model }: Record<string, unknown>) {
+function parseSchedule(fields: Fields) {
+  const { layers, tokensRemoved, score, metric, proportionalAttention, model } = fields;
   const blocks = parseLayers(layers);
   if (proportionalAttention !== undefined && typeof proportionalAttention !== "boolean")
     return invalid(`proportionalAttention must be true or false, got ${show(proportionalAttention)}`);
@@ -181,6 +188,7 @@ function parseSchedule({ layers, tokensRemoved, score, proportionalAttention, mo
     layers: blocks,
     tokensRemoved: parseTokensRemoved(tokensRemoved, blocks.length),
     ...(score !== undefined && { score: parseScore(score, blocks.length) }),
+    ...(metric !== undefined && { metric: parseMetric(metric) }),
     ...(proportionalAttention !== undefined && { proportionalAttention }),
     ...(model !== undefined && { model: parseIdentity(model) }),
   };
@@ -227,6 +235,9 @@ function parseScore(value: unknown, layers: number): ObservedQuery | ObservedQue
   if (value.length !== layers) invalid(`score has ${value.length} entries for ${layers} layers`);
   return [...value];
 }
+
+const parseMetric = (value: unknown): ObservedKeys =>
+  value === "rotated" || value === "plain" ? value : invalid(`metric must be 'rotated' or 'plain', got ${show(value)}`);
 
 function parseIdentity(value: unknown): ModelIdentity {
   const { name, fingerprint } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;

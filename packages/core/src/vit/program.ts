@@ -65,7 +65,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
   const reductions = new Map(
     plan.stages.map((stage, index) => [
       stage.layer,
-      { prefix: `stages.${index}`, score: stage.score, reduce: reductionStage(stage, heads) },
+      { prefix: `stages.${index}`, stage, reduce: reductionStage(stage, heads) },
     ]),
   );
   // A depth head reads every patch of several blocks.
@@ -118,7 +118,8 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       const projections = { query: projection("query"), key: projection("key"), value: projection("value") };
       const logSize = logSizeOf(ops, state.size);
       const { rotation } = state;
-      const options = { heads, scale, logSize, rows, observe: reduction?.score, rotation };
+      const { score: observe, metric: observedKeys } = reduction?.stage ?? {};
+      const options = { heads, scale, logSize, rows, observe, rotation, observedKeys };
       const { mixed, observed } = ops.selfAttention(normed, projections, options);
       const before = rows === undefined ? state.x : ops.slice(state.x, 1, 0, rows);
       return { x: ops.add(before, ops.linear(mixed, p["output.weight"]!, p["output.bias"])), observed };

@@ -14,9 +14,9 @@ export interface RotaryPositions {
   readonly radians: number;
   /**
    * `centred`: the centres of patches lie between -1 and 1 on each axis, as in DINOv3. A grid [rows, columns]: rows and columns are
-   * counted from 0, in units that give every picture as many as this grid has, as in EVA02.
+   * counted from 0, in units that give every picture as many as this grid has, as in EVA02. `counted`: rows and columns as they are.
    */
-  readonly coordinates: "centred" | readonly [rows: number, columns: number];
+  readonly coordinates: "centred" | "counted" | readonly [rows: number, columns: number];
   /** Which channels of a head make a pair: the halves (i, i + d / 2), or `neighbours` (2 i, 2 i + 1). */
   readonly pairs: "halves" | "neighbours";
 }
@@ -28,10 +28,11 @@ const pairsOfAxis = ({ hiddenSize, heads }: VisionModelConfig): number => hidden
 export function coordinatesOf(config: VisionModelConfig, { coordinates }: RotaryPositions): HostTensor {
   const grid = patchGrid(config);
   const special = specialTokens(config);
-  const at = (axis: 0 | 1, position: number): number =>
-    coordinates === "centred"
-      ? (2 * (position + 0.5)) / grid[axis] - 1
-      : (position / grid[axis]) * coordinates[axis];
+  const at = (axis: 0 | 1, position: number): number => {
+    if (coordinates === "counted") return position;
+    if (coordinates === "centred") return (2 * (position + 0.5)) / grid[axis] - 1;
+    return (position / grid[axis]) * coordinates[axis];
+  };
   return hostTensor([1, tokenCount(config), 2], (i) => {
     const patch = Math.floor(i / 2) - special;
     if (patch < 0) return 0;
@@ -48,7 +49,10 @@ function anglesOf(config: VisionModelConfig, { theta, radians }: RotaryPositions
 }
 
 /** The rotation of the tokens that enter the first block: constants [1, N0, d / 2]. */
-export function rotationAtFirst(config: VisionModelConfig, rotary: RotaryPositions): { readonly cos: HostTensor; readonly sin: HostTensor } {
+export function rotationAtFirst(
+  config: VisionModelConfig,
+  rotary: RotaryPositions,
+): { readonly cos: HostTensor; readonly sin: HostTensor } {
   const { data: coordinates, shape } = coordinatesOf(config, rotary);
   const [y, x] = [anglesOf(config, rotary, 0), anglesOf(config, rotary, 1)];
   const pairs = y.length;

@@ -66,7 +66,9 @@ function sameSettings(a: unknown, b: unknown): boolean {
 
 const sameStage = (a: ResolvedStage, b: ResolvedStage): boolean =>
   a.policy === b.policy &&
-  (["layer", "tokensIn", "tokensOut", "protectedTokens", "score"] as const).every((name) => a[name] === b[name]) &&
+  (["layer", "tokensIn", "tokensOut", "protectedTokens", "score", "metric"] as const).every(
+    (name) => a[name] === b[name],
+  ) &&
   sameSettings(a.settings, b.settings);
 
 /** Whether two reductions compute the same. */

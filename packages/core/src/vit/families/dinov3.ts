@@ -21,7 +21,9 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const encoder = readEncoder(fields, { image: 224, patch: 16, hidden: 384, layers: 12, heads: 6, epsilon: 1e-5 });
   const { hiddenSize, heads, activation } = encoder;
   if ((hiddenSize / heads) % 4 !== 0)
-    invalid(`num_attention_heads ${heads} leaves ${hiddenSize / heads} channels to a head, and rotary positions need a multiple of 4`);
+    invalid(
+      `num_attention_heads ${heads} leaves ${hiddenSize / heads} channels to a head, and rotary positions need a multiple of 4`,
+    );
   const gated = fields.flag("use_gated_mlp", false);
   if (gated && activation !== "silu")
     invalid(`hidden_act must be "silu" where use_gated_mlp is true, got ${fields.value("hidden_act") ?? "gelu"}`);
@@ -81,7 +83,8 @@ export const dinov3: Family = {
   title: "DINOv3",
   modelTypes: { dinov3_vit: { preprocessing: processorDefaults.DINOv3ViT! } },
   refusedTypes: {
-    dinov3_convnext: "it is a convolutional network without tokens. DINOv3's Vision Transformers are supported: their model_type is dinov3_vit",
+    dinov3_convnext:
+      "it is a convolutional network without tokens. DINOv3's Vision Transformers are supported: their model_type is dinov3_vit",
   },
   examples: [example, { ...example, use_gated_mlp: true, hidden_act: "silu", num_register_tokens: 0 }],
   config: readConfig,

@@ -19,7 +19,8 @@ import {
   readProblem,
   readSizes,
 } from "../fields.js";
-import { fusedClassifiers, fusedNames, fusedRoots, type NameSet } from "../names.js";
+import { fusedClassifiers, fusedRoots, type NameSet } from "../names.js";
+import { evaArguments, evaNames, evaTraits, withPlainNames } from "./timm-eva.js";
 import { timmAliases, timmModels, timmRefusals } from "./timm-models.js";
 
 /**
@@ -85,10 +86,11 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const pretrained = pretrainedFields(fields);
   const named = argumentsOf(fields.value("architecture"));
   const given = (fields.value("model_args") ?? undefined) === undefined ? fieldsOf({}) : fields.object("model_args");
+  const eva = named.eva === true;
   const replaced = Object.fromEntries(
-    given.names.filter((name) => isUnderstood(name, given.value(name))).map((name) => [name, given.value(name)]),
+    given.names.filter((name) => isUnderstood(name, given.value(name), eva)).map((name) => [name, given.value(name)]),
   );
-  const args = fieldsOf({ ...named, ...replaced });
+  const args = fieldsOf(eva ? withPlainNames({ ...named, ...replaced }) : { ...named, ...replaced });
 
   const classToken = args.flag("class_token", true);
   const distilled = args.flag("distilled", false);
@@ -127,6 +129,7 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
     mlp: packed ? "swiglu" : "plain",
     registerTokens,
     sizeFromPreprocessing: args.flag("dynamic_img_size", false),
+    ...(eva && evaTraits(args, { hiddenSize, heads })),
   };
 }
 
@@ -137,15 +140,15 @@ function argumentsOf(architecture: unknown): Readonly<Record<string, unknown>> {
   if (Object.hasOwn(timmModels, known)) return timmModels[known]!;
   const reason = Object.hasOwn(timmRefusals, known) ? timmRefusals[known] : undefined;
   return invalid(
-    `architecture ${show(architecture)} of timm is not supported${reason ? `: ${reason}` : ""}; ${Object.keys(timmModels).length} names of plain ViT, CLIP, SigLIP, DeiT, DeiT III and DINOv2 are, such as vit_small_patch16_224`,
+    `architecture ${show(architecture)} of timm is not supported${reason ? `: ${reason}` : ""}; ${Object.keys(timmModels).length} names of plain ViT, CLIP, SigLIP, DeiT, DeiT III, DINOv2, DINOv3 and EVA02 are, such as vit_small_patch16_224`,
   );
 }
 
 /** @throws PptError INVALID_CONFIG for an argument that asks for another network. */
-function isUnderstood(name: string, value: unknown): boolean {
+function isUnderstood(name: string, value: unknown, eva: boolean): boolean {
   // timm ignores arguments that are None.
   if (value === null || value === undefined || harmless.test(name)) return false;
-  if (understood.has(name)) return true;
+  if (understood.has(name) || (eva && evaArguments.has(name))) return true;
   if (Object.hasOwn(fixed, name) && fixed[name] === value) return false;
   const shown = Object.hasOwn(fixed, name) ? `${name} = ${show(value)}` : name;
   return invalid(`model_args.${shown.slice(0, 80)} is not supported`);
@@ -268,7 +271,7 @@ function labelsOf(pretrained: Fields, classes: number, file: Fields): string[] {
 }
 
 const names: NameSet = (config, held) => {
-  const names = fusedNames(config);
+  const names = evaNames(config, held);
   // timm calls the norm fc_norm if it follows pooling. If the head reads the class token, it is the same norm.
   return held?.has("fc_norm.weight") && !held.has("norm.weight") ? { ...names, norm: "fc_norm" } : names;
 };
@@ -338,6 +341,9 @@ export const timm: Family = {
     { architecture: "deit3_small_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
     { architecture: "vit_base_patch16_siglip_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
     { architecture: "vit_small_patch14_reg4_dinov2", num_classes: 0, model_args: { ...small, img_size: 28 } },
+    { architecture: "eva02_tiny_patch14_224", num_classes: 5, model_args: { ...small, img_size: 28 } },
+    { architecture: "eva02_base_patch14_448", num_classes: 5, model_args: { ...small, img_size: 28 } },
+    { architecture: "vit_small_plus_patch16_dinov3", num_classes: 0, model_args: { ...small, img_size: 32 } },
   ],
   config: readConfig,
   names: [names],
