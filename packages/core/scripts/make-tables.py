@@ -20,6 +20,7 @@ import reference  # before torchvision
 
 import timm
 import timm.models.deit
+import timm.models.eva
 import timm.models.vision_transformer
 import transformers
 from timm.models import _registry
@@ -27,12 +28,19 @@ from transformers.image_processing_backends import TorchvisionBackend
 from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
 
 SOURCE = pathlib.Path(__file__).parent.parent / "src"
-MODULES = (timm.models.vision_transformer, timm.models.deit)
+MODULES = (timm.models.vision_transformer, timm.models.deit, timm.models.eva)
 
 # Arguments that `parseModelConfig` understands, and arguments that do not change inference or are in the checkpoint's files.
 UNDERSTOOD = {
     "img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "qkv_bias", "init_values", "class_token",
     "no_embed_class", "reg_tokens", "pre_norm", "fc_norm", "global_pool", "act_layer", "dynamic_img_size", "num_classes",
+}  # fmt: skip
+# The same for the class Eva, whose arguments have other names.
+UNDERSTOOD_OF_EVA = {
+    "img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "qkv_bias", "qkv_fused", "swiglu_mlp",
+    "swiglu_align_to", "scale_mlp", "init_values", "class_token", "no_embed_class", "num_reg_tokens", "use_fc_norm",
+    "use_abs_pos_emb", "use_rot_pos_emb", "rope_type", "rope_temperature", "ref_feat_shape", "global_pool",
+    "dynamic_img_size", "num_classes",
 }  # fmt: skip
 PLUMBING = {
     "pretrained_filter_fn", "pretrained_strict", "feature_cfg", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir",
@@ -77,6 +85,8 @@ def function_of(value):
 
 def translated(name, model_class, arguments):
     """The arguments as the table holds them, or the reason as text if core cannot run the model."""
+    if model_class == "Eva":
+        return translated_eva(arguments)
     out = {}
     if model_class == "VisionTransformerDistilled":
         out["distilled"] = True
@@ -118,8 +128,40 @@ def translated(name, model_class, arguments):
     return out
 
 
+def translated_eva(arguments):
+    """The same for the class Eva. Its mean pooling is a default of the class."""
+    rotary = arguments.get("use_rot_pos_emb", False)
+    reasons = {
+        "attn_type": "its attention is '{}'",
+        "scale_attn_inner": "it has norms inside the attention",
+        "use_post_norm": "its norms follow the attention and the MLP",
+        "use_pre_transformer_norm": "it normalises the input of its blocks",
+        "rope_grid_offset": "its rotary positions start at {}",
+        "rope_grid_indexing": "its rotary positions are ordered '{}'",
+    }
+    out = {"eva": True, "global_pool": "avg"}
+    for key, value in arguments.items():
+        if key == "norm_layer":
+            kind, applied = function_of(value)
+            if kind.__name__ != "LayerNorm" or set(applied) - {"eps"}:
+                return "its norms are no layer norms"
+            out["norm_eps"] = applied.get("eps", 1e-6)
+        elif key == "rope_rotate_half":
+            if value != (arguments.get("rope_type") == "dinov3"):
+                return "its rotary positions pair other channels"
+        elif key == "rope_type" and value not in ("cat", "dinov3"):
+            return f"its rotary positions are '{value}'"
+        elif key in UNDERSTOOD_OF_EVA:
+            out[key] = list(value) if isinstance(value, tuple) else value
+        elif value not in (False, None):
+            return reasons.get(key, f"{key} is {{}}").format(value)
+    if not rotary:
+        out = {key: value for key, value in out.items() if not key.startswith("rope_") and key != "ref_feat_shape"}
+    return out
+
+
 def models_of_timm():
-    names = sorted(name for module in ("vision_transformer", "deit") for name in timm.list_models(module=module))
+    names = sorted(name for module in ("vision_transformer", "deit", "eva") for name in timm.list_models(module=module))
     models, refused = {}, {}
     for name in names:
         what = translated(name, *entry_arguments(name))
@@ -138,7 +180,6 @@ def models_of_timm():
         ("vision_transformer_relpos", "its positions are relative"),
         ("vision_transformer_sam", "it attends in windows"),
         ("naflexvit", "its pictures keep their proportions (NaFlex)"),
-        ("eva", "its positions are rotary or relative"),
         ("beit", "its positions are relative"),
     ):
         for name in sorted(timm.list_models(module=module)):
@@ -228,6 +269,24 @@ export const processorByModelType: Readonly<Record<string, string>> = {dumps(typ
     print(f"{len(models)} models, {len(aliases)} aliases, {len(refused)} refused; {len(defaults)} processors")
 
 
+def with_plain_names(shapes):
+    """Shapes of the class Eva under the names of its plain ViT: what lies apart is joined, and keys without bias get one."""
+    out = {}
+    for name, shape in shapes.items():
+        path, _, last = name.rpartition(".")
+        if last in ("gamma_1", "gamma_2"):
+            out[f"{path}.ls{last[-1]}.gamma"] = shape
+        elif last in ("q_bias", "v_bias"):
+            out[f"{path}.qkv.bias"] = [3 * shape[0]]
+        elif path.endswith((".q_proj", ".k_proj", ".v_proj")):
+            out[f"{path[:-6]}qkv.{last}"] = [3 * shape[0], *shape[1:]]
+        elif path.endswith((".fc1_g", ".fc1_x")):
+            out[f"{path[:-2]}.{last}"] = [2 * shape[0], *shape[1:]]
+        else:
+            out[name] = shape
+    return out
+
+
 def check():
     """Builds every model without allocating memory, and compares the names and shapes of its tensors with core's."""
     import subprocess
@@ -242,6 +301,8 @@ def check():
         with torch.device("meta"):
             model = timm.create_model(name, num_classes=1000)
         theirs = {k: list(v.shape) for k, v in model.state_dict().items()}
+        if models[name].get("eva"):
+            theirs = with_plain_names(theirs)
         epsilon = next(m.eps for m in model.modules() if isinstance(m, torch.nn.LayerNorm))
         found = ours.get(name)
         if found is None or found["shapes"] != theirs or found["epsilon"] != epsilon:
