@@ -5,10 +5,7 @@ import {
   type Backend,
   defaultComposites,
   type HostTensor,
-  type ObservedQuery,
   type SlidingWindow,
-  type Tensor,
-  type Tensors,
 } from "@ppt-vit/core/backend";
 import { iota } from "@ppt-vit/core/testing";
 import type { CompositeCase } from "./composite-case.js";
@@ -23,18 +20,7 @@ import {
 } from "./harness.js";
 import { quantizedCases } from "./quantized.js";
 import { convolution, resizeBilinear, unfold } from "./reference.js";
-
-interface SelfAttentionCase {
-  readonly options: {
-    readonly heads: number;
-    readonly scale: number;
-    readonly rows?: number;
-    readonly observe?: ObservedQuery;
-  };
-  readonly biased?: boolean;
-  /** First length of `logSize`: B, or 1 for sizes common to all images. Default: no sizes. */
-  readonly sizes?: number;
-}
+import { selfAttentionCases } from "./self-attention.js";
 
 function* cases(): Generator<CompositeCase> {
   const x = uniform([2, 7, 12], 1);
@@ -212,53 +198,7 @@ function* cases(): Generator<CompositeCase> {
     apply: (c, f) => [c.classAttention(f.q!, f.k!, { ...options, logSize: f.logSize! })],
   };
 
-  const params: Record<string, HostTensor> = {};
-  for (const [i, name] of ["query", "key", "value"].entries()) {
-    // Weights this small give queries, keys and values as large as those above.
-    params[`${name}.weight`] = uniform([C, C], 30 + i, -0.3, 0.3);
-    params[`${name}.bias`] = uniform([C], 40 + i, -0.3, 0.3);
-  }
-  const projectionsOf = <T extends Tensor>(x: Tensors<T>, biased = true) => {
-    const projection = (name: string) => ({
-      weight: x[`${name}.weight`]!,
-      bias: biased ? x[`${name}.bias`]! : undefined,
-    });
-    return { query: projection("query"), key: projection("key"), value: projection("value") };
-  };
-  yield {
-    name: "selfAttention by computed weights",
-    feeds: { tokens: uniform([B, N, C], 9), ...params },
-    apply(c, x) {
-      const { mixed, observed } = c.selfAttention(x.tokens!, projectionsOf(x), { ...options, observe: "class" });
-      return [mixed, observed!.classAttention, observed!.keys, observed!.valueNorms];
-    },
-  };
-  const attentions: Readonly<Record<string, SelfAttentionCase>> = {
-    "": { options },
-    " of the first tokens": { options: { ...options, rows: 2, observe: "class" } },
-    " without biases": { options: { ...options, observe: "class" }, biased: false },
-    " that is observed": { options: { ...options, observe: "class" } },
-    " that is observed, with sizes per image": { options: { ...options, observe: "class" }, sizes: B },
-    " of the first tokens, that the mean query observes": { options: { ...options, rows: 2, observe: "mean" } },
-    " that the mean query observes": { options: { ...options, observe: "mean" } },
-    " that the mean query observes, with sizes per image": { options: { ...options, observe: "mean" }, sizes: B },
-    " that the mean query observes, with sizes common to all images": {
-      options: { ...options, observe: "mean" },
-      sizes: 1,
-    },
-    " that is observed, with sizes common to all images": { options: { ...options, observe: "class" }, sizes: 1 },
-  };
-  for (const [which, { options, biased, sizes }] of Object.entries(attentions))
-    yield {
-      name: `selfAttention${which}`,
-      params,
-      feeds: { tokens: uniform([B, N, C], 9), ...(sizes && { logSize: uniform([sizes, N], 12, 0, 3) }) },
-      apply(c, x) {
-        const settings = { ...options, logSize: x.logSize };
-        const { mixed, observed } = c.selfAttention(x.tokens!, projectionsOf(x, biased), settings);
-        return [mixed, ...(observed ? [observed.classAttention, observed.keys, observed.valueNorms] : [])];
-      },
-    };
+  yield* selfAttentionCases();
 
   const row = (...values: number[]): HostTensor => ({ shape: [1, values.length], data: Float32Array.from(values) });
   yield { name: "rankDescending", feeds: { x: uniform([3, 37], 14) }, apply: (c, f) => [c.rankDescending(f.x!)] };

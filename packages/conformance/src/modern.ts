@@ -1,8 +1,9 @@
 /**
  * The golden cases of backbones that the paper does not have. Their unreduced results are those of the families' published code in
- * float64; the rules of their reduction are this project's (docs/decisions/0027-no-class-token.md).
+ * float64; the rules of their reduction are this project's (docs/decisions/0027-no-class-token.md, 0030-rotary-positions.md).
  */
 import {
+  embeddingPoolingOf,
   type OutputOptions,
   parseModelConfig,
   parseSafetensors,
@@ -27,14 +28,34 @@ interface ModernRun {
   readonly reduction?: ReductionConfig;
 }
 
+/** A case as the file lists it. `metric` is written for models with rotary positions. */
+interface ListedCase {
+  readonly case: string;
+  readonly input: string;
+  readonly batch: number;
+  readonly layers: readonly number[];
+  readonly r: number | readonly number[];
+  readonly threshold: number;
+  readonly proportional_attention: boolean;
+  readonly metric?: string;
+}
+
+const reductionOf = ({ layers, r, threshold, proportional_attention, metric }: ListedCase): ReductionConfig => ({
+  layers,
+  tokensRemoved: r,
+  threshold,
+  proportionalAttention: proportional_attention,
+  ...(metric === "plain" && { metric }),
+});
+
 const runs: readonly ModernRun[] = listed.models.flatMap(({ model, inputs, cases }) => [
   ...inputs.map(({ input, batch }) => ({ model, file: input, input, batch })),
-  ...cases.map(({ case: name, input, batch, layers, r, threshold, proportional_attention: proportionalAttention }) => ({
+  ...(cases as readonly ListedCase[]).map((listed) => ({
     model,
-    file: `case-${name}`,
-    input,
-    batch,
-    reduction: { layers, tokensRemoved: r, threshold, proportionalAttention },
+    file: `case-${listed.case}`,
+    input: listed.input,
+    batch: listed.batch,
+    reduction: reductionOf(listed),
   })),
 ]);
 
@@ -66,8 +87,11 @@ async function load({ model, file, input, batch }: ModernRun, read: ReadGolden):
 }
 
 /** What stands for a picture. A classifier has no embedding of its own. */
-const embeddingOf = ({ embedding, attentionToken, classToken, meanToken }: VisionOutput): HostTensor =>
-  embedding ?? attentionToken ?? classToken ?? meanToken!;
+function embeddingOf(config: VisionModelConfig, output: VisionOutput): HostTensor {
+  const { embedding, attentionToken, classToken, meanToken } = output;
+  const pooled = { attention: attentionToken, mean: meanToken, class: classToken, distilled: undefined };
+  return embedding ?? pooled[embeddingPoolingOf(config)]!;
+}
 
 export function modernCases(create: CreateBackend, { capabilities }: Backend, read: ReadGolden): ConformanceCase[] {
   const tolerance = tolerancesOf(capabilities).model;
@@ -90,7 +114,7 @@ export function modernCases(create: CreateBackend, { capabilities }: Backend, re
     if (reduction) expectTokens(output, expected);
     const answers = {
       last_hidden_state: output.lastHiddenState!,
-      embedding: embeddingOf(output),
+      embedding: embeddingOf(config, output),
       logits: output.logits,
     };
     for (const [name, values] of Object.entries(answers))

@@ -147,6 +147,28 @@ export const attentions: readonly Misuse[] = [
     apply: (o, x) => o.selfAttention(x.x!, projections(x), { ...options, rows: 0 }),
   },
   {
+    name: "selfAttention that is turned by tables of other tokens",
+    mentions: ["rotation.cos is [3,5]"],
+    apply: (o, x) =>
+      o.selfAttention(x.x!, projections(x), { ...options, rotation: { cos: x.sizes5!, sin: x.sizes5! } }),
+  },
+  {
+    name: "selfAttention that compares keys of another kind",
+    code: "INVALID_OPTION",
+    mentions: ["observedKeys", "turned"],
+    apply: (o, x) => o.selfAttention(x.x!, projections(x), { ...options, observedKeys: wrong("turned") }),
+  },
+  {
+    name: "rotate in heads that do not divide the channels",
+    mentions: ["heads is 5"],
+    apply: (o, x) => o.rotate(x.x!, 5, { cos: x.sizes5!, sin: x.sizes5! }),
+  },
+  {
+    name: "rotate in heads of an odd number of channels",
+    mentions: ["heads is 4", "3"],
+    apply: (o, x) => o.rotate(x.x!, 4, { cos: x.sizes5!, sin: x.sizes5! }),
+  },
+  {
     name: "selfAttention that is observed by a text",
     code: "INVALID_OPTION",
     mentions: ["observe", "yes"],
