@@ -3,16 +3,20 @@ import type { VisionModelConfig } from "./config.js";
 
 /**
  * `logits` [B, labels]; `image_embeds` [B, projection], CLIP's image embedding; `last_hidden_state` [B, N', C], the tokens that
- * remain; `pooler_output` [B, C], the embedding of the picture.
+ * remain; `pooler_output` [B, C], the embedding of the picture; `predicted_depth` [B, H, W].
  */
-export type ExportOutput = "logits" | "image_embeds" | "last_hidden_state" | "pooler_output";
+export type ExportOutput = "logits" | "image_embeds" | "last_hidden_state" | "pooler_output" | "predicted_depth";
 
 /** All outputs that an export of this model can have, in the order in which a file lists them. */
-export const exportOutputsOf = ({ labels, projection }: VisionModelConfig): readonly ExportOutput[] => [
-  ...(labels.length > 0 ? (["logits"] as const) : []),
-  // A tower with a projection gives nothing else in transformers.
-  ...(projection ? (["image_embeds"] as const) : (["last_hidden_state", "pooler_output"] as const)),
-];
+export function exportOutputsOf({ labels, projection, depth }: VisionModelConfig): readonly ExportOutput[] {
+  // A model with a depth head, and a tower with a projection, give nothing else in transformers.
+  if (depth) return ["predicted_depth"];
+  const classifier = labels.length > 0 ? (["logits"] as const) : [];
+  return [
+    ...classifier,
+    ...(projection ? (["image_embeds"] as const) : (["last_hidden_state", "pooler_output"] as const)),
+  ];
+}
 
 /**
  * What stands for a picture in a model without projection: `distilled` the mean of class and distillation token, `mean` that of

@@ -2,6 +2,7 @@
  * Depth Anything, version 1 and 2, and DPT on DINOv2: the head of DPT reads several blocks of a DINOv2 (arXiv 2401.10891, 2406.09414,
  * 2103.13413).
  */
+import { processorDefaults } from "../../io/processor-defaults.js";
 import { show } from "../../show.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { DepthHead } from "../depth/config.js";
@@ -138,25 +139,15 @@ const tower = {
 const neck = { neck_hidden_sizes: [6, 8, 10, 12], fusion_hidden_size: 8 };
 const every = { out_indices: [1, 2, 3, 4] };
 
-/** The defaults of `DPTImageProcessor` in transformers 5.18.0. */
-const preprocessing = {
-  ...{
-    do_resize: true,
-    size: { height: 384, width: 384 },
-    default_to_square: true,
-    resample: 3,
-    do_center_crop: false,
-  },
-  ...{ do_rescale: true, rescale_factor: 0.00392156862745098, do_normalize: true },
-  ...{ image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] },
-};
-
 const otherNetwork =
   "its network is another one. Depth Anything (model_type depth_anything) and DPT on DINOv2 (dpt) are supported";
 
 export const depthAnything: Family = {
   title: "Depth Anything, DPT on DINOv2",
-  modelTypes: { depth_anything: { preprocessing }, dpt: { preprocessing } },
+  modelTypes: {
+    depth_anything: { preprocessing: processorDefaults.DPT!, transformersJs: true },
+    dpt: { preprocessing: processorDefaults.DPT!, transformersJs: true },
+  },
   refusedTypes: Object.fromEntries(
     ["prompt_depth_anything", "depth_pro", "zoedepth", "glpn"].map((type) => [type, otherNetwork]),
   ),
