@@ -3,10 +3,12 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } fr
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { env, type ImageClassificationPipeline, pipeline } from "@huggingface/transformers";
+import { type DepthEstimationOutput, env, type ImageClassificationPipeline, pipeline } from "@huggingface/transformers";
 import { goldenFamilyWeights, goldenUrl } from "@ppt-vit/conformance";
 import { fromPretrained, type ImageClassifier } from "@ppt-vit/pipeline";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeDepthFolder } from "../packages/pipeline/test/depth-folder.js";
 import { root, run } from "../scripts/workspace.mjs";
 import { main, samples } from "./built.js";
 import { safetensorsFile } from "./safetensors-file.js";
@@ -149,6 +151,33 @@ describe("image-feature-extraction", () => {
     expectNear(embeds.data as Float32Array, await mine.embed(pictures[0]!));
     await Promise.all([theirs.dispose(), mine.dispose()]);
   });
+});
+
+test("depth-estimation gives the map of our own pipeline, reduced and of several pictures at once", async () => {
+  makeDepthFolder(join(home, "depth"));
+  const reduction = ["--layers", "1,2", "--tokens-removed", "20%", "--threshold", "pool"];
+  await exported("./depth", "depth-onnx", ...reduction, "--dtype", "fp32");
+  const theirs = await pipeline("depth-estimation", "depth-onnx", { dtype: "fp32", device: "cpu" });
+  const mine = await fromPretrained(join(home, "depth"), {
+    ...{ task: "depth-estimation", backend: "onnx-cpu", imageSize: 32 },
+    reduction: { layers: [1, 2], tokensRemoved: { share: 0.2 }, threshold: "pool" },
+  });
+  // Of the model's size, so that nothing is resampled.
+  const cut = join(home, "cut.png");
+  await sharp(pictures[0]).flatten().extract({ left: 40, top: 40, width: 32, height: 32 }).png().toFile(cut);
+  const [given] = (await theirs([cut, cut])) as unknown as DepthEstimationOutput[];
+  const { predicted_depth, depth } = await mine.estimateDepth(cut);
+  expect(given!.predicted_depth.dims).toEqual(predicted_depth.dims);
+  expect(given!.predicted_depth.type).toBe(predicted_depth.type);
+  const largest = Math.max(...predicted_depth.data.map(Math.abs));
+  const values = given!.predicted_depth.data as Float32Array;
+  expect(Math.max(...predicted_depth.data.map((value, i) => Math.abs(value - values[i]!))) / largest).toBeLessThan(
+    1e-5,
+  );
+  expect([given!.depth.width, given!.depth.height, given!.depth.channels]).toEqual([32, 32, 1]);
+  // A value beside a whole number may fall to either side.
+  expect(Math.max(...depth.data.map((byte, i) => Math.abs(byte - given!.depth.data[i]!)))).toBeLessThanOrEqual(1);
+  await Promise.all([theirs.dispose(), mine.dispose()]);
 });
 
 test("an export for image-classification alone classifies", async () => {

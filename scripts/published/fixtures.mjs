@@ -15,10 +15,10 @@ export const demoModel = join(demo, "model");
 export const photoLabel = "dog";
 
 /**
- * Small checkpoints that stand for models by a word in their names: two of the tests, and the first blocks of the demo model, because
+ * Small checkpoints that stand for models by a word in their names: three of the tests, and the first blocks of the demo model, because
  * a calibration tries many settings. All other models are the demo model.
  */
-const standIns = { clip: "clip", dino: "dinov2", "my-model": "shallow" };
+const standIns = { clip: "clip", dino: "dinov2", depth: "depth", "my-model": "shallow" };
 
 /** Copies the stand-ins to `home`, with settings of their own: they have too few blocks for the default ones. */
 function makeStandIns(home) {
@@ -30,9 +30,22 @@ function makeStandIns(home) {
       makeShallow(join(home, folder));
       continue;
     }
+    if (folder === "depth") {
+      makeDepth(join(home, folder));
+      continue;
+    }
     for (const file of ["config.json", "preprocessor_config.json", "model.safetensors"])
       cpSync(join(fixtures, folder, file), join(home, folder, file));
   }
+}
+
+/** Writes the Depth Anything of the conformance suite, with the preprocessing of the pipeline's tests. */
+function makeDepth(home) {
+  const golden = join(root, "packages", "conformance", "golden", "modern", "depth-anything");
+  for (const file of ["config.json", "model.safetensors"]) cpSync(join(golden, file), join(home, file));
+  const { processor } = JSON.parse(readFileSync(join(fixtures, "depth.json"), "utf8"));
+  const preprocessor = { image_processor_type: "DPTImageProcessor", ...processor };
+  writeFileSync(join(home, "preprocessor_config.json"), JSON.stringify(preprocessor));
 }
 
 /** Writes the demo model with its first three blocks alone. Its head is the whole model's, so its labels mean nothing. */

@@ -14,6 +14,7 @@ export const guides: Item[] = [
       ["node", "Classify in Node"],
       ["browser", "Classify in the browser"],
       ["embed", "Embed a photo library"],
+      ["depth", "Estimate depth"],
       ["zero-shot", "Zero-shot labels with CLIP"],
       ["faster", "Make your own model faster"],
       ["token-pictures", "Pictures of tokens"],
@@ -63,7 +64,7 @@ export const guides: Item[] = [
     text: "Command line",
     items: pages("cli/", [
       ["", "ppt-vit"],
-      ...["classify", "embed", "visualize", "eval", "calibrate", "export", "info", "doctor", "bench"].map(
+      ...["classify", "embed", "depth", "visualize", "eval", "calibrate", "export", "info", "doctor", "bench"].map(
         (name) => [name, name] as const,
       ),
     ]),

@@ -35,7 +35,7 @@ async function registry(name, file) {
 }
 
 /** The words by which names of conformance cases name a family's own models. Plain ViTs are in all cases without such a word. */
-const words = [/DINOv2/, /CLIP/, /SigLIP|siglip/, /I-JEPA|ijepa/, /LV-ViT|lvvit/, /T2T-ViT|t2t/];
+const words = [/Depth|depth/, /DINOv2/, /CLIP/, /SigLIP|siglip/, /I-JEPA|ijepa/, /LV-ViT|lvvit/, /T2T-ViT|t2t/];
 
 /** The conformance cases that run a whole model of the family, or of the same traits. */
 function casesOf(family, names) {
@@ -67,8 +67,9 @@ function familyTable(rows, tasks) {
       family.title,
       types.length > 0 ? types.map((type) => `\`${type}\``).join(", ") : "by `architecture`",
       yes(configs.some(({ labels }) => labels.length > 0)),
-      yes(tasks.some(({ name }) => name === "image-feature-extraction")),
+      yes(configs.some(({ depth }) => !depth)),
       yes(configs.some(({ projection, pooling }) => projection !== undefined || pooling === "attention")),
+      yes(configs.some(({ depth }) => depth)),
       evidence.join(", "),
     ];
   });
@@ -76,7 +77,7 @@ function familyTable(rows, tasks) {
 
 ${tasks.map(({ name, title }) => `- \`${name}\`: ${title}`).join("\n")}
 
-${table(["family", "`model_type`", "labels", "embeddings, dense features", "zero-shot labels", "compared with"], lines)}
+${table(["family", "`model_type`", "labels", "embeddings, dense features", "zero-shot labels", "depth", "compared with"], lines)}
 
 Every family runs unreduced and with every policy. Without a class token the mean query scores the tokens.
 [The contract of families](../../packages/core/test/family-contract.test.ts) reads the examples of each under all names of tensors.

@@ -5,6 +5,7 @@ import { addBenchCommand } from "./commands/bench/command.js";
 import { addCalibrateCommand } from "./commands/calibrate/command.js";
 import { addClassifyCommand } from "./commands/classify/command.js";
 import { addDemoCommand } from "./commands/demo/command.js";
+import { addDepthCommand } from "./commands/depth/command.js";
 import { addDoctorCommand } from "./commands/doctor/command.js";
 import { addEmbedCommand } from "./commands/embed/command.js";
 import { addEvalCommand } from "./commands/eval/command.js";
@@ -20,6 +21,7 @@ import { complain, printOwn, say } from "./output/print.js";
 const commands: readonly ((program: Command) => void)[] = [
   addClassifyCommand,
   addEmbedCommand,
+  addDepthCommand,
   addDemoCommand,
   addExportCommand,
   addInfoCommand,

@@ -11,12 +11,15 @@ export { type ServeOptions, serveClassifiers } from "./browser/serve.js";
 export type {
   Classification,
   DenseFeatures,
+  DepthEstimate,
+  DepthEstimator,
   Embedding,
   FeatureExtractor,
   ImageClassifier,
   PictureFailure,
   PretrainedModel,
   WorkerClassifierOptions,
+  WorkerDepthEstimatorOptions,
   WorkerExtractorOptions,
 } from "./browser/types.js";
 export { type ClassifierWorker, createClassifierWorker } from "./browser/worker.js";

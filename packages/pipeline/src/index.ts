@@ -17,7 +17,7 @@ export {
   type Trial,
 } from "./calibrate/trial.js";
 export { resolveReduction } from "./checkpoint/reduction.js";
-export { atPictureSize } from "./checkpoint/resolution.js";
+export { atOneSize, atPictureSize, sizeVaries } from "./checkpoint/resolution.js";
 export { type CalibrateOptions, type Calibration, calibrate } from "./node/calibrate.js";
 export { decodeImage, type OpenedPicture, openPicture } from "./node/decode.js";
 export { checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./node/folder.js";
@@ -25,6 +25,7 @@ export { fromPretrained } from "./node/from-pretrained.js";
 export type { CheckpointSource, ImageInput } from "./node/inputs.js";
 export { makeFolder } from "./node/make-folder.js";
 export { readReduction } from "./node/reduction-file.js";
+export { type DepthFormat, depthFormats, renderDepth } from "./node/render-depth.js";
 export {
   type RenderTokensOptions,
   renderTokens,
@@ -36,6 +37,8 @@ export {
 export type {
   Classification,
   DenseFeatures,
+  DepthEstimate,
+  DepthEstimator,
   Embedding,
   FeatureExtractor,
   ImageClassifier,
@@ -44,6 +47,6 @@ export type {
 } from "./node/types.js";
 export type { PictureFormat } from "./pictures/signatures.js";
 export * from "./public.js";
-export { exportNeeds, outputsForTask, taskNames } from "./tasks/exports.js";
+export { exportNeeds, firstTaskOf, outputsForTask, taskNames } from "./tasks/exports.js";
 
 setMachine(nodeMachine);

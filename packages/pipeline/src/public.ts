@@ -18,11 +18,20 @@ export type { CheckpointNeeds } from "./checkpoint/parse.js";
 export type { ReductionSetting } from "./checkpoint/reduction.js";
 export type { ImageSizeOption } from "./checkpoint/resolution.js";
 export { parseTextEmbeddings, type TextEmbeddings } from "./checkpoint/text-embeddings.js";
+export { type ColourImage, colourDepth, type DepthRange, type DepthTensor, type GreyImage } from "./depth/depth-map.js";
 export type { ConversionNotice } from "./hub/conversion.js";
 export type { HubOptions } from "./hub/options.js";
 export { imageExtensions } from "./pictures/formats.js";
 export type { DecodeOptions } from "./pictures/options.js";
 export { median, quantile } from "./statistics.js";
+export {
+  type DepthEstimate as DepthEstimateOf,
+  type DepthEstimator as DepthEstimatorOf,
+  type DepthEstimatorOptions,
+  type DepthInterpolation,
+  depthInterpolations,
+  type EstimateDepthOptions,
+} from "./tasks/depth-estimation.js";
 // Types for any type of picture. Each entry also exports them for its own pictures, without "Of".
 export type {
   Classification as ClassificationOf,

@@ -1,7 +1,7 @@
 /** sharp, without the loaders of formats that are not accepted here. */
 import type { Sharp, SharpOptions } from "sharp";
 
-export type OpenSharp = (input: Uint8Array | Uint8ClampedArray, options?: SharpOptions) => Sharp;
+export type OpenSharp = (input: Uint8Array | Uint8ClampedArray | Uint16Array, options?: SharpOptions) => Sharp;
 
 /**
  * libvips' names for the loaders of all other formats. They are listed one by one: blocking all and unblocking some would

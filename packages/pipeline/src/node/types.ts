@@ -1,4 +1,5 @@
 /** The types of models and results, for the pictures that Node takes. */
+import type * as estimation from "../tasks/depth-estimation.js";
 import type * as classification from "../tasks/image-classification.js";
 import type * as extraction from "../tasks/image-feature-extraction.js";
 import type { ModelOf, TaskName } from "../tasks/registry.js";
@@ -19,3 +20,7 @@ export type Embedding = extraction.Embedding<ImageInput>;
 export type DenseFeatures = extraction.DenseFeatures<ImageInput>;
 /** A model that embeds pictures. For pictures of Node. */
 export type FeatureExtractor = extraction.FeatureExtractor<ImageInput>;
+/** The depth of one picture. For pictures of Node. */
+export type DepthEstimate = estimation.DepthEstimate<ImageInput>;
+/** A model that estimates depth. For pictures of Node. */
+export type DepthEstimator = estimation.DepthEstimator<ImageInput>;

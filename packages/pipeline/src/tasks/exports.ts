@@ -25,3 +25,9 @@ export function outputsForTask({ name, config }: Checkpoint, task: TaskName | un
     `${name}: has no ${taskNamed(task).exports.join(" or ")}, which task '${task}' needs: export it for ${others.map(({ name }) => `'${name}'`).join(" or ")}`,
   );
 }
+
+/** A server's model answers one kind of request: a classifier classifies, and other models do what they can. */
+export function firstTaskOf({ config }: Checkpoint): TaskName {
+  const outputs = exportOutputsOf(config);
+  return tasks.find(({ exports }) => exports.some((output) => outputs.includes(output)))!.name as TaskName;
+}

@@ -84,7 +84,12 @@ const textEmbeddings = shaped("text embeddings { labels, embeddings, logitScale 
 export const imageClassification: Task<"image-classification", PretrainedOptions, Labelling, ClassifierType> = {
   name: "image-classification",
   title: "labels with probabilities",
+  command: "classify",
   needs: { heads: true },
+  lacks: ({ config, withoutClassifier }) =>
+    config.labels.length === 0 && withoutClassifier === undefined && !textComparisonOf(config)
+      ? "classifier"
+      : undefined,
   options: { textEmbeddings },
   outputs: () => ({}),
   prepare: (checkpoint, options) => labelling(checkpoint, options.textEmbeddings),
@@ -113,17 +118,16 @@ function labelling(
   const embedInstead = "load it with task 'image-feature-extraction' (ppt-vit embed)";
   if (withoutClassifier !== undefined)
     throw new PptError("INVALID_WEIGHTS", `${name}: ${withoutClassifier}. For embeddings ${embedInstead}`);
-  if (!comparison) return refuse(`has no classifier: ${embedInstead}`);
   const texts =
     given ??
     own ??
     refuse(
       `CLIP and SigLIP name pictures by texts: pass textEmbeddings (--text-embeddings), put ${textEmbeddingsFile} beside config.json, or ${embedInstead}`,
     );
-  const logitsOf = zeroShotLogits(texts, comparison);
+  const logitsOf = zeroShotLogits(texts, comparison!);
   return {
     labels: texts.labels,
-    problem: comparison.problem,
+    problem: comparison!.problem,
     logitsOf: ({ embedding }, row) => logitsOf(rowOf(embedding!, row)),
   };
 }

@@ -130,8 +130,10 @@ export const imageFeatureExtraction: Task<
 > = {
   name: "image-feature-extraction",
   title: "embeddings and dense features",
+  command: "embed",
   // A classifier that does not fit is no reason to refuse the rest.
   needs: { heads: false },
+  lacks: ({ config }) => (config.depth ? "embedding" : undefined),
   options: { dense: flag },
   outputs: ({ dense = false }) => ({ pooled: true, denseFeatures: dense }),
   prepare: (checkpoint, { dense = false }) => ({ checkpoint, dense }),

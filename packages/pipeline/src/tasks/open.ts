@@ -32,6 +32,7 @@ import { assembleModel } from "./model.js";
 import type { ModelOptions } from "./options.js";
 import { type ModelOf, type OptionsOf, type TaskName, taskNamed } from "./registry.js";
 import { manySizes, oneSize, type SizedModels } from "./sized-models.js";
+import { requireSuited } from "./suited.js";
 import type { AnyTask, ModelFacts } from "./task.js";
 import { type ModelVerification, verifyCheckpoint } from "./verify.js";
 
@@ -83,6 +84,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     const reduction = resolveReduction(checkpoint, options.reduction);
     const varies = sizeVaries(checkpoint);
     checkPreprocessing(checkpoint, varies);
+    requireSuited(task, settings);
     const prepared = prepareTask(task, checkpoint, settings, options);
     options.signal?.throwIfAborted();
     const outputs = { ...task.outputs(options), ...(trace && { source: "stages" as const, scores: true }) };

@@ -1,11 +1,12 @@
 /** The tasks that `fromPretrained` knows. To add one, write its file, import it here and add it to `registered`. */
+import { depthEstimation } from "./depth-estimation.js";
 import { imageClassification } from "./image-classification.js";
 import { imageFeatureExtraction } from "./image-feature-extraction.js";
 import type { ModelOptions } from "./options.js";
 import type { AnyTask, ModelType, Task } from "./task.js";
 
 /** The first is the default. */
-const registered = [imageClassification, imageFeatureExtraction] as const;
+const registered = [imageClassification, imageFeatureExtraction, depthEstimation] as const;
 
 type Registered = (typeof registered)[number];
 

@@ -61,14 +61,18 @@ export interface Task<Name extends string, Options extends ModelOptions, Prepare
   readonly name: Name;
   /** For help and messages: what a model makes of a picture. */
   readonly title: string;
+  /** The command of `ppt-vit` that does it. */
+  readonly command: string;
   /** What the task needs of a checkpoint. */
   readonly needs: CheckpointNeeds;
+  /** What the task reads and this checkpoint does not have, as in "depth head". Undefined if it suits the task. */
+  lacks(checkpoint: CheckpointSettings): string | undefined;
   /** Options of `fromPretrained` that other tasks do not have. */
   readonly options: Checks<Omit<Options, keyof ModelOptions | "task">>;
   /** Outputs that the model computes besides its logits. */
   outputs(options: Options): OutputOptions;
   /**
-   * Makes what `facts` and the methods need of a checkpoint. It runs before the weights are put on the backend.
+   * Makes what `facts` and the methods need of a checkpoint that lacks nothing. It runs before the weights are put on the backend.
    * @throws PptError INVALID_OPTION, INVALID_WEIGHTS for a checkpoint that the task cannot use
    */
   prepare(checkpoint: CheckpointSettings, options: Options): Prepared;
@@ -107,7 +111,9 @@ export interface Method<Prepared, Options extends BatchOptions, Result extends o
 export interface AnyTask {
   readonly name: string;
   readonly title: string;
+  readonly command: string;
   readonly needs: CheckpointNeeds;
+  lacks(checkpoint: CheckpointSettings): string | undefined;
   readonly options: Readonly<Record<string, Check>>;
   outputs(options: ModelOptions): OutputOptions;
   prepare(checkpoint: CheckpointSettings, options: ModelOptions): unknown;

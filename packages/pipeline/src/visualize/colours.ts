@@ -36,7 +36,7 @@ export function meanColour({ width, height, data }: RgbImage, patches: readonly 
   return hex(sums.map((sum) => sum / (patches.length * patchWidth * patchHeight)));
 }
 
-/** Matplotlib's viridis in ten steps, which look evenly spaced, also to colour-blind readers. */
+/** Matplotlib's viridis (CC0) in ten steps, which look evenly spaced, also to colour-blind readers. */
 const viridis = [
   [68, 1, 84],
   [72, 40, 120],
@@ -50,10 +50,13 @@ const viridis = [
   [253, 231, 37],
 ] as const;
 
-/** Colour of a score; `share` is its ratio to the highest score, 0 to 1. */
-export function heatColour(share: number): string {
+/** The colour at `share` of the way, 0 to 1, as red, green and blue. */
+export function viridisAt(share: number): number[] {
   const at = Math.min(Math.max(share, 0), 1) * (viridis.length - 1);
   const below = viridis[Math.floor(at)]!;
   const above = viridis[Math.ceil(at)]!;
-  return hex(below.map((channel, i) => channel + (above[i]! - channel) * (at - Math.floor(at))));
+  return below.map((channel, i) => channel + (above[i]! - channel) * (at - Math.floor(at)));
 }
+
+/** Colour of a score; `share` is its ratio to the highest score, 0 to 1. */
+export const heatColour = (share: number): string => hex(viridisAt(share));

@@ -1,5 +1,5 @@
 /** `ppt-vit classify`: the most probable classes of each picture. */
-import { defaultDtype, type PptError } from "@ppt-vit/core";
+import type { PptError } from "@ppt-vit/core";
 import {
   type Classification,
   fromPretrained,
@@ -23,9 +23,9 @@ import {
   reductionOf,
   refuseContradiction,
 } from "../../flags/reduction-options.js";
+import { describeStages, headline, meanLatency } from "../../output/model.js";
 import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
-import { describeVerification } from "../../output/verified.js";
 
 interface ClassifyFlags extends DtypeFlags, ReductionFlags, ModelFlags, PictureFlags {
   readonly model: string;
@@ -115,28 +115,13 @@ async function readTexts(path: string): Promise<TextEmbeddings> {
   return parseTextEmbeddings(Buffer.concat([...readChunks(path, longestTexts)]), path);
 }
 
-function headline({ model, backend, dtype, tokens, gmacs, reduction, verification }: ImageClassifier): string {
-  const cost = reduction
-    ? `${gmacs.unreduced.toFixed(2)} -> ${gmacs.reduced.toFixed(2)} GMACs`
-    : `${gmacs.unreduced.toFixed(2)} GMACs, unreduced`;
-  const verified = verification ? `, ${describeVerification(verification)}` : "";
-  return `model ${model} on ${backend}${dtype === defaultDtype ? "" : ` in ${dtype}`}, tokens ${tokens.join(" -> ")}, ${cost}${verified}`;
-}
-
 function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string[] {
   const named = labels.map((answer) => `  ${showAnswer(answer).padStart(7)}  ${answer.label}`);
-  const policies = stages.map(
-    ({ policy, tokensOut, variance }) => `${policy} to ${tokensOut} (variance ${variance.toExponential(2)})`,
-  );
-  const path = policies.length > 0 ? `  ${tokens[0]} tokens, ${policies.join(", ")}` : `  ${tokens[0]} tokens`;
-  return [`${input}  ${latencyMs.toFixed(0)} ms`, ...named, path];
+  return [`${input}  ${latencyMs.toFixed(0)} ms`, ...named, `  ${describeStages(tokens[0], stages)}`];
 }
 
 function summary({ tokens }: ImageClassifier, results: readonly Classification[], failed: number): string {
-  const times = results.map((result) => result.latencyMs);
-  const mean =
-    times.length > 0 ? `, ${(times.reduce((a, b) => a + b) / times.length).toFixed(0)} ms an image in the model` : "";
-  return `${results.length} classified, ${failed} failed${mean}, ${tokens.at(-1)} tokens at the end`;
+  return `${results.length} classified, ${failed} failed${meanLatency(results)}, ${tokens.at(-1)} tokens at the end`;
 }
 
 /** The document that --json prints. Documented in apps/docs/cli. */

@@ -151,6 +151,11 @@ const isLabelled = ({ config }: Checkpoint, { labels }: EvalFlags): boolean => l
  * or preprocessing makes pictures of another size
  */
 function checkCheckpoint({ name, config, preprocessing }: Checkpoint, { compareDtype }: EvalFlags): void {
+  if (config.depth)
+    throw new PptError(
+      "INVALID_CONFIG",
+      `${name}: estimates depth, and labels say nothing about that: ppt-vit depth writes its maps`,
+    );
   if (config.labels.length === 0 && !compareDtype)
     throw new PptError(
       "INVALID_CONFIG",

@@ -4,9 +4,10 @@ import { basename, join, resolve } from "node:path";
 import type { DeviceKind, OnnxExport } from "@ppt-vit/backend-onnx";
 import { isKnownToTransformersJs, PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
 import {
-  type Checkpoint,
+  atOneSize,
   checkpointFolder,
   exportNeeds,
+  firstTaskOf,
   type LoadOptions,
   outputsForTask,
   readCheckpoint,
@@ -49,10 +50,12 @@ export async function exportCommand(flags: ExportFlags): Promise<void> {
 async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Written[]> {
   const source = await checkpointFolder(flags.model, loading);
   return fillFolder(flags.out, flags, async (put) => {
-    const checkpoint = await readCheckpoint(flags.model, loading, exportNeeds(flags.task));
+    const own = await readCheckpoint(flags.model, loading, exportNeeds(flags.task));
+    // A graph has one size.
+    const checkpoint = atOneSize(own);
     const outputs = outputsForTask(
       checkpoint,
-      flags.task ?? (flags.format === "triton" ? firstTask(checkpoint) : undefined),
+      flags.task ?? (flags.format === "triton" ? firstTaskOf(checkpoint) : undefined),
     );
     const { config, preprocessing, weights } = checkpoint;
     const { exportOnnx } = await import("@ppt-vit/backend-onnx");
@@ -82,7 +85,10 @@ async function writeExport(flags: ExportFlags, loading: LoadOptions): Promise<Wr
       await writeSettings(
         "preprocessor_config.json",
         // transformers.js guesses what this file leaves to the model's type or to processor_config.json.
-        (json) => nested === undefined && (json.image_processor_type ?? json.feature_extractor_type) !== undefined,
+        (json) =>
+          checkpoint === own &&
+          nested === undefined &&
+          (json.image_processor_type ?? json.feature_extractor_type) !== undefined,
         () => preprocessorConfigOf(preprocessing),
       );
     }
@@ -127,10 +133,6 @@ const readIfThere = (path: string): Promise<Buffer | undefined> =>
     if (cause.code === "ENOENT") return undefined;
     throw new PptError("NOT_FOUND", `${path}: cannot be read (${cause.code})`, { cause });
   });
-
-/** A server's model answers one kind of request: a classifier classifies, and other models embed. */
-const firstTask = ({ config }: Checkpoint): TaskName =>
-  config.labels.length > 0 ? "image-classification" : "image-feature-extraction";
 
 const tritonName = (model: string) => basename(resolve(model)).replaceAll(/[^\w.-]/g, "_");
 

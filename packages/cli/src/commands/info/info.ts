@@ -58,6 +58,8 @@ interface ModelReport {
   readonly reduction: ReductionConfig | null;
   readonly reductionFrom: ReductionSource;
   readonly gmacs: { readonly unreduced: number; readonly reduced: number };
+  /** Of what stands behind the blocks, with this reduction. */
+  readonly headGmacs: number;
   readonly blocks: readonly BlockReport[];
   readonly labels: readonly string[];
 }
@@ -146,6 +148,7 @@ async function modelReport(
     reduction: reduction ?? null,
     reductionFrom: from,
     gmacs: { unreduced: before.gmacs, reduced: after.gmacs },
+    headGmacs: after.headMacs / 1e9,
     blocks: after.blocks.map((block, i) => ({
       layer: block.layer,
       attentionTokens: block.attentionTokens,
@@ -257,10 +260,11 @@ function modelLines({
   reduction,
   reductionFrom,
   gmacs,
+  headGmacs,
   blocks,
   labels,
 }: ModelReport) {
-  const { imageSize, patchSize, hiddenSize, layers, heads, intermediateSize, tokens, pooling } = geometry;
+  const { imageSize, patchSize, hiddenSize, layers, heads, intermediateSize, tokens, pooling, depth } = geometry;
   const origin: Readonly<Record<ReductionSource, string>> = {
     "reduction.json": " (reduction.json)",
     onnx: " (recorded in the exported files)",
@@ -280,12 +284,13 @@ function modelLines({
   return [
     `  family           ${family}`,
     `  image            ${imageSize.join(" x ")}, patches of ${patchSize.join(" x ")}, ${tokens} tokens`,
-    `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${read[pooling]}`,
+    `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${depth ? `the patches after blocks ${depth.stages.join(", ")}` : read[pooling]}`,
     `  parameters       ${(parameters / 1e6).toFixed(2)} million`,
     `  weights          ${showWeights(weights)}`,
-    `  labels           ${labels.length === 0 ? "none: no classifier, features only" : `${labels.length}: ${labels.slice(0, 5).join(", ")}${labels.length > 5 ? ", ..." : ""}`}`,
+    ...(depth ? [`  depth            ${meaning[depth.kind]}`] : []),
+    `  labels           ${depth ? "none: a map of depths" : labels.length === 0 ? "none: no classifier, features only" : `${labels.length}: ${labels.slice(0, 5).join(", ")}${labels.length > 5 ? ", ..." : ""}`}`,
     `  reduction        ${describe(reduction)}${origin[reductionFrom]}`,
-    `  GMACs            ${gmacs.unreduced.toFixed(3)} unreduced, ${gmacs.reduced.toFixed(3)} with this reduction`,
+    `  GMACs            ${gmacs.unreduced.toFixed(3)} unreduced, ${gmacs.reduced.toFixed(3)} with this reduction${depth ? `, ${headGmacs.toFixed(3)} of them in the depth head` : ""}`,
     "",
     cells("block", "attention", "MLP", "GMACs", "unreduced"),
     ...blocks.map(({ layer, attentionTokens, mlpTokens, gmacs: block }) =>
@@ -293,6 +298,8 @@ function modelLines({
     ),
   ];
 }
+
+const meaning = { relative: "relative: greater is nearer, without a unit", metric: "metric: metres" } as const;
 
 const counts = (of: Readonly<Record<string, number>>) =>
   Object.entries(of)
