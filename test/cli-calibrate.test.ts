@@ -142,7 +142,7 @@ describe("a calibration", () => {
     );
     expect(code).toBe(1);
     expect(stderr).toMatch(/mixed\/broken\.png: .* \[INVALID_IMAGE\]/);
-    expect(stdout).toContain("settings tried on 1 pictures");
+    expect(stdout).toContain("settings tried on 1 picture\n");
   });
 });
 

@@ -324,7 +324,7 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     [["empty"], "empty: an empty dataset: expected a folder of pictures for each class"],
     [["nothing"], "nothing: no pictures (.jpg"],
     [["missing"], "missing: cannot be read (ENOENT) [NOT_FOUND]"],
-    [["unknown"], 'unknown: 1 of 1 labels match no class of the model: "unicorn". The model has 48 classes, 0 to 47'],
+    [["unknown"], 'unknown: 1 of 1 label matches no class of the model: "unicorn". The model has 48 classes, 0 to 47'],
     [["tree", "--shard", "3/2"], "expected I/N, as in 1/8 to 8/8"],
     [["tree", "--shard", "0/2"], "expected I/N, as in 1/8 to 8/8"],
     [["tree", "--model", join(root, "packages/pipeline/fixtures/clip")], "has no classifier, and so no answers"],

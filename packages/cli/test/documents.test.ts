@@ -154,7 +154,7 @@ describe("a part", () => {
     [["summary", "top1"], 1, "summary.top1: is 1, but the pictures give"],
     [["summary", "pictures"], 5, "summary.pictures: is 5, but the pictures give 4"],
     [["classes", 0, "name"], "<b>", 'classes[0].name: is "<b>", but the pictures give "tench, Tinca tinca"'],
-    [["classesWithoutPictures"], ["x"], "classesWithoutPictures: has 1 entries, but the pictures give"],
+    [["classesWithoutPictures"], ["x"], "classesWithoutPictures: has 1 entry, but the pictures give"],
     [["confusions"], [], "confusions: has 0 entries"],
   ])("with %j = %j is refused", (path, value, message) => {
     expect(refusal(path, value)).toContain(`x.json: ${message}`);

@@ -135,7 +135,7 @@ describe("a dataset", () => {
       "5 dog/link.png 1",
       "6 dog/zz.png 1",
     ]);
-    expect(notes).toEqual(["1 pictures that lie in no class's folder are left out", "folders without pictures: fish"]);
+    expect(notes).toEqual(["left out: 1 picture in no class's folder", "folders without pictures: fish"]);
   });
 
   it("takes a limit from all of its classes", async () => {
@@ -175,7 +175,7 @@ describe("a dataset", () => {
     ["an empty folder", [], "an empty dataset: expected a folder of pictures for each class"],
     ["empty classes", ["cat/notes.txt"], "no pictures (.jpg"],
     ["pictures without classes", ["a.png", "b.png"], "2 pictures, but no folders: put the pictures of each class"],
-    ["folders that are no classes", ["train/cat/a.png"], '1 of 1 labels match no class of the model: "train"'],
+    ["folders that are no classes", ["train/cat/a.png"], '1 of 1 label matches no class of the model: "train"'],
   ])("refuses %s", async (_, files, message) => {
     make(...files);
     await expect(open()).rejects.toThrow(invalid(message));

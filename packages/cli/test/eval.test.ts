@@ -289,8 +289,8 @@ describe("a result", () => {
     expect(text).toMatch(/GMACs +1\.000 +2\.000/);
     // A batch of 4 takes 10 ms, and 15 ms in the unreduced model.
     expect(text).toMatch(/pictures\/s in the model +333\.3 +222\.2/);
-    expect(text).toContain("1 of the model's 4 classes have no pictures");
-    expect(text).toContain("1 pictures could not be used");
+    expect(text).toContain("without pictures: 1 of the model's 4 classes");
+    expect(text).toContain("1 picture could not be used");
     expect(text).toContain("waiting for decoding 3.33 % of the time");
   });
 

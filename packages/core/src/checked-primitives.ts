@@ -1,5 +1,6 @@
 /** Checks shapes and types before a primitive runs, so every backend refuses the same calls with the same error. */
 
+import { counted } from "./counted.js";
 import { PptError, type PptErrorCode } from "./errors.js";
 import { callback, checkArgument, found, hostTensorCheck, text } from "./options.js";
 import type { DType, HostTensor, Operand, Primitives, Shape, Tensor } from "./seam.js";
@@ -58,7 +59,7 @@ function requireOperand(op: string, argument: string, x: Operand<Tensor>): void 
 function requireHost(host: HostTensor): void {
   checkArgument("constant", "host", host, hostTensorCheck);
   if (host.data.length !== sizeOf(host.shape))
-    misuse("constant", `${host.data.length} values do not fill ${showShape(host.shape)}`);
+    misuse("constant", `${counted(host.data.length, "value")} for ${showShape(host.shape)}`);
 }
 
 /** Requires elements along `axis`, because an empty axis has no maximum. */

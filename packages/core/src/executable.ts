@@ -1,6 +1,7 @@
 /** What all executables share: they check their feeds, run one at a time, and are disposed once. */
 
 import { requireTensor } from "./checked-primitives.js";
+import { counted } from "./counted.js";
 import { PptError } from "./errors.js";
 import { isLazy } from "./lazy-tensor.js";
 import { callback, check, checkArgument, checkOptions, found, hostTensorCheck, object } from "./options.js";
@@ -28,7 +29,8 @@ export function checkProgram(program: Program, options: Pick<CompileOptions, "pa
     if (isLazy(host)) continue;
     const problem = host.quantized
       ? quantizedProblem(host.shape, host.quantized)
-      : host.data.length !== sizeOf(host.shape) && `has ${host.data.length} values for shape ${showShape(host.shape)}`;
+      : host.data.length !== sizeOf(host.shape) &&
+        `has ${counted(host.data.length, "value")} for shape ${showShape(host.shape)}`;
     if (problem) throw new PptError("INVALID_SHAPE", `compile: parameter '${name}' ${problem}`);
   }
   for (const [name, shape] of Object.entries(options.inputs))
@@ -155,7 +157,7 @@ function checkFeeds(inputs: CompileOptions["inputs"], feeds: Tensors<HostTensor>
     if (data.length !== sizeOf(shape))
       throw new PptError(
         "INVALID_INPUT",
-        `run: input '${name}' has ${data.length} values for shape ${showShape(shape)}`,
+        `run: input '${name}' has ${counted(data.length, "value")} for shape ${showShape(shape)}`,
       );
   }
 }

@@ -1,4 +1,5 @@
 /** Host tensors whose values are read from a file, or computed, when somebody needs them. */
+import { counted } from "./counted.js";
 import { PptError } from "./errors.js";
 import type { HostTensor, Shape } from "./seam.js";
 import { showShape, sizeOf } from "./shape.js";
@@ -21,7 +22,10 @@ export function lazyTensor(shape: Shape, { keep, brief }: Readings): HostTensor 
   const checked = (read: () => Float32Array) => () => {
     const data = read();
     if (data.length === sizeOf(shape)) return data;
-    throw new PptError("INVALID_WEIGHTS", `weights: read ${data.length} values for the shape ${showShape(shape)}`);
+    throw new PptError(
+      "INVALID_WEIGHTS",
+      `weights: read ${counted(data.length, "value")} for the shape ${showShape(shape)}`,
+    );
   };
   const own: Readings = { keep: checked(keep), brief: checked(brief) };
   const tensor: HostTensor = {

@@ -2,10 +2,13 @@
  * Checks of options and arguments, for callers without types. A table says what each one must be. An error names the one
  * that is wrong, what was found and what is expected.
  */
+import { counted } from "./counted.js";
 import { PptError, type PptErrorCode } from "./errors.js";
 import { isLazy } from "./lazy-tensor.js";
 import { isQuantized } from "./quantized/index.js";
 import { show } from "./show.js";
+
+export { counted } from "./counted.js";
 
 /** A test of one value, with words for what it expects. */
 export interface Check {
@@ -117,8 +120,8 @@ export function found(value: unknown): string {
     if (typeof value === "function") return "a function";
     if (value instanceof Promise) return "a promise: await it";
     if (typeof value === "string" && value.length > 200) return show(`${value.slice(0, 60)}...`);
-    if (ArrayBuffer.isView(value)) return `a view of ${value.byteLength} bytes`;
-    if (value instanceof ArrayBuffer) return `an ArrayBuffer of ${value.byteLength} bytes`;
+    if (ArrayBuffer.isView(value)) return `a view of ${counted(value.byteLength, "byte")}`;
+    if (value instanceof ArrayBuffer) return `an ArrayBuffer of ${counted(value.byteLength, "byte")}`;
     if (Array.isArray(value) && value.length > 50) return `an array of ${value.length} elements`;
     if (typeof value === "bigint") return `${String(value).slice(0, 40)}n`;
   } catch {

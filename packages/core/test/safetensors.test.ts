@@ -297,7 +297,7 @@ describe("malformed files are refused with the reason", () => {
       fileOf(entry({ dtype: "F16" }), two),
       "tensor 'a': F16 [2] takes 4 bytes, its data_offsets [0,2] span 2",
     );
-    expectRefused(fileOf(entry({ shape: [] }), two), "tensor 'a': U8 [] takes 1 bytes, its data_offsets [0,2] span 2");
+    expectRefused(fileOf(entry({ shape: [] }), two), "tensor 'a': U8 [] takes 1 byte, its data_offsets [0,2] span 2");
     expectRefused(
       fileOf(entry({ data_offsets: [0, 0] }), two),
       "tensor 'a': U8 [2] takes 2 bytes, its data_offsets [0,0] span 0",
@@ -312,12 +312,12 @@ describe("malformed files are refused with the reason", () => {
     expectRefused(file({ a: at(0, 2), b: at(1, 3) }, 3), "tensor 'b' begins at byte 1, expected 2: overlap");
     expectRefused(file({ a: at(0, 2), b: at(0, 2) }, 2), "tensor 'b' begins at byte 0, expected 2: overlap");
     expectRefused(file({ a: at(0, 2) }, 3), "tensors end at byte 2, but 3 bytes follow the header");
-    expectRefused(file({ a: at(0, 2) }, 1), "tensors end at byte 2, but 1 bytes follow the header; is it cut short?");
-    expectRefused(file({}, 1), "tensors end at byte 0, but 1 bytes follow the header");
+    expectRefused(file({ a: at(0, 2) }, 1), "tensors end at byte 2, but 1 byte follows the header; is it cut short?");
+    expectRefused(file({}, 1), "tensors end at byte 0, but 1 byte follows the header");
     // Sizes beyond any memory are only compared, never allocated.
     expectRefused(
       file({ a: at(0, 2 ** 52) }, 1),
-      /^model\.safetensors: tensors end at byte 4503599627370496, but 1 bytes/,
+      /^model\.safetensors: tensors end at byte 4503599627370496, but 1 byte/,
     );
   });
 

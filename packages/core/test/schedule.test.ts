@@ -164,7 +164,7 @@ describe("parseReduction refuses", () => {
     ["a word that is no policy", { ...base, threshold: "both" }, 'got "both"'],
     ["a scale-free NaN", { ...base, threshold: { scaleFree: Number.NaN } }, "threshold must be"],
     ["a score of nobody", { ...base, score: "cls" }, "score must be 'class' or 'mean'"],
-    ["a score that does not match", { ...base, score: ["mean"] }, "score has 1 entries for 3 layers"],
+    ["a score that does not match", { ...base, score: ["mean"] }, "score has 1 entry for 3 layers"],
     ["repeated layers", { ...base, layers: [3, 3] }, "layers must ascend"],
     ["negative layers", { ...base, layers: [-1] }, "layers must be"],
     ["a missing threshold", { layers: [3], tokensRemoved: 5 }, "got undefined"],

@@ -1,4 +1,5 @@
 /** Reads JSON from files that may be broken or hostile. Some texts that JSON.parse accepts are refused, with the reason. */
+import { counted } from "../counted.js";
 import { PptError, reasonOf } from "../errors.js";
 import { bytesCheck, checkArgument } from "../options.js";
 import { endOfJsonString, isFollowedByColon, jsonProblem } from "./json-structure.js";
@@ -45,7 +46,8 @@ export function parseConfigJson(bytes: Uint8Array): unknown {
   checkArgument("parseConfigJson", "bytes", bytes, bytesCheck);
   // The decoder drops a byte order mark.
   const text = new TextDecoder().decode(bytes);
-  if (text.trim() === "") throw new Error(`holds nothing (${bytes.length} bytes): is the download complete?`);
+  if (text.trim() === "")
+    throw new Error(`holds nothing (${counted(bytes.length, "byte")}): is the download complete?`);
   const kind = looksLike(bytes);
   if (kind !== undefined) throw new Error(`is ${kind}`);
   if (valuesBegunIn(text) > mostConfigValues) throw new Error(`holds more than ${mostConfigValues} values`);

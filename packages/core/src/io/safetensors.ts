@@ -1,5 +1,6 @@
 /** Reads the safetensors format: an 8-byte length, a JSON header, and the tensors' bytes. Checks everything in the file. */
 
+import { counted } from "../counted.js";
 import { PptError } from "../errors.js";
 import { bytesCheck, callback, checkArgument, shaped, text } from "../options.js";
 import type { HostTensor, Shape } from "../seam.js";
@@ -165,13 +166,17 @@ function fileOver(file: RandomAccessFile, name: string, inMemory: boolean): Safe
 
 function readHeaderLength(file: RandomAccessFile, fail: Fail): number {
   if (file.size < lengthBytes)
-    fail(`has ${file.size} bytes, a safetensors file has at least ${lengthBytes}; is the download complete?`);
+    fail(
+      `has ${counted(file.size, "byte")}, a safetensors file has at least ${lengthBytes}; is the download complete?`,
+    );
   // A BigInt, because a length beyond 2^53 could round to a plausible number.
   const declared = viewOf(file.read(0, lengthBytes)).getBigUint64(0, true);
   if (declared > BigInt(longestSafetensorsHeader))
     fail(`declares a header of ${declared} bytes, more than ${longestSafetensorsHeader}; is this a safetensors file?`);
   if (declared > BigInt(file.size - lengthBytes))
-    fail(`declares a header of ${declared} bytes, but only ${file.size - lengthBytes} follow; is it cut short?`);
+    fail(
+      `declares a header of ${counted(Number(declared), "byte")}, but only ${file.size - lengthBytes} follow; is it cut short?`,
+    );
   return Number(declared);
 }
 
@@ -218,7 +223,9 @@ function readEntry(value: unknown, fail: Fail): Entry {
     if (!Number.isSafeInteger(bytes)) fail(`shape ${show(shape)} is too large`);
   }
   if (bytes !== end - begin)
-    fail(`${dtype} ${show(shape)} takes ${bytes} bytes, its data_offsets ${show(offsets)} span ${end - begin}`);
+    fail(
+      `${dtype} ${show(shape)} takes ${counted(bytes, "byte")}, its data_offsets ${show(offsets)} span ${end - begin}`,
+    );
   return { dtype, shape, begin, end };
 }
 
@@ -234,7 +241,7 @@ function checkOffsets(entries: ReadonlyMap<string, Entry>, bytes: number, fail: 
   }
   if (expected !== bytes)
     fail(
-      `tensors end at byte ${expected}, but ${bytes} bytes follow the header${expected > bytes ? "; is it cut short?" : ""}`,
+      `tensors end at byte ${expected}, but ${counted(bytes, "byte follows", "bytes follow")} the header${expected > bytes ? "; is it cut short?" : ""}`,
     );
 }
 

@@ -1,4 +1,5 @@
 /** The layouts of quantised matrices. To add one, write its file here, list it, and add its type to `Quantized` in seam.ts. */
+import { counted } from "../counted.js";
 import type { HostTensor, Quantized, Shape } from "../seam.js";
 import { blocks } from "./blocks.js";
 import type { QuantizedLayout } from "./layout.js";
@@ -21,7 +22,7 @@ export function isQuantized(value: unknown): value is Quantized {
 
 /** Says which field does not fit a tensor of this shape. */
 export function quantizedProblem(shape: Shape, stored: Quantized): string | undefined {
-  if (shape.length !== 2) return `is quantised with ${shape.length} dimensions: only matrices are`;
+  if (shape.length !== 2) return `is quantised with ${counted(shape.length, "dimension")}: only matrices are`;
   const expected = layoutOf(stored.kind).lengths(stored, shape[0]!, shape[1]!);
   for (const [field, length] of Object.entries(expected) as ["integers" | "scales", number][])
     if (stored[field].length !== length)

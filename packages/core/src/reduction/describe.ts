@@ -1,4 +1,5 @@
 /** Reduction settings in one line of text, for people. */
+import { counted } from "../counted.js";
 import { checkArgument, shaped } from "../options.js";
 import type { PolicySetting, ReductionPolicy } from "./policy.js";
 import { defaultPolicy, policyNamed } from "./registry.js";
@@ -83,4 +84,6 @@ function describeOwn({ settings = {} }: Partial<ReductionPolicy>, reduction: obj
 }
 
 const describeRemoved = (removed: TokensRemoved): string =>
-  typeof removed === "number" ? `${removed} tokens` : `${Number((100 * removed.share).toFixed(2))} % of the tokens`;
+  typeof removed === "number"
+    ? counted(removed, "token")
+    : `${Number((100 * removed.share).toFixed(2))} % of the tokens`;

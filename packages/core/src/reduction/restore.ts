@@ -1,5 +1,6 @@
 /** Token restore: puts reduced tokens back on the positions of the input tokens, with the source map. */
 
+import { counted } from "../counted.js";
 import { PptError } from "../errors.js";
 import { arrayOf, checkArgument, hostTensorCheck, shaped } from "../options.js";
 import type { HostTensor, Ops, Shape, Tensor } from "../seam.js";
@@ -85,6 +86,6 @@ function requireShape(what: string, { shape, data }: HostTensor, expected: Shape
   if (sameShape(shape, expected) && data.length === sizeOf(expected)) return;
   throw new PptError(
     "INVALID_INPUT",
-    `restoreTokens: ${what} ${showShape(shape)} with ${data.length} values, expected ${showShape(expected)} as in the first state`,
+    `restoreTokens: ${what} ${showShape(shape)} with ${counted(data.length, "value")}, expected ${showShape(expected)} as in the first state`,
   );
 }

@@ -1,4 +1,5 @@
 /** Resolves reduction settings for one model: which block removes how many tokens, and how. */
+import { counted } from "../counted.js";
 import { PptError } from "../errors.js";
 import { check, object } from "../options.js";
 import type { ObservedKeys, ObservedQuery } from "../seam.js";
@@ -105,7 +106,7 @@ function stagesOf(
     if (layer >= depth)
       throw new PptError(
         "INVALID_REDUCTION",
-        `reduction: layer ${layer} does not exist: the model has ${depth} blocks, 0 to ${depth - 1}. Choose other layers, or run the model without a reduction`,
+        `reduction: layer ${layer} does not exist: the model has ${counted(depth, "block")}, ${depth === 1 ? "number 0" : `0 to ${depth - 1}`}. Choose other layers, or run the model without a reduction`,
       );
     const policy = perLayer[i]!.policy;
     const own = { ...perLayer[i]!.own };

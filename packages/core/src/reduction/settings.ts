@@ -1,4 +1,5 @@
 /** Reduction settings as users write them: where tokens are reduced, how many, and by which policy. */
+import { counted } from "../counted.js";
 import { isPptError, PptError, reasonOf } from "../errors.js";
 import { isPlain, requireReadable } from "../options.js";
 import type { ObservedKeys, ObservedQuery } from "../seam.js";
@@ -222,7 +223,8 @@ function parseTokensRemoved(value: unknown, layers: number): TokensRemoved | Tok
     value,
     (entry: unknown) => one(entry) ?? invalid(`tokensRemoved must hold ${expected}, got ${show(value)}`),
   );
-  if (removed.length !== layers) invalid(`tokensRemoved has ${removed.length} entries for ${layers} layers`);
+  if (removed.length !== layers)
+    invalid(`tokensRemoved has ${counted(removed.length, "entry", "entries")} for ${counted(layers, "layer")}`);
   return removed;
 }
 
@@ -232,7 +234,8 @@ function parseScore(value: unknown, layers: number): ObservedQuery | ObservedQue
   if (isScore(value)) return value;
   if (!Array.isArray(value) || !Array.from(value).every(isScore))
     return invalid(`score must be 'class' or 'mean', or one of them per layer, got ${show(value)}`);
-  if (value.length !== layers) invalid(`score has ${value.length} entries for ${layers} layers`);
+  if (value.length !== layers)
+    invalid(`score has ${counted(value.length, "entry", "entries")} for ${counted(layers, "layer")}`);
   return [...value];
 }
 

@@ -1,5 +1,6 @@
 /** Reads the fields of a `config.json` that nobody has checked. A field of the wrong kind is an error that shows its value. */
 
+import { counted } from "../counted.js";
 import { PptError } from "../errors.js";
 import type { Activation, HostTensor } from "../seam.js";
 import { show } from "../show.js";
@@ -238,7 +239,8 @@ export function readLabels(fields: Fields, assumed: "always" | "where labels are
   if (names.size > limits.labels)
     return invalid(`id2label must name at most ${limits.labels} classes, got ${names.size}`);
   return Array.from({ length: names.size }, (_, i) => {
-    if (!names.has(String(i))) return invalid(`id2label has ${names.size} entries, but none for class ${i}`);
+    if (!names.has(String(i)))
+      return invalid(`id2label has ${counted(names.size, "entry", "entries")}, but none for class ${i}`);
     return labelText(names.get(String(i)), "id2label");
   });
 }

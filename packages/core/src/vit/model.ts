@@ -2,6 +2,7 @@
 
 import { configCheck, imageSizeCheck, weightsCheck } from "../arguments.js";
 import { hostTensor } from "../composites.js";
+import { counted } from "../counted.js";
 import { PptError } from "../errors.js";
 import {
   backendCheck,
@@ -238,7 +239,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
       if (pixelValues.length !== batch * imageLength)
         throw new PptError(
           "INVALID_INPUT",
-          `run: pixelValues has ${pixelValues.length} values, ${batch} image(s) of [${imageShape}] have ${batch * imageLength}`,
+          `run: pixelValues has ${counted(pixelValues.length, "value")}; ${counted(batch, "image")} of [${imageShape}] would take ${batch * imageLength}`,
         );
       const bad = firstNonFinite(pixelValues);
       if (bad >= 0) throw new PptError("INVALID_INPUT", `run: pixelValues holds ${pixelValues[bad]} at element ${bad}`);

@@ -1,5 +1,7 @@
 /** Checkpoints in the browser: on the Hub, at an address, in a picked or dropped folder, or in a store of your own. */
+
 import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import { allocate } from "../checkpoint/allocate.js";
 import type { CheckpointFiles, ReadFileOptions } from "../checkpoint/files.js";
 import { explaining } from "../checkpoint/found-files.js";
@@ -211,7 +213,11 @@ function filesOf({ folder, blobs, paths }: NamedBlobs): CheckpointFiles {
     async read(file, { optional }) {
       const blob = blobs.get(file);
       if (!blob && optional) return undefined;
-      if (!blob) throw new PptError("NOT_FOUND", `${folder}/${file}: is not among the ${blobs.size} files`);
+      if (!blob)
+        throw new PptError(
+          "NOT_FOUND",
+          `${folder}/${file}: is not among the ${counted(blobs.size, "file")} that were given`,
+        );
       try {
         return await bytesOf(blob, `${folder}/${file}`, file);
       } catch (cause) {

@@ -1,5 +1,6 @@
 /** The search as a figure and as a page: all trials, the Pareto front, the chosen settings, and the spreads. */
 import { defaultPolicy, describeReduction, policiesOf, type ReductionConfig } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import { quantile } from "../statistics.js";
 import { escapeMarkup } from "../text/markup.js";
 import { answerKindNamed } from "./answers/index.js";
@@ -137,8 +138,8 @@ const rowOf = (trial: Trial, { unreduced }: Calibration<unknown>, chosen: Trial 
 export function calibrationPage(calibration: Calibration<unknown>, chosen: Trial): string {
   const { model, pictures, trials, comparisons, backend, dtype, measure, objective, unreduced, spreads } = calibration;
   const front = paretoFront(trials, measure, objective);
-  const counted = chosen.disagreements !== undefined;
-  const heads = ["settings", "GMACs", "ms", "divergence", ...(counted ? ["other answer", "95 % interval"] : [])];
+  const countsAnswers = chosen.disagreements !== undefined;
+  const heads = ["settings", "GMACs", "ms", "divergence", ...(countsAnswers ? ["other answer", "95 % interval"] : [])];
   const table = (rows: readonly Trial[]) =>
     `<table><tr>${heads.map((head) => `<th>${head}</th>`).join("")}</tr>${rows.map((trial) => rowOf(trial, calibration, chosen)).join("\n")}</table>`;
   return `<!doctype html>
@@ -152,10 +153,10 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums } td, th {
 .chosen { background: #fff3bf }
 </style>
 <h1>Calibration of ${escapeMarkup(model.name)}</h1>
-<p>${trials.length} settings tried on ${pictures} pictures with ${escapeMarkup(backend)} in ${dtype}. Unreduced: ${unreduced.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} ms an image. Chosen: <b>${escapeMarkup(describeReduction(chosen.reduction))}</b>.</p>
+<p>${trials.length} settings tried on ${counted(pictures, "picture")} with ${escapeMarkup(backend)} in ${dtype}. Unreduced: ${unreduced.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} ms an image. Chosen: <b>${escapeMarkup(describeReduction(chosen.reduction))}</b>.</p>
 ${calibrationPlot(calibration, chosen)}
 <h2>The front</h2>
-<p>No cheaper settings were as good. ${counted ? `The interval is what ${pictures} pictures can say about others (Clopper-Pearson). It does not know that the best of many trials was taken: expect a little more.` : `The divergence is the mean over ${pictures} pictures (${answerKindNamed(calibration.answers).divergence}).`}</p>
+<p>No cheaper settings were as good. ${countsAnswers ? `The interval is what ${counted(pictures, "picture")} can say about others (Clopper-Pearson). It does not know that the best of many trials was taken: expect a little more.` : `The divergence is the mean over ${counted(pictures, "picture")} (${answerKindNamed(calibration.answers).divergence}).`}</p>
 ${table(front)}
 ${comparisons.length > 0 ? `<h2>Other policies</h2>\n${table(comparisons)}` : ""}
 <h2>How unevenly attention is spread</h2>

@@ -1,4 +1,5 @@
 /** Settings that were tried, their Pareto front, and the choice for a target. */
+
 import { describeReduction, PptError, type ReductionConfig } from "@ppt-vit/core";
 import { check, checkArgument, object, positive, shaped } from "@ppt-vit/core/options";
 import { type Interval, shareInterval } from "./statistics.js";
@@ -160,6 +161,6 @@ function withinDisagreement({ trials, measure }: Choices, most: number): Trial {
   const nearest = front.reduce((best, trial) => (disagreementOf(trial) < disagreementOf(best) ? trial : best));
   throw new PptError(
     "INVALID_OPTION",
-    `calibrate: no settings keep a disagreement of ${(100 * most).toFixed(2)} % on these ${nearest.pictures} pictures; the nearest disagree on ${nearest.disagreements ?? 0}, ${(100 * disagreementOf(nearest)).toFixed(2)} %, with ${nearest.gmacs.toFixed(3)} GMACs (${describeReduction(nearest.reduction)})`,
+    `calibrate: no settings keep a disagreement of ${(100 * most).toFixed(2)} % on ${nearest.pictures === 1 ? "this picture" : `these ${nearest.pictures} pictures`}; the nearest disagree on ${nearest.disagreements ?? 0}, ${(100 * disagreementOf(nearest)).toFixed(2)} %, with ${nearest.gmacs.toFixed(3)} GMACs (${describeReduction(nearest.reduction)})`,
   );
 }

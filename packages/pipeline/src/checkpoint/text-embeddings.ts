@@ -1,5 +1,7 @@
 /** Text embeddings for zero-shot labels, which the text tower of CLIP or SigLIP computed beforehand, in a safetensors file. */
+
 import { type HostTensor, PptError, type Problem, parseSafetensors, type VisionModelConfig } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 
 /** One embedding for each label, from the model's text tower. apps/docs/guide/zero-shot.md shows the Python lines that make them. */
 export interface TextEmbeddings {
@@ -76,7 +78,9 @@ export function checkTextEmbeddings(texts: TextEmbeddings): void {
   const count = labels.length;
   if (count < 1 || count > mostLabels) fail(`hold ${count} labels, expected 1 to ${mostLabels}`);
   if (shape.length !== 2 || shape[0] !== count || data.length !== count * shape[1]!)
-    fail(`text_embeds [${shape}] with ${data.length} values does not have a row for each of the ${count} labels`);
+    fail(
+      `text_embeds [${shape}] with ${counted(data.length, "value")} does not have a row for each of the ${counted(count, "label")}`,
+    );
   if (!data.every(Number.isFinite)) fail("text_embeds holds numbers that are not finite");
   const seen = new Set<string>();
   labels.forEach((label, row) => {

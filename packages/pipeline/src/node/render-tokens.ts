@@ -1,6 +1,7 @@
 /** Token pictures as files: sharp encodes the pictures and draws the sheet. */
+
 import { PptError, type RgbImage } from "@ppt-vit/core";
-import { type Checks, check, checkArgument, checkOptions, count, oneOf, shaped } from "@ppt-vit/core/options";
+import { type Checks, check, checkArgument, checkOptions, count, counted, oneOf, shaped } from "@ppt-vit/core/options";
 import { anyText } from "../checks.js";
 import type { LabelProbability, LabelValue } from "../tasks/labels.js";
 import type { ImageStage } from "../tasks/result.js";
@@ -84,7 +85,7 @@ export async function renderTokens(
   if (!(w * h <= mostPixels))
     throw new PptError(
       "INVALID_INPUT",
-      `${pictures.length} pictures make a PNG file of ${w} x ${h} pixels: take fewer, or write an HTML page`,
+      `${counted(pictures.length, "picture makes", "pictures make")} a PNG file of ${w} x ${h} pixels: take fewer, or write an HTML page`,
     );
   const sharp = await loadSharpForSvg();
   return sharp(svg, { density: 72 * scale, unlimited: true })

@@ -1,4 +1,5 @@
 /** The headers of picture files. They tell size and animation, so that pictures are refused before they are decoded. */
+import { counted } from "@ppt-vit/core/options";
 import { avifHeader } from "./avif.js";
 import { gifFrame } from "./gif.js";
 import { type PictureFormat, readableFormat } from "./signatures.js";
@@ -117,7 +118,9 @@ function readJpeg(view: DataView): PictureHeader {
         animated: false,
         components: view.getUint8(at + 9),
         ...(progressive.has(marker) && { staged: true }),
-        ...(broken && { broken: `${view.byteLength} bytes are too few for ${width} x ${height} pixels` }),
+        ...(broken && {
+          broken: `${counted(view.byteLength, "byte is", "bytes are")} too few for ${width} x ${height} pixels`,
+        }),
       };
     }
     // Decoders skip bytes between segments. FF may be padding; restart markers and the like have no length.

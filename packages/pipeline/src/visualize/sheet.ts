@@ -1,6 +1,17 @@
 /** Pictures stage by stage as in the paper's figures: one row for each picture, as one self-contained SVG document. */
+
 import { PptError, type RgbImage } from "@ppt-vit/core";
-import { arrayOf, type Checks, check, checkArgument, checkOptions, count, flag, shaped } from "@ppt-vit/core/options";
+import {
+  arrayOf,
+  type Checks,
+  check,
+  checkArgument,
+  checkOptions,
+  count,
+  counted,
+  flag,
+  shaped,
+} from "@ppt-vit/core/options";
 import { type LabelProbability, type LabelValue, showAnswer } from "../tasks/labels.js";
 import type { ImageStage } from "../tasks/result.js";
 import { escapeMarkup, shorten } from "../text/markup.js";
@@ -164,10 +175,16 @@ function drawRow(picture: TokenPicture, { scores, panelWidth, left, y, id }: Row
     const after = mapOf(stage, grid);
     if (scores) {
       const { content, highest } = heatPanel(id, stage, before, grid, size);
-      const caption = [`highest ${highest.toFixed(1)} x the mean`, `${tokensIn} tokens enter`];
+      const caption = [
+        `highest ${highest.toFixed(1)} x the mean`,
+        `${counted(tokensIn, "token enters", "tokens enter")}`,
+      ];
       panels.push(panel(content, caption, `${name}: scores in block ${layer}`));
     }
-    const caption = [`${policy}, ${tokensIn} → ${tokensOut} tokens`, `variance ${variance.toExponential(2)}`];
+    const caption = [
+      `${policy}, ${tokensIn} → ${counted(tokensOut, "token")}`,
+      `variance ${variance.toExponential(2)}`,
+    ];
     panels.push(panel(tokenPanel(id, image, after, grid, size), caption, `${name}: after block ${layer}`));
     before = after;
   }
@@ -222,7 +239,9 @@ function heatPanel(id: string, stage: ImageStage, before: Int32Array, grid: Patc
 /** @throws PptError INVALID_INPUT if the stage was not traced */
 function mapOf({ tokenOfPatch, layer }: ImageStage, [rows, columns]: PatchGrid): Int32Array {
   if (tokenOfPatch?.length === rows * columns) return tokenOfPatch;
-  const seen = tokenOfPatch ? `a map of ${tokenOfPatch.length} patches for ${rows} x ${columns}` : "no token map";
+  const seen = tokenOfPatch
+    ? `a map of ${counted(tokenOfPatch.length, "patch", "patches")} for ${rows} x ${columns}`
+    : "no token map";
   throw new PptError("INVALID_INPUT", `token sheet: block ${layer} has ${seen}: load the model with trace: true`);
 }
 
@@ -276,6 +295,7 @@ export const inWords = ({ name, label, stages }: TokenPicture): string =>
   [
     label ? `${name}: ${label.label}` : name,
     ...stages.map(
-      ({ layer, policy, tokensIn, tokensOut }) => `block ${layer} ${policy}, ${tokensIn} to ${tokensOut} tokens`,
+      ({ layer, policy, tokensIn, tokensOut }) =>
+        `block ${layer} ${policy}, ${tokensIn} to ${counted(tokensOut, "token")}`,
     ),
   ].join("; ");

@@ -1,4 +1,5 @@
 /** Recorded results: files of one JSON document, and `.ndjson` files with one document a line, to which lines are only added. */
+
 import {
   closeSync,
   existsSync,
@@ -11,6 +12,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { PptError } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import { parseJson } from "../../documents/json.js";
 import { readText } from "../../documents/read.js";
 import { type Complain, checked, complainer } from "../../documents/schema.js";
@@ -55,7 +57,10 @@ export function readRecorded(paths: readonly string[]): Recorded {
     }
   }
   if (documents.length === 0)
-    throw new PptError("INVALID_INPUT", `${paths.join(", ")}: no result of ppt-vit bench among ${others.length} files`);
+    throw new PptError(
+      "INVALID_INPUT",
+      `${paths.join(", ")}: no result of ppt-vit bench among ${counted(others.length, "file")}`,
+    );
   // Compared by code units, so that the order is the same on every machine.
   return { documents: documents.sort((a, b) => (a.date < b.date ? -1 : Number(a.date > b.date))), others };
 }

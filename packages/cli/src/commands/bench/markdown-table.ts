@@ -1,6 +1,8 @@
 /** Tables in Markdown files, generated between markers from recorded results; each row links to its result. */
+
 import { dirname, relative, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import { markdown } from "../../output/markdown.js";
 import type { RecordedDocument } from "./documents.js";
 import { geometryNames } from "./geometries.js";
@@ -52,7 +54,7 @@ export function markdownTable(documents: readonly RecordedDocument[], options: T
   for (const wanted of rows)
     for (const document of documents.toReversed()) {
       const { cpu, cores, platform, arch } = document.hardware;
-      const machine = `${cpu}, ${cores} threads, ${platform} ${arch}`;
+      const machine = `${cpu}, ${counted(cores, "thread")}, ${platform} ${arch}`;
       const known = machines.get(machine) ?? [];
       const found = rowsOf(document, wanted).filter((row) => !known.some(({ key }) => key === row.key));
       if (found.length > 0) machines.set(machine, [...known, ...found]);

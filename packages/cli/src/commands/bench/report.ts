@@ -1,4 +1,5 @@
 /** A self-contained HTML page from recorded results: plots, the table, and where they come from. */
+import { counted } from "@ppt-vit/core/options";
 import { html } from "../../output/html.js";
 import type { Recorded } from "./documents.js";
 import { colourOf, reductionNames, titleOf } from "./reductions.js";
@@ -42,7 +43,7 @@ function section(document: BenchDocument): string {
   const peak = peakMatmulGflops === null ? "" : `, peak matmul ${peakMatmulGflops.toFixed(0)} GFLOP/s`;
   const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return `<section>
-<h2>${html(`${hardware.cpu}, ${hardware.cores} threads${peak}`)}</h2>
+<h2>${html(`${hardware.cpu}, ${counted(hardware.cores, "thread")}${peak}`)}</h2>
 <p class="source">${html(`${benchmark}, ${date}, load before ${hardware.loadBefore ?? "unknown"}${commit ? `, commit ${commit}` : ""}. ${software.join(", ")}`)}</p>
 ${[...groups].map(([name, group]) => plots(name, group)).join("\n")}
 <h3>Speedup over the unreduced model against the multiply-accumulates saved; on the dashed line both are equal</h3>

@@ -1,4 +1,5 @@
 /** Results as text for a terminal, and the columns that pages share with it. */
+import { counted } from "@ppt-vit/core/options";
 import { shown } from "../../output/terminal.js";
 import type { BenchDocument, CellAccuracy, CellResult } from "./schema.js";
 import { spread, threeDigits } from "./statistics.js";
@@ -48,7 +49,7 @@ export function resultTable(document: BenchDocument): string {
   const ratios = results.flatMap((result) => ratioLines(result));
   const peak = peakMatmulGflops === null ? "" : `, peak matmul ${peakMatmulGflops.toFixed(0)} GFLOP/s`;
   return [
-    `${hardware.cpu}, ${hardware.cores} threads, ${hardware.memoryGiB} GiB${peak}`,
+    `${hardware.cpu}, ${counted(hardware.cores, "thread")}, ${hardware.memoryGiB} GiB${peak}`,
     ...lines,
     ...ratios,
     ...measurements.map(({ name, facts }) => `${name}: ${JSON.stringify(facts)}`),

@@ -1,6 +1,8 @@
 /** `ppt-vit calibrate`: reduction settings for a model, found on pictures without labels. */
+
 import { existsSync } from "node:fs";
 import { defaultDtype, defaultPolicy, describeReduction, PptError, policyNames } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import {
   type Calibration,
   type CalibrationTarget,
@@ -162,7 +164,7 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
     `  ${trial === chosen ? ">" : " "} ${trial.gmacs.toFixed(3)}  ${trial.latencyMs.toFixed(1).padStart(7)}  ${trial.divergence.toExponential(1)}  ${differing(trial)}${describeReduction(trial.reduction)}`;
   const heading = `    GMACs       ms  divergence  ${interval ? "other answer  " : ""}settings`;
   return [
-    `model ${model.name} on ${backend}${dtype === defaultDtype ? "" : ` in ${dtype}`}: ${trials.length} settings tried on ${pictures} pictures`,
+    `model ${model.name} on ${backend}${dtype === defaultDtype ? "" : ` in ${dtype}`}: ${trials.length} settings tried on ${counted(pictures, "picture")}`,
     "",
     heading,
     ...paretoFront(trials, measure, objective).reverse().map(line),
@@ -171,8 +173,8 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
     `chosen: ${describeReduction(chosen.reduction)}`,
     `  ${unreduced.gmacs.toFixed(3)} -> ${chosen.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} -> ${chosen.latencyMs.toFixed(1)} ms an image`,
     interval
-      ? `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${pictures} pictures can tell no more than between ${interval.map(percent).join(" and ")} (95 %)`
-      : `  cosine distance from the unreduced model's ${calibration.answers}: ${chosen.divergence.toPrecision(2)}, mean of ${pictures} pictures`,
+      ? `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${counted(pictures, "picture")} can tell no more than between ${interval.map(percent).join(" and ")} (95 %)`
+      : `  cosine distance from the unreduced model's ${calibration.answers}: ${chosen.divergence.toPrecision(2)}, mean of ${counted(pictures, "picture")}`,
     `wrote ${out}${page ? ` and ${page}` : ""}; use it with --reduction ${/[/\\]|\.json$/i.test(out) ? out : `./${out}`}`,
   ];
 }

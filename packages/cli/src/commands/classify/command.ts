@@ -1,5 +1,6 @@
 /** `ppt-vit classify`: the most probable classes of each picture. */
 import type { PptError } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import {
   type Classification,
   fromPretrained,
@@ -121,7 +122,7 @@ function lines({ input, labels, stages, latencyMs }: Classification, { tokens }:
 }
 
 function summary({ tokens }: ImageClassifier, results: readonly Classification[], failed: number): string {
-  return `${results.length} classified, ${failed} failed${meanLatency(results)}, ${tokens.at(-1)} tokens at the end`;
+  return `${results.length} classified, ${failed} failed${meanLatency(results)}, ${counted(tokens.at(-1)!, "token")} at the end`;
 }
 
 /** The document that --json prints. Documented in apps/docs/cli. */

@@ -1,6 +1,8 @@
 /** The report of `ppt-vit doctor`: what it found, warnings and advice, and their text for a terminal. */
+
 import type { OnnxDevice, SelfCheck } from "@ppt-vit/backend-onnx";
 import { type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import type { BackendChoice } from "@ppt-vit/pipeline";
 import { installCommand } from "../../output/install.js";
 import type { Adapter, PlacedNode, Placement } from "./logs.js";
@@ -121,7 +123,7 @@ export function showReport(report: Report): string[] {
   const { node, platform, threads, packages, crossOriginIsolation, devices, others, auto, defaultBackend } = report;
   const attention = auto.attention ? `, attention ${auto.attention}` : "";
   return [
-    `Node ${node}, ${platform}, ${threads} threads`,
+    `Node ${node}, ${platform}, ${counted(threads, "thread")}`,
     ...Object.entries(packages).map(([name, version]) => row(name, version ?? "not installed")),
     row("cross-origin isolation", crossOriginIsolation),
     ...devices.flatMap((device) => ["", ...showDevice(device)]),
@@ -183,7 +185,7 @@ export function showPlacement(placement: Placement | null): string[] {
   if (!placement) return [row("placement", "not logged by this runtime")];
   const { nodes, elsewhere, copies } = placement;
   const providers = Object.entries(nodes);
-  const counts = providers.map(([provider, count]) => `${count} nodes on ${provider}`).join(", ");
+  const counts = providers.map(([provider, count]) => `${counted(count, "node")} on ${provider}`).join(", ");
   const copied = copies.length === 1 ? "1 copy" : `${copies.length} copies`;
   return [
     row("placement", `${providers.length === 1 ? "all " : ""}${counts}, ${copied} between devices`),

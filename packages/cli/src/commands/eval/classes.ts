@@ -1,5 +1,7 @@
 /** Matches the labels of a dataset with the model's classes: by name, by index, or by identifiers that a file explains. */
+
 import { PptError } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import * as v from "valibot";
 import { parseJson } from "../../documents/json.js";
 import { quoted } from "../../documents/quoted.js";
@@ -63,7 +65,7 @@ export function matchClasses(
   const ambiguous = found.filter(([, classes]) => classes.length > 1).map(([name]) => name);
   const problem =
     unknown.length > 0
-      ? `${unknown.length} of ${names.length} labels match no class of the model: ${listed(unknown)}`
+      ? `${unknown.length} of ${counted(names.length, "label matches", "labels match")} no class of the model: ${listed(unknown)}`
       : `${listed(ambiguous)}: the name of several classes of the model`;
   throw new PptError("INVALID_INPUT", `${problem}. ${advice(unknown, labels)}`);
 }
@@ -71,7 +73,7 @@ export function matchClasses(
 function advice(unknown: readonly string[], labels: readonly string[]): string {
   if (unknown.some((name) => /^n\d{8}$/.test(name)))
     return "These are WordNet identifiers: give the file that explains them, as LOC_synset_mapping.txt does, with --classes";
-  return `The model has ${labels.length} classes, 0 to ${labels.length - 1}: ${listed(labels)}. Use their names or indices, or explain other identifiers in a file given with --classes`;
+  return `The model has ${counted(labels.length, "class", "classes")}, 0 to ${labels.length - 1}: ${listed(labels)}. Use their names or indices, or explain other identifiers in a file given with --classes`;
 }
 
 const identifierSchema = record({

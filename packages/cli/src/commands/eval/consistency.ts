@@ -1,5 +1,7 @@
 /** Checks what no schema can: that the records of a result fit its settings, and that its sums follow from its records. */
+
 import { posix } from "node:path";
+import { counted } from "@ppt-vit/core/options";
 import { quoted } from "../../documents/quoted.js";
 import type { Complain } from "../../documents/schema.js";
 import { reportOf } from "./report.js";
@@ -47,7 +49,10 @@ export function requireRecord(record: PictureRecord, checks: RecordChecks): void
   const { label } = record;
   const within = (field: string, value: number) => {
     if (value >= classes)
-      complain(`${path}.${field}`, `is ${value}, expected 0 to ${classes - 1}: the model has ${classes} classes`);
+      complain(
+        `${path}.${field}`,
+        `is ${value}, expected 0 to ${classes - 1}: the model has ${counted(classes, "class", "classes")}`,
+      );
   };
   if ((label !== undefined) !== labelled)
     complain(`${path}.label`, labelled ? "is missing" : `is ${label}, but settings.labelled is false`);
@@ -174,7 +179,7 @@ function requireEqual(found: unknown, expected: unknown, path: string, complain:
   if (typeof found === "number" && typeof expected === "number" && equalNumbers(found, expected)) return;
   if (Array.isArray(found) && Array.isArray(expected)) {
     if (found.length !== expected.length)
-      complain(path, `has ${found.length} entries, but the pictures give ${expected.length}`);
+      complain(path, `has ${counted(found.length, "entry", "entries")}, but the pictures give ${expected.length}`);
     for (const [i, value] of found.entries()) requireEqual(value, expected[i], `${path}[${i}]`, complain);
     return;
   }

@@ -1,9 +1,11 @@
 /** Reads datasets, which are ImageFolder trees or labels files. The order of the pictures is the same on every machine. */
+
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { PptError } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import { imageExtensions } from "@ppt-vit/pipeline";
 import { readText } from "../../documents/read.js";
 import { listFolder } from "../../files/list-folder.js";
@@ -89,7 +91,7 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
     throw new PptError(
       "INVALID_INPUT",
       stray > 0
-        ? `${root}: ${stray} pictures, but no folders: put the pictures of each class into a folder of its name, or give a labels file`
+        ? `${root}: ${counted(stray, "picture")}, but no folders: put the pictures of each class into a folder of its name, or give a labels file`
         : `${root}: an empty dataset: expected a folder of pictures for each class, or a labels file`,
     );
   // `sort` compares code units, which gives the same order on every machine.
@@ -111,7 +113,7 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
     root,
     files,
     notes: [
-      ...(stray > 0 ? [`${stray} pictures that lie in no class's folder are left out`] : []),
+      ...(stray > 0 ? [`left out: ${counted(stray, "picture")} in no class's folder`] : []),
       ...unnamedNotes(left),
       ...(empty.length > 0 ? [`folders without pictures: ${empty.join(", ")}`] : []),
     ],
@@ -125,7 +127,11 @@ async function listPictures(root: string): Promise<{ root: string; files: Labell
 }
 
 const unnamedNotes = (count: number): string[] =>
-  count > 0 ? [`${count} pictures whose names are not valid UTF-8 are left out: a result could not name them`] : [];
+  count > 0
+    ? [
+        `left out, because a result could not name them: ${counted(count, "picture")} with a name that is not valid UTF-8`,
+      ]
+    : [];
 
 /**
  * The paths of the pictures below a folder, with `/`, and the number of pictures whose names are not valid UTF-8.

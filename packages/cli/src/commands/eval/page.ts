@@ -1,4 +1,5 @@
 /** The result of an evaluation as a self-contained HTML page. */
+import { counted } from "@ppt-vit/core/options";
 import { html } from "../../output/html.js";
 import { columnsOf, comparison, decimals, dtypeComparison, percent } from "./report.js";
 import type { ClassSummary, EvalReport } from "./types.js";
@@ -20,7 +21,7 @@ export function reportPage(report: EvalReport): string {
 <title>ppt-vit eval: ${html(model.name)}</title>
 <style>${style}</style>
 <h1>${html(model.name)} on ${html(dataset.path)}${part}</h1>
-<p>${html(`${summary.pictures} pictures${limit === null ? "" : ` (at most ${limit})`}, ${settings.labelled === false ? "without labels" : `${report.classes.length} of ${labels.length} classes`}, backend ${backend}${dtype ? ` in ${dtype}` : ""}, batch ${batch}, tokens ${report.tokens.join(" → ")}`)}.
+<p>${html(`${counted(summary.pictures, "picture")}${limit === null ? "" : ` (at most ${limit})`}, ${settings.labelled === false ? "without labels" : `${report.classes.length} of ${counted(labels.length, "class", "classes")}`}, backend ${backend}${dtype ? ` in ${dtype}` : ""}, batch ${batch}, tokens ${report.tokens.join(" → ")}`)}.
 Reduction: <code>${html(reduction ? JSON.stringify(reduction) : "none")}</code></p>
 ${table(["", ...columnsOf(report)], comparison(report))}
 ${dtypes ? `<h2>Precisions of the weights</h2>\n${table(dtypes[0]!, dtypes.slice(1))}` : ""}
@@ -35,7 +36,7 @@ ${
       )
     : "<p>None.</p>"
 }
-<p class="source">${html(`${run.finished}, ${run.hardware.cpu}, ${run.hardware.cores} threads. ${decimals(run.seconds.total, 1)} s, ${decimals(run.picturesPerSecond.overall, 1)} pictures/s in all, waiting for decoding ${percent(run.waitingShare)} of the time. ${versions.join(", ")}. Model ${model.fingerprint}, dataset ${dataset.fingerprint.slice(0, 16)}.`)}</p>
+<p class="source">${html(`${run.finished}, ${run.hardware.cpu}, ${counted(run.hardware.cores, "thread")}. ${decimals(run.seconds.total, 1)} s, ${decimals(run.picturesPerSecond.overall, 1)} pictures/s in all, waiting for decoding ${percent(run.waitingShare)} of the time. ${versions.join(", ")}. Model ${model.fingerprint}, dataset ${dataset.fingerprint.slice(0, 16)}.`)}</p>
 </html>
 `;
 }

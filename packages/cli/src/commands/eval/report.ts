@@ -1,6 +1,8 @@
 /** The result of an evaluation: the document, computed from the records of the pictures, and its text for a terminal. */
+
 import { availableParallelism, cpus } from "node:os";
 import { type QuantizedDtypeName, quantizedDtypeNames } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import { shown } from "../../output/terminal.js";
 import { packageVersions } from "../../versions.js";
 import { dtypeSummaries } from "./dtypes.js";
@@ -197,16 +199,20 @@ export function reportText(report: EvalReport): string {
   const dtypes = dtypeComparison(report);
   const { agreement } = summary;
   return [
-    `${summary.pictures} pictures ${settings.labelled === false ? "without labels" : `of ${classes.length} classes`}${part}, model ${settings.model.name} on ${settings.backend}${settings.dtype ? ` in ${settings.dtype}` : ""}, tokens ${tokens.join(" -> ")}`,
+    `${counted(summary.pictures, "picture")} ${settings.labelled === false ? "without labels" : `of ${counted(classes.length, "class", "classes")}`}${part}, model ${settings.model.name} on ${settings.backend}${settings.dtype ? ` in ${settings.dtype}` : ""}, tokens ${tokens.join(" -> ")}`,
     ...lines([head, ...comparison(report)], 12),
     ...(dtypes ? ["", ...lines(dtypes, 20)] : []),
     ...(agreement
       ? [`right only reduced: ${agreement.rightOnlyReduced}, right only unreduced: ${agreement.rightOnlyUnreduced}`]
       : []),
     ...(classesWithoutPictures.length > 0
-      ? [`${classesWithoutPictures.length} of the model's ${report.labels.length} classes have no pictures`]
+      ? [
+          `without pictures: ${classesWithoutPictures.length} of the model's ${counted(report.labels.length, "class", "classes")}`,
+        ]
       : []),
-    ...(summary.failed > 0 ? [`${summary.failed} pictures could not be used; they count in nothing above`] : []),
+    ...(summary.failed > 0
+      ? [`${counted(summary.failed, "picture")} could not be used, and counted in nothing above`]
+      : []),
     `${decimals(run.seconds.total, 1)} s, ${decimals(run.picturesPerSecond.overall, 1)} pictures/s in all, waiting for decoding ${percent(run.waitingShare)} of the time`,
     "",
   ]

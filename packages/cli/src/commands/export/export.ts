@@ -1,8 +1,10 @@
 /** `ppt-vit export`: writes a checkpoint with its token reduction as ONNX files, which other engines run without this project. */
+
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { DeviceKind, OnnxExport } from "@ppt-vit/backend-onnx";
 import { isKnownToTransformersJs, PptError, parseConfigJson, type VisionModelConfig } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import {
   atOneSize,
   checkpointFolder,
@@ -169,7 +171,9 @@ dynamic_batching { }
 function summary(out: string, files: readonly Written[]): string[] {
   const width = Math.max(...files.map(({ file }) => file.length));
   const lines = files.map(({ file, bytes, model }) => {
-    const nodes = model ? `  for ${model.metadata.for}, ${model.nodes} nodes, ${model.outputs.join(", ")}` : "";
+    const nodes = model
+      ? `  for ${model.metadata.for}, ${counted(model.nodes, "node")}, ${model.outputs.join(", ")}`
+      : "";
     return `  ${file.padEnd(width)}  ${showBytes(bytes).padStart(9)}${nodes}`;
   });
   const { tokens, gmacs, reduction } = files.find(({ model }) => model)!.model!.metadata;

@@ -1,4 +1,5 @@
 /** `ppt-vit info`: describes a model folder, which holds a checkpoint or an export. */
+
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { DeviceKind, OnnxSummary } from "@ppt-vit/backend-onnx";
@@ -25,6 +26,7 @@ import {
   weightBytes,
   weightShapes,
 } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import { atPictureSize, checkpointFolder, sourceKind } from "@ppt-vit/pipeline";
 import { listFolder } from "../../files/list-folder.js";
 import type { DtypeFlags } from "../../flags/dtype-option.js";
@@ -239,7 +241,7 @@ function text({ folder, kind, model, onnx }: Report): string[] {
     const sets = Object.entries(operatorSets).map(([domain, version]) => `${domain} ${version}`);
     lines.push(
       "",
-      `${file}  ${showBytes(bytes)}, ${dtype}, ${nodes} nodes, ${inputs.join(", ")} -> ${outputs.join(", ")}`,
+      `${file}  ${showBytes(bytes)}, ${dtype}, ${counted(nodes, "node")}, ${inputs.join(", ")} -> ${outputs.join(", ")}`,
       `  kernels          ${kernels.total}: ${counts(kernels.byOperator)}`,
       `  by step          ${counts(kernels.byStep)}`,
       `  operator sets    ${sets.join(", ")}`,
@@ -283,8 +285,8 @@ function modelLines({
   const cells = (...columns: (string | number)[]) => columns.map((cell) => String(cell).padStart(12)).join("");
   return [
     `  family           ${family}`,
-    `  image            ${imageSize.join(" x ")}, patches of ${patchSize.join(" x ")}, ${tokens} tokens`,
-    `  geometry         ${layers} blocks, width ${hiddenSize}, ${heads} heads, MLP ${intermediateSize}, head reads ${depth ? `the patches after blocks ${depth.stages.join(", ")}` : read[pooling]}`,
+    `  image            ${imageSize.join(" x ")}, patches of ${patchSize.join(" x ")}, ${counted(tokens, "token")}`,
+    `  geometry         ${counted(layers, "block")}, width ${hiddenSize}, ${counted(heads, "head")}, MLP ${intermediateSize}, head reads ${depth ? `the patches after blocks ${depth.stages.join(", ")}` : read[pooling]}`,
     `  parameters       ${(parameters / 1e6).toFixed(2)} million`,
     `  weights          ${showWeights(weights)}`,
     ...(depth ? [`  depth            ${meaning[depth.kind]}`] : []),

@@ -3,6 +3,7 @@
  * for arguments, `model_args` replaces some of these, and `pretrained_cfg` describes the checkpoint.
  */
 
+import { counted } from "../../counted.js";
 import type { ImageProcessorConfig, ImageSize } from "../../io/processor-config.js";
 import { processorDefaults } from "../../io/processor-defaults.js";
 import type { Activation } from "../../seam.js";
@@ -258,7 +259,8 @@ function labelsOf(pretrained: Fields, classes: number, file: Fields): string[] {
     return typeof text === "string" ? text : own;
   };
   if (Array.isArray(names)) {
-    if (names.length !== classes) invalid(`label_names must name ${classes} classes, got ${show(names)}`);
+    if (names.length !== classes)
+      invalid(`label_names must name ${counted(classes, "class", "classes")}, got ${show(names)}`);
     return names.map(textOf);
   }
   if (typeof names !== "object") return invalid(`label_names must be a list or an object of names, got ${show(names)}`);
