@@ -45,6 +45,9 @@ describe("DINOv3", () => {
     expect(config.withoutBias).toEqual(["key"]);
     const vit = parseModelConfig({
       model_type: "vit",
+      image_size: 224,
+      patch_size: 16,
+      num_hidden_layers: 12,
       hidden_size: 384,
       num_attention_heads: 6,
       intermediate_size: 1536,
