@@ -142,6 +142,19 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
         gpuSorting(graph, ops, { ...defaults, ...gpuReduction(graph, ops, defaults) })),
       ...(fusion.forGpu && !fusion.attention && { selfAttention: gpuSelfAttention(graph, ops, defaults, softmax) }),
 
+      ...(fusion.standardAttention && {
+        /** ONNX 23 wants tables for each image. ONNX Runtime's own operator takes common ones, from position 0 on. */
+        rotate(x, heads, { cos, sin }) {
+          const [images, N, half] = cos.shape as [number, number, number];
+          const common = images === 1 && x.shape[0] !== 1;
+          if (common && !fusion.contrib) return defaults.rotate(x, heads, { cos, sin });
+          const tables = [cos, sin].map((table) => name(common ? ops.reshape(table, [N, half]) : table, x.dtype));
+          const inputs = common ? [name(x), graph.integers([0]), ...tables] : [name(x), ...tables];
+          const turned = graph.node("RotaryEmbedding", inputs, { num_heads: heads }, common ? contrib : "");
+          return recorded(graph.declare(turned, x.shape, x.dtype), x.shape, x.dtype);
+        },
+      }),
+
       ...(fusion.attention && {
         attention(q, k, v, { heads, scale, logSize }) {
           const dtype = commonType("attention", [q, k, v]);

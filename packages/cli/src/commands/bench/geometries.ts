@@ -39,6 +39,9 @@ const dinov2 = {
 /** The vision tower of SigLIP (Zhai et al., arXiv 2303.15343), whose other fields are the defaults of transformers. */
 const siglip = (image_size: number) => ({ model_type: "siglip_vision_model", image_size });
 
+/** DINOv3 (Siméoni et al., arXiv 2508.10104), whose other fields are the defaults of transformers: those of its S model. */
+const dinov3 = { model_type: "dinov3_vit" };
+
 /** The `config.json` of each geometry. One line adds one. */
 const geometries: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new Map([
   ["deit-ti", deit(192, 3)],
@@ -46,6 +49,7 @@ const geometries: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new M
   ["deit-b", deit(768, 12)],
   ["vit-b", { ...deit(768, 12), layer_norm_eps: 1e-12 }],
   ["dinov2-s", dinov2],
+  ["dinov3-s", dinov3],
   ["siglip-b", siglip(224)],
   ["siglip-b-384", siglip(384)],
   ["lvvit-s", withDeepStem("lvvit", 16, { skip_lam: 2 })],
