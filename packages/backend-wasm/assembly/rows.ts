@@ -53,18 +53,28 @@ export function softmax(x: usize, out: usize, rows: i32, n: i32): void {
 /** The sum of a row, less `shift` at each element, or the sum of the squares of that. */
 @inline
 function total(x: usize, n: i32, shift: f32, squared: bool): f32 {
-  const full = <usize>(n & -4) << 2;
   const shifts = f32x4.splat(shift);
-  let sum = f32x4.splat(0);
-  for (let i: usize = 0; i < full; i += 16) {
-    const value = f32x4.sub(v128.load(x + i), shifts);
-    sum = squared ? madd(value, value, sum) : f32x4.add(sum, value);
+  // Four sums, because each step of one would wait for the step before.
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
+  let i: usize = 0;
+  for (const full = <usize>(n & -16) << 2; i < full; i += 64) {
+    sum0 = added(sum0, v128.load(x + i), shifts, squared);
+    sum1 = added(sum1, v128.load(x + i, 16), shifts, squared);
+    sum2 = added(sum2, v128.load(x + i, 32), shifts, squared);
+    sum3 = added(sum3, v128.load(x + i, 48), shifts, squared);
   }
-  if ((n & 3) != 0) {
-    const value = f32x4.sub(loadEnd(x + full, n & 3, shifts), shifts);
-    sum = squared ? madd(value, value, sum) : f32x4.add(sum, value);
-  }
-  return sumOf(sum);
+  for (const full = <usize>(n & -4) << 2; i < full; i += 16) sum0 = added(sum0, v128.load(x + i), shifts, squared);
+  if ((n & 3) != 0) sum1 = added(sum1, loadEnd(x + i, n & 3, shifts), shifts, squared);
+  return sumOf(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
+}
+
+@inline
+function added(sum: v128, x: v128, shifts: v128, squared: bool): v128 {
+  const value = f32x4.sub(x, shifts);
+  return squared ? madd(value, value, sum) : f32x4.add(sum, value);
 }
 
 /** Layer normalisation of each of `rows` rows of `n`. */

@@ -1,6 +1,6 @@
 /** The primitives: those of the CPU backend over this memory, but products and sums of equal shapes in WebAssembly. */
 import { cpuPrimitives } from "@ppt-vit/backend-cpu/eager";
-import { matMulShape, type Primitives, sameShape, sizeOf } from "@ppt-vit/core/backend";
+import { matMulShape, type Primitives, type Shape, sameShape, sizeOf } from "@ppt-vit/core/backend";
 import type { Engine } from "./engine.js";
 import type { WasmStore } from "./store.js";
 import { onPlaced, type WasmTensor } from "./tensor.js";
@@ -23,6 +23,15 @@ function matrixIndices(own: readonly number[], leading: readonly number[]): (ind
   };
 }
 
+/** A shape without the leading dimensions of length 1. */
+const withoutLeadingOnes = (shape: Shape): Shape =>
+  shape.slice(
+    Math.max(
+      0,
+      shape.findIndex((n) => n !== 1),
+    ),
+  );
+
 export function wasmPrimitives(engine: Engine, store: WasmStore): Primitives<WasmTensor> {
   const { take } = store;
   const shared = onPlaced(cpuPrimitives(store));
@@ -30,8 +39,9 @@ export function wasmPrimitives(engine: Engine, store: WasmStore): Primitives<Was
     ...shared,
 
     add(a, b) {
-      if (typeof a === "number" || typeof b === "number" || !sameShape(a.shape, b.shape)) return shared.add(a, b);
-      const out = take(a.shape);
+      if (typeof a === "number" || typeof b === "number") return shared.add(a, b);
+      if (!sameShape(withoutLeadingOnes(a.shape), withoutLeadingOnes(b.shape))) return shared.add(a, b);
+      const out = take(a.shape.length < b.shape.length ? b.shape : a.shape);
       engine.kernels.add(a.address, b.address, out.address, a.data.length);
       return out;
     },
