@@ -15,10 +15,10 @@ export const demoModel = join(demo, "model");
 export const photoLabel = "dog";
 
 /**
- * Small checkpoints that stand for models by a word in their names: three of the tests, and the first blocks of the demo model, because
+ * Small checkpoints that stand for models by a word in their names: four of the tests, and the first blocks of the demo model, because
  * a calibration tries many settings. All other models are the demo model.
  */
-const standIns = { clip: "clip", dino: "dinov2", depth: "depth", "my-model": "shallow" };
+const standIns = { siglip: "siglip", clip: "clip", dino: "dinov2", depth: "depth", "my-model": "shallow" };
 
 /** Copies the stand-ins to `home`, with settings of their own: they have too few blocks for the default ones. */
 function makeStandIns(home) {
@@ -26,12 +26,9 @@ function makeStandIns(home) {
   for (const folder of Object.values(standIns)) {
     mkdirSync(join(home, folder), { recursive: true });
     writeFileSync(join(home, folder, "reduction.json"), reduction);
-    if (folder === "shallow") {
-      makeShallow(join(home, folder));
-      continue;
-    }
-    if (folder === "depth") {
-      makeDepth(join(home, folder));
+    const make = { shallow: makeShallow, depth: makeDepth, siglip: makeSiglip }[folder];
+    if (make) {
+      make(join(home, folder));
       continue;
     }
     for (const file of ["config.json", "preprocessor_config.json", "model.safetensors"])
@@ -46,6 +43,38 @@ function makeDepth(home) {
   const { processor } = JSON.parse(readFileSync(join(fixtures, "depth.json"), "utf8"));
   const preprocessor = { image_processor_type: "DPTImageProcessor", ...processor };
   writeFileSync(join(home, "preprocessor_config.json"), JSON.stringify(preprocessor));
+}
+
+/** Writes the SigLIP of the conformance suite, with text embeddings that mean nothing. */
+function makeSiglip(home) {
+  const golden = join(root, "packages", "conformance", "golden", "modern", "siglip");
+  for (const file of ["config.json", "model.safetensors"]) cpSync(join(golden, file), join(home, file));
+  const { image_size: size, hidden_size: width } = JSON.parse(readFileSync(join(golden, "config.json"), "utf8"));
+  const preprocessor = { image_processor_type: "SiglipImageProcessor", size: { height: size, width: size } };
+  writeFileSync(join(home, "preprocessor_config.json"), JSON.stringify(preprocessor));
+  const labels = ["cat", "dog"];
+  const header = { __metadata__: { labels: JSON.stringify(labels) } };
+  const numbers = [];
+  const add = (name, shape, values) => {
+    const begin = 4 * numbers.length;
+    numbers.push(...values);
+    header[name] = { dtype: "F32", shape, data_offsets: [begin, 4 * numbers.length] };
+  };
+  add(
+    "text_embeds",
+    [labels.length, width],
+    Array.from({ length: labels.length * width }, (_, i) => Math.sin(i)),
+  );
+  add("logit_scale", [1], [100]);
+  add("logit_bias", [1], [-13]);
+  writeSafetensors(join(home, "text_embeddings.safetensors"), header, [Buffer.from(Float32Array.from(numbers).buffer)]);
+}
+
+function writeSafetensors(file, header, chunks) {
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  writeFileSync(file, Buffer.concat([length, json, ...chunks]));
 }
 
 /** Writes the demo model with its first three blocks alone. Its head is the whole model's, so its labels mean nothing. */
@@ -66,10 +95,7 @@ function makeShallow(home) {
     end += data_offsets[1] - data_offsets[0];
     header[name] = { ...tensor, data_offsets: [begin, end] };
   }
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  writeFileSync(join(home, "model.safetensors"), Buffer.concat([length, json, ...chunks]));
+  writeSafetensors(join(home, "model.safetensors"), header, chunks);
 }
 
 function checkpointOf(name, home) {
@@ -78,7 +104,14 @@ function checkpointOf(name, home) {
 }
 
 /** Checkpoints that documents name by these paths. */
-const folders = ["deit-small", "deit-small-patch16-224", "dinov2-small", "clip-vit-base-patch32", "my-model"];
+const folders = [
+  "deit-small",
+  "deit-small-patch16-224",
+  "dinov2-small",
+  "clip-vit-base-patch32",
+  "siglip-base",
+  "my-model",
+];
 
 /** Makes `home` the folder that every document's blocks start in a copy of. Checkpoints are links to those in `models`. */
 export async function makeFixtures(home, models) {
