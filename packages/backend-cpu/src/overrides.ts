@@ -79,6 +79,19 @@ export function cpuOverrides<T extends CpuTensor>(store: TensorStore<T>): Overri
       return out;
     },
 
+    /** Copies rows. The default multiplies by a 0/1 matrix instead. */
+    gatherRows(x, rows) {
+      const [B, N, F] = x.shape as [number, number, number];
+      const M = rows.shape[1]!;
+      const out = take([B, M, F]);
+      for (const [i, row] of rows.data.entries()) {
+        const from = (Math.floor(i / M) * N + row) * F;
+        if (row >= 0 && row < N) out.data.set(x.data.subarray(from, from + F), i * F);
+        else out.data.fill(0, i * F, (i + 1) * F);
+      }
+      return out;
+    },
+
     layerNorm(x, weight, bias, epsilon) {
       const C = x.shape.at(-1)!;
       const out = take(x.shape);

@@ -16,7 +16,7 @@ const smallest = 2 ** -126;
 
 type Steps = Pick<
   Composites<OnnxTensor>,
-  "lpNormalize" | "rankDescending" | "argMax" | "pickPartners" | "classAttention" | "compressTokens"
+  "lpNormalize" | "rankDescending" | "argMax" | "pickPartners" | "classAttention" | "compressTokens" | "gatherRows"
 >;
 
 interface Given {
@@ -67,6 +67,18 @@ export function cpuReduction({ graph, ops, defaults, softmax, lpNormalization }:
     argMax(x) {
       if (x.dtype !== "float32") return defaults.argMax(x);
       return { ...recorded(toFloat(argMaxNode(x)), x.shape.slice(0, -1), "float32"), whole: true };
+    },
+
+    /** `GatherND` copies rows. Those that do not exist are first replaced by the first one, then by zeros. */
+    gatherRows(x, rows) {
+      const [B, N, F] = x.shape as [number, number, number];
+      const M = rows.shape[1]!;
+      const within = ops.where(ops.greater(N, rows), rows, -1);
+      const exists = ops.greater(within, -0.5);
+      const indices = graph.node("Cast", [name(ops.where(exists, rows, 0))], { to: elementTypes.int64 });
+      const each = graph.node("Unsqueeze", [indices, graph.integers([2])]);
+      const gathered = graph.node("GatherND", [name(x), each], { batch_dims: 1 });
+      return ops.where(ops.reshape(exists, [B, M, 1]), recorded(gathered, [B, M, F], x.dtype), 0);
     },
 
     /** A table gives the row of each pick, so that its index need not become a float first. */

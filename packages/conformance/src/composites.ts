@@ -161,6 +161,13 @@ function* cases(): Generator<CompositeCase> {
         apply: (c, f) => [c.resizeBilinear(f.map!, size, aligned)],
       };
 
+  yield {
+    name: "gatherRows, with rows that do not exist",
+    feeds: { x: iota([2, 3, 2]), rows: { shape: [2, 4], data: Float32Array.of(2, -1, 0, 2, 3, 1, -5, 0) } },
+    expected: { shape: [2, 4, 2], data: Float32Array.of(4, 5, 0, 0, 0, 1, 4, 5, 0, 0, 8, 9, 0, 0, 6, 7) },
+    apply: (c, f) => [c.gatherRows(f.x!, f.rows!)],
+  };
+
   const [B, N, C] = [2, 13, 12];
   const q = uniform([B, N, C], 9);
   const k = uniform([B, N, C], 10);

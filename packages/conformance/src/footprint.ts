@@ -40,6 +40,7 @@ function* ofFreshConstants<T extends Tensor>(ops: Ops<T>): Generator<T> {
   yield zeros(ops.convolution(fresh(1, 3, 16, 16), fresh(4, 3, 3, 3), fresh(4), window));
   yield zeros(ops.resizeBilinear(fresh(1, 3, 16, 16), [9, 20], true));
   yield zeros(ops.unfold(fresh(1, 3, 16, 16), window));
+  yield zeros(ops.gatherRows(tokens, fresh(1, 6)));
   yield zeros(ops.rankDescending(fresh(1, 64)));
   yield zeros(ops.argMax(fresh(1, 64)));
   yield zeros(ops.pickPartners(fresh(1, 6, 64), { firstCandidate: 2, firstPartner: 1, firstRow: 1 }).row);

@@ -168,6 +168,12 @@ export function checkedComposites<T extends Tensor>(composites: Composites<T>): 
       return composites.resizeBilinear(x, size, alignCorners);
     },
 
+    gatherRows(x, rows) {
+      requireShape("gatherRows", "x", x, ["B", "N", "F"]);
+      requireShape("gatherRows", "rows", rows, [x.shape[0]!, "M"], { x });
+      return composites.gatherRows(x, rows);
+    },
+
     softmax(x, axis = -1) {
       requireFloat("softmax", "x", x);
       const along = resolveAxis("softmax", x.shape, axis);

@@ -172,6 +172,13 @@ export function defaultComposites<T extends Tensor>(ops: Primitives<T>, resolved
       return ops.matMul(weights, ops.reshape(wide, [B, C, H, columns]));
     },
 
+    gatherRows(x, rows) {
+      const [B, M] = rows.shape as [number, number];
+      // Each row of the matrix holds at most one 1, so the product only selects values. It is exact in any precision.
+      const picks = ops.equal(ops.reshape(rows, [B, M, 1]), ops.constant(columns(x.shape[1]!)));
+      return ops.matMul(ops.cast(picks, x.dtype), x);
+    },
+
     layerNorm(x, weight, bias, epsilon) {
       const C = x.shape[lastAxis(x)]!;
       const centred = ops.sub(x, ops.div(ops.sum(x, lastAxis(x)), C));

@@ -264,6 +264,8 @@ export interface Composites<T extends Tensor> {
    * the corner pixels stay where they are, else the outer edges.
    */
   resizeBilinear(x: T, size: readonly [number, number], alignCorners: boolean): T;
+  /** Row rows[i] of x [B, N, F], rows [B, M] -> [B, M, F]. `rows` hold whole numbers; one below 0 or above N - 1 gives zeros. */
+  gatherRows(x: T, rows: T): T;
   /** Softmax along `axis`. Default: the last one. */
   softmax(x: T, axis?: number): T;
   /** Layer normalisation of the last axis, of length C, with its population variance. weight and bias [C]. */

@@ -119,6 +119,16 @@ export const composites: readonly Misuse[] = [
     apply: (o, x) => o.resizeBilinear(x.image!, [4, 4], wrong("align_corners")),
   },
   {
+    name: "gatherRows of tokens without features",
+    mentions: ["x", "[3,7]", "[B,N,F]"],
+    apply: (o, x) => o.gatherRows(x.flat!, x.flat!),
+  },
+  {
+    name: "gatherRows by one row for each feature",
+    mentions: ["rows", "[3,7,12]", "[3,M]"],
+    apply: (o, x) => o.gatherRows(x.x!, x.x!),
+  },
+  {
     name: "softmax of no elements",
     mentions: ["axis 1", "[2,0]"],
     apply: (o) => o.softmax(o.constant({ shape: [2, 0], data: new Float32Array() })),

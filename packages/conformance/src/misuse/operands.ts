@@ -42,6 +42,7 @@ const composites: readonly Call[] = [
     apply: (o, a) => o.convolution(a.x!, a.weight!, a.bias, window),
   },
   { op: "resizeBilinear", operands: { x: "image" }, apply: (o, a) => o.resizeBilinear(a.x!, [4, 4], true) },
+  { op: "gatherRows", operands: { x: "x", rows: "flat" }, apply: (o, a) => o.gatherRows(a.x!, a.rows!) },
   { op: "softmax", operands: { x: "x" }, anyRank: true, apply: (o, a) => o.softmax(a.x!) },
   {
     op: "layerNorm",

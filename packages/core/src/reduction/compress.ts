@@ -38,6 +38,8 @@ export interface StageOutput<T extends Tensor> {
   readonly variance: T;
   /** [B, 1], 1 where the image was pooled, else 0. Undefined if all images share one action. */
   readonly pooled?: T | undefined;
+  /** [B, N], the output row of each token. Tokens that go nowhere are dropped. */
+  readonly destination: T;
 }
 
 /**
@@ -84,6 +86,7 @@ export function reductionStage(stage: ResolvedStage, heads: number) {
       ...compressed,
       scores: ops.slice(scores, 1, protectedTokens, N),
       variance,
+      destination,
       pooled: pools && ops.cast(pools, "float32"),
     };
   };

@@ -6,30 +6,40 @@ import { arrayOf, checkArgument, hostTensorCheck, shaped } from "../options.js";
 import type { HostTensor, Ops, Shape, Tensor } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 
-/** Tokens x [B, N, C] between two stages, and their source map [B or 1, N, N0]. Without a map, N = N0: nothing is reduced. */
-export interface TracedTokens<T extends Tensor> {
-  readonly x: T;
-  readonly source?: T | undefined;
-}
-
-/** S^T x: gives each input token the value of the token that contains it, or 0 if none does. -> [B, N0, C] */
-export function spreadTokens<T extends Tensor>(ops: Ops<T>, { x, source }: TracedTokens<T>): T {
-  if (!source) return x;
-  // Each column of S holds at most one 1, so the product only selects values. It is exact in any precision.
-  return ops.matMul(ops.transpose(ops.cast(source, x.dtype), [0, 2, 1]), x);
-}
-
 /**
- * The values before the stage of the input tokens that the stage prunes, and 0 for all others. An input token is pruned if
- * its column has a 1 in `before.source`, but none in `sourceAfter` [B, N', N0], the source map after the stage.
- * -> [B, N0, C]
+ * Where each of N0 input tokens is, among the tokens of one point in the model.
+ * - `rows` [B or 1, N0]: the row of the token that contains it, -1 if that token was pruned. Undefined as long as no stage has
+ *   run, because each token then stands for itself.
+ * - `last` [B, N0, C]: the value that its token had before the latest stage that had it. Undefined likewise.
  */
-export function prunedTokens<T extends Tensor>(ops: Ops<T>, before: TracedTokens<T>, sourceAfter: T): T {
-  const N0 = sourceAfter.shape[2]!;
-  const held = (source: T) => ops.sum(source, 1);
-  const pruned = ops.sub(before.source ? held(before.source) : 1, held(sourceAfter));
-  const isPruned = ops.greater(ops.reshape(pruned, [pruned.shape[0]!, N0, 1]), 0.5);
-  return ops.where(isPruned, spreadTokens(ops, before), 0);
+export interface Traced<T extends Tensor> {
+  readonly rows?: T | undefined;
+  readonly last?: T | undefined;
+}
+
+/** The same for the `count` tokens behind a stage that got the tokens x [B, N, C] and sends them to destination [B, N]. */
+export function traced<T extends Tensor>(
+  ops: Ops<T>,
+  before: Traced<T>,
+  x: T,
+  destination: T,
+  count: number,
+): Traced<T> {
+  const { rows } = before;
+  const kept = ops.where(ops.greater(count - 0.5, destination), destination, -1);
+  const [B, N] = destination.shape as [number, number];
+  const followed = () => ops.reshape(ops.gatherRows(ops.reshape(kept, [B, N, 1]), rows!), [B, rows!.shape[1]!]);
+  return {
+    rows: rows ? ops.where(ops.greater(rows, -0.5), followed(), -1) : ops.where(ops.greater(kept, -0.5), kept, -1),
+    last: valuesOf(ops, before, x),
+  };
+}
+
+/** The value of each input token: that of the token that contains it, or its last one. x [B, N, C] -> [B, N0, C] */
+export function valuesOf<T extends Tensor>(ops: Ops<T>, { rows, last }: Traced<T>, x: T): T {
+  if (!rows || !last) return x;
+  const [B, N0] = rows.shape as [number, number];
+  return ops.where(ops.greater(ops.reshape(rows, [B, N0, 1]), -0.5), ops.gatherRows(x, rows), last);
 }
 
 /** The tokens of a batch at one point in the model, and their source map. */

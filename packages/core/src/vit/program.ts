@@ -2,7 +2,7 @@
 
 import { hostTensor } from "../composites.js";
 import { reductionStage } from "../reduction/compress.js";
-import { prunedTokens, spreadTokens } from "../reduction/restore.js";
+import { type Traced, traced, valuesOf } from "../reduction/restore.js";
 import type { ResolvedReduction } from "../reduction/schedule.js";
 import type { Ops, Program, Rotation, Tensor, Tensors } from "../seam.js";
 import { gatherByProbe } from "./attention-pool.js";
@@ -43,12 +43,12 @@ interface State<T extends Tensor> {
   readonly size?: T | undefined;
   /** [B or 1, N, N0], 1 where token i contains input token j. Undefined if no output needs it. */
   readonly source?: T | undefined;
-  /** [B, N0, C], the last values of tokens pruned so far, 0 elsewhere. Undefined unless every patch is restored. */
-  readonly pruned?: T | undefined;
   /** [B or 1, N, 2], where tokens lie in the picture. Undefined without rotary positions. */
   readonly coordinates?: T | undefined;
   /** What `coordinates` turn queries and keys by. */
   readonly rotation?: Rotation<T> | undefined;
+  /** Where each input token is. Undefined unless every patch is restored. */
+  readonly places?: Traced<T> | undefined;
 }
 
 /**
@@ -70,9 +70,8 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
   );
   // A depth head reads every patch of several blocks.
   const restores = wanted.denseFeatures || config.depth !== undefined;
-  const followsTokens = wanted.source || restores;
   const identity =
-    followsTokens && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
+    wanted.source && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
   const { rotary } = config;
   const coordinates = rotary && plan.stages.length > 0 ? coordinatesOf(config, rotary) : undefined;
@@ -134,10 +133,10 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       coordinates: rows === undefined ? state.coordinates : undefined,
     });
 
-    const pruned =
-      restores && reduced?.source
-        ? ops.scope("pruned", () => prunedTokens(ops, { x, source: state.source }, reduced.source!))
-        : undefined;
+    const places =
+      state.places && reduced
+        ? ops.scope("places", () => traced(ops, state.places!, x, reduced.destination, reduced.size.shape[1]!))
+        : state.places;
 
     return {
       x: ops.scope("mlp", () => mlp(ops, p, reduced?.x ?? x)),
@@ -147,7 +146,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       rotation: reduced?.coordinates
         ? ops.scope("rotation", () => rotationOf!(ops, reduced.coordinates!))
         : state.rotation,
-      pruned: pruned && state.pruned ? ops.add(state.pruned, pruned) : (pruned ?? state.pruned),
+      places,
       report: reduction && {
         [`${reduction.prefix}.variance`]: reduced?.variance,
         [`${reduction.prefix}.pooled`]: reduced?.pooled,
@@ -194,11 +193,9 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     return { features: ops.add(ops.pad(first, 2, 0, C), ops.pad(mean, 2, C, 0)), tokens };
   }
 
-  /** The last value of each patch's token: S^T x for the tokens that remain, and `pruned` for the others. -> [B, patches, C] */
-  function restored<T extends Tensor>(ops: Ops<T>, state: State<T>): T {
-    const held = spreadTokens(ops, state);
-    return ops.slice(state.pruned ? ops.add(held, state.pruned) : held, 1, special, N0);
-  }
+  /** The last value of each patch's token. -> [B, patches, C] */
+  const restored = <T extends Tensor>(ops: Ops<T>, { x, places = {} }: State<T>): T =>
+    ops.slice(valuesOf(ops, places, x), 1, special, N0);
 
   /** The outputs that are wanted besides those of the head. `last_hidden_state` reports `tokens`. */
   function features<T extends Tensor>(ops: Ops<T>, params: Tensors<T>, state: State<T>, tokens: T) {
@@ -264,6 +261,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       source: identity && ops.constant(identity),
       coordinates: coordinates && ops.constant(coordinates),
       rotation: firstRotation && { cos: ops.constant(firstRotation.cos), sin: ops.constant(firstRotation.sin) },
+      places: restores ? {} : undefined,
     };
     const stages: StageFeatures<T>[] = [];
     for (let layer = 0; layer < layers; layer++) {

@@ -89,13 +89,16 @@ export function randomWeightsUnder(names: Names, config: VisionModelConfig, seed
   const next = random(seed);
   const normal = (shape: Shape, deviation: number) =>
     hostTensor(shape, () => deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
+  const depth = depthShapes(config);
   const near1 = (shape: Shape) => hostTensor(shape, () => 0.8 + 0.4 * next());
+  // A depth head is a long chain of convolutions. With larger weights their sums would cancel, and rounding would show.
+  const even = (name: string) => name.startsWith(names.patchEmbedding) || name in depth;
   const tensor = (name: string, shape: Shape): HostTensor => {
     if (name === names.positions) return normal(shape, 0.5);
     if (shape.length === 3) return normal(shape, 1);
     // Weights and variances of norms, layer scales.
     if (shape.length === 1) return /bias$|mean$/.test(name) ? normal(shape, 0.1) : near1(shape);
-    const deviation = (name.startsWith(names.patchEmbedding) ? 1 : 2) / Math.sqrt(sizeOf(shape.slice(1)));
+    const deviation = (even(name) ? 1 : 2) / Math.sqrt(sizeOf(shape.slice(1)));
     return normal(shape, deviation);
   };
   const shapes = Object.entries(shapesUnder(names, config));
