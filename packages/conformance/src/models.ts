@@ -1,6 +1,7 @@
 /** Compares whole models with random weights with a reference backend, in variants that the golden cases leave out. */
 import {
   createVisionModel,
+  type DepthHead,
   hostTensor,
   type OutputOptions,
   type ReductionConfig,
@@ -53,6 +54,23 @@ export const tinyModel = (backend: Backend): Promise<VisionModel> =>
     reduction: { layers: [0, 1], tokensRemoved: 3, threshold: { scaleFree: 0.6 } },
   });
 
+/** A depth head over three blocks, with maps that are larger, as large and smaller than the grid of 5 x 3 patches. */
+const tinyDepth: DepthHead = {
+  kind: "relative",
+  maxDepth: 1,
+  stages: [0, 1, 2],
+  normalized: false,
+  readout: "project",
+  neckSizes: [4, 6, 8],
+  factors: [2, 1, 0.5],
+  fusionSize: 6,
+  fusionBias: false,
+  fusionTarget: "double",
+  headSize: 4,
+  headProjection: true,
+  target: "double",
+};
+
 /** Tiny models with everything that distinguishes their family from a plain ViT. */
 export const tinyFamilies: Readonly<Record<string, VisionModelConfig>> = {
   "DINOv2 with registers and SwiGLU": {
@@ -64,6 +82,14 @@ export const tinyFamilies: Readonly<Record<string, VisionModelConfig>> = {
   },
   SigLIP: { ...tinyConfig, activation: "gelu_tanh", classToken: false, pooling: "attention", labels: [] },
   CLIP: { ...tinyConfig, activation: "quick_gelu", patchBias: false, inputNorm: true, projection: 7, labels: [] },
+  "DPT on DINOv2": { ...tinyConfig, labels: [], layerScale: true, depth: tinyDepth },
+  "Depth Anything, metric": {
+    ...{ ...tinyConfig, labels: [], layerScale: true },
+    depth: {
+      ...{ ...tinyDepth, kind: "metric", maxDepth: 20, normalized: true, readout: "ignore", fusionBias: true },
+      ...{ fusionTarget: "next", headProjection: false, target: "patches" },
+    },
+  },
   "LV-ViT": {
     ...tinyConfig,
     qkvBias: false,
@@ -242,6 +268,8 @@ export function wholeModelCases(create: CreateBackend, backend: Backend, referen
       const actual = await withBackend(create, (backend) => runCase(backend, modelCase));
       expectClose("logits", actual.logits, expected.logits, tolerance);
       if (expected.embedding) expectClose("embedding", actual.embedding, expected.embedding, tolerance);
+      if (expected.predictedDepth)
+        expectClose("predictedDepth", actual.predictedDepth, expected.predictedDepth, tolerance);
       expected.stages.forEach((stage, k) => {
         if (stage.policies.join() !== actual.stages[k]!.policies.join())
           throw new Error(`stage ${k}: actions ${actual.stages[k]!.policies}, expected ${stage.policies}`);

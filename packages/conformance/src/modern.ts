@@ -112,10 +112,11 @@ export function modernCases(create: CreateBackend, { capabilities }: Backend, re
     // In reduced precision, tokens with close scores may change places, and the answers follow the tokens.
     if (reduction && !exact) return;
     if (reduction) expectTokens(output, expected);
-    const answers = {
+    const answers: Readonly<Record<string, HostTensor | undefined>> = {
       last_hidden_state: output.lastHiddenState!,
       embedding: embeddingOf(config, output),
       logits: output.logits,
+      predicted_depth: output.predictedDepth,
     };
     for (const [name, values] of Object.entries(answers))
       if (expected.has(name)) expectClose(name, values, expected.read(name), tolerance);

@@ -99,6 +99,10 @@ def pooled(model, x, flag):
     return {"last_hidden_state": outputs.last_hidden_state, "pooler_output": outputs.pooler_output}
 
 
+def depth(model, x, flag):
+    return {"predicted_depth": model(x, **flag).predicted_depth}
+
+
 def unmasked(model, x, flag):
     """Outputs of a masked autoencoder. Ascending noise makes it keep the patches in order."""
     patches = x.shape[2] * x.shape[3] // 16
@@ -133,6 +137,12 @@ def main():
     registers = transformers.Dinov2WithRegistersConfig(**dinov2, num_register_tokens=3)
     model = transformers.Dinov2WithRegistersForImageClassification(registers)
     hugging_face("dinov2-registers", model, 8, logits, interpolate=False)
+    stages = dict(neck_hidden_sizes=[4, 6], reassemble_factors=[2, 0.5], fusion_hidden_size=6)
+    backbone = transformers.Dinov2Config(
+        **GEOMETRY, mlp_ratio=2, out_indices=[1, 2], apply_layernorm=False, reshape_hidden_states=False
+    )
+    dpt = transformers.DPTConfig(backbone_config=backbone, **stages, use_bias_in_fusion_residual=False)
+    hugging_face("dpt-dinov2", transformers.DPTForDepthEstimation(dpt), 19, depth, interpolate=False)
 
     vision = dict(GEOMETRY, intermediate_size=40)
     text = dict(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)

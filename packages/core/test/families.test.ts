@@ -50,9 +50,17 @@ function timmConfig(
 const huggingFace = (name: string) => parseModelConfig(JSON.parse(read(`${name}.json`).toString()));
 
 const cases: readonly [name: string, config: VisionModelConfig][] = [
-  ...["vit", "dino", "deit-distilled", "deit-one-head", "mae", "dinov2", "dinov2-swiglu", "dinov2-registers"].map(
-    (name): [string, VisionModelConfig] => [name, huggingFace(name)],
-  ),
+  ...[
+    "vit",
+    "dino",
+    "deit-distilled",
+    "deit-one-head",
+    "mae",
+    "dinov2",
+    "dinov2-swiglu",
+    "dinov2-registers",
+    "dpt-dinov2",
+  ].map((name): [string, VisionModelConfig] => [name, huggingFace(name)]),
   ["clip", huggingFace("clip")],
   ["clip-tower", huggingFace("clip-tower")],
   ["timm-vit", timmConfig("vit_tiny_patch16_224", { num_classes: 3 }, {})],
@@ -90,8 +98,7 @@ async function run(backend: Backend, config: VisionModelConfig, weights: WeightS
   try {
     const output = await model.run({ pixelValues: x.data, batch });
     // Without the hidden state, the last block computes only what the head reads.
-    const { logits, embedding } = await alone.run({ pixelValues: x.data, batch });
-    return { output, alone: { logits, ...(embedding && { embedding }) } };
+    return { output, alone: await alone.run({ pixelValues: x.data, batch }) };
   } finally {
     await model.dispose();
     await alone.dispose();
@@ -117,6 +124,7 @@ describe.each(backends)("on %s", (_backend, create) => {
       const stored: Record<string, (from: Partial<VisionOutput>) => HostTensor | undefined> = {
         logits: ({ logits }) => logits,
         embedding: ({ embedding }) => embedding,
+        predicted_depth: ({ predictedDepth }) => predictedDepth,
         last_hidden_state: ({ lastHiddenState }) => lastHiddenState,
       };
       const found = Object.entries(stored).filter(([tensor]) => fixture.has(wanted(tensor)));
