@@ -132,6 +132,21 @@ describe("image-feature-extraction", () => {
     await Promise.all([theirs.dispose(), mine.dispose()]);
   });
 
+  test("of DINOv3, reduced, pools its class token", async () => {
+    const model = join(home, "dinov3");
+    mkdirSync(model);
+    for (const name of ["config.json", "model.safetensors"])
+      cpSync(new URL(`modern/dinov3/${name}`, goldenUrl), join(model, name));
+    writeFileSync(join(model, "preprocessor_config.json"), JSON.stringify(middleOf(32)));
+    const reduction = { layers: [1, 2], tokensRemoved: 12, threshold: "prune" } as const;
+    await exported("./dinov3", "dinov3-onnx", "--layers", "1,2", "--tokens-removed", "12", "--threshold", "prune");
+    const [theirs, mine] = [await extractor("dinov3-onnx"), await loaded(model, { reduction })];
+    // A class token, four registers, and 64 patches less 24.
+    expect((await theirs(pictures[0]!)).dims).toEqual([1, 45, 32]);
+    expectNear((await theirs(pictures[0]!, { pool: true })).data as Float32Array, await mine.embed(pictures[0]!));
+    await Promise.all([theirs.dispose(), mine.dispose()]);
+  });
+
   test("of DINOv2 pools its class token", async () => {
     middle("dinov2", 42);
     await exported("./dinov2", "dinov2-onnx", "--no-ppt", "--dtype", "fp32");

@@ -81,7 +81,7 @@ const example = {
 
 export const dinov3: Family = {
   title: "DINOv3",
-  modelTypes: { dinov3_vit: { preprocessing: processorDefaults.DINOv3ViT! } },
+  modelTypes: { dinov3_vit: { preprocessing: processorDefaults.DINOv3ViT!, transformersJs: true } },
   refusedTypes: {
     dinov3_convnext:
       "it is a convolutional network without tokens. DINOv3's Vision Transformers are supported: their model_type is dinov3_vit",
