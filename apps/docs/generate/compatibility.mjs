@@ -35,7 +35,16 @@ async function registry(name, file) {
 }
 
 /** The words by which names of conformance cases name a family's own models. Plain ViTs are in all cases without such a word. */
-const words = [/Depth|depth/, /DINOv2/, /CLIP/, /SigLIP|siglip/, /I-JEPA|ijepa/, /LV-ViT|lvvit/, /T2T-ViT|t2t/];
+const words = [
+  /Depth|depth/,
+  /DINOv2/,
+  /CLIP/,
+  /OWL-ViT|owlvit/,
+  /SigLIP|siglip/,
+  /I-JEPA|ijepa/,
+  /LV-ViT|lvvit/,
+  /T2T-ViT|t2t/,
+];
 
 /** The conformance cases that run a whole model of the family, or of the same traits. */
 function casesOf(family, names) {

@@ -152,6 +152,9 @@ def main():
     model = transformers.CLIPVisionModelWithProjection(tower)
     hugging_face("clip-tower", model, 10, lambda m, x, f: {"embedding": m(x, **f).image_embeds})
 
+    owlvit = transformers.OwlViTConfig(vision_config=vision, text_config=text, projection_dim=6)
+    hugging_face("owlvit", transformers.OwlViTModel(owlvit), 19, clip_outputs, skip=("text",))
+
     # What an export names pooler_output: a pooler of its own, the class token of DINOv2, that of CLIP without its projection.
     hugging_face("vit-pooler", transformers.ViTModel(transformers.ViTConfig(**plain)), 16, pooled)
     model = transformers.Dinov2Model(transformers.Dinov2Config(**dinov2))

@@ -63,6 +63,7 @@ const cases: readonly [name: string, config: VisionModelConfig][] = [
   ].map((name): [string, VisionModelConfig] => [name, huggingFace(name)]),
   ["clip", huggingFace("clip")],
   ["clip-tower", huggingFace("clip-tower")],
+  ["owlvit", huggingFace("owlvit")],
   ["timm-vit", timmConfig("vit_tiny_patch16_224", { num_classes: 3 }, {})],
   ["timm-mean", timmConfig("vit_tiny_patch16_224", { num_classes: 3, global_pool: "avg" }, {})],
   ["timm-deit3", timmConfig("deit3_small_patch16_224", { num_classes: 3 }, {})],

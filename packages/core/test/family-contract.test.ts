@@ -12,6 +12,7 @@ import { blockPlace, type Names, tensorName } from "../src/vit/names.js";
 import { parseModelConfig } from "../src/vit/parse-config.js";
 import { parseImageProcessorConfig } from "../src/vit/preprocessing.js";
 import { random, randomWeights, randomWeightsUnder } from "../src/vit/random-weights.js";
+import { refusedTypes } from "../src/vit/refused-types.js";
 import { weightsFrom } from "../src/vit/stored-names.js";
 import { readParameters } from "../src/vit/weights.js";
 
@@ -86,8 +87,8 @@ it.each(refusals)("refuses $architecture, and says why", ({ architecture, reason
   expect(parse).toThrow(`${architecture} is not supported; ${reason}`);
 });
 
-const refusedTypes = families.flatMap(({ refusedTypes = {} }) => Object.entries(refusedTypes));
-it.each(refusedTypes)("refuses model_type %s, and says why", (type, reason) => {
+const ofFamilies = families.flatMap(({ refusedTypes = {} }) => Object.entries(refusedTypes));
+it.each([...Object.entries(refusedTypes), ...ofFamilies])("refuses model_type %s, and says why", (type, reason) => {
   expect(modelTypes.map(({ type }) => type)).not.toContain(type);
   const parse = () => parseModelConfig({ model_type: type, vision_config: {}, text_config: {} });
   expect(parse).toThrow(`model_type "${type}" is not supported; ${reason}`);

@@ -4,6 +4,7 @@ import { show } from "../show.js";
 import { families } from "./families/index.js";
 import type { Family, ModelType } from "./family.js";
 import { type Fields, fieldsOf, invalid } from "./fields.js";
+import { refusedTypes } from "./refused-types.js";
 
 /** The family of a `config.json`. Undefined if no family has its `model_type`. */
 export function findFamily(fields: Fields): Family | undefined {
@@ -15,7 +16,8 @@ export function findFamily(fields: Fields): Family | undefined {
 /** The family of a `config.json`. @throws PptError INVALID_CONFIG if no family has its `model_type` */
 export function familyOf(fields: Fields): Family {
   const type = fields.value("model_type");
-  const refusals = new Map(families.flatMap(({ refusedTypes = {} }) => Object.entries(refusedTypes)));
+  const ofFamilies = families.flatMap(({ refusedTypes = {} }) => Object.entries(refusedTypes));
+  const refusals = new Map([...Object.entries(refusedTypes), ...ofFamilies]);
   const reason = typeof type === "string" ? refusals.get(type) : undefined;
   if (reason) invalid(`model_type ${show(type)} is not supported; ${reason}`);
   const known = families.flatMap(({ modelTypes }) => Object.keys(modelTypes));

@@ -8,7 +8,10 @@ import type { Family } from "../family.js";
 import { type Fields, type Held, readArchitecture, readEncoder, requireVisionTower } from "../fields.js";
 import { huggingFaceClassifiers, towerNames } from "../names.js";
 
-function readConfig(fields: Fields, held: Held): VisionModelConfig {
+const readConfig = (fields: Fields, held: Held) => readTower(fields, held, { image: 224 });
+
+/** The vision tower of CLIP, or of a model that was made of one. */
+export function readTower(fields: Fields, held: Held, { image }: { readonly image: number }): VisionModelConfig {
   const type = String(fields.value("model_type"));
   const vision = type.endsWith("_vision_model") ? fields : visionFields(fields);
   requireVisionTower(held);
@@ -16,7 +19,7 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const projected = held ? held.has("visual_projection.weight") : !readArchitecture(fields)?.endsWith("VisionModel");
   return {
     ...readEncoder(vision, {
-      image: 224,
+      image,
       patch: 32,
       hidden: 768,
       layers: 12,

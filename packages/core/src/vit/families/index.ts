@@ -6,9 +6,22 @@ import { dinov2 } from "./dinov2.js";
 import { dinov3 } from "./dinov3.js";
 import { ijepa } from "./ijepa.js";
 import { lvvit } from "./lvvit.js";
+import { owlvit } from "./owlvit.js";
 import { siglip } from "./siglip.js";
 import { t2t } from "./t2t.js";
 import { timm } from "./timm.js";
 import { vit } from "./vit.js";
 
-export const families: readonly Family[] = [vit, dinov2, dinov3, clip, siglip, ijepa, depthAnything, timm, lvvit, t2t];
+export const families: readonly Family[] = [
+  vit,
+  dinov2,
+  dinov3,
+  clip,
+  owlvit,
+  siglip,
+  ijepa,
+  depthAnything,
+  timm,
+  lvvit,
+  t2t,
+];
