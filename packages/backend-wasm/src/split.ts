@@ -35,10 +35,10 @@ interface Split extends Pick<Job, "units" | "counted" | "total"> {
   readonly work: number;
 }
 
-/** What is worth a chunk of its own: about 50 microseconds. */
-const chunkWork = 1_000_000;
+/** What is worth a chunk of its own: about 10 microseconds. To take one needs a tenth of one. */
+const chunkWork = 200_000;
 /** Several for each thread, since some threads are late or slow. */
-const chunksPerThread = 8;
+const chunksPerThread = 16;
 
 /** How many multiplications take as long as one element. */
 const costs = { softmax: 64, layerNorm: 12, norm: 8, activation: 40, add: 8, quantize: 12, groupRows: 12 };

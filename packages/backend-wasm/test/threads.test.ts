@@ -1,7 +1,7 @@
 /** Tests of threads: the same bits, hosts without threads, threads that break, and that none is left. */
 import { Worker, type WorkerOptions } from "node:worker_threads";
 import { createWasmBackend } from "@ppt-vit/backend-wasm";
-import { createVisionModel, parseModelConfig, randomWeights, weightsFrom } from "@ppt-vit/core";
+import { createVisionModel, parseModelConfig, quantizeRows, randomWeights, weightsFrom } from "@ppt-vit/core";
 import type { Program } from "@ppt-vit/core/backend";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { jobOf } from "../src/split.js";
@@ -78,7 +78,26 @@ describe("threads", () => {
 
   it("share a call only where that is worth it", () => {
     const call = (M: number) => jobOf("multiply", [0, 0, 64, 0, 0, 0, M, 512, 64], {} as never, 2)?.chunks;
-    expect([1, 60, 256, 100_000].map(call)).toEqual([undefined, undefined, 8, 16]);
+    expect([1, 10, 60, 100_000].map(call)).toEqual([undefined, undefined, 9, 32]);
+  });
+
+  it.each([3, 30])("share the columns of 8-bit products with %i rows", async (M) => {
+    const O = 1003;
+    const K = 300;
+    const w = quantizeRows({ shape: [O, K], data: Float32Array.from({ length: O * K }, (_, i) => Math.sin(i * i)) });
+    const x = { shape: [M, K], data: Float32Array.from({ length: M * K }, (_, i) => Math.sin(i)) };
+    const outputs = [];
+    for (const threads of [1, 2, 3]) {
+      const backend = createWasmBackend({ threads });
+      const executable = await backend.compile(program, { params: { w }, inputs: { x: [-1, K] } });
+      outputs.push((await executable.run({ x })).y!.data);
+      await backend.dispose();
+    }
+    expect(Math.hypot(...outputs[0]!.subarray(-O))).toBeGreaterThan(0);
+    expect(outputs[1]).toEqual(outputs[0]);
+    expect(outputs[2]).toEqual(outputs[0]);
+    const shared = [0, 0, 0, 0, 0, 0, 0, 4 * O, M, O, 304, 0, 0] as const;
+    expect(jobOf("multiplyQuantized", [...shared], {} as never, 2)?.counted).toBe(9);
   });
 
   it("end with their model, and with the backend", async () => {
