@@ -93,6 +93,23 @@ describe("a depth model", () => {
     expect(code).toBe(2);
   });
 
+  test("is drawn by visualize, each picture with its own patches", async () => {
+    const { code, stdout } = await pptVit(
+      "visualize",
+      "-m",
+      model,
+      "-b",
+      "cpu",
+      ...reduction,
+      "-o",
+      "tokens.svg",
+      picture,
+    );
+    expect(code).toBe(0);
+    expect(stdout).toBe("wrote tokens.svg: 1 picture, tokens 65 -> 49\n");
+    expect(readFileSync(join(home, "tokens.svg"), "utf8").includes("81 → 61 tokens")).toBe(true);
+  });
+
   test("is described by info, before and after its export", async () => {
     const { stdout } = await pptVit("info", model);
     expect(stdout).toContain("head reads the patches after blocks 0, 1, 2, 3");

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  calibrate,
   colourDepth,
   type DepthEstimator,
   type DepthTensor,
@@ -13,6 +14,7 @@ import {
 } from "@ppt-vit/pipeline";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { depths } from "../src/calibrate/answers/depths.js";
 import { greyOf } from "../src/depth/depth-map.js";
 import { interpolated } from "../src/depth/interpolate.js";
 import { golden, makeDepthFolder } from "./depth-folder.js";
@@ -35,6 +37,19 @@ function ninePlaces({ dims: [height, width], data }: DepthTensor): number[] {
   const three = (length: number) => [0, Math.floor(length / 2), length - 1];
   return three(height).flatMap((y) => three(width).map((x) => data[y * width + x]!));
 }
+
+it("compares maps by their proportions", () => {
+  const map = Float32Array.of(1, 2, 2, 0);
+  expect(
+    depths.divergenceOf(
+      map,
+      map.map((value) => 5 * value),
+    ),
+  ).toBeCloseTo(0, 6);
+  // The best scale of (2, 1, 2, 0) is 8 / 9, which leaves sqrt(17) / 9 of the length.
+  expect(depths.divergenceOf(map, Float32Array.of(2, 1, 2, 0))).toBeCloseTo(Math.sqrt(17) / 9, 6);
+  expect(depths.divergenceOf(map, new Float32Array(4))).toBe(1);
+});
 
 it.each(golden.interpolations)("interpolates $from to $to $mode as PyTorch does", ({ from, to, mode, values }) => {
   const [height, width] = from;
@@ -103,6 +118,28 @@ describe("depth-estimation", () => {
     const estimator = await load({ backend: "onnx-cpu", verify: true });
     expect(estimator.verification).toMatchObject({ against: "cpu backend" });
     await estimator.dispose();
+  });
+
+  it("is calibrated by how far the maps differ in their proportions", async () => {
+    const images = await Promise.all(golden.estimates.map((it) => part(it.picture)));
+    const enough = new AbortController();
+    const trials: {
+      readonly divergence: number;
+      readonly disagreements?: number | undefined;
+      readonly pictures: number;
+    }[] = [];
+    const calibrating = calibrate(folder, {
+      ...{ images, backend: "onnx-cpu", batch: 3, signal: enough.signal },
+      onTrial(trial) {
+        trials.push(trial);
+        enough.abort("one trial is enough");
+      },
+    });
+    await expect(calibrating).rejects.toBe("one trial is enough");
+    expect(trials).toMatchObject([{ pictures: 3, divergence: expect.any(Number) }]);
+    expect(trials[0]!.divergence).toBeGreaterThan(0);
+    expect(trials[0]!.divergence).toBeLessThan(1);
+    expect(trials[0]!.disagreements).toBeUndefined();
   });
 
   it.each([

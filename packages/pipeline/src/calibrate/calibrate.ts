@@ -37,7 +37,7 @@ import { openBackend } from "../backends/create.js";
 import { automatic } from "../backends/registry.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { type LoadOptions, loadChecks } from "../checkpoint/options.js";
-import { checkPreprocessing } from "../checkpoint/resolution.js";
+import { atOneSize, checkPreprocessing } from "../checkpoint/resolution.js";
 import { type DecodeOptions, decodeChecks } from "../pictures/options.js";
 import { backendChoice, dtypeCheck } from "../tasks/options.js";
 import type { PictureFailure } from "../tasks/result.js";
@@ -134,12 +134,14 @@ export const calibrateOptions = <Input>(given: CalibrateOptions<Input>, images: 
  * INVALID_CONFIG for a classifier without single-label answers
  */
 export async function calibrateCheckpoint<Input>(
-  checkpoint: Checkpoint,
+  given: Checkpoint,
   options: CalibrateOptions<Input>,
   decode: (input: Input, options: DecodeOptions) => Promise<RgbImage>,
 ): Promise<Calibration<Input>> {
   const { backend: wanted = automatic, batch = 8, signal, onTrial } = options;
   const { objective = "divergence", measure = "gmacs", dtype = defaultDtype } = options;
+  // Trials run many pictures at once.
+  const checkpoint = atOneSize(given);
   checkPreprocessing(checkpoint);
   const { config, weights } = checkpoint;
   const answers = answerKindOf(checkpoint.name, config);

@@ -42,6 +42,12 @@ const siglip = (image_size: number) => ({ model_type: "siglip_vision_model", ima
 /** DINOv3 (Siméoni et al., arXiv 2508.10104), whose other fields are the defaults of transformers: those of its S model. */
 const dinov3 = { model_type: "dinov3_vit" };
 
+/** Depth Anything V2, the small model at 518 pixels, which reads every third block (Yang et al., arXiv 2406.09414). */
+const depthAnything = {
+  model_type: "depth_anything",
+  backbone_config: { ...dinov2, apply_layernorm: true, out_indices: [3, 6, 9, 12] },
+};
+
 /** The `config.json` of each geometry. One line adds one. */
 const geometries: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new Map([
   ["deit-ti", deit(192, 3)],
@@ -52,6 +58,7 @@ const geometries: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new M
   ["dinov3-s", dinov3],
   ["siglip-b", siglip(224)],
   ["siglip-b-384", siglip(384)],
+  ["depth-anything-s", depthAnything],
   ["lvvit-s", withDeepStem("lvvit", 16, { skip_lam: 2 })],
   ["t2t-vit-14", withDeepStem("t2t_vit", 14, { tokens_type: "performer" })],
 ]);

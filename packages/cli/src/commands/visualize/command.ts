@@ -2,11 +2,22 @@
 import { basename } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import {
+  type BatchOptions,
+  firstTaskOf,
   fromPretrained,
-  type ImageClassifier,
+  type ImageInput,
   isFailure,
+  type ModelFacts,
+  type ModelOptions,
+  type OptionsOf,
+  type PictureFailure,
+  type PictureRun,
+  type PretrainedModel,
+  readCheckpoint,
   renderTokens,
+  type TaskName,
   type TokenPicture,
+  type TracedPicture,
   tokenPicture,
 } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
@@ -50,6 +61,28 @@ export function addVisualizeCommand(program: Command): void {
   });
 }
 
+type Files = readonly (string | URL)[];
+type Traced = TracedPicture & Pick<PictureRun, "patches"> & { readonly input: ImageInput };
+type Results = AsyncGenerator<Traced | PictureFailure>;
+
+/** What a model of each task gives for pictures, as cheaply as it can: tokens are followed in the same way in all of them. */
+const runs: {
+  readonly [Name in TaskName]: (model: PretrainedModel<Name>) => (files: Files, options: BatchOptions) => Results;
+} = {
+  "image-classification": (model) => (files, options) => model.classifyAll(files, { ...options, topK: 1 }),
+  "image-feature-extraction": (model) => (files, options) => model.embedAll(files, options),
+  "depth-estimation": (model) => (files, options) =>
+    model.estimateDepthAll(files, { ...options, interpolation: "none" }),
+};
+
+async function open<Name extends TaskName>(task: Name, source: string, options: ModelOptions) {
+  const traced = await fromPretrained<Name>(source, { ...options, task } as OptionsOf<Name>);
+  return {
+    traced: traced as PretrainedModel<Name> & ModelFacts & { dispose(): Promise<void> },
+    resultsOf: runs[task](traced),
+  };
+}
+
 /** Writes a figure of all pictures that can be read, and lists the others on stderr. @returns the exit code */
 async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags): Promise<0 | 1> {
   const format = tokenFormatOf(flags.out);
@@ -67,34 +100,36 @@ async function visualizeCommand(inputs: readonly string[], flags: VisualizeFlags
   for (const { error } of failures) report(error);
 
   const { model, backend, dtype } = flags;
-  const classifier = await withDownloads(model, flags, (loading) =>
-    fromPretrained(model, { ...loading, backend, dtype, reduction, trace: true }),
+  const { traced, resultsOf } = await withDownloads(model, flags, async (loading) =>
+    open(firstTaskOf(await readCheckpoint(model, loading)), model, {
+      ...{ ...loading, backend, dtype, reduction, trace: true },
+    }),
   );
   const pictures: TokenPicture[] = [];
   try {
-    const options = { topK: 1, ...batchOptions(flags) };
     await withProgress(files.length, async (progress) => {
-      for await (const result of classifier.classifyAll(files, options)) {
+      for await (const result of resultsOf(files, batchOptions(flags))) {
         if (isFailure(result)) progress.interrupt(() => report(result.error));
-        else pictures.push(await tokenPicture(basename(String(result.input)), result, classifier.patches));
+        else
+          pictures.push(await tokenPicture(basename(String(result.input)), result, result.patches ?? traced.patches));
         progress.advance();
       }
     });
   } finally {
-    await classifier.dispose();
+    await traced.dispose();
   }
   if (pictures.length === 0) {
     say("ppt-vit: none of the pictures could be read, nothing is written");
     return 1;
   }
   const { scores, panel: panelWidth, scale, out } = flags;
-  const bytes = await renderTokens(pictures, format, { scores, panelWidth, scale, about: aboutOf(classifier) });
+  const bytes = await renderTokens(pictures, format, { scores, panelWidth, scale, about: aboutOf(traced) });
   writeFileWhole(out, bytes);
   print(
-    `wrote ${out}: ${pictures.length} ${pictures.length === 1 ? "picture" : "pictures"}, tokens ${classifier.tokens.join(" -> ")}`,
+    `wrote ${out}: ${pictures.length} ${pictures.length === 1 ? "picture" : "pictures"}, tokens ${traced.tokens.join(" -> ")}`,
   );
   return failed > 0 ? 1 : 0;
 }
 
-const aboutOf = ({ model, backend, tokens, gmacs, reduction }: ImageClassifier): string =>
+const aboutOf = ({ model, backend, tokens, gmacs, reduction }: ModelFacts): string =>
   `Model ${model} on ${backend}, tokens ${tokens.join(" → ")}, ${gmacs.unreduced.toFixed(2)} → ${gmacs.reduced.toFixed(2)} GMACs. Reduction: ${JSON.stringify(reduction)}`;

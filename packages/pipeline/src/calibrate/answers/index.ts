@@ -2,10 +2,11 @@
 import { PptError, problemOf, type VisionModelConfig } from "@ppt-vit/core";
 import type { AnswerKind } from "./answer-kind.js";
 import { classes } from "./classes.js";
+import { depths } from "./depths.js";
 import { embeddings } from "./embeddings.js";
 
 /** The first that fits a model is taken. */
-const answerKinds: readonly AnswerKind[] = [classes, embeddings];
+const answerKinds: readonly AnswerKind[] = [classes, depths, embeddings];
 
 /** The kind of a model's answers. @throws PptError INVALID_CONFIG if calibration cannot compare them */
 export function answerKindOf(name: string, config: VisionModelConfig): AnswerKind {
