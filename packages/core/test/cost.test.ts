@@ -25,6 +25,28 @@ describe("GMACs reproduce the paper's table", () => {
   });
 });
 
+describe("GMACs and parameters of Depth Anything V2 are those of transformers' code, counted by PyTorch", () => {
+  it.each([
+    ["S", 384, 6, 12, 64, [48, 96, 192, 384], [3, 6, 9, 12], 46.697, 10.937, 24_785_089],
+    ["B", 768, 12, 12, 128, [96, 192, 384, 768], [3, 6, 9, 12], 151.574, 38.777, 97_470_785],
+    ["L", 1024, 16, 24, 256, [256, 512, 1024, 1024], [5, 12, 18, 24], 506.804, 145.305, 335_315_649],
+  ])("%s", (_name, hidden, heads, layers, fusion, neck_hidden_sizes, out_indices, backbone, head, parameters) => {
+    const size = { hidden_size: hidden, num_attention_heads: heads, num_hidden_layers: layers, out_indices };
+    const backbone_config = { model_type: "dinov2", image_size: 518, patch_size: 14, ...size };
+    const json = { model_type: "depth_anything", backbone_config, fusion_hidden_size: fusion, neck_hidden_sizes };
+    const config = parseModelConfig(json);
+    const { totalMacs, headMacs } = modelCost(config);
+    expect((totalMacs - headMacs) / 1e9).toBeCloseTo(backbone, 3);
+    // Published code projects a map behind its enlargement, at this many more places.
+    const later = [37 ** 2 - 19 ** 2, 74 ** 2 - 37 ** 2, 148 ** 2 - 74 ** 2, 296 ** 2 - 148 ** 2];
+    expect((headMacs + later.reduce((sum, n) => sum + n) * fusion ** 2) / 1e9).toBeCloseTo(head, 3);
+    // Nothing reads the mask token, nor the unit that would add a map to the first fusion's.
+    const unread = hidden + 2 * (9 * fusion ** 2 + fusion);
+    const read = Object.values(weightShapes(config)).reduce((sum, shape) => sum + sizeOf(shape), 0);
+    expect(read + unread).toBe(parameters);
+  });
+});
+
 const paperModel = (model_type: string, hidden_size: number, num_hidden_layers: number, more: object) =>
   parseModelConfig({
     model_type,
