@@ -6,8 +6,8 @@ export interface CompositeCase {
   readonly feeds: Tensors<HostTensor>;
   /** Tensors that are parameters, which a backend may transform beforehand. */
   readonly params?: Tensors<HostTensor>;
-  /** The result, if it is known by other means. It is compared as well. */
-  readonly expected?: HostTensor;
+  /** The results, or the one that every result is, if they are known by other means. They are compared as well. */
+  readonly expected?: HostTensor | readonly HostTensor[];
   readonly needsNonFinite?: boolean;
   /** Allowed error where it may be larger than that of the backend's floats. */
   readonly tolerance?: number;
