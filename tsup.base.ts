@@ -1,7 +1,11 @@
 import { defineConfig, type Options } from "tsup";
+import { lazyParts } from "./lazy-parts.js";
 
 /** The build that all packages share: ESM with types, for Node >= 20.19 and current browsers. */
 export function packageBuild(overrides: Options = {}): ReturnType<typeof defineConfig> {
+  const { esbuildPlugins = [], plugins = [], ...rest } = overrides;
+  // Without splitting an output is one file, and has no parts.
+  const parts = overrides.splitting === false ? undefined : lazyParts();
   return defineConfig({
     entry: ["src/index.ts"],
     format: "esm",
@@ -11,6 +15,8 @@ export function packageBuild(overrides: Options = {}): ReturnType<typeof defineC
     sourcemap: true,
     clean: true,
     treeshake: true,
-    ...overrides,
+    ...rest,
+    esbuildPlugins: [...esbuildPlugins, ...(parts?.esbuild ?? [])],
+    plugins: [...plugins, ...(parts?.tsup ?? [])],
   });
 }

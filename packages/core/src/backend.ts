@@ -18,6 +18,7 @@ export {
   type OwnedExecutables,
   ownExecutables,
 } from "./executable.js";
+export { loadedCode } from "./lazy-code.js";
 export { briefData, computedTensor, derivedTensor, isLazy, lazyTensor, type Readings } from "./lazy-tensor.js";
 export { isNotInstalled, NotInstalled, notInstalledOr } from "./not-installed.js";
 export type * from "./seam.js";
