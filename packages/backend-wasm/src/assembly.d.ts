@@ -7,3 +7,7 @@ declare module "*?relaxed" {
   const binary: Uint8Array<ArrayBuffer>;
   export default binary;
 }
+declare module "*&tag" {
+  const tag: string;
+  export default tag;
+}

@@ -1,8 +1,10 @@
 /** The kernels as modules: compiled from the bytes in this package for one of two sets of instructions, or passed in. */
 import { firstLineOf, isPptError, PptError } from "@ppt-vit/core";
-import { requireWebAssembly } from "@ppt-vit/core/backend";
-import relaxed from "../assembly/index.ts?relaxed";
-import simd from "../assembly/index.ts?simd";
+import { loadedCode, requireWebAssembly } from "@ppt-vit/core/backend";
+import relaxedTag from "../assembly/index.ts?relaxed&tag";
+import simdTag from "../assembly/index.ts?simd&tag";
+import relaxedProbe from "../assembly/probe.ts?relaxed";
+import simdProbe from "../assembly/probe.ts?simd";
 import { sharedBinary } from "./shared-binary.js";
 
 /** `relaxed-simd` has fused multiply-add: Node 22, Chromium 114 and newer. */
@@ -11,7 +13,22 @@ export type Instructions = "relaxed-simd" | "simd";
 /** The sets of instructions, the fastest first. */
 export const instructionSets: readonly Instructions[] = ["relaxed-simd", "simd"];
 
-const binaries: Readonly<Record<Instructions, Uint8Array<ArrayBuffer>>> = { "relaxed-simd": relaxed, simd };
+/** What one set of instructions has. Only the kernels that an engine takes are loaded. */
+interface InstructionSet {
+  /** A small binary with its instructions, for the engine to validate. */
+  readonly probe: Uint8Array<ArrayBuffer>;
+  /** Tells its kernels from all others. */
+  readonly tag: string;
+  load(): Promise<{ readonly binary: Uint8Array<ArrayBuffer> }>;
+}
+const sets: Readonly<Record<Instructions, InstructionSet>> = {
+  "relaxed-simd": {
+    probe: relaxedProbe,
+    tag: relaxedTag,
+    load: () => import(/* part */ "./binaries/relaxed-simd.js"),
+  },
+  simd: { probe: simdProbe, tag: simdTag, load: () => import(/* part */ "./binaries/simd.js") },
+};
 
 /** What an executable's kernels are made of. */
 export interface KernelSource {
@@ -28,7 +45,7 @@ export interface KernelSource {
 export function chooseKernels(wanted: Instructions | undefined, module: WebAssembly.Module | undefined): KernelSource {
   if (module) return { instructions: instructionsOf(module, wanted), module };
   requireCompiler();
-  const found = (wanted ? [wanted] : instructionSets).find((one) => WebAssembly.validate(binaries[one]));
+  const found = (wanted ? [wanted] : instructionSets).find((one) => WebAssembly.validate(sets[one].probe));
   if (found) return { instructions: found };
   throw new PptError(
     "BACKEND_UNAVAILABLE",
@@ -51,13 +68,11 @@ function requireCompiler(): void {
 
 /** The build ends each binary with a custom section of this name, whose content tells the binary from all others. */
 const tagSection = "ppt-vit";
-const tagBytes = 16;
-const text = (bytes: Uint8Array | ArrayBuffer): string => new TextDecoder().decode(bytes);
 
 function instructionsOf(module: WebAssembly.Module, wanted: Instructions | undefined): Instructions {
   const [section] = WebAssembly.Module.customSections(module, tagSection);
-  const tag = section && text(section);
-  const found = instructionSets.find((one) => text(binaries[one].subarray(-tagBytes)) === tag);
+  const tag = section && new TextDecoder().decode(section);
+  const found = instructionSets.find((one) => sets[one].tag === tag);
   if (!found)
     throw new PptError(
       "INVALID_OPTION",
@@ -73,22 +88,23 @@ function instructionsOf(module: WebAssembly.Module, wanted: Instructions | undef
 
 /** Whether this engine knows memory that threads share. */
 export const knowsSharedMemory = (instructions: Instructions): boolean =>
-  WebAssembly.validate(sharedBinary(binaries[instructions]));
+  WebAssembly.validate(sharedBinary(sets[instructions].probe));
 
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 /**
  * Compiled once, on the first call.
  * @param shared whether the kernels import shared memory
- * @throws PptError BACKEND_UNAVAILABLE if the host compiles no bytes; OUT_OF_MEMORY
+ * @throws PptError BACKEND_UNAVAILABLE if the host compiles no bytes; OUT_OF_MEMORY; DOWNLOAD_FAILED
  */
 export async function compileKernels({ instructions, module }: KernelSource, shared: boolean) {
   if (module) return module;
   const key = `${instructions} ${shared}`;
   const known = compiled.get(key);
   if (known) return known;
-  const binary = binaries[instructions];
-  const made = asTyped(() => WebAssembly.compile(shared ? sharedBinary(binary) : binary));
+  const made = loadedCode(sets[instructions].load()).then(({ binary }) =>
+    asTyped(() => WebAssembly.compile(shared ? sharedBinary(binary) : binary)),
+  );
   compiled.set(key, made);
   // What failed once, for lack of memory, may be tried again.
   made.catch(() => compiled.delete(key));
