@@ -66,6 +66,7 @@ export {
 export type { DepthHead } from "./vit/depth/config.js";
 export { type ExportOutput, embeddingPoolingOf, exportOutputsOf } from "./vit/export-outputs.js";
 export { isKnownToTransformersJs } from "./vit/find-family.js";
+export { type ConfigReader, loadConfigReader } from "./vit/load-family.js";
 export {
   createVisionModel,
   prepareVisionProgram,
@@ -76,17 +77,13 @@ export {
   type VisionOutput,
   type VisionProgram,
 } from "./vit/model.js";
-export { type ParseOptions, parseModelConfig } from "./vit/parse-config.js";
+export { parseModelConfig } from "./vit/parse-config.js";
 export { defaultReduction } from "./vit/plan.js";
-export {
-  type ProcessorFiles,
-  type ProcessorSurroundings,
-  parseImageProcessorConfig,
-  parseProcessorFiles,
-  preprocessingInConfig as timmImageProcessor,
-} from "./vit/preprocessing.js";
+export { parseProcessorFiles, preprocessingInConfig as timmImageProcessor } from "./vit/preprocessing.js";
 export type { OutputOptions } from "./vit/program.js";
 export { randomWeights, weightShapes } from "./vit/random-weights.js";
+export type { ParseOptions } from "./vit/read-config.js";
+export { type ProcessorFiles, type ProcessorSurroundings, parseImageProcessorConfig } from "./vit/read-processor.js";
 export { type WeightSource, weightsFrom } from "./vit/stored-names.js";
 export {
   findVerificationRecord,

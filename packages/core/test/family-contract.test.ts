@@ -5,12 +5,13 @@ import { describe, expect, it } from "vitest";
 import { modelFingerprint } from "../src/fingerprint.js";
 import { processorByModelType, processorDefaults } from "../src/io/processor-defaults.js";
 import { families } from "../src/vit/families/index.js";
-import type { Family } from "../src/vit/family.js";
+import type { AnyFamily } from "../src/vit/family.js";
 import { namesOf } from "../src/vit/find-names.js";
+import { loadConfigReader } from "../src/vit/load-family.js";
 import { createVisionModel } from "../src/vit/model.js";
 import { blockPlace, type Names, tensorName } from "../src/vit/names.js";
 import { parseModelConfig } from "../src/vit/parse-config.js";
-import { parseImageProcessorConfig } from "../src/vit/preprocessing.js";
+import { parseImageProcessorConfig, parseProcessorFiles } from "../src/vit/preprocessing.js";
 import { random, randomWeights, randomWeightsUnder } from "../src/vit/random-weights.js";
 import { refusedTypes } from "../src/vit/refused-types.js";
 import { weightsFrom } from "../src/vit/stored-names.js";
@@ -32,7 +33,7 @@ const checkpoints = families.flatMap((family) =>
 
 const under = (word: string, name: string) =>
   name === word || name.startsWith(`${word}.`) || name.startsWith(`${word}_`);
-const belongs = ({ roots }: Family, name: string) => roots.some((word) => under(word, name));
+const belongs = ({ roots }: AnyFamily, name: string) => roots.some((word) => under(word, name));
 
 describe("the list of families", () => {
   it("names each model type and each stem once", () => {
@@ -66,6 +67,15 @@ it("knows a family's model types in its own file alone", () => {
     for (const { type } of modelTypes) expect.soft(text, file).not.toContain(`"${type}"`);
   }
 });
+
+it.each(families.flatMap(({ title, examples }) => examples.map((example) => ({ title, example }))))(
+  "$title reads as much with the code of its family alone",
+  async ({ example }) => {
+    const reader = await loadConfigReader(example);
+    expect(reader.parseModelConfig()).toEqual(parseModelConfig(example));
+    expect(reader.parseProcessorFiles({})).toEqual(parseProcessorFiles({ config: example }));
+  },
+);
 
 describe.each(modelTypes)("model_type $type", ({ type, family }) => {
   it("reads its family's first example", () => {

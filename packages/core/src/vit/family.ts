@@ -16,7 +16,8 @@ export interface ModelType {
   readonly transformersJs?: boolean;
 }
 
-export interface Family {
+/** What every family tells of itself. */
+interface FamilyFacts {
   /** The names of the models, as errors show them: "ViT, DeiT, MAE". */
   readonly title: string;
   /** The values of `model_type` that belong to this family. */
@@ -29,13 +30,6 @@ export interface Family {
   readonly refused?: Readonly<Record<string, string>>;
   /** Small `config.json` files. The first is the plainest model. Tests read each one and run it with random weights. */
   readonly examples: readonly Json[];
-
-  /**
-   * Reads a `config.json`. Traits of `VisionModelConfig` say what differs from a plain ViT: the program knows traits, but no
-   * family. `held` tells which tensors the checkpoint has; it decides where a file is silent or wrong.
-   * @throws PptError INVALID_CONFIG
-   */
-  config(fields: Fields, held: Held): VisionModelConfig;
 
   /** What the tensors are called: one entry for each library, or version of it, that saves such models. */
   readonly names: readonly NameSet[];
@@ -52,11 +46,31 @@ export interface Family {
 
   /** Left out if one linear layer for each patch makes the tokens. */
   readonly stem?: StemKind;
+}
+
+/** What reads the files of a family. */
+export interface FamilyReader {
+  /**
+   * Reads a `config.json`. Traits of `VisionModelConfig` say what differs from a plain ViT: the program knows traits, but no
+   * family. `held` tells which tensors the checkpoint has; it decides where a file is silent or wrong.
+   * @throws PptError INVALID_CONFIG
+   */
+  config(fields: Fields, held: Held): VisionModelConfig;
   /** Preprocessing as `config.json` itself describes it, before any other file. Undefined if it says nothing. */
   readonly preprocessingOf?: (fields: Fields) => ImageProcessorConfig | undefined;
   /** Preprocessing if no file says anything. If a family has none, such a checkpoint is an error. */
   readonly preprocessingWithoutFile?: () => ImageProcessorConfig;
 }
+
+/** A family whose reader is large, and is loaded with the first checkpoint that needs it. */
+export interface LazyFamily extends FamilyFacts {
+  loadReader(): Promise<FamilyReader>;
+}
+
+/** An ordinary family. */
+export interface Family extends FamilyFacts, FamilyReader {}
+
+export type AnyFamily = Family | LazyFamily;
 
 /**
  * What a family computes in front of the linear layer that makes patch tokens. `Settings` is the type of

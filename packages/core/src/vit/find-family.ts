@@ -2,19 +2,19 @@
 import { requireReadable } from "../options.js";
 import { show } from "../show.js";
 import { families } from "./families/index.js";
-import type { Family, ModelType } from "./family.js";
+import type { AnyFamily, ModelType } from "./family.js";
 import { type Fields, fieldsOf, invalid } from "./fields.js";
 import { refusedTypes } from "./refused-types.js";
 
 /** The family of a `config.json`. Undefined if no family has its `model_type`. */
-export function findFamily(fields: Fields): Family | undefined {
+export function findFamily(fields: Fields): AnyFamily | undefined {
   const type = fields.value("model_type") ?? undefined;
   if (type === undefined) return families.find(({ recognises }) => recognises?.(fields)) ?? families[0];
   return families.find(({ modelTypes }) => typeof type === "string" && Object.hasOwn(modelTypes, type));
 }
 
 /** The family of a `config.json`. @throws PptError INVALID_CONFIG if no family has its `model_type` */
-export function familyOf(fields: Fields): Family {
+export function familyOf(fields: Fields): AnyFamily {
   const type = fields.value("model_type");
   const ofFamilies = families.flatMap(({ refusedTypes = {} }) => Object.entries(refusedTypes));
   const refusals = new Map([...Object.entries(refusedTypes), ...ofFamilies]);

@@ -1,18 +1,8 @@
 /** Reads the `config.json` of any supported family. */
-import { requireWeights } from "../arguments.js";
-import { requireReadable } from "../options.js";
 import type { VisionModelConfig } from "./config.js";
-import { families } from "./families/index.js";
-import { fieldsOf, type Held, invalid, readArchitecture } from "./fields.js";
-import { familyOf } from "./find-family.js";
-import { refuseQuantizedConfig, refuseQuantizedTensors } from "./foreign-quantization.js";
-import { unwrapped, type WeightSource } from "./stored-names.js";
-
-/** Options of `parseModelConfig`. */
-export interface ParseOptions {
-  /** Whether to read the classifier and its class names. An embedding needs neither. Default true. */
-  readonly heads?: boolean | undefined;
-}
+import { type ParseOptions, readModelConfig } from "./read-config.js";
+import { readerOf } from "./readers.js";
+import type { WeightSource } from "./stored-names.js";
 
 /**
  * Reads a `config.json`. Its `model_type` (Hugging Face) or `architecture` (timm) tells the family. A file with neither is
@@ -21,34 +11,5 @@ export interface ParseOptions {
  * wrong in many published checkpoints.
  * @throws PptError INVALID_CONFIG; INVALID_WEIGHTS if two tensors of `weights` have the same name once prefixes are removed
  */
-export function parseModelConfig(
-  json: unknown,
-  weights?: WeightSource,
-  { heads = true }: ParseOptions = {},
-): VisionModelConfig {
-  requireReadable("parseModelConfig", json, "INVALID_CONFIG");
-  if (weights !== undefined) requireWeights("parseModelConfig", weights);
-  const fields = fieldsOf(json);
-  refuseQuantizedConfig(json);
-  if (weights) refuseQuantizedTensors(weights.names);
-  const held = heldBy(weights, heads);
-  const family = familyOf(fields);
-  const architecture = readArchitecture(fields);
-  if (architecture !== undefined && Object.hasOwn(family.refused ?? {}, architecture))
-    invalid(`${architecture} is not supported; ${family.refused![architecture]}`);
-  return family.config(fields, held);
-}
-
-/** The weights of classifiers in all families, because fine-tuned checkpoints mix their names. */
-const classifiers = families.flatMap(({ classifiers }) => classifiers);
-
-/** What the tensors tell. If `heads` is false, classifiers count as absent, and all other tensors as present where unknown. */
-function heldBy(weights: WeightSource | undefined, heads: boolean): Held {
-  const stored = weights && unwrapped(weights);
-  if (!stored && heads) return undefined;
-  return {
-    has: (name) => (heads || !classifiers.includes(name)) && (stored?.has(name) ?? true),
-    ...(stored && { read: stored.read, names: stored.names }),
-    classifier: heads && classifiers.some((name) => stored!.has(name)),
-  };
-}
+export const parseModelConfig = (json: unknown, weights?: WeightSource, options?: ParseOptions): VisionModelConfig =>
+  readModelConfig(readerOf, json, weights, options);

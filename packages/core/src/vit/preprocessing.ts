@@ -1,79 +1,21 @@
-/** How a checkpoint's pictures are prepared: its files say it, and its family says what they leave out. */
-
-import { type ImageProcessorConfig, readImageProcessor } from "../io/processor-config.js";
-import { processorByModelType, processorDefaults } from "../io/processor-defaults.js";
-import { requireReadable } from "../options.js";
-import { fieldsOf } from "./fields.js";
-import { findFamily, modelTypeOf } from "./find-family.js";
-
-/** What other files say about preprocessing. */
-export interface ProcessorSurroundings {
-  /** `image_processor_type` of the checkpoint's `config.json`. Used if the file itself names no processor. */
-  readonly type?: unknown;
-  /** `model_type` of the checkpoint's `config.json`. Its processor is used if neither file names one. */
-  readonly modelType?: unknown;
-}
-
-/**
- * Reads a `preprocessor_config.json`, or the `image_processor` of a `processor_config.json`. Fields that are missing or null
- * have the defaults of the processor that the file names. If it names none, they have those of the model's type, and if that
- * is unknown too, those of a ViT. A step (`do_resize`, ...) that is null is off.
- * @throws PptError INVALID_CONFIG, also for unknown processors and for fields that change pixels in an unknown way
- */
-export function parseImageProcessorConfig(
-  json: unknown,
-  { type, modelType }: ProcessorSurroundings = {},
-): ImageProcessorConfig {
-  requireReadable("parseImageProcessorConfig", json, "INVALID_CONFIG");
-  return readImageProcessor(json, type, preprocessingOfType(modelType));
-}
-
-/** From the type's family; else from the table of transformers, which has more types than our families; else a ViT's. */
-function preprocessingOfType(type: unknown): Readonly<Record<string, unknown>> {
-  const listed = typeof type === "string" && Object.hasOwn(processorByModelType, type) && processorByModelType[type];
-  return modelTypeOf(type)?.preprocessing ?? processorDefaults[listed || "ViT"]!;
-}
-
-/** Parsed JSON of the files. Undefined if the checkpoint lacks the file. */
-export interface ProcessorFiles {
-  /** `config.json`: its `model_type` decides what the other files leave out. timm's file holds the preprocessing itself. */
-  readonly config: unknown;
-  /** `processor_config.json`: since transformers 5 it may hold the image processor. */
-  readonly processor?: unknown;
-  /** `preprocessor_config.json`. */
-  readonly preprocessor?: unknown;
-}
+/** How a checkpoint's pictures are prepared, for every family. */
+import type { ImageProcessorConfig } from "../io/processor-config.js";
+import { type ProcessorFiles, readProcessorFiles, readProcessorInConfig } from "./read-processor.js";
+import { readerOf } from "./readers.js";
 
 /**
  * Preprocessing, found as the checkpoint's own library finds it. timm reads `config.json` and no other file. transformers
  * reads `image_processor` of `processor_config.json`, else `preprocessor_config.json`. Undefined if there is neither.
  * @throws PptError INVALID_CONFIG
  */
-export function parseProcessorFiles({
-  config,
-  processor,
-  preprocessor,
-}: ProcessorFiles): ImageProcessorConfig | undefined {
-  const inConfig = preprocessingInConfig(config);
-  if (inConfig) return inConfig;
-  const found = fieldOf(processor, "image_processor") ?? preprocessor ?? undefined;
-  if (found === undefined) return findFamily(fieldsOf(config))?.preprocessingWithoutFile?.();
-  return parseImageProcessorConfig(found, {
-    type: fieldOf(config, "image_processor_type"),
-    modelType: fieldOf(config, "model_type"),
-  });
-}
+export const parseProcessorFiles = (files: ProcessorFiles): ImageProcessorConfig | undefined =>
+  readProcessorFiles(readerOf, files);
 
 /**
  * Preprocessing that `config.json` itself describes, as timm's does. Undefined if it says nothing about pictures.
  * @throws PptError INVALID_CONFIG
  */
-export function preprocessingInConfig(json: unknown): ImageProcessorConfig | undefined {
-  const fields = fieldsOf(json);
-  return findFamily(fields)?.preprocessingOf?.(fields);
-}
+export const preprocessingInConfig = (json: unknown): ImageProcessorConfig | undefined =>
+  readProcessorInConfig(readerOf, json);
 
-/** A field of an object. Undefined if the field is null or missing, or if `json` is not an object. */
-const fieldOf = (json: unknown, name: string): unknown =>
-  (typeof json === "object" && json !== null ? (json as Readonly<Record<string, unknown>>)[name] : undefined) ??
-  undefined;
+export { parseImageProcessorConfig } from "./read-processor.js";

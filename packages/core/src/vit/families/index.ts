@@ -1,5 +1,5 @@
 /** All families. A `config.json` without `model_type` belongs to the first one, unless another family recognises it. */
-import type { Family } from "../family.js";
+import type { AnyFamily } from "../family.js";
 import { clip } from "./clip.js";
 import { depthAnything } from "./depth-anything.js";
 import { dinov2 } from "./dinov2.js";
@@ -12,7 +12,7 @@ import { t2t } from "./t2t.js";
 import { timm } from "./timm.js";
 import { vit } from "./vit.js";
 
-export const families: readonly Family[] = [
+export const families: readonly AnyFamily[] = [
   vit,
   dinov2,
   dinov3,
