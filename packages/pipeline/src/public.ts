@@ -1,15 +1,14 @@
 /** What both entries of this package export, in Node and in browsers alike. */
-export { type CreateBackendOptions, createBackend } from "./backends/create.js";
+export { type CreateBackendOptions, createBackend, selectBackend } from "./backends/create.js";
+export { isSoftwareGpu } from "./backends/gpu-names.js";
 export type { BackendNotice } from "./backends/notice.js";
-export { isSoftwareGpu } from "./backends/platform.js";
 export { backendNames, describeBackends, registerBackend } from "./backends/registry.js";
-export {
-  type BackendChoice,
-  type CandidateReport,
-  type FasterBackend,
-  type SelectionCache,
-  type SelectOptions,
-  selectBackend,
+export type {
+  BackendChoice,
+  CandidateReport,
+  FasterBackend,
+  SelectionCache,
+  SelectOptions,
 } from "./backends/select.js";
 export type { Checkpoint } from "./checkpoint/checkpoint.js";
 export type { CheckpointFiles, FoundFiles, ReadFileOptions } from "./checkpoint/files.js";

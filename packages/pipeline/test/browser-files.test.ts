@@ -21,8 +21,8 @@ describe("the address of a folder", () => {
     server.closeAllConnections();
     server.close();
   });
-  const read = (file: string, options: LoadOptions = {}) =>
-    checkpointFiles(new URL(url), options).read(file, { optional: false });
+  const read = async (file: string, options: LoadOptions = {}) =>
+    (await checkpointFiles(new URL(url), options)).read(file, { optional: false });
   const failed = (message: string) => ({ code: "DOWNLOAD_FAILED", message: expect.stringContaining(message) });
 
   it("gives what is there, whether or not its length is told, and whether or not it is compressed", async () => {
@@ -66,8 +66,8 @@ describe("the address of a folder", () => {
 
   it("lacks an optional file of an extension whose fetch fails, because there is no status", async () => {
     vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
-    const read = (folder: string, optional: boolean) =>
-      checkpointFiles(new URL(folder), {}).read("processor_config.json", { optional });
+    const read = async (folder: string, optional: boolean) =>
+      (await checkpointFiles(new URL(folder), {})).read("processor_config.json", { optional });
     expect(await read("chrome-extension://id/model/", true)).toBeUndefined();
     for (const [folder, optional] of [
       ["chrome-extension://id/model/", false],
@@ -76,10 +76,11 @@ describe("the address of a folder", () => {
       await expect(read(folder, optional)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
-  it("says what a limit is that is none", () => {
-    expect(() => read("config.json", { timeoutMs: Number.NaN })).toThrow(
-      expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining("timeoutMs NaN") }),
-    );
+  it("says what a limit is that is none", async () => {
+    await expect(read("config.json", { timeoutMs: Number.NaN })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("timeoutMs NaN"),
+    });
   });
 });
 
@@ -129,7 +130,7 @@ describe("a model of the Hub", () => {
       },
       ...options,
     });
-  const read = (file: string, options: LoadOptions = {}) => open(options).read(file, { optional: false });
+  const read = async (file: string, options: LoadOptions = {}) => (await open(options)).read(file, { optional: false });
 
   it("whose main lacks weights has those of the converter's pull request, kept by commit", async () => {
     const says = `${id}: main has no safetensors; taking model.safetensors of refs/pr/7 at commit ${converted}`;

@@ -222,11 +222,13 @@ describe("a browser's folder with", () => {
 
   // A page loads a model from a folder below the top, so the diffusers case does not fail there.
   it.each(cases.filter(({ name }) => !name.includes("diffusers")))("$name", async ({ files, says }) => {
-    await expect(parseCheckpoint(checkpointFiles(picked(files)))).rejects.toMatchObject(notFound(says));
+    await expect(parseCheckpoint(await checkpointFiles(picked(files)))).rejects.toMatchObject(notFound(says));
   });
 
   it("one model below the top takes that one, whole", async () => {
-    const files = checkpointFiles(picked({ "a/config.json": "1", "b/c/config.json": "2", "b/model.safetensors": "3" }));
+    const files = await checkpointFiles(
+      picked({ "a/config.json": "1", "b/c/config.json": "2", "b/model.safetensors": "3" }),
+    );
     expect(files.name).toBe("picked/a");
     expect(await files.read("config.json", { optional: false })).toEqual(new TextEncoder().encode("1"));
     expect(await files.read("model.safetensors", { optional: true })).toBe(undefined);
@@ -234,7 +236,7 @@ describe("a browser's folder with", () => {
 
   it("two models side by side takes neither, and says where they are", async () => {
     const two = { "a/config.json": config, "a/model.safetensors": "", "b/config.json": config };
-    await expect(parseCheckpoint(checkpointFiles(picked(two)))).rejects.toMatchObject(
+    await expect(parseCheckpoint(await checkpointFiles(picked(two)))).rejects.toMatchObject(
       notFound("the model lies in the folder 'a': pick picked/a itself"),
     );
   });

@@ -233,7 +233,7 @@ describe("looking around", () => {
   });
 
   it("finds a working backend on this machine", async () => {
-    const choice = await selectBackend();
+    const choice = await selectBackend({});
     expect(choice.backend).toBe("onnx-cpu");
   });
 });

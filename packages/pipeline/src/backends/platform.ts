@@ -1,5 +1,7 @@
 /** Finds out what Node or the browser offers to compute on, without loading a runtime. */
 import { firstLineOf } from "@ppt-vit/core";
+import { isSoftwareGpu } from "./gpu-names.js";
+import { platformKind } from "./platform-kind.js";
 
 export interface Platform {
   readonly kind: "node" | "browser";
@@ -13,12 +15,6 @@ export interface Platform {
 export type GpuSupport =
   | { readonly kind: "none"; readonly reason: string }
   | { readonly kind: "software" | "hardware"; readonly name: string };
-
-/** Names of emulated GPUs: Chrome's (SwiftShader), Mesa's (llvmpipe, lavapipe, softpipe), Windows' (Basic Render). */
-const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
-
-/** Whether the GPU that reports this name is emulated on the CPU, which makes it slower than the CPU itself. */
-export const isSoftwareGpu = (name: string): boolean => softwareNames.test(name);
 
 export const gpuNamed = (name: string, fallback = false): GpuSupport => ({
   kind: fallback || isSoftwareGpu(name) ? "software" : "hardware",
@@ -53,12 +49,6 @@ interface BrowserGlobals {
 }
 
 const nodeGpu: GpuSupport = { kind: "none", reason: "not looked for in Node: name the backend to use it" };
-
-/** Whether this code runs in Node, or in a page or worker. */
-export function platformKind(globals: object = globalThis): Platform["kind"] {
-  const { process } = globals as { process?: { versions?: { node?: string } } };
-  return process?.versions?.node === undefined ? "browser" : "node";
-}
 
 /** The platform of this code: Node, a page or a worker. */
 export async function currentPlatform(globals: object = globalThis): Promise<Platform> {

@@ -23,7 +23,7 @@ import {
 import { quoted } from "../text/quoted.js";
 import { knownPackages } from "./packages/known.js";
 import type { BackendPackage } from "./packages/package.js";
-import { platformKind } from "./platform.js";
+import { platformKind } from "./platform-kind.js";
 
 /** Asks for the best backend. No backend can have this name. */
 export const automatic = "auto";

@@ -102,13 +102,8 @@ const optionChecks: Checks<SelectOptions> = {
 };
 const misnamed = { backends: "write 'candidates'", backend: "write 'candidates', an array of names" };
 
-/**
- * Tries the candidates in their order. A candidate works if it loads and computes a small known model correctly. Without
- * `measure` the first one that works is chosen. An emulated GPU is passed over, because the CPU itself is faster.
- * The plain CPU backend is the last candidate and needs nothing, so there is a choice wherever it is installed.
- * @throws PptError INVALID_OPTION; BACKEND_UNAVAILABLE if no candidate works, with the reason for each
- */
-export async function selectBackend(options: SelectOptions = {}): Promise<BackendChoice> {
+/** What `selectBackend` of create.ts does. */
+export async function selectBackend(options: SelectOptions): Promise<BackendChoice> {
   const checked = checkOptions("selectBackend", options, optionChecks, { misnamed });
   return selectOn(await thisHost(checked.cache), checked);
 }

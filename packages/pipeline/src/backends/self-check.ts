@@ -3,8 +3,8 @@ import {
   type Backend,
   createVisionModel,
   isPptError,
+  loadConfigReader,
   PptError,
-  parseModelConfig,
   type QuantizedDtypeName,
   type ReductionConfig,
   randomWeights,
@@ -16,7 +16,7 @@ import {
 import { tolerances } from "./tolerances.js";
 
 /** 48 x 48 pixels, 37 tokens: small enough to compile its shaders quickly, and every step of a reduction occurs in it. */
-const config = parseModelConfig({
+const configFile = {
   model_type: "vit",
   hidden_size: 48,
   num_hidden_layers: 3,
@@ -26,9 +26,8 @@ const config = parseModelConfig({
   patch_size: 8,
   num_labels: 6,
   layer_norm_eps: 1e-6,
-});
-
-const oneBlock = { ...config, layers: 1 };
+};
+const readConfig = async () => (await loadConfigReader(configFile)).parseModelConfig();
 
 /** The first stage prunes and the second pools. Both variances are far from the threshold, so rounding changes neither. */
 const reduction: ReductionConfig = { layers: [0, 1], tokensRemoved: 8, threshold: { scaleFree: 3 } };
@@ -41,8 +40,10 @@ const seed = 7;
 const recorded: readonly number[] = [2.474756, 2.080417, -0.214853, -0.624456, 3.693042, -0.717081];
 
 /** Opens the model of the check. */
-export const openSelfCheck = (backend: Backend) =>
-  createVisionModel({ config, weights: weightsFrom(randomWeights(config, weightSeed)), backend, reduction });
+export async function openSelfCheck(backend: Backend) {
+  const config = await readConfig();
+  return createVisionModel({ config, weights: weightsFrom(randomWeights(config, weightSeed)), backend, reduction });
+}
 
 /**
  * Runs the model and compares its logits with the recorded ones. With `quantize` it also compares the model with quantised
@@ -70,6 +71,7 @@ async function checkFloats(backend: Backend): Promise<Verification> {
  * the largest logit, three give 12 %. Both models run unreduced: a small difference of scores could change which tokens merge.
  */
 async function checkQuantized(backend: Backend, quantize: QuantizedDtypeName): Promise<void> {
+  const oneBlock = { ...(await readConfig()), layers: 1 };
   const given = { config: oneBlock, weights: weightsFrom(randomWeights(oneBlock, weightSeed)), backend };
   const floats = await createVisionModel({ ...given, backend: ofFloats(backend), quantize });
   try {

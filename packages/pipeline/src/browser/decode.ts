@@ -1,13 +1,12 @@
 /** Pictures in pages and workers to RGB pixels, as Pillow's `convert("RGB")` gives them. */
 import { isPptError, PptError, type RgbImage, reasonOf } from "@ppt-vit/core";
-import { asStill } from "../pictures/avif.js";
 import { invalidImage, pictureHeader, requireBytes, requirePixels, requireReadable } from "../pictures/formats.js";
-import { gifFrame, onScreen } from "../pictures/gif.js";
 import type { PictureHeader } from "../pictures/header.js";
 import type { Fetched } from "../pictures/look-ahead.js";
 import { type DecodeLimits, type DecodeOptions, decodeLimits } from "../pictures/options.js";
 import { turned, webpOrientation } from "../pictures/orientation.js";
 import { withoutAnimation } from "../pictures/png.js";
+import { ofAvif, ofGif } from "../pictures/rare.js";
 import { signatureBytes } from "../pictures/signatures.js";
 import { baseAddress } from "./address.js";
 import type { PlatformType } from "./platform-types.js";
@@ -53,7 +52,7 @@ export async function fetchPicture(input: BrowserImageInput, options: DecodeOpti
   }
   const bytes = await bytesOf(input, what, limits);
   requireBytes(bytes.length, what, limits);
-  const header = pictureHeader(bytes, what, limits);
+  const header = await pictureHeader(bytes, what, limits);
   return { bytes, header, encodedBytes: bytes.length, decodedBytes: 3 * header.width * header.height };
 }
 
@@ -155,10 +154,11 @@ async function decodeFile(
   what: string,
 ): Promise<RgbImage> {
   if (format === "GIF") {
+    const { gifFrame, onScreen } = await ofGif();
     const frame = gifFrame(bytes)!;
     return onScreen(await decodeStill(frame.file(), what, asStored, true), frame);
   }
-  if (format === "AVIF") return decodeStill(asStill(bytes), what);
+  if (format === "AVIF") return decodeStill((await ofAvif()).asStill(bytes), what);
   // Chromium ignores EXIF in WebP.
   if (format === "WebP") return turned(await decodeStill(bytes, what, unturned), webpOrientation(bytes));
   return decodeStill(format === "PNG" && animated ? withoutAnimation(bytes) : bytes, what);

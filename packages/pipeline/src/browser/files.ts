@@ -1,10 +1,11 @@
 /** Checkpoints in the browser: on the Hub, at an address, in a picked or dropped folder, or in a store of your own. */
 
 import { isPptError, PptError, reasonOf } from "@ppt-vit/core";
+import { loadedCode } from "@ppt-vit/core/backend";
 import { counted } from "@ppt-vit/core/options";
 import { allocate } from "../checkpoint/allocate.js";
+import { explaining } from "../checkpoint/explaining.js";
 import type { CheckpointFiles, ReadFileOptions } from "../checkpoint/files.js";
-import { explaining } from "../checkpoint/found-files.js";
 import type { LoadOptions } from "../checkpoint/options.js";
 import { PassingFailure } from "../hub/attempts.js";
 import { type DownloadLimits, downloadLimits, isWeights, mostBytes, mostSmallBytes, tooLarge } from "../hub/limits.js";
@@ -13,7 +14,6 @@ import { looksLikeModelId } from "../hub/reference.js";
 import { answerWithin, piecesOf } from "../hub/silence.js";
 import { quoted } from "../text/quoted.js";
 import { baseAddress } from "./address.js";
-import { hubFiles } from "./hub-files.js";
 import type { PlatformType } from "./platform-types.js";
 
 /**
@@ -53,11 +53,14 @@ export function portableSource(source: BrowserCheckpointSource): PortableSource 
 }
 
 /** The files of a source. @throws PptError INVALID_OPTION for a text that is neither an id nor an address */
-export function checkpointFiles(
+export async function checkpointFiles(
   source: BrowserCheckpointSource | PortableSource,
   options: LoadOptions = {},
-): CheckpointFiles {
-  if (isModelId(source)) return explaining(hubFiles(source, options));
+): Promise<CheckpointFiles> {
+  if (isModelId(source)) {
+    const { hubFiles } = await loadedCode(import(/* lazy */ "./hub-files.js"));
+    return explaining(hubFiles(source, options));
+  }
   if (typeof source === "string" || source instanceof URL) return filesAt(addressOf(source), String(source), options);
   if (isDirectory(source)) return explaining(filesIn(source));
   if (Symbol.iterator in source) return explaining(filesOf(blobsByName(source)));

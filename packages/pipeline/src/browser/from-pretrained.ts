@@ -36,7 +36,7 @@ export async function readCheckpoint(
 ): Promise<Checkpoint> {
   const options = loadOptions("readCheckpoint", given);
   requireSource("readCheckpoint", source);
-  return parseCheckpoint(checkpointFiles(source, options), options, needs);
+  return parseCheckpoint(await checkpointFiles(source, options), options, needs);
 }
 
 /**

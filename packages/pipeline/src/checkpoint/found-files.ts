@@ -1,5 +1,5 @@
 /** Errors about missing files: what the folder holds instead of a checkpoint, and what to do. */
-import { isPptError, PptError, parseModelConfig } from "@ppt-vit/core";
+import { isPptError, loadConfigReader, PptError } from "@ppt-vit/core";
 import { requireModelId } from "../hub/reference.js";
 import { quoted } from "../text/quoted.js";
 import type { CheckpointFiles, FoundFiles } from "./files.js";
@@ -118,22 +118,6 @@ export async function tellFound(
   return `It holds ${some}${found.names.length > 3 ? `, and ${found.names.length - 3} more files` : ""}`;
 }
 
-/** The same store, whose error about a missing config.json says what is there instead. */
-export function explaining(files: CheckpointFiles): CheckpointFiles {
-  return {
-    ...files,
-    async read(file, options) {
-      try {
-        return await files.read(file, options);
-      } catch (error) {
-        if (options.optional || file !== "config.json" || !(error instanceof PptError) || error.code !== "NOT_FOUND")
-          throw error;
-        throw await withFound(files, file, error, options.signal);
-      }
-    },
-  };
-}
-
 function lookAt(files: CheckpointFiles, found: FoundFiles, signal: AbortSignal | undefined): Look {
   const text = async (file: string) => {
     if (!found.names.includes(file)) return undefined;
@@ -171,9 +155,9 @@ async function adapterBase(look: Look): Promise<string> {
 }
 
 /** Whether this project runs the timm model of that name: messages advise no other. */
-function runsHere(architecture: string): boolean {
+async function runsHere(architecture: string): Promise<boolean> {
   try {
-    parseModelConfig({ architecture });
+    (await loadConfigReader({ architecture })).parseModelConfig();
     return true;
   } catch (error) {
     if (isPptError(error)) return false;
@@ -186,7 +170,7 @@ async function openClipName(look: Look): Promise<string> {
   const { model_cfg } = fieldsOfJson(await look.text("open_clip_config.json"));
   const { vision_cfg } = (model_cfg ?? {}) as { vision_cfg?: { timm_model_name?: unknown } };
   const name = vision_cfg?.timm_model_name;
-  return typeof name === "string" && /^\w{1,80}$/.test(name) && runsHere(name) ? ` (timm/${name})` : "";
+  return typeof name === "string" && /^\w{1,80}$/.test(name) && (await runsHere(name)) ? ` (timm/${name})` : "";
 }
 
 function fieldsOfJson(text: string | undefined): Record<string, unknown> {

@@ -1,8 +1,8 @@
 /** The error about a checkpoint without safetensors. */
 import { isPptError, PptError } from "@ppt-vit/core";
-import { indexFile, singleFile } from "../hub/conversion.js";
 import type { CheckpointFiles } from "./files.js";
 import { tellFound } from "./found-files.js";
+import { indexFile, singleFile } from "./weight-files.js";
 
 /** `reason` is why `model.safetensors` could not be read. The error adds what the store holds instead, if that is known. */
 export async function missingWeights(

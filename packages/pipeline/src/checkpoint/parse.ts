@@ -1,14 +1,14 @@
 /** Reads and checks the files of a checkpoint in the Hugging Face layout, wherever they come from. */
 import {
+  type ConfigReader,
   headsFit,
   isPptError,
   joinShards,
+  loadConfigReader,
   openSafetensors,
   PptError,
   type PptErrorCode,
   parseConfigJson,
-  parseModelConfig,
-  parseProcessorFiles,
   parseReduction,
   parseSafetensors,
   parseSafetensorsIndex,
@@ -19,13 +19,13 @@ import {
   type VisionModelConfig,
   type WeightSource,
 } from "@ppt-vit/core";
-import { indexFile, singleFile } from "../hub/conversion.js";
+import { loadedCode } from "@ppt-vit/core/backend";
 import type { Checkpoint } from "./checkpoint.js";
 import type { CheckpointFiles, ReadFileOptions } from "./files.js";
-import { missingWeights } from "./missing-weights.js";
 import type { LoadOptions } from "./options.js";
 import { atPictureSize } from "./resolution.js";
 import { parseTextEmbeddings, textComparisonOf, textEmbeddingsFile } from "./text-embeddings.js";
+import { indexFile, singleFile } from "./weight-files.js";
 
 /** The files that say how pictures are preprocessed. */
 const processorFiles = { processor: "processor_config.json", preprocessor: "preprocessor_config.json" } as const;
@@ -43,36 +43,36 @@ export async function parseCheckpoint(
   { heads = true }: CheckpointNeeds = {},
 ): Promise<Checkpoint> {
   const folder = files.name.replace(/[/\\]+$/, "");
-  const parsing = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R) =>
+  const parsing = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R | Promise<R>) =>
     readRequired(files, file, options).then((bytes) => parseJson(`${folder}/${file}`, bytes, code, parse));
-  const parsingOptional = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R) =>
+  const parsingOptional = <R>(file: string, code: PptErrorCode, parse: (json: unknown) => R | Promise<R>) =>
     readReporting(files, file, true, options).then((bytes) =>
       bytes ? parseJson(`${folder}/${file}`, bytes, code, parse) : undefined,
     );
   const asItIs = (json: unknown) => json;
 
-  const [{ json, declared }, processor, preprocessor, reduction, verification] = await Promise.all([
-    parsing("config.json", "INVALID_CONFIG", (json) => ({
-      json,
-      declared: parseModelConfig(json, undefined, { heads }),
-    })),
+  const [{ reader, declared }, processor, preprocessor, reduction, verification] = await Promise.all([
+    parsing("config.json", "INVALID_CONFIG", async (json) => {
+      const reader = await loadConfigReader(json);
+      return { reader, declared: reader.parseModelConfig(undefined, { heads }) };
+    }),
     parsingOptional(processorFiles.processor, "INVALID_CONFIG", asItIs),
     parsingOptional(processorFiles.preprocessor, "INVALID_CONFIG", asItIs),
     parsingOptional("reduction.json", "INVALID_REDUCTION", parseReduction),
     parsingOptional("verification.json", "INVALID_CONFIG", parseVerificationRecords),
   ]);
   const preprocessing =
-    naming(
+    (await naming(
       `${folder}/${processor === undefined ? processorFiles.preprocessor : processorFiles.processor}`,
       "INVALID_CONFIG",
-      () => parseProcessorFiles({ config: json, processor, preprocessor }),
-    ) ??
+      () => reader.parseProcessorFiles({ processor, preprocessor }),
+    )) ??
     // Read again as required, to get the store's own error.
     (await parsing(processorFiles.preprocessor, "INVALID_CONFIG", missingProcessor));
   const texts = textComparisonOf(declared) ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
   const weights = await readWeights(files, options);
   // The tensors decide which heads there are: many a config.json names no class, or a wrong one.
-  const { config, whole } = naming(folder, "INVALID_CONFIG", () => configOf(json, weights, heads));
+  const { config, whole } = await naming(folder, "INVALID_CONFIG", () => configOf(reader, weights, heads));
   const missingClassifier = heads && declared.labels.length > config.labels.length;
   return {
     name: files.name,
@@ -95,11 +95,15 @@ export interface CheckpointNeeds {
 }
 
 /** The configuration by config.json and the tensors. `whole` is false if a classifier that does not fit was left out. */
-function configOf(json: unknown, weights: WeightSource, heads: boolean): { config: VisionModelConfig; whole: boolean } {
-  if (heads) return { config: parseModelConfig(json, weights), whole: true };
-  const config = parseModelConfig(json, weights, { heads: false });
+function configOf(
+  reader: ConfigReader,
+  weights: WeightSource,
+  heads: boolean,
+): { config: VisionModelConfig; whole: boolean } {
+  if (heads) return { config: reader.parseModelConfig(weights), whole: true };
+  const config = reader.parseModelConfig(weights, { heads: false });
   try {
-    const whole = parseModelConfig(json, weights);
+    const whole = reader.parseModelConfig(weights);
     if (headsFit(weights, whole)) return { config: whole, whole: true };
   } catch (error) {
     // Only the classes are wrong: without heads the same configuration has just been read.
@@ -132,7 +136,10 @@ async function readWeights(files: CheckpointFiles, options: LoadOptions): Promis
     throw await readRequired(files, singleFile, options).then(
       () =>
         new PptError("NOT_FOUND", `${files.name}: ${singleFile} appeared while the checkpoint was read: load it again`),
-      (reason: unknown) => missingWeights(files, reason, options.signal),
+      async (reason: unknown) => {
+        const { missingWeights } = await loadedCode(import(/* lazy */ "./missing-weights.js"));
+        return missingWeights(files, reason, options.signal);
+      },
     );
   const index = parseSafetensorsIndex(bytes, whereOf(indexFile));
   const shards = new Map<string, SafetensorsFile>();
@@ -190,13 +197,17 @@ async function reporting<T extends Uint8Array | RandomAccessFile>(
   return found;
 }
 
-const parseJson = <R>(where: string, bytes: Uint8Array, code: PptErrorCode, parse: (json: unknown) => R): R =>
-  naming(where, code, () => parse(parseConfigJson(bytes)));
+const parseJson = <R>(
+  where: string,
+  bytes: Uint8Array,
+  code: PptErrorCode,
+  parse: (json: unknown) => R | Promise<R>,
+): Promise<R> => naming(where, code, () => parse(parseConfigJson(bytes)));
 
 /** Gives what `work` gives. Its errors get `where` in front, and `code` if they have none. */
-function naming<R>(where: string, code: PptErrorCode, work: () => R): R {
+async function naming<R>(where: string, code: PptErrorCode, work: () => R | Promise<R>): Promise<R> {
   try {
-    return work();
+    return await work();
   } catch (cause) {
     const reason = reasonOf(cause);
     throw new PptError(isPptError(cause) ? cause.code : code, `${where}: ${reason}`, { cause });

@@ -3,6 +3,7 @@
  * are only in a pull request that was never merged, on the branch `refs/pr/N`.
  */
 import { isPptError, PptError } from "@ppt-vit/core";
+import { indexFile, singleFile } from "../checkpoint/weight-files.js";
 import { askHub, type Listing, listingAddress, parseListing } from "./listing.js";
 import { defaultRevision } from "./options.js";
 import { isCommit } from "./reference.js";
@@ -12,8 +13,6 @@ import type { Connection, Remote } from "./request.js";
 const converter = "SFconvertbot";
 const converterTitle = "Adding `safetensors` variant of this model";
 
-export const singleFile = "model.safetensors";
-export const indexFile = "model.safetensors.index.json";
 /** Files that the converter's branch is used for. All others are taken from `main`. */
 export const isModelWeights = (file: string): boolean => file === indexFile || /^model\b.*\.safetensors$/.test(file);
 export const hasModelWeights = ({ files }: Pick<Listing, "files">): boolean =>

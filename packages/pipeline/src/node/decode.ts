@@ -84,7 +84,7 @@ export async function readPicture(input: ImageInput, options: DecodeOptions = {}
   const what = nameOf(input);
   const bytes = input instanceof Uint8Array ? input : await readPictureFile(input, what, limits);
   requireBytes(bytes.length, what, limits);
-  const header = pictureHeader(bytes, what, limits);
+  const header = await pictureHeader(bytes, what, limits);
   return {
     bytes,
     header,

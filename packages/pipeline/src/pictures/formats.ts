@@ -49,10 +49,10 @@ export function requirePixels(
  * Reads the header of a picture and checks that the picture may be decoded.
  * @throws PptError INVALID_IMAGE for other formats, headers that are cut off or wrong, too many pixels, and animations
  */
-export function pictureHeader(bytes: Uint8Array, what: string, limits: DecodeLimits): PictureHeader {
+export async function pictureHeader(bytes: Uint8Array, what: string, limits: DecodeLimits): Promise<PictureHeader> {
   requireReadable(bytes, what);
   const format = readableFormat(bytes)!;
-  const header = readHeader(bytes);
+  const header = await readHeader(bytes);
   if (!header)
     return invalidImage(
       what,

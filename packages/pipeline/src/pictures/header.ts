@@ -1,7 +1,6 @@
 /** The headers of picture files. They tell size and animation, so that pictures are refused before they are decoded. */
 import { counted } from "@ppt-vit/core/options";
-import { avifHeader } from "./avif.js";
-import { gifFrame } from "./gif.js";
+import { ofAvif, ofGif } from "./rare.js";
 import { type PictureFormat, readableFormat } from "./signatures.js";
 
 export interface PictureHeader {
@@ -21,7 +20,7 @@ export interface PictureHeader {
 }
 
 /** Undefined for another format, or if the bytes end before the size. */
-export function readHeader(bytes: Uint8Array): PictureHeader | undefined {
+export async function readHeader(bytes: Uint8Array): Promise<PictureHeader | undefined> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const text = (at: number, length: number) => String.fromCharCode(...bytes.subarray(at, at + length));
   try {
@@ -29,12 +28,13 @@ export function readHeader(bytes: Uint8Array): PictureHeader | undefined {
       case "PNG":
         return readPng(view, text);
       case "GIF":
-        return readGif(bytes);
+        return await readGif(bytes);
       case "WebP":
         return readWebp(view, text(12, 4));
       case "JPEG":
         return readJpeg(view);
       case "AVIF": {
+        const { avifHeader } = await ofAvif();
         const header = avifHeader(bytes);
         return header && { format: "AVIF", ...header };
       }
@@ -57,7 +57,8 @@ function readPng(view: DataView, text: ReadText): PictureHeader {
   return { format: "PNG", ...size, animated, ...(view.getUint8(28) === 1 && { staged: true }) };
 }
 
-function readGif(bytes: Uint8Array): PictureHeader | undefined {
+async function readGif(bytes: Uint8Array): Promise<PictureHeader | undefined> {
+  const { gifFrame } = await ofGif();
   const frame = gifFrame(bytes);
   if (!frame) return undefined;
   const { width, height, animated } = frame;

@@ -18,6 +18,7 @@ import {
   type VisionModelConfig,
   weightBytes,
 } from "@ppt-vit/core";
+import { loadedCode } from "@ppt-vit/core/backend";
 import { openBackend } from "../backends/create.js";
 import { announceNotices } from "../backends/notice.js";
 import { automatic } from "../backends/registry.js";
@@ -34,7 +35,7 @@ import { type ModelOf, type OptionsOf, type TaskName, taskNamed } from "./regist
 import { manySizes, oneSize, type SizedModels } from "./sized-models.js";
 import { requireSuited } from "./suited.js";
 import type { AnyTask, ModelFacts } from "./task.js";
-import { type ModelVerification, verifyCheckpoint } from "./verify.js";
+import type { ModelVerification } from "./verify.js";
 
 /** Reads a checkpoint from its source. */
 export type ReadCheckpoint = (options: LoadOptions, needs: CheckpointNeeds) => Promise<Checkpoint>;
@@ -180,7 +181,9 @@ async function compile(
 async function compileVerified(wanted: Wanted, options: ModelOptions) {
   const model = await compile(wanted, wanted.checkpoint.config, options);
   try {
-    return { model, verification: options.verify ? await verifyCheckpoint(model, wanted) : undefined };
+    if (!options.verify) return { model, verification: undefined };
+    const { verifyCheckpoint } = await loadedCode(import(/* lazy */ "./verify.js"));
+    return { model, verification: await verifyCheckpoint(model, wanted) };
   } catch (error) {
     // Nobody else can dispose it.
     await model.dispose();

@@ -2,16 +2,9 @@
 import { PptError } from "@ppt-vit/core";
 import type { CheckpointFiles, ReadFileOptions } from "../../checkpoint/files.js";
 import type { LoadOptions } from "../../checkpoint/options.js";
+import { indexFile, singleFile } from "../../checkpoint/weight-files.js";
 import { waitForTimer } from "../../hub/attempts.js";
-import {
-  announce,
-  type Conversion,
-  findConversion,
-  indexFile,
-  isModelWeights,
-  mayBeElsewhere,
-  singleFile,
-} from "../../hub/conversion.js";
+import { announce, type Conversion, findConversion, isModelWeights, mayBeElsewhere } from "../../hub/conversion.js";
 import { downloadLimits } from "../../hub/limits.js";
 import { askHub, type Listing, listingAddress, parseListing } from "../../hub/listing.js";
 import { defaultRevision, type HubOptions, publicEndpoint } from "../../hub/options.js";
