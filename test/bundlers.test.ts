@@ -15,8 +15,9 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -159,7 +160,7 @@ describe.skipIf(!browserPath)("an application without TensorFlow.js", () => {
 test("every script for builds by Vite is named in the text that Vite looks for", () => {
   const withScripts = publishedPackages().filter(({ dir }) => existsSync(join(dir, "dist/vite")));
   expect(withScripts.map(({ folder }) => folder)).toEqual(
-    ["backend-onnx", "backend-tfjs", "pipeline"].map((name) => `packages/${name}`),
+    ["backend-onnx", "backend-tfjs", "backend-wasm", "pipeline"].map((name) => `packages/${name}`),
   );
   for (const { dir, folder } of withScripts) {
     const dist = join(dir, "dist");
@@ -169,6 +170,45 @@ test("every script for builds by Vite is named in the text that Vite looks for",
     const named = [...code.matchAll(/\bnew SharedWorker\(new URL\(\s*"\.\/vite\/([^"]*)",\s*import\.meta\.url\s*\)/g)];
     expect(named.map(([, name]) => name).sort(), folder).toEqual(scripts.sort());
   }
+});
+
+/** The scripts that a bundle loads at once, and those that it loads for `wanted` files: kB as gzip sends them. */
+async function downloadOf(contents: string, wanted: RegExp): Promise<number> {
+  const folder = mkdtempSync(join(home, "size-"));
+  const { metafile, outputFiles } = await build({
+    stdin: { contents, resolveDir: home },
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: "esm",
+    outdir: join(folder, "dist"),
+    absWorkingDir: folder,
+    metafile: true,
+    write: false,
+    tsconfigRaw: {},
+  });
+  const { outputs } = metafile;
+  const loaded = new Set<string>();
+  const load = (name: string) => {
+    if (loaded.has(name)) return;
+    loaded.add(name);
+    for (const { path, kind } of outputs[name]!.imports) if (kind === "import-statement") load(path);
+  };
+  for (const [name, { entryPoint = "" }] of Object.entries(outputs))
+    if (entryPoint === "<stdin>" || wanted.test(entryPoint)) load(name);
+  const bytes = outputFiles
+    .filter(({ path }) => loaded.has(relative(folder, path)))
+    .map(({ contents }) => gzipSync(contents, { level: 9 }).length);
+  return bytes.reduce((sum, length) => sum + length, 0) / 1000;
+}
+
+test("engine, core and pipeline are as small as they have been, kernels included", async () => {
+  const page = `import { createWasmBackend } from "@ppt-vit/backend-wasm";
+    import { fromPretrained } from "@ppt-vit/pipeline/slim";
+    const classifier = await fromPretrained("/model/", { backend: createWasmBackend() });
+    document.title = (await classifier.classify("/photo.png")).labels[0].label;`;
+  // Of what is loaded on demand, a first label needs the kernels of one set of instructions.
+  expect(await downloadOf(page, /\/relaxed-simd-\w+\.js$/)).toBeLessThan(90);
 });
 
 describe("a peer that cannot be loaded", () => {
