@@ -5,12 +5,23 @@ import { pathToFileURL } from "node:url";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { conformanceCases, goldenUrl } from "@ppt-vit/conformance";
 import { parseModelConfig, policies, policyNames } from "@ppt-vit/core";
+import { counted } from "@ppt-vit/core/options";
 import { describeBackends } from "@ppt-vit/pipeline";
 import { build } from "esbuild";
 import { generated, root } from "./paths.mjs";
 import { suites } from "./suites.mjs";
 
 export async function writeCompatibility() {
+  const { families, tasks, cases } = await readCompatibility();
+  const text = [familyTable(families, tasks), backendTable(cases), crossTable(families), policyTable(cases)];
+  writeFileSync(join(generated, "compatibility.md"), text.join("\n"));
+}
+
+/**
+ * The families with what they can do and the cases that run them, the tasks, and the names of all cases of the conformance suite.
+ * test/compatibility.test.ts compares it with the code.
+ */
+export async function readCompatibility() {
   for (const { file, states } of suites)
     if (!readFileSync(join(root, file), "utf8").includes(states))
       throw new Error(`generate/suites.mjs: ${file} does not state ${states} any more`);
@@ -21,9 +32,7 @@ export async function writeCompatibility() {
   const options = { create: createCpuBackend, reference: createCpuBackend };
   const cases = await conformanceCases({ ...options, readGolden: (file) => readFileSync(new URL(file, goldenUrl)) });
   const names = cases.map(({ name }) => name);
-  const rows = families.map((family) => ({ family, cases: casesOf(family, names) }));
-  const text = [familyTable(rows, tasks), backendTable(names), crossTable(rows), policyTable(names)];
-  writeFileSync(join(generated, "compatibility.md"), text.join("\n"));
+  return { families: families.map((family) => familyFacts(family, names)), tasks, cases: names };
 }
 
 /** Imports a registry, which no package exports, from its sources. */
@@ -34,53 +43,64 @@ async function registry(name, file) {
   return import(`${pathToFileURL(outfile)}`);
 }
 
-/** The words by which names of conformance cases name a family's own models. Plain ViTs are in all cases without such a word. */
-const words = [
-  /Depth|depth/,
-  /DINOv2/,
-  /CLIP/,
-  /OWL-ViT|owlvit/,
-  /SigLIP|siglip/,
-  /I-JEPA|ijepa/,
-  /LV-ViT|lvvit/,
-  /T2T-ViT|t2t/,
+/**
+ * Whose models a conformance case runs, by words of its name; the first that fit decide. A family is named by one of its types. Two
+ * families stand together where they are the same network under other names.
+ */
+const runBy = [
+  [/depth|DPT/i, ["depth_anything"]],
+  [/dinov3/i, ["dinov3_vit"]],
+  [/eva02/i, ["timm_wrapper"]],
+  [/DINOv2/, ["dinov2"]],
+  [/siglip/i, ["siglip"]],
+  [/CLIP/, ["clip", "owlvit"]],
+  [/ijepa/, ["ijepa"]],
+  [/lv-?vit/i, ["lvvit"]],
+  [/t2t/i, ["t2t_vit"]],
+  [/./, ["vit", "timm_wrapper"]],
 ];
 
-/** The conformance cases that run a whole model of the family, or of the same traits. */
-function casesOf(family, names) {
+/** What a family can do, by its examples, and what it is compared with. */
+function familyFacts(family, names) {
+  const configs = family.examples.map((example) => parseModelConfig(example));
+  const types = Object.keys(family.modelTypes);
   const whole = names.filter((name) => /^(golden|golden family|golden model|model):/.test(name));
-  const own = words.find((word) => word.test(`${family.title} ${Object.keys(family.modelTypes).join(" ")}`));
-  return whole.filter((name) => (own ? own.test(name) : !words.some((word) => word.test(name))));
-}
-
-function familyTable(rows, tasks) {
+  const cases = whole.filter((name) => runBy.find(([word]) => word.test(name))[1].some((type) => types.includes(type)));
   const folder = "packages/core/fixtures/families";
   // Those without a `model_type` are of timm, whose family is the one that recognises files by their fields.
-  const fixtures = readdirSync(join(root, folder))
+  const compared = readdirSync(join(root, folder))
     .filter((file) => file.endsWith(".json"))
-    .map((file) => JSON.parse(readFileSync(join(root, folder, file), "utf8")));
-  const lines = rows.map(({ family, cases }) => {
-    const configs = family.examples.map((example) => parseModelConfig(example));
-    const types = Object.keys(family.modelTypes);
-    const compared = fixtures.filter((one) =>
-      one.model_type === undefined ? family.recognises !== undefined : types.includes(one.model_type),
-    ).length;
+    .map((file) => JSON.parse(readFileSync(join(root, folder, file), "utf8")))
+    .filter(({ model_type: type }) => (type === undefined ? family.recognises !== undefined : types.includes(type)));
+  return {
+    family,
+    types,
+    cases,
+    compared: compared.length,
+    labels: configs.some(({ labels }) => labels.length > 0),
+    embeddings: configs.some(({ depth }) => !depth),
+    zeroShot: configs.some(
+      ({ labels, projection, pooling }) => labels.length === 0 && (projection !== undefined || pooling === "attention"),
+    ),
+    depth: configs.some(({ depth }) => depth),
+  };
+}
+
+function familyTable(families, tasks) {
+  const yes = (ok) => (ok ? "yes" : "no");
+  const lines = families.map(({ family, types, cases, compared, labels, embeddings, zeroShot, depth }) => {
     const golden = cases.filter((name) => name.startsWith("golden")).length;
     const evidence = [
-      ...(compared > 0 ? [`${compared} models of [its own library](../../packages/core/test/families.test.ts)`] : []),
-      ...(golden > 0 ? [`${golden} cases of [published code](../../packages/conformance/golden/README.md)`] : []),
+      ...(compared > 0
+        ? [`[its own library](../../packages/core/test/families.test.ts): ${counted(compared, "model")}`]
+        : []),
+      ...(golden > 0
+        ? [`[published code](../../packages/conformance/golden/README.md): ${counted(golden, "case")}`]
+        : []),
     ];
     if (evidence.length === 0) throw new Error(`the family ${family.title} is compared with nothing`);
-    const yes = (ok) => (ok ? "yes" : "no");
-    return [
-      family.title,
-      types.length > 0 ? types.map((type) => `\`${type}\``).join(", ") : "by `architecture`",
-      yes(configs.some(({ labels }) => labels.length > 0)),
-      yes(configs.some(({ depth }) => !depth)),
-      yes(configs.some(({ projection, pooling }) => projection !== undefined || pooling === "attention")),
-      yes(configs.some(({ depth }) => depth)),
-      evidence.join(", "),
-    ];
+    const names = types.length > 0 ? types.map((type) => `\`${type}\``).join(", ") : "by `architecture`";
+    return [family.title, names, yes(labels), yes(embeddings), yes(zeroShot), yes(depth), evidence.join(", ")];
   });
   return `## Families and tasks
 
@@ -89,7 +109,8 @@ ${tasks.map(({ name, title }) => `- \`${name}\`: ${title}`).join("\n")}
 ${table(["family", "`model_type`", "labels", "embeddings, dense features", "zero-shot labels", "depth", "compared with"], lines)}
 
 Every family runs unreduced and with every policy. Without a class token the mean query scores the tokens.
-[The contract of families](../../packages/core/test/family-contract.test.ts) reads the examples of each under all names of tensors.
+[The contract of families](../../packages/core/test/family-contract.test.ts) reads the examples of each under all names of tensors, and
+[a test of this table](../../test/compatibility.test.ts) loads them for every task.
 `;
 }
 

@@ -21,6 +21,7 @@ export const timm: LazyFamily = {
     { architecture: "vit_tiny_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
     { architecture: "deit3_small_patch16_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
     { architecture: "vit_base_patch16_siglip_224", num_classes: 5, model_args: { ...small, img_size: 32 } },
+    { architecture: "vit_base_patch16_siglip_224", num_classes: 0, model_args: { ...small, img_size: 32 } },
     { architecture: "vit_small_patch14_reg4_dinov2", num_classes: 0, model_args: { ...small, img_size: 28 } },
     { architecture: "eva02_tiny_patch14_224", num_classes: 5, model_args: { ...small, img_size: 28 } },
     { architecture: "eva02_base_patch14_448", num_classes: 5, model_args: { ...small, img_size: 28 } },
