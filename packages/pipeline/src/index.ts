@@ -2,6 +2,7 @@ import { setMachine } from "./backends/machine.js";
 import { nodeMachine } from "./node/machine.js";
 
 export type { CalibrateOptions as CalibrateOptionsOf, Calibration as CalibrationOf } from "./calibrate/calibrate.js";
+export { divergenceInterval, type RunnerUp, runnerUp } from "./calibrate/comparison.js";
 export { type ReductionDocument, reductionDocument } from "./calibrate/document.js";
 export type { BlockSpread } from "./calibrate/evaluate.js";
 export { calibrationPage, calibrationPlot } from "./calibrate/report.js";

@@ -1,19 +1,15 @@
 /** Tests the parts of a calibration: what is measured, which schedules are tried, and which trial is chosen. */
-import { modelCost, parseModelConfig, type ReductionConfig } from "@ppt-vit/core";
+import { modelCost, parseModelConfig, parseReduction, type ReductionConfig } from "@ppt-vit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { divergenceInterval, runnerUp } from "../src/calibrate/comparison.js";
+import { changesOf, costOfPlan, fitPlan } from "../src/calibrate/plans.js";
 import { calibrationPage } from "../src/calibrate/report.js";
-import {
-  cheapest,
-  costOf,
-  countsOf,
-  fitCounts,
-  fitPattern,
-  neighbours,
-  patternsFor,
-} from "../src/calibrate/schedules.js";
+import { cheapest, costOf, countsOf, fitPattern, patternsFor, type Schedule } from "../src/calibrate/schedules.js";
 import { defaultBudgets, searchSettings } from "../src/calibrate/search.js";
+import { measuredLayers } from "../src/calibrate/sensitivity.js";
 import { bestClass, divergence, shareInterval } from "../src/calibrate/statistics.js";
+import { pooling, reductionOf, type Step, stepsOf } from "../src/calibrate/steps.js";
 import { chooseSettings, compareLoss, paretoFront, type Trial } from "../src/calibrate/trial.js";
 import type { Calibration } from "../src/index.js";
 
@@ -35,7 +31,9 @@ function trialOf(gmacs: number, loss: number, disagreements = 0, reduction: Part
     divergence: loss,
     disagreements,
     pictures: 64,
-    spreads: [1, 2, 3, 4],
+    divergences: [0.5 * loss, 1.5 * loss],
+    loss,
+    losses: [0.5 * loss, 1.5 * loss],
   };
 }
 
@@ -101,26 +99,6 @@ describe("schedules", () => {
     expect(costOf(config, least.schedule)).toBe(least.gmacs);
     for (const pattern of patternsFor(12)) expect(fitPattern(config, pattern, 0.99 * least.gmacs)).toBe(undefined);
   });
-
-  it("keep proportions where they can", () => {
-    const schedule = fitCounts(config, [3, 6, 9], [40, 20, 10], 1)!;
-    const [first, second, third] = countsOf(config, schedule);
-    expect(first! / second!).toBeCloseTo(2, 0);
-    expect(second! / third!).toBeCloseTo(2, 0);
-  });
-
-  it("have neighbours at the same budget that differ from them", () => {
-    const schedule = fitPattern(config, patternsFor(12)[0]!, 0.8)!;
-    const near = neighbours(config, schedule, 0.8);
-    expect(near.length).toBeGreaterThan(6);
-    for (const neighbour of near) {
-      expect(costOf(config, neighbour)).toBeLessThanOrEqual(0.8);
-      expect([neighbour.layers, countsOf(config, neighbour)]).not.toEqual([
-        schedule.layers,
-        countsOf(config, schedule),
-      ]);
-    }
-  });
 });
 
 describe("the front", () => {
@@ -175,55 +153,132 @@ describe("chooseSettings", () => {
   });
 });
 
-/**
- * A simulated model that is most accurate if tokens are removed late, in even parts, and images of high variance are
- * pruned.
- */
-function fakeModel() {
-  const asked: ReductionConfig[] = [];
-  const evaluate = async (reduction: ReductionConfig): Promise<Trial> => {
-    asked.push(reduction);
-    const { gmacs } = modelCost(config, reduction);
-    const counts = countsOf(config, reduction);
-    const centre = counts.reduce((sum, n, i) => sum + n * reduction.layers[i]!, 0) / counts.reduce((a, b) => a + b, 0);
-    const { threshold } = reduction;
-    const scaleFree = typeof threshold === "object" && "scaleFree" in threshold ? threshold.scaleFree : undefined;
-    const fromThreshold = scaleFree === undefined ? 0.2 : Math.abs(scaleFree - 75) / 1000;
-    const loss = (1.25 - gmacs) * (1 + fromThreshold + (centre - 7) ** 2);
-    return {
-      ...trialOf(gmacs, loss, Math.round(loss)),
-      reduction,
-      spreads: Array.from({ length: 101 }, (_, i) => i),
-    };
-  };
-  return { asked, evaluate };
-}
-
-describe("the search", () => {
-  it("finds blocks, counts and threshold, and asks for nothing twice", async () => {
-    const { asked, evaluate } = fakeModel();
-    const trials = await searchSettings({ config, budgets: [0.8, 1.1, 0.95], objective: "divergence", evaluate });
-    expect(trials).toHaveLength(asked.length);
-    const keys = asked.map((one) => JSON.stringify([one.layers, countsOf(config, one), one.threshold]));
-    expect(new Set(keys).size).toBe(keys.length);
-    expect(trials.length).toBeLessThan(100);
-
-    const best = chooseSettings(choices(trials), { gmacs: 0.8 });
-    expect(best.reduction.threshold).toEqual({ scaleFree: 75 });
-    const published = trials.filter(
-      ({ reduction }) => reduction.layers.join() === "3,6,9" && typeof reduction.tokensRemoved === "number",
-    );
-    // The published blocks were tried at every budget, and better ones were found.
-    for (const budget of [0.8, 1.1, 0.95])
-      expect(published.some(({ gmacs }) => gmacs <= budget && gmacs > budget - 0.03)).toBe(true);
-    for (const trial of published.filter(({ gmacs }) => gmacs <= 0.8))
-      expect(best.divergence).toBeLessThan(trial.divergence);
+describe("how sure a choice is", () => {
+  const paired = (...divergences: number[]) => ({
+    ...trialOf(0.8, divergences.reduce((a, b) => a + b) / divergences.length),
+    divergences,
+    losses: divergences,
   });
 
-  it("goes on where the first budget is out of reach of every pattern", async () => {
-    const { evaluate } = fakeModel();
-    const trials = await searchSettings({ config, budgets: [0.1, 0.9], objective: "divergence", evaluate });
-    expect(trials.length).toBeGreaterThan(5);
+  it("is told by an interval that holds the mean, and is a point where all pictures agree", () => {
+    const [low, high] = divergenceInterval(paired(1, 2, 3, 4, 5, 6, 7, 8));
+    expect(low).toBeGreaterThan(2);
+    expect(low).toBeLessThan(4.5);
+    expect(high).toBeGreaterThan(4.5);
+    expect(high).toBeLessThan(7);
+    expect(divergenceInterval(paired(3, 3, 3))).toEqual([3, 3]);
+  });
+
+  it("compares with the runner-up picture by picture", () => {
+    const best = paired(1, 2, 3, 10);
+    const [always, often, cheap] = [paired(2, 3, 4, 11), paired(9, 2, 3, 10), { ...paired(0, 0, 0, 1), gmacs: 0.9 }];
+    expect(runnerUp(choices([best, always, cheap]), best)).toEqual({ trial: always, chosenIsBetter: 1 });
+    const { trial, chosenIsBetter } = runnerUp(choices([best, always, often]), best)!;
+    expect(trial).toBe(always);
+    expect(chosenIsBetter).toBe(1);
+    // A resampling without the first picture is a draw, which is no win: (3/4)^4 of them.
+    expect(runnerUp(choices([best, often]), best)!.chosenIsBetter).toBeCloseTo(1 - 0.75 ** 4, 1);
+    expect(runnerUp(choices([best, cheap]), best)).toBe(undefined);
+  });
+});
+
+const few = (layer: number, removed: number, step: Step = pooling) => ({ layer, removed, step });
+
+describe("plans", () => {
+  const plan = [few(2, 70), few(4, 50), few(6, 30, { policy: "diffrate", score: "mean" })];
+
+  it("are settings, in short where every stage is alike", () => {
+    expect(reductionOf(plan.slice(0, 2))).toEqual({ layers: [2, 4], tokensRemoved: [70, 50], threshold: "pool" });
+    expect(parseReduction(reductionOf(plan))).toEqual({
+      ...{ layers: [2, 4, 6], tokensRemoved: [70, 50, 30], policy: ["ppt", "ppt", "diffrate"], score: "mean" },
+      ...{ threshold: ["pool", "pool", null], pruneShare: [null, null, 0] },
+    });
+    const alike = [few(2, 9, { policy: "diffrate", score: "class" })];
+    expect(reductionOf(alike)).toEqual({ layers: [2], tokensRemoved: [9], policy: "diffrate", score: "class" });
+  });
+
+  it("keep their budget and waste little of it, and so do their changes", () => {
+    for (const gmacs of [0.5, 0.6, 0.8, 1.1]) {
+      const fitted = fitPlan(config, plan, gmacs)!;
+      const changes = changesOf(config, fitted, gmacs, () => stepsOf(config, 70));
+      expect(changes.length).toBeGreaterThan(20);
+      for (const one of [fitted, ...changes]) {
+        const cost = costOfPlan(config, one);
+        expect(cost).toBeLessThanOrEqual(gmacs);
+        const layers = one.map(({ layer }) => layer);
+        expect(layers).toEqual([...new Set(layers)].sort((a, b) => a - b));
+        // What planning a model makes of the counts is what they say.
+        expect(countsOf(config, reductionOf(one) as Schedule)).toEqual(one.map(({ removed }) => removed));
+      }
+      expect(costOfPlan(config, fitted)).toBeGreaterThan(gmacs - 0.03);
+    }
+    expect(fitPlan(config, [few(9, 1)], 0.5)).toBe(undefined);
+    expect(fitPlan(config, [], 0.5)).toBe(undefined);
+  });
+
+  it("have no step by the class token where there is none", () => {
+    const scores = (classToken: boolean) => stepsOf({ ...config, classToken }, 70).map(({ score }) => score);
+    expect(scores(true)).toContain("class");
+    expect(scores(false)).not.toContain("class");
+  });
+
+  it("may reduce in every block but the last, of which few are measured in deep models", () => {
+    expect(measuredLayers({ layers: 12 })).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(measuredLayers({ layers: 2 })).toEqual([0]);
+    expect(measuredLayers({ layers: 40 })).toHaveLength(12);
+    expect(measuredLayers({ layers: 40 })).toEqual(expect.arrayContaining([0, 38]));
+  });
+});
+
+/** A simulated model that is most accurate if blocks 2 and 5 remove tokens, by pooling in the former and merging in the latter. */
+function fakeModel() {
+  const asked: string[] = [];
+  const attempt = async (reduction: ReductionConfig): Promise<Trial> => {
+    asked.push(JSON.stringify(parseReduction(reduction)));
+    const { gmacs, blocks } = modelCost(config, reduction);
+    const { layers } = reduction;
+    const entry = (values: unknown, i: number) => (Array.isArray(values) ? values[i] : values);
+    const losses = layers.map((layer, i) => {
+      const share = 1 - blocks[layer]!.mlpTokens / blocks[layer]!.attentionTokens;
+      const wanted = layer < 4 ? "ppt" : "diffrate";
+      const misfit =
+        (entry(reduction.policy ?? "ppt", i) === wanted ? 0 : 1) + Math.min(Math.abs(layer - 2), Math.abs(layer - 5));
+      return (1 + 30 * misfit) * share ** 2;
+    });
+    const loss = losses.reduce((sum, one) => sum + one, 0) / 10;
+    return { ...trialOf(gmacs, loss, Math.round(loss)), reduction };
+  };
+  return { asked, attempt };
+}
+
+const spreads = Array.from({ length: 11 }, (_, layer) => ({ layer, values: [70, 80] }));
+const searching = { config, objective: "divergence", spreads } as const;
+
+describe("the search", () => {
+  it("finds blocks, counts and a policy for each of them, and asks for nothing twice", async () => {
+    const [screening, deciding] = [fakeModel(), fakeModel()];
+    const trials = await searchSettings({
+      ...{ ...searching, budgets: [0.6, 0.8, 1.1], screen: screening.attempt, decide: deciding.attempt },
+    });
+    expect(trials).toHaveLength(deciding.asked.length);
+    for (const { asked } of [screening, deciding]) expect(new Set(asked).size).toBe(asked.length);
+    expect(screening.asked.length).toBeLessThan(150);
+
+    const best = chooseSettings(choices(trials), { gmacs: 0.6 });
+    expect(best.reduction).toMatchObject({ layers: [2, 5], policy: ["ppt", "diffrate"] });
+    // The published blocks are decided on at every budget that they reach.
+    for (const budget of [0.8, 1.1])
+      expect(
+        trials.some(
+          ({ reduction, gmacs }) => reduction.layers.join() === "3,6,9" && gmacs <= budget && gmacs > 0.97 * budget,
+        ),
+      ).toBe(true);
+  });
+
+  it("goes on where the first budget is out of reach of every plan", async () => {
+    const { attempt } = fakeModel();
+    const trials = await searchSettings({ ...searching, budgets: [0.05, 0.9], screen: attempt, decide: attempt });
+    expect(trials.length).toBeGreaterThan(2);
     for (const { gmacs } of trials) expect(gmacs).toBeLessThanOrEqual(0.9);
   });
 
@@ -244,6 +299,7 @@ describe("calibrationPage", () => {
     backend: "cpu",
     dtype: "fp32",
     pictures: 64,
+    screened: 80,
     answers: "classes",
     target: { gmacs: 1 },
     failures: [],

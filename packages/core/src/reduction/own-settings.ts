@@ -74,7 +74,8 @@ export function parseOwnSettings(fields: Fields, layers: number): { own: Fields;
     const given = fields[name];
     const holder = asked.find((policy) => Object.hasOwn(settingsOf(policy), name));
     if (!holder) {
-      if (given !== undefined) invalid(`${whose(asked)} no ${name}: leave it out, got ${show(given)}`);
+      if (given !== undefined && !isEmpty(given))
+        invalid(`${whose(asked)} no ${name}: leave it out, got ${show(given)}`);
       continue;
     }
     const single = parseSetting(holder, name, given);
@@ -99,6 +100,9 @@ export function parseOwnSettings(fields: Fields, layers: number): { own: Fields;
   }
   return { own, perLayer };
 }
+
+/** A list of no values, as of a setting that no layer has. */
+const isEmpty = (given: unknown): boolean => Array.isArray(given) && given.every((value) => value == null);
 
 const whose = (asked: readonly ReductionPolicy[]): string =>
   asked.length === 1 ? `policy '${asked[0]!.name}' has` : "these policies have";

@@ -80,7 +80,7 @@ export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
   readonly compare?: boolean | readonly (PolicyName | ReductionPolicy)[] | undefined;
   /** Pictures per run of the model. Default 8. */
   readonly batch?: number | undefined;
-  /** Called after each trial. */
+  /** Called after each trial, on half of the pictures or on all. */
   readonly onTrial?: ((trial: Trial) => void) | undefined;
 }
 
@@ -97,6 +97,8 @@ export interface Calibration<Input> extends Choices {
   readonly failures: readonly PictureFailure<Input>[];
   /** N^2 * variance of the scores in each block, which a scale-free threshold is compared with. */
   readonly spreads: readonly BlockSpread[];
+  /** Number of settings that were tried on half of the pictures alone, and are no trials here. */
+  readonly screened: number;
   /** Trials of the other policies, with `compare`. */
   readonly comparisons: readonly Trial[];
 }
@@ -157,15 +159,23 @@ export async function calibrateCheckpoint<Input>(
     const evaluator = await createEvaluator(checkpoint, backend, pictures, {
       ...{ batch, signal, answers, quantize: quantizationOf(dtype) },
     });
-    const evaluate: Evaluator["evaluate"] = async (reduction) => {
-      const trial = await evaluator.evaluate(reduction);
-      onTrial?.(trial);
-      return trial;
-    };
+    const tell =
+      (attempt: Evaluator["decide"]): Evaluator["decide"] =>
+      async (reduction) => {
+        const trial = await attempt(reduction);
+        onTrial?.(trial);
+        return trial;
+      };
+    const decide = tell(evaluator.decide);
+    let screened = 0;
+    const screen = tell((reduction) => {
+      screened++;
+      return evaluator.screen(reduction);
+    });
     const spreads = await evaluator.spreads();
-    const trials = await searchSettings({ config, budgets, objective, evaluate });
+    const trials = await searchSettings({ config, budgets, objective, spreads, screen, decide });
     const comparisons: Trial[] = [];
-    for (const reduction of comparable) comparisons.push(await evaluate(reduction));
+    for (const reduction of comparable) comparisons.push(await decide(reduction));
     return {
       model: { name: checkpoint.name, fingerprint: modelFingerprint(config, weights) },
       backend: backend.name,
@@ -177,6 +187,7 @@ export async function calibrateCheckpoint<Input>(
       unreduced: evaluator.unreduced,
       spreads,
       trials,
+      screened,
       comparisons,
       measure,
       objective,

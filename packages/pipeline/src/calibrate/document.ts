@@ -1,7 +1,15 @@
 /** The outcome of a calibration as a `reduction.json`. */
-import { type ModelIdentity, PptError, policyNames, type ReductionConfig, reductionVersion } from "@ppt-vit/core";
+import {
+  type ModelIdentity,
+  PptError,
+  policyNames,
+  type ReductionConfig,
+  reductionVersion,
+  writtenReduction,
+} from "@ppt-vit/core";
 import { checkArgument, object } from "@ppt-vit/core/options";
 import type { Calibration } from "./calibrate.js";
+import { divergenceInterval, runnerUp } from "./comparison.js";
 import { type CalibrationTarget, disagreementInterval, type Trial, targetCheck, trialCheck } from "./trial.js";
 
 /** A `reduction.json`: the settings, the checkpoint they are for, and a record of how they were found. */
@@ -28,7 +36,8 @@ export function reductionDocument(
       "INVALID_REDUCTION",
       `reductionDocument: policy '${own.name}' is an object, and reduction.json can only name the policies ${policyNames.join(", ")}: keep these settings in your program`,
     );
-  const { unreduced, pictures, trials, backend, dtype, objective, measure } = calibration;
+  const second = runnerUp(calibration, trial);
+  const { unreduced, pictures, trials, screened, backend, dtype, objective, measure } = calibration;
   const { gmacs, latencyMs, divergence, disagreements } = trial;
   const interval95 = disagreementInterval(trial);
   return {
@@ -39,7 +48,7 @@ export function reductionDocument(
       target,
       answers: calibration.answers,
       pictures,
-      trials: trials.length,
+      trials: trials.length + screened,
       backend,
       dtype,
       objective,
@@ -47,6 +56,14 @@ export function reductionDocument(
       gmacs: { unreduced: unreduced.gmacs, reduced: gmacs },
       latencyMs: { unreduced: unreduced.latencyMs, reduced: latencyMs },
       divergence,
+      heldBack: { pictures: trial.divergences.length, interval95: divergenceInterval(trial) },
+      ...(second && {
+        runnerUp: {
+          reduction: writtenReduction(second.trial.reduction),
+          divergence: second.trial.divergence,
+          chosenIsBetter: second.chosenIsBetter,
+        },
+      }),
       ...(interval95 && { disagreement: { pictures: disagreements, interval95 } }),
     },
   };

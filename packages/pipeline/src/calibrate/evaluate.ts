@@ -10,13 +10,16 @@ import {
   type VisionModel,
 } from "@ppt-vit/core";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { median } from "../statistics.js";
+import { mean, median } from "../statistics.js";
 import type { AnswerKind } from "./answers/answer-kind.js";
 import type { Trial } from "./trial.js";
 
 export interface Evaluator {
   readonly unreduced: Pick<Trial, "gmacs" | "latencyMs">;
-  evaluate(reduction: ReductionConfig): Promise<Trial>;
+  /** Tries settings on the pictures of the search alone. */
+  screen(reduction: ReductionConfig): Promise<Trial>;
+  /** Tries settings on all pictures. The divergence is that of the pictures held back from the search. */
+  decide(reduction: ReductionConfig): Promise<Trial>;
   /** N^2 * variance of the scores in each block, with one token removed per block: [block][picture]. */
   spreads(): Promise<readonly BlockSpread[]>;
 }
@@ -36,25 +39,34 @@ export interface EvaluatorOptions {
   readonly answers: AnswerKind;
 }
 
-/** `pictures` [channels, H, W] each: preprocessed. */
+/** With fewer pictures than this, none is held back. */
+const fewest = 8;
+
+/** `pictures` [channels, H, W] each: preprocessed. Every second one is held back from the search. */
 export async function createEvaluator(
   { config, weights }: Pick<Checkpoint, "config" | "weights">,
   backend: Backend,
   pictures: readonly Float32Array[],
   { batch, quantize, signal, answers }: EvaluatorOptions,
 ): Promise<Evaluator> {
-  /** Runs all pictures and gives each batch's output to `take`. -> median time of an image in ms */
+  const heldBack = pictures.map((_, i) => pictures.length >= fewest && i % 2 === 1);
+  const everyPicture = pictures.map((_, i) => i);
+  const searched = everyPicture.filter((i) => !heldBack[i]);
+  const decisive = pictures.length >= fewest ? everyPicture.filter((i) => heldBack[i]) : everyPicture;
+
+  /** Runs the pictures with these indices and gives each batch's output to `take`. -> median time of an image in ms */
   async function runAll(
     reduction: ReductionConfig | undefined,
+    which: readonly number[],
     take: (output: Awaited<ReturnType<VisionModel["run"]>>, size: number) => void,
   ): Promise<number> {
     signal?.throwIfAborted();
     const model = await createVisionModel({ config, weights, backend, reduction, quantize });
     try {
       const times: number[] = [];
-      for (let start = 0; start < pictures.length; start += batch) {
+      for (let start = 0; start < which.length; start += batch) {
         signal?.throwIfAborted();
-        const part = pictures.slice(start, start + batch);
+        const part = which.slice(start, start + batch).map((i) => pictures[i]!);
         const pixelValues = stackImages(part);
         const begun = performance.now();
         const output = await model.run({ pixelValues, batch: part.length });
@@ -68,42 +80,50 @@ export async function createEvaluator(
   }
 
   const reference: Float32Array[] = [];
-  const latencyMs = await runAll(undefined, (output, size) => {
+  const latencyMs = await runAll(undefined, everyPicture, (output, size) => {
     for (let row = 0; row < size; row++) reference.push(answers.answerOf(output, row));
   });
 
+  async function evaluate(reduction: ReductionConfig, which: readonly number[], judged: readonly number[]) {
+    const apart = new Map<number, { divergence: number; loss: number }>();
+    let disagreements = 0;
+    let next = 0;
+    const latencyMs = await runAll(reduction, which, (output, size) => {
+      for (let row = 0; row < size; row++) {
+        const picture = which[next++]!;
+        const answer = answers.answerOf(output, row);
+        const whole = reference[picture]!;
+        apart.set(picture, {
+          divergence: answers.divergenceOf(whole, answer),
+          loss: answers.lossOf(whole, answer),
+        });
+        if (answers.same && !answers.same(reference[picture]!, answer)) disagreements++;
+      }
+    });
+    const divergences = judged.map((picture) => apart.get(picture)!.divergence);
+    const losses = judged.map((picture) => apart.get(picture)!.loss);
+    return {
+      reduction,
+      gmacs: modelCost(config, reduction).gmacs,
+      latencyMs,
+      divergence: mean(divergences),
+      divergences,
+      loss: mean(losses),
+      losses,
+      ...(answers.same && { disagreements }),
+      pictures: which.length,
+    };
+  }
+
   return {
     unreduced: { gmacs: modelCost(config).gmacs, latencyMs },
-
-    async evaluate(reduction) {
-      let picture = 0;
-      let total = 0;
-      let disagreements = 0;
-      const spreads: number[] = [];
-      const latencyMs = await runAll(reduction, (output, size) => {
-        for (let row = 0; row < size; row++, picture++) {
-          const answer = answers.answerOf(output, row);
-          total += answers.divergenceOf(reference[picture]!, answer);
-          if (answers.same && !answers.same(reference[picture]!, answer)) disagreements++;
-        }
-        for (const { tokensIn, variances } of output.stages)
-          for (const variance of variances) spreads.push((tokensIn - specialTokens(config)) ** 2 * variance);
-      });
-      return {
-        reduction,
-        gmacs: modelCost(config, reduction).gmacs,
-        latencyMs,
-        divergence: total / pictures.length,
-        ...(answers.same && { disagreements }),
-        pictures: pictures.length,
-        spreads,
-      };
-    },
+    screen: (reduction) => evaluate(reduction, searched, searched),
+    decide: (reduction) => evaluate(reduction, everyPicture, decisive),
 
     async spreads() {
       const layers = Array.from({ length: config.layers - 1 }, (_, layer) => layer);
       const values = layers.map((): number[] => []);
-      await runAll({ layers, tokensRemoved: 1, threshold: "pool" }, ({ stages }) => {
+      await runAll({ layers, tokensRemoved: 1, threshold: "pool" }, everyPicture, ({ stages }) => {
         stages.forEach(({ tokensIn, variances }, i) => {
           for (const variance of variances) values[i]!.push((tokensIn - specialTokens(config)) ** 2 * variance);
         });

@@ -5,6 +5,7 @@ import { quantile } from "../statistics.js";
 import { escapeMarkup } from "../text/markup.js";
 import { answerKindNamed } from "./answers/index.js";
 import type { Calibration } from "./calibrate.js";
+import { divergenceInterval, runnerUp } from "./comparison.js";
 import type { BlockSpread } from "./evaluate.js";
 import { costOfTrial, disagreementInterval, disagreementOf, paretoFront, type Trial } from "./trial.js";
 
@@ -52,13 +53,13 @@ const looksOf = (reduction: ReductionConfig): { readonly name: string; readonly 
 const short = (value: number) => String(Number(value.toPrecision(3)));
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
-/** Divergence against cost, as SVG: trials as dots, the front as a line, the choice ringed. */
+/** Loss against cost, as SVG: trials as dots, the front as a line, the choice ringed. */
 export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial | undefined): string {
   const { trials, comparisons, measure, objective, unreduced } = calibration;
   const front = paretoFront(trials, measure, objective);
   const all = [...trials, ...comparisons];
   const cost = (trial: Pick<Trial, "gmacs" | "latencyMs">) => costOfTrial(trial, measure);
-  const loss = (trial: Trial) => (objective === "divergence" ? trial.divergence : disagreementOf(trial));
+  const loss = (trial: Trial) => (objective === "divergence" ? trial.loss : disagreementOf(trial));
 
   const costs = [...all.map(cost), cost(unreduced)];
   const [least, most] = [Math.min(...costs), Math.max(...costs)];
@@ -92,7 +93,7 @@ export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial
     ...(chosen ? [`<circle ${at(chosen)} r="8" fill="none" stroke="#222" stroke-width="2"/>`] : []),
     ...legend,
     `<text x="${(margin.left + width - margin.right) / 2}" y="${height - 10}" text-anchor="middle">${measure === "gmacs" ? "GMACs of one image" : "ms of one image"}; unreduced ${short(cost(unreduced))}</text>`,
-    `<text transform="translate(16 ${height / 2}) rotate(-90)" text-anchor="middle">${objective === "divergence" ? `from unreduced: ${answerKindNamed(calibration.answers).divergence}` : "disagreement with unreduced"}</text>`,
+    `<text transform="translate(16 ${height / 2}) rotate(-90)" text-anchor="middle">${objective === "divergence" ? `loss: ${answerKindNamed(calibration.answers).loss}` : "disagreement with unreduced"}</text>`,
     "</svg>",
   ].join("\n");
 }
@@ -136,7 +137,9 @@ const rowOf = (trial: Trial, { unreduced }: Calibration<unknown>, chosen: Trial 
 
 /** A self-contained HTML page: the plot, the front as a table, and the spreads. */
 export function calibrationPage(calibration: Calibration<unknown>, chosen: Trial): string {
-  const { model, pictures, trials, comparisons, backend, dtype, measure, objective, unreduced, spreads } = calibration;
+  const { model, pictures, trials, screened, comparisons, backend, dtype, measure, objective, unreduced, spreads } =
+    calibration;
+  const second = runnerUp(calibration, chosen);
   const front = paretoFront(trials, measure, objective);
   const countsAnswers = chosen.disagreements !== undefined;
   const heads = ["settings", "GMACs", "ms", "divergence", ...(countsAnswers ? ["other answer", "95 % interval"] : [])];
@@ -153,10 +156,10 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums } td, th {
 .chosen { background: #fff3bf }
 </style>
 <h1>Calibration of ${escapeMarkup(model.name)}</h1>
-<p>${trials.length} settings tried on ${counted(pictures, "picture")} with ${escapeMarkup(backend)} in ${dtype}. Unreduced: ${unreduced.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} ms an image. Chosen: <b>${escapeMarkup(describeReduction(chosen.reduction))}</b>.</p>
+<p>${trials.length + screened} settings tried on ${counted(pictures, "picture")} with ${escapeMarkup(backend)} in ${dtype}. Unreduced: ${unreduced.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} ms an image. Chosen: <b>${escapeMarkup(describeReduction(chosen.reduction))}</b>. Its divergence on the ${counted(chosen.divergences.length, "picture")} that decided: ${short(chosen.divergence)}, from ${divergenceInterval(chosen).map(short).join(" to ")} (95 %, by resampling them).${second ? ` Runner-up: ${escapeMarkup(describeReduction(second.trial.reduction))}, loss ${short(second.trial.loss)} against ${short(chosen.loss)}; the chosen settings win on ${percent(second.chosenIsBetter)} of the resamplings.` : ""}</p>
 ${calibrationPlot(calibration, chosen)}
 <h2>The front</h2>
-<p>No cheaper settings were as good. ${countsAnswers ? `The interval is what ${counted(pictures, "picture")} can say about others (Clopper-Pearson). It does not know that the best of many trials was taken: expect a little more.` : `The divergence is the mean over ${counted(pictures, "picture")} (${answerKindNamed(calibration.answers).divergence}).`}</p>
+<p>No cheaper settings were as good. ${countsAnswers ? `The interval is what ${counted(pictures, "picture")} can say about others (Clopper-Pearson). It does not know that the best of many trials was taken: expect a little more.` : `The divergence is the mean over ${counted(chosen.divergences.length, "picture")} (${answerKindNamed(calibration.answers).divergence}).`}</p>
 ${table(front)}
 ${comparisons.length > 0 ? `<h2>Other policies</h2>\n${table(comparisons)}` : ""}
 <h2>How unevenly attention is spread</h2>

@@ -50,20 +50,6 @@ export function fitPattern(config: VisionModelConfig, { layers, shape }: Pattern
   }));
 }
 
-/** Counts in the given proportions that cost at most `gmacs`; undefined if no counts do. */
-export function fitCounts(
-  config: VisionModelConfig,
-  layers: readonly number[],
-  proportions: readonly number[],
-  gmacs: number,
-): Schedule | undefined {
-  const largest = Math.max(...proportions);
-  return fit(config, gmacs, (strength) => ({
-    layers,
-    tokensRemoved: proportions.map((part) => Math.round((strength * mostTokens(config) * part) / largest)),
-  }));
-}
-
 const mostTokens = (config: VisionModelConfig) => modelCost(config).blocks[0]!.attentionTokens / 2;
 
 /** The weakest schedule within the budget. Cost falls as strength grows from 0 to 1. */
@@ -86,30 +72,6 @@ function fit(
 export function countsOf(config: VisionModelConfig, schedule: Schedule): number[] {
   const { blocks } = modelCost(config, { ...schedule, threshold: "pool" });
   return schedule.layers.map((layer) => blocks[layer]!.attentionTokens - blocks[layer]!.mlpTokens);
-}
-
-/** Schedules near `schedule` at the same budget: one block moves by one, or a quarter of its tokens goes to its neighbour. */
-export function neighbours(config: VisionModelConfig, schedule: Schedule, gmacs: number): Schedule[] {
-  const { layers } = schedule;
-  const counts = countsOf(config, schedule);
-  const found: (Schedule | undefined)[] = [];
-  for (let i = 0; i < layers.length; i++)
-    for (const step of [-1, 1]) {
-      const to = i + step;
-      if (to >= 0 && to < layers.length)
-        found.push(
-          fitCounts(
-            config,
-            layers,
-            counts.map((count, k) => (k === i ? 0.75 * count : k === to ? count + 0.25 * counts[i]! : count)),
-            gmacs,
-          ),
-        );
-      const moved = layers.map((layer, k) => (k === i ? layer + step : layer));
-      if (moved.every((layer, k) => layer >= 1 && layer < config.layers - 1 && (k === 0 || layer > moved[k - 1]!)))
-        found.push(fitCounts(config, moved, counts, gmacs));
-    }
-  return found.filter((neighbour) => neighbour !== undefined);
 }
 
 /** The cheapest schedule of all patterns: no budget below it can be reached. */

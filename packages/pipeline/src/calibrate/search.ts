@@ -1,10 +1,15 @@
 /**
- * Searches settings. A trial is expensive, so the search goes from coarse to fine: every pattern at one budget, then the
- * thresholds and neighbours of the best patterns, then the winners at the other budgets.
+ * Searches settings at budgets of cost. Each block is tried alone first. Plans of few blocks are ordered by the sum of those losses, and
+ * the best of them are tried, together with the published blocks. Then the best plans are changed one stage at a time. All this
+ * compares the search's pictures. The last few plans of each budget are tried on all pictures, and those held back decide.
  */
-import { modelCost, type ReductionConfig, type Threshold, type VisionModelConfig } from "@ppt-vit/core";
+import { modelCost, type ReductionConfig, type VisionModelConfig } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
-import { countsOf, fitCounts, fitPattern, neighbours, type Pattern, patternsFor, type Schedule } from "./schedules.js";
+import type { BlockSpread } from "./evaluate.js";
+import { changesOf, evenPlan, fitPlan } from "./plans.js";
+import { patternsFor } from "./schedules.js";
+import { measureSensitivity, type Sensitivity } from "./sensitivity.js";
+import { type Plan, pooling, reductionOf, type Step, stepsOf } from "./steps.js";
 import { compareLoss, type Objective, type Trial } from "./trial.js";
 
 export interface SearchOptions {
@@ -12,89 +17,164 @@ export interface SearchOptions {
   /** GMACs of one image. The first is searched most. */
   readonly budgets: readonly number[];
   readonly objective: Objective;
-  /** Tries settings. Called once for each set of settings. */
-  evaluate(reduction: ReductionConfig): Promise<Trial>;
+  /** N^2 * variance of the scores in each block. */
+  readonly spreads: readonly BlockSpread[];
+  /** Tries settings on the search's pictures. Called once for each set of settings. */
+  screen(reduction: ReductionConfig): Promise<Trial>;
+  /** Tries settings on all pictures; the divergence is that of the pictures held back. Called once for each set of settings. */
+  decide(reduction: ReductionConfig): Promise<Trial>;
 }
 
-/** Number of patterns whose thresholds are tried, and of rounds through the champion's neighbours. */
-const finalists = 3;
-const rounds = 2;
-/** Thresholds between always pruning and always pooling: quantiles of the spreads, below which images are pooled. */
-const poolingShares = [0.25, 0.5, 0.75];
+/** Numbers of trials: starts by estimate, changes at the first budget and at each other one, and plans that are decided on. */
+const effort = { starts: 5, changes: 40, otherChanges: 10, finalists: 4 };
+/** Plans of up to this many blocks are estimated. */
+const mostTogether = 3;
+/** First, middle and last of three blocks as shares of the depth. */
+const early = [
+  [1 / 12, 3 / 12, 6 / 12],
+  [2 / 12, 4 / 12, 6 / 12],
+];
 
-/** Runs the search. -> all trials, in their order */
-export async function searchSettings({ config, budgets, objective, evaluate }: SearchOptions): Promise<Trial[]> {
-  const known = new Map<string, Trial>();
-  const attempt = async (schedule: Schedule, threshold: Threshold): Promise<Trial> => {
-    const reduction: ReductionConfig = { ...schedule, threshold };
-    // The same counts written in two ways are one trial.
-    const key = JSON.stringify([schedule.layers, countsOf(config, schedule), threshold]);
-    const trial = known.get(key) ?? (await evaluate(reduction));
-    known.set(key, trial);
-    return trial;
+interface Candidate {
+  readonly plan: Plan;
+  readonly trial: Trial;
+}
+
+/** Runs the search. -> the trials on all pictures, in their order */
+export async function searchSettings(options: SearchOptions): Promise<Trial[]> {
+  const { config, objective, screen, decide } = options;
+  const byLoss = (a: Candidate, b: Candidate) => compareLoss(a.trial, b.trial, objective);
+  const screened = new Map<string, Candidate>();
+  const decided = new Map<string, Trial>();
+  const keyOf = (plan: Plan) => JSON.stringify(plan);
+
+  const attempt = async (plan: Plan): Promise<Candidate> => {
+    const known = screened.get(keyOf(plan));
+    if (known) return known;
+    const candidate = { plan, trial: await screen(reductionOf(plan)) };
+    screened.set(keyOf(plan), candidate);
+    return candidate;
   };
-  const byLoss = (a: Trial, b: Trial) => compareLoss(a, b, objective);
+  const attemptAll = async (plans: readonly (Plan | undefined)[]): Promise<Candidate[]> => {
+    const tried: Candidate[] = [];
+    for (const plan of plans) if (plan) tried.push(await attempt(plan));
+    return tried.sort(byLoss);
+  };
 
-  const [anchor, ...others] = budgets as [number, ...number[]];
-  const patterns = patternsFor(config.layers);
-  // The published pattern stays a finalist even if it is not among the best.
-  const screened: { pattern: Pattern; best: Trial }[] = [];
-  for (const pattern of patterns) {
-    const schedule = fitPattern(config, pattern, anchor);
-    if (!schedule) continue;
-    const pooled = await attempt(schedule, "pool");
-    const mixed = await attempt(schedule, { scaleFree: spreadAt(pooled, 0.5) });
-    screened.push({ pattern, best: [pooled, mixed].sort(byLoss)[0]! });
-  }
-  screened.sort((a, b) => byLoss(a.best, b.best));
-  const published = screened.find(({ pattern }) => pattern === patterns[0]);
-  const chosen = [...new Set([...screened.slice(0, finalists), ...(published ? [published] : [])])];
+  const limits = new Map(options.spreads.map(({ layer, values }) => [layer, roundThreshold(quantile(values, 0.5))]));
+  const steps = (layer: number) => stepsOf(config, limits.get(layer));
+  const alone = stepsOf(config, undefined).filter(({ score = "mean" }) => score === "mean");
+  const sensitivity = await measureSensitivity(config, alone, screen);
 
-  for (const { best } of chosen) await attemptThresholds(scheduleOf(best), best);
-  let champion = [...known.values()].filter(({ gmacs }) => gmacs <= anchor).sort(byLoss)[0];
-  for (let round = 0; champion && round < rounds; round++) {
-    const before: Trial = champion;
-    for (const schedule of neighbours(config, scheduleOf(before), anchor)) {
-      const trial = await attempt(schedule, before.reduction.threshold as Threshold);
-      if (byLoss(trial, champion) < 0) champion = trial;
+  /** Changes the best plan until no change is better, or `most` of them were tried. */
+  async function improve(from: Candidate, gmacs: number, most: number): Promise<Candidate> {
+    let champion = from;
+    for (let tried = 0; tried < most; ) {
+      const changes = changesOf(config, champion.plan, gmacs, steps)
+        .filter((plan) => !screened.has(keyOf(plan)))
+        .sort((a, b) => sensitivity.estimate(a) - sensitivity.estimate(b));
+      let better: Candidate | undefined;
+      for (const plan of changes) {
+        if (tried++ >= most) break;
+        const candidate = await attempt(plan);
+        if (byLoss(candidate, champion) < 0) better = candidate;
+        if (better) break;
+      }
+      if (!better) break;
+      champion = better;
     }
-    if (champion === before) break;
+    return champion;
   }
-  if (champion) await attemptThresholds(scheduleOf(champion), champion);
 
-  for (const budget of others) {
-    if (champion) {
-      const { layers } = champion.reduction;
-      const schedule = fitCounts(config, layers, countsOf(config, scheduleOf(champion)), budget);
-      if (schedule) await attemptBest(schedule, champion);
-    }
-    // If no pattern reaches the first budget, all patterns are tried at the others.
-    for (const { pattern, best } of champion ? chosen : patterns.map((pattern) => ({ pattern, best: undefined }))) {
-      const schedule = fitPattern(config, pattern, budget);
-      if (schedule) await attemptBest(schedule, best);
+  /** The best plans that were screened at a budget, and the published ones. */
+  async function settle(gmacs: number): Promise<void> {
+    const within = [...screened.values()].filter(({ trial }) => trial.gmacs <= gmacs && trial.gmacs > 0.94 * gmacs);
+    const finalists = within.sort(byLoss).slice(0, effort.finalists);
+    for (const plan of [...finalists.map((one) => one.plan), ...publishedPlans(config, limits, gmacs)]) {
+      if (!decided.has(keyOf(plan))) decided.set(keyOf(plan), await decide(reductionOf(plan)));
     }
   }
-  return [...known.values()];
 
-  async function attemptThresholds(schedule: Schedule, { spreads }: Trial): Promise<void> {
-    for (const share of poolingShares) await attempt(schedule, { scaleFree: roundThreshold(quantile(spreads, share)) });
-    await attempt(schedule, "prune");
-    await attempt(schedule, "pool");
+  let leaders: Candidate[] = [];
+  for (const [i, gmacs] of options.budgets.entries()) {
+    const starts = leaders.length === 0 ? startsFor(config, sensitivity, gmacs) : [];
+    const tried = await attemptAll([...starts, ...leaders.map(({ plan }) => fitPlan(config, plan, gmacs))]);
+    if (tried.length === 0) continue;
+    const most = leaders.length === 0 ? effort.changes : effort.otherChanges;
+    const champion = await improve(tried[0]!, gmacs, i === 0 ? Math.ceil(0.7 * most) : most);
+    const second = tried.find((one) => one !== tried[0] && !sameLayers(one.plan, champion.plan));
+    const other = i === 0 && second ? await improve(second, gmacs, Math.floor(0.3 * most)) : second;
+    // The next budget begins with the leaders of this one.
+    leaders = [champion, ...(other ? [other] : [])].sort(byLoss);
+    await settle(gmacs);
   }
-
-  /** Tries pooling, and the threshold that was best at another budget. */
-  async function attemptBest(schedule: Schedule, model: Trial | undefined): Promise<void> {
-    const pooled = await attempt(schedule, "pool");
-    await attempt(
-      schedule,
-      (model?.reduction.threshold as Threshold | undefined) ?? { scaleFree: spreadAt(pooled, 0.5) },
-    );
-  }
+  return [...decided.values()];
 }
 
-const scheduleOf = ({ reduction: { layers, tokensRemoved } }: Trial): Schedule => ({ layers, tokensRemoved });
+const sameLayers = (a: Plan, b: Plan): boolean =>
+  a.map(({ layer }) => layer).join() === b.map(({ layer }) => layer).join();
 
-const spreadAt = ({ spreads }: Trial, share: number): number => roundThreshold(quantile(spreads, share));
+/** Plans to start from: those that lose least by the estimate, and fixed ones that reduce early or in many blocks. */
+function startsFor(config: VisionModelConfig, sensitivity: Sensitivity, gmacs: number): Plan[] {
+  const even = (layers: readonly number[], stepOf: (layer: number) => Step) =>
+    evenPlan(config, layers, stepOf, gmacs) ?? [];
+  const estimated = subsets(sensitivity.layers, mostTogether)
+    .map((layers) => even(layers, sensitivity.best))
+    .filter((plan) => plan.length > 0)
+    .sort((a, b) => sensitivity.estimate(a) - sensitivity.estimate(b));
+  const different: Plan[] = [];
+  for (const plan of estimated) {
+    if (different.length === effort.starts) break;
+    if (different.every((one) => distance(one, plan) > 1)) different.push(plan);
+  }
+  const fixed = [
+    ...early.map((shares) => [...new Set(shares.map((share) => Math.round(share * config.layers)))]),
+    ...new Set(patternsFor(config.layers).map(({ layers }) => layers)),
+  ].filter((layers) => layers.length > 1);
+  const plans = [
+    ...different,
+    ...different.map((plan) =>
+      even(
+        plan.map(({ layer }) => layer),
+        () => pooling,
+      ),
+    ),
+    ...fixed.map((layers) => even(layers, () => pooling)),
+  ];
+  return plans.filter((plan) => plan.length > 0);
+}
+
+/** How far the blocks of two plans are apart. */
+const distance = (a: Plan, b: Plan): number =>
+  a.length === b.length ? a.reduce((sum, { layer }, i) => sum + Math.abs(layer - b[i]!.layer), 0) : 2;
+
+/** All choices of 1 to `most` of the values, in order. */
+function subsets(values: readonly number[], most: number): number[][] {
+  if (most === 0) return [];
+  return values.flatMap((value, i) => [
+    [value],
+    ...subsets(values.slice(i + 1), most - 1).map((rest) => [value, ...rest]),
+  ]);
+}
+
+/** PPT in the published blocks with equal counts: a pruning threshold, one in the middle, and pooling alone. */
+function publishedPlans(config: VisionModelConfig, limits: ReadonlyMap<number, number>, gmacs: number): Plan[] {
+  const { layers } = patternsFor(config.layers)[0]!;
+  const middle = limits.get(layers[0]!);
+  const steps: Step[] = [
+    pooling,
+    ...(middle === undefined ? [] : [{ policy: "ppt", threshold: { scaleFree: middle } } as const]),
+  ];
+  return steps
+    .map((step) =>
+      fitPlan(
+        config,
+        layers.map((layer) => ({ layer, removed: 1, step })),
+        gmacs,
+      ),
+    )
+    .filter((plan) => plan !== undefined);
+}
 
 /** Rounds to three digits: more would be noise. */
 const roundThreshold = (threshold: number): number => Number(threshold.toPrecision(3));

@@ -1,17 +1,17 @@
 /** How far two models' answers are apart, and the confidence interval of a share. */
 
-/** log softmax of one picture's logits. */
-function logProbabilities(logits: ArrayLike<number>): number[] {
-  const values = Array.from(logits);
+/** log softmax of one picture's logits, divided by a temperature. */
+function logProbabilities(logits: ArrayLike<number>, temperature: number): number[] {
+  const values = Array.from(logits, (logit) => logit / temperature);
   const highest = Math.max(...values);
   const logSum = highest + Math.log(values.reduce((sum, logit) => sum + Math.exp(logit - highest), 0));
   return values.map((logit) => logit - logSum);
 }
 
-/** Kullback-Leibler divergence KL(softmax(reference) || softmax(logits)), in nats. */
-export function divergence(reference: ArrayLike<number>, logits: ArrayLike<number>): number {
-  const p = logProbabilities(reference);
-  const q = logProbabilities(logits);
+/** Kullback-Leibler divergence KL(softmax(reference / temperature) || softmax(logits / temperature)), in nats. */
+export function divergence(reference: ArrayLike<number>, logits: ArrayLike<number>, temperature = 1): number {
+  const p = logProbabilities(reference, temperature);
+  const q = logProbabilities(logits, temperature);
   return p.reduce((sum, logP, i) => sum + Math.exp(logP) * (logP - q[i]!), 0);
 }
 
@@ -70,4 +70,25 @@ function bisect(isBelow: (p: number) => boolean): number {
     else high = middle;
   }
   return (low + high) / 2;
+}
+
+/** Number of resamplings. */
+const resamplings = 1000;
+
+/**
+ * The means of lists of equal length over the same elements drawn with replacement, once for each resampling: the lists are resampled
+ * together, so that a hard picture counts in all of them or in none. The draws are the same in every call.
+ */
+export function bootstrapMeans(lists: readonly (readonly number[])[]): number[][] {
+  const { length } = lists[0]!;
+  // Numerical Recipes' linear congruential generator. Its upper bits are good enough for this.
+  let state = 1;
+  const draw = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * length);
+  };
+  return Array.from({ length: resamplings }, () => {
+    const drawn = Array.from({ length }, draw);
+    return lists.map((values) => drawn.reduce((sum, i) => sum + values[i]!, 0) / length);
+  });
 }

@@ -12,15 +12,22 @@ export interface Trial {
   /** Time of a run divided by its images, median over the batches. */
   readonly latencyMs: number;
   /**
-   * Mean divergence from the unreduced model's answers: Kullback-Leibler, in nats, from its probabilities; for a model without
+   * Mean divergence from the unreduced model's answers about pictures that the search did not see: Kullback-Leibler, in nats, from its probabilities; for a model without
    * classes the cosine distance, 1 - cosine, from its embeddings.
    */
   readonly divergence: number;
   /** Pictures whose best class is not the unreduced model's. Missing for a model without classes. */
   readonly disagreements?: number | undefined;
   readonly pictures: number;
-  /** N^2 * variance of each stage and picture. */
-  readonly spreads: readonly number[];
+  /**
+   * What settings are compared by: the mean over the same pictures of the root of the divergence, for classes at temperature 4. No
+   * single picture dominates it.
+   */
+  readonly loss: number;
+  /** The loss of each of these pictures. */
+  readonly losses: readonly number[];
+  /** The divergence of each picture that was held back from the search, of which `divergence` is the mean. */
+  readonly divergences: readonly number[];
 }
 
 /** What settings are judged by. On few pictures there is rarely a disagreement; the divergence still tells settings apart. */
@@ -34,8 +41,8 @@ export const costOfTrial = (trial: Pick<Trial, "gmacs" | "latencyMs">, measure: 
 /** Below 0 if `a` is better. */
 export function compareLoss(a: Trial, b: Trial, objective: Objective): number {
   const disagreement = (a.disagreements ?? 0) - (b.disagreements ?? 0);
-  const divergence = a.divergence - b.divergence;
-  return objective === "divergence" ? divergence || disagreement : disagreement || divergence;
+  const loss = a.loss - b.loss;
+  return objective === "divergence" ? loss || disagreement : disagreement || loss;
 }
 
 /** The Pareto front, cheapest first: each trial is better than all cheaper ones. */
@@ -85,6 +92,9 @@ export const targetCheck = check(
 export const trialCheck = shaped("a trial, as calibrate() makes it", {
   reduction: object.holds,
   gmacs: (value) => typeof value === "number",
+  loss: (value) => typeof value === "number",
+  losses: (value) => Array.isArray(value) && value.length > 0,
+  divergences: (value) => Array.isArray(value) && value.length > 0,
   disagreements: (value) => value === undefined || typeof value === "number",
   pictures: (value) => typeof value === "number",
 });

@@ -11,10 +11,12 @@ import {
   calibrationPage,
   chooseSettings,
   disagreementInterval,
+  divergenceInterval,
   imageExtensions,
   type Objective,
   paretoFront,
   reductionDocument,
+  runnerUp,
   type Trial,
 } from "@ppt-vit/pipeline";
 import { type Command, Option } from "commander";
@@ -48,7 +50,7 @@ interface CalibrateFlags extends DtypeFlags, ModelFlags {
 }
 
 /** About how many trials a search takes, for the progress bar. */
-const usualTrials = 90;
+const usualTrials = 140;
 
 /** The policies to compare PPT with, as a sentence lists them. */
 const others = new Intl.ListFormat("en-GB").format(policyNames.filter((name) => name !== defaultPolicy.name));
@@ -156,7 +158,8 @@ const evenly = <T>(list: readonly T[], most: number): T[] =>
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 function summary(calibration: Calibration, chosen: Trial, { out, report: page, compare }: CalibrateFlags): string[] {
-  const { model, backend, dtype, pictures, trials, unreduced, measure, objective } = calibration;
+  const { model, backend, dtype, pictures, trials, screened, unreduced, measure, objective } = calibration;
+  const second = runnerUp(calibration, chosen);
   const interval = disagreementInterval(chosen);
   const differing = ({ disagreements }: Trial) =>
     disagreements === undefined ? "" : `${String(disagreements).padStart(4)} of ${pictures}  `;
@@ -164,7 +167,7 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
     `  ${trial === chosen ? ">" : " "} ${trial.gmacs.toFixed(3)}  ${trial.latencyMs.toFixed(1).padStart(7)}  ${trial.divergence.toExponential(1)}  ${differing(trial)}${describeReduction(trial.reduction)}`;
   const heading = `    GMACs       ms  divergence  ${interval ? "other answer  " : ""}settings`;
   return [
-    `model ${model.name} on ${backend}${dtype === defaultDtype ? "" : ` in ${dtype}`}: ${trials.length} settings tried on ${counted(pictures, "picture")}`,
+    `model ${model.name} on ${backend}${dtype === defaultDtype ? "" : ` in ${dtype}`}: ${trials.length + screened} settings tried on ${counted(pictures, "picture")}`,
     "",
     heading,
     ...paretoFront(trials, measure, objective).reverse().map(line),
@@ -172,16 +175,26 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
     "",
     `chosen: ${describeReduction(chosen.reduction)}`,
     `  ${unreduced.gmacs.toFixed(3)} -> ${chosen.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} -> ${chosen.latencyMs.toFixed(1)} ms an image`,
-    interval
-      ? `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${counted(pictures, "picture")} can tell no more than between ${interval.map(percent).join(" and ")} (95 %)`
-      : `  cosine distance from the unreduced model's ${calibration.answers}: ${chosen.divergence.toPrecision(2)}, mean of ${counted(pictures, "picture")}`,
+    ...(interval
+      ? [
+          `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${counted(pictures, "picture")} can tell no more than between ${interval.map(percent).join(" and ")} (95 %)`,
+        ]
+      : []),
+    `  divergence ${chosen.divergence.toPrecision(2)}, from ${divergenceInterval(chosen)
+      .map((end) => end.toPrecision(2))
+      .join(" to ")} (95 %), on the ${counted(chosen.divergences.length, "picture")} that decided`,
+    ...(second
+      ? [
+          `  runner-up: ${describeReduction(second.trial.reduction)}, loss ${second.trial.loss.toPrecision(2)} against ${chosen.loss.toPrecision(2)}; the chosen ones win on ${percent(second.chosenIsBetter)} of resamplings of the pictures`,
+        ]
+      : []),
     `wrote ${out}${page ? ` and ${page}` : ""}; use it with --reduction ${/[/\\]|\.json$/i.test(out) ? out : `./${out}`}`,
   ];
 }
 
 /** The document that --json prints. Documented in apps/docs/cli. */
 function report(calibration: Calibration, settings: object) {
-  const plain = ({ spreads: _, ...trial }: Trial) => trial;
+  const plain = ({ divergences: _, losses: __, ...trial }: Trial) => trial;
   const { trials, comparisons, spreads, failures, ...rest } = calibration;
   return {
     settings,

@@ -15,6 +15,13 @@ export interface AnswerKind {
   answerOf(output: VisionOutput, row: number): Float32Array;
   /** How far the reduced model's answer lies from the unreduced one's: 0 if they are equal, else more. */
   divergenceOf(unreduced: Float32Array, reduced: Float32Array): number;
+  /** What the loss is, for plots. */
+  readonly loss: string;
+  /**
+   * What the search makes small: like the divergence, but no single picture dominates its mean, so that a few dozen pictures tell
+   * settings apart (docs/decisions/0029-search.md).
+   */
+  lossOf(unreduced: Float32Array, reduced: Float32Array): number;
   /** Whether two answers say the same to a user. Left out where that cannot be told: then no disagreements are counted. */
   same?(unreduced: Float32Array, reduced: Float32Array): boolean;
 }

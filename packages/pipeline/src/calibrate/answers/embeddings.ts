@@ -12,4 +12,6 @@ export const embeddings: AnswerKind = {
   fits: ({ labels }) => labels.length === 0,
   answerOf: ({ embedding }, row) => rowOf(embedding!, row),
   divergenceOf: (unreduced, reduced) => 1 - cosine(unreduced, reduced),
+  loss: "root of the cosine distance",
+  lossOf: (unreduced, reduced) => Math.sqrt(Math.max(0, 1 - cosine(unreduced, reduced))),
 };
