@@ -50,31 +50,47 @@ export function softmax(x: usize, out: usize, rows: i32, n: i32): void {
   for (let row = 0; row < rows; row++, x += stride, out += stride) softmaxRow(x, out, n, 1, 0);
 }
 
-/** The sum of a row, less `shift` at each element, or the sum of the squares of that. */
-@inline
-function total(x: usize, n: i32, shift: f32, squared: bool): f32 {
-  const shifts = f32x4.splat(shift);
-  // Four sums, because each step of one would wait for the step before.
+/** The sum of a row. Four sums, because each step of one would wait for the step before. */
+function total(x: usize, n: i32): f32 {
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
   let sum2 = sum0;
   let sum3 = sum0;
   let i: usize = 0;
   for (const full = <usize>(n & -16) << 2; i < full; i += 64) {
-    sum0 = added(sum0, v128.load(x + i), shifts, squared);
-    sum1 = added(sum1, v128.load(x + i, 16), shifts, squared);
-    sum2 = added(sum2, v128.load(x + i, 32), shifts, squared);
-    sum3 = added(sum3, v128.load(x + i, 48), shifts, squared);
+    sum0 = f32x4.add(sum0, v128.load(x + i));
+    sum1 = f32x4.add(sum1, v128.load(x + i, 16));
+    sum2 = f32x4.add(sum2, v128.load(x + i, 32));
+    sum3 = f32x4.add(sum3, v128.load(x + i, 48));
   }
-  for (const full = <usize>(n & -4) << 2; i < full; i += 16) sum0 = added(sum0, v128.load(x + i), shifts, squared);
-  if ((n & 3) != 0) sum1 = added(sum1, loadEnd(x + i, n & 3, shifts), shifts, squared);
+  for (const full = <usize>(n & -4) << 2; i < full; i += 16) sum0 = f32x4.add(sum0, v128.load(x + i));
+  if ((n & 3) != 0) sum1 = f32x4.add(sum1, loadEnd(x + i, n & 3, f32x4.splat(0)));
+  return sumOf(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
+}
+
+/** The sum of the squares of a row's elements, less `shift` each, as `total` sums. */
+function squares(x: usize, n: i32, shift: f32): f32 {
+  const shifts = f32x4.splat(shift);
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
+  let i: usize = 0;
+  for (const full = <usize>(n & -16) << 2; i < full; i += 64) {
+    sum0 = squared(sum0, v128.load(x + i), shifts);
+    sum1 = squared(sum1, v128.load(x + i, 16), shifts);
+    sum2 = squared(sum2, v128.load(x + i, 32), shifts);
+    sum3 = squared(sum3, v128.load(x + i, 48), shifts);
+  }
+  for (const full = <usize>(n & -4) << 2; i < full; i += 16) sum0 = squared(sum0, v128.load(x + i), shifts);
+  if ((n & 3) != 0) sum1 = squared(sum1, loadEnd(x + i, n & 3, shifts), shifts);
   return sumOf(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
 }
 
 @inline
-function added(sum: v128, x: v128, shifts: v128, squared: bool): v128 {
+function squared(sum: v128, x: v128, shifts: v128): v128 {
   const value = f32x4.sub(x, shifts);
-  return squared ? madd(value, value, sum) : f32x4.add(sum, value);
+  return madd(value, value, sum);
 }
 
 /** Layer normalisation of each of `rows` rows of `n`. */
@@ -83,8 +99,8 @@ export function layerNorm(x: usize, weight: usize, bias: usize, out: usize, rows
   const full = <usize>(n & -4) << 2;
   const zero = f32x4.splat(0);
   for (let row = 0; row < rows; row++, x += stride, out += stride) {
-    const mean = total(x, n, 0, false) / <f32>n;
-    const variance = total(x, n, mean, true) / <f32>n;
+    const mean = total(x, n) / <f32>n;
+    const variance = squares(x, n, mean) / <f32>n;
     const inverse = f32x4.splat(1 / sqrt<f32>(variance + epsilon));
     const means = f32x4.splat(mean);
     for (let i: usize = 0; i < full; i += 16) {
@@ -101,7 +117,7 @@ export function layerNorm(x: usize, weight: usize, bias: usize, out: usize, rows
 
 /** The Euclidean length of each of `rows` rows of `n`. */
 export function l2Norm(x: usize, out: usize, rows: i32, n: i32): void {
-  for (let row = 0; row < rows; row++, x += <usize>n << 2, out += 4) store<f32>(out, sqrt<f32>(total(x, n, 0, true)));
+  for (let row = 0; row < rows; row++, x += <usize>n << 2, out += 4) store<f32>(out, sqrt<f32>(squares(x, n, 0)));
 }
 
 /** Divides each row by its sum (p = 1) or by its Euclidean length (p = 2). A row of zeros stays. */
@@ -109,7 +125,7 @@ export function lpNormalize(x: usize, out: usize, rows: i32, n: i32, p: i32): vo
   const stride = <usize>n << 2;
   const full = <usize>(n & -4) << 2;
   for (let row = 0; row < rows; row++, x += stride, out += stride) {
-    let length = p == 1 ? total(x, n, 0, false) : sqrt<f32>(total(x, n, 0, true));
+    let length = p == 1 ? total(x, n) : sqrt<f32>(squares(x, n, 0));
     if (length == 0) length = 1;
     const lengths = f32x4.splat(length);
     for (let i: usize = 0; i < full; i += 16) v128.store(out + i, f32x4.div(v128.load(x + i), lengths));
