@@ -9,14 +9,17 @@ import { decodeImage, fromPretrained } from "@ppt-vit/pipeline";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeDepthFolder } from "../packages/pipeline/test/depth-folder.js";
 import { root } from "../scripts/workspace.mjs";
 import { bundle, host } from "./browser/bench-serve.js";
 import { browserPath, launchBrowser } from "./browser/serve.js";
-import { dog } from "./built.js";
+import { dog, temporaryFolder } from "./built.js";
 
 const modelFolder = join(root, "packages/demo-model/model");
 const vitFolder = join(root, "packages/pipeline/fixtures/vit");
 const clipFolder = join(root, "packages/pipeline/fixtures/clip");
+
+const home = temporaryFolder("browser-pipeline");
 
 /** A picture of smooth colours with an edge, `width` x `height`. */
 function picture(width: number, height: number, channels: 3 | 4 = 3) {
@@ -69,7 +72,7 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
     bundled = main.inputs;
     files = await pictures();
     const served = await host(
-      { model: modelFolder, vit: vitFolder, clip: clipFolder },
+      { model: modelFolder, vit: vitFolder, clip: clipFolder, depth: makeDepthFolder(join(home, "depth")) },
       {
         "/index.html": '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
         "/page.js": main.script,
@@ -327,6 +330,57 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
         labels.map(({ probability }) => probability!),
         texts.map(({ probability }) => probability!),
       );
+    }
+    expect(problems).toEqual([]);
+  });
+
+  test("depth is Node's, in the page and in a worker, for pictures of several sizes", async () => {
+    const reduction = { layers: [1], tokensRemoved: { share: 0.25 }, threshold: "prune" } as const;
+    const options = { task: "depth-estimation", reduction } as const;
+    const names = ["small.png", "photo.jpg", "small.png"];
+    const here = await fromPretrained(join(home, "depth"), { ...options, backend: "cpu" });
+    const { predicted_depth, ...expected } = await here.estimateDepth(files["small.png"]!);
+    await here.dispose();
+    const results = await page.evaluate(
+      async ({ options, names }) => {
+        const worker = window.startWorker();
+        const results = [];
+        for (const load of [window.pipeline.fromPretrained, worker.fromPretrained]) {
+          const estimator = await load("/depth/", options);
+          const sizes = [];
+          for await (const one of estimator.estimateDepthAll(names, { batch: 3 }))
+            sizes.push("error" in one ? one.error.code : [...one.predicted_depth.dims, ...one.patches!]);
+          const { predicted_depth, depth, minimum, maximum } = await estimator.estimateDepth(names[0]!);
+          const { width, height, data } = window.pipeline.colourDepth(predicted_depth);
+          const pixels = new ImageData(data, width, height).data.length;
+          const values = Array.from(predicted_depth.data);
+          results.push({
+            sizes,
+            values,
+            pixels,
+            bytes: depth.data.length,
+            minimum,
+            maximum,
+            kind: estimator.depthKind,
+          });
+          await estimator.dispose();
+        }
+        await worker.dispose();
+        return results;
+      },
+      { options, names },
+    );
+    expect(results).toHaveLength(2);
+    for (const { values, minimum, maximum, ...told } of results) {
+      const small = [47, 61, 8, 10];
+      expect(told).toEqual({
+        ...{ sizes: [small, [120, 160, 8, 11], small], pixels: 4 * 47 * 61, bytes: 47 * 61, kind: "relative" },
+      });
+      const tolerance = 1e-4 * Math.max(1, expected.maximum);
+      expect(Math.abs(minimum - expected.minimum)).toBeLessThan(tolerance);
+      expect(Math.abs(maximum - expected.maximum)).toBeLessThan(tolerance);
+      const furthest = values.reduce((most, value, i) => Math.max(most, Math.abs(value - predicted_depth.data[i]!)), 0);
+      expect(furthest).toBeLessThan(tolerance);
     }
     expect(problems).toEqual([]);
   });
