@@ -4,10 +4,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
-import type { Backend } from "@ppt-vit/core";
+import { type Backend, parseModelConfig, randomWeights } from "@ppt-vit/core";
 import { type Classification, fromPretrained, type ImageClassifier, isFailure } from "@ppt-vit/pipeline";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { safetensorsFile } from "../../../test/safetensors-file.js";
 import { vitFolder } from "./fixtures.js";
 
 let home: string;
@@ -106,6 +107,27 @@ describe("pictures with sizes of their own", () => {
       expect((await fixed.classify(inputs[i]!)).logits).toEqual(results[i]!.logits);
       await fixed.dispose();
     }
+  });
+
+  it("are reduced by the default of their own number of patches", async () => {
+    const folder = withProcessor("default", keeping);
+    const json = { model_type: "vit", image_size: 32, patch_size: 8, hidden_size: 8, num_hidden_layers: 10 };
+    const config = { ...json, num_attention_heads: 2, intermediate_size: 8, num_labels: 2 };
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+    const weights = randomWeights(parseModelConfig(config), 1);
+    writeFileSync(join(folder, "model.safetensors"), safetensorsFile(weights));
+    const input = await drawn(32, 64);
+    const stagesOf = async (options: object) => {
+      const classifier = await fromPretrained(folder, { backend: "cpu", ...options });
+      const { stages } = await classifier.classify(input);
+      await classifier.dispose();
+      return stages;
+    };
+    const own = await stagesOf({});
+    expect(own.map(({ tokensIn }) => tokensIn)[0]).toBe(33);
+    expect(own).toEqual(await stagesOf({ imageSize: [64, 32] }));
+    // Shares of 32 patches, not of the checkpoint's 16.
+    expect(own[0]!.tokensIn - own[0]!.tokensOut).toBeGreaterThan(4);
   });
 
   it("keep four models, those used last", async () => {

@@ -161,11 +161,17 @@ async function openMany(wanted: Wanted, options: ModelOptions): Promise<Opened> 
   const first = options.verify ? await compileVerified(wanted, options) : undefined;
   const bytes = weightBytes(config, options.dtype ?? defaultDtype);
   return {
-    models: manySizes(config, bytes, (sized) => compile(wanted, sized, options), first?.model),
+    models: manySizes(config, bytes, (sized) => compile(atSize(wanted, sized, options), sized, options), first?.model),
     tokens: [tokenCount(config), ...plan.stages.map(({ tokensOut }) => tokensOut)],
     verification: first?.verification,
   };
 }
+
+/** The same with the reduction for pictures of another size: a default depends on the number of patches. */
+const atSize = (wanted: Wanted, config: VisionModelConfig, { reduction }: ModelOptions): Wanted => ({
+  ...wanted,
+  reduction: resolveReduction({ ...wanted.checkpoint, config }, reduction),
+});
 
 async function compile(
   { checkpoint, backend, ...settings }: Wanted,
