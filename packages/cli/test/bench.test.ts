@@ -265,6 +265,9 @@ describe("models and contenders", () => {
     expect(reductionFor("prune", deit, evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: "prune" });
     expect(reductionFor("ppt", deit, evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: 7e-5 });
     expect(reductionFor("evit", deit, evit)).toBe(evit);
+    const mixed = { ...evit, policy: ["evit", "tome"] } as const;
+    expect(reductionFor("own", deit, mixed)).toBe(mixed);
+    expect(reductionFor("ppt", deit, mixed)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], threshold: 7e-5 });
     expect(reductionFor("tome", deit, evit)).toEqual({ layers: [3, 6], tokensRemoved: [30, 40], policy: "tome" });
   });
 

@@ -8,8 +8,11 @@ import {
   type VisionModelConfig,
 } from "@ppt-vit/core";
 
-/** `unreduced` is the baseline of every speedup; `prune` and `pool` are PPT with one of its two actions forced. */
-const ownNames = ["unreduced", "ppt", "prune", "pool"] as const;
+/**
+ * `unreduced` is the baseline of every speedup; `prune` and `pool` are PPT with one of its two actions forced; `own` is what the
+ * checkpoint's `reduction.json` says, which may be a policy per layer.
+ */
+const ownNames = ["unreduced", "ppt", "prune", "pool", "own"] as const;
 
 export type ReductionName = (typeof ownNames)[number] | PolicyName;
 
@@ -26,6 +29,7 @@ export function reductionFor(
   own: ReductionConfig = defaultReduction(config),
 ): ReductionConfig | undefined {
   if (name === "unreduced") return undefined;
+  if (name === "own") return own;
   const { layers, tokensRemoved } = own;
   const ppt = (own.policy ?? "ppt") === "ppt" ? own : { ...defaultReduction(config), layers, tokensRemoved };
   if (name === "ppt") return ppt;
@@ -38,6 +42,7 @@ const ownLooks = new Map<string, { readonly title: string; readonly colour: stri
   ["unreduced", { title: "unreduced", colour: "#7a7a7a" }],
   ["prune", { title: "prune only", colour: "#e69f00" }],
   ["pool", { title: "pool only", colour: "#56b4e9" }],
+  ["own", { title: "its own settings", colour: "#332288" }],
 ]);
 
 const looksOf = (name: string) => ownLooks.get(name) ?? policies.find((policy) => policy.name === name);
