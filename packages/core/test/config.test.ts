@@ -95,6 +95,8 @@ describe("parseModelConfig", () => {
     ["an LV-ViT of odd patches", { ...base, model_type: "lvvit", image_size: 225, patch_size: 15 }, "must be even"],
     ["a scale below 0", { ...base, model_type: "lvvit", skip_lam: -2 }, "skip_lam must be a number above 0"],
     ["a name that timm has not", { architecture: "vit_small_r26_s32_224" }, "of timm is not supported"],
+    ["BEiT of timm", { architecture: "beitv2_base_patch16_224.in1k" }, "its positions are relative"],
+    ["Swin of timm", { architecture: "swin_tiny_patch4_window7_224" }, "attention sees windows of the picture"],
     ["a name of timm with another head", { architecture: "test_vit3" }, "its mean includes the class token"],
     [
       "arguments of timm",

@@ -19,6 +19,7 @@ import {
   readProblem,
   readSizes,
 } from "../fields.js";
+import { refusedTypes } from "../refused-types.js";
 import { evaArguments, evaTraits, withPlainNames } from "./timm-eva.js";
 import { timmAliases, timmModels, timmRefusals } from "./timm-models.js";
 
@@ -137,10 +138,16 @@ function argumentsOf(architecture: unknown): Readonly<Record<string, unknown>> {
   const name = typeof architecture === "string" ? architecture.split(".")[0]! : "";
   const known = Object.hasOwn(timmAliases, name) ? timmAliases[name]! : name;
   if (Object.hasOwn(timmModels, known)) return timmModels[known]!;
-  const reason = Object.hasOwn(timmRefusals, known) ? timmRefusals[known] : undefined;
+  const reason = Object.hasOwn(timmRefusals, known) ? timmRefusals[known] : refusalOf(known);
   return invalid(
     `architecture ${show(architecture)} of timm is not supported${reason ? `: ${reason}` : ""}; ${Object.keys(timmModels).length} names of plain ViT, CLIP, SigLIP, DeiT, DeiT III, DINOv2, DINOv3 and EVA02 are, such as vit_small_patch16_224`,
   );
+}
+
+/** Why a model of timm is refused whose name begins as a refused `model_type` does: `beitv2_base_patch16_224`. */
+function refusalOf(architecture: string): string | undefined {
+  const type = Object.keys(refusedTypes).find((type) => architecture.startsWith(type));
+  return type === undefined ? undefined : refusedTypes[type];
 }
 
 /** @throws PptError INVALID_CONFIG for an argument that asks for another network. */
