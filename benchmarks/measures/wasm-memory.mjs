@@ -2,17 +2,29 @@
  * Whether the memory of the wasm backend stays flat over many runs, on one thread and on more, in floats and in 8 bits.
  * `pnpm bench --benchmark benchmarks/measures/wasm-memory.mjs [--set runs=10000] [--set threads=1,2] [--set dtypes=fp32,q8]`
  *
- * The demo model runs with its own reduction, every tenth time with four pictures. Garbage is collected before each reading.
+ * A small model with PPT runs, every tenth time with four pictures. Its products are just large enough that
+ * threads share them. Garbage is collected before each reading.
  * `growths` counts how often a WebAssembly memory grew since the reading before.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createWasmBackend } from "@ppt-vit/backend-wasm";
-import { createVisionModel } from "@ppt-vit/core";
-import { readCheckpoint } from "@ppt-vit/pipeline";
+import { createVisionModel, parseModelConfig, randomWeights, weightsFrom } from "@ppt-vit/core";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc");
+
+const config = parseModelConfig({
+  model_type: "vit",
+  hidden_size: 128,
+  num_hidden_layers: 4,
+  num_attention_heads: 4,
+  intermediate_size: 512,
+  image_size: 64,
+  patch_size: 8,
+  num_labels: 10,
+});
+const reduction = { layers: [1, 2], tokensRemoved: 12, threshold: { scaleFree: 0.6 } };
 
 let growths = 0;
 const { grow } = WebAssembly.Memory.prototype;
@@ -24,7 +36,7 @@ WebAssembly.Memory.prototype.grow = function (pages) {
 export async function measure({ settings, tell }) {
   const runs = Number(settings.runs ?? 10_000);
   const { threads = "1,2", dtypes = "fp32,q8" } = settings;
-  const { config, weights, reduction } = await readCheckpoint("demo");
+  const weights = weightsFrom(randomWeights(config, 1));
   const measurements = [];
   for (const count of threads.split(","))
     for (const dtype of dtypes.split(",")) {
@@ -56,5 +68,5 @@ export async function measure({ settings, tell }) {
       await model.dispose();
       await backend.dispose();
     }
-  return { settings: { model: "demo", runs, threads, dtypes }, measurements };
+  return { settings: { reduction, runs, threads, dtypes }, measurements };
 }
