@@ -58,7 +58,7 @@ const geometries: ReadonlyMap<string, Readonly<Record<string, unknown>>> = new M
   ["dinov3-s", dinov3],
   ["siglip-b", siglip(224)],
   ["siglip-b-384", siglip(384)],
-  ["depth-anything-s", depthAnything],
+  ["depth-anything-v2-s", depthAnything],
   ["lvvit-s", withDeepStem("lvvit", 16, { skip_lam: 2 })],
   ["t2t-vit-14", withDeepStem("t2t_vit", 14, { tokens_type: "performer" })],
 ]);
