@@ -1,7 +1,9 @@
 import type { Browser, BrowserContext } from "playwright-core";
 
-/** What each page must answer, by its path: the start of its title, and how many WebAssembly files it loads. */
-export type Pages = Readonly<Record<string, { readonly title: string; readonly wasm: number }>>;
+/** What each page must answer, by its path: the start of its title, how many WebAssembly files it loads, and how many workers start at least. */
+export type Pages = Readonly<
+  Record<string, { readonly title: string; readonly wasm: number; readonly workers?: number }>
+>;
 
 export const served: { readonly model: string; readonly picture: string };
 export function serve(
@@ -13,5 +15,5 @@ export function launch(): Promise<Browser>;
 export function open(
   browser: Browser | BrowserContext,
   url: string,
-): Promise<{ title: string; wasm: string[]; missing: string[] }>;
+): Promise<{ title: string; wasm: string[]; missing: string[]; workers: number }>;
 export function problemsOf(browser: Browser | BrowserContext, url: string, pages: Pages): Promise<string[]>;

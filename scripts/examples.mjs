@@ -49,8 +49,9 @@ export const launch = () => chromium.launch(launchOptions());
 
 /**
  * Opens a page and waits until its title starts with `ok` or `failed`.
- * @returns {Promise<{ title: string, wasm: string[], missing: string[] }>} the title; the WebAssembly files that were loaded; the
- *   addresses that were not found, except those of a checkpoint's optional files
+ * @returns {Promise<{ title: string, wasm: string[], missing: string[], workers: number }>} the title; the WebAssembly files that were
+ *   loaded; the addresses that were not found, except those of a checkpoint's optional files; how many workers started, with those
+ *   that workers start
  */
 export async function open(browser, url) {
   const page = await browser.newPage();
@@ -59,6 +60,8 @@ export async function open(browser, url) {
   const said = [];
   page.on("console", (message) => said.push(message.text()));
   page.on("pageerror", (error) => said.push(error.message));
+  let workers = 0;
+  page.on("worker", () => workers++);
   page.on("response", (response) => {
     const { pathname } = new URL(response.url());
     if (pathname.endsWith(".wasm")) wasm.push(pathname);
@@ -67,7 +70,7 @@ export async function open(browser, url) {
   try {
     await page.goto(url);
     await page.waitForFunction(() => /^(ok|failed) /.test(document.title), undefined, { timeout: 120_000 });
-    return { title: await page.title(), wasm, missing };
+    return { title: await page.title(), wasm, missing, workers };
   } catch (error) {
     throw new Error([`${error.message}`, ...said].join("\n"));
   } finally {
@@ -76,17 +79,18 @@ export async function open(browser, url) {
 }
 
 /**
- * The problems of the pages at `url`, one line each. `pages` says for each path how the title starts, and how many WebAssembly
- * files the page loads.
+ * The problems of the pages at `url`, one line each. `pages` says for each path how the title starts, how many WebAssembly
+ * files the page loads, and how many workers start at least.
  */
 export async function problemsOf(browser, url, pages) {
   const problems = [];
-  for (const [path, { title, wasm }] of Object.entries(pages)) {
+  for (const [path, { title, wasm, workers = 0 }] of Object.entries(pages)) {
     const page = new URL(path, url).href;
     const found = await open(browser, page);
     if (!found.title.startsWith(title)) problems.push(`${page}: the page says '${found.title}', expected '${title}'`);
     if (found.wasm.length !== wasm)
       problems.push(`${page}: ${wasm} WebAssembly files expected, loaded: ${found.wasm.join(", ") || "none"}`);
+    if (found.workers < workers) problems.push(`${page}: ${workers} workers expected, started: ${found.workers}`);
     if (found.missing.length > 0) problems.push(`${page}: not found: ${found.missing.join(", ")}`);
   }
   return problems;
