@@ -315,16 +315,8 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
           const { predicted_depth, depth, minimum, maximum } = await estimator.estimateDepth(names[0]!);
           const { width, height, data } = window.pipeline.colourDepth(predicted_depth);
           const pixels = new ImageData(data, width, height).data.length;
-          const values = Array.from(predicted_depth.data);
-          results.push({
-            sizes,
-            values,
-            pixels,
-            bytes: depth.data.length,
-            minimum,
-            maximum,
-            kind: estimator.depthKind,
-          });
+          const [values, bytes, kind] = [[...predicted_depth.data], depth.data.length, estimator.depthKind];
+          results.push({ sizes, values, pixels, bytes, minimum, maximum, kind });
           await estimator.dispose();
         }
         await worker.dispose();
