@@ -68,17 +68,21 @@ const oddModels = Object.entries({
   plain: tinyConfig,
   distilled: { ...tinyConfig, distillationToken: true, distillationHead: true },
   ...tinyFamilies,
-}).map(([name, config], i) => [name, { ...config, layers: 1, ...oddLengths[i % oddLengths.length] }] as const);
+}).map(([name, config], i) => {
+  // A depth head reads several blocks.
+  const layers = config.depth ? config.layers : 1;
+  return [name, { ...config, layers, ...oddLengths[i % oddLengths.length] }] as const;
+});
 
 async function answerOn(backend: Backend, config: VisionModelConfig, quantize: QuantizedDtypeName) {
   const weights = weightsFrom(randomWeights(config, 3));
   const model = await createVisionModel({ config, weights, backend, quantize });
   const pixels = 2 * config.channels * config.imageSize[0] * config.imageSize[1];
   const pixelValues = Float32Array.from({ length: pixels }, (_, i) => Math.sin(1.7 * i));
-  const { logits, embedding = logits } = await model.run({ pixelValues, batch: 2 });
+  const { logits, embedding = logits, predictedDepth: answer = embedding } = await model.run({ pixelValues, batch: 2 });
   expect(model.notices ?? []).toEqual([]);
   await model.dispose();
-  return embedding.data;
+  return answer.data;
 }
 
 it("odd lengths give what the plain CPU backend computes of the same weights, in every family", async () => {
