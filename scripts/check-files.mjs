@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { root } from "./workspace.mjs";
 
 /** Bytes of all tracked files. A clone has to stay light: the demo model is 11 MB of it, and nothing else may come near that. */
-const mostBytes = 23e6;
+const mostBytes = 24e6;
 
 /** Lines of a source file. A longer one has more than one subject. */
 const mostLines = 400;

@@ -4,22 +4,7 @@
  */
 import { hostTensor } from "../composites.js";
 import type { HostTensor, Ops, Rotation, Tensor } from "../seam.js";
-import { patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
-
-/** How a family makes angles of the rows and columns of patches. */
-export interface RotaryPositions {
-  /** The base of the frequencies: pair k of an axis turns theta^(-4 k / d) times as fast as the first one, d channels in a head. */
-  readonly theta: number;
-  /** Angle in radians by which a coordinate of 1 turns the first pair. */
-  readonly radians: number;
-  /**
-   * `centred`: the centres of patches lie between -1 and 1 on each axis, as in DINOv3. A grid [rows, columns]: rows and columns are
-   * counted from 0, in units that give every picture as many as this grid has, as in EVA02. `counted`: rows and columns as they are.
-   */
-  readonly coordinates: "centred" | "counted" | readonly [rows: number, columns: number];
-  /** Which channels of a head make a pair: the halves (i, i + d / 2), or `neighbours` (2 i, 2 i + 1). */
-  readonly pairs: "halves" | "neighbours";
-}
+import { patchGrid, type RotaryPositions, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 
 /** Number of pairs of a head that one axis turns. */
 const pairsOfAxis = ({ hiddenSize, heads }: VisionModelConfig): number => hiddenSize / heads / 4;
