@@ -165,7 +165,7 @@ describe("doctor", () => {
       copies: [copy, copy],
     });
     expect(showPlacement(placement)).toEqual([
-      row("placement", "3 nodes on WebGpuExecutionProvider, 1 nodes on CPUExecutionProvider, 2 copies between devices"),
+      row("placement", "3 nodes on WebGpuExecutionProvider, 1 node on CPUExecutionProvider, 2 copies between devices"),
       row("  elsewhere", "1 Mul on CPUExecutionProvider, as Mul"),
       row("  copies", `2 MemcpyFromHost on WebGpuExecutionProvider, as ${placement.copies[0]!.name}`),
     ]);

@@ -255,10 +255,10 @@ describe.each(Object.entries(tinyFamilies))("exportOnnx of %s", (_name, config) 
       attention: attentionToken,
     }[embeddingPoolingOf(config)];
     const features = { last_hidden_state: expected.lastHiddenState, pooler_output: pooled };
-    const wanted = {
-      ...(config.labels.length > 0 && { logits: expected.logits }),
-      ...(config.projection ? { image_embeds: expected.embedding } : features),
-    };
+    const embedding = config.projection ? { image_embeds: expected.embedding } : features;
+    const wanted = config.depth
+      ? { predicted_depth: expected.predictedDepth }
+      : { ...(config.labels.length > 0 && { logits: expected.logits }), ...embedding };
     expect(names).toEqual(Object.keys(wanted));
     for (const [name, values] of Object.entries(wanted)) expectClose(actual[name] as ort.Tensor, values!, 1e-4);
     for (const name of names) expect((actual[name] as ort.Tensor).dims.slice(1)).toEqual(shapes[name]!.slice(1));

@@ -16,7 +16,7 @@ export {
 } from "./io/image-processor.js";
 export { parseConfigJson } from "./io/json.js";
 export { type JsonLimits, type JsonProblem, jsonProblem } from "./io/json-structure.js";
-export type { ImageProcessorConfig, ImageSize, ResizeTarget, Rgb } from "./io/processor-config.js";
+export type { ImageProcessorConfig, ImageSize, NearestMultiples, ResizeTarget, Rgb } from "./io/processor-config.js";
 export {
   longestSafetensorsHeader,
   openSafetensors,
@@ -28,6 +28,7 @@ export {
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex, type ShardedWeights } from "./io/sharded.js";
 export { quantizeBlocks, quantizeRows } from "./quantize.js";
 export { describeReduction } from "./reduction/describe.js";
+export type { DiffRateSettings } from "./reduction/policies/diffrate.js";
 export type { Threshold } from "./reduction/policies/ppt.js";
 export type { Action, ReductionPolicy, ReductionStage } from "./reduction/policy.js";
 export { publishedReduction, reductionPreset, reductionPresetNames } from "./reduction/presets.js";
@@ -51,11 +52,13 @@ export {
 export type * from "./seam.js";
 export { sizeOf } from "./shape.js";
 export {
+  type BlockLayer,
   type PositionInterpolation,
   type Problem,
   patchCount,
   patchGrid,
   problemOf,
+  type RotaryPositions,
   type Stem,
   specialTokens,
   tokenCount,

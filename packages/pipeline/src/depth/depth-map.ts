@@ -76,8 +76,8 @@ export interface ColourImage {
   readonly width: number;
   readonly height: number;
   readonly channels: 4;
-  /** [height, width, 4], red, green, blue and opacity. */
-  readonly data: Uint8ClampedArray<ArrayBuffer>;
+  /** [height, width, 4], red, green, blue and opacity. Older versions of TypeScript do not tell arrays by their buffers. */
+  readonly data: InstanceType<typeof Uint8ClampedArray>;
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { VisionModelConfig } from "@ppt-vit/core";
 import { oneOf } from "@ppt-vit/core/options";
 import { type DepthRange, type DepthTensor, type GreyImage, greyOf, rangeOf, tensorOf } from "../depth/depth-map.js";
-import { type Interpolation, interpolated, interpolations } from "../depth/interpolate.js";
+import { interpolated, interpolations } from "../depth/interpolate.js";
 import type { BatchOptions, ModelOptions } from "./options.js";
 import { allFinite, type PictureFailure, type PictureRun, rowOf } from "./result.js";
 import type { Method, ModelFacts, ModelType, Task } from "./task.js";
@@ -13,7 +13,7 @@ export interface DepthEstimatorOptions extends ModelOptions {
 }
 
 /** How a map gets the size of its picture. `none` leaves it at the size at which the model saw the picture. */
-export type DepthInterpolation = Interpolation | "none";
+export type DepthInterpolation = "bilinear" | "bicubic" | "none";
 export const depthInterpolations: readonly DepthInterpolation[] = [...interpolations, "none"];
 
 /** Options of `estimateDepth` and `estimateDepthAll`. */
