@@ -50,7 +50,7 @@ describe("a policy of one's own", () => {
   });
 
   it("is no content of a reduction.json", () => {
-    const trial = { reduction, gmacs: 1, disagreements: 0, pictures: 1 };
+    const trial = { reduction, gmacs: 1, pictures: 1, loss: 0, losses: [0], divergences: [0] };
     expect(() => reductionDocument({} as Calibration, trial as unknown as Trial, { gmacs: 1 })).toThrow(
       expect.objectContaining({
         code: "INVALID_REDUCTION",
