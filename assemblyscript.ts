@@ -4,7 +4,7 @@
  * `./x.ts?simd&tag` gives the tag of that binary, a text.
  */
 import { createHash } from "node:crypto";
-import { dirname, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import type { Plugin as EsbuildPlugin } from "esbuild";
 import type { Plugin as VitePlugin } from "vitest/config";
 
@@ -70,12 +70,13 @@ async function moduleOf(id: string): Promise<string> {
 export const esbuildAssemblyScript: EsbuildPlugin = {
   name: "assemblyscript",
   setup(build) {
+    // Below the current folder, the package's: source maps show the path, which must mean the same on every machine.
     build.onResolve({ filter: marked }, ({ path, importer }) => ({
-      path: resolve(dirname(importer), path),
+      path: relative("", resolve(dirname(importer), path)),
       namespace: "assemblyscript",
     }));
     build.onLoad({ filter: marked, namespace: "assemblyscript" }, async ({ path }) => ({
-      contents: await moduleOf(path),
+      contents: await moduleOf(resolve(path)),
     }));
   },
 };

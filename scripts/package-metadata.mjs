@@ -74,6 +74,7 @@ export function sourceMapProblem(text) {
   const { sources = [], sourcesContent = [] } = JSON.parse(text);
   if (sourcesContent.length !== sources.length || sourcesContent.some((content) => typeof content !== "string"))
     return "does not hold its sources";
-  const absolute = sources.find((source) => /^([a-z]+:|[\\/])/i.test(source));
+  // `part:NAME` and the like are modules of the build's plugins.
+  const absolute = sources.find((source) => /^(file:|https?:|([a-z]+:)?[\\/])/i.test(source));
   return absolute && `names the absolute path ${absolute}`;
 }

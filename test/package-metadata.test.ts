@@ -35,6 +35,8 @@ test.each([
   [{ sources: ["../src/index.ts"], sourcesContent: ["export {}"] }, undefined],
   [{ sources: ["../src/index.ts"], sourcesContent: [null] }, "does not hold its sources"],
   [{ sources: ["../src/index.ts"] }, "does not hold its sources"],
+  [{ sources: ["part:kernels", "x:../a.ts"], sourcesContent: ["", ""] }, undefined],
+  [{ sources: ["x:/me/a.ts"], sourcesContent: [""] }, "names the absolute path x:/me/a.ts"],
   [{ sources: ["/home/me/index.ts"], sourcesContent: [""] }, "names the absolute path /home/me/index.ts"],
   [{ sources: ["C:\\me\\index.ts"], sourcesContent: [""] }, "names the absolute path C:\\me\\index.ts"],
   [{ sources: ["file:///me/index.ts"], sourcesContent: [""] }, "names the absolute path file:///me/index.ts"],

@@ -148,7 +148,9 @@ export function onnxOverrides(graph: Graph, fusion: Fusion, weightsInPlace = fal
           const [images, N, half] = cos.shape as [number, number, number];
           const common = images === 1 && x.shape[0] !== 1;
           if (common && !fusion.contrib) return defaults.rotate(x, heads, { cos, sin });
-          const tables = [cos, sin].map((table) => name(common ? ops.reshape(table, [N, half]) : table, x.dtype));
+          const tables = [cos, sin].map((table) =>
+            name(ops.cast(common ? ops.reshape(table, [N, half]) : table, x.dtype)),
+          );
           const inputs = common ? [name(x), graph.integers([0]), ...tables] : [name(x), ...tables];
           const turned = graph.node("RotaryEmbedding", inputs, { num_heads: heads }, common ? contrib : "");
           return recorded(graph.declare(turned, x.shape, x.dtype), x.shape, x.dtype);
