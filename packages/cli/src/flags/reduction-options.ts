@@ -108,7 +108,7 @@ export function addReductionOptions(command: Command): Command {
 
 /**
  * The reduction that the flags ask for: single settings override those of `--reduction`. Settings that are missing here come
- * from the model, then from `defaultReduction`.
+ * from the model, then from `defaultReduction`, or from the published ones where blocks or counts are given.
  * @throws PptError INVALID_REDUCTION, NOT_FOUND
  */
 export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | false {

@@ -4,13 +4,15 @@ import {
   mergeReduction,
   modelFingerprint,
   PptError,
+  publishedReduction,
   type ReductionConfig,
   reductionPreset,
 } from "@ppt-vit/core";
 import { type Checkpoint, requireCheckpoint } from "./checkpoint.js";
 
 /**
- * Settings, or some fields of them: the others come from the checkpoint's `reduction.json`, else from `defaultReduction`;
+ * Settings, or some fields of them: the others come from the checkpoint's `reduction.json`, else from `defaultReduction`, or from the
+ * published settings where the caller says in which blocks or how many tokens to remove;
  * the name of published settings (`deit-small-paper`); or `false` for the unreduced model.
  */
 export type ReductionSetting = Partial<ReductionConfig> | string | false | undefined;
@@ -25,10 +27,14 @@ export function resolveReduction(checkpoint: Checkpoint, given: ReductionSetting
   const reduction =
     typeof given === "string"
       ? reductionPreset(given)
-      : mergeReduction(checkpoint.reduction ?? defaultReduction(checkpoint.config), given === undefined ? {} : given);
+      : mergeReduction(checkpoint.reduction ?? baseFor(checkpoint, given ?? {}), given ?? {});
   if (reduction.model) requireModel(checkpoint, reduction.model);
   return reduction;
 }
+
+/** A schedule of the caller's own keeps the published threshold: the scaled one goes with the scaled counts. */
+const baseFor = ({ config }: Checkpoint, { layers, tokensRemoved }: Partial<ReductionConfig>): ReductionConfig =>
+  layers === undefined && tokensRemoved === undefined ? defaultReduction(config) : publishedReduction;
 
 function requireModel({ name, config, weights }: Checkpoint, model: NonNullable<ReductionConfig["model"]>): void {
   const fingerprint = modelFingerprint(config, weights);
