@@ -3,7 +3,6 @@
  * sign, the weights, and one of seven bits. So activations have 14 bits: 128 times a high byte, plus a low one. Each tile
  * takes the high bytes of its rows first, and the low ones then. The sums are those of quantized.ts, to the bit.
  */
-import { blockRowsOf, eight } from "./panels";
 import { putScaled } from "./scaled";
 
 /** What is added to each activation, so that it has no sign. */
@@ -26,58 +25,19 @@ function dot(w: v128, x: v128, sum: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, sum) : sum;
 }
 
-/**
- * As `multiplyQuantized`. A row of x has K high bytes and K low ones. A panel of eight columns starts with -64 times the sum of
- * each, which takes the offset away. Then it has, for each four of k, the four values of each column.
- */
-export function multiplyBytes(
-  x: usize,
-  xScales: usize,
-  packed: usize,
-  scales: usize,
-  bias: usize,
-  out: usize,
-  outStride: usize,
-  M: i32,
-  N: i32,
-  K: i32,
-): void {
-  const xStride = <usize>K << 1;
-  const panelBytes = (<usize>K << 3) + 32;
-  const blockRows = blockRowsOf(M, xStride);
-  for (let block = 0; block < M; block += blockRows) {
-    const end = min(block + blockRows, M);
-    let panel = packed;
-    for (let j = 0; j < N; j += 8, panel += panelBytes) {
-      const columns = min(8, N - j);
-      const at = <usize>j << 2;
-      const ownScales = eight(scales + at, columns);
-      const scale0 = v128.load(ownScales);
-      const scale1 = v128.load(ownScales, 16);
-      const biases = eight(bias == 0 ? 0 : bias + at, columns);
-      const bias0 = v128.load(biases);
-      const bias1 = v128.load(biases, 16);
-      let i = block;
-      let from = x + <usize>i * xStride;
-      let to = out + <usize>i * outStride + at;
-      for (; i + 6 <= end; i += 6, from += 6 * xStride, to += 6 * outStride)
-        tile6(from, xStride, panel, xScales + (<usize>i << 2), scale0, scale1, bias0, bias1, to, outStride, columns);
-      if (end - i > 1 && end >= 6) {
-        // As in products.ts: a tile over the last rows, some of them for a second time.
-        const back = <usize>(i + 6 - end);
-        const rows = xScales + (<usize>(end - 6) << 2);
-        from -= back * xStride;
-        to -= back * outStride;
-        tile6(from, xStride, panel, rows, scale0, scale1, bias0, bias1, to, outStride, columns);
-        i = end;
-      }
-      for (; i < end; i++, from += xStride, to += outStride)
-        tile1(from, xStride, panel, xScales + (<usize>i << 2), scale0, scale1, bias0, bias1, to, columns);
-    }
-  }
-}
+/** Bytes in front of a panel's weights: -64 times the sum of each column, which takes the offset of the activations away. */
+@inline
+export const panelHead: usize = 32;
 
-function tile1(
+/** Rows of `bytesTile6`. */
+@inline
+export const bytesTileRows: i32 = 6;
+
+/**
+ * One row. It has its high bytes, as many as K, and its low ones behind. Behind its head, the panel has the four values of each of
+ * its eight columns for each four of k.
+ */
+export function bytesTile1(
   x: usize,
   xStride: usize,
   panel: usize,
@@ -92,7 +52,7 @@ function tile1(
   let s00 = v128.load(panel);
   let s01 = v128.load(panel, 16);
   let x0 = x;
-  const weights = panel + 32;
+  const weights = panel + panelHead;
   const end = weights + (xStride << 2);
   for (let shift = 7; shift >= 0; shift -= 7) {
     for (let b = weights; b < end; b += 32) {
@@ -109,7 +69,8 @@ function tile1(
   putScaled(out, s00, s01, xScale, scale0, scale1, bias0, bias1, columns);
 }
 
-function tile6(
+/** Six rows. */
+export function bytesTile6(
   x: usize,
   xStride: usize,
   panel: usize,
@@ -140,7 +101,7 @@ function tile6(
   let x3 = x2 + xStride;
   let x4 = x3 + xStride;
   let x5 = x4 + xStride;
-  const weights = panel + 32;
+  const weights = panel + panelHead;
   const end = weights + (xStride << 2);
   for (let shift = 7; shift >= 0; shift -= 7) {
     for (let b = weights; b < end; b += 32) {

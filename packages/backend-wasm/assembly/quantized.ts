@@ -3,9 +3,9 @@
  * of K products overflows 32 bits. Integer sums are exact, so they are the same in every tile and with every
  * instruction set. Here they are sums of 16-bit products, and in bytes.ts of products of bytes.
  */
-import { multiplyBytes, offset } from "./bytes";
+import { bytesTile1, bytesTile6, bytesTileRows, offset, panelHead } from "./bytes";
 import { blockRowsOf, eight } from "./panels";
-import { putScaled } from "./scaled";
+import { dot, putScaled } from "./scaled";
 import { groupsOf, multiplyGroups, rowsOfGroup, scratchOf } from "./strassen";
 import { loadEnd, rounder } from "./vector";
 
@@ -124,7 +124,7 @@ export function multiplyQuantized(
   bytes: bool,
   scratch: usize,
 ): void {
-  if (bytes) return multiplyBytes(x, xScales, packed, scales, bias, out, outStride, M, N, K);
+  if (bytes) return multiplyPanels(x, xScales, packed, scales, bias, out, outStride, M, N, K, true);
   let done = 0;
   if (groups != 0) {
     done = multiplyGroups(groups, xScales, packed, scales, bias, out, outStride, M, N, K, scratch);
@@ -149,8 +149,9 @@ export function multiplyQuantized(
     multiplyPairs(x, xScales, rest, scales + at, bias == 0 ? 0 : bias + at, out + at, outStride, M, N - done, K);
 }
 
-/** The same, without groups. */
-function multiplyPairs(
+/** The same without groups, tile by tile. `bytes` is a constant where this stands, and decides while compiling. */
+@inline
+function multiplyPanels(
   x: usize,
   xScales: usize,
   packed: usize,
@@ -161,9 +162,12 @@ function multiplyPairs(
   M: i32,
   N: i32,
   K: i32,
+  bytes: bool,
 ): void {
   const xStride = <usize>K << 1;
-  const panelBytes = <usize>K << 3;
+  const weightBytes = <usize>K << 3;
+  const panelBytes = bytes ? weightBytes + panelHead : weightBytes;
+  const tileRows = bytes ? bytesTileRows : 4;
   const blockRows = blockRowsOf(M, xStride);
   for (let block = 0; block < M; block += blockRows) {
     const end = min(block + blockRows, M);
@@ -178,30 +182,41 @@ function multiplyPairs(
       const bias0 = v128.load(biases);
       const bias1 = v128.load(biases, 16);
       let i = block;
-      let from = x + <usize>i * xStride;
-      let to = out + <usize>i * outStride + at;
-      for (; i + 4 <= end; i += 4, from += 4 * xStride, to += 4 * outStride) {
-        const rows = xScales + (<usize>i << 2);
-        tile4(from, xStride, panel, panelBytes, rows, scale0, scale1, bias0, bias1, to, outStride, columns);
+      while (end - i >= tileRows || (end - i > 1 && end >= tileRows)) {
+        // As in products.ts: the last tile takes some rows for a second time.
+        const first = min(i, end - tileRows);
+        const from = x + <usize>first * xStride;
+        const rows = xScales + (<usize>first << 2);
+        const to = out + <usize>first * outStride + at;
+        if (bytes) bytesTile6(from, xStride, panel, rows, scale0, scale1, bias0, bias1, to, outStride, columns);
+        else tile4(from, xStride, panel, panelBytes, rows, scale0, scale1, bias0, bias1, to, outStride, columns);
+        i = first + tileRows;
       }
-      if (end - i > 1 && end >= 4) {
-        // As in products.ts: a tile over the last rows, some of them for a second time.
-        const back = <usize>(i + 4 - end);
-        const rows = xScales + (<usize>(end - 4) << 2);
-        from -= back * xStride;
-        to -= back * outStride;
-        tile4(from, xStride, panel, panelBytes, rows, scale0, scale1, bias0, bias1, to, outStride, columns);
-        i = end;
+      for (; i < end; i++) {
+        const from = x + <usize>i * xStride;
+        const row = xScales + (<usize>i << 2);
+        const to = out + <usize>i * outStride + at;
+        if (bytes) bytesTile1(from, xStride, panel, row, scale0, scale1, bias0, bias1, to, columns);
+        else tile1(from, panel, panelBytes, row, scale0, scale1, bias0, bias1, to, columns);
       }
-      for (; i < end; i++, from += xStride, to += outStride)
-        tile1(from, panel, panelBytes, xScales + (<usize>i << 2), scale0, scale1, bias0, bias1, to, columns);
     }
   }
 }
 
-@inline
-function dot(x: v128, w: v128, sum: v128): v128 {
-  return i32x4.add(sum, i32x4.dot_i16x8_s(x, w));
+/** `multiplyPanels` with products of 16 bits. */
+function multiplyPairs(
+  x: usize,
+  xScales: usize,
+  packed: usize,
+  scales: usize,
+  bias: usize,
+  out: usize,
+  outStride: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+): void {
+  multiplyPanels(x, xScales, packed, scales, bias, out, outStride, M, N, K, false);
 }
 
 function tile1(

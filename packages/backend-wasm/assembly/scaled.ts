@@ -1,5 +1,11 @@
-/** From sums of integers to floats. */
+/** Sums of products of 16-bit integers, and floats of such sums. */
 import { put } from "./panels";
+
+/** Adds products of neighbouring 16-bit integers, two to a sum. */
+@inline
+export function dot(x: v128, w: v128, sum: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(x, w));
+}
 
 /** Writes scale of the row * scale of the column * sum + bias, for the first `columns` of eight columns. */
 @inline

@@ -6,7 +6,7 @@
  * eight columns are B11 and B12, with B21 and B22 below.
  */
 import { blockRowsOf } from "./panels";
-import { putScaled } from "./scaled";
+import { dot, putScaled } from "./scaled";
 
 /** Rows of a group. */
 @inline
@@ -200,12 +200,7 @@ function tile8(
   putTile(p1, 0, xScales, scales + 32, out + 32, outStride, columns - 8);
 }
 
-@inline
-function dot(x: v128, w: v128, sum: v128): v128 {
-  return i32x4.add(sum, i32x4.dot_i16x8_s(x, w));
-}
-
-/** Four rows times eight columns of `bytes` bytes, and the sums at `from`, if it is not 0, to the sums at `to`. */
+/** Four rows times eight columns of `bytes` bytes, added to the sums at `from`, to the sums at `to`. */
 function accumulate(x: usize, weights: usize, bytes: usize, from: usize, to: usize): void {
   let s00 = v128.load(from);
   let s01 = v128.load(from, 16);
