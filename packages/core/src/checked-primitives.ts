@@ -59,7 +59,7 @@ function requireOperand(op: string, argument: string, x: Operand<Tensor>): void 
 function requireHost(host: HostTensor): void {
   checkArgument("constant", "host", host, hostTensorCheck);
   if (host.data.length !== sizeOf(host.shape))
-    misuse("constant", `${counted(host.data.length, "value")} for ${showShape(host.shape)}`);
+    misuse("constant", `${counted(host.data.length, "value")} cannot fill ${showShape(host.shape)}`);
 }
 
 /** Requires elements along `axis`, because an empty axis has no maximum. */

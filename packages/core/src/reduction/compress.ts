@@ -66,20 +66,19 @@ export function reductionStage(stage: ResolvedStage, heads: number) {
       const weighted = x && weights && ops.mul(x, weights);
       const { coordinates } = input;
       const located = coordinates && input.size ? ops.mul(coordinates, input.size) : coordinates;
+      const adding = Object.entries({ weighted, source, located }).filter(([, value]) => value !== undefined);
       const { size, averaged, summed } = ops.compressTokens(destination, tokensOut, {
         size: input.size,
         averaged: weighted ? undefined : x,
-        summed: [weighted, source, located].filter((value) => value !== undefined),
+        summed: adding.map(([, value]) => value!),
       });
-      const sums = summed.values();
-      const next = (value: T | undefined): T | undefined => (value ? sums.next().value : undefined);
-      const [sum, sources, locations] = [next(weighted), next(source), next(located)];
-      const merged = averaged ?? sum;
+      const sums: Partial<Record<string, T>> = Object.fromEntries(adding.map(([name], i) => [name, summed[i]!]));
+      const merged = averaged ?? sums.weighted;
       return {
         size,
         x: merged && ops.cast(merged, input.x!.dtype),
-        source: sources,
-        coordinates: locations && ops.div(locations, size),
+        source: sums.source,
+        coordinates: sums.located && ops.div(sums.located, size),
       };
     });
     return {

@@ -94,6 +94,10 @@ export function fieldsOf(json: unknown, what = "expected a JSON object"): Fields
   };
 }
 
+/** A whole number from 0 to `most`. */
+export const countOrNone = (fields: Fields, name: string, most: number, fallback: number): number =>
+  (fields.value(name) ?? fallback) === 0 ? 0 : fields.count(name, most, fallback);
+
 /** Image and patch size in pixels. They must fit each other. `whole`: patches have to fill the picture exactly. */
 export function readSizes(
   fields: Fields,

@@ -2,7 +2,8 @@
 import type { Ops, Tensor, Tensors } from "../../seam.js";
 import type { VisionModelConfig } from "../config.js";
 import { parametersOf } from "../parameters.js";
-import { type DepthHead, depthSizes, type MapSize } from "./config.js";
+import type { DepthHead } from "./config.js";
+import { depthSizes, type MapSize } from "./sizes.js";
 
 /** What the head reads of one stage. */
 export interface StageFeatures<T extends Tensor> {

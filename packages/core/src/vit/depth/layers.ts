@@ -3,7 +3,8 @@ import { derivedTensor, partOfTensor } from "../../lazy-tensor.js";
 import type { HostTensor, Shape } from "../../seam.js";
 import { sizeOf } from "../../shape.js";
 import type { VisionModelConfig } from "../config.js";
-import { type DepthHead, depthSizes, type MapSize } from "./config.js";
+import type { DepthHead } from "./config.js";
+import { depthSizes, type MapSize } from "./sizes.js";
 
 /** How the program reads a stored weight: a convolution as it is, the others as linear layers [O, I]. */
 type Form = "convolution" | "pointwise" | "transposed" | "readout";

@@ -2,11 +2,13 @@
  * The vision towers of CLIP, Chinese-CLIP and AltCLIP. `clip`, `chinese_clip` and `altclip` configure the whole model with its
  * text tower; the same types ending in `_vision_model` configure the vision tower alone.
  */
+
 import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
 import { type Fields, type Held, readArchitecture, readEncoder, requireVisionTower } from "../fields.js";
 import { huggingFaceClassifiers, towerNames } from "../names.js";
+import { exampleSizes } from "./example-sizes.js";
 
 const readConfig = (fields: Fields, held: Held) => readTower(fields, held, { image: 224 });
 
@@ -48,15 +50,6 @@ const visionFields = (fields: Fields): Fields =>
     (fields.value("vision_config_dict") ?? undefined) === undefined ? "vision_config" : "vision_config_dict",
   );
 
-const tower = {
-  image_size: 32,
-  patch_size: 8,
-  hidden_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 3,
-  intermediate_size: 48,
-};
-
 export const clip: Family = {
   title: "CLIP",
   modelTypes: {
@@ -69,8 +62,8 @@ export const clip: Family = {
   },
   refused: { CLIPForImageClassification: "CLIPModel and CLIPVisionModelWithProjection are" },
   examples: [
-    { model_type: "clip", vision_config: tower, projection_dim: 16 },
-    { model_type: "clip_vision_model", ...tower },
+    { model_type: "clip", vision_config: exampleSizes, projection_dim: 16 },
+    { model_type: "clip_vision_model", ...exampleSizes },
   ],
   config: readConfig,
   // Version 5 of transformers saves AltCLIP with the second name.

@@ -2,11 +2,14 @@
  * DINOv3: rotary positions instead of a table, register tokens, keys without bias, and a gated MLP in its "plus" models (arXiv
  * 2508.10104).
  */
+
 import { processorDefaults } from "../../io/processor-defaults.js";
 import { type BlockLayer, limits, type VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
-import { type Fields, type Held, invalid, readEncoder, readLabels, readProblem } from "../fields.js";
+import { countOrNone, type Fields, type Held, invalid, readEncoder, readLabels, readProblem } from "../fields.js";
 import { attentionOfTransformers5, huggingFaceClassifiers, huggingFaceNames, type NameSet } from "../names.js";
+import { exampleSizes } from "./example-sizes.js";
+import { centredRotary, requireRotaryHeads } from "./rotary-fields.js";
 
 /** The fields that say whether a layer has a bias. Only keys have none if a file is silent. */
 const biases: readonly (readonly [field: string, fallback: boolean, layers: readonly BlockLayer[]])[] = [
@@ -19,11 +22,8 @@ const biases: readonly (readonly [field: string, fallback: boolean, layers: read
 
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const encoder = readEncoder(fields, { image: 224, patch: 16, hidden: 384, layers: 12, heads: 6, epsilon: 1e-5 });
-  const { hiddenSize, heads, activation } = encoder;
-  if ((hiddenSize / heads) % 4 !== 0)
-    invalid(
-      `num_attention_heads ${heads} leaves ${hiddenSize / heads} channels to a head, and rotary positions need a multiple of 4`,
-    );
+  const { hiddenSize, activation } = encoder;
+  requireRotaryHeads(encoder, "num_attention_heads");
   const gated = fields.flag("use_gated_mlp", false);
   if (gated && activation !== "silu")
     invalid(`hidden_act must be "silu" where use_gated_mlp is true, got ${fields.value("hidden_act") ?? "gelu"}`);
@@ -35,24 +35,15 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
     withoutBias: biases.flatMap(([field, fallback, layers]) => (fields.flag(field, fallback) ? [] : layers)),
     labels,
     ...readProblem(fields, labels),
-    registerTokens: registersOf(fields),
+    registerTokens: countOrNone(fields, "num_register_tokens", 64, 4),
     positionTable: false,
-    rotary: {
-      theta: fields.positive("rope_theta", 1e9, 100),
-      radians: 2 * Math.PI,
-      coordinates: "centred",
-      pairs: "halves",
-    },
+    rotary: centredRotary(fields.positive("rope_theta", 1e9, 100)),
     // `image_size` binds nothing: positions are computed for any grid.
     sizeFromPreprocessing: true,
     layerScale: true,
     mlp: gated ? "swiglu" : "plain",
   };
 }
-
-/** A number that may be 0. */
-const registersOf = (fields: Fields): number =>
-  fields.value("num_register_tokens") === 0 ? 0 : fields.count("num_register_tokens", 64, 4);
 
 const names: NameSet = (config) => ({
   ...huggingFaceNames(config),
@@ -69,15 +60,7 @@ const names: NameSet = (config) => ({
   },
 });
 
-const example = {
-  model_type: "dinov3_vit",
-  image_size: 32,
-  patch_size: 8,
-  hidden_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 3,
-  intermediate_size: 48,
-};
+const example = { model_type: "dinov3_vit", ...exampleSizes };
 
 export const dinov3: Family = {
   title: "DINOv3",

@@ -2,19 +2,12 @@
  * The vision tower of OWL-ViT, which is CLIP's at 768 pixels (arXiv 2205.06230). `owlvit` configures the whole model with its text
  * tower, `owlvit_vision_model` the vision tower alone. Its heads that find boxes are no part of this program.
  */
+
 import { processorDefaults } from "../../io/processor-defaults.js";
 import type { Family } from "../family.js";
 import { huggingFaceClassifiers, towerNames } from "../names.js";
 import { clip, readTower } from "./clip.js";
-
-const tower = {
-  image_size: 32,
-  patch_size: 8,
-  hidden_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 3,
-  intermediate_size: 48,
-};
+import { exampleSizes } from "./example-sizes.js";
 
 export const owlvit: Family = {
   title: "OWL-ViT",
@@ -32,8 +25,8 @@ export const owlvit: Family = {
       "its boxes are not computed. For embeddings load its tower: OwlViTModel.from_pretrained(...).save_pretrained(...)",
   },
   examples: [
-    { model_type: "owlvit", vision_config: tower, projection_dim: 16, architectures: ["OwlViTModel"] },
-    { model_type: "owlvit_vision_model", ...tower },
+    { model_type: "owlvit", vision_config: exampleSizes, projection_dim: 16, architectures: ["OwlViTModel"] },
+    { model_type: "owlvit_vision_model", ...exampleSizes },
   ],
   config: (fields, held) => readTower(fields, held, { image: 768 }),
   names: [towerNames("encoder.layers")],

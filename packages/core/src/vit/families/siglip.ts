@@ -2,11 +2,13 @@
  * The vision towers of SigLIP, and of SigLIP 2 with a fixed size, which has the same `model_type`. `siglip` configures the whole model
  * with its text tower, `siglip_vision_model` the vision tower alone (arXiv 2303.15343, 2502.14786).
  */
+
 import { processorDefaults } from "../../io/processor-defaults.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { Family } from "../family.js";
 import { type Fields, type Held, readEncoder, readLabels, readProblem, requireVisionTower } from "../fields.js";
 import { huggingFaceClassifiers, towerNames } from "../names.js";
+import { exampleSizes } from "./example-sizes.js";
 
 function readConfig(fields: Fields, held: Held): VisionModelConfig {
   const vision = fields.value("model_type") === "siglip" ? fields.object("vision_config") : fields;
@@ -35,15 +37,6 @@ function readConfig(fields: Fields, held: Held): VisionModelConfig {
   };
 }
 
-const tower = {
-  image_size: 32,
-  patch_size: 8,
-  hidden_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 3,
-  intermediate_size: 48,
-};
-
 const naFlex =
   "it takes pictures of any shape (NaFlex), and this program takes one size. SigLIP 2 of a fixed size is supported: its model_type is siglip, as in siglip2-base-patch16-224";
 
@@ -60,9 +53,14 @@ export const siglip: Family = {
   },
   refused: { SiglipTextModel: "it is the text tower alone: load SiglipModel or SiglipVisionModel" },
   examples: [
-    { model_type: "siglip", vision_config: tower, architectures: ["SiglipModel"] },
-    { model_type: "siglip_vision_model", ...tower },
-    { model_type: "siglip", vision_config: tower, architectures: ["SiglipForImageClassification"], num_labels: 5 },
+    { model_type: "siglip", vision_config: exampleSizes, architectures: ["SiglipModel"] },
+    { model_type: "siglip_vision_model", ...exampleSizes },
+    {
+      model_type: "siglip",
+      vision_config: exampleSizes,
+      architectures: ["SiglipForImageClassification"],
+      num_labels: 5,
+    },
   ],
   config: readConfig,
   names: [towerNames("encoder.layers")],

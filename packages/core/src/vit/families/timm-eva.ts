@@ -1,7 +1,8 @@
 /** The arguments of timm's class `Eva` (EVA, EVA02, DINOv3), which have other names than those of its plain ViT. */
-import type { VisionModelConfig } from "../config.js";
-import { type Fields, fieldsOf, invalid } from "../fields.js";
+import type { RotaryPositions, VisionModelConfig } from "../config.js";
+import { type Fields, fieldsOf } from "../fields.js";
 import { fusedNames, type NameSet, partOf } from "../names.js";
+import { centredRotary, requireRotaryHeads } from "./rotary-fields.js";
 
 /** Arguments of `Eva` that `timm.ts` does not read under their own names. */
 export const evaArguments: ReadonlySet<string> = new Set([
@@ -35,17 +36,10 @@ export function evaTraits(
   };
 }
 
-function rotaryOf(
-  args: Fields,
-  { hiddenSize, heads }: Pick<VisionModelConfig, "hiddenSize" | "heads">,
-): VisionModelConfig["rotary"] {
-  if ((hiddenSize / heads) % 4 !== 0)
-    invalid(
-      `num_heads ${heads} leaves ${hiddenSize / heads} channels to a head, and rotary positions need a multiple of 4`,
-    );
+function rotaryOf(args: Fields, base: Pick<VisionModelConfig, "hiddenSize" | "heads">): RotaryPositions {
+  requireRotaryHeads(base, "num_heads");
   const theta = args.positive("rope_temperature", 1e9, 10000);
-  if (args.choice("rope_type", ["cat", "dinov3"], "cat") === "dinov3")
-    return { theta, radians: 2 * Math.PI, coordinates: "centred", pairs: "halves" };
+  if (args.choice("rope_type", ["cat", "dinov3"], "cat") === "dinov3") return centredRotary(theta);
   const reference = args.value("ref_feat_shape") ?? undefined;
   const coordinates =
     reference === undefined ? "counted" : fieldsOf({ ref_feat_shape: reference }).size("ref_feat_shape");

@@ -10,6 +10,7 @@ import { show } from "../../show.js";
 import { limits, type VisionModelConfig } from "../config.js";
 import type { FamilyReader } from "../family.js";
 import {
+  countOrNone,
   type Fields,
   fieldsOf,
   type Held,
@@ -171,10 +172,6 @@ function storedGrid(
   const side = Math.sqrt(rows);
   return rows > 0 && rows !== asked && Number.isInteger(side) ? { positionGrid: [side, side] } : {};
 }
-
-/** A number that may be 0. */
-const countOrNone = (fields: Fields, name: string, most: number, fallback: number): number =>
-  (fields.value(name) ?? fallback) === 0 ? 0 : fields.count(name, most, fallback);
 
 function widthOf(args: Fields): { hiddenSize: number; heads: number } {
   const hiddenSize = args.count("embed_dim", limits.hidden, 768);
