@@ -15,10 +15,13 @@ export const demoModel = join(demo, "model");
 export const photoLabel = "dog";
 
 /**
- * Small checkpoints that stand for models by a word in their names: four of the tests, and the first blocks of the demo model, because
+ * Small checkpoints that stand for models by a word in their names, the first that fits: five of the tests, and the first blocks of the demo model, because
  * a calibration tries many settings. All other models are the demo model.
  */
-const standIns = { siglip: "siglip", clip: "clip", dino: "dinov2", depth: "depth", "my-model": "shallow" };
+const standIns = {
+  ...{ siglip: "siglip", clip: "clip", dinov3: "dinov3", dino: "dinov2", depth: "depth" },
+  "my-model": "shallow",
+};
 
 /** Copies the stand-ins to `home`, with settings of their own: they have too few blocks for the default ones. */
 function makeStandIns(home) {
@@ -26,7 +29,7 @@ function makeStandIns(home) {
   for (const folder of Object.values(standIns)) {
     mkdirSync(join(home, folder), { recursive: true });
     writeFileSync(join(home, folder, "reduction.json"), reduction);
-    const make = { shallow: makeShallow, depth: makeDepth, siglip: makeSiglip }[folder];
+    const make = { shallow: makeShallow, depth: makeDepth, siglip: makeSiglip, dinov3: makeDinov3 }[folder];
     if (make) {
       make(join(home, folder));
       continue;
@@ -36,10 +39,23 @@ function makeStandIns(home) {
   }
 }
 
+/** Copies a checkpoint of the conformance suite. @returns its `config.json` */
+function copyGolden(name, home) {
+  const golden = join(root, "packages", "conformance", "golden", "modern", name);
+  for (const file of ["config.json", "model.safetensors"]) cpSync(join(golden, file), join(home, file));
+  return JSON.parse(readFileSync(join(golden, "config.json"), "utf8"));
+}
+
+/** Writes the DINOv3 of the conformance suite, at its own size. */
+function makeDinov3(home) {
+  const { image_size: size } = copyGolden("dinov3", home);
+  const preprocessor = { image_processor_type: "DINOv3ViTImageProcessor", size: { height: size, width: size } };
+  writeFileSync(join(home, "preprocessor_config.json"), JSON.stringify(preprocessor));
+}
+
 /** Writes the Depth Anything of the conformance suite, with the preprocessing of the pipeline's tests. */
 function makeDepth(home) {
-  const golden = join(root, "packages", "conformance", "golden", "modern", "depth-anything");
-  for (const file of ["config.json", "model.safetensors"]) cpSync(join(golden, file), join(home, file));
+  copyGolden("depth-anything", home);
   const { processor } = JSON.parse(readFileSync(join(fixtures, "depth.json"), "utf8"));
   const preprocessor = { image_processor_type: "DPTImageProcessor", ...processor };
   writeFileSync(join(home, "preprocessor_config.json"), JSON.stringify(preprocessor));
@@ -47,9 +63,7 @@ function makeDepth(home) {
 
 /** Writes the SigLIP of the conformance suite, with text embeddings that mean nothing. */
 function makeSiglip(home) {
-  const golden = join(root, "packages", "conformance", "golden", "modern", "siglip");
-  for (const file of ["config.json", "model.safetensors"]) cpSync(join(golden, file), join(home, file));
-  const { image_size: size, hidden_size: width } = JSON.parse(readFileSync(join(golden, "config.json"), "utf8"));
+  const { image_size: size, hidden_size: width } = copyGolden("siglip", home);
   const preprocessor = { image_processor_type: "SiglipImageProcessor", size: { height: size, width: size } };
   writeFileSync(join(home, "preprocessor_config.json"), JSON.stringify(preprocessor));
   const labels = ["cat", "dog"];
