@@ -1,6 +1,7 @@
 /** Plans at a budget: fitted to it, and changed step by step. */
 import { modelCost, type VisionModelConfig } from "@ppt-vit/core";
 import { type Plan, type PlannedStage, reductionOf, type Step, sameStep } from "./steps.js";
+import { weakest } from "./weakest.js";
 
 export const costOfPlan = (config: VisionModelConfig, plan: Plan): number => modelCost(config, reductionOf(plan)).gmacs;
 
@@ -17,14 +18,9 @@ export function fitPlan(config: VisionModelConfig, plan: Plan, gmacs: number): P
   const at = (strength: number) =>
     plan.map((stage) => ({ ...stage, removed: Math.round((strength * most * stage.removed) / largest) }));
   if (costOfPlan(config, at(1)) > gmacs) return undefined;
-  let [weak, strong] = [0, 1];
-  for (let step = 0; step < 12; step++) {
-    const middle = (weak + strong) / 2;
-    if (costOfPlan(config, at(middle)) > gmacs) weak = middle;
-    else strong = middle;
-  }
-  const { blocks } = modelCost(config, reductionOf(at(strong)));
-  return at(strong)
+  const fitting = at(weakest((strength) => costOfPlan(config, at(strength)) > gmacs, 12));
+  const { blocks } = modelCost(config, reductionOf(fitting));
+  return fitting
     .map((stage) => ({ ...stage, removed: blocks[stage.layer]!.attentionTokens - blocks[stage.layer]!.mlpTokens }))
     .filter(({ removed }) => removed > 0);
 }
@@ -44,13 +40,7 @@ export function evenPlan(
       return { layer, removed, step: stepOf(layer) };
     });
   };
-  let [weak, strong] = [0, 1];
-  for (let step = 0; step < 8; step++) {
-    const middle = (weak + strong) / 2;
-    if (costOfPlan(config, at(middle)) > gmacs) weak = middle;
-    else strong = middle;
-  }
-  return fitPlan(config, at(strong), gmacs);
+  return fitPlan(config, at(weakest((share) => costOfPlan(config, at(share)) > gmacs, 8)), gmacs);
 }
 
 /** Part of a stage's tokens that a change hands to another block. */

@@ -1,5 +1,6 @@
 /** The schedules to try: the blocks that reduce, in which proportion, and how many tokens they remove at a budget. */
 import { modelCost, type ReductionConfig, type TokensRemoved, type VisionModelConfig } from "@ppt-vit/core";
+import { weakest } from "./weakest.js";
 
 /** The blocks that reduce, and how their counts relate. */
 export interface Pattern {
@@ -59,13 +60,7 @@ function fit(
   scheduleOf: (strength: number) => Schedule,
 ): Schedule | undefined {
   if (costOf(config, scheduleOf(1)) > gmacs) return undefined;
-  let [weak, strong] = [0, 1];
-  for (let step = 0; step < 16; step++) {
-    const middle = (weak + strong) / 2;
-    if (costOf(config, scheduleOf(middle)) > gmacs) weak = middle;
-    else strong = middle;
-  }
-  return scheduleOf(strong);
+  return scheduleOf(weakest((strength) => costOf(config, scheduleOf(strength)) > gmacs, 16));
 }
 
 /** The tokens that each block of a schedule removes. */

@@ -157,7 +157,7 @@ function subsets(values: readonly number[], most: number): number[][] {
   ]);
 }
 
-/** PPT in the published blocks with equal counts: a pruning threshold, one in the middle, and pooling alone. */
+/** PPT in the published blocks with equal counts: pooling alone, and with a threshold in the middle of the variances seen. */
 function publishedPlans(config: VisionModelConfig, limits: ReadonlyMap<number, number>, gmacs: number): Plan[] {
   const { layers } = patternsFor(config.layers)[0]!;
   const middle = limits.get(layers[0]!);
