@@ -7,6 +7,7 @@ export type { BrowserCheckpointSource as CheckpointSource, NamedBlobs, PortableS
 export { decodeImage, fromPretrained, readCheckpoint } from "./browser/from-pretrained.js";
 export type { PlatformType } from "./browser/platform-types.js";
 export type { WorkerOptions } from "./browser/protocol.js";
+export type { CheckpointFacts } from "./browser/resident.js";
 export { type ServeOptions, serveClassifiers } from "./browser/serve.js";
 export type {
   Classification,

@@ -23,7 +23,14 @@ export async function fromPretrained<Name extends TaskName = DefaultTask>(
 ): Promise<ModelOf<Name, BrowserImageInput>> {
   const options = pretrainedOptions(given);
   requireSource("fromPretrained", source);
-  const read: ReadCheckpoint = (loading, needs) => readCheckpoint(source, loading, needs);
+  return openPretrained((loading, needs) => readCheckpoint(source, loading, needs), options);
+}
+
+/** A model of what `read` gives, for pictures of browsers. */
+export async function openPretrained<Name extends TaskName>(
+  read: ReadCheckpoint,
+  options: OptionsOf<Name>,
+): Promise<ModelOf<Name, BrowserImageInput>> {
   const loadPictures = async () => ({ nameOf, fetch: readPicture, decode: decodePicture });
   return openModel<Name, BrowserImageInput, LocalPicture>(read, options, loadPictures);
 }

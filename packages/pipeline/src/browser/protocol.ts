@@ -21,6 +21,8 @@ export type Request = { readonly id: number } & (
   | {
       readonly kind: "load";
       readonly source: PortableSource;
+      /** The same for the same source: the worker may keep what it read. */
+      readonly key: number;
       readonly options: PortableOptions;
       /** Whether the page listens to progress. If not, the worker's console gets the notices. */
       readonly reports: boolean;
@@ -32,6 +34,14 @@ export type Request = { readonly id: number } & (
       readonly method: string;
       readonly inputs: readonly BrowserImageInput[];
       readonly options: Omit<BatchOptions, "signal">;
+    }
+  | {
+      /** What a checkpoint can be used for, or its files. */
+      readonly kind: "inspect" | "files";
+      readonly source: PortableSource;
+      readonly key: number;
+      readonly options: LoadOptions;
+      readonly reports: boolean;
     }
   | { readonly kind: "dispose"; readonly model: number }
   | { readonly kind: "abort" }

@@ -1,14 +1,16 @@
 /** The worker's side: loads and runs models for a page. */
 import type { Backend, BackendDescriptor } from "@ppt-vit/core";
-import { callback, check, checkOptions, object, text } from "@ppt-vit/core/options";
+import { callback, check, checkOptions, flag, object, text } from "@ppt-vit/core/options";
 import { openBackend } from "../backends/create.js";
 import { automatic, descriptionOf, openChecked, openNamed, registerBackend } from "../backends/registry.js";
 import type { ProgressInfo } from "../checkpoint/options.js";
+import { pretrainedOptions } from "../tasks/checked-options.js";
 import { methodForAll } from "../tasks/model.js";
 import { isFailure } from "../tasks/result.js";
 import type { BrowserImageInput } from "./decode.js";
-import { fromPretrained } from "./from-pretrained.js";
+import { type fromPretrained, openPretrained } from "./from-pretrained.js";
 import { packError, type Reply, type Request } from "./protocol.js";
+import { residentCheckpoint } from "./resident.js";
 
 /** Options of `serveClassifiers`. */
 export interface ServeOptions {
@@ -17,6 +19,11 @@ export interface ServeOptions {
    * descriptors, which `auto` considers too, or functions by name.
    */
   readonly backends?: readonly BackendDescriptor[] | Readonly<Record<string, () => Promise<Backend>>> | undefined;
+  /**
+   * Keep the files of the checkpoint that was read last in memory. A further model of it, with other settings or on another backend,
+   * then costs neither a download nor a parse, and the weights are in memory once more. Default false.
+   */
+  readonly keepCheckpoint?: boolean | undefined;
 }
 
 /** The members of a worker's global scope that are used here. */
@@ -61,14 +68,18 @@ const isList = (backends: object): backends is readonly BackendDescriptor[] => A
  * `import { serveClassifiers } from "@ppt-vit/pipeline"; serveClassifiers();`
  */
 export function serveClassifiers(options: ServeOptions = {}): void {
-  const checked = checkOptions("serveClassifiers", options, { backends: backendsCheck });
+  const checked = checkOptions("serveClassifiers", options, {
+    backends: backendsCheck,
+    keepCheckpoint: flag,
+  });
+  const checkpoints = residentCheckpoint(checked.keepCheckpoint ?? false);
   const backends = byName(checked.backends ?? {});
   // TypeScript cannot load the types of pages and of workers together. In a worker the global object is a `Scope`.
   const scope = globalThis as unknown as Scope;
   const served = new Map<number, Served>();
   const running = new Map<number, AbortController>();
 
-  async function load({ id, source, options, reports }: Extract<Request, { kind: "load" }>): Promise<object> {
+  async function load({ id, source, key, options, reports }: Extract<Request, { kind: "load" }>): Promise<object> {
     const { backend: name = automatic } = options;
     const { signal } = running.get(id)!;
     const report = (info: ProgressInfo) => scope.postMessage({ id, kind: "progress", info });
@@ -81,12 +92,10 @@ export function serveClassifiers(options: ServeOptions = {}): void {
         ? await openBackend(name, { dtype: options.dtype, progress_callback }, open)
         : undefined;
     try {
-      const model = await fromPretrained(source, {
-        ...options,
-        backend: added ?? name,
-        signal,
-        progress_callback,
-      });
+      const model = await openPretrained(
+        (loading, needs) => checkpoints.read({ source, key }, loading, needs),
+        pretrainedOptions({ ...options, backend: added ?? name, signal, progress_callback }),
+      );
       // The page no longer waits for a model whose loading was aborted.
       if (signal.aborted) await model.dispose();
       signal.throwIfAborted();
@@ -118,6 +127,18 @@ export function serveClassifiers(options: ServeOptions = {}): void {
     }
   }
 
+  /** What a checkpoint can be used for, or its files. */
+  async function look({ id, kind, source, key, options, reports }: Extract<Request, { kind: "inspect" | "files" }>) {
+    const { signal } = running.get(id)!;
+    const progress_callback = reports
+      ? (info: ProgressInfo) => scope.postMessage({ id, kind: "progress", info })
+      : undefined;
+    const loading = { ...options, signal, progress_callback };
+    return kind === "files"
+      ? checkpoints.blobs({ source, key }, loading)
+      : checkpoints.inspect({ source, key }, loading);
+  }
+
   async function dispose(id: number): Promise<void> {
     const { model, added } = served.get(id)!;
     served.delete(id);
@@ -130,6 +151,9 @@ export function serveClassifiers(options: ServeOptions = {}): void {
     switch (request.kind) {
       case "load":
         return { id, kind: "done", facts: await load(request) };
+      case "inspect":
+      case "files":
+        return { id, kind: "done", facts: await look(request) };
       case "run":
         await run(request);
         break;

@@ -1,7 +1,7 @@
 /** The page's side of a worker: models with the same interface, computed in the worker. */
 import { PptError, reasonOf } from "@ppt-vit/core";
 import { callback, check, checkArgument, shaped, text } from "@ppt-vit/core/options";
-import type { LoadOptions } from "../checkpoint/options.js";
+import { type LoadOptions, loadOptions } from "../checkpoint/options.js";
 import { pretrainedOptions } from "../tasks/checked-options.js";
 import { assembleModel } from "../tasks/model.js";
 import type { BatchOptions, ModelOptions } from "../tasks/options.js";
@@ -9,10 +9,11 @@ import { type DefaultTask, type ModelOf, type TaskName, taskNamed } from "../tas
 import type { PictureFailure } from "../tasks/result.js";
 import { baseAddress } from "./address.js";
 import type { BrowserImageInput } from "./decode.js";
-import { type BrowserCheckpointSource, portableSource } from "./files.js";
+import { type BrowserCheckpointSource, type NamedBlobs, portableSource } from "./files.js";
 import { requirePicture, requireSource } from "./inputs.js";
 import type { PlatformType } from "./platform-types.js";
 import { type PortableOptions, type Reply, type Request, unpackError, type WorkerOptions } from "./protocol.js";
+import type { CheckpointFacts } from "./resident.js";
 
 /** A worker that loads models and runs them, as seen from the page. */
 export interface ClassifierWorker {
@@ -24,6 +25,16 @@ export interface ClassifierWorker {
     source: BrowserCheckpointSource,
     options?: WorkerOptions<Name>,
   ): Promise<ModelOf<Name, BrowserImageInput>>;
+  /**
+   * Reads a checkpoint, and says what it can be used for. A worker that keeps its checkpoint does not read it again.
+   * @throws PptError as `fromPretrained`
+   */
+  inspect(source: BrowserCheckpointSource, options?: LoadOptions): Promise<CheckpointFacts>;
+  /**
+   * The files of a checkpoint as the worker has read them, as a source for other workers, which then download nothing.
+   * @throws PptError as `fromPretrained`
+   */
+  files(source: BrowserCheckpointSource, options?: LoadOptions): Promise<NamedBlobs>;
   /** Ends the worker at once, even while it computes. Requests without an answer fail as DISPOSED. */
   dispose(): Promise<void>;
 }
@@ -161,13 +172,8 @@ export function createClassifierWorker(worker: PlatformType<"Worker">): Classifi
     const { signal, progress_callback: report, ...options } = portableOptions(given);
     requireSource("fromPretrained", source);
     const { id, done } = ask(
-      { kind: "load", source: portableSource(source), options, reports: report !== undefined },
-      {
-        signal,
-        onReply: (reply) => {
-          if (reply.kind === "progress") report?.(reply.info);
-        },
-      },
+      { kind: "load", source: portableSource(source), key: keyOf(source), options, reports: report !== undefined },
+      { signal, onReply: reporting(report) },
     );
     const { facts = {} } = (await done) as Extract<Reply, { kind: "done" }>;
     let disposal: Promise<unknown> | undefined;
@@ -183,13 +189,51 @@ export function createClassifierWorker(worker: PlatformType<"Worker">): Classifi
     return assembleModel(taskNamed(options.task), facts, run, dispose) as ModelOf<Name, BrowserImageInput>;
   }
 
+  /** What the worker tells of a checkpoint without making a model of it. */
+  async function look<Told>(
+    kind: "inspect" | "files",
+    source: BrowserCheckpointSource,
+    given: LoadOptions | undefined,
+  ): Promise<Told> {
+    const { signal, progress_callback: report, ...options } = loadOptions(kind, given);
+    requireSource(kind, source);
+    const { done } = ask(
+      { kind, source: portableSource(source), key: keyOf(source), options, reports: report !== undefined },
+      { signal, onReply: reporting(report) },
+    );
+    return ((await done) as Extract<Reply, { kind: "done" }>).facts as Told;
+  }
+
   return {
     fromPretrained,
+    inspect: (source, options) => look<CheckpointFacts>("inspect", source, options),
+    files: (source, options) => look<NamedBlobs>("files", source, options),
     async dispose() {
       end(new PptError("DISPOSED", "this classifier worker was disposed; create another"));
     },
   };
 }
+
+/** Numbers of sources: the same text, and the same object, always has the same number. */
+const textKeys = new Map<string, number>();
+const objectKeys = new WeakMap<object, number>();
+let keys = 0;
+
+function keyOf(source: BrowserCheckpointSource): number {
+  if (source instanceof URL) return keyOf(source.href);
+  const known = typeof source === "string" ? textKeys.get(source) : objectKeys.get(source);
+  if (known !== undefined) return known;
+  const key = keys++;
+  if (typeof source === "string") textKeys.set(source, key);
+  else objectKeys.set(source, key);
+  return key;
+}
+
+const reporting =
+  (report: LoadOptions["progress_callback"]): Hear =>
+  (reply) => {
+    if (reply.kind === "progress") report?.(reply.info);
+  };
 
 const backendName = check(
   "the name of a backend: one of your own cannot be sent, add it to serveClassifiers()",
