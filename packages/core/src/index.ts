@@ -88,6 +88,7 @@ export { randomWeights, weightShapes } from "./vit/random-weights.js";
 export type { ParseOptions } from "./vit/read-config.js";
 export { type ProcessorFiles, type ProcessorSurroundings, parseImageProcessorConfig } from "./vit/read-processor.js";
 export { type WeightSource, weightsFrom } from "./vit/stored-names.js";
+export { isStoredParameter, storedParameters } from "./vit/stored-parameters.js";
 export {
   findVerificationRecord,
   parseVerificationRecords,
