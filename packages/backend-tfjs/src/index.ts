@@ -11,6 +11,7 @@ export {
   type TfjsExecutable,
 } from "./backend.js";
 export type { TfjsDevice, TfjsDeviceDescription } from "./devices.js";
+export { type OpenedTfjs, type OpenTfjsOptions, openTfjs } from "./open.js";
 export { pixelsToInput } from "./pixels.js";
 export type { ProgramTensor, TensorOf, Tfjs, TfjsTensor } from "./public-types.js";
 

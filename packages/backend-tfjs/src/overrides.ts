@@ -2,6 +2,7 @@
 import type { Composites, Overrides, Primitives } from "@ppt-vit/core/backend";
 import type { Tensor4D } from "@tensorflow/tfjs-core";
 import { attentionByHead } from "./attention.js";
+import { differentiable, untaped } from "./gradients.js";
 import { type Held, multiply } from "./primitives.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 import type { Traits } from "./traits.js";
@@ -56,8 +57,8 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
         return few || tf.engine().isTapeOn() ? defaults.attention(q, k, v, options) : byHead(q, k, v, options);
       },
     }),
-    ...(traits.slowSpread && comparingByArithmetic(tf, held, defaults)),
-    ...(traits.fastScatter && { compressTokens: scattered(tf, held, ops, defaults) }),
+    ...(traits.fastScatter && { compressTokens: scattered(tf, held, ops) }),
+    ...constantChoices(tf, { ...defaults, ...(traits.slowSpread && comparingByArithmetic(tf, held)) }),
 
     softmax: (x, axis = -1) =>
       axis === -1 || axis === x.shape.length - 1 ? asOurs(tf.softmax(x)) : defaults.softmax(x, axis),
@@ -83,15 +84,21 @@ export function tfjsOverrides(tf: Tfjs, held: Held, traits: Traits): Overrides<T
   });
 }
 
+/** Choices, which gradients treat as constants. */
+const constantChoices = (
+  tf: Tfjs,
+  { rankDescending, argMax, pickPartners }: Composites<TfjsTensor>,
+): Partial<Composites<TfjsTensor>> => ({
+  rankDescending: (x, leading) => untaped(tf, () => rankDescending(x, leading)),
+  argMax: (x) => untaped(tf, () => argMax(x)),
+  pickPartners: (keys, sets) => untaped(tf, () => pickPartners(keys, sets)),
+});
+
 /** The largest power of two in float32. */
 const greatestPower = 2 ** 127;
 
-/** `rankDescending` and `argMax` without comparisons of broadcast operands. Under a gradient tape the defaults run instead. */
-function comparingByArithmetic(
-  tf: Tfjs,
-  held: Held,
-  defaults: Composites<TfjsTensor>,
-): Partial<Composites<TfjsTensor>> {
+/** `rankDescending` and `argMax` without comparisons of broadcast operands. */
+function comparingByArithmetic(tf: Tfjs, held: Held): Pick<Composites<TfjsTensor>, "rankDescending" | "argMax"> {
   const positions = (N: number) => held.table(`positions ${N}`, () => tf.range(0, N));
   /** [N, N], 1 where the column index exceeds the row index, -1 where it is smaller, 0 on the diagonal. */
   const order = (N: number) =>
@@ -103,7 +110,6 @@ function comparingByArithmetic(
      * i and -1 for an earlier one, rank_j = j + sum over i of o (o d > 0), which needs only sums of rows.
      */
     rankDescending(x, leading = 0) {
-      if (tf.engine().isTapeOn()) return defaults.rankDescending(x, leading);
       const [B, N] = x.shape as [number, number];
       // Clipped, because the difference of two infinities is NaN.
       const clipped = tf.clipByValue(x, -greatestPower, greatestPower);
@@ -115,30 +121,26 @@ function comparingByArithmetic(
       return asOurs(tf.add(tf.sum(tf.mul(tf.step(ahead), order(N)), 2), positions(N)));
     },
 
-    argMax: (x) => (tf.engine().isTapeOn() ? defaults.argMax(x) : asOurs(tf.cast(tf.argMax(x, -1), "float32"))),
+    argMax: (x) => asOurs(tf.cast(tf.argMax(x, -1), "float32")),
   };
 }
 
 /** `compressTokens` by scatter-add. Dropped tokens go to an extra row before the first or after the last, which is cut off. */
-function scattered(
-  tf: Tfjs,
-  held: Held,
-  ops: Primitives<TfjsTensor>,
-  defaults: Composites<TfjsTensor>,
-): Composites<TfjsTensor>["compressTokens"] {
+function scattered(tf: Tfjs, held: Held, ops: Primitives<TfjsTensor>): Composites<TfjsTensor>["compressTokens"] {
   return (destination, count, tokens) => {
-    if (tf.engine().isTapeOn()) return defaults.compressTokens(destination, count, tokens);
     const [B, N] = destination.shape as [number, number];
     const rows = count + 2;
     /** [B, 1], the row of destination 0 in each image. */
     const firsts = held.table(`scatter: ${B} of ${rows}`, () =>
       tf.reshape(tf.add(tf.mul(tf.range(0, B), rows), 1), [B, 1]),
     );
-    const places = tf.reshape(tf.cast(tf.add(tf.clipByValue(destination, -1, count), firsts), "int32"), [B * N, 1]);
+    const places = untaped(tf, () =>
+      tf.reshape(tf.cast(tf.add(tf.clipByValue(destination, -1, count), firsts), "int32"), [B * N, 1]),
+    );
     const sums = (x: TfjsTensor) => {
       const F = x.shape[2]!;
       const whole = x.shape[0] === B ? x : tf.add(x, tf.zeros([B, 1, 1]));
-      const added = tf.scatterND(places, tf.reshape(whole, [B * N, F]), [B * rows, F]);
+      const added = scatter(tf, places, tf.reshape(whole, [B * N, F]), B * rows);
       return ops.slice(asOurs(tf.reshape(added, [B, rows, F])), 1, 1, count + 1);
     };
     const { averaged, summed } = tokens;
@@ -148,6 +150,17 @@ function scattered(
     return { size, averaged: mean, summed: summed.map(sums) };
   };
 }
+
+/** Adds row i of x [M, F] to row places[i] of the result [rows, F], places [M, 1]. Its gradient gathers. */
+const scatter = (tf: Tfjs, places: TfTensor, x: TfTensor, rows: number): TfTensor =>
+  differentiable(tf, {
+    inputs: { x },
+    forward(save) {
+      save([places]);
+      return tf.scatterND(places, x, [rows, x.shape[1]!]);
+    },
+    backward: (dy, [places]) => ({ x: () => tf.gatherND(dy, places!) }),
+  });
 
 /**
  * Coefficients of the polynomial p of degree 6 with Phi(x) = sigmoid(x p(x^2)), where Phi is the normal distribution function.

@@ -9,6 +9,7 @@ import {
   sizeOf,
   withLength,
 } from "@ppt-vit/core/backend";
+import { differentiable, untaped } from "./gradients.js";
 import { asOurs, type Tfjs, type TfjsTensor, type TfTensor } from "./tfjs.js";
 import type { Traits } from "./traits.js";
 
@@ -113,21 +114,25 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
   function spread(x: Operand<TfjsTensor>, shape: Shape): TfTensor {
     if (typeof x === "number") return tf.fill([...shape], x, "float32");
     if (sameShape(x.shape, shape)) return x;
-    if (!traits.slowSpread || tf.engine().isTapeOn()) return tf.broadcastTo(x, [...shape]);
-    return x.dtype === "bool"
-      ? tf.notEqual(tf.add(tf.cast(x, "float32"), tf.zeros([...shape])), tf.zeros([...shape]))
-      : tf.add(x, tf.zeros([...shape]));
+    // The gradient of a sum with zeros is one sum. That of `broadcastTo` takes an operation for each repetition.
+    const bySum = traits.slowSpread || tf.engine().isTapeOn();
+    if (x.dtype !== "bool") return bySum ? tf.add(x, tf.zeros([...shape])) : tf.broadcastTo(x, [...shape]);
+    return untaped(tf, () =>
+      traits.slowSpread
+        ? tf.notEqual(tf.add(tf.cast(x, "float32"), tf.zeros([...shape])), tf.zeros([...shape]))
+        : tf.broadcastTo(x, [...shape]),
+    );
   }
 
   const comparison =
     (op: "greater" | "equal" | "notEqual") =>
-    (a: Operand<TfjsTensor>, b: Operand<TfjsTensor>): TfjsTensor => {
-      const compare = tf.engine().isTapeOn() ? constantToGradients(tf, tf[op]) : tf[op];
-      if (!traits.slowSpread || typeof a === "number" || typeof b === "number")
-        return asOurs(compare(tensorOf(a), tensorOf(b)));
-      const shape = broadcastShapes(op, a.shape, b.shape);
-      return asOurs(compare(spread(a, shape), spread(b, shape)));
-    };
+    (a: Operand<TfjsTensor>, b: Operand<TfjsTensor>): TfjsTensor =>
+      untaped(tf, () => {
+        if (!traits.slowSpread || typeof a === "number" || typeof b === "number")
+          return asOurs(tf[op](tensorOf(a), tensorOf(b)));
+        const shape = broadcastShapes(op, a.shape, b.shape);
+        return asOurs(tf[op](spread(a, shape), spread(b, shape)));
+      });
 
   /** x [..., rows, columns] -> n matrices [1, rows, columns]. It gathers, because a slice copies all of x each time. */
   function matrices(x: TfTensor, n: number): TfTensor[] {
@@ -152,13 +157,44 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
     // Operands are broadcast here, because TensorFlow.js repeats the smaller batch in turns instead of broadcasting it.
     const x = sizeOf(left) === 1 || sameShape(left, leading) ? a : spread(asOurs(a), [...leading, M, K]);
     const y = sameShape(right, leading) ? b : spread(asOurs(b), [...leading, K, N]);
-    // With few rows or columns, separating the matrices takes longer than the product. gatherND has no gradient.
-    if (!traits.slowBatches || M < 8 || N < 8 || tf.engine().isTapeOn()) return multiply(tf, traits, x, y);
+    if (!traits.slowBatches) return multiply(tf, traits, x, y);
+    if (!tf.engine().isTapeOn()) return batch(x, y, leading);
+    return differentiable(tf, {
+      inputs: { x, y },
+      forward(save) {
+        save([x, y]);
+        return batch(x, y, leading);
+      },
+      backward: (dy, [x, y]) => ({
+        x: () => summedTo(batch(dy, turned(y!), leading), x!.shape),
+        y: () => summedTo(batch(turned(x!), dy, leading), y!.shape),
+      }),
+    });
+  }
+
+  /** Products of matrices, one by one. A single matrix as `x` multiplies all of `y`. */
+  function batch(x: TfTensor, y: TfTensor, leading: Shape): TfTensor {
+    const [M, K, N] = [x.shape.at(-2)!, x.shape.at(-1)!, y.shape.at(-1)!];
+    const single = sizeOf(x.shape) === M * K;
+    // With few rows or columns, separating the matrices takes longer than the product.
+    if (M < 8 || N < 8) return multiply(tf, traits, x, y);
     const n = sizeOf(leading);
-    const xs = sizeOf(left) === 1 ? new Array<TfTensor>(n).fill(tf.reshape(a, [1, M, K])) : matrices(x, n);
+    const xs = single ? new Array<TfTensor>(n).fill(tf.reshape(x, [1, M, K])) : matrices(x, n);
     const products = matrices(y, n).map((matrix, i) => tf.matMul(xs[i]!, matrix));
     return tf.reshape(tf.concat(products, 0), [...leading, M, N]);
   }
+
+  /** [..., M, N] -> [..., N, M] */
+  const turned = (x: TfTensor): TfTensor => {
+    const axes = x.shape.map((_, i) => i);
+    return transpose(tf, x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
+  };
+
+  /** The sum over the matrices, where a single one was used for all. */
+  const summedTo = (x: TfTensor, shape: Shape): TfTensor =>
+    sizeOf(shape) === sizeOf(x.shape)
+      ? tf.reshape(x, [...shape])
+      : tf.reshape(tf.sum(tf.reshape(x, [-1, ...shape.slice(-2)]), 0), [...shape]);
 
   const slice = (x: TfTensor, axis: number, start: number, length: number): TfTensor =>
     tf.slice(
@@ -231,18 +267,33 @@ export function tfjsPrimitives(tf: Tfjs, held: Held, traits: Traits): Primitives
   };
 }
 
-/** The comparison with a gradient of 0. TensorFlow.js defines no gradient for comparisons. */
-const constantToGradients = (tf: Tfjs, compare: (a: TfTensor, b: TfTensor) => TfTensor) =>
-  tf.customGrad((a, b) => ({
-    value: compare(a as TfTensor, b as TfTensor),
-    gradFunc: () => [tf.zerosLike(a as TfTensor), tf.zerosLike(b as TfTensor)],
-  }));
-
 /** a [..., M, K] times b [..., K, N], plus bias [N]. */
-export function multiply(tf: Tfjs, { dirtyPadding }: Traits, a: TfTensor, b: TfTensor, bias?: TfTensor): TfTensor {
-  const clean = (x: TfTensor) => (dirtyPadding && a.shape.at(-1)! % 2 === 1 ? tf.div(x, 1) : x);
-  return bias ? tf.fused.matMul({ a: clean(a), b: clean(b), bias }) : tf.matMul(clean(a), clean(b));
+export function multiply(tf: Tfjs, traits: Traits, a: TfTensor, b: TfTensor, bias?: TfTensor): TfTensor {
+  const clean = (x: TfTensor) => (traits.dirtyPadding && a.shape.at(-1)! % 2 === 1 ? tf.div(x, 1) : x);
+  if (!tf.engine().isTapeOn()) {
+    return bias ? tf.fused.matMul({ a: clean(a), b: clean(b), bias }) : tf.matMul(clean(a), clean(b));
+  }
+  // The gradient of a fused product computes that of a frozen weight, too.
+  const product =
+    traits.slowBatches && a.shape.length === 2 && b.shape.length === 2
+      ? productOfTwo(tf, a, b)
+      : tf.matMul(clean(a), clean(b));
+  return bias ? tf.add(product, bias) : product;
 }
+
+/** a [M, K] times b [K, N]. TensorFlow.js's gradient multiplies by transposed operands, which wasm does in a plain loop. */
+const productOfTwo = (tf: Tfjs, a: TfTensor, b: TfTensor): TfTensor =>
+  differentiable(tf, {
+    inputs: { a, b },
+    forward(save) {
+      save([a, b]);
+      return tf.matMul(a, b);
+    },
+    backward: (dy, [a, b]) => ({
+      a: () => tf.matMul(dy, tf.transpose(b!)),
+      b: () => tf.matMul(tf.transpose(a!), dy),
+    }),
+  });
 
 /**
  * Any permutation. More than four dimensions are transposed in steps, each of which moves one dimension to its place. wasm
