@@ -278,7 +278,7 @@ describe.skipIf(!browserPath)("the pipeline in a browser", () => {
     expect(results).toHaveLength(2);
     for (const { embeddings, features, shape, refused, disposed, patches, tokens, labels } of results) {
       expect({ shape, refused, disposed, patches, tokens }).toEqual({
-        shape: [6, 5, 32],
+        shape: [6, 5, 16],
         refused: "INVALID_OPTION",
         disposed: "DISPOSED",
         patches: [6, 5],

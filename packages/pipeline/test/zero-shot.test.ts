@@ -20,7 +20,7 @@ describe("zero-shot labels", () => {
     await classifier.dispose();
     expectClose(logits, expected.read("32x32.logits_per_image").data);
     const probabilities = expected.read("32x32.probabilities").data;
-    expect(labels.map(({ label }) => label)).toEqual(["a dog", "a teapot", "a cat"]);
+    expect(labels.map(({ label }) => label)).toEqual(["a teapot", "a dog", "a cat"]);
     expectClose(
       labels.map(({ probability }) => probability!),
       labels.map(({ index }) => probabilities[index]!),
@@ -37,7 +37,7 @@ describe("zero-shot labels", () => {
     const classifier = await fromPretrained(clipFolder, { reduction: false, textEmbeddings });
     const { logits, labels } = await classifier.classify(picture, { topK: 1 });
     await classifier.dispose();
-    expect(labels[0]!.label).toBe("y");
+    expect(labels[0]!.label).toBe("z");
     expectClose(
       logits,
       expected.read("32x32.logits_per_image").data.map((logit) => 2 * logit),
