@@ -154,6 +154,50 @@ test("the larger geometries, half precision and 8-bit weights", { timeout: 240_0
   }
 });
 
+test("settings of files, side by side", { timeout: 120_000 }, async () => {
+  const model = { name: "another", fingerprint: "0123456789abcdef" };
+  writeFileSync(join(home, "early.json"), JSON.stringify({ layers: [0], tokensRemoved: 8, policy: "diffrate", model }));
+  writeFileSync(join(home, "late.json"), JSON.stringify({ layers: [2], tokensRemoved: 4, threshold: "pool" }));
+  const { results, failures } = await measure(
+    ...[
+      "--models",
+      "./tiny",
+      "--batches",
+      "1",
+      "--backends",
+      "cpu",
+      "--reduction",
+      "late.json,early.json,deit-small-paper",
+    ],
+    ...["--report", "settings.html", "-o", "settings.json"],
+  );
+  // Speed does not depend on weights, but a checkpoint refuses what was found for another one, as it does everywhere.
+  expect(failures).toMatchObject([
+    { policy: "early.json", code: "INVALID_REDUCTION", reduction: { policy: "diffrate" } },
+    { policy: "deit-small-paper", code: "INVALID_REDUCTION" },
+  ]);
+  expect(results.map(({ policy }) => policy)).toEqual(["unreduced", "late.json"]);
+  expect(results[1]).toMatchObject({ reduction: { layers: [2], tokensRemoved: 4, threshold: "pool" } });
+  expect(results[1]!.gmacs).toBeLessThan(results[0]!.gmacs);
+  expect(readHere("settings.html")).toContain("late.json");
+  const geometry = await measure(
+    ...["--models", "deit-ti", "--batches", "1", "--backends", "onnx-cpu", "--reduction", "late.json,early.json"],
+  );
+  expect(geometry.results.map(({ policy }) => policy)).toEqual(["unreduced", "late.json", "early.json"]);
+  const ratios = (geometry.results[2] as { ratios?: object[] }).ratios;
+  expect(ratios).toMatchObject([{ policy: "unreduced" }, { policy: "late.json" }]);
+
+  // A policy that nobody knows is no result.
+  const document = JSON.parse(readHere("settings.json"));
+  delete document.results[1].reduction;
+  writeFileSync(join(home, "wrong.json"), JSON.stringify(document));
+  const wrong = await bench("--from", "wrong.json", "--report", "wrong.html");
+  expect(wrong.output).toContain('wrong.json: results[1].policy: is "late.json", expected one of unreduced, ppt');
+  const missing = await bench("--reduction", "late.json,missing.json");
+  expect(missing.output).toContain("missing.json: cannot be read (ENOENT) [NOT_FOUND]");
+  expect(missing.code).toBe(2);
+});
+
 test.each(["classify", "demo", "bench"])("%s --help lists every backend", async (command) => {
   const { output } = await run(process.execPath, [main, command, "--help"]);
   for (const name of backendNames) expect(output.replace(/\s/g, "")).toContain(name);

@@ -339,6 +339,17 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     [["tree", "--backend", "gpu"], "unknown backend 'gpu'"],
     [["tree", "--model", "./other-size"], "does not make all pictures 224 x 224 pixels, which config.json asks for"],
     [["tree", "--layers", "12"], "layer 12 does not exist"],
+    [["tree", "--reduction", "missing.json,deit-small-paper"], "missing.json: cannot be read (ENOENT) [NOT_FOUND]"],
+    [["tree", "--reduction", "deit-small-paper,deit-small-paper"], "'deit-small-paper' is there twice"],
+    [["tree", "--reduction", ","], "expected one or more names or files"],
+    [
+      ["tree", "--reduction", "deit-small-paper,deit-tiny-paper", "--layers", "3,99"],
+      "deit-small-paper: reduction: layer 99 does not exist",
+    ],
+    [
+      ["tree", "--reduction", "deit-small-paper,deit-tiny-paper", "--compare-dtype", "q8"],
+      "--reduction names several: name one, or leave --compare-dtype out",
+    ],
     [
       ["tree", "-o", "nowhere/x.json"],
       "nowhere/x.json: its folder does not exist: make it, or choose another --out (ENOENT) [WRITE_FAILED]",

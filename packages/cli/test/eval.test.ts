@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Answer, compareAnswers, dtypeSummaries } from "../src/commands/eval/dtypes.js";
 import { openJournal, parseJournal } from "../src/commands/eval/journal.js";
-import { mergeReports } from "../src/commands/eval/merge.js";
+import { mergeReports, parseReport } from "../src/commands/eval/merge.js";
 import { reportPage } from "../src/commands/eval/page.js";
+import { mcNemar, reductionSummaries } from "../src/commands/eval/reductions.js";
 import { reportOf, reportText, runFacts } from "../src/commands/eval/report.js";
 import { type Batch, batchesOf } from "../src/commands/eval/run.js";
 import { confusionsOf, scoreOf, summaryOf } from "../src/commands/eval/score.js";
@@ -18,6 +19,7 @@ import type {
   Shard,
   UsedPicture,
 } from "../src/commands/eval/types.js";
+import { reductionList } from "../src/flags/reduction-list.js";
 import { folder, invalid } from "./input.js";
 
 describe("a picture's score", () => {
@@ -299,5 +301,61 @@ describe("a result", () => {
     expect(page).not.toMatch(/<script|<link|src=|url\(/);
     expect(page).toContain("2 &lt;c&gt;");
     expect(page).toContain("7.png: &lt;broken&gt; [INVALID_IMAGE]");
+  });
+});
+
+describe("several settings", () => {
+  it("are named in a list, and a file whose own name has commas is one of them", () => {
+    expect(reductionList(" a.json, deit-small-paper ,")).toEqual(["a.json", "deit-small-paper"]);
+    const odd = join(folder, "a,b.json");
+    writeFileSync(odd, "{}");
+    expect(reductionList(odd)).toEqual([odd]);
+    expect(() => reductionList("a.json,a.json")).toThrow("'a.json' is there twice");
+    expect(() => reductionList(" , ")).toThrow("expected one or more");
+  });
+
+  it("are told apart by the exact test of McNemar", () => {
+    expect(mcNemar(0, 0)).toBe(1);
+    expect(mcNemar(3, 3)).toBe(1);
+    // 2 (C(10, 0) + C(10, 1)) / 2^10
+    expect(mcNemar(1, 9)).toBeCloseTo(22 / 1024, 12);
+    expect(mcNemar(9, 1)).toBeCloseTo(22 / 1024, 12);
+    expect(mcNemar(0, 5000)).toBe(0);
+    expect(mcNemar(2400, 2600)).toBeCloseTo(0.00487, 4);
+  });
+
+  it("are refused where their answers are not those of the settings", () => {
+    const reduction = { layers: [0], tokensRemoved: 4, threshold: "pool" } as const;
+    const reductions = [
+      { name: "a.json", reduction: settings.reduction! },
+      { name: "b.json", reduction },
+    ];
+    const other = { predicted: 0, rank: 0, loss: 1 };
+    const two = { ...settings, reductions };
+    const withOthers = (record: PictureRecord): PictureRecord =>
+      "rank" in record ? { ...record, reductions: [{ ...other, rank: record.label === 0 ? 0 : 1 }] } : record;
+    const records = samples.map(recordOf).map(withOthers);
+    const gmacs = { ...frame.gmacs, reductions: [1.5] };
+    const run = reportFor(null).run;
+    const report = { ...reportOf({ ...frame, settings: two, gmacs }, records), run };
+    const text = JSON.stringify(report);
+    const reading = (from: string, to: string) => {
+      expect(text).toContain(from);
+      return () => parseReport(text.replace(from, to), "x.json");
+    };
+    expect(parseReport(text, "x.json").summary.reductions).toMatchObject([
+      { name: "b.json", besideFirst: { same: 5 } },
+    ]);
+    expect(reportText(report)).toContain("b.json beside a.json: 5 same answers");
+    const [first] = report.pictures;
+    const others = JSON.stringify((first as { reductions?: unknown }).reductions);
+    expect(reading(`,"reductions":${others}`, "")).toThrow("pictures[0].reductions: are 0, expected 1");
+    expect(reading('"reductions":[1.5]', '"reductions":[]')).toThrow("gmacs.reductions: are 0, expected those");
+    expect(reading('"name":"b.json","reduction"', '"name":"a.json","reduction"')).toThrow("as an earlier one");
+    expect(reading('"besideFirst":{"same":5', '"besideFirst":{"same":6')).toThrow("besideFirst.same: is 6");
+    expect(reading('"name":"a.json","reduction":{"layers":[3]', '"name":"a.json","reduction":{"layers":[2]')).toThrow(
+      "settings.reductions[0].reduction",
+    );
+    expect(reductionSummaries([], reductions)![0]!.top1).toBeNull();
   });
 });

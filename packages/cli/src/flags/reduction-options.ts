@@ -15,6 +15,7 @@ import {
 import { readReduction } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { count } from "./numbers.js";
+import { reductionList } from "./reduction-list.js";
 
 export interface ReductionFlags {
   readonly ppt: boolean;
@@ -76,10 +77,21 @@ function score(text: string): ObservedQuery | ObservedQuery[] {
 
 const whatPoliciesDo = policies.map(({ name, description }) => `${name} ${description}`).join("; ");
 
-export function addReductionOptions(command: Command): Command {
+/** The list as it was given, because a file is looked for again when it is read. */
+function checkedList(text: string): string {
+  reductionList(text);
+  return text;
+}
+
+/** `several`: the command compares settings, given as `A.json,B.json`. */
+export function addReductionOptions(command: Command, { several = false } = {}): Command {
   return command
     .option("--no-ppt", "run the unreduced model")
-    .option("--reduction <name|file>", `a reduction.json, or published settings: ${reductionPresetNames.join(", ")}`)
+    .option(
+      "--reduction <name|file>",
+      `a reduction.json, or published settings: ${reductionPresetNames.join(", ")}${several ? "; several side by side: A.json,B.json" : ""}`,
+      several ? checkedList : (text: string) => text,
+    )
     .addOption(new Option("--policy <name>", `how tokens are reduced: ${whatPoliciesDo}`).choices(policyNames))
     .option("--layers <list>", "blocks that reduce, counted from 0: 3,6,9 or 0-11", layers)
     .option(

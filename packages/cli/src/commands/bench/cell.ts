@@ -83,11 +83,11 @@ export function benchCellCommand(): void {
 }
 
 async function prepare(
-  { backend, model: source, policy, batch }: CellSettings,
+  { backend, model: source, policy, reduction, batch }: CellSettings,
   modules: readonly string[],
 ): Promise<Prepared> {
   const contender = await requireContender(backend, (await Promise.all(modules.map(loadContenders))).flat());
-  const model = await openModel(source, policy);
+  const model = await openModel(source, { policy, ...(reduction && { reduction }) });
   const pixelValues = stackImages(Array.from({ length: batch }, (_, i) => verificationInput(model.config, i)));
   const { gmacs } = modelCost(model.config, model.reduction);
   return { load: await contender.prepare(model, batch), gmacs, pixelValues, batch };

@@ -3,6 +3,7 @@ import { PptError, quantizedDtypeNames } from "@ppt-vit/core";
 import { type Command, InvalidArgumentError } from "commander";
 import { partsOf } from "../../flags/lists.js";
 import { count } from "../../flags/numbers.js";
+import { reductionList } from "../../flags/reduction-list.js";
 import { benchCellCommand } from "./cell.js";
 import { compareCommand } from "./compare.js";
 import { contenderNames } from "./contenders/index.js";
@@ -10,7 +11,7 @@ import { type FromFlags, fromCommand } from "./from.js";
 import { geometryNames } from "./geometries.js";
 import { tableMarkers } from "./markdown-table.js";
 import { type BenchFlags, benchCommand, benchmarkCommand } from "./measure.js";
-import { type ReductionName, reductionNames } from "./reductions.js";
+import { isReductionName, type ReductionName, reductionNames } from "./reductions.js";
 
 function names(text: string): string[] {
   const list = partsOf(text);
@@ -20,9 +21,10 @@ function names(text: string): string[] {
 
 function reductions(text: string): ReductionName[] {
   const wanted = names(text);
-  if (!wanted.every((name) => (reductionNames as readonly string[]).includes(name)))
-    throw new InvalidArgumentError(`expected one or more of ${reductionNames.join(",")}.`);
-  return wanted as ReductionName[];
+  if (wanted.every(isReductionName)) return wanted;
+  throw new InvalidArgumentError(
+    `expected one or more of ${reductionNames.join(",")}; settings in files: --reduction.`,
+  );
 }
 
 /** Collects the `KEY=VALUE` of every `--set`. */
@@ -51,6 +53,7 @@ export function addBenchCommand(program: Command): void {
       names,
     )
     .option("--policies <list>", `of ${reductionNames.join(",")} (unreduced,ppt)`, reductions)
+    .option("--reduction <list>", "settings, side by side: names and files, as other commands take them", reductionList)
     .option("--batches <list>", "images per run (1,8)", batches)
     .option("--seconds <n>", "time for each pair of model and batch, opening included (120)", count(1))
     .option("--quick", "one image at a time, all within two minutes; other options still hold", false)

@@ -14,10 +14,12 @@ import { basename, dirname, join } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { counted } from "@ppt-vit/core/options";
 import { parseJson } from "../../documents/json.js";
+import { quoted } from "../../documents/quoted.js";
 import { readText } from "../../documents/read.js";
 import { type Complain, checked, complainer } from "../../documents/schema.js";
 import { writeError } from "../../files/errors.js";
 import { requireWritable } from "../../files/write-file.js";
+import { isReductionName, reductionNames } from "./reductions.js";
 import { type BenchDocument, benchDocumentSchema, type CellSettings, format, mostDocumentBytes } from "./schema.js";
 import { isVersion1, upgraded, version1Schema } from "./version-1.js";
 
@@ -135,8 +137,17 @@ const claimsToBeOurs = (json: unknown): json is object =>
 /** Whether a file of a folder was written by something else. A damaged file of ours is not one of those. */
 const isOther = (text: string): boolean => !text.includes(`"${format}"`);
 
-/** Every cell is there once, and the 90th percentile is at least the median. */
+/** Every cell is there once, its policy is known, and the 90th percentile is at least the median. */
 function requireConsistent({ results, failures }: BenchDocument, complain: Complain): void {
+  const cells = [...results, ...failures];
+  const given = new Set(cells.filter(({ reduction }) => reduction !== undefined).map(({ policy }) => policy));
+  const requireKnown = (policy: string, path: string) => {
+    if (!isReductionName(policy) && !given.has(policy))
+      complain(
+        path,
+        `is ${quoted(policy)}, expected one of ${reductionNames.join(", ")}, or settings that a cell records`,
+      );
+  };
   const known = new Map<string, string>();
   const once = ({ backend, model, policy, batch }: CellSettings, path: string) => {
     const key = JSON.stringify([backend, model, policy, batch]);
@@ -147,10 +158,15 @@ function requireConsistent({ results, failures }: BenchDocument, complain: Compl
   };
   for (const [i, result] of results.entries()) {
     once(result, `results[${i}]`);
+    requireKnown(result.policy, `results[${i}].policy`);
+    for (const [k, ratio] of result.ratios.entries()) requireKnown(ratio.policy, `results[${i}].ratios[${k}].policy`);
     if (result.p90Ms !== null && result.p90Ms < result.medianMs)
       complain(`results[${i}].p90Ms`, `is ${result.p90Ms}, expected at least medianMs, ${result.medianMs}`);
   }
-  for (const [i, failure] of failures.entries()) once(failure, `failures[${i}]`);
+  for (const [i, failure] of failures.entries()) {
+    once(failure, `failures[${i}]`);
+    requireKnown(failure.policy, `failures[${i}].policy`);
+  }
 }
 
 const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();

@@ -53,6 +53,8 @@ export interface Group {
   readonly floats: ReadonlyMap<string, string>;
   /** The backend whose cells every other cell is compared to as well. */
   readonly reference?: string | undefined;
+  /** The settings whose cells those of the other `--reduction` settings are compared to as well. */
+  readonly first?: string | undefined;
 }
 
 /**
@@ -172,14 +174,14 @@ async function takeTurn(cell: Cell): Promise<CellFailure | undefined> {
 async function finish(
   cell: Cell,
   cells: readonly Cell[],
-  { reference, floats }: Group,
+  { reference, floats, first }: Group,
 ): Promise<CellResult | CellFailure> {
   const { settings, times, turnMs } = cell;
   const { logits, ...facts } = cell.facts;
   const end = await cell.ask({ finish: true });
   if (!("peakMemoryBytes" in end)) return giveUp(cell, end);
   const medianMs = median(times);
-  const ratios = ratiosOf(cell, cells, reference);
+  const ratios = ratiosOf(cell, cells, { reference, first });
   const over = floats.get(settings.backend);
   const exact = cells.find(({ settings: { backend, policy } }) => backend === over && policy === settings.policy);
   const accuracy =
@@ -200,11 +202,19 @@ async function finish(
   };
 }
 
-/** Over the unreduced model on the same backend; on the reference backend, over the same policy and the unreduced model. */
-function ratiosOf(cell: Cell, group: readonly Cell[], reference: string | undefined): Ratio[] {
-  const { backend, policy } = cell.settings;
+/**
+ * Over the unreduced model on the same backend, and over the first of several settings; on the reference backend, over the same policy
+ * and the unreduced model.
+ */
+function ratiosOf(
+  cell: Cell,
+  group: readonly Cell[],
+  { reference, first }: Pick<Group, "reference" | "first">,
+): Ratio[] {
+  const { backend, policy, reduction } = cell.settings;
   const isCompared = ({ settings: other }: Cell) =>
     (other.backend === backend && other.policy === "unreduced") ||
+    (other.backend === backend && reduction !== undefined && other.policy === first) ||
     (other.backend === reference && (other.policy === policy || other.policy === "unreduced"));
   return group
     .filter((other) => other !== cell && isCompared(other))

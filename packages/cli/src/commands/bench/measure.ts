@@ -1,7 +1,7 @@
 /** `ppt-vit bench`: contenders, models, reductions and batches against each other on this machine. */
 import { dirname } from "node:path";
 import { PptError } from "@ppt-vit/core";
-import { makeFolder } from "@ppt-vit/pipeline";
+import { makeFolder, readReduction } from "@ppt-vit/pipeline";
 import { complainer } from "../../documents/schema.js";
 import { writeError } from "../../files/errors.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
@@ -15,7 +15,7 @@ import { measureGroup, schedule } from "./group.js";
 import { fetchModel, requireModelName } from "./model.js";
 import { loadBenchmark, loadContenders, nameOfModule } from "./modules.js";
 import { measurePeakMatmul } from "./peak.js";
-import type { ReductionName } from "./reductions.js";
+import type { ReductionName, WantedReduction } from "./reductions.js";
 import { renderReport } from "./report.js";
 import { type BenchDocument, type CellFailure, type CellResult, format } from "./schema.js";
 import { resultTable } from "./table.js";
@@ -33,6 +33,8 @@ export interface BenchFlags extends OutputFlags {
   readonly backends?: readonly string[];
   readonly models?: readonly string[];
   readonly policies?: readonly ReductionName[];
+  /** Names and files of settings. With them, `policies` are the unreduced model alone by default. */
+  readonly reduction?: readonly string[];
   readonly batches?: readonly number[];
   readonly seconds?: number;
   readonly contenders?: readonly string[];
@@ -58,13 +60,18 @@ const quick: Plan = { ...everyday, batches: [1], seconds: 50 };
 /**
  * Measures group by group: the cells of one model and one batch take turns.
  * -> exit code, 1 where nothing could be measured
- * @throws PptError UNKNOWN_BACKEND, INVALID_OPTION before anything is measured
+ * @throws PptError UNKNOWN_BACKEND, INVALID_OPTION, NOT_FOUND, INVALID_REDUCTION before anything is measured
  */
 export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
-  const defaults = flags.quick ? quick : everyday;
+  const { contenders = [], reference, reduction: settings = [] } = flags;
+  const usual = flags.quick ? quick : everyday;
+  const defaults: Plan = settings.length > 0 ? { ...usual, policies: ["unreduced"] } : usual;
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   const { backends, models, policies, batches, seconds }: Plan = { ...defaults, ...given };
-  const { contenders = [], reference } = flags;
+  const columns: readonly WantedReduction[] = [
+    ...policies.map((policy) => ({ policy })),
+    ...settings.map((name) => ({ policy: name, reduction: readReduction(name) })),
+  ];
   const added = (await Promise.all(contenders.map(loadContenders))).flat();
   const floats = new Map<string, string>();
   for (const backend of backends) {
@@ -83,10 +90,10 @@ export async function benchCommand(flags: BenchFlags): Promise<0 | 1> {
   const groups = models.flatMap((model) => batches.map((batch) => ({ model, batch })));
   const end = performance.now() + groups.length * seconds * 1000;
   for (const [at, { model, batch }] of groups.entries()) {
-    const cells = backends.flatMap((backend) => policies.map((policy) => ({ backend, model, policy, batch })));
+    const cells = backends.flatMap((backend) => columns.map((column) => ({ backend, model, ...column, batch })));
     // The groups that follow share the time that this one leaves over.
     const limitMs = (end - performance.now()) / (groups.length - at);
-    const measured = await measureGroup({ cells, contenders, floats, reference }, limitMs);
+    const measured = await measureGroup({ cells, contenders, floats, reference, first: settings[0] }, limitMs);
     results.push(...measured.results);
     failures.push(...measured.failures);
   }

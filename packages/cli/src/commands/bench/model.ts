@@ -7,10 +7,10 @@ import {
   type WeightSource,
   weightsFrom,
 } from "@ppt-vit/core";
-import { readCheckpoint, sourceKind } from "@ppt-vit/pipeline";
+import { readCheckpoint, resolveReduction, sourceKind } from "@ppt-vit/pipeline";
 import { withDownloads } from "../../flags/model-options.js";
 import { geometryConfig, geometryJson, geometryNames } from "./geometries.js";
-import { type ReductionName, reductionFor } from "./reductions.js";
+import { type ReductionName, reductionFor, type WantedReduction } from "./reductions.js";
 
 /** What a contender is given to run. */
 export interface BenchModel {
@@ -41,16 +41,23 @@ export async function fetchModel(name: string): Promise<void> {
 }
 
 /**
- * A geometry by name, `demo`, a checkpoint folder or a model of the Hub, with the reduction that `policy` stands for.
- * @throws PptError INVALID_OPTION, and what reading a checkpoint throws
+ * A geometry by name, `demo`, a checkpoint folder or a model of the Hub, with the reduction that `policy` stands for, or with the
+ * settings that were given for it. A geometry takes settings of any checkpoint, because speed does not depend on weights.
+ * @throws PptError INVALID_OPTION, INVALID_REDUCTION, and what reading a checkpoint throws
  */
-export async function openModel(source: string, policy: ReductionName): Promise<BenchModel> {
+export async function openModel(source: string, { policy, reduction: given }: WantedReduction): Promise<BenchModel> {
+  const named = policy as ReductionName;
   const config = geometryConfig(source);
   if (config) {
     const weights = weightsFrom(randomWeights(config, 1));
-    return { source, config, weights, reduction: reductionFor(policy, config), geometry: geometryJson(source) };
+    const reduction = given ? withoutModel(given) : reductionFor(named, config);
+    return { source, config, weights, reduction, geometry: geometryJson(source) };
   }
   requireModelName(source);
-  const { config: read, weights, reduction } = await readCheckpoint(source);
-  return { source, config: read, weights, reduction: reductionFor(policy, read, reduction), geometry: undefined };
+  const checkpoint = await readCheckpoint(source);
+  const { config: read, weights, reduction: own } = checkpoint;
+  const reduction = given ? resolveReduction(checkpoint, given) : reductionFor(named, read, own);
+  return { source, config: read, weights, reduction, geometry: undefined };
 }
+
+const withoutModel = ({ model: _, ...reduction }: ReductionConfig): ReductionConfig => reduction;

@@ -16,8 +16,17 @@ const ownNames = ["unreduced", "ppt", "prune", "pool", "own"] as const;
 
 export type ReductionName = (typeof ownNames)[number] | PolicyName;
 
+/** How the cells of one column reduce: by a name of `reductionNames`, or by the settings that `--reduction` named. */
+export interface WantedReduction {
+  readonly policy: string;
+  readonly reduction?: ReductionConfig;
+}
+
 /** The names above, then every other policy of core's registry. */
 export const reductionNames: readonly ReductionName[] = [...new Set([...ownNames, ...policyNames])];
+
+export const isReductionName = (name: string): name is ReductionName =>
+  (reductionNames as readonly string[]).includes(name);
 
 /**
  * The reduction settings that `name` stands for. A checkpoint's `own` settings give the schedule, the blocks and their token
@@ -50,5 +59,11 @@ const looksOf = (name: string) => ownLooks.get(name) ?? policies.find((policy) =
 /** `name` as reports show it. */
 export const titleOf = (name: string): string => looksOf(name)?.title ?? name;
 
-/** The colour of `name` in plots, as CSS writes it. */
-export const colourOf = (name: ReductionName): string => looksOf(name)!.colour;
+/** The colour of `name` in plots, as CSS writes it. That of settings from a file depends on their name alone. */
+export const colourOf = (name: string): string => looksOf(name)?.colour ?? `hsl(${hueOf(name)} 65% 42%)`;
+
+/** Neighbouring sums lie a golden angle apart, so that `a.json` and `b.json` differ. */
+const hueOf = (name: string): number => {
+  const sum = [...name].reduce((total, one, i) => total + (i + 1) * one.codePointAt(0)!, 0);
+  return Math.round((sum * 137.508) % 360);
+};

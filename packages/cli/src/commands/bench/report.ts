@@ -22,9 +22,9 @@ export function renderReport({ documents, others }: Recorded): string {
 <title>ppt-vit benchmark</title>
 <style>${style}</style>
 <h1>ppt-vit benchmark</h1>
-<p class="legend">${reductionNames
+<p class="legend">${namesIn(documents)
     .filter((policy) => documents.some(({ results }) => results.some((result) => result.policy === policy)))
-    .map((policy) => `<span><i style="background:${colourOf(policy)}"></i>${titleOf(policy)}</span>`)
+    .map((policy) => `<span><i style="background:${colourOf(policy)}"></i>${html(titleOf(policy))}</span>`)
     .join(" ")}</p>
 ${timed.toReversed().map(section).join("\n")}
 ${untimed.length > 0 ? `<p class="source">Recorded results without times: ${html(untimed.map(({ benchmark, date }) => `${benchmark} (${date.slice(0, 10)})`).join(", "))}.</p>` : ""}
@@ -32,6 +32,11 @@ ${others.length > 0 ? `<p class="source">This page covers results of ppt-vit ben
 </html>
 `;
 }
+
+/** The usual names in their order, then those that `--reduction` gave. */
+const namesIn = (documents: readonly BenchDocument[]): string[] => [
+  ...new Set([...reductionNames, ...documents.flatMap(({ results }) => results.map(({ policy }) => policy))]),
+];
 
 function section(document: BenchDocument): string {
   const { benchmark, hardware, results, failures, versions, date, commit, peakMatmulGflops } = document;

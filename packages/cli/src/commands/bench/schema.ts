@@ -1,7 +1,7 @@
 /** The schema of a recorded result, which every benchmark shares. A line of `results/NAME.ndjson` is one such document. */
 import * as v from "valibot";
+import { reductionSchema } from "../../documents/reduction.js";
 import { amount, date, list, name, quantity, record, text, versions, whole } from "../../documents/schema.js";
-import { reductionNames } from "./reductions.js";
 
 /** Far more than one call measures. */
 export const mostCells = 2000;
@@ -15,7 +15,8 @@ export const format = "ppt-vit bench";
 
 /** A benchmark's name is the name of its file: no slash, no dot. */
 const benchmarkName = "lower-case letters, digits and hyphens";
-const reductionName = v.picklist(reductionNames, `one of ${reductionNames.join(", ")}`);
+/** A name of `reductionNames`, or the one that `--reduction` gave to settings, which some cell then records. */
+const reductionName = name(4096);
 
 /** What one process measures. */
 export const cellEntries = {
@@ -25,6 +26,8 @@ export const cellEntries = {
   model: name(4096),
   /** How the model is reduced. */
   policy: reductionName,
+  /** The settings of `--reduction` that `policy` names. */
+  reduction: v.exactOptional(reductionSchema),
   /** Images per run. */
   batch: whole(1),
 };

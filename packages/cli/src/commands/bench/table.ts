@@ -63,10 +63,10 @@ export function resultTable(document: BenchDocument): string {
     .join("\n");
 }
 
-/** The ratios of `--reference`. Speedups over the same backend stand in the table. */
+/** The ratios of `--reference`, and those between settings. Speedups over the unreduced model on the same backend stand in the table. */
 const ratioLines = ({ backend, model, policy, batch, ratios }: CellResult): string[] =>
   ratios
-    .filter((ratio) => ratio.backend !== backend)
+    .filter((ratio) => ratio.backend !== backend || ratio.policy !== "unreduced")
     .map(({ backend: other, policy: otherPolicy, median, quartiles }) => {
       const range = quartiles ? ` (quartiles ${quartiles.map((ratio) => ratio.toFixed(2)).join(" to ")})` : "";
       return `${model}, batch ${batch}, ${backend}, ${policy}: ${median.toFixed(2)}x over ${other}, ${otherPolicy}${range}`;

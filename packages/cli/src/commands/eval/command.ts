@@ -7,6 +7,7 @@ import { dtypeOption } from "../../flags/dtype-option.js";
 import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
 import { addBatchOptions } from "../../flags/picture-options.js";
+import { reductionList } from "../../flags/reduction-list.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
 import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
 import type { Shard } from "./types.js";
@@ -17,6 +18,21 @@ function shard(text: string): Shard {
   if (!/^\d+\/\d+$/.test(text) || index! < 1 || index! > parts!)
     throw new InvalidArgumentError("expected I/N, as in 1/8 to 8/8.");
   return { index: index!, count: parts! };
+}
+
+/** @throws PptError INVALID_OPTION for several settings where they cannot be compared */
+function refuseSeveral({ ppt, reduction, labels, compareDtype }: EvalFlags): void {
+  if (!ppt || reduction === undefined || reductionList(reduction).length < 2) return;
+  if (compareDtype)
+    throw new PptError(
+      "INVALID_OPTION",
+      "--compare-dtype compares precisions under one reduction, and --reduction names several: name one, or leave --compare-dtype out",
+    );
+  if (!labels)
+    throw new PptError(
+      "INVALID_OPTION",
+      "--reduction names several settings, and these are compared on labelled pictures",
+    );
 }
 
 /** @throws PptError INVALID_OPTION for pictures without labels if nothing can be measured on them, or with labels explained */
@@ -56,13 +72,14 @@ export function addEvalCommand(program: Command): void {
     .option("--limit <n>", "take this many pictures, spread evenly over the dataset", count(1))
     .option("--shard <i/n>", "evaluate part I of N only; eval merge joins the parts", shard)
     .option("--no-agreement", "leave out the unreduced model, which takes more than half of the time");
-  addBatchOptions(addReductionOptions(addModelOptions(evaluation)), 8).option(
+  addBatchOptions(addReductionOptions(addModelOptions(evaluation), { several: true }), 8).option(
     "-o, --out <file>",
     "write the result as JSON; FILE.journal.jsonl lets an interrupted evaluation go on",
   );
   addOutputOptions(evaluation).action(async (dataset: string, flags: EvalFlags, command: Command) => {
     refuseContradiction(flags, command);
     refuseOtherReference(flags);
+    refuseSeveral(flags);
     refuseUselessLabels(flags);
     process.exitCode = await evalCommand(dataset, flags);
   });

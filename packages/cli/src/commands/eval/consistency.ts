@@ -32,7 +32,7 @@ export function picturesOf({ batch, dataset: { pictures } }: EvalSettings, shard
 
 /** What a record is checked against. */
 export interface RecordChecks {
-  readonly settings: Pick<EvalSettings, "agreement" | "compareDtypes" | "labelled">;
+  readonly settings: Pick<EvalSettings, "agreement" | "compareDtypes" | "labelled" | "reductions">;
   /** How many classes the model has. */
   readonly classes: number;
   /** How many stages its reduction has. */
@@ -77,6 +77,11 @@ export function requireRecord(record: PictureRecord, checks: RecordChecks): void
       settings.agreement ? "is missing: settings.agreement is true" : "is there, but settings.agreement is false",
     );
   if (unreduced) score(unreduced, "unreduced.");
+  const others = scored?.reductions ?? [];
+  const expected = Math.max(0, (settings.reductions?.length ?? 1) - 1);
+  if (others.length !== expected)
+    complain(`${path}.reductions`, `are ${others.length}, expected ${expected}: settings.reductions after the first`);
+  for (const [i, other] of others.entries()) score(other, `reductions[${i}].`);
   requireDtypes(record, checks, (answer, prefix) => answer.score && score(answer.score, `${prefix}score.`));
 }
 
@@ -118,6 +123,7 @@ export function requireConsistent(report: EvalReport, complain: Complain): void 
     complain("settings.dataset.pictures", `is ${total}, expected at most ${settings.limit}: settings.limit`);
   if (settings.dtype !== undefined && settings.compareDtypes)
     complain("settings.compareDtypes", "is there with a settings.dtype: precisions are compared with fp32 only");
+  requireReductions(report, complain);
   if (settings.labelled === false && !settings.compareDtypes)
     complain("settings.compareDtypes", "is missing: without labels nothing else is measured");
   if (labels.length === 0 && settings.labelled !== false)
@@ -169,6 +175,22 @@ export function requireConsistent(report: EvalReport, complain: Complain): void 
   const again = { summary, classes, classesWithoutPictures, confusions };
   for (const field of Object.keys(again) as (keyof typeof again)[])
     requireEqual(report[field], again[field], field, complain);
+}
+
+/** Several settings are all there, and the first of them is the one that everything else is about. */
+function requireReductions({ settings, gmacs }: EvalReport, complain: Complain): void {
+  const { reductions, reduction, compareDtypes } = settings;
+  const others = gmacs.reductions?.length ?? 0;
+  if (others !== Math.max(0, (reductions?.length ?? 1) - 1))
+    complain("gmacs.reductions", `are ${others}, expected those of settings.reductions after the first`);
+  if (!reductions) return;
+  requireEqual(reductions[0]!.reduction, reduction, "settings.reductions[0].reduction", (path) =>
+    complain(path, "is not settings.reduction, which is the first"),
+  );
+  const again = reductions.findIndex(({ name }, i) => reductions.findIndex((one) => one.name === name) < i);
+  if (again >= 0)
+    complain(`settings.reductions[${again}].name`, `is ${quoted(reductions[again]!.name)}, as an earlier one`);
+  if (compareDtypes) complain("settings.compareDtypes", "is there with several settings.reductions");
 }
 
 /** Averages that another version computed may differ in their last bits. */

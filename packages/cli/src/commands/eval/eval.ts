@@ -11,7 +11,7 @@ import {
   quantizationOf,
   type VisionModel,
 } from "@ppt-vit/core";
-import { backendNames, type Checkpoint, createBackend, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
+import { backendNames, type Checkpoint, createBackend, readCheckpoint } from "@ppt-vit/pipeline";
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
 import { defaultBackend } from "../../flags/backend-option.js";
@@ -19,7 +19,7 @@ import type { CompareDtypeFlags } from "../../flags/compare-dtype-option.js";
 import type { DtypeFlags } from "../../flags/dtype-option.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
 import { type BatchFlags, decodeOptions } from "../../flags/picture-options.js";
-import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import type { ReductionFlags } from "../../flags/reduction-options.js";
 import { backendLine } from "../../output/install.js";
 import { print, printJson, say as sayLines } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
@@ -30,6 +30,7 @@ import { backendOf, type Journal, openJournal } from "./journal.js";
 import { type Lock, takeLock } from "./lock.js";
 import { mergeReports, readReport } from "./merge.js";
 import { reportPage } from "./page.js";
+import { reductionsOf } from "./reductions.js";
 import { type ReportFrame, reportOf, reportText, runFacts } from "./report.js";
 import { type Batch, batchesOf, evaluate } from "./run.js";
 import { type BatchEntry, type EvalReport, type EvalSettings, isFailed, type Shard } from "./types.js";
@@ -184,7 +185,7 @@ async function frameOf(
   flags: EvalFlags,
 ): Promise<ReportFrame> {
   const { name, config } = checkpoint;
-  const reduction = resolveReduction(checkpoint, reductionOf(flags));
+  const { reduction, reductions } = reductionsOf(checkpoint, flags);
   const cost = modelCost(config, reduction);
   const labelled = isLabelled(checkpoint, flags);
   const quantize = quantizationOf(flags.dtype);
@@ -195,6 +196,7 @@ async function frameOf(
     ...(flags.compareDtype && { compareDtypes: flags.compareDtype }),
     ...(!labelled && { labelled }),
     reduction: reduction ?? null,
+    ...(reductions && { reductions }),
     agreement: flags.agreement && reduction !== undefined && labelled,
     batch: flags.batch,
     dataset: { path, pictures: dataset.samples.length, fingerprint: await fingerprintOf(dataset) },
@@ -206,7 +208,11 @@ async function frameOf(
     settings,
     shard: flags.shard ?? null,
     tokens: [cost.blocks[0]!.attentionTokens, ...stages.map(({ mlpTokens }) => mlpTokens)],
-    gmacs: { unreduced: modelCost(config).gmacs, reduced: cost.gmacs },
+    gmacs: {
+      unreduced: modelCost(config).gmacs,
+      reduced: cost.gmacs,
+      ...(reductions && { reductions: reductions.slice(1).map((one) => modelCost(config, one.reduction).gmacs) }),
+    },
     labels: config.labels,
   };
 }
@@ -240,7 +246,7 @@ async function compute(
   onBatch: (entry: BatchEntry) => void,
 ): Promise<void> {
   const { config, weights, preprocessing } = checkpoint;
-  const { reduction, agreement, dtype, compareDtypes = [] } = frame.settings;
+  const { reduction, reductions = [], agreement, dtype, compareDtypes = [] } = frame.settings;
   const models: VisionModel[] = [];
   const open = async (quantize: EvalSettings["dtype"], wanted: typeof reduction) => {
     const model = await createVisionModel({ config, weights, backend, quantize, reduction: wanted ?? undefined });
@@ -252,12 +258,16 @@ async function compute(
     const model = await open(dtype, reduction);
     for (const notice of model.notices) say(notice);
     const unreduced = agreement ? await open(dtype, null) : undefined;
+    const others: VisionModel[] = [];
+    for (const other of reductions.slice(1)) others.push(await open(dtype, other.reduction));
     const dtypes: [QuantizedDtypeName, VisionModel][] = [];
     for (const compared of compareDtypes) dtypes.push([compared, await open(compared, reduction)]);
     await withProgress(
       todo.reduce((sum, { samples }) => sum + samples.length, 0),
       async (progress) => {
-        for await (const entry of evaluate({ root: dataset.root, batches: todo, model, unreduced, dtypes, pool })) {
+        const { root } = dataset;
+        const all = { root, batches: todo, model, unreduced, reductions: others, dtypes, pool };
+        for await (const entry of evaluate(all)) {
           // Written to the disk before anything else happens.
           journal?.append(entry);
           onBatch(entry);

@@ -1,6 +1,7 @@
 /** The result of an evaluation as a self-contained HTML page. */
 import { counted } from "@ppt-vit/core/options";
 import { html } from "../../output/html.js";
+import { besideFirst } from "./reductions.js";
 import { columnsOf, comparison, decimals, dtypeComparison, percent } from "./report.js";
 import type { ClassSummary, EvalReport } from "./types.js";
 
@@ -26,6 +27,9 @@ Reduction: <code>${html(reduction ? JSON.stringify(reduction) : "none")}</code><
 ${table(["", ...columnsOf(report)], comparison(report))}
 ${dtypes ? `<h2>Precisions of the weights</h2>\n${table(dtypes[0]!, dtypes.slice(1))}` : ""}
 ${summary.agreement ? `<p>${html(`Right only reduced: ${summary.agreement.rightOnlyReduced}. Right only unreduced: ${summary.agreement.rightOnlyUnreduced}.`)}</p>` : ""}
+${besideFirst(report)
+  .map((sentence) => `<p>${html(sentence)}.</p>`)
+  .join("\n")}
 ${settings.labelled === false ? "" : classTables(report)}
 <h2>Pictures that could not be used: ${failures.length}</h2>
 ${

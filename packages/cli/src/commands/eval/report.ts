@@ -6,12 +6,14 @@ import { counted } from "@ppt-vit/core/options";
 import { shown } from "../../output/terminal.js";
 import { packageVersions } from "../../versions.js";
 import { dtypeSummaries } from "./dtypes.js";
+import { besideFirst, reductionSummaries } from "./reductions.js";
 import { classSummaries, confusionsOf, failuresOf, summaryOf } from "./score.js";
 import {
   type Accuracy,
   type DtypeSummary,
   type EvalReport,
   isFailed,
+  isScored,
   type PictureRecord,
   type RunFacts,
   type Times,
@@ -28,6 +30,7 @@ export function reportOf(frame: ReportFrame, unordered: readonly PictureRecord[]
   const classes = classSummaries(records, labels);
   const used = records.filter((record): record is UsedPicture => !isFailed(record));
   const dtypes = dtypeSummaries(used, settings.compareDtypes);
+  const reductions = reductionSummaries(records.filter(isScored), settings.reductions);
   const present = new Set(classes.map(({ label }) => label));
   return {
     evaluation: "ppt-vit eval",
@@ -37,7 +40,7 @@ export function reportOf(frame: ReportFrame, unordered: readonly PictureRecord[]
     tokens,
     gmacs,
     labels,
-    summary: { ...summaryOf(records), ...(dtypes && { dtypes }) },
+    summary: { ...summaryOf(records), ...(dtypes && { dtypes }), ...(reductions && { reductions }) },
     classes,
     classesWithoutPictures: settings.labelled === false ? [] : labels.filter((_, label) => !present.has(label)),
     confusions: confusionsOf(records),
@@ -59,6 +62,10 @@ export function runFacts(times: readonly Times[], pictures: number): RunFacts {
         times.map(({ dtypesMs }) => dtypesMs),
         1000,
       ),
+      ...reductionSeconds(
+        times.map(({ reductionsMs }) => reductionsMs),
+        1000,
+      ),
     },
     pictures,
   );
@@ -66,7 +73,7 @@ export function runFacts(times: readonly Times[], pictures: number): RunFacts {
 
 /** The facts of merged shards. Their seconds are added, so pictures per second are those of one machine. */
 export function mergedFacts(runs: readonly RunFacts[], pictures: number): RunFacts {
-  const sum = (of: Exclude<keyof RunFacts["seconds"], "dtypes">) =>
+  const sum = (of: Exclude<keyof RunFacts["seconds"], "dtypes" | "reductions">) =>
     runs.reduce((total, run) => total + run.seconds[of], 0);
   return finished(
     {
@@ -76,6 +83,10 @@ export function mergedFacts(runs: readonly RunFacts[], pictures: number): RunFac
       unreduced: sum("unreduced"),
       ...dtypeSeconds(
         runs.map(({ seconds }) => seconds.dtypes),
+        1,
+      ),
+      ...reductionSeconds(
+        runs.map(({ seconds }) => seconds.reductions),
         1,
       ),
     },
@@ -91,8 +102,19 @@ function dtypeSeconds(times: readonly Times["dtypesMs"][], unit: number): Pick<R
   return { dtypes: Object.fromEntries(found.map((dtype) => [dtype, sum(dtype)])) };
 }
 
+/** The sum of the times under each of the other settings. Nothing if there are none. */
+function reductionSeconds(
+  times: readonly Times["reductionsMs"][],
+  unit: number,
+): Pick<RunFacts["seconds"], "reductions"> {
+  const count = Math.max(0, ...times.map((one) => one?.length ?? 0));
+  if (count === 0) return {};
+  const sum = (i: number) => times.reduce((total, one) => total + (one?.[i] ?? 0), 0) / unit;
+  return { reductions: Array.from({ length: count }, (_, i) => sum(i)) };
+}
+
 function finished(seconds: RunFacts["seconds"], pictures: number): RunFacts {
-  const { dtypes } = seconds;
+  const { dtypes, reductions } = seconds;
   const ratio = (a: number, b: number) => (b > 0 ? a / b : null);
   const versions = Object.entries({ node: process.version, ...packageVersions() });
   return {
@@ -106,6 +128,7 @@ function finished(seconds: RunFacts["seconds"], pictures: number): RunFacts {
       ...(dtypes && {
         dtypes: Object.fromEntries(Object.entries(dtypes).map(([dtype, own]) => [dtype, ratio(pictures, own)])),
       }),
+      ...(reductions && { reductions: reductions.map((own) => ratio(pictures, own)) }),
     },
     speedup: seconds.unreduced > 0 ? ratio(seconds.unreduced, seconds.model) : null,
   };
@@ -117,11 +140,13 @@ export const percent = (share: number | null | undefined): string =>
 export const decimals = (value: number | null | undefined, digits: number): string =>
   value === null || value === undefined ? dash : value.toFixed(digits);
 
-/** The rows of the comparison: values with the reduction, and without it if that was measured. */
+/** The rows of the comparison: values with the reduction, with the other settings, and without any if that was measured. */
 export function comparison({ summary, gmacs, run, settings }: EvalReport): [name: string, ...values: string[]][] {
-  const { unreduced, agreement } = summary;
+  const { unreduced, agreement, reductions = [] } = summary;
+  const row = (name: string, first: string, others: readonly string[], last: string): [string, ...string[]] =>
+    unreduced ? [name, first, ...others, last] : [name, first, ...others];
   const pair = (name: string, show: (accuracy: Accuracy) => string): [string, ...string[]] =>
-    unreduced ? [name, show(summary), show(unreduced)] : [name, show(summary)];
+    row(name, show(summary), reductions.map(show), unreduced ? show(unreduced) : "");
   const reduced = settings.reduction ? gmacs.reduced : gmacs.unreduced;
   const rate = decimals(run.picturesPerSecond.model, 1);
   const unreducedRate =
@@ -134,15 +159,34 @@ export function comparison({ summary, gmacs, run, settings }: EvalReport): [name
           pair("top-5", ({ top5 }) => percent(top5)),
           pair("loss", ({ loss }) => decimals(loss, 4)),
         ]),
-    ...(agreement ? [["same answer", percent(agreement.share), ""] satisfies [string, string, string]] : []),
-    unreduced ? ["GMACs", decimals(reduced, 3), decimals(gmacs.unreduced, 3)] : ["GMACs", decimals(reduced, 3)],
-    unreduced ? ["pictures/s in the model", rate, unreducedRate] : ["pictures/s in the model", rate],
+    ...(agreement
+      ? [
+          row(
+            "same answer",
+            percent(agreement.share),
+            reductions.map((one) => percent(one.agreement?.share)),
+            "",
+          ),
+        ]
+      : []),
+    row(
+      "GMACs",
+      decimals(reduced, 3),
+      reductions.map((_, i) => decimals(gmacs.reductions?.[i], 3)),
+      decimals(gmacs.unreduced, 3),
+    ),
+    row(
+      "pictures/s in the model",
+      rate,
+      reductions.map((_, i) => decimals(run.picturesPerSecond.reductions?.[i], 1)),
+      unreducedRate,
+    ),
   ];
 }
 
 /** The headings of the columns of `comparison`. */
 export const columnsOf = ({ settings, summary }: EvalReport): string[] => [
-  settings.reduction ? "reduced" : "unreduced",
+  ...(settings.reductions?.map(({ name }) => name) ?? [settings.reduction ? "reduced" : "unreduced"]),
   ...(summary.unreduced ? ["unreduced"] : []),
 ];
 
@@ -200,11 +244,12 @@ export function reportText(report: EvalReport): string {
   const { agreement } = summary;
   return [
     `${counted(summary.pictures, "picture")} ${settings.labelled === false ? "without labels" : `of ${counted(classes.length, "class", "classes")}`}${part}, model ${settings.model.name} on ${settings.backend}${settings.dtype ? ` in ${settings.dtype}` : ""}, tokens ${tokens.join(" -> ")}`,
-    ...lines([head, ...comparison(report)], 12),
+    ...lines([head, ...comparison(report)], Math.max(12, 2 + Math.max(...head.map((name) => name.length)))),
     ...(dtypes ? ["", ...lines(dtypes, 20)] : []),
     ...(agreement
       ? [`right only reduced: ${agreement.rightOnlyReduced}, right only unreduced: ${agreement.rightOnlyUnreduced}`]
       : []),
+    ...besideFirst(report),
     ...(classesWithoutPictures.length > 0
       ? [
           `without pictures: ${classesWithoutPictures.length} of the model's ${counted(report.labels.length, "class", "classes")}`,

@@ -37,6 +37,8 @@ export interface Evaluation {
   readonly model: VisionModel;
   /** Runs on the same pictures, to measure agreement. */
   readonly unreduced?: VisionModel | undefined;
+  /** The model under the other settings, which run on the same pictures. */
+  readonly reductions: readonly VisionModel[];
   /** The model in other precisions, which run on the same pictures. */
   readonly dtypes: readonly (readonly [QuantizedDtypeName, VisionModel])[];
   readonly pool: DecodePool;
@@ -47,7 +49,7 @@ const batchesAhead = 2;
 
 /** @throws PptError what the model's runs throw */
 export async function* evaluate(evaluation: Evaluation): AsyncGenerator<BatchEntry> {
-  const { root, batches, model, unreduced, dtypes, pool } = evaluation;
+  const { root, batches, model, unreduced, reductions, dtypes, pool } = evaluation;
   const ask = (batch: Batch | undefined) => {
     const decoding = Promise.all((batch?.samples ?? []).map(({ file }) => pool.decode(resolve(root, file))));
     // The rejection is handled where the promise is awaited. Until then, this keeps Node from ending the process.
@@ -74,16 +76,23 @@ export async function* evaluate(evaluation: Evaluation): AsyncGenerator<BatchEnt
     const modelMs = lap();
     const reference = unreduced && (await answersOf(unreduced, pixels));
     const unreducedMs = unreduced ? lap() : 0;
+    const others: Answer[][] = [];
+    const reductionsMs: number[] = [];
+    for (const other of reductions) {
+      others.push(await answersOf(other, pixels));
+      reductionsMs.push(lap());
+    }
     const compared: [QuantizedDtypeName, Answer[]][] = [];
     const dtypesMs: [QuantizedDtypeName, number][] = [];
     for (const [dtype, other] of dtypes) {
       compared.push([dtype, await answersOf(other, pixels)]);
       dtypesMs.push([dtype, lap()]);
     }
-    const records = recordsOf(samples, decoded, { answers, unreduced: reference, dtypes: compared });
+    const records = recordsOf(samples, decoded, { answers, unreduced: reference, others, dtypes: compared });
     lap();
     const times = {
       ...{ waitingMs, modelMs, unreducedMs },
+      ...(reductions.length > 0 && { reductionsMs }),
       ...(dtypes.length > 0 && { dtypesMs: Object.fromEntries(dtypesMs) }),
       totalMs: mark - start,
     };
@@ -111,6 +120,8 @@ async function answersOf(model: VisionModel, pixels: readonly Float32Array[]): P
 interface Answers {
   readonly answers: readonly Answer[];
   readonly unreduced: readonly Answer[] | undefined;
+  /** Under the other settings. */
+  readonly others: readonly (readonly Answer[])[];
   readonly dtypes: readonly (readonly [QuantizedDtypeName, readonly Answer[]])[];
 }
 
@@ -124,16 +135,17 @@ function recordsOf(samples: readonly Sample[], decoded: readonly Decoded[], all:
   });
 }
 
-function recordOf(sample: Sample, { answers, unreduced, dtypes }: Answers, row: number): PictureRecord {
+function recordOf(sample: Sample, { answers, unreduced, others, dtypes }: Answers, row: number): PictureRecord {
   const own = answers[row]!;
   const other = unreduced?.[row];
+  const reductions = others.map((ofSettings) => ofSettings[row]!);
   const compared = dtypes.map(([dtype, ofDtype]) => [dtype, ofDtype[row]!] as const);
   const fail = (whose: string) => ({
     ...sample,
     code: "NOT_FINITE",
     message: `${sample.file}: ${whose}'s ${own.embedding ? "embedding is" : "logits are"} not finite`,
   });
-  if (!isFiniteAnswer(own) || (other && !isFiniteAnswer(other))) return fail("the model");
+  if (![own, ...(other ? [other] : []), ...reductions].every(isFiniteAnswer)) return fail("the model");
   const wrong = compared.find(([, answer]) => !isFiniteAnswer(answer));
   if (wrong) return fail(`the model in ${wrong[0]}`);
 
@@ -146,6 +158,7 @@ function recordOf(sample: Sample, { answers, unreduced, dtypes }: Answers, row: 
   return {
     ...{ ...sample, label, ...scoreOf(own.logits, label) },
     ...(other && { unreduced: scoreOf(other.logits, label) }),
+    ...(reductions.length > 0 && { reductions: reductions.map(({ logits }) => scoreOf(logits, label)) }),
     ...dtypesEntry,
   };
 }

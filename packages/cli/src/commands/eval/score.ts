@@ -8,7 +8,6 @@ import {
   isScored,
   type PictureRecord,
   type Score,
-  type ScoredPicture,
   type Summary,
 } from "./types.js";
 
@@ -37,7 +36,7 @@ export function summaryOf(records: readonly PictureRecord[]): Summary {
     ...accuracyOf(scored),
     ...(compared.length > 0 && {
       unreduced: accuracyOf(compared.map(({ unreduced }) => unreduced!)),
-      agreement: agreementOf(compared),
+      agreement: agreementOf(compared.map((picture) => [picture, picture.unreduced!])),
     }),
   };
 }
@@ -52,9 +51,10 @@ export function accuracyOf(scores: readonly Score[]): Accuracy {
   };
 }
 
-function agreementOf(pictures: readonly ScoredPicture[]): Agreement {
+/** How often two answers to the same picture agree, and how often only one of them is right. */
+export function agreementOf(pictures: readonly (readonly [reduced: Score, unreduced: Score])[]): Agreement {
   const count = (test: (reduced: Score, unreduced: Score) => boolean) =>
-    pictures.filter((picture) => test(picture, picture.unreduced!)).length;
+    pictures.filter(([reduced, unreduced]) => test(reduced, unreduced)).length;
   const same = count((reduced, unreduced) => reduced.predicted === unreduced.predicted);
   return {
     same,

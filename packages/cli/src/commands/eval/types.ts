@@ -1,6 +1,7 @@
 /** Schemas and types of what `ppt-vit eval` records of each picture and of the document that it writes. */
-import { parseReduction, quantizedDtypeNames, type ReductionConfig } from "@ppt-vit/core";
+import { quantizedDtypeNames } from "@ppt-vit/core";
 import * as v from "valibot";
+import { reductionSchema } from "../../documents/reduction.js";
 import {
   amount,
   date,
@@ -30,6 +31,8 @@ export const mostDocumentBytes = 2 ** 27;
 const comparedDtype = v.picklist(quantizedDtypeNames, `one of ${quantizedDtypeNames.join(", ")}`);
 const cosineRange = "a number from -1 to 1";
 const cosine = v.pipe(v.number(cosineRange), v.minValue(-1, cosineRange), v.maxValue(1, cosineRange));
+/** Settings that one evaluation compares. */
+export const mostReductions = 100;
 const index = whole(0);
 const label = whole(0, mostClasses - 1);
 
@@ -87,6 +90,8 @@ const scoredPictureSchema = record({
   ...scoreEntries,
   /** The unreduced model's answer, if agreement is measured. */
   unreduced: v.exactOptional(scoreSchema),
+  /** The answers under the other settings of `settings.reductions`, from the second on. */
+  reductions: v.exactOptional(list(scoreSchema, mostReductions)),
   ...comparedEntries,
 });
 export type ScoredPicture = v.InferOutput<typeof scoredPictureSchema>;
@@ -123,19 +128,6 @@ const pictureRecordSchema = v.lazy(
   (value): v.GenericSchema<unknown, PictureRecord> => (has(value, "code") ? failedPictureSchema : usedPictureSchema),
 );
 
-/** A reduction, checked by core's own parser. */
-const reductionSchema = v.pipe(
-  v.unknown(),
-  v.rawTransform<unknown, ReductionConfig>(({ dataset, addIssue, NEVER }) => {
-    try {
-      return parseReduction(dataset.value);
-    } catch (error) {
-      addIssue({ message: (error as Error).message.replace(/^reduction: /, "") });
-      return NEVER;
-    }
-  }),
-);
-
 /** Everything that determines the result: two evaluations with equal settings give equal results. */
 const settingsSchema = record({
   model: record({ name: text(mostPathCharacters), fingerprint }),
@@ -147,6 +139,10 @@ const settingsSchema = record({
   /** Left out where every picture has a label. */
   labelled: v.exactOptional(v.literal(false, "false")),
   reduction: v.nullable(reductionSchema),
+  /** All settings that are compared, by the names that `--reduction` gave; `reduction` is the first. Left out if there is only one. */
+  reductions: v.exactOptional(
+    list(record({ name: name(mostPathCharacters), reduction: reductionSchema }), mostReductions, 2),
+  ),
   /** Whether the unreduced model runs too. */
   agreement: flag,
   /** Pictures per run of the model. It matters because some backends round differently for other batch sizes. */
@@ -170,6 +166,8 @@ const timesSchema = record({
   unreducedMs: amount,
   /** Runs of the model in each precision that is compared. */
   dtypesMs: v.exactOptional(byDtype(amount)),
+  /** Runs under each of the other settings. */
+  reductionsMs: v.exactOptional(list(amount, mostReductions)),
   /** Everything, including scoring and writing the journal. */
   totalMs: amount,
 });
@@ -232,7 +230,28 @@ const dtypeSummarySchema = record({
 });
 export type DtypeSummary = v.InferOutput<typeof dtypeSummarySchema>;
 
-const summarySchema = record({ ...summaryEntries, dtypes: v.exactOptional(byDtype(dtypeSummarySchema)) });
+/** What other settings than the first give, on the same pictures. */
+const reductionSummarySchema = record({
+  name: name(mostPathCharacters),
+  ...accuracyEntries,
+  /** With the unreduced model, if it runs too. */
+  agreement: v.exactOptional(agreementSchema),
+  /** Beside the first settings, picture by picture. */
+  besideFirst: record({
+    same: count,
+    rightOnlyThis: count,
+    rightOnlyFirst: count,
+    /** Two-sided exact McNemar test: how probable so uneven a split of the two counts is if both settings are equally good. */
+    pValue: share,
+  }),
+});
+export type ReductionSummary = v.InferOutput<typeof reductionSummarySchema>;
+
+const summarySchema = record({
+  ...summaryEntries,
+  dtypes: v.exactOptional(byDtype(dtypeSummarySchema)),
+  reductions: v.exactOptional(list(reductionSummarySchema, mostReductions)),
+});
 export type Summary = v.InferOutput<typeof summarySchema>;
 
 const className = text(mostLabelCharacters);
@@ -250,6 +269,7 @@ const runFactsSchema = record({
     model: amount,
     unreduced: amount,
     dtypes: v.exactOptional(byDtype(amount)),
+    reductions: v.exactOptional(list(amount, mostReductions)),
   }),
   waitingShare: v.nullable(amount),
   /** Per second of the whole run, and per second of the model alone. */
@@ -257,6 +277,7 @@ const runFactsSchema = record({
     overall: v.nullable(amount),
     model: v.nullable(amount),
     dtypes: v.exactOptional(byDtype(v.nullable(amount))),
+    reductions: v.exactOptional(list(v.nullable(amount), mostReductions)),
   }),
   /** Time of the unreduced model divided by that of the reduced one. */
   speedup: v.nullable(amount),
@@ -273,7 +294,7 @@ export const evalReportSchema = record({
   /** Numbers of tokens: before the first block, and after each block that reduces. */
   tokens: list(whole(1), 1000, 1),
   /** Multiply-accumulates of one picture, in 1e9. */
-  gmacs: record({ unreduced: amount, reduced: amount }),
+  gmacs: record({ unreduced: amount, reduced: amount, reductions: v.exactOptional(list(amount, mostReductions)) }),
   /** Empty for a model without a classifier. */
   labels: list(className, mostClasses),
   summary: summarySchema,
