@@ -16,7 +16,7 @@ const budgets = [0.8, 0.95, 0.7, 0.66, 0.6, 1.1];
 export const published = [3, 6, 9];
 
 /** What is compared: PPT in two ways, and every other policy of the registry. The token counts follow from the budget. */
-const policiesOf = ({ layers }) => {
+export const policiesOf = ({ layers }) => {
   const everyBlock = Array.from({ length: layers }, (_, layer) => layer);
   const others = policies.filter((policy) => policy !== defaultPolicy);
   return {

@@ -1,0 +1,115 @@
+/**
+ * How many answers of the demo model are right under settings that `calibrate` found on several sets of pictures, and under every fixed
+ * policy, at the same budgets.
+ * `pnpm bench --benchmark benchmarks/measures/budgets.mjs --set pictures=DIR --set journal=FILE [--set sets=5] [--set parts=4]`, with
+ * pictures that accuracy-pictures.py draws.
+ *
+ * It is long work: FILE keeps what is known, and the same call goes on with it. `parts` says how many quarters of the test pictures are
+ * measured; each of them holds all classes alike. The sets of calibration and test share no picture, and nothing is chosen on the
+ * pictures that are measured.
+ */
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+import { modelCost, modelFingerprint } from "@ppt-vit/core";
+import { calibrate, chooseSettings, readCheckpoint } from "@ppt-vit/pipeline";
+import { filesOf, loadPictures, predict } from "../pictures.mjs";
+import { agreementOf, policiesOf, scheduleFor } from "./accuracy.mjs";
+
+/** GMACs of one image. The first is searched most. */
+const budgets = [0.57, 0.5, 0.45, 0.66, 0.7, 0.8, 0.95, 1.1];
+const quarters = 4;
+
+/** What is known already, by key. Lines that were cut off are computed again. */
+function openJournal(file) {
+  const known = new Map();
+  for (const line of existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : []) {
+    const { key, value } = JSON.parse(line);
+    known.set(key, value);
+  }
+  return async (parts, compute) => {
+    const key = JSON.stringify(parts);
+    if (!known.has(key)) {
+      known.set(key, await compute());
+      appendFileSync(file, `${JSON.stringify({ key, value: known.get(key) })}\n`);
+    }
+    return known.get(key);
+  };
+}
+
+export async function measure({ settings: { pictures: folder, journal, sets = "5", parts = "4" }, tell }) {
+  const checkpoint = await readCheckpoint("demo");
+  const { config, weights } = checkpoint;
+  const fingerprint = modelFingerprint(config, weights);
+  const backend = await createOnnxBackend({ device: "cpu", threads: 1 });
+  const once = openJournal(journal);
+
+  const everybody = [{ name: "unreduced", facts: { policy: "unreduced", budget: null }, reduction: undefined }];
+  const searches = [];
+  for (let set = 0; set < Number(sets); set++) {
+    const name = `calibration-${set}`;
+    tell(name);
+    const images = await filesOf(join(folder, name));
+    const found = await once(["calibrate", fingerprint, name, images.length, budgets], async () => {
+      const begun = process.cpuUsage();
+      const calibration = await calibrate("demo", { images, backend, gmacs: budgets });
+      const { user, system } = process.cpuUsage(begun);
+      return {
+        reductions: budgets.map((budget) => chooseSettings(calibration, { gmacs: budget }).reduction),
+        trials: calibration.trials.length + calibration.screened,
+        processorSeconds: (user + system) / 1e6,
+      };
+    });
+    const { reductions, ...facts } = found;
+    searches.push({ set: name, pictures: images.length, ...facts });
+    budgets.forEach((budget, i) => {
+      const facts = { policy: "searched", budget, set: name };
+      everybody.push({ name: `searched on ${name}, ${budget} GMACs`, facts, reduction: reductions[i] });
+    });
+  }
+  for (const budget of budgets)
+    for (const [policy, settings] of Object.entries(policiesOf(config))) {
+      const reduction = scheduleFor(config, settings, budget);
+      if (reduction) everybody.push({ name: `${policy}, ${budget} GMACs`, facts: { policy, budget }, reduction });
+    }
+
+  const test = await loadPictures(join(folder, "test"), checkpoint);
+  const heldOut = await loadPictures(join(folder, "held-out"), checkpoint);
+  const quarter = (i) => test.filter((_, k) => k % quarters === i);
+  const answers = { test: new Map(), heldOut: new Map() };
+  const pictures = { test: [], heldOut };
+  // The first quarter of the pictures for everybody comes first, so that a whole table is there early.
+  const rounds = [["test", 0], ["heldOut", 0], ...Array.from({ length: Number(parts) - 1 }, (_, i) => ["test", i + 1])];
+  for (const [set, part] of rounds) {
+    const these = set === "test" ? quarter(part) : heldOut;
+    if (set === "test") pictures.test.push(...these);
+    for (const { name, reduction } of everybody) {
+      tell(`${set} ${part}: ${name}`);
+      const predictions = await once(["answers", fingerprint, reduction ?? null, set, part, these.length], () =>
+        predict(checkpoint, backend, reduction, these),
+      );
+      answers[set].set(name, [...(answers[set].get(name) ?? []), ...predictions]);
+    }
+  }
+  await backend.dispose();
+
+  const agreement = (name) =>
+    Object.fromEntries(
+      Object.entries(pictures).map(([set, these]) => [
+        set,
+        agreementOf(these, answers[set].get("unreduced"), answers[set].get(name)),
+      ]),
+    );
+  return {
+    settings: {
+      model: { name: "demo", fingerprint, backend: backend.name },
+      pictures: { test: pictures.test.length, heldOut: heldOut.length },
+      budgets,
+      searches,
+    },
+    measurements: everybody.map(({ name, facts, reduction }) => ({
+      name,
+      facts: { ...facts, gmacs: modelCost(config, reduction).gmacs, reduction: reduction ?? null, ...agreement(name) },
+    })),
+  };
+}
