@@ -65,6 +65,7 @@ describe("a GPU launches few kernels for the blocks, heads and tokens of DeiT-S"
     [{ ...stages, policy: "top-k" }, 18],
     [{ ...stages, policy: "evit" }, 22],
     [{ ...stages, policy: "diffrate" }, 34.7],
+    [{ ...stages, policy: "pitome" }, 48],
   ])("%j adds at most %d for each stage", (reduction, most) => {
     const { kernels } = onGpu(deitS, reduction);
     expect((kernels.total - unreduced) / stages.layers.length).toBeLessThanOrEqual(most);

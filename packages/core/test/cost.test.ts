@@ -122,7 +122,7 @@ describe("the comparison policies", () => {
 
   it("cost what PPT costs where they leave as many tokens", () => {
     const { gmacs } = modelCost(config, { ...schedule, threshold: "pool" });
-    for (const policy of ["tome", "top-k", "evit", "diffrate"] as const)
+    for (const policy of ["tome", "top-k", "evit", "diffrate", "pitome"] as const)
       expect(modelCost(config, { ...schedule, policy }).gmacs).toBe(gmacs);
   });
 

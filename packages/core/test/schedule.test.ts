@@ -66,6 +66,7 @@ describe("planReduction", () => {
     ["top-k", "prune", false, 195],
     ["evit", "fuse", false, 195],
     ["diffrate", "pool", true, 195],
+    ["pitome", "pool", true, 98],
   ] as const)(
     "does the same to every image in every stage of %s: %s",
     (policy, action, proportionalAttention, most) => {

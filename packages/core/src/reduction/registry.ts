@@ -4,6 +4,7 @@
  */
 import { diffrate, diffrateReference } from "./policies/diffrate.js";
 import { evit, evitReference } from "./policies/evit.js";
+import { pitome, pitomeReference } from "./policies/pitome.js";
 import { ppt, pptReference } from "./policies/ppt.js";
 import { tome, tomeReference } from "./policies/tome.js";
 import { topK, topKReference } from "./policies/top-k.js";
@@ -17,6 +18,7 @@ export const policies = [
   topK,
   evit,
   diffrate,
+  pitome,
 ] as const satisfies readonly ReductionPolicy[];
 
 /** The reference that the conformance suite compares each policy with. Only tests import it, so bundlers leave it out. */
@@ -26,6 +28,7 @@ export const policyReferences: Readonly<Record<PolicyName, PolicyReference>> = {
   "top-k": topKReference,
   evit: evitReference,
   diffrate: diffrateReference,
+  pitome: pitomeReference,
 };
 
 /** The name of a built-in policy. */
