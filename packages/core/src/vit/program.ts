@@ -266,12 +266,14 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     const stages: StageFeatures<T>[] = [];
     for (let layer = 0; layer < layers; layer++) {
       const rows = layer === layers - 1 && !headReadsAll ? headRows : undefined;
-      const { report, ...next } = ops.scope(`blocks.${layer}`, () =>
-        block(ops, parametersOf(params, `blocks.${layer}.`), state, layer, rows),
+      // Training runs a scope again for its gradient, when `state` has moved on.
+      const entering = state;
+      const { report, ...leaving } = ops.scope(`blocks.${layer}`, () =>
+        block(ops, parametersOf(params, `blocks.${layer}.`), entering, layer, rows),
       );
-      state = next;
+      state = leaving;
       if (config.depth?.stages.includes(layer))
-        stages.push(ops.scope(`features.${stages.length}`, () => stageFeatures(ops, params, state)));
+        stages.push(ops.scope(`features.${stages.length}`, () => stageFeatures(ops, params, leaving)));
       for (const [name, x] of Object.entries(report ?? {})) add(name, x);
     }
     const named = ops.scope("head", () => head(ops, params, state, stages));
