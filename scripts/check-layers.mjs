@@ -43,6 +43,7 @@ const rules = [
     node: "node",
     rooms: { node: /^(node\/|index\.ts$)/, browser: /^(browser\/|browser\.ts$)/ },
   },
+  { folder: /^packages\/finetune$/, imports: [/^core$/, /^pipeline$/, /^backend-tfjs$/], tests: [/./] },
   { folder: /^packages\/cli$/, imports: [/./], tests: [/./] },
   { folder: /^(apps\/|benchmarks$)/, imports: [/./], tests: [/./] },
 ];

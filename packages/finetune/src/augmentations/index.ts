@@ -1,0 +1,7 @@
+/** All augmentations. To add one, write a file here and list it. */
+import type { Augmentation } from "./augmentation.js";
+import { crop } from "./crop.js";
+import { flip } from "./flip.js";
+import { none } from "./none.js";
+
+export const augmentations: readonly Augmentation[] = [none, flip, crop];

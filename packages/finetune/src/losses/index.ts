@@ -1,0 +1,8 @@
+/** All losses. To add one, write a file here and list it. */
+import { cosine } from "./cosine.js";
+import { crossEntropy } from "./cross-entropy.js";
+import { distillation } from "./distillation.js";
+import type { Loss } from "./loss.js";
+import { mixed } from "./mixed.js";
+
+export const losses: readonly Loss[] = [distillation, crossEntropy, mixed, cosine];

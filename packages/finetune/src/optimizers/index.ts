@@ -1,0 +1,6 @@
+/** All optimisers. To add one, write a file here and list it. */
+import { adamw } from "./adamw.js";
+import type { Optimizer } from "./optimizer.js";
+import { sgd } from "./sgd.js";
+
+export const optimizers: readonly Optimizer[] = [adamw, sgd];

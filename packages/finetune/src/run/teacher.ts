@@ -1,0 +1,99 @@
+/** The answers of the unreduced model: known before training where they can be counted, else computed for each batch. */
+import { existsSync, readFileSync } from "node:fs";
+import { parseSafetensors } from "@ppt-vit/core";
+import type { HostTensor } from "@ppt-vit/core/backend";
+import type { Augmentation } from "../augmentations/augmentation.js";
+import type { Batch, Place } from "../data/batches.js";
+import type { ParsedOptions } from "../options.js";
+import { writeSafetensors } from "../output/safetensors.js";
+import { writeWhole } from "../output/write-file.js";
+import type { Trainer } from "../trainer.js";
+import { type AnswerOptions, answersTo } from "./answers.js";
+import type { RunIdentity } from "./state.js";
+
+/** More answers than this are not kept. */
+const mostBytes = 2 ** 28;
+
+export interface Teaching extends ParsedOptions {
+  readonly teacher: Trainer;
+  readonly augmentation: Augmentation;
+  /** The pictures that are held back. */
+  readonly evaluated: readonly Place[];
+  readonly reading: AnswerOptions;
+  /** Where known answers are saved. */
+  readonly path: string;
+  readonly identity: RunIdentity;
+}
+
+export interface TeacherAnswers {
+  /** By the number of the picture. */
+  readonly evaluated: ReadonlyMap<number, Float32Array>;
+  /** [B, N] for a batch as the model sees it. */
+  of(batch: Batch): Promise<Float32Array>;
+}
+
+export async function knownAnswers(teaching: Teaching): Promise<TeacherAnswers> {
+  const { given, settings, loss, classes, teacher, augmentation, evaluated, reading, path } = teaching;
+  const { versions } = augmentation;
+  const mixes = settings.mixup > 0 || settings.cutmix > 0;
+  const width = classes || teaching.given.checkpoint.config.hiddenSize;
+  const few = versions !== undefined && 4 * versions * width * given.pictures.length <= mostBytes;
+  const counted = loss.needsTeacher && !mixes && few;
+  const wanted = new Map<string, Place>(evaluated.map((place) => [`evaluation/${place.index}`, place]));
+  if (counted)
+    for (const [index, { file }] of given.pictures.entries())
+      for (let version = 0; version < versions; version++)
+        wanted.set(keyOf({ index, version }), { index, file, augmentation: augmentation.name, version });
+
+  const identity = JSON.stringify(teaching.identity);
+  const saved = loadAnswers(path, identity);
+  const onDone = (done: number) =>
+    given.onProgress?.({ kind: "teacher", done: Math.min(done, wanted.size), total: wanted.size });
+  const known = saved ?? (await compute());
+  async function compute(): Promise<Map<string, Float32Array>> {
+    const found = await answersTo(teacher, [...wanted.values()], { ...reading, onDone });
+    const answers = new Map(
+      [...wanted].flatMap(([key, place]) => (found.has(place) ? [[key, found.get(place)!]] : [])),
+    );
+    saveAnswers(path, identity, answers as Map<string, Float32Array>);
+    return answers as Map<string, Float32Array>;
+  }
+
+  return {
+    evaluated: new Map(
+      evaluated.flatMap(({ index }) => {
+        const answer = known.get(`evaluation/${index}`);
+        return answer ? [[index, answer] as const] : [];
+      }),
+    ),
+    async of({ places, pixels }) {
+      if (!counted) return teacher.answers(pixels, places.length);
+      const rows = places.map((place) => known.get(keyOf(place)));
+      // A picture that could not be read then and can now has no answer.
+      if (rows.includes(undefined)) return teacher.answers(pixels, places.length);
+      const answers = new Float32Array(rows.length * rows[0]!.length);
+      for (const [i, row] of rows.entries()) answers.set(row!, i * row!.length);
+      return answers;
+    },
+  };
+}
+
+const keyOf = ({ index, version }: Pick<Place, "index" | "version">): string => `${index}/${version}`;
+
+/** What an earlier run saved; undefined if there is nothing of use: then the same answers are computed again. */
+function loadAnswers(path: string, identity: string): Map<string, Float32Array> | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const file = parseSafetensors(readFileSync(path), path);
+    if (file.metadata.get("identity") !== identity) return undefined;
+    return new Map(file.names.map((name) => [name, file.read(name).data.slice()]));
+  } catch {
+    return undefined;
+  }
+}
+
+function saveAnswers(path: string, identity: string, answers: ReadonlyMap<string, Float32Array>): void {
+  const tensors: Record<string, HostTensor> = {};
+  for (const [name, data] of answers) tensors[name] = { shape: [data.length], data };
+  writeWhole(path, writeSafetensors(tensors, { identity }));
+}

@@ -1,0 +1,7 @@
+/** All choices of what is trained. To add one, write a file here and list it. */
+import { all } from "./all.js";
+import { lastBlocks } from "./last-blocks.js";
+import { norms } from "./norms.js";
+import type { Subset } from "./subset.js";
+
+export const subsets: readonly Subset[] = [norms, lastBlocks, all];
