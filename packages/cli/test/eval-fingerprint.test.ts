@@ -1,7 +1,7 @@
 /** Tests that a checkpoint keeps the fingerprint by which journals know it. */
 import { parseModelConfig, randomWeights, weightsFrom } from "@ppt-vit/core";
 import { expect, it } from "vitest";
-import { checkpointFingerprint } from "../src/commands/eval/fingerprint.js";
+import { checkpointFingerprint } from "../src/documents/checkpoint-fingerprint.js";
 
 const preprocessing = { doResize: true, size: { height: 16, width: 16 } } as never;
 const plain = { image_size: 16, patch_size: 8, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2 };

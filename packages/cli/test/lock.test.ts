@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
-import { takeLock } from "../src/commands/eval/lock.js";
+import { takeLock } from "../src/files/lock.js";
 
 let folder: string;
 beforeEach(() => {

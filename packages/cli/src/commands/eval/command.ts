@@ -1,6 +1,6 @@
 /** The options of `ppt-vit eval` and `ppt-vit eval merge`. */
 import { PptError } from "@ppt-vit/core";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { backendOption } from "../../flags/backend-option.js";
 import { compareDtypeOption, refuseOtherReference } from "../../flags/compare-dtype-option.js";
 import { dtypeOption } from "../../flags/dtype-option.js";
@@ -9,16 +9,8 @@ import { count } from "../../flags/numbers.js";
 import { addBatchOptions } from "../../flags/picture-options.js";
 import { reductionList } from "../../flags/reduction-list.js";
 import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
+import { shard } from "../../flags/shard.js";
 import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
-import type { Shard } from "./types.js";
-
-/** Parses `2/8`: the second of eight shards. */
-function shard(text: string): Shard {
-  const [index, parts] = text.split("/").map(Number);
-  if (!/^\d+\/\d+$/.test(text) || index! < 1 || index! > parts!)
-    throw new InvalidArgumentError("expected I/N, as in 1/8 to 8/8.");
-  return { index: index!, count: parts! };
-}
 
 /** @throws PptError INVALID_OPTION for several settings where they cannot be compared */
 function refuseSeveral({ ppt, reduction, labels, compareDtype }: EvalFlags): void {

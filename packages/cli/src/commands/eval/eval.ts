@@ -12,6 +12,8 @@ import {
   type VisionModel,
 } from "@ppt-vit/core";
 import { backendNames, type Checkpoint, createBackend, readCheckpoint } from "@ppt-vit/pipeline";
+import { checkpointFingerprint } from "../../documents/checkpoint-fingerprint.js";
+import { type Lock, takeLock } from "../../files/lock.js";
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
 import { defaultBackend } from "../../flags/backend-option.js";
@@ -25,9 +27,7 @@ import { print, printJson, say as sayLines } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { type Dataset, fingerprintOf, openDataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
-import { checkpointFingerprint } from "./fingerprint.js";
 import { backendOf, type Journal, openJournal } from "./journal.js";
-import { type Lock, takeLock } from "./lock.js";
 import { mergeReports, readReport } from "./merge.js";
 import { reportPage } from "./page.js";
 import { reductionsOf } from "./reductions.js";

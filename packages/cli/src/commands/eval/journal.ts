@@ -4,13 +4,14 @@
  */
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
+import { differences } from "../../documents/differences.js";
 import { parseJson } from "../../documents/json.js";
 import { cut, quoted } from "../../documents/quoted.js";
 import { decodeText, readChunks } from "../../documents/read.js";
 import { checked, complainer } from "../../documents/schema.js";
+import type { Lock } from "../../files/lock.js";
 import { plainStat } from "../../files/write-file.js";
 import { requireRecord } from "./consistency.js";
-import type { Lock } from "./lock.js";
 import type { Batch } from "./run.js";
 import { type BatchEntry, batchEntrySchema, type JournalHeader, journalHeaderSchema } from "./types.js";
 
@@ -204,25 +205,6 @@ export const comparable = ({
   dataset: { pictures: settings.dataset.pictures, fingerprint: settings.dataset.fingerprint },
   shard,
 });
-
-/** JSON with sorted fields, so that equal objects give equal texts. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value ?? null, (_, part: unknown) =>
-    typeof part === "object" && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
-
-/** The longest value of a setting in a message, in characters. */
-const mostShown = 200;
-
-/** The settings in which two evaluations differ, each with both values. */
-export function differences(a: Record<string, unknown>, b: Record<string, unknown>): string[] {
-  const show = (value: unknown) => cut(JSON.stringify(value ?? null), mostShown);
-  return Object.keys({ ...a, ...b })
-    .filter((key) => canonical(a[key]) !== canonical(b[key]))
-    .map((key) => `${key} ${show(a[key])} there, ${show(b[key])} here`);
-}
 
 function requireSame(found: JournalHeader, header: JournalHeader, path: string): void {
   const differing = differences(comparable(found), comparable(header));

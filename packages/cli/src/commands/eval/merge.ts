@@ -1,10 +1,11 @@
 /** `ppt-vit eval merge`: joins the results of all shards into the result that a single run would give. */
 import { PptError } from "@ppt-vit/core";
+import { differences } from "../../documents/differences.js";
 import { parseJson } from "../../documents/json.js";
 import { readText } from "../../documents/read.js";
 import { checked, complainer } from "../../documents/schema.js";
 import { requireConsistent } from "./consistency.js";
-import { comparable, differences } from "./journal.js";
+import { comparable } from "./journal.js";
 import { mergedFacts, reportOf } from "./report.js";
 import { type EvalReport, evalReportSchema, mostDocumentBytes } from "./types.js";
 
