@@ -5,6 +5,7 @@ export { type DeviceKind, type DeviceKindDescription, deviceKindNames, deviceKin
 export type { OnnxDevice, OnnxDeviceDescription } from "./devices.js";
 export { exportOnnx, type OnnxExport, type OnnxExportOptions } from "./export.js";
 export type { ExportDtype } from "./export-dtypes.js";
+export { toFloat16 } from "./float16.js";
 export type { Fusion } from "./fusion.js";
 export { type ExportMetadata, inspectOnnx, type OnnxSummary } from "./inspect.js";
 export type { IntegerProducts } from "./integer-products.js";

@@ -20,11 +20,12 @@ export {
 export { resolveReduction } from "./checkpoint/reduction.js";
 export { atOneSize, atPictureSize, sizeVaries } from "./checkpoint/resolution.js";
 export { type CalibrateOptions, type Calibration, calibrate } from "./node/calibrate.js";
-export { decodeImage, type OpenedPicture, openPicture } from "./node/decode.js";
+export { decodeImage, type OpenedPicture, openPicture, readPictureBytes } from "./node/decode.js";
 export { checkpointFolder, readCheckpoint, type SourceKind, sourceKind } from "./node/folder.js";
 export { fromPretrained } from "./node/from-pretrained.js";
-export type { CheckpointSource, ImageInput } from "./node/inputs.js";
+export type { CheckpointSource, ImageInput, PictureSource } from "./node/inputs.js";
 export { makeFolder } from "./node/make-folder.js";
+export { type NumpyType, numpyHeader } from "./node/numpy.js";
 export { readReduction } from "./node/reduction-file.js";
 export { type DepthFormat, depthFormats, renderDepth } from "./node/render-depth.js";
 export {

@@ -6,10 +6,10 @@ import { invalidImage, pictureHeader, requireBytes } from "../pictures/formats.j
 import { gifFrame, onScreen } from "../pictures/gif.js";
 import type { PictureHeader } from "../pictures/header.js";
 import { rgbOfInks } from "../pictures/inks.js";
-import { type DecodeOptions, decodeLimits, decodeOptions } from "../pictures/options.js";
+import { type DecodeLimits, type DecodeOptions, decodeLimits, decodeOptions } from "../pictures/options.js";
 import type { PictureFormat } from "../pictures/signatures.js";
 import { workingBytes } from "../pictures/working-memory.js";
-import { type ImageInput, requirePicture } from "./inputs.js";
+import { type ImageInput, isPictureSource, requirePicture } from "./inputs.js";
 import { readPictureFile } from "./picture-file.js";
 import { loadSharp, type OpenSharp } from "./sharp.js";
 
@@ -25,7 +25,9 @@ export interface EncodedPicture {
 
 /** The name of an input in messages: its path, with control characters escaped. */
 export const nameOf = (input: ImageInput): string =>
-  input instanceof Uint8Array ? "image" : JSON.stringify(String(input)).slice(1, -1);
+  input instanceof Uint8Array
+    ? "image"
+    : JSON.stringify(isPictureSource(input) ? input.name : String(input)).slice(1, -1);
 
 /**
  * Decodes JPEG, PNG, WebP, GIF or AVIF to 8-bit RGB. EXIF orientation is applied. Transparency and colour profiles are
@@ -82,7 +84,7 @@ export async function readPicture(input: ImageInput, options: DecodeOptions = {}
   const limits = decodeLimits(options);
   requirePicture(input);
   const what = nameOf(input);
-  const bytes = input instanceof Uint8Array ? input : await readPictureFile(input, what, limits);
+  const bytes = await bytesOf(input, what, limits);
   requireBytes(bytes.length, what, limits);
   const header = await pictureHeader(bytes, what, limits);
   return {
@@ -93,6 +95,18 @@ export async function readPicture(input: ImageInput, options: DecodeOptions = {}
     workingBytes: workingBytes(header),
   };
 }
+
+function bytesOf(input: ImageInput, what: string, limits: DecodeLimits): Uint8Array | Promise<Uint8Array> {
+  if (input instanceof Uint8Array) return input;
+  return isPictureSource(input) ? input.read() : readPictureFile(input, what, limits);
+}
+
+/**
+ * The bytes of a picture file as they are, before anything is decoded.
+ * @throws PptError NOT_FOUND; INVALID_IMAGE for folders, pipes that are silent, and files that are empty, too large or no pictures
+ */
+export const readPictureBytes = async (input: string | URL, options: DecodeOptions = {}): Promise<Uint8Array> =>
+  readPictureFile(input, nameOf(input), decodeLimits(decodeOptions(options)));
 
 /** Decodes a picture that has been read; `what` is its name in errors. @throws PptError INVALID_IMAGE */
 export type Decoder = (picture: EncodedPicture, what: string, options: DecodeOptions) => Promise<RgbImage>;

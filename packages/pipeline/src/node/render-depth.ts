@@ -1,6 +1,7 @@
 /** Maps of depth as files: PNG pictures by sharp, and NumPy arrays. */
 import { checkArgument, oneOf } from "@ppt-vit/core/options";
 import { colourDepth, type DepthTensor, requireDepth, scaledDepth } from "../depth/depth-map.js";
+import { numpyHeader } from "./numpy.js";
 import { loadSharp } from "./sharp.js";
 
 /** The formats of `renderDepth`. */
@@ -42,16 +43,11 @@ export async function renderDepth(
   return grey.png().toBuffer();
 }
 
-/** Version 1.0 of NumPy's format: the header ends with a line end, at a multiple of 64 bytes. */
 function numpyArray({ dims, data }: Pick<DepthTensor, "dims" | "data">): Uint8Array {
-  const magic = 10;
-  const fields = `{'descr': '<f4', 'fortran_order': False, 'shape': (${dims.join(", ")}), }`;
-  const length = 64 * Math.ceil((magic + fields.length + 1) / 64);
-  const file = new Uint8Array(length + data.byteLength);
-  file.set(Buffer.from("\x93NUMPY\x01\x00", "latin1"));
+  const header = numpyHeader(dims, "<f4");
+  const file = new Uint8Array(header.length + data.byteLength);
+  file.set(header);
   const view = new DataView(file.buffer);
-  view.setUint16(8, length - magic, true);
-  file.set(Buffer.from(`${fields.padEnd(length - magic - 1)}\n`, "latin1"), magic);
-  for (const [i, value] of data.entries()) view.setFloat32(length + 4 * i, value, true);
+  for (const [i, value] of data.entries()) view.setFloat32(header.length + 4 * i, value, true);
   return file;
 }
