@@ -14,6 +14,7 @@ export const guides: Item[] = [
       ["node", "Classify in Node"],
       ["browser", "Classify in the browser"],
       ["embed", "Embed a photo library"],
+      ["library", "One folder, many machines"],
       ["depth", "Estimate depth"],
       ["zero-shot", "Zero-shot labels with CLIP"],
       ["faster", "Make your own model faster"],
@@ -64,9 +65,20 @@ export const guides: Item[] = [
     text: "Command line",
     items: pages("cli/", [
       ["", "ppt-vit"],
-      ...["classify", "embed", "depth", "visualize", "eval", "calibrate", "export", "info", "doctor", "bench"].map(
-        (name) => [name, name] as const,
-      ),
+      ...[
+        "classify",
+        "embed",
+        "depth",
+        "merge",
+        "check",
+        "visualize",
+        "eval",
+        "calibrate",
+        "export",
+        "info",
+        "doctor",
+        "bench",
+      ].map((name) => [name, name] as const),
     ]),
   },
   {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { Command } from "commander";
 import { addBenchCommand } from "./commands/bench/command.js";
 import { addCalibrateCommand } from "./commands/calibrate/command.js";
+import { addCheckCommand } from "./commands/check/command.js";
 import { addClassifyCommand } from "./commands/classify/command.js";
 import { addDemoCommand } from "./commands/demo/command.js";
 import { addDepthCommand } from "./commands/depth/command.js";
@@ -11,6 +12,7 @@ import { addEmbedCommand } from "./commands/embed/command.js";
 import { addEvalCommand } from "./commands/eval/command.js";
 import { addExportCommand } from "./commands/export/command.js";
 import { addInfoCommand } from "./commands/info/command.js";
+import { addMergeCommand } from "./commands/merge/command.js";
 import { addVisualizeCommand } from "./commands/visualize/command.js";
 import { refuseReplaced } from "./flags/arguments.js";
 import { loadBackendModule } from "./flags/backend-option.js";
@@ -22,6 +24,8 @@ const commands: readonly ((program: Command) => void)[] = [
   addClassifyCommand,
   addEmbedCommand,
   addDepthCommand,
+  addMergeCommand,
+  addCheckCommand,
   addDemoCommand,
   addExportCommand,
   addInfoCommand,

@@ -48,13 +48,16 @@ export function startBar(total: number, done: number, options: Options, values?:
 export async function withStatus<R>(work: (tell: (text: string) => void) => Promise<R>): Promise<R> {
   if (!isWatched()) return work(() => {});
   try {
-    return await work((text) => {
-      wipeLine();
-      process.stderr.write(shown(text));
-    });
+    return await work(drawLine);
   } finally {
     wipeLine();
   }
 }
 
-const wipeLine = () => void process.stderr.write("\r\x1b[2K");
+/** Puts a text in place of the line on the terminal. */
+export function drawLine(text: string): void {
+  wipeLine();
+  process.stderr.write(shown(text));
+}
+
+export const wipeLine = () => void process.stderr.write("\r\x1b[2K");

@@ -1,38 +1,31 @@
-/** `ppt-vit embed`: a vector for each picture, as JSON lines. */
-import { fromPretrained, isFailure, type Pooling, poolings } from "@ppt-vit/pipeline";
+/** `ppt-vit embed`: a vector for each picture, as JSON lines or as files. */
+import { isFailure, poolings } from "@ppt-vit/pipeline";
 import { type Command, Option } from "commander";
 import { expandInputs } from "../../files/inputs.js";
 import { backendOption } from "../../flags/backend-option.js";
-import { type DtypeFlags, dtypeOption } from "../../flags/dtype-option.js";
-import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
-import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
-import {
-  addReductionOptions,
-  type ReductionFlags,
-  reductionOf,
-  refuseContradiction,
-} from "../../flags/reduction-options.js";
+import { dtypeOption } from "../../flags/dtype-option.js";
+import { addModelOptions, modelOption } from "../../flags/model-options.js";
+import { addPictureOptions, decodeOptions } from "../../flags/picture-options.js";
+import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
+import { addJobOptions, inputsArgument, type JobFlags, refuseUselessJobFlags } from "../../jobs/flags.js";
+import { shortest } from "../../jobs/formats/jsonl.js";
+import { runJob } from "../../jobs/run.js";
 import { complain, printJson, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { describeVerification } from "../../output/verified.js";
+import { type EmbedFlags, embedOptions, embedTask, loadExtractor } from "./task.js";
 
-interface EmbedFlags extends DtypeFlags, ReductionFlags, ModelFlags, PictureFlags {
-  readonly model: string;
-  readonly backend: string;
-  readonly pooling?: Pooling;
-  readonly normalize: boolean;
-  readonly verify: boolean;
-}
+interface Flags extends EmbedFlags, JobFlags {}
 
 export function addEmbedCommand(program: Command): void {
   const embed = program
     .command("embed")
-    .description("turn pictures into vectors, one JSON line each: for search, clustering, or a classifier of your own")
-    .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
+    .description("turn pictures into vectors: for search, clustering, or a classifier of your own")
+    .argument(...inputsArgument)
     .option(...modelOption, "demo")
     .addOption(backendOption())
     .addOption(dtypeOption());
-  addPictureOptions(addReductionOptions(addModelOptions(embed)))
+  addJobOptions(addPictureOptions(addReductionOptions(addModelOptions(embed))))
     .addOption(
       new Option(
         "--pooling <name>",
@@ -45,34 +38,28 @@ export function addEmbedCommand(program: Command): void {
       "first compare the outputs for a known input, to check that this device computes correctly",
       false,
     )
-    .action(async (inputs: string[], flags: EmbedFlags, command: Command) => {
+    .action(async (inputs: string[], flags: Flags, command: Command) => {
       refuseContradiction(flags, command);
+      refuseUselessJobFlags(flags, command);
       process.exitCode = await embedCommand(inputs, flags);
     });
 }
 
-/** Prints each vector to stdout as soon as it is computed, and everything else to stderr. @returns the exit code */
-async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promise<0 | 1> {
+/**
+ * Prints each vector to stdout as soon as it is computed, and everything else to stderr; with --out it works as a job.
+ * @returns the exit code
+ */
+async function embedCommand(inputs: readonly string[], flags: Flags): Promise<0 | 1> {
+  const { out } = flags;
+  if (out !== undefined) return runJob(embedTask(flags), inputs, { ...flags, out }, decodeOptions(flags));
   const { files, failures } = await expandInputs(inputs);
   for (const { error } of failures) complain(error);
   let failed = failures.length;
-  const extractor = await withDownloads(flags.model, flags, (loading) =>
-    fromPretrained(flags.model, {
-      ...loading,
-      task: "image-feature-extraction",
-      backend: flags.backend,
-      dtype: flags.dtype,
-      reduction: reductionOf(flags),
-      imageSize: flags.imageSize,
-      verify: flags.verify,
-    }),
-  );
+  const extractor = await loadExtractor(flags, flags.backend);
   if (extractor.verification) say(describeVerification(extractor.verification));
   try {
-    const { pooling, normalize } = flags;
-    const options = { ...batchOptions(flags), normalize, ...(pooling && { pooling }) };
     await withProgress(files.length, async (progress) => {
-      for await (const result of extractor.embedAll(files, options)) {
+      for await (const result of extractor.embedAll(files, embedOptions(flags))) {
         if (isFailure(result)) {
           failed++;
           progress.interrupt(() => complain(result.error));
@@ -88,6 +75,3 @@ async function embedCommand(inputs: readonly string[], flags: EmbedFlags): Promi
   }
   return failed > 0 ? 1 : 0;
 }
-
-/** Nine significant digits distinguish every float32 from its neighbours. */
-const shortest = (value: number): number => Number(value.toPrecision(9));
