@@ -11,6 +11,7 @@ import { addDoctorCommand } from "./commands/doctor/command.js";
 import { addEmbedCommand } from "./commands/embed/command.js";
 import { addEvalCommand } from "./commands/eval/command.js";
 import { addExportCommand } from "./commands/export/command.js";
+import { addFinetuneCommand } from "./commands/finetune/command.js";
 import { addInfoCommand } from "./commands/info/command.js";
 import { addMergeCommand } from "./commands/merge/command.js";
 import { addVisualizeCommand } from "./commands/visualize/command.js";
@@ -34,6 +35,7 @@ const commands: readonly ((program: Command) => void)[] = [
   addVisualizeCommand,
   addCalibrateCommand,
   addEvalCommand,
+  addFinetuneCommand,
 ];
 
 const { version } = createRequire(import.meta.url)("../package.json") as { version: string };

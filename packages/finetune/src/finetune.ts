@@ -97,7 +97,10 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
     weights: startWeights(params, trained, optimizer, settings.ema),
   };
   const { weights } = state;
-  if (given.resume && loadState(folder.state, identity, state)) onProgress?.({ kind: "resumed", step: state.step });
+  if (given.resume) {
+    loadState(folder.state, identity, state);
+    onProgress?.({ kind: "resumed", step: state.step });
+  } else saveState(folder.state, identity, state);
 
   const unreadable = new Set<string>();
   const onFailure = ({ file, index }: Place, error: PptError) => {

@@ -6,5 +6,6 @@ export { type FinetuneResult, finetune } from "./finetune.js";
 export { losses } from "./losses/index.js";
 export { optimizers } from "./optimizers/index.js";
 export type { FinetuneOptions, TrainingSettings } from "./options.js";
+export { finetunePage } from "./output/page.js";
 export { type Evaluation, type FinetuneProgress, isBetter, type StepRecord } from "./run/progress.js";
 export { subsets } from "./subsets/index.js";

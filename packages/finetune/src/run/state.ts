@@ -1,5 +1,5 @@
 /** What a run saves, to go on from there with the same bits. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isPptError, PptError, parseSafetensors } from "@ppt-vit/core";
 import type { HostTensor } from "@ppt-vit/core/backend";
 import { writeSafetensors } from "../output/safetensors.js";
@@ -40,11 +40,10 @@ export function saveState(path: string, identity: RunIdentity, state: RunState):
 }
 
 /**
- * Fills `state`, which is that of a run at its start, with what an earlier run saved. @returns false if there is nothing
+ * Fills `state`, which is that of a run at its start, with what an earlier run saved.
  * @throws PptError INVALID_INPUT if the file is of another run, or damaged
  */
-export function loadState(path: string, identity: RunIdentity, state: RunState): boolean {
-  if (!existsSync(path)) return false;
+export function loadState(path: string, identity: RunIdentity, state: RunState): void {
   const refuse = (what: string, cause?: unknown): never => {
     throw new PptError(
       "INVALID_INPUT",
@@ -86,10 +85,9 @@ export function loadState(path: string, identity: RunIdentity, state: RunState):
     state.step = record.step;
     state.steps.push(...record.steps);
     state.evaluations.push(...record.evaluations);
-    return true;
   } catch (cause) {
     if (isPptError(cause) && cause.code === "INVALID_INPUT") throw cause;
-    return refuse(`cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+    refuse(`cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, cause);
   }
 }
 
