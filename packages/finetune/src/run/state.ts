@@ -44,7 +44,7 @@ export function saveState(path: string, identity: RunIdentity, state: RunState):
  * @throws PptError INVALID_INPUT if the file is of another run, or damaged
  */
 export function loadState(path: string, identity: RunIdentity, state: RunState): void {
-  const refuse = (what: string, cause?: unknown): never => {
+  const refuse: (what: string, cause?: unknown) => never = (what, cause) => {
     throw new PptError(
       "INVALID_INPUT",
       `${path}: ${what}: give the options that the run began with, or begin anew with another folder or --force`,
@@ -61,7 +61,7 @@ export function loadState(path: string, identity: RunIdentity, state: RunState):
           best: Evaluation | null;
         })
       | null;
-    if (record?.format !== format || record.version !== version) return refuse("is no state of this program's version");
+    if (record?.format !== format || record.version !== version) refuse("is no state of this program's version");
     const other = differing(record.identity, identity);
     if (other) refuse(`belongs to another run: its ${other}`);
     const fill = (prefix: string, values: ReadonlyMap<string, Float32Array>) => {
