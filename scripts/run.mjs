@@ -7,6 +7,7 @@
  *   node scripts/run.mjs start [ARGUMENT...]   arguments go to `ppt-vit demo`
  *   node scripts/run.mjs test [ARGUMENT...]    arguments go to scripts/check.mjs
  *   node scripts/run.mjs examples [NAME...]    arguments go to scripts/check-examples.mjs
+ *   node scripts/run.mjs engines [NAME...]     arguments go to scripts/check-engines.mjs
  *   node scripts/run.mjs docs [--dev]          arguments go to scripts/check-docs.mjs
  *   node scripts/run.mjs published [DOCUMENT...]   arguments go to scripts/check-published.mjs
  *   node scripts/run.mjs tarballs [FOLDER]     arguments go to scripts/pack.mjs
@@ -30,6 +31,7 @@ const tasks = {
   start: { bundle: "demo", script: ["apps", "demo", "dist", "main.js"], command: ["demo"] },
   test: { script: ["scripts", "check.mjs"], command: [] },
   examples: { build: "./packages/*", script: ["scripts", "check-examples.mjs"], command: [] },
+  engines: { build: "./packages/*", script: ["scripts", "check-engines.mjs"], command: [] },
   docs: { build: "./packages/*", script: ["scripts", "check-docs.mjs"], command: [] },
   published: { build: "./packages/*", script: ["scripts", "check-published.mjs"], command: [] },
   tarballs: { build: "./packages/*", script: ["scripts", "pack.mjs"], command: [] },

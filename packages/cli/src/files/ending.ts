@@ -1,4 +1,5 @@
 /** Handles signals that end the process, so that no file is left half-written or locked. */
+import { constants } from "node:os";
 
 const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonly NodeJS.Signals[];
 
@@ -13,7 +14,10 @@ export function onEnding(clean: () => void): () => void {
   const end = (signal: NodeJS.Signals) => {
     stop();
     clean();
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    if (process.listenerCount(signal) > 0) return;
+    process.kill(process.pid, signal);
+    // Process 1 of a container is not ended by a signal that nobody handles.
+    if (process.pid === 1) process.exit(128 + constants.signals[signal]);
   };
   for (const signal of endings) process.on(signal, end);
   return stop;
