@@ -83,10 +83,23 @@ describe("depth", () => {
 });
 
 describe("a depth model", () => {
+  test("is compared with the unreduced one by eval, which needs no labels", async () => {
+    const folder = join(home, "unlabelled");
+    mkdirSync(folder);
+    copyFileSync(picture, join(folder, "one.png"));
+    copyFileSync(dog, join(folder, "two.png"));
+    const { code, stdout, stderr } = await pptVit("eval", folder, "-m", model, "-b", "cpu", ...reduction, "--json");
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const { summary, settings } = JSON.parse(stdout);
+    expect(settings).toMatchObject({ labelled: false, agreement: true });
+    const { mean, p99 } = summary.difference.depthError;
+    expect(mean).toBeGreaterThan(0);
+    expect(p99).toBeLessThan(1);
+  });
+
   test.each([
     { call: ["classify", picture], says: "has no classifier: load it with task 'depth-estimation' (ppt-vit depth)" },
     { call: ["embed", picture], says: "has no embedding: load it with task 'depth-estimation' (ppt-vit depth)" },
-    { call: ["eval", join(root, "packages/pipeline/fixtures")], says: "ppt-vit depth writes its maps" },
   ])("is refused by other commands, which name this one: $call.0", async ({ call: [command, input], says }) => {
     const { code, stderr } = await pptVit(command!, "-m", model, "-b", "cpu", input!);
     expect(stderr).toContain(says);

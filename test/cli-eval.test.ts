@@ -212,6 +212,24 @@ describe("precisions of the weights", () => {
   });
 });
 
+describe("pictures without labels", () => {
+  test("are compared with the unreduced model, in shards as in one run", async () => {
+    const args = ["-m", "demo", "-b", "cpu", "--no-labels", "--limit", "4", "--batch", "1"];
+    const whole = await evaluate("tree", ...args, "-o", "unlabelled.json");
+    expect(whole.code, whole.stderr).toBe(0);
+    expect(whole.stdout).toMatch(/same answer as unreduced +100\.00 %/);
+    const { summary, settings: used, run: facts } = JSON.parse(readFileSync(join(home, "unlabelled.json"), "utf8"));
+    expect(used).toMatchObject({ labelled: false, agreement: true });
+    expect(summary).toMatchObject({ top1: null, difference: { answers: { same: 4, share: 1 } } });
+    expect(facts.speedup).toBeGreaterThan(0);
+    for (const shard of ["1/2", "2/2"])
+      await evaluate("tree", ...args, "--shard", shard, "-o", `unlabelled-${shard[0]}.json`);
+    const merged = await evaluate("merge", "unlabelled-1.json", "unlabelled-2.json", "-o", "unlabelled-merged.json");
+    expect(merged.code, merged.stderr).toBe(0);
+    expect(resultOf("unlabelled-merged.json")).toBe(resultOf("unlabelled.json"));
+  });
+});
+
 /** Starts an evaluation, and returns it once its journal has a line of a batch. */
 async function started(
   out: string,
@@ -327,12 +345,20 @@ describe("a wrong call ends with code 2 and says what to do", () => {
     [["unknown"], 'unknown: 1 of 1 label matches no class of the model: "unicorn". The model has 48 classes, 0 to 47'],
     [["tree", "--shard", "3/2"], "expected I/N, as in 1/8 to 8/8"],
     [["tree", "--shard", "0/2"], "expected I/N, as in 1/8 to 8/8"],
-    [["tree", "--model", join(root, "packages/pipeline/fixtures/clip")], "has no classifier, and so no answers"],
+    [
+      ["tree", "--model", join(root, "packages/pipeline/fixtures/clip"), "--no-ppt"],
+      "has no classifier, and so no answers",
+    ],
     [["tree", "--compare-dtype", "q9"], "'q9' is none of q8, q4"],
     [["tree", "--compare-dtype", "q8,q8"], "'q8' is there twice"],
     [["tree", "--compare-dtype", "fp32"], "fp32 is what the others are compared with"],
     [["tree", "--compare-dtype", "q8", "--dtype", "q8"], "--dtype q8 asks for another one: leave --dtype out"],
-    [["tree", "--no-labels"], "--no-labels leaves nothing to measure: name the precisions"],
+    [["tree", "--no-labels", "--no-ppt"], "--no-labels leaves nothing to measure without a reduction"],
+    [["tree", "--no-labels", "--no-agreement"], "leave --no-agreement out, or name precisions"],
+    [
+      ["tree", "--no-labels", "--no-agreement", "--reduction", "deit-small-paper,deit-small-paper.json"],
+      "leave --no-agreement out",
+    ],
     [["tree", "--no-labels", "--compare-dtype", "q8", "--classes", "x"], "--classes explains labels"],
     [["tree", "--limit", "0"], "expected a whole number of at least 1"],
     [["tree", "--no-ppt", "--threshold", "pool"], "--no-ppt contradicts the reduction options"],

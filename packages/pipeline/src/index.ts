@@ -1,6 +1,8 @@
 import { setMachine } from "./backends/machine.js";
 import { nodeMachine } from "./node/machine.js";
 
+export type { AnswerKind } from "./calibrate/answers/answer-kind.js";
+export { answerKindOf } from "./calibrate/answers/index.js";
 export type { CalibrateOptions as CalibrateOptionsOf, Calibration as CalibrationOf } from "./calibrate/calibrate.js";
 export { divergenceInterval, type RunnerUp, runnerUp } from "./calibrate/comparison.js";
 export { type ReductionDocument, reductionDocument } from "./calibrate/document.js";

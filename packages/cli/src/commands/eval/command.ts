@@ -13,27 +13,27 @@ import { shard } from "../../flags/shard.js";
 import { type EvalFlags, evalCommand, mergeCommand, type OutputFlags } from "./eval.js";
 
 /** @throws PptError INVALID_OPTION for several settings where they cannot be compared */
-function refuseSeveral({ ppt, reduction, labels, compareDtype }: EvalFlags): void {
+function refuseSeveral({ ppt, reduction, labels, agreement, compareDtype }: EvalFlags): void {
   if (!ppt || reduction === undefined || reductionList(reduction).length < 2) return;
   if (compareDtype)
     throw new PptError(
       "INVALID_OPTION",
       "--compare-dtype compares precisions under one reduction, and --reduction names several: name one, or leave --compare-dtype out",
     );
-  if (!labels)
+  if (!labels && !agreement)
     throw new PptError(
       "INVALID_OPTION",
-      "--reduction names several settings, and these are compared on labelled pictures",
+      "--reduction names several settings, and without labels these are compared with the unreduced model: leave --no-agreement out",
     );
 }
 
 /** @throws PptError INVALID_OPTION for pictures without labels if nothing can be measured on them, or with labels explained */
-function refuseUselessLabels({ labels, compareDtype, classes }: EvalFlags): void {
+function refuseUselessLabels({ labels, ppt, agreement, compareDtype, classes }: EvalFlags): void {
   if (labels) return;
-  if (!compareDtype)
+  if (!compareDtype && !(ppt && agreement))
     throw new PptError(
       "INVALID_OPTION",
-      "--no-labels leaves nothing to measure: name the precisions to compare, as in --compare-dtype q8",
+      `--no-labels leaves nothing to measure without a reduction beside the unreduced model: leave ${ppt ? "--no-agreement" : "--no-ppt"} out, or name precisions, as in --compare-dtype q8`,
     );
   if (classes !== undefined)
     throw new PptError(
@@ -53,13 +53,16 @@ export function addEvalCommand(program: Command): void {
   const evaluation = program
     .command("eval")
     .enablePositionalOptions()
-    .description("measure accuracy, agreement with the unreduced model, and speed on labelled pictures")
+    .description("measure accuracy on labelled pictures, agreement with the unreduced model, and speed")
     .argument("<dataset>", "a folder with a folder of pictures for each class, or a labels file (.csv, .tsv, .json)")
     .option(...modelOption, "demo")
     .addOption(backendOption())
     .addOption(dtypeOption())
     .addOption(compareDtypeOption())
-    .option("--no-labels", "the pictures have no labels: only compare precisions, by --compare-dtype")
+    .option(
+      "--no-labels",
+      "the pictures have no labels: compare with the unreduced model, and precisions by --compare-dtype",
+    )
     .option("--classes <file>", "explains the dataset's identifiers, such as WordNet's: lines of ID NAME, or JSON")
     .option("--limit <n>", "take this many pictures, spread evenly over the dataset", count(1))
     .option("--shard <i/n>", "evaluate part I of N only; eval merge joins the parts", shard)

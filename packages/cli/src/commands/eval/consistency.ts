@@ -6,11 +6,13 @@ import { quoted } from "../../documents/quoted.js";
 import type { Complain } from "../../documents/schema.js";
 import { reportOf } from "./report.js";
 import {
+  type AnswerDifference,
   type DtypeAnswer,
   type EvalReport,
   type EvalSettings,
   isFailed,
   isScored,
+  isUnlabelled,
   type PictureRecord,
   type Score,
   type Shard,
@@ -42,6 +44,8 @@ export interface RecordChecks {
   readonly complain: Complain;
 }
 
+type DifferenceChecks = Pick<RecordChecks, "classes" | "path" | "complain">;
+
 /** Checks one record: the model has its classes, its ranks fit its answers, and it holds what the settings ask for. */
 export function requireRecord(record: PictureRecord, checks: RecordChecks): void {
   const { settings, classes, path, complain } = checks;
@@ -70,27 +74,32 @@ export function requireRecord(record: PictureRecord, checks: RecordChecks): void
   const scored = isScored(record) ? record : undefined;
   if (labelled && !scored) complain(`${path}.rank`, "is missing");
   if (scored) score(scored, "");
-  const unreduced = scored?.unreduced;
-  if ((unreduced !== undefined) !== settings.agreement)
+  if ((record.unreduced !== undefined) !== settings.agreement)
     complain(
       `${path}.unreduced`,
       settings.agreement ? "is missing: settings.agreement is true" : "is there, but settings.agreement is false",
     );
-  if (unreduced) score(unreduced, "unreduced.");
-  const others = scored?.reductions ?? [];
+  const others = record.reductions?.length ?? 0;
   const expected = Math.max(0, (settings.reductions?.length ?? 1) - 1);
-  if (others.length !== expected)
-    complain(`${path}.reductions`, `are ${others.length}, expected ${expected}: settings.reductions after the first`);
-  for (const [i, other] of others.entries()) score(other, `reductions[${i}].`);
+  if (others !== expected)
+    complain(`${path}.reductions`, `are ${others}, expected ${expected}: settings.reductions after the first`);
+  if (scored) {
+    if (scored.unreduced) score(scored.unreduced, "unreduced.");
+    for (const [i, other] of (scored.reductions ?? []).entries()) score(other, `reductions[${i}].`);
+  } else if (isUnlabelled(record)) {
+    if (record.unreduced) requireDifference(record.unreduced, "unreduced.", checks);
+    for (const [i, other] of (record.reductions ?? []).entries()) requireDifference(other, `reductions[${i}].`, checks);
+  }
   requireDtypes(record, checks, (answer, prefix) => answer.score && score(answer.score, `${prefix}score.`));
 }
 
 /** Checks the answers in other precisions: all that the settings name, and each complete. */
 function requireDtypes(
   record: UsedPicture,
-  { settings, classes, stages, path, complain }: RecordChecks,
+  checks: RecordChecks,
   checkScore: (answer: DtypeAnswer, prefix: string) => void,
 ): void {
+  const { settings, stages, path, complain } = checks;
   const compared: readonly string[] = settings.compareDtypes ?? [];
   const wrong = Object.keys(record.dtypes ?? {}).find((dtype) => !compared.includes(dtype));
   if (wrong !== undefined) complain(`${path}.dtypes.${wrong}`, "is there, but settings.compareDtypes does not name it");
@@ -98,19 +107,31 @@ function requireDtypes(
     const prefix = `dtypes.${dtype}.`;
     const answer =
       record.dtypes?.[dtype] ?? complain(`${path}.dtypes.${dtype}`, "is missing: settings.compareDtypes names it");
-    const present = (field: keyof DtypeAnswer, expected: boolean) => {
-      if ((answer[field] !== undefined) !== expected)
-        complain(`${path}.${prefix}${field}`, expected ? "is missing" : "is there, where this model has none");
-    };
-    present("score", isScored(record));
-    for (const field of ["same", "divergence"] as const) present(field, classes > 0);
-    present("cosine", classes === 0);
+    if ((answer.score !== undefined) !== isScored(record))
+      complain(`${path}.${prefix}score`, isScored(record) ? "is missing" : "is there, where the picture has no label");
+    requireDifference(answer, prefix, checks);
     checkScore(answer, prefix);
     if (isScored(record) && answer.same !== (answer.score?.predicted === record.predicted))
       complain(`${path}.${prefix}same`, `is ${answer.same}, which does not fit the answers`);
     if (answer.decisions.length > stages)
       complain(`${path}.${prefix}decisions`, `are ${answer.decisions.length}, expected at most ${stages}: the stages`);
   }
+}
+
+/** Checks that two answers were compared as a model of so many classes gives them. */
+function requireDifference(
+  found: AnswerDifference,
+  prefix: string,
+  { classes, path, complain }: DifferenceChecks,
+): void {
+  const present = (field: keyof AnswerDifference, expected: boolean) => {
+    if ((found[field] !== undefined) !== expected)
+      complain(`${path}.${prefix}${field}`, expected ? "is missing" : "is there, where this model has none");
+  };
+  for (const field of ["same", "divergence"] as const) present(field, classes > 0);
+  // A model without classes gives one of two kinds of answers.
+  if (found.depthError === undefined) present("cosine", classes === 0);
+  else for (const field of ["cosine", "depthError"] as const) present(field, field === "depthError" && classes === 0);
 }
 
 /** Checks a whole result. @throws what `complain` throws, about the first field that is inconsistent */
@@ -124,8 +145,8 @@ export function requireConsistent(report: EvalReport, complain: Complain): void 
   if (settings.dtype !== undefined && settings.compareDtypes)
     complain("settings.compareDtypes", "is there with a settings.dtype: precisions are compared with fp32 only");
   requireReductions(report, complain);
-  if (settings.labelled === false && !settings.compareDtypes)
-    complain("settings.compareDtypes", "is missing: without labels nothing else is measured");
+  if (settings.labelled === false && !settings.compareDtypes && !settings.agreement)
+    complain("settings.compareDtypes", "is missing: without labels and agreement nothing else is measured");
   if (labels.length === 0 && settings.labelled !== false)
     complain("labels", "are missing, and settings.labelled is not false");
   if (settings.agreement && settings.reduction === null)

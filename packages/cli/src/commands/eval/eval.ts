@@ -1,4 +1,4 @@
-/** `ppt-vit eval`: measures accuracy, agreement with the unreduced model, and speed on labelled pictures. */
+/** `ppt-vit eval`: measures accuracy on labelled pictures, agreement with the unreduced model, and speed. */
 import { lstatSync } from "node:fs";
 import {
   type Backend,
@@ -11,7 +11,14 @@ import {
   quantizationOf,
   type VisionModel,
 } from "@ppt-vit/core";
-import { backendNames, type Checkpoint, createBackend, readCheckpoint } from "@ppt-vit/pipeline";
+import {
+  answerKindOf,
+  atOneSize,
+  backendNames,
+  type Checkpoint,
+  createBackend,
+  readCheckpoint,
+} from "@ppt-vit/pipeline";
 import { checkpointFingerprint } from "../../documents/checkpoint-fingerprint.js";
 import { type Lock, takeLock } from "../../files/lock.js";
 import { isKept, placeOf, requireOutputs } from "../../files/outputs.js";
@@ -101,7 +108,8 @@ async function evaluateTo(path: string, flags: EvalFlags, locked: LockedJournal 
   // Results depend on the backend, so what is recorded is the one that was taken.
   const backendName = wanted === defaultBackend ? backend.name : wanted;
   try {
-    const checkpoint = await withDownloads(flags.model, flags, (loading) => readCheckpoint(flags.model, loading));
+    const found = await withDownloads(flags.model, flags, (loading) => readCheckpoint(flags.model, loading));
+    const checkpoint = atOneSize(found);
     checkCheckpoint(checkpoint, flags);
     const dataset = await openDataset(path, {
       ...flags,
@@ -148,19 +156,14 @@ const say = (line: string) => sayLines(`ppt-vit: ${line}`);
 const isLabelled = ({ config }: Checkpoint, { labels }: EvalFlags): boolean => labels && config.labels.length > 0;
 
 /**
- * @throws PptError INVALID_CONFIG if the model is no single-label classifier (without a classifier, precisions can be compared),
- * or preprocessing makes pictures of another size
+ * @throws PptError INVALID_CONFIG if the model classifies, but not by one label, if it does not classify and nothing else can be
+ * measured, or if preprocessing makes pictures of another size
  */
-function checkCheckpoint({ name, config, preprocessing }: Checkpoint, { compareDtype }: EvalFlags): void {
-  if (config.depth)
+function checkCheckpoint({ name, config, preprocessing }: Checkpoint, flags: EvalFlags): void {
+  if (config.labels.length === 0 && !flags.compareDtype && !(flags.ppt && flags.agreement))
     throw new PptError(
       "INVALID_CONFIG",
-      `${name}: estimates depth, and labels say nothing about that: ppt-vit depth writes its maps`,
-    );
-  if (config.labels.length === 0 && !compareDtype)
-    throw new PptError(
-      "INVALID_CONFIG",
-      `${name}: has no classifier, and so no answers that labels could be compared with; --compare-dtype compares its embeddings`,
+      `${name}: has no classifier, and so no answers that labels could be compared with: leave ${flags.ppt ? "--no-agreement" : "--no-ppt"} out to compare it with the unreduced model, or name precisions by --compare-dtype`,
     );
   if (config.labels.length > 0 && problemOf(config) !== "single-label")
     throw new PptError(
@@ -197,7 +200,7 @@ async function frameOf(
     ...(!labelled && { labelled }),
     reduction: reduction ?? null,
     ...(reductions && { reductions }),
-    agreement: flags.agreement && reduction !== undefined && labelled,
+    agreement: flags.agreement && reduction !== undefined,
     batch: flags.batch,
     dataset: { path, pictures: dataset.samples.length, fingerprint: await fingerprintOf(dataset) },
     limit: flags.limit ?? null,
@@ -266,7 +269,8 @@ async function compute(
       todo.reduce((sum, { samples }) => sum + samples.length, 0),
       async (progress) => {
         const { root } = dataset;
-        const all = { root, batches: todo, model, unreduced, reductions: others, dtypes, pool };
+        const kind = answerKindOf(checkpoint.name, config);
+        const all = { root, batches: todo, model, kind, unreduced, reductions: others, dtypes, pool };
         for await (const entry of evaluate(all)) {
           // Written to the disk before anything else happens.
           journal?.append(entry);

@@ -4,8 +4,16 @@ import { counted } from "@ppt-vit/core/options";
 import { type Checkpoint, readReduction, resolveReduction } from "@ppt-vit/pipeline";
 import { reductionList } from "../../flags/reduction-list.js";
 import { type ReductionFlags, reductionOf } from "../../flags/reduction-options.js";
+import { differenceSummary } from "./answers.js";
 import { accuracyOf, agreementOf } from "./score.js";
-import type { EvalReport, EvalSettings, ReductionSummary, ScoredPicture } from "./types.js";
+import {
+  type EvalReport,
+  type EvalSettings,
+  isScored,
+  isUnlabelled,
+  type ReductionSummary,
+  type UsedPicture,
+} from "./types.js";
 
 /** Settings under the name that `--reduction` gave them. */
 export type NamedReduction = NonNullable<EvalSettings["reductions"]>[number];
@@ -39,10 +47,16 @@ function namedReduction(checkpoint: Checkpoint, name: string, flags: ReductionFl
 
 /** What the answers under each of the other settings tell; undefined if there is only one. */
 export function reductionSummaries(
-  pictures: readonly ScoredPicture[],
-  reductions: EvalSettings["reductions"],
+  used: readonly UsedPicture[],
+  { reductions, labelled }: Pick<EvalSettings, "reductions" | "labelled">,
 ): ReductionSummary[] | undefined {
+  const pictures = used.filter(isScored);
+  const unlabelled = used.filter(isUnlabelled);
   return reductions?.slice(1).map(({ name }, i) => {
+    if (labelled === false) {
+      const difference = differenceSummary(unlabelled.map((picture) => picture.reductions![i]!));
+      return { name, ...accuracyOf([]), difference };
+    }
     const own = pictures.map((picture) => picture.reductions![i]!);
     const compared = pictures.flatMap(({ unreduced }, k) => (unreduced ? [[own[k]!, unreduced] as const] : []));
     const beside = agreementOf(own.map((score, k) => [score, pictures[k]!] as const));
@@ -74,7 +88,10 @@ export function mcNemar(a: number, b: number): number {
 
 /** A sentence for each of the other settings beside the first. */
 export const besideFirst = ({ settings: { reductions = [] }, summary }: EvalReport): string[] =>
-  (summary.reductions ?? []).map(
-    ({ name, besideFirst: { rightOnlyThis, rightOnlyFirst, same, pValue } }) =>
+  (summary.reductions ?? []).flatMap(({ name, besideFirst }) => {
+    if (!besideFirst) return [];
+    const { rightOnlyThis, rightOnlyFirst, same, pValue } = besideFirst;
+    return [
       `${name} beside ${reductions[0]!.name}: ${counted(same, "same answer")}, right only here ${rightOnlyThis}, right only there ${rightOnlyFirst} (McNemar p = ${pValue.toPrecision(2)})`,
-  );
+    ];
+  });

@@ -10,12 +10,13 @@ import { besideFirst, reductionSummaries } from "./reductions.js";
 import { classSummaries, confusionsOf, failuresOf, summaryOf } from "./score.js";
 import {
   type Accuracy,
+  type DifferenceSummary,
   type DtypeSummary,
   type EvalReport,
   isFailed,
-  isScored,
   type PictureRecord,
   type RunFacts,
+  type Summary,
   type Times,
   type UsedPicture,
 } from "./types.js";
@@ -30,7 +31,7 @@ export function reportOf(frame: ReportFrame, unordered: readonly PictureRecord[]
   const classes = classSummaries(records, labels);
   const used = records.filter((record): record is UsedPicture => !isFailed(record));
   const dtypes = dtypeSummaries(used, settings.compareDtypes);
-  const reductions = reductionSummaries(records.filter(isScored), settings.reductions);
+  const reductions = reductionSummaries(used, settings);
   const present = new Set(classes.map(({ label }) => label));
   return {
     evaluation: "ppt-vit eval",
@@ -144,7 +145,7 @@ export const decimals = (value: number | null | undefined, digits: number): stri
 export function comparison({ summary, gmacs, run, settings }: EvalReport): [name: string, ...values: string[]][] {
   const { unreduced, agreement, reductions = [] } = summary;
   const row = (name: string, first: string, others: readonly string[], last: string): [string, ...string[]] =>
-    unreduced ? [name, first, ...others, last] : [name, first, ...others];
+    isBesideUnreduced(summary) ? [name, first, ...others, last] : [name, first, ...others];
   const pair = (name: string, show: (accuracy: Accuracy) => string): [string, ...string[]] =>
     row(name, show(summary), reductions.map(show), unreduced ? show(unreduced) : "");
   const reduced = settings.reduction ? gmacs.reduced : gmacs.unreduced;
@@ -169,6 +170,10 @@ export function comparison({ summary, gmacs, run, settings }: EvalReport): [name
           ),
         ]
       : []),
+    ...differenceRows(
+      "unreduced",
+      [summary, ...reductions].map(({ difference }) => difference),
+    ).map(([name, first, ...others]) => row(name, first, others, "")),
     row(
       "GMACs",
       decimals(reduced, 3),
@@ -187,8 +192,35 @@ export function comparison({ summary, gmacs, run, settings }: EvalReport): [name
 /** The headings of the columns of `comparison`. */
 export const columnsOf = ({ settings, summary }: EvalReport): string[] => [
   ...(settings.reductions?.map(({ name }) => name) ?? [settings.reduction ? "reduced" : "unreduced"]),
-  ...(summary.unreduced ? ["unreduced"] : []),
+  ...(isBesideUnreduced(summary) ? ["unreduced"] : []),
 ];
+
+const isBesideUnreduced = ({ unreduced, difference }: Summary): boolean =>
+  unreduced !== undefined || difference !== undefined;
+
+/** How answers differ from those of `reference`: a row for whatever any of the columns tells. */
+function differenceRows(
+  reference: string,
+  columns: readonly (DifferenceSummary | undefined)[],
+): [name: string, first: string, ...others: string[]][] {
+  const row = (
+    name: string,
+    show: (own: DifferenceSummary) => string | undefined,
+  ): [name: string, first: string, ...others: string[]][] => {
+    const [first = dash, ...others] = columns.map((own) => (own && show(own)) ?? dash);
+    return [first, ...others].every((value) => value === dash) ? [] : [[name, first, ...others]];
+  };
+  return [
+    ...row(`same answer as ${reference}`, ({ answers }) => answers && percent(answers.share)),
+    ...row("  95 % interval", ({ answers }) => answers && range(...answers.interval95)),
+    ...row(`divergence from ${reference}, mean`, ({ divergence }) => divergence?.mean.toExponential(1)),
+    ...row("  99th percentile", ({ divergence }) => divergence?.p99.toExponential(1)),
+    ...row(`cosine with ${reference}, mean`, ({ cosine }) => cosine?.mean.toFixed(5)),
+    ...row("  1st percentile", ({ cosine }) => cosine?.p1.toFixed(5)),
+    ...row(`depth beside ${reference}, mean error`, ({ depthError }) => percent(depthError?.mean)),
+    ...row("  99th percentile", ({ depthError }) => percent(depthError?.p99)),
+  ];
+}
 
 const range = (low: number, high: number) => `${(100 * low).toFixed(2)} to ${percent(high)}`;
 
@@ -215,18 +247,16 @@ export function dtypeComparison({ summary, run }: EvalReport): string[][] | unde
     ...row("top-1", ...shares(({ top1 }) => percent(top1))),
     ...row("top-5", ...shares(({ top5 }) => percent(top5))),
     ...row("loss", ...shares(({ loss }) => decimals(loss, 4))),
-    ...row("same answer as fp32", "", ({ answers }) => answers && percent(answers.share)),
-    ...row("  95 % interval", "", ({ answers }) => answers && range(...answers.interval95)),
     ...row("same decisions as fp32", "", ({ decisions }) => (decisions.of > 0 ? percent(decisions.share) : undefined)),
     ...Array.from({ length: stages }, (_, stage) =>
       row(`  stage ${stage + 1}`, "", ({ decisions: { byStage, of } }) =>
         percent((byStage[stage]! * byStage.length) / of),
       ),
     ).flat(),
-    ...row("divergence from fp32, mean", "", ({ divergence }) => divergence?.mean.toExponential(1)),
-    ...row("  99th percentile", "", ({ divergence }) => divergence?.p99.toExponential(1)),
-    ...row("cosine with fp32, mean", "", ({ cosine }) => cosine?.mean.toFixed(5)),
-    ...row("  1st percentile", "", ({ cosine }) => cosine?.p1.toFixed(5)),
+    ...differenceRows(
+      "fp32",
+      found.map(([, own]) => own),
+    ).map(([name, ...values]) => [name, "", ...values]),
     ...row("pictures/s in the model", decimals(run.picturesPerSecond.model, 1), (_, dtype) =>
       decimals(run.picturesPerSecond.dtypes?.[dtype], 1),
     ),
@@ -238,8 +268,10 @@ export function reportText(report: EvalReport): string {
   const { summary, run, classes, classesWithoutPictures, settings, shard, tokens } = report;
   const part = shard ? `, shard ${shard.index} of ${shard.count}` : "";
   const head = ["", ...columnsOf(report)];
-  const lines = (rows: readonly (readonly string[])[], width: number) =>
-    rows.map(([name, ...values]) => name!.padEnd(26) + values.map((value) => value.padStart(width)).join(""));
+  const lines = (rows: readonly (readonly string[])[], width: number) => {
+    const names = Math.max(26, ...rows.map(([name]) => name!.length));
+    return rows.map(([name, ...values]) => name!.padEnd(names) + values.map((value) => value.padStart(width)).join(""));
+  };
   const dtypes = dtypeComparison(report);
   const { agreement } = summary;
   return [

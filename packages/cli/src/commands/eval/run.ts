@@ -1,9 +1,11 @@
 /** Runs batches of pictures, which other threads decode ahead, through the model and records its answers. */
 import { resolve } from "node:path";
-import { type HostTensor, type QuantizedDtypeName, stackImages, type VisionModel } from "@ppt-vit/core";
+import { type QuantizedDtypeName, stackImages, type VisionModel } from "@ppt-vit/core";
+import type { AnswerKind } from "@ppt-vit/pipeline";
+import { type Answer, differenceOf, valuesNamed } from "./answers.js";
 import type { DecodePool } from "./decode-pool.js";
 import type { Decoded } from "./decode-worker.js";
-import { type Answer, compareAnswers } from "./dtypes.js";
+import { compareAnswers } from "./dtypes.js";
 import { scoreOf } from "./score.js";
 import { type BatchEntry, mostMessageCharacters, type PictureRecord, type Sample, type Shard } from "./types.js";
 
@@ -35,6 +37,8 @@ export interface Evaluation {
   readonly root: string;
   readonly batches: readonly Batch[];
   readonly model: VisionModel;
+  /** What the model answers. */
+  readonly kind: AnswerKind;
   /** Runs on the same pictures, to measure agreement. */
   readonly unreduced?: VisionModel | undefined;
   /** The model under the other settings, which run on the same pictures. */
@@ -49,7 +53,8 @@ const batchesAhead = 2;
 
 /** @throws PptError what the model's runs throw */
 export async function* evaluate(evaluation: Evaluation): AsyncGenerator<BatchEntry> {
-  const { root, batches, model, unreduced, reductions, dtypes, pool } = evaluation;
+  const { root, batches, model, kind, unreduced, reductions, dtypes, pool } = evaluation;
+  const answersOf = (asked: VisionModel, pixels: readonly Float32Array[]) => answersFrom(asked, kind, pixels);
   const ask = (batch: Batch | undefined) => {
     const decoding = Promise.all((batch?.samples ?? []).map(({ file }) => pool.decode(resolve(root, file))));
     // The rejection is handled where the promise is awaited. Until then, this keeps Node from ending the process.
@@ -88,7 +93,7 @@ export async function* evaluate(evaluation: Evaluation): AsyncGenerator<BatchEnt
       compared.push([dtype, await answersOf(other, pixels)]);
       dtypesMs.push([dtype, lap()]);
     }
-    const records = recordsOf(samples, decoded, { answers, unreduced: reference, others, dtypes: compared });
+    const records = recordsOf(samples, decoded, { kind, answers, unreduced: reference, others, dtypes: compared });
     lap();
     const times = {
       ...{ waitingMs, modelMs, unreducedMs },
@@ -100,24 +105,20 @@ export async function* evaluate(evaluation: Evaluation): AsyncGenerator<BatchEnt
   }
 }
 
-async function answersOf(model: VisionModel, pixels: readonly Float32Array[]): Promise<Answer[]> {
+async function answersFrom(model: VisionModel, kind: AnswerKind, pixels: readonly Float32Array[]): Promise<Answer[]> {
   if (pixels.length === 0) return [];
   const batch = pixels.length;
-  const { logits, embedding, stages } = await model.run({ pixelValues: stackImages(pixels), batch });
-  const rowOf = ({ data }: HostTensor, i: number) => {
-    const count = data.length / batch;
-    return data.subarray(i * count, (i + 1) * count);
-  };
-  const deciding = stages.filter(({ byImage }) => byImage);
+  const output = await model.run({ pixelValues: stackImages(pixels), batch });
+  const deciding = output.stages.filter(({ byImage }) => byImage);
   return pixels.map((_, i) => ({
-    logits: rowOf(logits, i),
-    embedding: embedding && rowOf(embedding, i),
+    values: kind.answerOf(output, i),
     actions: deciding.map(({ policies }) => policies[i]!),
   }));
 }
 
 /** The answers to the pictures that could be decoded. */
 interface Answers {
+  readonly kind: AnswerKind;
   readonly answers: readonly Answer[];
   readonly unreduced: readonly Answer[] | undefined;
   /** Under the other settings. */
@@ -135,7 +136,7 @@ function recordsOf(samples: readonly Sample[], decoded: readonly Decoded[], all:
   });
 }
 
-function recordOf(sample: Sample, { answers, unreduced, others, dtypes }: Answers, row: number): PictureRecord {
+function recordOf(sample: Sample, { kind, answers, unreduced, others, dtypes }: Answers, row: number): PictureRecord {
   const own = answers[row]!;
   const other = unreduced?.[row];
   const reductions = others.map((ofSettings) => ofSettings[row]!);
@@ -143,7 +144,7 @@ function recordOf(sample: Sample, { answers, unreduced, others, dtypes }: Answer
   const fail = (whose: string) => ({
     ...sample,
     code: "NOT_FINITE",
-    message: `${sample.file}: ${whose}'s ${own.embedding ? "embedding is" : "logits are"} not finite`,
+    message: `${sample.file}: ${whose}'s ${valuesNamed(kind)} not finite`,
   });
   if (![own, ...(other ? [other] : []), ...reductions].every(isFiniteAnswer)) return fail("the model");
   const wrong = compared.find(([, answer]) => !isFiniteAnswer(answer));
@@ -151,17 +152,22 @@ function recordOf(sample: Sample, { answers, unreduced, others, dtypes }: Answer
 
   const { label, ...unlabelled } = sample;
   const ofDtypes = Object.fromEntries(
-    compared.map(([dtype, answer]) => [dtype, compareAnswers(own, answer, label)] as const),
+    compared.map(([dtype, answer]) => [dtype, compareAnswers(kind, own, answer, label)] as const),
   );
   const dtypesEntry = dtypes.length > 0 && { dtypes: ofDtypes };
-  if (label === undefined) return { ...unlabelled, ...dtypesEntry };
+  if (label === undefined)
+    return {
+      ...unlabelled,
+      ...(other && { unreduced: differenceOf(kind, other, own) }),
+      ...(other && reductions.length > 0 && { reductions: reductions.map((one) => differenceOf(kind, other, one)) }),
+      ...dtypesEntry,
+    };
   return {
-    ...{ ...sample, label, ...scoreOf(own.logits, label) },
-    ...(other && { unreduced: scoreOf(other.logits, label) }),
-    ...(reductions.length > 0 && { reductions: reductions.map(({ logits }) => scoreOf(logits, label)) }),
+    ...{ ...sample, label, ...scoreOf(own.values, label) },
+    ...(other && { unreduced: scoreOf(other.values, label) }),
+    ...(reductions.length > 0 && { reductions: reductions.map(({ values }) => scoreOf(values, label)) }),
     ...dtypesEntry,
   };
 }
 
-const isFiniteAnswer = ({ logits, embedding }: Answer): boolean =>
-  logits.every(Number.isFinite) && (embedding?.every(Number.isFinite) ?? true);
+const isFiniteAnswer = ({ values }: Answer): boolean => values.every(Number.isFinite);

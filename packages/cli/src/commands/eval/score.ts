@@ -1,4 +1,5 @@
 /** Scores one picture's logits against its class, and averages scores over many pictures. */
+import { differenceSummary } from "./answers.js";
 import {
   type Accuracy,
   type Agreement,
@@ -6,6 +7,7 @@ import {
   type FailedPicture,
   isFailed,
   isScored,
+  isUnlabelled,
   type PictureRecord,
   type Score,
   type Summary,
@@ -30,6 +32,7 @@ export function scoreOf(logits: Float32Array, label: number): Score {
 export function summaryOf(records: readonly PictureRecord[]): Summary {
   const scored = records.filter(isScored);
   const compared = scored.filter((record) => record.unreduced);
+  const differences = records.flatMap((record) => (isUnlabelled(record) ? (record.unreduced ?? []) : []));
   return {
     pictures: records.length,
     failed: records.filter(isFailed).length,
@@ -38,6 +41,7 @@ export function summaryOf(records: readonly PictureRecord[]): Summary {
       unreduced: accuracyOf(compared.map(({ unreduced }) => unreduced!)),
       agreement: agreementOf(compared.map((picture) => [picture, picture.unreduced!])),
     }),
+    ...(differences.length > 0 && { difference: differenceSummary(differences) }),
   };
 }
 

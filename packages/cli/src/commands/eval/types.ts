@@ -67,16 +67,25 @@ export type Score = v.InferOutput<typeof scoreSchema>;
 const byDtype = <Entry extends v.GenericSchema>(entry: Entry) =>
   v.pipe(v.record(comparedDtype, entry, "an object with a field for each precision"), v.readonly());
 
+/** An answer beside the one that it is compared with. */
+const differenceEntries = {
+  /** Of a classifier: whether its most probable class is the other's. */
+  same: v.exactOptional(flag),
+  /** Of a classifier: Kullback-Leibler divergence of its probabilities from the other's, in nats. */
+  divergence: v.exactOptional(amount),
+  /** Of a model without a classifier: cosine of the angle between its embedding and the other. */
+  cosine: v.exactOptional(cosine),
+  /** Of a model that estimates depth: what is left of the other map, relative to it, after the best scale of its own. */
+  depthError: v.exactOptional(amount),
+};
+const differenceSchema = record(differenceEntries);
+export type AnswerDifference = v.InferOutput<typeof differenceSchema>;
+
 /** A model's answer in one precision, beside that of the same model in fp32. */
 const dtypeAnswerSchema = record({
   /** If the picture has a label. */
   score: v.exactOptional(scoreSchema),
-  /** Of a classifier: whether its most probable class is that of fp32. */
-  same: v.exactOptional(flag),
-  /** Of a classifier: Kullback-Leibler divergence of its probabilities from those of fp32, in nats. */
-  divergence: v.exactOptional(amount),
-  /** Of a model without a classifier: cosine of the angle between its embedding and that of fp32. */
-  cosine: v.exactOptional(cosine),
+  ...differenceEntries,
   /** For each stage in which the policy decides about each picture: whether it decided as in fp32. */
   decisions: list(flag, 1000),
 });
@@ -97,7 +106,14 @@ const scoredPictureSchema = record({
 export type ScoredPicture = v.InferOutput<typeof scoredPictureSchema>;
 
 /** A picture without a label: nothing is known but how its answers differ. */
-const comparedPictureSchema = record({ ...sampleEntries, ...comparedEntries });
+const comparedPictureSchema = record({
+  ...sampleEntries,
+  /** How the answer differs from the unreduced model's, if agreement is measured. */
+  unreduced: v.exactOptional(differenceSchema),
+  /** The same of the answers under the other settings of `settings.reductions`, from the second on. */
+  reductions: v.exactOptional(list(differenceSchema, mostReductions)),
+  ...comparedEntries,
+});
 export type ComparedPicture = v.InferOutput<typeof comparedPictureSchema> & { readonly label?: undefined };
 
 /** A picture that could not be read, or whose answers are not finite. Averages leave it out. */
@@ -114,13 +130,16 @@ export type PictureRecord = UsedPicture | FailedPicture;
 
 export const isFailed = (record: PictureRecord): record is FailedPicture => "code" in record;
 export const isScored = (record: PictureRecord): record is ScoredPicture => "rank" in record;
+export const isUnlabelled = (record: PictureRecord): record is ComparedPicture =>
+  !isFailed(record) && !isScored(record);
 
 const has = (value: unknown, field: string) => typeof value === "object" && value !== null && field in value;
 
 /** A picture with any field of a score is held to all of them, so that an error names the one that is missing. */
 const usedPictureSchema = v.lazy(
   (value): v.GenericSchema<unknown, UsedPicture> =>
-    has(value, "dtypes") && !["label", ...Object.keys(scoreEntries)].some((field) => has(value, field))
+    (has(value, "dtypes") || has(value, "unreduced")) &&
+    !["label", ...Object.keys(scoreEntries)].some((field) => has(value, field))
       ? comparedPictureSchema
       : scoredPictureSchema,
 );
@@ -208,25 +227,35 @@ const agreementSchema = record({
 });
 export type Agreement = v.InferOutput<typeof agreementSchema>;
 
+/** A field is left out if no picture tells anything about it. */
+const differenceSummaryEntries = {
+  /** Number and share of the pictures with the same answer, and a 95 % Clopper-Pearson interval of that share. */
+  answers: v.exactOptional(
+    record({ same: count, share, interval95: v.pipe(v.tuple([share, share], "two shares"), v.readonly()) }),
+  ),
+  divergence: v.exactOptional(record({ mean: amount, p99: amount })),
+  cosine: v.exactOptional(record({ mean: cosine, p1: cosine })),
+  depthError: v.exactOptional(record({ mean: amount, p99: amount })),
+};
+const differenceSummarySchema = record(differenceSummaryEntries);
+export type DifferenceSummary = v.InferOutput<typeof differenceSummarySchema>;
+
 const summaryEntries = {
   pictures: count,
   failed: count,
   ...accuracyEntries,
   unreduced: v.exactOptional(accuracySchema),
   agreement: v.exactOptional(agreementSchema),
+  /** Of pictures without labels: how the answers differ from the unreduced model's, if agreement is measured. */
+  difference: v.exactOptional(differenceSummarySchema),
 };
 
 /** A field is left out if no picture tells anything about it. */
 const dtypeSummarySchema = record({
   accuracy: v.exactOptional(accuracySchema),
-  /** Number and share of the pictures with the same answer as in fp32, and a 95 % Clopper-Pearson interval of that share. */
-  answers: v.exactOptional(
-    record({ same: count, share, interval95: v.pipe(v.tuple([share, share], "two shares"), v.readonly()) }),
-  ),
+  ...differenceSummaryEntries,
   /** Decisions about a picture: those as in fp32, all, and for each stage those as in fp32. The share is null without any. */
   decisions: record({ same: count, of: count, share: v.nullable(share), byStage: list(count, 1000) }),
-  divergence: v.exactOptional(record({ mean: amount, p99: amount })),
-  cosine: v.exactOptional(record({ mean: cosine, p1: cosine })),
 });
 export type DtypeSummary = v.InferOutput<typeof dtypeSummarySchema>;
 
@@ -236,14 +265,17 @@ const reductionSummarySchema = record({
   ...accuracyEntries,
   /** With the unreduced model, if it runs too. */
   agreement: v.exactOptional(agreementSchema),
-  /** Beside the first settings, picture by picture. */
-  besideFirst: record({
-    same: count,
-    rightOnlyThis: count,
-    rightOnlyFirst: count,
-    /** Two-sided exact McNemar test: how probable so uneven a split of the two counts is if both settings are equally good. */
-    pValue: share,
-  }),
+  difference: v.exactOptional(differenceSummarySchema),
+  /** Beside the first settings, picture by picture. Pictures without labels tell nothing about that. */
+  besideFirst: v.exactOptional(
+    record({
+      same: count,
+      rightOnlyThis: count,
+      rightOnlyFirst: count,
+      /** Two-sided exact McNemar test: how probable so uneven a split of the two counts is if both settings are equally good. */
+      pValue: share,
+    }),
+  ),
 });
 export type ReductionSummary = v.InferOutput<typeof reductionSummarySchema>;
 
