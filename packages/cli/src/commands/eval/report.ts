@@ -268,16 +268,17 @@ export function reportText(report: EvalReport): string {
   const { summary, run, classes, classesWithoutPictures, settings, shard, tokens } = report;
   const part = shard ? `, shard ${shard.index} of ${shard.count}` : "";
   const head = ["", ...columnsOf(report)];
-  const lines = (rows: readonly (readonly string[])[], width: number) => {
+  const lines = (rows: readonly (readonly string[])[]) => {
     const names = Math.max(26, ...rows.map(([name]) => name!.length));
+    const width = Math.max(12, 2 + Math.max(...rows.flatMap(([, ...values]) => values.map(({ length }) => length))));
     return rows.map(([name, ...values]) => name!.padEnd(names) + values.map((value) => value.padStart(width)).join(""));
   };
   const dtypes = dtypeComparison(report);
   const { agreement } = summary;
   return [
     `${counted(summary.pictures, "picture")} ${settings.labelled === false ? "without labels" : `of ${counted(classes.length, "class", "classes")}`}${part}, model ${settings.model.name} on ${settings.backend}${settings.dtype ? ` in ${settings.dtype}` : ""}, tokens ${tokens.join(" -> ")}`,
-    ...lines([head, ...comparison(report)], Math.max(12, 2 + Math.max(...head.map((name) => name.length)))),
-    ...(dtypes ? ["", ...lines(dtypes, 20)] : []),
+    ...lines([head, ...comparison(report)]),
+    ...(dtypes ? ["", ...lines(dtypes)] : []),
     ...(agreement
       ? [`right only reduced: ${agreement.rightOnlyReduced}, right only unreduced: ${agreement.rightOnlyUnreduced}`]
       : []),
