@@ -212,24 +212,6 @@ describe("precisions of the weights", () => {
   });
 });
 
-describe("pictures without labels", () => {
-  test("are compared with the unreduced model, in shards as in one run", async () => {
-    const args = ["-m", "demo", "-b", "cpu", "--no-labels", "--limit", "4", "--batch", "1"];
-    const whole = await evaluate("tree", ...args, "-o", "unlabelled.json");
-    expect(whole.code, whole.stderr).toBe(0);
-    expect(whole.stdout).toMatch(/same answer as unreduced +100\.00 %/);
-    const { summary, settings: used, run: facts } = JSON.parse(readFileSync(join(home, "unlabelled.json"), "utf8"));
-    expect(used).toMatchObject({ labelled: false, agreement: true });
-    expect(summary).toMatchObject({ top1: null, difference: { answers: { same: 4, share: 1 } } });
-    expect(facts.speedup).toBeGreaterThan(0);
-    for (const shard of ["1/2", "2/2"])
-      await evaluate("tree", ...args, "--shard", shard, "-o", `unlabelled-${shard[0]}.json`);
-    const merged = await evaluate("merge", "unlabelled-1.json", "unlabelled-2.json", "-o", "unlabelled-merged.json");
-    expect(merged.code, merged.stderr).toBe(0);
-    expect(resultOf("unlabelled-merged.json")).toBe(resultOf("unlabelled.json"));
-  });
-});
-
 /** Starts an evaluation, and returns it once its journal has a line of a batch. */
 async function started(
   out: string,
