@@ -18,6 +18,7 @@ export const guides: Item[] = [
       ["depth", "Estimate depth"],
       ["zero-shot", "Zero-shot labels with CLIP"],
       ["faster", "Make your own model faster"],
+      ["finetune", "Fine-tune without labels"],
       ["token-pictures", "Pictures of tokens"],
       ["core", "The model without the pipeline"],
     ]),
