@@ -51,6 +51,17 @@ export function cpuPrimitives<T extends CpuTensor>(store: TensorStore<T>): Primi
     const inner = sizeOf(x.shape.slice(axis + 1));
     const span = x.shape[axis]! * inner;
     const [from, to] = [x.data, out.data];
+    if (op === "sum" && inner > 1) {
+      // Neighbouring sums side by side, so that elements are read as they lie.
+      const sums = new Float64Array(inner);
+      for (let i = 0; i < to.length; i += inner) {
+        sums.fill(0);
+        for (let k = (i / inner) * span; k < (i / inner + 1) * span; k += inner)
+          for (let j = 0; j < inner; j++) sums[j]! += from[k + j]!;
+        to.set(sums, i);
+      }
+      return out;
+    }
     for (let i = 0; i < to.length; i++) {
       const first = Math.floor(i / inner) * span + (i % inner);
       const end = first + span;

@@ -4,8 +4,8 @@
  */
 export { attention, attentionScratch } from "./attention";
 export { multipliesBytes } from "./bytes";
-export { activation, add } from "./elementwise";
+export { activation, add, cutPatches } from "./elementwise";
 export { multiply, packColumns, packRows } from "./products";
-export { multiplyQuantized, quantize, quantizedScratch } from "./quantized";
+export { activatedScratch, multiplyQuantized, quantize, quantizeActivated, quantizedScratch } from "./quantized";
 export { addRows, divideRows, l2Norm, layerNorm, lpNormalize, softmax } from "./rows";
 export { groupRows } from "./strassen";

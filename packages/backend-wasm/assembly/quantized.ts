@@ -4,6 +4,7 @@
  * instruction set. Here they are sums of 16-bit products, and in bytes.ts of products of bytes.
  */
 import { bytesTile1, bytesTile6, bytesTileRows, offset, panelHead } from "./bytes";
+import { activateRow } from "./elementwise";
 import { blockRowsOf, eight } from "./panels";
 import { dot, putScaled } from "./scaled";
 import { groupsOf, multiplyGroups, rowsOfGroup, scratchOf } from "./strassen";
@@ -65,6 +66,33 @@ export function quantize(
       if (full < K) v128.store(out + (<usize>full << 1), eightWhole(low, high, inverse, kept));
       if (paddedK - K >= 8) v128.store(out + (<usize>(paddedK - 8) << 1), zero);
     }
+  }
+}
+
+/** Bytes of scratch memory that `quantizeActivated` needs. */
+export function activatedScratch(K: i32): usize {
+  return <usize>K << 2;
+}
+
+/**
+ * `quantize` of the activation of x: row by row, so that the floats between stay in the first-level cache. `kind` is that of
+ * `activation`.
+ */
+export function quantizeActivated(
+  x: usize,
+  M: i32,
+  K: i32,
+  paddedK: i32,
+  largest: f32,
+  out: usize,
+  scales: usize,
+  bytes: bool,
+  kind: i32,
+  scratch: usize,
+): void {
+  for (let row = 0; row < M; row++, x += <usize>K << 2, out += <usize>paddedK << 1, scales += 4) {
+    activateRow(x, scratch, K, kind);
+    quantize(scratch, 1, K, paddedK, largest, out, scales, bytes);
   }
 }
 

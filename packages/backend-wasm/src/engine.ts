@@ -3,7 +3,7 @@ import { instantiate, type Kernels } from "./kernels.js";
 import { LinearMemory } from "./memory.js";
 import { asTyped, compileKernels, type KernelSource } from "./modules.js";
 import { lostError, type ThreadPool } from "./pool.js";
-import { attentionScratch, jobOf, quantizedScratch, sharedKernels } from "./split.js";
+import { activatedScratch, attentionScratch, jobOf, quantizedScratch, sharedKernels } from "./split.js";
 import type { Threads } from "./threads.js";
 
 export class Engine {
@@ -78,6 +78,7 @@ function onThreads(kernels: Kernels, pool: ThreadPool, memory: number): Kernels 
       (typeof sharedKernels)[number]
     >),
     attentionScratch: (N, d) => (pool.isUsable ? pool.size : 1) * attentionScratch(kernels, N, d),
+    activatedScratch: (K) => (pool.isUsable ? pool.size : 1) * activatedScratch(kernels, K),
     quantizedScratch: (K) => (pool.isUsable ? pool.size : 1) * quantizedScratch(kernels, K),
   };
 }

@@ -36,6 +36,19 @@ export interface Kernels {
     scales: number,
     bytes: number,
   ): void;
+  activatedScratch(K: number): number;
+  quantizeActivated(
+    x: number,
+    M: number,
+    K: number,
+    paddedK: number,
+    largest: number,
+    out: number,
+    scales: number,
+    bytes: number,
+    kind: number,
+    scratch: number,
+  ): void;
   groupRows(x: number, M: number, K: number, out: number): void;
   quantizedScratch(K: number): number;
   multiplyQuantized(
@@ -73,6 +86,15 @@ export interface Kernels {
   l2Norm(x: number, out: number, rows: number, n: number): void;
   lpNormalize(x: number, out: number, rows: number, n: number, p: number): void;
   activation(x: number, out: number, n: number, kind: number): void;
+  cutPatches(
+    x: number,
+    out: number,
+    channels: number,
+    rows: number,
+    columns: number,
+    height: number,
+    width: number,
+  ): void;
   add(a: number, b: number, out: number, n: number): void;
   addRows(destination: number, x: number, weights: number, out: number, rows: number, n: number, count: number): void;
   divideRows(x: number, divisors: number, rows: number, n: number): void;

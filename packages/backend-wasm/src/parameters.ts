@@ -22,6 +22,11 @@ export class Parameters {
     this.#bytes = bytes;
   }
 
+  /** Whether some weights are integers. */
+  get areQuantized(): boolean {
+    return [...this.#packed.values()].some(({ scales }) => scales !== undefined);
+  }
+
   upload(host: HostTensor): WasmTensor {
     const x = this.#stored(host);
     this.#own.add(x.elements);

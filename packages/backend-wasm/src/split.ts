@@ -10,6 +10,7 @@ import { panelColumns as panel, quantizedBytes } from "./weights.js";
 export const sharedKernels = [
   "multiply",
   "quantize",
+  "quantizeActivated",
   "groupRows",
   "multiplyQuantized",
   "attention",
@@ -41,7 +42,16 @@ const chunkWork = 200_000;
 const chunksPerThread = 16;
 
 /** How many multiplications take as long as one element. */
-const costs = { softmax: 64, layerNorm: 12, norm: 8, activation: 40, add: 8, quantize: 12, groupRows: 12 };
+const costs = {
+  softmax: 64,
+  layerNorm: 12,
+  norm: 8,
+  activation: 40,
+  add: 8,
+  quantize: 12,
+  quantizeActivated: 36,
+  groupRows: 12,
+};
 
 /** Queries of a block, as the kernels have them. */
 const queries = 48;
@@ -52,6 +62,10 @@ const floatBytes = 4;
 /** The memory of one thread for `multiplyQuantized`. */
 export const quantizedScratch = (kernels: Kernels, K: number): number =>
   Math.ceil(kernels.quantizedScratch(K) / 64) * 64;
+
+/** The memory of one thread for `quantizeActivated`. */
+export const activatedScratch = (kernels: Kernels, K: number): number =>
+  Math.ceil(kernels.activatedScratch(K) / 64) * 64;
 
 /** The memory of one thread for `attention`. Threads do not share cache lines. */
 export const attentionScratch = (kernels: Kernels, N: number, d: number): number =>
@@ -91,6 +105,14 @@ const splits: {
     counted: 1,
     steps: { 0: floatBytes * K, 5: 2 * paddedK, 6: floatBytes },
     work: M * K * costs.quantize,
+  }),
+  quantizeActivated: ([, M, K, paddedK], kernels) => ({
+    units: M,
+    total: M,
+    counted: 1,
+    steps: { 0: floatBytes * K, 5: 2 * paddedK, 6: floatBytes, 9: activatedScratch(kernels, K) },
+    scratch: 9,
+    work: M * K * costs.quantizeActivated,
   }),
   groupRows: ([, M, K]) => ({
     units: Math.ceil(M / group.rows),

@@ -18,9 +18,22 @@ export class WasmStore implements TensorStore<WasmTensor> {
     const length = sizeOf(shape);
     const block = this.#memory.take(4 * length);
     const elements = new Elements(this.#memory, length, () => block);
+    elements.place();
     this.#scopes.at(-1)!.add(elements);
     return new WasmTensor(shape, dtype, elements);
   };
+
+  /** A tensor that `fill` fills when something reads it, and that takes no memory before. */
+  later(shape: Shape, fill: (address: number) => void): WasmTensor {
+    const length = sizeOf(shape);
+    const elements = new Elements(this.#memory, length, () => {
+      const block = this.#memory.take(4 * length);
+      fill(block.address);
+      return block;
+    });
+    this.#scopes.at(-1)!.add(elements);
+    return new WasmTensor(shape, "float32", elements);
+  }
 
   /** A copy of the caller's array, for the current scope. */
   readonly constant = (host: HostTensor): WasmTensor => {
@@ -68,19 +81,25 @@ export class WasmStore implements TensorStore<WasmTensor> {
     try {
       const result = body();
       survivors = new Set(collectTensors(result, isWasmTensor).map(({ elements }) => elements));
+      // What fills a survivor may end with this scope.
+      for (const elements of survivors) if (own.has(elements)) elements.place();
       return result;
     } finally {
       this.#scopes.pop();
       for (const elements of own) {
         if (survivors.has(elements)) this.#scopes.at(-1)!.add(elements);
-        else this.#memory.release(elements.block);
+        else this.#release(elements);
       }
     }
   }
 
+  #release({ placed }: Elements): void {
+    if (placed) this.#memory.release(placed);
+  }
+
   /** Frees what the run left. */
   endRun(): void {
-    for (const scope of this.#scopes) for (const { block } of scope) this.#memory.release(block);
+    for (const scope of this.#scopes) for (const elements of scope) this.#release(elements);
     this.#scopes = [new Set()];
     for (const block of this.#untilEnd) this.#memory.release(block);
     this.#untilEnd.clear();

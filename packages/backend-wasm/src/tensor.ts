@@ -21,6 +21,11 @@ export class Elements {
     return this.#block!;
   }
 
+  /** The place, undefined if nothing has asked for it. */
+  get placed(): Block | undefined {
+    return this.#block;
+  }
+
   /** Gives the elements their place, which may grow the memory. */
   place(): void {
     this.#block ??= this.#place();

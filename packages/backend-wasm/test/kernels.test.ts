@@ -1,8 +1,9 @@
 /** Tests of what the conformance suite cannot see: extremes of integers, tails of GELU, and both sets of instructions. */
+import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createWasmBackend } from "@ppt-vit/backend-wasm";
 import { tinyConfig } from "@ppt-vit/conformance";
 import { createVisionModel, quantizeRows, randomWeights, weightsFrom } from "@ppt-vit/core";
-import type { Backend, HostTensor, Program, QuantizedRows } from "@ppt-vit/core/backend";
+import type { Backend, HostTensor, Program, QuantizedRows, SlidingWindow } from "@ppt-vit/core/backend";
 import { random } from "@ppt-vit/core/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { instantiate, mostThreads, reservedBytes } from "../src/kernels.js";
@@ -108,6 +109,65 @@ describe.each(available)("%s", (instructions: Instructions) => {
       expect(Math.abs(y[i]! - value), `gelu(${of}) is ${y[i]}`).toBeLessThanOrEqual(3e-6 * Math.abs(value));
     });
     await backend.dispose();
+  });
+
+  it.each(["gelu", "silu"] as const)(
+    "quantises %s on the way as if its floats had been there, also behind the scope that made it",
+    async (kind) => {
+      const next = random(8);
+      const backend = createWasmBackend({ instructions, threads: 1 });
+      const [M, K] = [37, 389];
+      const w = quantizeRows(tensor([24, K], () => next() - 0.5));
+      const b = tensor([24], () => next());
+      const special = [0, -0.01, 3, -4.9, -5.1, -9, 30, Number.NaN];
+      const x = tensor([M, K], (i) => (i % K < 3 ? special[Math.floor(i / K) % 8]! : 6 * next() - 3));
+      const written = [
+        (ops, { w, b }, { x }) => ({ y: ops.linear(ops.activation(x!, kind), w!, b!) }),
+        (ops, { w, b }, { x }) => ({ y: ops.linear(ops.mul(ops.activation(x!, kind), 1), w!, b!) }),
+        (ops, { w, b }, { x }) => {
+          const inner = ops.scope("inner", () => ops.activation(ops.add(x!, x!), kind));
+          const others = ops.add(x!, 1);
+          return { y: ops.linear(ops.mul(inner, 1), w!, b!), others };
+        },
+        (ops, { w, b }, { x }) => ({ y: ops.linear(ops.mul(ops.activation(ops.add(x!, x!), kind), 1), w!, b!) }),
+      ] satisfies Program[];
+      const [fused, apart, escaped, inPlace] = await Promise.all(
+        written.map((program) => outputOf(backend, program, x, { w, b })),
+      );
+      const largest = Math.max(...apart!.filter((value) => Math.abs(value) < 1e9).map(Math.abs));
+      for (const [i, value] of fused!.entries()) {
+        if (Number.isNaN(apart![i])) expect(value).toBeNaN();
+        else expect(Math.abs(value - apart![i]!)).toBeLessThan(1e-4 * largest);
+      }
+      expect(escaped).toEqual(inPlace);
+      await backend.dispose();
+    },
+  );
+
+  it.each([
+    [
+      [8, 12],
+      [4, 4],
+    ],
+    [
+      [6, 8],
+      [3, 8],
+    ],
+    [
+      [6, 9],
+      [3, 3],
+    ],
+    [
+      [9, 12],
+      [4, 4],
+    ],
+  ])("cuts pictures of %j into windows of %j as the CPU backend does", async ([H, W], kernel) => {
+    const x = tensor([2, 3, H!, W!], (i) => i);
+    const window = { kernel, stride: kernel, padding: [0, 0] } as unknown as SlidingWindow;
+    const cut: Program = (ops, _, { x }) => ({ y: ops.unfold(x!, window) });
+    const backends = [createWasmBackend({ instructions, threads: 1 }), createCpuBackend()];
+    const [ours, theirs] = await Promise.all(backends.map((backend) => outputOf(backend, cut, x)));
+    expect(ours).toEqual(theirs);
   });
 
   it("keeps its constants between the threads' own memory and that of tensors", async () => {

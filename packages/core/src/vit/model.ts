@@ -296,6 +296,13 @@ const identityMaps = (B: number, N: number): HostTensor =>
   hostTensor([B, N, N], (i) => ((i % (N * N)) % (N + 1) === 0 ? 1 : 0));
 
 function firstNonFinite(data: Float32Array): number {
+  // 0 times what is not finite is NaN, and one of these sums, too. It takes a third of the time of a question for each number.
+  let [even, odd] = [0, 0];
+  for (let i = 0; i + 1 < data.length; i += 2) {
+    even += data[i]! * 0;
+    odd += data[i + 1]! * 0;
+  }
+  if (even + odd + (data.at(-1) ?? 0) * 0 === 0) return -1;
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i]!)) return i;
   return -1;
 }
