@@ -152,7 +152,7 @@ describe("the same bits", () => {
     const out = join(home, "interrupted");
     // While the teacher answers, in the middle of an epoch, and right after an evaluation.
     const moments: ((progress: FinetuneProgress) => boolean)[] = [
-      ({ kind }) => kind === "evaluation",
+      ({ kind }) => kind === "teacher",
       (progress) => progress.kind === "step" && progress.step === 2,
       (progress) => progress.kind === "evaluation" && progress.step > 3,
     ];

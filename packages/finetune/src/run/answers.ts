@@ -9,17 +9,15 @@ export interface AnswerOptions {
   readonly batch: number;
   readonly onFailure: (place: Place, error: PptError) => void;
   readonly signal?: AbortSignal | undefined;
-  readonly onDone?: (pictures: number) => void;
 }
 
 /** The answers to pictures, by their place in the list. A picture that cannot be read has none. @throws the signal's reason */
 export async function answersTo(
   model: Pick<Trainer, "answers">,
   places: readonly Place[],
-  { reader, batch, onFailure, signal, onDone }: AnswerOptions,
+  { reader, batch, onFailure, signal }: AnswerOptions,
 ): Promise<Map<Place, Float32Array>> {
   const found = new Map<Place, Float32Array>();
-  let done = 0;
   const lists = inBatches(places, batch);
   for await (const { places: read, pixels } of readBatches(reader, lists, onFailure)) {
     signal?.throwIfAborted();
@@ -28,8 +26,6 @@ export async function answersTo(
       const width = answers.length / read.length;
       for (const [i, place] of read.entries()) found.set(place, answers.slice(i * width, (i + 1) * width));
     }
-    done = Math.min(places.length, done + batch);
-    onDone?.(done);
   }
   return found;
 }

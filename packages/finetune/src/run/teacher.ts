@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parseSafetensors } from "@ppt-vit/core";
 import type { HostTensor } from "@ppt-vit/core/backend";
 import type { Augmentation } from "../augmentations/augmentation.js";
-import type { Batch, Place } from "../data/batches.js";
+import { type Batch, inBatches, type Place } from "../data/batches.js";
 import type { ParsedOptions } from "../options.js";
 import { writeSafetensors } from "../output/safetensors.js";
 import { writeWhole } from "../output/write-file.js";
@@ -13,6 +13,8 @@ import type { RunIdentity } from "./state.js";
 
 /** More answers than this are not kept. */
 const mostBytes = 2 ** 28;
+/** How many batches are read in one go. After them the answers may be saved. */
+const batchesAtOnce = 8;
 
 export interface Teaching extends ParsedOptions {
   readonly teacher: Trainer;
@@ -46,17 +48,30 @@ export async function knownAnswers(teaching: Teaching): Promise<TeacherAnswers> 
         wanted.set(keyOf({ index, version }), { index, file, augmentation: augmentation.name, version });
 
   const identity = JSON.stringify(teaching.identity);
-  const saved = loadAnswers(path, identity);
-  const onDone = (done: number) =>
-    given.onProgress?.({ kind: "teacher", done: Math.min(done, wanted.size), total: wanted.size });
-  const known = saved ?? (await compute());
-  async function compute(): Promise<Map<string, Float32Array>> {
-    const found = await answersTo(teacher, [...wanted.values()], { ...reading, onDone });
-    const answers = new Map(
-      [...wanted].flatMap(([key, place]) => (found.has(place) ? [[key, found.get(place)!]] : [])),
-    );
-    saveAnswers(path, identity, answers as Map<string, Float32Array>);
-    return answers as Map<string, Float32Array>;
+  const known = loadAnswers(path, identity) ?? new Map<string, Float32Array>();
+  await complete();
+
+  /** Answers in whole batches of the list, so that a resumed run computes each answer in the same batch. */
+  async function complete(): Promise<void> {
+    const tell = (done: number) => given.onProgress?.({ kind: "teacher", done, total: wanted.size });
+    let saved = performance.now();
+    let done = 0;
+    try {
+      for (const some of inBatches([...wanted], settings.batch * batchesAtOnce)) {
+        if (some.some(([key]) => !known.has(key))) {
+          const places = new Map(some.map(([key, place]) => [place, key]));
+          const found = await answersTo(teacher, [...places.keys()], reading);
+          for (const [place, answer] of found) known.set(places.get(place)!, answer);
+        }
+        done += some.length;
+        tell(done);
+        if (performance.now() - saved < 1000 * (given.saveEvery ?? 60)) continue;
+        saveAnswers(path, identity, known);
+        saved = performance.now();
+      }
+    } finally {
+      saveAnswers(path, identity, known);
+    }
   }
 
   return {
