@@ -4,4 +4,5 @@ import { crop } from "./crop.js";
 import { flip } from "./flip.js";
 import { none } from "./none.js";
 
+/** All ways in which training pictures vary. */
 export const augmentations: readonly Augmentation[] = [none, flip, crop];

@@ -5,4 +5,5 @@ import { distillation } from "./distillation.js";
 import type { Loss } from "./loss.js";
 import { mixed } from "./mixed.js";
 
+/** All losses, the default of each kind of model first. */
 export const losses: readonly Loss[] = [distillation, crossEntropy, mixed, cosine];

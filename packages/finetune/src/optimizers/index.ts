@@ -3,4 +3,5 @@ import { adamw } from "./adamw.js";
 import type { Optimizer } from "./optimizer.js";
 import { sgd } from "./sgd.js";
 
+/** All optimisers. */
 export const optimizers: readonly Optimizer[] = [adamw, sgd];

@@ -4,4 +4,5 @@ import { lastBlocks } from "./last-blocks.js";
 import { norms } from "./norms.js";
 import type { Subset } from "./subset.js";
 
+/** All choices of what is trained. */
 export const subsets: readonly Subset[] = [norms, lastBlocks, all];
