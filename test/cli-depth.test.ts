@@ -56,6 +56,23 @@ describe("depth", () => {
     expect(await sharp(join(out, "one-depth.png")).metadata()).toMatchObject({ width: 61, height: 47, channels: 3 });
   });
 
+  test("works as a job with --table: maps by their place, and a row for each picture", async () => {
+    const args = ["--no-ppt", "--table", "jsonl", "-o", join(home, "job")];
+    const inputs = [picture, join(home, "missing.png"), dog];
+    expect((await depth(...args, ...inputs)).code).toBe(0);
+    const [first, missing, second] = readFileSync(join(home, "job/part-000000.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(first).toMatchObject({ path: picture, error: null, map: "maps/000000000.png", width: 61, height: 47 });
+    expect(missing).toMatchObject({ map: null, error: expect.stringContaining("cannot be read (ENOENT) [NOT_FOUND]") });
+    expect(second.map).toBe("maps/000000002.png");
+    expect((await depth("--no-ppt", "-o", join(home, "one.png"), picture)).code).toBe(0);
+    expect(readFileSync(join(home, "job", first.map))).toEqual(readFileSync(join(home, "one.png")));
+    expect(readdirSync(join(home, "job/maps"))).toHaveLength(2);
+    expect(await pptVit("check", join(home, "job"))).toMatchObject({ code: 0 });
+  });
+
   test("writes the values for NumPy, at the size of the model if that is asked for", async () => {
     const sizes = ["--image-size", "24x32", "--interpolation", "none"];
     const { code, stderr } = await depth("--no-ppt", "--verify", ...sizes, "-o", "map.npy", picture);

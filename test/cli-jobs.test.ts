@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
-import { root } from "../scripts/workspace.mjs";
+import { root, run } from "../scripts/workspace.mjs";
 import { main, runPptVit, temporaryFolder } from "./built.js";
 
 const model = join(root, "packages/pipeline/fixtures/vit");
@@ -177,6 +177,29 @@ describe("a job", () => {
   });
 });
 
+test("classify works as a job, too, and reads an archive", async () => {
+  await run("tar", ["-cf", inHome("in.tar"), "-C", inHome("in"), "000.png", "001.png", "007.png"]);
+  const classified = (...args: string[]) =>
+    runPptVit(home, ["classify", ...args, "-m", model, "-b", "cpu", "--no-ppt"]);
+  const { code } = await classified("in.tar", "in/002.png", "-o", "labels", "--top", "2", "--format", "jsonl");
+  expect(code).toBe(0);
+  const { images } = JSON.parse(
+    (await classified("in/000.png", "in/001.png", "in/002.png", "--top", "2", "--json")).stdout,
+  );
+  const expected = images.map(({ labels }: { labels: { label: string; probability: number }[] }) => ({
+    ...{ error: null, label: labels[0]!.label, score: labels[0]!.probability },
+    ...{ labels: labels.map(({ label }) => label), scores: labels.map(({ probability }) => probability) },
+  }));
+  const rows = rowsOf(readFileSync(inHome("labels/part-000000.jsonl"), "utf8"));
+  expect(rows.map(({ path }) => path)).toEqual(["in.tar/000.png", "in.tar/001.png", "in.tar/007.png", "in/002.png"]);
+  expect([rows[0], rows[1], rows[3]]).toMatchObject(expected);
+  expect(rows[2]).toMatchObject({
+    label: null,
+    labels: null,
+    error: expect.stringContaining("in.tar/007.png: not a readable picture"),
+  });
+});
+
 describe("a job is refused", () => {
   test.each([
     {
@@ -199,6 +222,7 @@ describe("a job is refused", () => {
 
   test.each([
     { args: ["in", "--claim"], says: "claim: only for results in files: name their folder with --out" },
+    { args: ["in", "--null"], says: "null: only for results in files" },
     { args: ["in", "-o", "x", "--claim", "--shard", "1/2"], says: "--claim shares all parts, and --shard does some" },
     { args: ["in", "-o", "x", "--shard", "3/2"], says: "expected I/N, as in 1/8 to 8/8" },
     { args: ["in", "-o", "x", "--format", "jsonl", "--vectors", "float16"], says: "numbers in JSON have no float16" },

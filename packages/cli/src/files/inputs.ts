@@ -33,6 +33,11 @@ export async function expandInputs(inputs: readonly string[]): Promise<ExpandedI
       fail(input, problem);
       continue;
     }
+    if (found?.isFile() && /\.(tar|tgz|csv|tsv|txt|lst)$/i.test(input)) {
+      const problem = "a list or an archive, which is read only for results in files: name their folder with --out";
+      failures.push({ file: input, error: new PptError("INVALID_INPUT", `${input}: ${problem}`) });
+      continue;
+    }
     if (!found?.isDirectory()) {
       files.push(input);
       continue;

@@ -13,7 +13,9 @@ import { type Beat, beatMemory, withBeat } from "./beat.js";
 export interface Claim {
   /** Differs from claim to claim. */
   readonly token: string;
-  /** @throws PptError WRITE_FAILED if another worker has taken it over */
+  /** Whether another worker has taken it over, or somebody removed it. */
+  isLost(): boolean;
+  /** @throws PptError WRITE_FAILED if it is lost */
   require(): void;
   release(): void;
 }
@@ -52,11 +54,12 @@ export function openClaims(leaseMs: number): Claims {
     const isOwn = () => contentOf(path) === content;
     return {
       token: holder.token,
+      isLost: () => !isOwn(),
       require() {
         if (!isOwn())
           throw new PptError(
             "WRITE_FAILED",
-            `${path}: another worker has taken over this part, because this one was silent for too long`,
+            `${path}: this worker was silent for too long, or somebody removed its claim`,
           );
       },
       release() {

@@ -27,8 +27,9 @@ export const inputsArgument = [
 
 const list = formats.map(({ name, description }) => `${name} (${description})`).join(", ");
 
+/** The options of commands whose rows are all that they write. */
 export function addJobOptions(command: Command): Command {
-  return command
+  command
     .option(
       "-o, --out <folder>",
       "write rows into files of this folder, in parts; an interrupted job goes on where it was",
@@ -38,7 +39,13 @@ export function addJobOptions(command: Command): Command {
         .choices(formats.map(({ name }) => name))
         .default(formats[0]!.name),
     )
-    .addOption(new Option("--vectors <type>", "how vectors are stored").choices(vectorTypes).default(vectorTypes[0]))
+    .addOption(new Option("--vectors <type>", "how vectors are stored").choices(vectorTypes).default(vectorTypes[0]));
+  return addSharingOptions(command);
+}
+
+/** The options that divide a job among workers. */
+export function addSharingOptions(command: Command): Command {
+  return command
     .option("--part-size <n>", "pictures in a part, which is written at once", count(1, 1_000_000), 1000)
     .option("--shard <i/n>", "do only every N-th part, from the I-th", shard)
     .option("--claim", "share the parts with other workers that have the same --out", false)
@@ -52,17 +59,37 @@ export function addJobOptions(command: Command): Command {
     .option("--null", "names in lists end with NUL, as find -print0 writes them", false);
 }
 
-/** Options that are of no use without --out, as Commander names them. */
-const needOut = ["format", "vectors", "partSize", "shard", "claim", "lease"] as const;
+/** Options that are of no use where nothing is written in parts, as Commander names them. */
+const sharing = ["partSize", "shard", "claim", "lease", "limit", "null"] as const;
 
 /** @throws PptError INVALID_OPTION for options that do nothing, or contradict each other */
-export function refuseUselessJobFlags({ out, claim, shard }: JobFlags, command: Command): void {
-  const given = needOut.filter((name) => command.getOptionValueSource(name) === "cli");
-  if (out === undefined && given.length > 0)
-    throw new PptError(
-      "INVALID_OPTION",
-      `${given.join(", ")}: only for results in files: name their folder with --out`,
-    );
+export function refuseUselessJobFlags(flags: JobFlags, command: Command): void {
+  const more = ["format", "vectors"] as const;
+  refuseUselessSharing(
+    flags,
+    command,
+    flags.out !== undefined,
+    "for results in files: name their folder with --out",
+    more,
+  );
+}
+
+/**
+ * @param isJob whether the command works as a job
+ * @param when says what it takes to be one
+ * @throws PptError INVALID_OPTION
+ */
+export function refuseUselessSharing(
+  { claim, shard }: Pick<JobFlags, "claim" | "shard">,
+  command: Command,
+  isJob: boolean,
+  when: string,
+  more: readonly string[] = [],
+): void {
+  const given = [...more, ...sharing].filter((name) => command.getOptionValueSource(name) === "cli");
+  if (!isJob && given.length > 0) throw new PptError("INVALID_OPTION", `${given.join(", ")}: only ${when}`);
+  if (isJob && command.getOptionValueSource("json") === "cli")
+    throw new PptError("INVALID_OPTION", "--json prints what a job writes to files: leave it out, and read these");
   if (claim && shard)
     throw new PptError("INVALID_OPTION", "--claim shares all parts, and --shard does some: leave one of them out");
 }

@@ -114,6 +114,9 @@ export interface JobFolder {
   claimed(): number[];
 }
 
+/** Where a command puts files of single pictures, within the folder of its job. */
+export const mapsFolder = "maps";
+
 const nameOf = (part: number): string => `part-${String(part).padStart(6, "0")}`;
 
 export function jobFolder(path: string): JobFolder {

@@ -49,7 +49,7 @@ interface Work<Model> {
   readonly settings: Readonly<Record<string, unknown>>;
   columns(config: VisionModelConfig): readonly Column[];
   open(backend: string): Promise<Model>;
-  run(model: Model, pictures: readonly PictureSource[]): AsyncIterable<Result>;
+  run(model: Model, pictures: readonly PictureSource[], first: number | undefined): AsyncIterable<Result>;
 }
 
 export const modelTask = <Model extends ModelFacts & { dispose(): Promise<void> }>(
@@ -70,7 +70,7 @@ export const modelTask = <Model extends ModelFacts & { dispose(): Promise<void> 
         ...{ firstFrame, maxPixels: maxPixels ?? null },
         ...settings,
       },
-      run: (pictures) => run(model, pictures),
+      run: (pictures, first) => run(model, pictures, first),
       dispose: () => model.dispose(),
     };
   },

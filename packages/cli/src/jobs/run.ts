@@ -9,7 +9,7 @@ import { checkpointFingerprint } from "../documents/checkpoint-fingerprint.js";
 import { onEnding } from "../files/ending.js";
 import { defaultBackend } from "../flags/backend-option.js";
 import { complain, say as sayLines } from "../output/print.js";
-import { isClaim, openClaims } from "./claims.js";
+import { type Claim, isClaim, openClaims } from "./claims.js";
 import { type Column, commonColumns, type Row } from "./columns.js";
 import type { JobFlags } from "./flags.js";
 import { formatOf, type Job, type JobFolder, jobFolder, type PartRecord, partsOf, rowsOf } from "./folder.js";
@@ -153,7 +153,12 @@ async function work(
           modelMs += record.seconds.model * 1000;
           log.remove();
         } catch (error) {
-          endQuietly(log);
+          // The log is that of the worker which took the part over.
+          if (!isLost(claim)) endQuietly(log);
+          else if (!(error instanceof Stop)) {
+            say(`part ${part} is left to another worker: ${(error as Error).message}`);
+            continue;
+          }
           throw blameDisk(error, flags.out, part);
         } finally {
           log.close();
@@ -182,6 +187,15 @@ function refuseBusy(out: string, { pid, host, since }: { pid: number; host: stri
   );
 }
 
+/** Whether the claim is lost. If that cannot be seen, the error that is being reported says why. */
+function isLost(claim: Claim): boolean {
+  try {
+    return claim.isLost();
+  } catch {
+    return false;
+  }
+}
+
 /** Notes that nobody is to blame, if the disk takes it. */
 function endQuietly(log: WorkLog): void {
   try {
@@ -206,7 +220,7 @@ async function computePart(
   { job, folder, listing, task, decoding, status }: Worker,
   part: number,
   log: WorkLog,
-  claim: { readonly token: string; require(): void },
+  claim: Claim,
 ): Promise<PartRecord> {
   const first = part * job.partSize;
   const items = listing.items.slice(first, first + rowsOf(job, part));
@@ -229,7 +243,7 @@ async function computePart(
   });
   const rows: Row[] = [];
   let [failed, modelMs] = [0, 0];
-  for await (const result of task.run(items.map(sourceOf))) {
+  for await (const result of task.run(items.map(sourceOf), first)) {
     const i = rows.length;
     const common = { path: items[i]!.name, size: read[i]?.size ?? null, sha256: read[i]?.sha256 ?? null };
     const problem = "error" in result ? result.error : outsideHalf(result.values, job, items[i]!);

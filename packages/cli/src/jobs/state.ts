@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { PptError } from "@ppt-vit/core";
 import { counted } from "@ppt-vit/core/options";
-import { formatOf, hashOf, type Job, type JobFolder, type PartRecord, partsOf, rowsOf } from "./folder.js";
+import { formatOf, hashOf, type Job, type JobFolder, mapsFolder, type PartRecord, partsOf, rowsOf } from "./folder.js";
 
 export interface DamagedPart {
   readonly part: number;
@@ -30,7 +30,7 @@ export function requireJob(folder: JobFolder): Job {
 export function stateOf(folder: JobFolder, job: Job, thorough: boolean): JobState {
   const [done, missing, damaged]: [PartRecord[], number[], DamagedPart[]] = [[], [], []];
   const parts = partsOf(job);
-  const known = new Set(["_job"]);
+  const known = new Set(["_job", mapsFolder]);
   for (let part = 0; part < parts; part++) {
     for (const file of folder.filesOf(part, formatOf(job))) known.add(basename(file));
     try {

@@ -13,8 +13,11 @@ export interface OpenTask {
   readonly backend: string;
   /** All options on which its rows depend, by name. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Results in the order of the pictures, which are read and decoded ahead within a limit of bytes. */
-  run(pictures: readonly PictureSource[]): AsyncIterable<Result>;
+  /**
+   * Results in the order of the pictures, which are read and decoded ahead within a limit of bytes.
+   * @param first the place of the first picture in the job; undefined if the results are only tried
+   */
+  run(pictures: readonly PictureSource[], first?: number): AsyncIterable<Result>;
   dispose(): Promise<void>;
 }
 

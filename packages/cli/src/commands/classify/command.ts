@@ -1,39 +1,23 @@
 /** `ppt-vit classify`: the most probable classes of each picture. */
 import type { PptError } from "@ppt-vit/core";
 import { counted } from "@ppt-vit/core/options";
-import {
-  type Classification,
-  fromPretrained,
-  type ImageClassifier,
-  isFailure,
-  parseTextEmbeddings,
-  showAnswer,
-  type TextEmbeddings,
-} from "@ppt-vit/pipeline";
+import { type Classification, type ImageClassifier, isFailure, showAnswer } from "@ppt-vit/pipeline";
 import type { Command } from "commander";
-import { readChunks } from "../../documents/read.js";
 import { expandInputs } from "../../files/inputs.js";
 import { backendOption } from "../../flags/backend-option.js";
-import { type DtypeFlags, dtypeOption } from "../../flags/dtype-option.js";
-import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
+import { dtypeOption } from "../../flags/dtype-option.js";
+import { addModelOptions, modelOption } from "../../flags/model-options.js";
 import { count } from "../../flags/numbers.js";
-import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
-import {
-  addReductionOptions,
-  type ReductionFlags,
-  reductionOf,
-  refuseContradiction,
-} from "../../flags/reduction-options.js";
+import { addPictureOptions, decodeOptions } from "../../flags/picture-options.js";
+import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
+import { addJobOptions, inputsArgument, type JobFlags, refuseUselessJobFlags } from "../../jobs/flags.js";
+import { runJob } from "../../jobs/run.js";
 import { describeStages, headline, meanLatency } from "../../output/model.js";
 import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
+import { type ClassifyFlags, classifyOptions, classifyTask, loadClassifier } from "./task.js";
 
-interface ClassifyFlags extends DtypeFlags, ReductionFlags, ModelFlags, PictureFlags {
-  readonly model: string;
-  readonly backend: string;
-  readonly top: number;
-  readonly textEmbeddings?: string;
-  readonly verify: boolean;
+interface Flags extends ClassifyFlags, JobFlags {
   readonly json: boolean;
 }
 
@@ -46,11 +30,11 @@ export function addClassifyCommand(program: Command): void {
   const command = program
     .command("classify")
     .description("name what is in pictures (JPEG, PNG, WebP, GIF, AVIF)")
-    .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
+    .argument(...inputsArgument)
     .option(...modelOption, "demo")
     .addOption(backendOption())
     .addOption(dtypeOption());
-  addPictureOptions(addReductionOptions(addModelOptions(command)))
+  addJobOptions(addPictureOptions(addReductionOptions(addModelOptions(command))))
     .option("-k, --top <k>", "labels per picture", count(1), 5)
     .option(
       "--text-embeddings <file>",
@@ -62,34 +46,26 @@ export function addClassifyCommand(program: Command): void {
       false,
     )
     .option("--json", "print one JSON document on stdout", false)
-    .action(async (inputs: string[], flags: ClassifyFlags, command: Command) => {
+    .action(async (inputs: string[], flags: Flags, command: Command) => {
       refuseContradiction(flags, command);
+      refuseUselessJobFlags(flags, command);
       process.exitCode = await classifyCommand(inputs, flags);
     });
 }
 
-/** Prints results to stdout and everything else to stderr. @returns the exit code */
-async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags): Promise<0 | 1> {
+/** Prints results to stdout and everything else to stderr; with --out it works as a job. @returns the exit code */
+async function classifyCommand(inputs: readonly string[], flags: Flags): Promise<0 | 1> {
+  const { out } = flags;
+  if (out !== undefined) return runJob(classifyTask(flags), inputs, { ...flags, out }, decodeOptions(flags));
   const { files, failures: notFound } = await expandInputs(inputs);
   const failures: Failure[] = [...notFound];
   for (const failure of notFound) complain(failure.error);
-  const classifier = await withDownloads(flags.model, flags, async (loading) =>
-    fromPretrained(flags.model, {
-      ...loading,
-      backend: flags.backend,
-      dtype: flags.dtype,
-      reduction: reductionOf(flags),
-      imageSize: flags.imageSize,
-      verify: flags.verify,
-      ...(flags.textEmbeddings !== undefined && { textEmbeddings: await readTexts(flags.textEmbeddings) }),
-    }),
-  );
+  const classifier = await loadClassifier(flags, flags.backend);
   const results: Classification[] = [];
   try {
     if (!flags.json) print(headline(classifier));
-    const options = { topK: flags.top, ...batchOptions(flags) };
     await withProgress(files.length, async (progress) => {
-      for await (const result of classifier.classifyAll(files, options)) {
+      for await (const result of classifier.classifyAll(files, classifyOptions(flags))) {
         if (isFailure(result)) {
           failures.push({ file: String(result.input), error: result.error });
           progress.interrupt(() => complain(result.error));
@@ -106,14 +82,6 @@ async function classifyCommand(inputs: readonly string[], flags: ClassifyFlags):
     await classifier.dispose();
   }
   return failures.length > 0 ? 1 : 0;
-}
-
-/** The largest file of text embeddings, in bytes: 65,536 labels of 1024 numbers. */
-const longestTexts = 2 ** 28;
-
-/** @throws PptError NOT_FOUND, INVALID_INPUT, INVALID_SAFETENSORS, INVALID_CONFIG */
-async function readTexts(path: string): Promise<TextEmbeddings> {
-  return parseTextEmbeddings(Buffer.concat([...readChunks(path, longestTexts)]), path);
 }
 
 function lines({ input, labels, stages, latencyMs }: Classification, { tokens }: ImageClassifier): string[] {

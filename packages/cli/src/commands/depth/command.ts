@@ -4,10 +4,8 @@ import {
   type DepthEstimate,
   type DepthEstimator,
   type DepthFormat,
-  type DepthInterpolation,
   depthFormats,
   depthInterpolations,
-  fromPretrained,
   isFailure,
   renderDepth,
 } from "@ppt-vit/pipeline";
@@ -15,30 +13,27 @@ import { type Command, Option } from "commander";
 import { expandInputs } from "../../files/inputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
 import { backendOption } from "../../flags/backend-option.js";
-import { type DtypeFlags, dtypeOption } from "../../flags/dtype-option.js";
-import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
-import { addPictureOptions, batchOptions, type PictureFlags } from "../../flags/picture-options.js";
-import {
-  addReductionOptions,
-  type ReductionFlags,
-  reductionOf,
-  refuseContradiction,
-} from "../../flags/reduction-options.js";
+import { dtypeOption } from "../../flags/dtype-option.js";
+import { addModelOptions, modelOption } from "../../flags/model-options.js";
+import { addPictureOptions, decodeOptions } from "../../flags/picture-options.js";
+import { addReductionOptions, refuseContradiction } from "../../flags/reduction-options.js";
+import { addSharingOptions, inputsArgument, type JobFlags, refuseUselessSharing } from "../../jobs/flags.js";
+import { runJob } from "../../jobs/run.js";
 import { describeStages, headline, meanLatency } from "../../output/model.js";
 import { complain, print, printJson } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
 import { depthFiles, depthFormatOf } from "./outputs.js";
+import { depthTask, type EstimateFlags, estimateOptions, loadEstimator } from "./task.js";
 
-interface DepthFlags extends DtypeFlags, ReductionFlags, ModelFlags, PictureFlags {
-  readonly model: string;
-  readonly backend: string;
-  readonly out?: string;
+interface DepthFlags extends EstimateFlags, Omit<JobFlags, "format" | "vectors"> {
   readonly format?: DepthFormat;
   readonly colour: boolean;
-  readonly interpolation: DepthInterpolation;
-  readonly verify: boolean;
+  readonly table?: (typeof tables)[number];
   readonly json: boolean;
 }
+
+/** The formats of a table without vectors. */
+const tables = ["parquet", "jsonl"] as const;
 
 /** What is told of a picture: its map is in a file. */
 type Written = Omit<DepthEstimate, "predicted_depth" | "depth" | "image"> & {
@@ -56,7 +51,7 @@ export function addDepthCommand(program: Command): void {
   const command = program
     .command("depth")
     .description("write how far away each pixel of a picture is, as PNG files (Depth Anything, DPT on DINOv2)")
-    .argument("<image|folder...>", "picture files, and folders that are searched for pictures")
+    .argument(...inputsArgument)
     .requiredOption(...modelOption)
     .option(
       "-o, --out <file|folder>",
@@ -69,9 +64,15 @@ export function addDepthCommand(program: Command): void {
       ).choices(depthFormats),
     )
     .option("--colour", "the same as --format colour", false)
+    .addOption(
+      new Option(
+        "--table <name>",
+        "work as a job, which goes on if it was interrupted: maps go to maps/ in the folder --out, and a table of them to parts beside it",
+      ).choices(tables),
+    )
     .addOption(backendOption())
     .addOption(dtypeOption());
-  addPictureOptions(addReductionOptions(addModelOptions(command)))
+  addSharingOptions(addPictureOptions(addReductionOptions(addModelOptions(command))))
     .addOption(
       new Option(
         "--interpolation <name>",
@@ -84,6 +85,7 @@ export function addDepthCommand(program: Command): void {
     .option("--json", "print one JSON document on stdout, with the least and the greatest value of each picture", false)
     .action(async (inputs: string[], flags: DepthFlags, command: Command) => {
       refuseContradiction(flags, command);
+      refuseUselessSharing(flags, command, flags.table !== undefined, "for --table");
       process.exitCode = await depthCommand(inputs, flags);
     });
 }
@@ -91,6 +93,11 @@ export function addDepthCommand(program: Command): void {
 /** Writes the depth of each picture as soon as it is computed. @returns the exit code */
 async function depthCommand(inputs: readonly string[], flags: DepthFlags): Promise<0 | 1> {
   const format = depthFormatOf(flags.format, flags.colour, flags.out);
+  const { table, out = "depth" } = flags;
+  if (table !== undefined) {
+    const job = { ...flags, out, format: table, vectors: "float32" } as const;
+    return runJob(depthTask(flags, out, format), inputs, job, decodeOptions(flags));
+  }
   const { files, failures: notFound } = await expandInputs(inputs);
   const failures: Failure[] = [...notFound];
   for (const { error } of notFound) complain(error);
@@ -110,24 +117,13 @@ async function estimate(
   format: DepthFormat,
   flags: DepthFlags,
 ): Promise<0 | 1> {
-  const estimator = await withDownloads(flags.model, flags, (loading) =>
-    fromPretrained(flags.model, {
-      ...loading,
-      task: "depth-estimation",
-      backend: flags.backend,
-      dtype: flags.dtype,
-      reduction: reductionOf(flags),
-      imageSize: flags.imageSize,
-      verify: flags.verify,
-    }),
-  );
+  const estimator = await loadEstimator(flags, flags.backend);
   const results: Written[] = [];
   try {
     if (!flags.json) print(headline(estimator));
-    const options = { ...batchOptions(flags), interpolation: flags.interpolation };
     await withProgress(files.length, async (progress) => {
       let next = 0;
-      for await (const result of estimator.estimateDepthAll(files, options)) {
+      for await (const result of estimator.estimateDepthAll(files, estimateOptions(flags))) {
         const out = outs[next++]!;
         if (isFailure(result)) {
           failures.push({ file: String(result.input), error: result.error });

@@ -7,7 +7,8 @@ import { writeError } from "../../files/errors.js";
 import { requireOutputs } from "../../files/outputs.js";
 import { plainStat } from "../../files/write-file.js";
 
-const endings = { grey16: ".png", grey8: ".png", colour: ".png", npy: ".npy" } as const satisfies Record<
+/** The ending of each format. */
+export const depthEndings = { grey16: ".png", grey8: ".png", colour: ".png", npy: ".npy" } as const satisfies Record<
   DepthFormat,
   string
 >;
@@ -17,7 +18,7 @@ export function depthFormatOf(format: DepthFormat | undefined, colour: boolean, 
   if (colour && format !== undefined && format !== "colour")
     throw new PptError("INVALID_OPTION", `--colour contradicts --format ${format}: leave one out`);
   if (colour) return "colour";
-  return format ?? (out !== undefined && extname(out).toLowerCase() === endings.npy ? "npy" : "grey16");
+  return format ?? (out !== undefined && extname(out).toLowerCase() === depthEndings.npy ? "npy" : "grey16");
 }
 
 /** Where results go. */
@@ -40,7 +41,7 @@ export function depthFiles(
   out: string | undefined,
   format: DepthFormat,
 ): DepthFiles {
-  const ending = endings[format];
+  const ending = depthEndings[format];
   const given = out === undefined ? "" : extname(out).toLowerCase();
   const isFolder = out !== undefined && (/[/\\]$/.test(out) || isDirectory(out));
   if (files.length <= 1 && !many && !isFolder) {
@@ -53,7 +54,7 @@ export function depthFiles(
     requireOutputs({ "--out": written[0] }, files);
     return { files: written, removeEmpty() {} };
   }
-  if (!isFolder && Object.values<string>(endings).includes(given))
+  if (!isFolder && Object.values<string>(depthEndings).includes(given))
     throw new PptError(
       "INVALID_OPTION",
       `--out ${out} names one file, and ${files.length === 1 ? "a folder is" : `${files.length} pictures are`} given: name a folder`,

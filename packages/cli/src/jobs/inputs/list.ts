@@ -1,10 +1,12 @@
 /** Lists of paths: a text file with one a line, and standard input. */
+import { isUtf8 } from "node:buffer";
 import { readSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { isatty } from "node:tty";
 import { PptError } from "@ppt-vit/core";
 import { decodeText, readChunks } from "../../documents/read.js";
 import { codeOf } from "../../files/errors.js";
+import { inputOf } from "../../files/picture-files.js";
 import type { Item } from "./item.js";
 import type { InputKind, ListingOptions } from "./kind.js";
 
@@ -21,13 +23,24 @@ function* itemsOf(bytes: Uint8Array, where: string, base: string, { nul }: Listi
   for (let start = 0, number = 1; start < bytes.length; number++) {
     const found = bytes.indexOf(end, start);
     const stop = found < 0 ? bytes.length : found;
-    const text = decodeText(bytes.subarray(start, stop), `${where}: entry ${number}`).replace(nul ? /^$/ : /\r$/, "");
+    const entry = bytes.subarray(start, stop);
     start = stop + 1;
+    if (nul && !isUtf8(entry)) {
+      // As `find -print0` writes a name that is not valid UTF-8.
+      const address = String(
+        inputOf(isRooted(entry) ? Buffer.from(entry) : Buffer.concat([Buffer.from(`${resolve(base)}/`), entry])),
+      );
+      yield { name: address, file: address };
+      continue;
+    }
+    const text = decodeText(entry, `${where}: entry ${number}`).replace(nul ? /^$/ : /\r$/, "");
     if (text.includes("\0"))
       throw new PptError("INVALID_INPUT", `${where}: entry ${number} holds a NUL: pass --null if names end with it`);
     if (text !== "") yield { name: text, file: from(base, text) };
   }
 }
+
+const isRooted = (path: Uint8Array): boolean => path[0] === 0x2f;
 
 export const list: InputKind = {
   name: "list",
