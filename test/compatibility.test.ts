@@ -93,7 +93,6 @@ test("lists the families without a class token, and their cases of published cod
   for (const [type, start] of [
     ["siglip", "golden model: siglip"],
     ["ijepa", "golden model: ijepa"],
-    ["vit_msn", "golden model: vit-msn"],
   ] as const) {
     const facts = families.find(({ types }) => types.includes(type));
     expect(facts?.cases.filter((name) => name.startsWith(start)).length, type).toBeGreaterThan(1);

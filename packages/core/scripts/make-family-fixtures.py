@@ -123,6 +123,7 @@ def main():
     hugging_face("vit", transformers.ViTForImageClassification(vit), 1, logits)
     dino = transformers.ViTModel(transformers.ViTConfig(**plain), add_pooling_layer=False)
     hugging_face("dino", dino, 2, hidden)
+    hugging_face("vit-msn", transformers.ViTMSNForImageClassification(transformers.ViTMSNConfig(**plain)), 30, logits)
     deit = transformers.DeiTConfig(**plain)
     hugging_face("deit-distilled", transformers.DeiTForImageClassificationWithTeacher(deit), 3, logits)
     hugging_face("deit-one-head", transformers.DeiTForImageClassification(deit), 4, logits)

@@ -53,6 +53,7 @@ const cases: readonly [name: string, config: VisionModelConfig][] = [
   ...[
     "vit",
     "dino",
+    "vit-msn",
     "deit-distilled",
     "deit-one-head",
     "mae",
