@@ -1,11 +1,12 @@
 /** Tests `ppt-vit calibrate` as users call it, and its `reduction.json` in the commands that accept one. */
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { goldenUrl } from "@ppt-vit/conformance";
 import { cosine, fromPretrained } from "@ppt-vit/pipeline";
 import { beforeAll, describe, expect, test } from "vitest";
 import { writeTinyModel } from "./browser/bench-model.js";
-import { dog, runPptVit, samples, temporaryFolder } from "./built.js";
+import { dog, main, runPptVit, samples, temporaryFolder } from "./built.js";
 
 const home = temporaryFolder("calibrate");
 beforeAll(() => {
@@ -145,6 +146,87 @@ describe("a calibration", () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/mixed\/broken\.png: .* \[INVALID_IMAGE\]/);
     expect(stdout).toContain("settings tried on 1 picture\n");
+  });
+});
+
+describe("a search that was interrupted", () => {
+  const args = ["calibrate", "-m", "./tiny", "-b", "cpu", "--images", samples, "--target-speedup", "1.3"];
+  const journal = join(home, "killed.json.journal.jsonl");
+  const lines = () => (existsSync(journal) ? readFileSync(journal, "utf8").split("\n").length - 1 : 0);
+  /** What does not depend on how fast the machine was. */
+  const settingsIn = (name: string) => {
+    const { calibration, ...settings } = readJson(name);
+    const { latencyMs: _, ...found } = calibration;
+    return { settings, found };
+  };
+
+  test("goes on, and ends as one that was not", async () => {
+    expect((await pptVit(...args, "-o", "whole.json")).code).toBe(0);
+    const child = spawn(process.execPath, [main, ...args, "-o", "killed.json"], { cwd: home, stdio: "ignore" });
+    const closed = new Promise((resolve) => child.on("close", (_, signal) => resolve(signal)));
+    const watcher = watch(home, () => lines() > 6 && child.kill("SIGKILL"));
+    expect(await closed).toBe("SIGKILL");
+    watcher.close();
+    const made = lines() - 1;
+    expect(readdirSync(home)).not.toContain("killed.json");
+
+    // Of other pictures the journal knows nothing, and it stays as it was.
+    const before = readFileSync(journal, "utf8");
+    const other = await pptVit(...args, "--pictures", "5", "-o", "killed.json");
+    expect(other.stderr).toContain(
+      "killed.json.journal.jsonl is of another search (other pictures): choose another --out",
+    );
+    expect(other.code).toBe(2);
+    expect(readFileSync(journal, "utf8")).toBe(before);
+    // A line that was cut off is made again; one that says something else is refused.
+    writeFileSync(journal, `${before.split("\n").slice(0, 3).join("\n")}\n{"key":"x","trial":{}}\n`);
+    expect((await pptVit(...args, "-o", "killed.json")).stderr).toContain("line 4: trial.reduction: is missing");
+    writeFileSync(journal, `${before}{"key":`);
+
+    const resumed = await pptVit(...args, "-o", "killed.json");
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toContain(`going on with killed.json.journal.jsonl: ${made} trials are made`);
+    expect(settingsIn("killed.json")).toEqual(settingsIn("whole.json"));
+    expect(readdirSync(home).filter((name) => name.startsWith("killed.json"))).toEqual(["killed.json"]);
+  });
+});
+
+describe("a search by time", () => {
+  test("measures a table, keeps it, and takes it again", async () => {
+    const args = ["--cost", "latency", "--latencies", "times.json", "--pictures", "3", "--batch", "3"];
+    const first = await calibrate(...args, "--target-speedup", "1.1", "--plot", "front.svg", "-o", "fast.json");
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stdout).toContain("wrote fast.json, front.svg, times.json");
+    expect(readFileSync(join(home, "front.svg"), "utf8")).toMatch(
+      /^<svg [^>]*>[\s\S]*ms of one image; unreduced [\s\S]*<\/svg>\n$/,
+    );
+    const { estimatedMs } = readJson("fast.json").calibration;
+    expect(estimatedMs.unreduced / estimatedMs.reduced).toBeGreaterThanOrEqual(1.1);
+    const [table, ...more] = readJson("times.json").tables;
+    expect(more).toEqual([]);
+    expect(table).toMatchObject({ version: 1, backend: "cpu", dtype: "fp32", batch: 3 });
+    expect(estimatedMs.unreduced).toBe(table.unreducedMs);
+
+    // The same table, of which one number says that it was read.
+    writeFileSync(
+      join(home, "times.json"),
+      JSON.stringify({ format: "ppt-vit latencies", tables: [{ ...table, unreducedMs: 123 }] }),
+    );
+    const second = await calibrate(...args, "--max-disagreement", "99%", "--json", "-o", "again.json");
+    expect(JSON.parse(second.stdout)).toMatchObject({
+      unreduced: { estimatedMs: 123 },
+      latencies: { unreducedMs: 123 },
+    });
+    expect(readJson("times.json").tables).toHaveLength(1);
+    writeFileSync(
+      join(home, "times.json"),
+      JSON.stringify({ format: "ppt-vit latencies", tables: [{ ...table, blocks: [] }] }),
+    );
+    expect((await calibrate(...args, "-o", "no.json")).stderr).toContain(
+      "times.json: tables[0]: is not a table of latencies",
+    );
+    const alone = await calibrate("--latencies", "times.json", "-o", "no.json");
+    expect(alone.stderr).toContain("--latencies keeps what --cost latency measures");
   });
 });
 

@@ -3,10 +3,21 @@ import { nodeMachine } from "./node/machine.js";
 
 export type { AnswerKind } from "./calibrate/answers/answer-kind.js";
 export { answerKindOf } from "./calibrate/answers/index.js";
-export type { CalibrateOptions as CalibrateOptionsOf, Calibration as CalibrationOf } from "./calibrate/calibrate.js";
+export type {
+  CalibrateOptions as CalibrateOptionsOf,
+  Calibration as CalibrationOf,
+  CalibrationProgress,
+  SearchIdentity,
+} from "./calibrate/calibrate.js";
 export { divergenceInterval, type RunnerUp, runnerUp } from "./calibrate/comparison.js";
 export { type ReductionDocument, reductionDocument } from "./calibrate/document.js";
-export type { BlockSpread } from "./calibrate/evaluate.js";
+export type { BlockSpread, TrialMemory } from "./calibrate/evaluate.js";
+export {
+  isFor as isLatencyTableFor,
+  type LatencyIdentity,
+  type LatencyTable,
+  latencyTableCheck,
+} from "./calibrate/latency.js";
 export { calibrationPage, calibrationPlot } from "./calibrate/report.js";
 export { bestClass, cosine, divergence, type Interval, shareInterval } from "./calibrate/statistics.js";
 export {

@@ -14,7 +14,7 @@ import {
 } from "@ppt-vit/core";
 import { readReduction } from "@ppt-vit/pipeline";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { count } from "./numbers.js";
+import { count, share } from "./numbers.js";
 import { reductionList } from "./reduction-list.js";
 
 export interface ReductionFlags {
@@ -27,6 +27,7 @@ export interface ReductionFlags {
   readonly threshold?: Threshold;
   readonly score?: ReductionConfig["score"];
   readonly metric?: ReductionConfig["metric"];
+  readonly pruneShare?: ReductionConfig["pruneShare"];
   readonly proportionalAttention: boolean;
 }
 
@@ -63,6 +64,16 @@ function threshold(text: string): Threshold {
   if (digits.trim() === "" || Number.isNaN(value) || value < 0)
     throw new InvalidArgumentError("expected a number of at least 0, scale-free:NUMBER, prune or pool.");
   return scaleFree ? { scaleFree: value } : value;
+}
+
+/** As `share`, and 1 is one, too. */
+const wholeShare = (text: string): number => (Number(text) === 1 || text === "100%" ? 1 : share(text));
+
+/** `20%` or `0.2`, or one per block: `20%,0,50%`; `-` for a block whose policy has no such share. */
+function pruneShares(text: string): number | (number | null)[] {
+  const each = text.split(",").map((part) => (part.trim() === "-" ? null : wholeShare(part.trim())));
+  const [first] = each;
+  return each.length === 1 && typeof first === "number" ? first : each;
 }
 
 /** `class` or `mean`, or one per layer: `class,mean,mean`. */
@@ -109,6 +120,11 @@ export function addReductionOptions(command: Command, { several = false } = {}):
       "whose attention scores the tokens: class (the class token's) or mean (that of the mean of all tokens), or one per block: class,mean,mean",
       score,
     )
+    .option(
+      "--prune-share <s>",
+      "of diffrate: the share of the removed tokens that is pruned instead of merged: 20%, or a value per block: 20%,0%",
+      pruneShares,
+    )
     .addOption(
       new Option(
         "--metric <keys>",
@@ -132,6 +148,7 @@ export function reductionOf(flags: ReductionFlags): Partial<ReductionConfig> | f
     ...(flags.threshold !== undefined && { threshold: flags.threshold }),
     ...(flags.score !== undefined && { score: flags.score }),
     ...(flags.metric !== undefined && { metric: flags.metric }),
+    ...(flags.pruneShare !== undefined && { pruneShare: flags.pruneShare }),
     ...(!flags.proportionalAttention && { proportionalAttention: false }),
   };
   return flags.reduction === undefined ? given : mergeReduction(readReduction(flags.reduction), given);
@@ -148,6 +165,7 @@ export function refuseContradiction(flags: ReductionFlags, command: Command): vo
     "threshold",
     "score",
     "metric",
+    "pruneShare",
     "proportionalAttention",
   ].filter((name) => command.getOptionValueSource(name) === "cli");
   if (given.length > 0)

@@ -4,6 +4,8 @@ import { shown } from "./terminal.js";
 
 export interface Progress {
   advance(): void;
+  /** Says how far the work is, and how many steps there will be in all. */
+  expect(done: number, total: number): void;
   /** Calls `print` with the bar out of the way. */
   interrupt(print: () => void): void;
 }
@@ -13,11 +15,15 @@ const fewSteps = 4;
 
 /** Does work of `total` steps and shows a bar, which is removed when the work ends or fails. */
 export async function withProgress<R>(total: number, work: (progress: Progress) => Promise<R>): Promise<R> {
-  if (!isWatched() || total < fewSteps) return work({ advance() {}, interrupt: (print) => print() });
+  if (!isWatched() || total < fewSteps) return work({ advance() {}, expect() {}, interrupt: (print) => print() });
   const bar = startBar(total, 0, { format: "{bar} {value}/{total}, {eta_formatted} left" });
   try {
     return await work({
       advance: () => bar.increment(),
+      expect(done, total) {
+        bar.setTotal(total);
+        bar.update(done);
+      },
       interrupt(print) {
         // Erases the bar, prints the text in its place, and draws the bar on the line below.
         wipeLine();

@@ -8,7 +8,6 @@ import {
   defaultPolicy,
   isPptError,
   type ModelIdentity,
-  modelCost,
   modelFingerprint,
   type PolicyName,
   PptError,
@@ -42,9 +41,13 @@ import { type DecodeOptions, decodeChecks } from "../pictures/options.js";
 import { backendChoice, dtypeCheck } from "../tasks/options.js";
 import type { PictureFailure } from "../tasks/result.js";
 import { answerKindOf } from "./answers/index.js";
-import { type BlockSpread, createEvaluator, type Evaluator } from "./evaluate.js";
-import { cheapest, fitPattern, patternsFor } from "./schedules.js";
-import { defaultBudgets, searchSettings } from "./search.js";
+import { budgetsFor } from "./budgets.js";
+import { gmacsOf, latencyCosts } from "./costs.js";
+import { type BlockSpread, createEvaluator, type Evaluator, type TrialMemory } from "./evaluate.js";
+import { isFor, type LatencyTable, latencyTableCheck, measureLatencies } from "./latency.js";
+import { fingerprintOf, noticesAbout } from "./notices.js";
+import { fitPattern, patternsFor } from "./schedules.js";
+import { searchSettings } from "./search.js";
 import {
   type CalibrationTarget,
   type Choices,
@@ -74,14 +77,44 @@ export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
    * `disagreement`, needs a model with classes.
    */
   readonly objective?: Objective | undefined;
-  /** The cost that a reduction saves. Default `gmacs`. */
+  /**
+   * The cost that a reduction saves. Default `gmacs`. For `latency` a table is measured on this device, with `batch` pictures per run,
+   * and plans are compared by the times that it gives them.
+   */
   readonly measure?: CostMeasure | undefined;
+  /** Tables that were measured before. The one that fits model, backend, precision, batch and device is used again. */
+  readonly latencies?: readonly LatencyTable[] | undefined;
   /** Policies to try at the same budgets, by name or of your own; `true` for all of this package. Default false. */
   readonly compare?: boolean | readonly (PolicyName | ReductionPolicy)[] | undefined;
   /** Pictures per run of the model. Default 8. */
   readonly batch?: number | undefined;
   /** Called after each trial, on half of the pictures or on all. */
   readonly onTrial?: ((trial: Trial) => void) | undefined;
+  /** Called after each trial, and after each model that a table of latencies needs. */
+  readonly onProgress?: ((progress: CalibrationProgress) => void) | undefined;
+  /**
+   * Where trials are kept, so that a search that was interrupted goes on: the same search makes the same trials. Trials of another
+   * identity do not fit.
+   */
+  readonly memory?: ((identity: SearchIdentity) => TrialMemory) | undefined;
+}
+
+export interface CalibrationProgress {
+  readonly doing: "latencies" | "trials";
+  readonly done: number;
+  /** About how many there will be in all. It changes while the search goes on. */
+  readonly about: number;
+}
+
+/** What the outcome of a trial depends on. */
+export interface SearchIdentity {
+  readonly fingerprint: string;
+  readonly backend: string;
+  readonly dtype: string;
+  readonly batch: number;
+  /** Of the preprocessed pictures, in their order. */
+  readonly pictures: string;
+  readonly answers: string;
 }
 
 export interface Calibration<Input> extends Choices {
@@ -99,6 +132,12 @@ export interface Calibration<Input> extends Choices {
   readonly spreads: readonly BlockSpread[];
   /** Number of settings that were tried on half of the pictures alone, and are no trials here. */
   readonly screened: number;
+  /** These settings. Their losses are those of the other half of the pictures. */
+  readonly screenings: readonly Trial[];
+  /** What makes the choice doubtful, in sentences: too few pictures, or pictures unlike those of the training. */
+  readonly notices: readonly string[];
+  /** The table of latencies, if latency is the cost. */
+  readonly latencies?: LatencyTable | undefined;
   /** Trials of the other policies, with `compare`. */
   readonly comparisons: readonly Trial[];
 }
@@ -118,6 +157,12 @@ const optionChecks: Omit<Checks<CalibrateOptions<unknown>>, "images"> = {
   measure: oneOf(["gmacs", "latency"]),
   compare: check("true, false or an array of policies", (value) => flag.holds(value) || Array.isArray(value)),
   onTrial: callback,
+  onProgress: callback,
+  memory: callback,
+  latencies: check(
+    `an array, each ${latencyTableCheck.expected}`,
+    (value) => Array.isArray(value) && Array.from(value).every(latencyTableCheck.holds),
+  ),
 };
 const misnamed = {
   speedup: "write target: { speedup }",
@@ -139,8 +184,9 @@ export async function calibrateCheckpoint<Input>(
   given: Checkpoint,
   options: CalibrateOptions<Input>,
   decode: (input: Input, options: DecodeOptions) => Promise<RgbImage>,
+  device: string,
 ): Promise<Calibration<Input>> {
-  const { backend: wanted = automatic, batch = 8, signal, onTrial } = options;
+  const { backend: wanted = automatic, batch = 8, signal, onTrial, onProgress } = options;
   const { objective = "divergence", measure = "gmacs", dtype = defaultDtype } = options;
   // Trials run many pictures at once.
   const checkpoint = atOneSize(given);
@@ -149,35 +195,64 @@ export async function calibrateCheckpoint<Input>(
   const answers = answerKindOf(checkpoint.name, config);
   const target = options.target ?? answers.usualTarget;
   if (!answers.same && ("maxDisagreement" in target || objective === "disagreement")) refuseDisagreement();
-  const budgets = budgetsFor(checkpoint, { ...options, target });
-  const comparable = comparableSettings(checkpoint, budgets, options.compare ?? false);
+  // A budget in GMACs is kept in GMACs, whatever the front is drawn over.
+  const byTime = measure === "latency" && !options.gmacs && !("gmacs" in target);
+  const { gmacs } = options;
+  const known = byTime ? undefined : budgetsFor(gmacsOf(config), { gmacs, target, measure: "gmacs" });
   const { pictures, failures } = await readPictures(checkpoint, options, decode);
 
   const backend =
     typeof wanted === "string" ? await openBackend(wanted, { progress_callback: options.progress_callback }) : wanted;
   try {
+    const fingerprint = modelFingerprint(config, weights);
+    const shared = { fingerprint, backend: backend.name, dtype, batch };
+    const quantize = quantizationOf(dtype);
+    const latencies =
+      measure === "latency"
+        ? await latenciesOf(checkpoint, backend, { identity: { ...shared, device }, quantize }, options)
+        : undefined;
+    const byTable = latencies && latencyCosts(config, latencies);
+    const costs = byTime && byTable ? byTable : gmacsOf(config);
+    const budgets = known ?? budgetsFor(costs, { target, measure });
+    const shares = budgets.map((budget) => budget / costs.unreduced);
+    const comparable = comparableSettings(checkpoint, shares, options.compare ?? false);
     const evaluator = await createEvaluator(checkpoint, backend, pictures, {
-      ...{ batch, signal, answers, quantize: quantizationOf(dtype) },
+      ...{ batch, signal, answers, quantize },
+      ...(byTable && {
+        estimate: (reduction: ReductionConfig | undefined) => (reduction ? byTable.of(reduction) : byTable.unreduced),
+      }),
+      memory: options.memory?.({
+        ...shared,
+        pictures: pictures.map((picture) => (fingerprintOf(picture) >>> 0).toString(16)).join("-"),
+        answers: answers.name,
+      }),
     });
+    let done = 0;
+    let about = 1;
     const tell =
       (attempt: Evaluator["decide"]): Evaluator["decide"] =>
       async (reduction) => {
         const trial = await attempt(reduction);
         onTrial?.(trial);
+        onProgress?.({ doing: "trials", done: ++done, about: Math.max(done, about) });
         return trial;
       };
     const decide = tell(evaluator.decide);
-    let screened = 0;
-    const screen = tell((reduction) => {
-      screened++;
-      return evaluator.screen(reduction);
+    const screenings: Trial[] = [];
+    const screen = tell(async (reduction) => {
+      const trial = await evaluator.screen(reduction);
+      screenings.push(trial);
+      return trial;
     });
+    const expect = (trials: number) => {
+      about = trials + comparable.length;
+    };
     const spreads = await evaluator.spreads();
-    const trials = await searchSettings({ config, budgets, objective, spreads, screen, decide });
+    const trials = await searchSettings({ costs, budgets, objective, spreads, screen, decide, expect });
     const comparisons: Trial[] = [];
     for (const reduction of comparable) comparisons.push(await decide(reduction));
     return {
-      model: { name: checkpoint.name, fingerprint: modelFingerprint(config, weights) },
+      model: { name: checkpoint.name, fingerprint },
       backend: backend.name,
       dtype,
       pictures: pictures.length,
@@ -187,8 +262,11 @@ export async function calibrateCheckpoint<Input>(
       unreduced: evaluator.unreduced,
       spreads,
       trials,
-      screened,
+      screened: screenings.length,
+      screenings,
       comparisons,
+      notices: noticesAbout({ pictures, answers: evaluator.answers, kind: answers, labels: config.labels }),
+      ...(latencies && { latencies }),
       measure,
       objective,
     };
@@ -197,30 +275,17 @@ export async function calibrateCheckpoint<Input>(
   }
 }
 
-/** The budgets to search, the target's first. @throws PptError INVALID_OPTION if no schedule is that cheap */
-function budgetsFor({ config }: Checkpoint, { gmacs, target, measure = "gmacs" }: CalibrateOptions<unknown>): number[] {
-  const unreduced = modelCost(config).gmacs;
-  const budgets = [...(gmacs ?? defaultBudgets(config))];
-  if (target && ("maxDisagreement" in target || "maxDivergence" in target)) {
-    // Finer steps, because the budget itself is unknown.
-    return gmacs ? budgets : [...budgets, ...[0.96, 0.88, 0.79, 0.69, 0.6].map((share) => share * unreduced)];
-  }
-  const asked = target && ("gmacs" in target ? target.gmacs : unreduced / target.speedup);
-  if (asked === undefined) return budgets;
-  if (!(asked > 0 && asked < unreduced))
-    throw new PptError(
-      "INVALID_OPTION",
-      `calibrate: ${"gmacs" in target! ? `${target.gmacs} GMACs` : "that speedup"} is no reduction: the unreduced model has ${unreduced.toFixed(3)} GMACs`,
-    );
-  const least = cheapest(config);
-  // A time is unknown before it is measured.
-  if (asked < least.gmacs && (measure === "gmacs" || "gmacs" in target!))
-    throw new PptError(
-      "INVALID_OPTION",
-      `calibrate: no schedule reaches ${asked.toFixed(3)} GMACs; the nearest is ${least.gmacs.toFixed(3)}, ${(unreduced / least.gmacs).toFixed(2)} times less than unreduced (half of the tokens in blocks ${least.schedule.layers.join(", ")})`,
-    );
-  const reachable = Math.max(asked, least.gmacs);
-  return [reachable, ...budgets.filter((budget) => Math.abs(budget - reachable) > 0.02 * unreduced)];
+/** The table that was given for this, or a new one. */
+async function latenciesOf(
+  checkpoint: Checkpoint,
+  backend: Backend,
+  what: Pick<Parameters<typeof measureLatencies>[2], "identity" | "quantize">,
+  { latencies = [], signal, onProgress }: CalibrateOptions<unknown>,
+): Promise<LatencyTable> {
+  const known = latencies.find((table) => isFor(table, what.identity));
+  if (known) return known;
+  const onModel = (done: number, about: number) => onProgress?.({ doing: "latencies", done, about });
+  return measureLatencies(checkpoint, backend, { ...what, signal, onModel });
 }
 
 /** The pictures, preprocessed. @throws PptError INVALID_INPUT if none can be read */
@@ -249,13 +314,13 @@ async function readPictures<Input>(
 }
 
 /**
- * Other policies at the budgets, in the published blocks or in every block, as their authors apply them. Policies that need
+ * Other policies at these shares of the unreduced multiply-accumulates, in the published blocks or in every block, as their authors apply them. Policies that need
  * settings of their own are left out of `true`: there is no value to compare them at.
  * @throws PptError INVALID_REDUCTION where one is no policy
  */
 function comparableSettings(
   { config }: Checkpoint,
-  budgets: readonly number[],
+  shares: readonly number[],
   compare: NonNullable<CalibrateOptions<unknown>["compare"]>,
 ): ReductionConfig[] {
   const published = patternsFor(config.layers)[0]!.layers;
@@ -264,7 +329,8 @@ function comparableSettings(
   const wanted = compare === true ? others.map(({ name }) => name) : compare || [];
   return wanted.flatMap((policy) => {
     const { name, inEveryBlock } = policiesOf({ policy })[0]!;
-    return budgets.flatMap((budget) => {
+    return shares.flatMap((share) => {
+      const budget = share * gmacsOf(config).unreduced;
       const layers = inEveryBlock ? everyBlock : published;
       const schedule = fitPattern(config, { name, layers, shape: "counts" }, budget);
       return schedule ? [{ ...schedule, policy }] : [];

@@ -64,6 +64,10 @@ export function reductionDocument(
           chosenIsBetter: second.chosenIsBetter,
         },
       }),
+      ...(calibration.notices.length > 0 && { notices: calibration.notices }),
+      ...(trial.estimatedMs !== undefined && {
+        estimatedMs: { unreduced: unreduced.estimatedMs, reduced: trial.estimatedMs },
+      }),
       ...(interval95 && { disagreement: { pictures: disagreements, interval95 } }),
     },
   };

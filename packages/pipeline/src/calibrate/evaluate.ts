@@ -12,10 +12,13 @@ import {
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { mean, median } from "../statistics.js";
 import type { AnswerKind } from "./answers/answer-kind.js";
-import type { Trial } from "./trial.js";
+import { fewest } from "./notices.js";
+import type { Priced, Trial } from "./trial.js";
 
 export interface Evaluator {
-  readonly unreduced: Pick<Trial, "gmacs" | "latencyMs">;
+  readonly unreduced: Priced;
+  /** The unreduced model's answers, by picture. */
+  readonly answers: readonly Float32Array[];
   /** Tries settings on the pictures of the search alone. */
   screen(reduction: ReductionConfig): Promise<Trial>;
   /** Tries settings on all pictures. The divergence is that of the pictures held back from the search. */
@@ -37,17 +40,24 @@ export interface EvaluatorOptions {
   readonly signal: AbortSignal | undefined;
   /** What is compared. */
   readonly answers: AnswerKind;
+  /** The time of an image, if a table gives it. Undefined settings are the unreduced model. */
+  readonly estimate?: ((reduction: ReductionConfig | undefined) => number) | undefined;
+  /** Trials of an earlier search that was interrupted. */
+  readonly memory?: TrialMemory | undefined;
 }
 
-/** With fewer pictures than this, none is held back. */
-const fewest = 8;
+/** Keeps trials, so that a search that was interrupted goes on. A trial is known by a key. */
+export interface TrialMemory {
+  get(key: string): Trial | undefined;
+  set(key: string, trial: Trial): void;
+}
 
 /** `pictures` [channels, H, W] each: preprocessed. Every second one is held back from the search. */
 export async function createEvaluator(
   { config, weights }: Pick<Checkpoint, "config" | "weights">,
   backend: Backend,
   pictures: readonly Float32Array[],
-  { batch, quantize, signal, answers }: EvaluatorOptions,
+  { batch, quantize, signal, answers, estimate, memory }: EvaluatorOptions,
 ): Promise<Evaluator> {
   const heldBack = pictures.map((_, i) => pictures.length >= fewest && i % 2 === 1);
   const everyPicture = pictures.map((_, i) => i);
@@ -115,10 +125,23 @@ export async function createEvaluator(
     };
   }
 
+  /** The trial, remembered or made now. A table's estimate is no part of what is remembered, since the table may be another. */
+  async function attempt(how: string, reduction: ReductionConfig, make: () => Promise<Trial>): Promise<Trial> {
+    // A policy object of a user's own has no name that others could not have, too.
+    const key = [reduction.policy].flat().some((policy) => typeof policy === "object")
+      ? undefined
+      : JSON.stringify([how, reduction]);
+    const known = key === undefined ? undefined : memory?.get(key);
+    const trial = known ?? (await make());
+    if (!known && key !== undefined) memory?.set(key, trial);
+    return estimate ? { ...trial, reduction, estimatedMs: estimate(reduction) } : { ...trial, reduction };
+  }
+
   return {
-    unreduced: { gmacs: modelCost(config).gmacs, latencyMs },
-    screen: (reduction) => evaluate(reduction, searched, searched),
-    decide: (reduction) => evaluate(reduction, everyPicture, decisive),
+    unreduced: { gmacs: modelCost(config).gmacs, latencyMs, ...(estimate && { estimatedMs: estimate(undefined) }) },
+    answers: reference,
+    screen: (reduction) => attempt("screen", reduction, () => evaluate(reduction, searched, searched)),
+    decide: (reduction) => attempt("decide", reduction, () => evaluate(reduction, everyPicture, decisive)),
 
     async spreads() {
       const layers = Array.from({ length: config.layers - 1 }, (_, layer) => layer);

@@ -1,9 +1,10 @@
 /** Plans at a budget: fitted to it, and changed step by step. */
 import { modelCost, type VisionModelConfig } from "@ppt-vit/core";
+import type { Costs } from "./costs.js";
 import { type Plan, type PlannedStage, reductionOf, type Step, sameStep } from "./steps.js";
 import { weakest } from "./weakest.js";
 
-export const costOfPlan = (config: VisionModelConfig, plan: Plan): number => modelCost(config, reductionOf(plan)).gmacs;
+export const costOfPlan = (costs: Costs, plan: Plan): number => costs.of(reductionOf(plan));
 
 const tokensOf = (config: VisionModelConfig): number => modelCost(config).blocks[0]!.attentionTokens;
 
@@ -11,36 +12,37 @@ const tokensOf = (config: VisionModelConfig): number => modelCost(config).blocks
  * The plan with its counts in the same proportions, as few as keep the budget. Stages that would remove nothing are left out. Undefined
  * if no counts keep it.
  */
-export function fitPlan(config: VisionModelConfig, plan: Plan, gmacs: number): Plan | undefined {
+export function fitPlan(costs: Costs, plan: Plan, budget: number): Plan | undefined {
+  const { config } = costs;
   const largest = Math.max(...plan.map(({ removed }) => removed));
   if (!(largest > 0)) return undefined;
   const most = tokensOf(config);
   const at = (strength: number) =>
     plan.map((stage) => ({ ...stage, removed: Math.round((strength * most * stage.removed) / largest) }));
-  if (costOfPlan(config, at(1)) > gmacs) return undefined;
-  const fitting = at(weakest((strength) => costOfPlan(config, at(strength)) > gmacs, 12));
+  if (costOfPlan(costs, at(1)) > budget) return undefined;
+  const fitting = at(weakest((strength) => costOfPlan(costs, at(strength)) > budget, 12));
   const { blocks } = modelCost(config, reductionOf(fitting));
   return fitting
     .map((stage) => ({ ...stage, removed: blocks[stage.layer]!.attentionTokens - blocks[stage.layer]!.mlpTokens }))
     .filter(({ removed }) => removed > 0);
 }
 
-/** A plan that removes the same share of the tokens in each of the blocks, and costs at most `gmacs`. */
+/** A plan that removes the same share of the tokens in each of the blocks, and costs at most `budget`. */
 export function evenPlan(
-  config: VisionModelConfig,
+  costs: Costs,
   layers: readonly number[],
   stepOf: (layer: number) => Step,
-  gmacs: number,
+  budget: number,
 ): Plan | undefined {
   const at = (share: number): Plan => {
-    let tokens = tokensOf(config);
+    let tokens = tokensOf(costs.config);
     return layers.map((layer) => {
       const removed = Math.round(share * tokens);
       tokens -= removed;
       return { layer, removed, step: stepOf(layer) };
     });
   };
-  return fitPlan(config, at(weakest((share) => costOfPlan(config, at(share)) > gmacs, 8)), gmacs);
+  return fitPlan(costs, at(weakest((share) => costOfPlan(costs, at(share)) > budget, 8)), budget);
 }
 
 /** Part of a stage's tokens that a change hands to another block. */
@@ -51,11 +53,12 @@ const handedOver = 0.3;
  * or lets a block between join in.
  */
 export function changesOf(
-  config: VisionModelConfig,
+  costs: Costs,
   plan: Plan,
-  gmacs: number,
+  budget: number,
   stepsOf: (layer: number) => readonly Step[],
 ): Plan[] {
+  const { config } = costs;
   const changed: PlannedStage[][] = [];
   const replaced = (i: number, ...stages: PlannedStage[]) => [...plan.slice(0, i), ...stages, ...plan.slice(i + 1)];
   const isFree = (layer: number) =>
@@ -82,5 +85,5 @@ export function changesOf(
       changed.push(replaced(i, half, { ...half, layer: joining }));
     }
   });
-  return changed.map((one) => fitPlan(config, one, gmacs)).filter((one) => one !== undefined);
+  return changed.map((one) => fitPlan(costs, one, budget)).filter((one) => one !== undefined);
 }

@@ -7,7 +7,7 @@ import { answerKindNamed } from "./answers/index.js";
 import type { Calibration } from "./calibrate.js";
 import { divergenceInterval, runnerUp } from "./comparison.js";
 import type { BlockSpread } from "./evaluate.js";
-import { costOfTrial, disagreementInterval, disagreementOf, paretoFront, type Trial } from "./trial.js";
+import { costOfTrial, disagreementInterval, disagreementOf, type Priced, paretoFront, type Trial } from "./trial.js";
 
 const width = 720;
 const height = 400;
@@ -53,12 +53,16 @@ const looksOf = (reduction: ReductionConfig): { readonly name: string; readonly 
 const short = (value: number) => String(Number(value.toPrecision(3)));
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
-/** Loss against cost, as SVG: trials as dots, the front as a line, the choice ringed. */
+/**
+ * Loss against cost, as SVG: trials as dots, the front as a line, the choice ringed. Small pale dots are settings that were tried on half
+ * of the pictures alone.
+ */
 export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial | undefined): string {
-  const { trials, comparisons, measure, objective, unreduced } = calibration;
+  const { trials, comparisons, screenings, measure, objective, unreduced } = calibration;
   const front = paretoFront(trials, measure, objective);
-  const all = [...trials, ...comparisons];
-  const cost = (trial: Pick<Trial, "gmacs" | "latencyMs">) => costOfTrial(trial, measure);
+  const all = [...screenings, ...trials, ...comparisons];
+  const faint = new Set(screenings);
+  const cost = (trial: Priced) => costOfTrial(trial, measure);
   const loss = (trial: Trial) => (objective === "divergence" ? trial.loss : disagreementOf(trial));
 
   const costs = [...all.map(cost), cost(unreduced)];
@@ -69,7 +73,7 @@ export function calibrationPlot(calibration: Calibration<unknown>, chosen: Trial
   const y = (value: number) => height - margin.bottom - axis.at(value) * (height - margin.top - margin.bottom);
   const at = (trial: Trial) => `cx="${x(cost(trial)).toFixed(1)}" cy="${y(loss(trial)).toFixed(1)}"`;
   const dot = (trial: Trial) =>
-    `<circle ${at(trial)} r="3" fill="${looksOf(trial.reduction).colour}" fill-opacity="0.55"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}${trial.disagreements === undefined ? "" : `, ${trial.disagreements} of ${trial.pictures} differ`}`)}</title></circle>`;
+    `<circle ${at(trial)} r="${faint.has(trial) ? 2 : 3}" fill="${looksOf(trial.reduction).colour}" fill-opacity="${faint.has(trial) ? 0.25 : 0.6}"><title>${escapeMarkup(`${describeReduction(trial.reduction)}: ${trial.gmacs.toFixed(3)} GMACs, ${trial.latencyMs.toFixed(1)} ms, divergence ${short(trial.divergence)}${trial.disagreements === undefined ? "" : `, ${trial.disagreements} of ${trial.pictures} differ`}`)}</title></circle>`;
   const line = front.map((trial) => `${x(cost(trial)).toFixed(1)},${y(loss(trial)).toFixed(1)}`).join(" ");
   const bottom = height - margin.bottom;
   const looks = new Map(all.map(({ reduction }) => [looksOf(reduction).name, looksOf(reduction).colour]));
@@ -157,7 +161,9 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums } td, th {
 </style>
 <h1>Calibration of ${escapeMarkup(model.name)}</h1>
 <p>${trials.length + screened} settings tried on ${counted(pictures, "picture")} with ${escapeMarkup(backend)} in ${dtype}. Unreduced: ${unreduced.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} ms an image. Chosen: <b>${escapeMarkup(describeReduction(chosen.reduction))}</b>. Its divergence on the ${counted(chosen.divergences.length, "picture")} that decided: ${short(chosen.divergence)}, from ${divergenceInterval(chosen).map(short).join(" to ")} (95 %, by resampling them).${second ? ` Runner-up: ${escapeMarkup(describeReduction(second.trial.reduction))}, loss ${short(second.trial.loss)} against ${short(chosen.loss)}; the chosen settings win on ${percent(second.chosenIsBetter)} of the resamplings.` : ""}</p>
+${calibration.notices.map((notice) => `<p><b>Note:</b> ${escapeMarkup(notice)}.</p>`).join("\n")}
 ${calibrationPlot(calibration, chosen)}
+<p>Pale dots are settings that were tried on half of the pictures alone; their losses are those of that half.</p>
 <h2>The front</h2>
 <p>No cheaper settings were as good. ${countsAnswers ? `The interval is what ${counted(pictures, "picture")} can say about others (Clopper-Pearson). It does not know that the best of many trials was taken: expect a little more.` : `The divergence is the mean over ${counted(chosen.divergences.length, "picture")} (${answerKindNamed(calibration.answers).divergence}).`}</p>
 ${table(front)}

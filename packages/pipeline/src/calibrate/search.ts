@@ -3,18 +3,20 @@
  * the best of them are tried, together with the published blocks. Then the best plans are changed one stage at a time. All this
  * compares the search's pictures. The last few plans of each budget are tried on all pictures, and those held back decide.
  */
-import { modelCost, type ReductionConfig, type VisionModelConfig } from "@ppt-vit/core";
+import type { ReductionConfig } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
+import type { Costs } from "./costs.js";
 import type { BlockSpread } from "./evaluate.js";
-import { changesOf, evenPlan, fitPlan } from "./plans.js";
+import { changesOf, costOfPlan, evenPlan, fitPlan } from "./plans.js";
 import { patternsFor } from "./schedules.js";
-import { measureSensitivity, type Sensitivity } from "./sensitivity.js";
+import { measuredLayers, measureSensitivity, type Sensitivity } from "./sensitivity.js";
 import { type Plan, pooling, reductionOf, type Step, stepsOf } from "./steps.js";
 import { compareLoss, type Objective, type Trial } from "./trial.js";
 
 export interface SearchOptions {
-  readonly config: VisionModelConfig;
-  /** GMACs of one image. The first is searched most. */
+  /** What a budget is counted in. */
+  readonly costs: Costs;
+  /** Costs of one image. The first is searched most. */
   readonly budgets: readonly number[];
   readonly objective: Objective;
   /** N^2 * variance of the scores in each block. */
@@ -23,10 +25,17 @@ export interface SearchOptions {
   screen(reduction: ReductionConfig): Promise<Trial>;
   /** Tries settings on all pictures; the divergence is that of the pictures held back. Called once for each set of settings. */
   decide(reduction: ReductionConfig): Promise<Trial>;
+  /** Told before the first trial, and whenever it is known better, about how many trials there will be in all. */
+  expect?(trials: number): void;
 }
 
 /** Numbers of trials: starts by estimate, changes at the first budget and at each other one, and plans that are decided on. */
 const effort = { starts: 5, changes: 40, otherChanges: 10, finalists: 4 };
+/** About how many plans the first budget starts from. */
+const startsAbout = 18;
+/** About how many trials so many budgets take, the first of which is searched more unless that was done. */
+const effortFor = (budgets: number, begun = false): number =>
+  budgets * (effort.otherChanges + effort.finalists + 4) + (begun ? 0 : effort.changes - effort.otherChanges);
 /** Plans of up to this many blocks are estimated. */
 const mostTogether = 3;
 /** First, middle and last of three blocks as shares of the depth. */
@@ -42,7 +51,8 @@ interface Candidate {
 
 /** Runs the search. -> the trials on all pictures, in their order */
 export async function searchSettings(options: SearchOptions): Promise<Trial[]> {
-  const { config, objective, screen, decide } = options;
+  const { costs, budgets, objective, screen, decide } = options;
+  const { config } = costs;
   const byLoss = (a: Candidate, b: Candidate) => compareLoss(a.trial, b.trial, objective);
   const screened = new Map<string, Candidate>();
   const decided = new Map<string, Trial>();
@@ -63,14 +73,20 @@ export async function searchSettings(options: SearchOptions): Promise<Trial[]> {
 
   const limits = new Map(options.spreads.map(({ layer, values }) => [layer, roundThreshold(quantile(values, 0.5))]));
   const steps = (layer: number) => stepsOf(config, limits.get(layer));
-  const alone = stepsOf(config, undefined).filter(({ score = "mean" }) => score === "mean");
+  // Which query merges better changes with the depth. Pruning is measured by one of them, which the other's order follows.
+  const alone = stepsOf(config, undefined).filter(
+    ({ policy, score = "mean" }) => score === "mean" || policy === "diffrate",
+  );
+  const single = measuredLayers(config).length * (1 + alone.length);
+  const expect = (rest: number) => options.expect?.(screened.size + decided.size + single + rest);
+  expect(startsAbout + effortFor(budgets.length));
   const sensitivity = await measureSensitivity(config, alone, screen);
 
   /** Changes the best plan until no change is better, or `most` of them were tried. */
-  async function improve(from: Candidate, gmacs: number, most: number): Promise<Candidate> {
+  async function improve(from: Candidate, budget: number, most: number): Promise<Candidate> {
     let champion = from;
     for (let tried = 0; tried < most; ) {
-      const changes = changesOf(config, champion.plan, gmacs, steps)
+      const changes = changesOf(costs, champion.plan, budget, steps)
         .filter((plan) => !screened.has(keyOf(plan)))
         .sort((a, b) => sensitivity.estimate(a) - sensitivity.estimate(b));
       let better: Candidate | undefined;
@@ -87,26 +103,30 @@ export async function searchSettings(options: SearchOptions): Promise<Trial[]> {
   }
 
   /** The best plans that were screened at a budget, and the published ones. */
-  async function settle(gmacs: number): Promise<void> {
-    const within = [...screened.values()].filter(({ trial }) => trial.gmacs <= gmacs && trial.gmacs > 0.94 * gmacs);
+  async function settle(budget: number): Promise<void> {
+    const within = [...screened.values()].filter(({ plan }) => {
+      const cost = costOfPlan(costs, plan);
+      return cost <= budget && cost > 0.94 * budget;
+    });
     const finalists = within.sort(byLoss).slice(0, effort.finalists);
-    for (const plan of [...finalists.map((one) => one.plan), ...publishedPlans(config, limits, gmacs)]) {
+    for (const plan of [...finalists.map((one) => one.plan), ...publishedPlans(costs, limits, budget)]) {
       if (!decided.has(keyOf(plan))) decided.set(keyOf(plan), await decide(reductionOf(plan)));
     }
   }
 
   let leaders: Candidate[] = [];
-  for (const [i, gmacs] of options.budgets.entries()) {
-    const starts = leaders.length === 0 ? startsFor(config, sensitivity, gmacs) : [];
-    const tried = await attemptAll([...starts, ...leaders.map(({ plan }) => fitPlan(config, plan, gmacs))]);
+  for (const [i, budget] of budgets.entries()) {
+    const starts = leaders.length === 0 ? startsFor(costs, sensitivity, budget) : [];
+    expect(starts.length + effortFor(budgets.length - i, leaders.length > 0));
+    const tried = await attemptAll([...starts, ...leaders.map(({ plan }) => fitPlan(costs, plan, budget))]);
     if (tried.length === 0) continue;
     const most = leaders.length === 0 ? effort.changes : effort.otherChanges;
-    const champion = await improve(tried[0]!, gmacs, i === 0 ? Math.ceil(0.7 * most) : most);
+    const champion = await improve(tried[0]!, budget, i === 0 ? Math.ceil(0.7 * most) : most);
     const second = tried.find((one) => one !== tried[0] && !sameLayers(one.plan, champion.plan));
-    const other = i === 0 && second ? await improve(second, gmacs, Math.floor(0.3 * most)) : second;
+    const other = i === 0 && second ? await improve(second, budget, Math.floor(0.3 * most)) : second;
     // The next budget begins with the leaders of this one.
     leaders = [champion, ...(other ? [other] : [])].sort(byLoss);
-    await settle(gmacs);
+    await settle(budget);
   }
   return [...decided.values()];
 }
@@ -115,9 +135,10 @@ const sameLayers = (a: Plan, b: Plan): boolean =>
   a.map(({ layer }) => layer).join() === b.map(({ layer }) => layer).join();
 
 /** Plans to start from: those that lose least by the estimate, and fixed ones that reduce early or in many blocks. */
-function startsFor(config: VisionModelConfig, sensitivity: Sensitivity, gmacs: number): Plan[] {
+function startsFor(costs: Costs, sensitivity: Sensitivity, budget: number): Plan[] {
+  const { config } = costs;
   const even = (layers: readonly number[], stepOf: (layer: number) => Step) =>
-    evenPlan(config, layers, stepOf, gmacs) ?? [];
+    evenPlan(costs, layers, stepOf, budget) ?? [];
   const estimated = subsets(sensitivity.layers, mostTogether)
     .map((layers) => even(layers, sensitivity.best))
     .filter((plan) => plan.length > 0)
@@ -158,8 +179,8 @@ function subsets(values: readonly number[], most: number): number[][] {
 }
 
 /** PPT in the published blocks with equal counts: pooling alone, and with a threshold in the middle of the variances seen. */
-function publishedPlans(config: VisionModelConfig, limits: ReadonlyMap<number, number>, gmacs: number): Plan[] {
-  const { layers } = patternsFor(config.layers)[0]!;
+function publishedPlans(costs: Costs, limits: ReadonlyMap<number, number>, budget: number): Plan[] {
+  const { layers } = patternsFor(costs.config.layers)[0]!;
   const middle = limits.get(layers[0]!);
   const steps: Step[] = [
     pooling,
@@ -168,9 +189,9 @@ function publishedPlans(config: VisionModelConfig, limits: ReadonlyMap<number, n
   return steps
     .map((step) =>
       fitPlan(
-        config,
+        costs,
         layers.map((layer) => ({ layer, removed: 1, step })),
-        gmacs,
+        budget,
       ),
     )
     .filter((plan) => plan !== undefined);
@@ -180,5 +201,5 @@ function publishedPlans(config: VisionModelConfig, limits: ReadonlyMap<number, n
 const roundThreshold = (threshold: number): number => Number(threshold.toPrecision(3));
 
 /** The default budgets, as shares of the unreduced cost. The first is that of the published settings. */
-export const defaultBudgets = (config: VisionModelConfig): number[] =>
-  [0.64, 0.92, 0.84, 0.74, 0.55].map((share) => share * modelCost(config).gmacs);
+export const defaultBudgets = ({ unreduced }: Pick<Costs, "unreduced">): number[] =>
+  [0.64, 0.92, 0.84, 0.74, 0.55].map((share) => share * unreduced);

@@ -39,6 +39,17 @@ export function stepsOf({ classToken = true }: VisionModelConfig, limit: number 
 
 export const sameStep = (a: Step, b: Step): boolean => JSON.stringify(a) === JSON.stringify(b);
 
+/** The stages of settings, as steps. What the search does not know, such as a policy of a user's own, keeps its name. */
+export function stagesOf(reduction: ReductionConfig): { readonly layer: number; readonly step: Step }[] {
+  const entry = (values: unknown, i: number) => (Array.isArray(values) ? values[i] : values) ?? undefined;
+  return reduction.layers.map((layer, i) => {
+    const policy: unknown = entry(reduction.policy, i) ?? "ppt";
+    const [threshold, score] = [entry(reduction.threshold, i), entry(reduction.score, i)];
+    const name = typeof policy === "string" ? policy : (policy as { name: string }).name;
+    return { layer, step: { policy: name, threshold, score } as Step };
+  });
+}
+
 /** The plan as settings: in short where all stages take the same step. */
 export function reductionOf(plan: Plan): ReductionConfig {
   const schedule = { layers: plan.map(({ layer }) => layer), tokensRemoved: plan.map(({ removed }) => removed) };

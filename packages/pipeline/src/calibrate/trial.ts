@@ -11,6 +11,8 @@ export interface Trial {
   readonly gmacs: number;
   /** Time of a run divided by its images, median over the batches. */
   readonly latencyMs: number;
+  /** The time of an image that a table of latencies gives. Present if latency is the cost. It has less noise than `latencyMs`. */
+  readonly estimatedMs?: number | undefined;
   /**
    * Mean divergence from the unreduced model's answers about pictures that the search did not see: Kullback-Leibler, in nats, from its probabilities; for a model without
    * classes the cosine distance, 1 - cosine, from its embeddings.
@@ -35,8 +37,11 @@ export type Objective = "divergence" | "disagreement";
 /** What a calibration lowers: multiply-accumulates, or measured time. */
 export type CostMeasure = "gmacs" | "latency";
 
-export const costOfTrial = (trial: Pick<Trial, "gmacs" | "latencyMs">, measure: CostMeasure): number =>
-  measure === "gmacs" ? trial.gmacs : trial.latencyMs;
+export const costOfTrial = (trial: Priced, measure: CostMeasure): number =>
+  measure === "gmacs" ? trial.gmacs : (trial.estimatedMs ?? trial.latencyMs);
+
+/** The costs of a trial, or of the unreduced model. */
+export type Priced = Pick<Trial, "gmacs" | "latencyMs" | "estimatedMs">;
 
 /** Below 0 if `a` is better. */
 export function compareLoss(a: Trial, b: Trial, objective: Objective): number {
@@ -105,7 +110,7 @@ const choicesCheck = shaped("what calibrate() gives", {
 
 export interface Choices {
   readonly trials: readonly Trial[];
-  readonly unreduced: Pick<Trial, "gmacs" | "latencyMs">;
+  readonly unreduced: Priced;
   readonly measure: CostMeasure;
   readonly objective: Objective;
 }
@@ -127,7 +132,7 @@ export function chooseSettings(choices: Choices, target: CalibrationTarget): Tri
 }
 
 function withinCost({ trials, unreduced, objective }: Choices, measure: CostMeasure, most: number): Trial {
-  const cost = (trial: Pick<Trial, "gmacs" | "latencyMs">) => costOfTrial(trial, measure);
+  const cost = (trial: Priced) => costOfTrial(trial, measure);
   const affordable = trials.filter((trial) => cost(trial) <= most);
   if (affordable.length > 0)
     return affordable.reduce((best, trial) => (compareLoss(trial, best, objective) < 0 ? trial : best));

@@ -1,4 +1,5 @@
 /** Calibration in Node: on picture files, for checkpoints in folders and on the Hub. */
+import { availableParallelism, cpus } from "node:os";
 import { arrayOf } from "@ppt-vit/core/options";
 import {
   type Calibration as CalibrationOf,
@@ -24,5 +25,7 @@ const images = arrayOf("paths, file: URLs or bytes of pictures");
  */
 export async function calibrate(source: CheckpointSource, given: CalibrateOptions): Promise<Calibration> {
   const options = calibrateOptions(given, images);
-  return calibrateCheckpoint(await readCheckpoint(source, options), options, decodeImage);
+  const checkpoint = await readCheckpoint(source, options);
+  const device = `${cpus()[0]?.model.trim() ?? "unknown"}, ${availableParallelism()} threads`;
+  return calibrateCheckpoint(checkpoint, options, decodeImage, device);
 }

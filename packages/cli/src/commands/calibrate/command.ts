@@ -1,6 +1,6 @@
 /** `ppt-vit calibrate`: reduction settings for a model, found on pictures without labels. */
 
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { defaultDtype, defaultPolicy, describeReduction, PptError, policyNames } from "@ppt-vit/core";
 import { counted } from "@ppt-vit/core/options";
 import {
@@ -9,6 +9,7 @@ import {
   type CostMeasure,
   calibrate,
   calibrationPage,
+  calibrationPlot,
   chooseSettings,
   disagreementInterval,
   divergenceInterval,
@@ -21,14 +22,17 @@ import {
 } from "@ppt-vit/pipeline";
 import { type Command, Option } from "commander";
 import { expandInputs } from "../../files/inputs.js";
-import { requireOutputs } from "../../files/outputs.js";
+import { takeLock } from "../../files/lock.js";
+import { isKept, requireOutputs } from "../../files/outputs.js";
 import { requireWritable, writeFileWhole } from "../../files/write-file.js";
 import { backendOption } from "../../flags/backend-option.js";
 import { type DtypeFlags, dtypeOption } from "../../flags/dtype-option.js";
 import { addModelOptions, type ModelFlags, modelOption, withDownloads } from "../../flags/model-options.js";
 import { count, positive, share } from "../../flags/numbers.js";
-import { complain, print, printJson } from "../../output/print.js";
+import { complain, print, printJson, say } from "../../output/print.js";
 import { withProgress } from "../../output/progress.js";
+import { type CalibrationJournal, openJournal } from "./journal.js";
+import { keepLatencies, readLatencies } from "./latencies.js";
 
 interface CalibrateFlags extends DtypeFlags, ModelFlags {
   readonly model: string;
@@ -45,11 +49,13 @@ interface CalibrateFlags extends DtypeFlags, ModelFlags {
   readonly batch: number;
   readonly out: string;
   readonly report?: string;
+  readonly plot?: string;
+  readonly latencies?: string;
   readonly force: boolean;
   readonly json: boolean;
 }
 
-/** About how many trials a search takes, for the progress bar. */
+/** About how many trials a search takes, until it says so itself. */
 const usualTrials = 140;
 
 /** The policies to compare PPT with, as a sentence lists them. */
@@ -89,10 +95,12 @@ export function addCalibrateCommand(program: Command): void {
     .addOption(
       new Option("--cost <name>", "the cost that is to be reduced").choices(["gmacs", "latency"]).default("gmacs"),
     )
+    .option("--latencies <file>", "with --cost latency: keep the measured table in this file, and use it again")
     .option("--pictures <n>", "how many pictures to take, spread evenly over those given", count(1), 64)
     .option("--compare", `try the policies ${others} too`, false)
     .option("--batch <b>", "pictures per run of the model", count(1), 8)
     .option("--report <file>", "write an HTML page with the plot")
+    .option("--plot <file>", "write the plot of all trials and their front as SVG")
     .option("--force", "replace the file of --out if it exists", false)
     .option("--json", "print one JSON document on stdout", false)
     .action(async (flags: CalibrateFlags) => {
@@ -100,35 +108,67 @@ export function addCalibrateCommand(program: Command): void {
     });
 }
 
-/** Writes the settings, and lists on stderr the pictures that cannot be read. @returns the exit code */
+/**
+ * Writes the settings, and lists on stderr the pictures that cannot be read. A journal beside them lets an interrupted search go on.
+ * @returns the exit code
+ */
 async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
   const { model, backend, dtype, objective, cost: measure, compare, batch } = flags;
   const target = targetOf(flags);
   if (existsSync(flags.out) && !flags.force)
     throw new PptError("INVALID_OPTION", `${flags.out} exists: choose another --out, or replace it with --force`);
   requireWritable(flags.out);
-  if (flags.report !== undefined) requireWritable(flags.report, "--report");
+  if (flags.latencies !== undefined && measure !== "latency")
+    throw new PptError(
+      "INVALID_OPTION",
+      "--latencies keeps what --cost latency measures: add it, or leave --latencies out",
+    );
+  for (const name of ["report", "plot", "latencies"] as const)
+    if (flags[name] !== undefined) requireWritable(flags[name], `--${name}`);
   const { files, failures: missing } = await expandInputs(flags.images);
   if (files.length === 0)
     throw missing[0]?.error ?? new PptError("NOT_FOUND", `--images: no pictures (${imageExtensions.join(" ")})`);
-  requireOutputs({ "--out": flags.out, "--report": flags.report }, files);
+  const kept = isKept(flags.out) ? `${flags.out}.journal.jsonl` : undefined;
+  const outputs = { "--out": flags.out, "--report": flags.report, "--plot": flags.plot };
+  requireOutputs(outputs, [...files, flags.latencies], kept === undefined ? [] : [kept]);
   const images = evenly(files, flags.pictures);
+  const latencies = flags.latencies === undefined ? [] : readLatencies(flags.latencies);
 
-  const calibration = await withProgress(usualTrials, (progress) =>
-    withDownloads(model, flags, (loading) =>
-      calibrate(model, {
-        ...loading,
-        ...{ images, backend, dtype, target, objective, measure, compare, batch },
-        onTrial: () => progress.advance(),
-      }),
-    ),
-  );
+  const lock = kept === undefined ? undefined : takeLock(`${kept}.lock`, flags.out);
+  let journal: CalibrationJournal | undefined;
+  let calibration: Calibration;
+  try {
+    calibration = await withProgress(usualTrials, (progress) =>
+      withDownloads(model, flags, (loading) =>
+        calibrate(model, {
+          ...loading,
+          ...{ images, backend, dtype, target, objective, measure, latencies, compare, batch },
+          onProgress: ({ done, about }) => progress.expect(done, about),
+          ...(kept !== undefined && {
+            memory: (identity) => {
+              journal = openJournal(kept, identity);
+              if (journal.earlier > 0)
+                say(`ppt-vit: going on with ${kept}: ${counted(journal.earlier, "trial is", "trials are")} made`);
+              return journal;
+            },
+          }),
+        }),
+      ),
+    );
+  } finally {
+    journal?.close();
+    lock?.release();
+  }
   const failed = [...missing.map(({ error }) => error), ...calibration.failures.map(({ error }) => error)];
   for (const error of failed) complain(error);
 
   const chosen = chooseSettings(calibration, calibration.target);
   const settings = reductionDocument(calibration, chosen, calibration.target);
   writeFileWhole(flags.out, `${JSON.stringify(settings, null, 2)}\n`);
+  // Only an interrupted search needs it.
+  if (kept !== undefined) rmSync(kept, { force: true });
+  if (flags.plot !== undefined) writeFileWhole(flags.plot, `${calibrationPlot(calibration, chosen)}\n`, "--plot");
+  if (flags.latencies !== undefined) keepLatencies(flags.latencies, latencies, calibration.latencies!);
   if (flags.report !== undefined) writeFileWhole(flags.report, calibrationPage(calibration, chosen), "--report");
   if (flags.json) printJson(report(calibration, settings), 2);
   else print(...summary(calibration, chosen, flags));
@@ -157,7 +197,8 @@ const evenly = <T>(list: readonly T[], most: number): T[] =>
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
-function summary(calibration: Calibration, chosen: Trial, { out, report: page, compare }: CalibrateFlags): string[] {
+function summary(calibration: Calibration, chosen: Trial, flags: CalibrateFlags): string[] {
+  const { out, report, plot, latencies, compare } = flags;
   const { model, backend, dtype, pictures, trials, screened, unreduced, measure, objective } = calibration;
   const second = runnerUp(calibration, chosen);
   const interval = disagreementInterval(chosen);
@@ -175,6 +216,11 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
     "",
     `chosen: ${describeReduction(chosen.reduction)}`,
     `  ${unreduced.gmacs.toFixed(3)} -> ${chosen.gmacs.toFixed(3)} GMACs, ${unreduced.latencyMs.toFixed(1)} -> ${chosen.latencyMs.toFixed(1)} ms an image`,
+    ...(chosen.estimatedMs !== undefined && unreduced.estimatedMs !== undefined
+      ? [
+          `  by the table of latencies ${unreduced.estimatedMs.toFixed(2)} -> ${chosen.estimatedMs.toFixed(2)} ms an image`,
+        ]
+      : []),
     ...(interval
       ? [
           `  ${chosen.disagreements} of ${pictures} answers differ from the unreduced model's; ${counted(pictures, "picture")} can tell no more than between ${interval.map(percent).join(" and ")} (95 %)`,
@@ -188,19 +234,21 @@ function summary(calibration: Calibration, chosen: Trial, { out, report: page, c
           `  runner-up: ${describeReduction(second.trial.reduction)}, loss ${second.trial.loss.toPrecision(2)} against ${chosen.loss.toPrecision(2)}; the chosen ones win on ${percent(second.chosenIsBetter)} of resamplings of the pictures`,
         ]
       : []),
-    `wrote ${out}${page ? ` and ${page}` : ""}; use it with --reduction ${/[/\\]|\.json$/i.test(out) ? out : `./${out}`}`,
+    ...calibration.notices.map((notice) => `note: ${notice}`),
+    `wrote ${[out, report, plot, latencies].filter((file) => file !== undefined).join(", ")}; use it with --reduction ${/[/\\]|\.json$/i.test(out) ? out : `./${out}`}`,
   ];
 }
 
 /** The document that --json prints. Documented in apps/docs/cli. */
 function report(calibration: Calibration, settings: object) {
   const plain = ({ divergences: _, losses: __, ...trial }: Trial) => trial;
-  const { trials, comparisons, spreads, failures, ...rest } = calibration;
+  const { trials, screenings, comparisons, spreads, failures, ...rest } = calibration;
   return {
     settings,
     ...rest,
     trials: trials.map(plain),
     front: paretoFront(trials, rest.measure, rest.objective).map(plain),
+    screenings: screenings.map(plain),
     comparisons: comparisons.map(plain),
     spreads,
     failures: failures.map(({ input, error }) => ({ file: String(input), code: error.code, message: error.message })),
