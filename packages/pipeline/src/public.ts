@@ -59,6 +59,7 @@ export {
 export type { ModelFacts } from "./tasks/task.js";
 export type { ModelVerification } from "./tasks/verify.js";
 export { escapeMarkup } from "./text/markup.js";
+export { groupColour, heatColour, meanColour } from "./visualize/colours.js";
 export { outlinePath, type PatchGrid, prunedPatches, tokenGroups } from "./visualize/groups.js";
 export { type TokenPageOptions, tokenPage } from "./visualize/page.js";
 export { type TokenPicture, type TokenSheetOptions, tokenSheet } from "./visualize/sheet.js";
