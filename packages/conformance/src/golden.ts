@@ -40,13 +40,19 @@ interface LoadedCase {
   readonly reduction?: ReductionConfig;
 }
 
+/** The content of a gzipped file, in Node and in browsers. */
+async function unpacked(file: Uint8Array): Promise<Uint8Array> {
+  const stream = new Blob([Uint8Array.from(file)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 async function load(golden: GoldenCase, read: ReadGolden): Promise<LoadedCase> {
   const [config, weights, expected] = await Promise.all(
-    [`${golden.model}.model.json`, `${golden.model}.model.safetensors`, `${golden.case}.safetensors`].map(read),
+    [`${golden.model}.model.json`, `${golden.model}.model.safetensors.gz`, `${golden.case}.safetensors`].map(read),
   );
   return {
     config: parseModelConfig(JSON.parse(new TextDecoder().decode(config))),
-    weights: parseSafetensors(weights!, golden.model),
+    weights: parseSafetensors(await unpacked(weights!), golden.model),
     expected: parseSafetensors(expected!, golden.case),
     ...(golden.layers.length > 0 && {
       reduction: {

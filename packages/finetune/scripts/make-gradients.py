@@ -8,13 +8,14 @@ steps). Logits have to agree with the golden ones. The loss is the mean cross en
 0, 3, 6, ... Of each parameter's gradient the file holds its length and two products with fixed vectors, under the program's names:
 [|g|, sum g_i sin(0.37 i + 1), sum g_i cos(0.11 i)].
 """
+import gzip
 import json
 import math
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parent.parent / "conformance" / "golden"
@@ -50,7 +51,7 @@ def pool(x, size, keys, r):
 class Model:
     def __init__(self, name):
         self.geometry = json.loads((GOLDEN / f"{name}.model.json").read_text())
-        self.p = {k: v.double().requires_grad_() for k, v in load_file(GOLDEN / f"{name}.model.safetensors").items()}
+        self.p = {k: v.double().requires_grad_() for k, v in load(gzip.open(GOLDEN / f"{name}.model.safetensors.gz").read()).items()}
 
     def norm(self, x, name):
         return F.layer_norm(x, x.shape[-1:], self.p[f"{name}.weight"], self.p[f"{name}.bias"], self.geometry["layer_norm_eps"])

@@ -1,5 +1,6 @@
 /** The golden micro models of the conformance suite, with the gradients that PyTorch computes of them. */
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import { goldenUrl } from "@ppt-vit/conformance";
 import { parseModelConfig, parseSafetensors, prepareVisionProgram, type ReductionConfig } from "@ppt-vit/core";
 import { openTraining, type TrainingEngine } from "../src/tfjs.js";
@@ -27,7 +28,7 @@ export const expected = JSON.parse(
 
 export function openGolden(name: string) {
   const { model, batch, r, layers, threshold } = listed.find((each) => each.case === name)!;
-  const weights = parseSafetensors(golden(`${model}.model.safetensors`));
+  const weights = parseSafetensors(gunzipSync(golden(`${model}.model.safetensors.gz`)));
   const config = parseModelConfig(JSON.parse(golden(`${model}.model.json`).toString()), weights);
   const reduction: ReductionConfig = { layers, tokensRemoved: r, threshold };
   const pixels = parseSafetensors(golden(`${name}.safetensors`))
