@@ -1,9 +1,11 @@
 /** Tests what the benchmark page computes itself: settings in its address, groups of patches, names of machines. */
 import { policyNames } from "@ppt-vit/core";
 import { describe, expect, test } from "vitest";
+import { tokensKept } from "../apps/bench/src/controls/reduction.js";
 import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";
+import { pairedEstimate } from "../apps/bench/src/paired.js";
 import { defaultSettings, formatSettings, parseSettings, policies, reductionOf } from "../apps/bench/src/settings.js";
-import { edgesOf, groupsOf } from "../apps/bench/src/tokens.js";
+import { countsOf, mapAfter } from "../apps/bench/src/tokens/drawing.js";
 
 describe("the app's own arithmetic", () => {
   test("settings survive the address, and what is wrong in it is named", () => {
@@ -16,19 +18,22 @@ describe("the app's own arithmetic", () => {
       threshold: 7e-5,
       backends: ["cpu"],
       runs: 3,
+      tab: "learn",
+      picture: "cat",
     };
     expect(formatSettings(settings)).toBe(
-      "?model=facebook/deit-small-patch16-224&policy=pool&layers=2,5&removed=20&threshold=0.00007&backends=cpu&runs=3",
+      "?tab=learn&picture=cat&model=facebook/deit-small-patch16-224&policy=pool&layers=2,5&removed=20&threshold=0.00007&backends=cpu&runs=3",
     );
     expect(parseSettings(formatSettings(settings))).toEqual({ settings, problems: [] });
     expect(formatSettings(defaultSettings)).toBe("");
     const { settings: fallen, problems } = parseSettings(
-      "?runs=0&policy=magic&layers=5,2&threshold=-1&batch=2&model=deit",
+      "?runs=0&policy=magic&preset=none&layers=5,2&threshold=-1&batch=2&model=deit",
     );
     expect(fallen).toEqual({ ...defaultSettings, batch: 2 });
     expect(problems.map((problem) => problem.split(" ")[0])).toEqual([
       "model",
       "policy",
+      "preset",
       "layers",
       "threshold",
       "runs",
@@ -38,6 +43,10 @@ describe("the app's own arithmetic", () => {
   test("a policy becomes a reduction; what is not set is left to the model", () => {
     expect(reductionOf("unreduced", defaultSettings)).toBe(false);
     expect(reductionOf("ppt", defaultSettings)).toEqual({});
+    // A preset takes the place of the settings of PPT, and leaves other policies alone.
+    const strong = { ...defaultSettings, preset: "strong", layers: [3] };
+    expect(reductionOf("ppt", strong)).toEqual({ tokensRemoved: { share: 0.5 } });
+    expect(reductionOf("unreduced", strong)).toBe(false);
     expect(reductionOf("prune", { ...defaultSettings, layers: [3], threshold: 1 })).toEqual({
       layers: [3],
       threshold: "prune",
@@ -50,15 +59,42 @@ describe("the app's own arithmetic", () => {
     });
   });
 
-  test("groups are outlined where they meet others", () => {
-    // 2 x 3 patches: 0, 1 and 4 share a token, and 5 was pruned.
-    const grid = { rows: 2, columns: 3 };
-    const groups = groupsOf(Int32Array.of(1, 1, 2, 3, 1, -1));
-    expect(groups).toEqual([{ patches: [0, 1, 4] }, { patches: [2] }, { patches: [3] }]);
-    const members = new Set([0, 1, 4]);
-    expect(edgesOf(0, members, grid)).toEqual([true, false, true, true]);
-    expect(edgesOf(1, members, grid)).toEqual([true, true, false, false]);
-    expect(edgesOf(4, members, grid)).toEqual([false, true, true, true]);
+  test("tokens are counted as they are drawn", () => {
+    // 2 x 3 patches after a class token: 0, 1 and 4 share a token, and 5 was pruned.
+    const tokenOfPatch = Int32Array.of(1, 1, 2, 3, 1, -1);
+    expect(countsOf(tokenOfPatch)).toEqual({ pruned: 1, merged: 1, mergedPatches: 3, alone: 2 });
+    const stage = { layer: 3, tokensIn: 7, tokensOut: 4, policy: "pool", variance: 0, tokenOfPatch } as const;
+    const image = { width: 6, height: 4, data: new Uint8Array(72) };
+    const traced = { image, file: new Blob(), href: "", patches: [2, 3], stages: [stage] } as const;
+    expect(mapAfter(traced, 1)).toBe(tokenOfPatch);
+    expect([...mapAfter(traced, 0)]).toEqual([1, 2, 3, 4, 5, 6]);
+    // DeiT at 224 pixels: the paper's schedule removes half of the last 96 patches at most.
+    expect(tokensKept(197, 3, 50)).toBe(49);
+    expect(tokensKept(197, 3, 0)).toBe(197);
+  });
+
+  test("a speed has an interval, and none is told where it is too wide", () => {
+    expect(pairedEstimate([1, 1, 1, 1, 1], [1, 1, 1, 1, 1])).toBeUndefined();
+    // Of six pairs, the interval of 95 % is from the least to the greatest: outside of it lies 2 / 2^6 = 3.1 %.
+    const ratios = [1.4, 1.5, 1.45, 1.42, 1.48, 1.44];
+    expect(pairedEstimate(ratios, Array(6).fill(1))).toEqual({
+      ratio: expect.closeTo(1.445, 9),
+      low: 1.4,
+      high: 1.5,
+      pairs: 6,
+      verdict: "faster",
+    });
+    // Of fifteen, the fourth from both ends: P(Binomial(15, 1/2) < 4) = 1.8 %, and < 5 it would be 5.9 %.
+    const many = Array.from({ length: 15 }, (_, i) => 1.3 + i / 100);
+    expect(pairedEstimate(many, Array(15).fill(1))).toMatchObject({
+      low: expect.closeTo(1.33, 9),
+      high: expect.closeTo(1.41, 9),
+    });
+    const verdictOf = (values: number[]) => pairedEstimate(values, Array(values.length).fill(1))!.verdict;
+    expect(verdictOf([0.8, 0.81, 0.82, 0.8, 0.8, 0.83])).toBe("slower");
+    expect(verdictOf([0.97, 1.02, 1, 1.01, 0.99, 1.03])).toBe("same");
+    expect(verdictOf([1.2, 2.9, 1.4, 1.9, 1.3, 1.5])).toBe("noisy");
+    expect(verdictOf(Array(1000).fill(1.2))).toBe("faster");
   });
 
   test("machines have short names", () => {

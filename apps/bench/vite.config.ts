@@ -4,6 +4,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { developmentHeaders, headers, headersFile, metaPolicy } from "./headers.js";
+import { offline } from "./offline.js";
 
 const require = createRequire(import.meta.url);
 const folderOf = (module: string) => dirname(require.resolve(module));
@@ -78,10 +79,23 @@ function policyInThePage(): Plugin {
   };
 }
 
+/** The versions of this project and of the runtimes, for the results of benchmarks. */
+const versions = Object.fromEntries(
+  ["@ppt-vit/pipeline", "onnxruntime-web", "@tensorflow/tfjs-core"].map((name) => [name, versionOf(name)]),
+);
+
+/** The version of an installed package, found beside its entry. */
+function versionOf(name: string): string {
+  const path = require.resolve(name);
+  const folder = path.slice(0, path.lastIndexOf(`${name.split("/").at(-1)!}`) + name.split("/").at(-1)!.length);
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version;
+}
+
 export default defineConfig({
+  define: { __VERSIONS__: JSON.stringify(versions) },
   // Addresses are relative, so the built folder works at any path of any host.
   base: "./",
-  plugins: [servedAsTheyAre(), policyInThePage()],
+  plugins: [servedAsTheyAre(), policyInThePage(), offline()],
   resolve: {
     // ONNX Runtime is loaded from `ort/` when a backend first uses it. The alias keeps a second copy out of the bundle.
     alias: [
@@ -91,7 +105,7 @@ export default defineConfig({
       },
     ],
   },
-  build: { target: "es2022", chunkSizeWarningLimit: 1500 },
+  build: { target: "es2022", chunkSizeWarningLimit: 1500, reportCompressedSize: false },
   worker: { format: "es" },
   server: { headers: developmentHeaders },
   preview: { headers },

@@ -12,6 +12,8 @@ export interface Host {
   readonly url: string;
   /** Requested addresses that had no file. */
   readonly missing: readonly string[];
+  /** What was sent so far, in order. */
+  readonly sent: readonly { readonly path: string; readonly bytes: number }[];
 }
 
 /**
@@ -24,6 +26,7 @@ export async function host(
   headers: Readonly<Record<string, string>> = strictHeaders,
 ): Promise<Host> {
   const missing: string[] = [];
+  const sent: { path: string; bytes: number }[] = [];
   const read = (path: string): Promise<Uint8Array | string | undefined> | string | Uint8Array => {
     if (files[path] !== undefined) return files[path];
     const [, first = "", rest = ""] = /^\/([^/]*)\/?(.*)$/.exec(path) ?? [];
@@ -35,6 +38,7 @@ export async function host(
     const path = pathname === "/" ? "/index.html" : pathname;
     const body = await read(path);
     if (body === undefined) missing.push(path);
+    else sent.push({ path, bytes: Buffer.byteLength(body) });
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader("content-type", contentTypeOf(path));
     response.writeHead(body === undefined ? 404 : 200).end(body);
@@ -42,7 +46,7 @@ export async function host(
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   if (typeof address !== "object" || !address) throw new Error("the server has no port");
-  return { server, url: `http://127.0.0.1:${address.port}/`, missing };
+  return { server, url: `http://127.0.0.1:${address.port}/`, missing, sent };
 }
 
 /** Bundles a script of `test/browser/`. Packages resolve by their `exports`, as from the bench app. */

@@ -60,3 +60,9 @@ export const giga = (macs: number): string => (macs < 0.01 ? threeDigits(macs) :
 
 /** Formats milliseconds: 92.9 ms, 11.5 s. */
 export const duration = (ms: number): string => (ms < 10_000 ? `${threeDigits(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+
+/** A share for people: 0.0123 -> 1.2 %. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** `1 patch`, `2 patches` */
+export const counted = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;

@@ -10,15 +10,25 @@ import {
 export interface ModelChoice {
   readonly title: string;
   readonly source: CheckpointSource;
+  readonly demo?: true;
 }
 
 export const demoModel = (): ModelChoice => ({
   title: "Demo model (DeiT-Ti geometry, 48 emoji objects)",
   source: new URL("demo/", document.baseURI),
+  demo: true,
 });
 
 /** A model of the Hugging Face Hub. It is downloaded when it is first used, and the browser's cache keeps it. */
 export const hubModel = (id: string): ModelChoice => ({ title: id, source: id });
+
+/** Models of the Hub that the page offers. What loading one costs is told before it is asked for. */
+export const suggestions: readonly { readonly id: string; readonly about: string }[] = [
+  {
+    id: "facebook/deit-tiny-patch16-224",
+    about: "1000 classes of photographs, about 23 MB from huggingface.co",
+  },
+];
 
 export const startWorker = (): ClassifierWorker =>
   createClassifierWorker(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "classifier" }));

@@ -1,32 +1,18 @@
-/** The list of pictures: samples, files that the user picks, drops or pastes, and pictures from the camera. */
+/** The pictures to choose from: samples, and files that the user picks, drops or pastes. */
 import { reasonOf } from "@ppt-vit/core";
+import { effect } from "@preact/signals-core";
+import type { App } from "./app.js";
 import { byId, complain, element } from "./dom.js";
-
-export interface Picture {
-  readonly name: string;
-  readonly blob: Blob;
-}
-
-export interface PicturesOptions {
-  readonly onSelect: (picture: Picture) => void;
-  /** The user dropped a folder, or files that belong to a model. */
-  readonly onModelFiles: (folder: string, files: ReadonlyMap<string, File>) => void;
-}
-
-export interface Pictures {
-  /** The pictures for the benchmark: the user's own, or the samples if there are none. */
-  all(): readonly Picture[];
-  /** Removes a picture that could not be read, and selects the first remaining one. */
-  remove(picture: Picture): void;
-}
+import type { Picture } from "./picture.js";
 
 /** A limit that keeps the list short. */
 const mostOwn = 24;
 
-export function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Pictures {
+export function setUpPictures(app: App): void {
   const thumbs = new Map<Picture, HTMLButtonElement>();
   const own: Picture[] = [];
   const samples: Picture[] = [];
+  let firstSample: string | undefined;
   const ownList = byId("own", "ul");
   const fileInput = byId("files", "input");
 
@@ -50,18 +36,25 @@ export function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Pict
     thumbs.delete(picture);
     for (const list of [own, samples]) if (list.includes(picture)) list.splice(list.indexOf(picture), 1);
     ownList.hidden = own.length === 0;
+    tell();
+  }
+
+  function tell(): void {
+    app.pictures.value = own.length > 0 ? [...own] : [...samples];
   }
 
   function select(picture: Picture, button: HTMLButtonElement): void {
     for (const thumb of document.querySelectorAll(".thumb"))
       thumb.setAttribute("aria-pressed", String(thumb === button));
-    onSelect(picture);
+    app.change({ picture: own.includes(picture) || picture.name === firstSample ? undefined : picture.name });
+    app.picture.value = picture;
   }
 
   function add(blobs: readonly Picture[]): void {
     const taken = blobs.slice(0, mostOwn - own.length);
     if (taken.length < blobs.length) complain(`The list holds ${mostOwn} pictures: reload the page to choose others.`);
     own.push(...taken);
+    tell();
     const [first] = taken.map((picture) => [picture, show(ownList, picture)] as const);
     ownList.hidden = own.length === 0;
     if (first) select(...first);
@@ -73,40 +66,60 @@ export function setUpPictures({ onSelect, onModelFiles }: PicturesOptions): Pict
   });
   setUpDropping((files, folder) => {
     const isModel = folder !== undefined || files.some(({ name }) => /\.(json|safetensors)$/.test(name));
-    if (isModel) onModelFiles(folder ?? "dropped files", new Map(files.map((file) => [file.name, file])));
-    else add(files.map((blob) => ({ name: blob.name, blob })));
+    if (isModel) {
+      const name = folder ?? "dropped files";
+      app.choose({ title: name, source: { folder: name, blobs: new Map(files.map((file) => [file.name, file])) } });
+    } else add(files.map((blob) => ({ name: blob.name, blob })));
   });
   window.addEventListener("paste", ({ clipboardData }) => {
     const files = [...(clipboardData?.files ?? [])];
     add(files.map((blob) => ({ name: blob.name || "pasted picture", blob })));
   });
-  setUpCamera((blob) => add([{ name: `camera ${own.length + 1}`, blob }]));
+  app.gallery.value = {
+    add: (blob, name) => add([{ name: `${name} ${own.length + 1}`, blob }]),
+    remove(picture) {
+      forget(picture);
+      const [next] = app.pictures.value;
+      if (next) select(next, thumbs.get(next)!);
+    },
+  };
 
+  /** The first sample, or the one that the address names, comes before the others, which wait until it has its answer. */
   async function loadSamples(): Promise<void> {
     const names: string[] = await (await fetch("samples/index.json")).json();
-    const fetched = names.map(async (file) => {
-      const blob = await (await fetch(`samples/${file}`)).blob();
-      return { name: file.replace(/^\d+_(.*)\.png$/, "$1"), blob };
-    });
-    for (const picture of await Promise.all(fetched)) {
-      samples.push(picture);
-      const button = show(byId("samples", "ul"), picture);
-      if (samples.length === 1 && own.length === 0) select(picture, button);
-    }
+    const titleOf = (file: string) => file.replace(/^\d+_(.*)\.png$/, "$1");
+    const wanted = app.settings.value.picture;
+    firstSample = titleOf(names[0]!);
+    const first = names.find((file) => titleOf(file) === wanted) ?? names[0]!;
+    const read = async (file: string) => ({ name: titleOf(file), blob: await (await fetch(`samples/${file}`)).blob() });
+    const chosen = await read(first);
+    samples.push(chosen);
+    const list = byId("samples", "ul");
+    const button = show(list, chosen);
+    if (own.length === 0) select(chosen, button);
+    await answered(app);
+    const others = await Promise.all(names.filter((file) => file !== first).map(read));
+    samples.push(...others);
+    const sorted = names.map((file) => samples.find(({ name }) => name === titleOf(file))!);
+    samples.splice(0, samples.length, ...sorted);
+    for (const picture of others) show(list, picture);
+    for (const picture of sorted) list.append(thumbs.get(picture)!.parentElement!);
+    tell();
   }
   loadSamples().catch((error: unknown) =>
     complain(`The sample pictures could not be loaded (${reasonOf(error)}): choose a picture of your own.`),
   );
+}
 
-  const all = () => (own.length > 0 ? own : samples);
-  return {
-    all,
-    remove(picture) {
-      forget(picture);
-      const [next] = all();
-      if (next) select(next, thumbs.get(next)!);
-    },
-  };
+/** Resolves when the page has its first answer, or found out that there is none. */
+function answered(app: App): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      if (app.status.value.working) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
 }
 
 /** Reports files that are dropped anywhere on the page. For a folder it reports the files directly in it. */
@@ -147,37 +160,4 @@ async function filesIn(folder: FileSystemDirectoryEntry): Promise<File[]> {
   }
   const files = entries.filter((entry): entry is FileSystemFileEntry => entry.isFile);
   return Promise.all(files.map((entry) => new Promise<File>((resolve, reject) => entry.file(resolve, reject))));
-}
-
-function setUpCamera(onPicture: (blob: Blob) => void): void {
-  const dialog = byId("camera", "dialog");
-  const video = byId("camera-video", "video");
-  let stream: MediaStream | undefined;
-
-  byId("camera-open", "button").addEventListener("click", async () => {
-    try {
-      if (!navigator.mediaDevices) throw new Error("this page is not served over HTTPS");
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-      video.srcObject = stream;
-      dialog.showModal();
-      await video.play();
-    } catch (error) {
-      dialog.close();
-      complain(`No camera: ${reasonOf(error)}.`);
-    }
-  });
-  byId("camera-take", "button").addEventListener("click", () => {
-    const canvas = element("canvas", { width: video.videoWidth, height: video.videoHeight });
-    canvas.getContext("2d")?.drawImage(video, 0, 0);
-    canvas.toBlob((blob) => {
-      if (blob) onPicture(blob);
-      else complain("The camera has not started yet: try again in a moment.");
-    });
-    dialog.close();
-  });
-  byId("camera-close", "button").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => {
-    for (const track of stream?.getTracks() ?? []) track.stop();
-    video.srcObject = null;
-  });
 }

@@ -1,5 +1,14 @@
 /** The user's settings, and how the page's address holds them. */
-import { defaultPolicy, type PolicyName, reasonOf, policies as registered } from "@ppt-vit/core";
+import {
+  defaultDtype,
+  defaultPolicy,
+  type PolicyName,
+  reasonOf,
+  policies as registered,
+  type WeightDtypeName,
+  weightDtypeNames,
+} from "@ppt-vit/core";
+import { presets } from "./presets/index.js";
 
 /** The registered policies other than PPT, for comparison. */
 export const otherPolicies = registered.filter((policy) => policy !== defaultPolicy);
@@ -23,11 +32,19 @@ export const policyTitles = Object.fromEntries([
 ]) as Readonly<Record<PolicyChoice, string>>;
 
 export interface Settings {
+  /** The part of the page that is shown. */
+  readonly tab: string;
+  /** The name of a sample picture. Missing for the first one, and for the user's own, which an address cannot name. */
+  readonly picture?: string;
+  /** What the model is used for. Missing for the first task that it has. */
+  readonly task?: string;
   /** A model of the Hub, as `org/name`. Missing for the demo model and for a folder, which an address cannot name. */
   readonly hub?: string;
   /** The backend of the token view, or `auto`. */
   readonly backend: string;
   readonly policy: PolicyChoice;
+  /** The name of a preset, which takes the place of `policy`, `layers`, `tokensRemoved` and `threshold`. */
+  readonly preset?: string;
   /** `layers`, `tokensRemoved` and `threshold` are the model's own if they are missing. */
   readonly layers?: readonly number[];
   readonly tokensRemoved?: number;
@@ -35,25 +52,43 @@ export interface Settings {
   /** The backends that the benchmark compares. */
   readonly backends: readonly string[];
   readonly policies: readonly PolicyChoice[];
+  /** The precisions of weights that it compares. */
+  readonly dtypes: readonly WeightDtypeName[];
   readonly runs: number;
   readonly warmup: number;
   readonly batch: number;
+  /** Whether the benchmark starts by itself. */
+  readonly autorun: boolean;
 }
 
 /** Lets the worker choose the best backend that works. */
 export const automatic = "auto";
 
 export const defaultSettings: Settings = {
+  tab: "tokens",
   backend: automatic,
   policy: "ppt",
   backends: ["wasm", "onnx-wasm", "onnx-webgpu"],
   policies: ["unreduced", "ppt"],
+  dtypes: [defaultDtype],
   runs: 10,
   warmup: 2,
   batch: 1,
+  autorun: false,
 };
 
 export const limits = { runs: [1, 1000], warmup: [0, 100], batch: [1, 64] } as const;
+
+/** The preset of that name. @throws Error if there is none */
+export function presetNamed(name: string) {
+  const found = presets.find((preset) => preset.name === name);
+  if (!found) throw new Error(`“${name}” is none of ${presets.map((preset) => preset.name).join(", ")}`);
+  return found;
+}
+
+/** What the page calls the reduced model of these settings. */
+export const titleOfReduced = ({ preset, policy }: Settings): string =>
+  preset === undefined ? policyTitles[policy] : presetNamed(preset).title;
 
 const isPolicy = (text: string): text is PolicyChoice => policies.some((policy) => policy === text);
 
@@ -116,18 +151,29 @@ export function parseSettings(search: string): { settings: Settings; problems: s
     if (!isPolicy(text)) throw new Error(`“${text}” is none of ${policies.join(", ")}`);
     return text;
   };
+  const dtypeOf = (text: string): WeightDtypeName => {
+    const found = weightDtypeNames.find((name) => name === text);
+    if (!found) throw new Error(`“${text}” is none of ${weightDtypeNames.join(", ")}`);
+    return found;
+  };
   const given = {
+    tab: read("tab", (text) => text),
+    picture: read("picture", (text) => text),
+    task: read("task", (text) => text),
     hub: read("model", readers.hub),
     backend: read("backend", (text) => text),
     policy: read("policy", policyOf),
+    preset: read("preset", (text) => presetNamed(text).name),
     layers: read("layers", readers.layers),
     tokensRemoved: read("removed", readers.tokensRemoved),
     threshold: read("threshold", readers.threshold),
     backends: read("backends", list),
     policies: read("policies", (text) => list(text).map(policyOf)),
+    dtypes: read("dtypes", (text) => list(text).map(dtypeOf)),
     runs: read("runs", readers.runs),
     warmup: read("warmup", readers.warmup),
     batch: read("batch", readers.batch),
+    autorun: read("autorun", (text) => text !== "0" && text !== "false"),
   };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { settings: { ...defaultSettings, ...present }, problems };
@@ -136,14 +182,19 @@ export function parseSettings(search: string): { settings: Settings; problems: s
 /** The query of an address with these settings. Defaults are left out, so it may be empty. */
 export function formatSettings(settings: Settings): string {
   const names: readonly [string, keyof Settings][] = [
+    ["tab", "tab"],
+    ["picture", "picture"],
+    ["task", "task"],
     ["model", "hub"],
     ["backend", "backend"],
     ["policy", "policy"],
+    ["preset", "preset"],
     ["layers", "layers"],
     ["removed", "tokensRemoved"],
     ["threshold", "threshold"],
     ["backends", "backends"],
     ["policies", "policies"],
+    ["dtypes", "dtypes"],
     ["runs", "runs"],
     ["warmup", "warmup"],
     ["batch", "batch"],
@@ -157,8 +208,9 @@ export function formatSettings(settings: Settings): string {
 }
 
 /** The option `reduction` of `fromPretrained` for a policy with these settings. */
-export function reductionOf(policy: PolicyChoice, { layers, tokensRemoved, threshold }: Settings) {
+export function reductionOf(policy: PolicyChoice, { preset, layers, tokensRemoved, threshold }: Settings) {
   if (policy === "unreduced") return false;
+  if (preset !== undefined && policy === "ppt") return presetNamed(preset).reduction;
   const schedule = { ...(layers && { layers }), ...(tokensRemoved !== undefined && { tokensRemoved }) };
   if (policy === "ppt" || policy === "prune" || policy === "pool") {
     const limit = policy === "ppt" ? threshold : policy;

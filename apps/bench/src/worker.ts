@@ -45,6 +45,8 @@ async function wasmOnOneThread() {
 }
 
 serveClassifiers({
+  // A change of settings then costs a compile, and neither a download nor a parse.
+  keepCheckpoint: true,
   backends: Object.fromEntries([
     ...onnxDevices.map(({ name, device }) => [name, () => onnx(device)]),
     ...tfjsDevices.map(({ name, device }) => [name, () => tfjs(device)]),

@@ -19,6 +19,7 @@ export const guides: Item[] = [
       ["zero-shot", "Zero-shot labels with CLIP"],
       ["faster", "Make your own model faster"],
       ["finetune", "Fine-tune without labels"],
+      ["app", "The app"],
       ["token-pictures", "Pictures of tokens"],
       ["core", "The model without the pipeline"],
     ]),

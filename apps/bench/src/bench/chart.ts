@@ -1,7 +1,9 @@
 /** Plots of a benchmark as SVG: one row of marks per backend and policy, drawn at the width of the page. */
+
+import { duration, svg, threeDigits } from "../dom.js";
+import { type PolicyChoice, policyTitles } from "../settings.js";
 import type { Cell } from "./benchmark.js";
-import { duration, svg, threeDigits } from "./dom.js";
-import { type PolicyChoice, policyTitles } from "./settings.js";
+import { speedupOf } from "./report.js";
 
 interface Mark {
   readonly kind: "dot" | "bar" | "tick" | "run";
@@ -10,6 +12,7 @@ interface Mark {
 
 interface Row {
   readonly policy: PolicyChoice;
+  readonly dtype: string;
   readonly marks: readonly Mark[];
   /** Written at the end of the row. */
   readonly value: string;
@@ -21,7 +24,10 @@ interface Plot {
   readonly groups: readonly { readonly caption: string; readonly rows: readonly Row[] }[];
 }
 
-const size = { caption: 32, row: 24, axis: 26, gutter: 88, values: 84 };
+const nameOf = ({ policy, dtype }: Row): string =>
+  dtype === "fp32" ? policyTitles[policy] : `${policyTitles[policy]} ${dtype}`;
+
+const size = { caption: 32, row: 24, axis: 26, gutter: 108, values: 84 };
 
 /** The plots of a result. `width` is in pixels. */
 export function plotsOf(
@@ -30,13 +36,13 @@ export function plotsOf(
   width: { readonly half: number; readonly full: number },
 ): SVGSVGElement[] {
   const backends = [...new Set(cells.map((cell) => cell.backend))];
-  const grouped = (rowOf: (cell: Cell) => Omit<Row, "policy"> | undefined) =>
+  const grouped = (rowOf: (cell: Cell) => Omit<Row, "policy" | "dtype"> | undefined) =>
     backends
       .map((backend) => ({
         caption: titleOf(backend),
         rows: cells.flatMap((cell) => {
           const row = cell.backend === backend ? rowOf(cell) : undefined;
-          return row ? [{ policy: cell.policy, ...row }] : [];
+          return row ? [{ policy: cell.policy, dtype: cell.dtype, ...row }] : [];
         }),
       }))
       .filter(({ rows }) => rows.length > 0);
@@ -52,11 +58,13 @@ export function plotsOf(
   const speedup: Plot = {
     title: "Speedup over unreduced on the same backend",
     logarithmic: false,
-    groups: grouped(({ speedup: times, policy }) =>
-      times !== undefined && policy !== "unreduced"
-        ? { marks: [{ kind: "bar", at: times }], value: `${times.toFixed(2)}×` }
-        : undefined,
-    ),
+    groups: grouped((cell) => {
+      const { speedup: times, policy, dtype } = cell;
+      // A figure that the runs do not give has no bar either.
+      if (times === undefined || (policy === "unreduced" && dtype === "fp32")) return undefined;
+      const isTold = cell.estimate !== undefined && cell.estimate.verdict !== "noisy";
+      return { marks: !isTold ? [] : [{ kind: "bar", at: times }], value: speedupOf(cell) };
+    }),
   };
   const latency: Plot = {
     title: "Milliseconds of every run, logarithmic (long line: median, short line: 90th percentile)",
@@ -87,8 +95,7 @@ function draw({ title, logarithmic, groups }: Plot, width: number): SVGSVGElemen
   const height = groups.length * size.caption + rows.length * size.row + size.axis;
 
   const summary = groups.map(
-    ({ caption, rows }) =>
-      `${caption}: ${rows.map(({ policy, value }) => `${policyTitles[policy]} ${value}`).join(", ")}`,
+    ({ caption, rows }) => `${caption}: ${rows.map((row) => `${nameOf(row)} ${row.value}`).join(", ")}`,
   );
   const chart = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", class: "plot" });
   chart.append(svg("title", {}, `${title}. ${summary.join(". ")}`));
@@ -103,13 +110,14 @@ function draw({ title, logarithmic, groups }: Plot, width: number): SVGSVGElemen
   for (const { caption, rows } of groups) {
     chart.append(svg("text", { class: "caption", x: 0, y: y + 22 }, caption));
     y += size.caption;
-    for (const { policy, marks, value } of rows) {
+    for (const row of rows) {
+      const { policy, marks, value } = row;
       const middle = y + size.row / 2;
-      const row = svg("g", { class: `policy-${policy}` });
-      row.append(svg("text", { class: "name", x: 8, y: middle + 4 }, policyTitles[policy]));
-      for (const mark of marks) row.append(drawMark(mark, x(mark.at), middle, left, logarithmic));
-      row.append(svg("text", { class: "value", x: width, y: middle + 4, "text-anchor": "end" }, value));
-      chart.append(row);
+      const group = svg("g", { class: `policy-${policy}` });
+      group.append(svg("text", { class: "name", x: 8, y: middle + 4 }, nameOf(row)));
+      for (const mark of marks) group.append(drawMark(mark, x(mark.at), middle, left, logarithmic));
+      group.append(svg("text", { class: "value", x: width, y: middle + 4, "text-anchor": "end" }, value));
+      chart.append(group);
       y += size.row;
     }
   }
