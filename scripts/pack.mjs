@@ -23,7 +23,7 @@ const files = (...names) =>
     .map((file) => (/\s/.test(file) ? `"${file}"` : file))
     .join(" ");
 const application = files("core", "pipeline", "backend-onnx");
-const withDemo = files("demo-model", "backend-cpu", "backend-wasm", "cli");
+const withDemo = files("demo-model", "backend-cpu", "backend-wasm", "backend-tfjs", "finetune", "cli");
 console.log(`\nIn your application, for Node:\n\nnpm install ${application} onnxruntime-node`);
 console.log(`\nFor browsers:\n\nnpm install ${application} onnxruntime-web`);
 console.log(

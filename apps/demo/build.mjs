@@ -22,7 +22,8 @@ const sources = {
       const [, name, entry = "index"] = path.split("/");
       // No dependency of the command line, or one that takes a compiler of 100 MB to build. Loading it fails as it does
       // where it is not installed.
-      if (["backend-tfjs", "backend-wasm"].includes(name) && entry === "index") return { path, external: true };
+      if (["backend-tfjs", "backend-wasm", "finetune"].includes(name) && entry === "index")
+        return { path, external: true };
       return { path: join(packages, name, "src", `${entry}.ts`), sideEffects: false };
     });
     // Files beside a source, such as the demo model's, are found from that source and not from the bundle.

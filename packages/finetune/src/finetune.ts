@@ -174,7 +174,7 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
     fingerprint: written,
     engine: engine.name,
     settings,
-    reduction: given.reduction as ReductionConfig | undefined,
+    reduction: given.reduction,
     pictures: pictures.length,
     values: {
       trained: sizes(weights.values),
@@ -193,7 +193,7 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
       writeModel(given.out, {
         checkpoint,
         folder: given.folder,
-        reduction: given.reduction as ReductionConfig | undefined,
+        reduction: given.reduction,
         values: new Map([...values].map(([name, data]) => [name, { shape: params[name]!.shape, data }])),
         record,
       });

@@ -1,6 +1,6 @@
 /** The options of `finetune`, with their defaults. */
-import type { Tfjs } from "@ppt-vit/backend-tfjs";
-import { PptError } from "@ppt-vit/core";
+import type { Tfjs, TfjsDevice } from "@ppt-vit/backend-tfjs";
+import { PptError, type ReductionConfig } from "@ppt-vit/core";
 import {
   arrayOf,
   type Check,
@@ -25,7 +25,6 @@ import { named } from "./named.js";
 import { optimizers } from "./optimizers/index.js";
 import type { FinetuneProgress } from "./run/progress.js";
 import { subsets } from "./subsets/index.js";
-import type { Device } from "./tfjs.js";
 
 /** How a model is trained. Every field has a default. */
 export interface TrainingSettings {
@@ -80,7 +79,7 @@ export interface FinetuneOptions extends TrainingSettings {
   /** The folder of the checkpoint's files, of which all but weights and reduction are copied. */
   readonly folder: string;
   /** The reduction to train with, as `resolveReduction` gives it; undefined for the unreduced model. */
-  readonly reduction?: Parameters<typeof import("@ppt-vit/core").prepareVisionProgram>[0]["reduction"];
+  readonly reduction?: ReductionConfig | undefined;
   readonly pictures: readonly TrainingPicture[];
   /** Pictures that are held back: after each epoch they tell how good the model is. Default: none, so the last weights are taken. */
   readonly evaluation?: readonly TrainingPicture[] | undefined;
@@ -91,7 +90,7 @@ export interface FinetuneOptions extends TrainingSettings {
   /** Whether to replace what an earlier run wrote. Default false. */
   readonly force?: boolean | undefined;
   /** Default `wasm`, or the engine that is active in `tf`. */
-  readonly device?: Device;
+  readonly device?: TfjsDevice | undefined;
   /** The TensorFlow.js namespace that your application uses. */
   readonly tf?: Tfjs | undefined;
   /** Threads that read pictures; 0 reads them in this one. Default 2. */

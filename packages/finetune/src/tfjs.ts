@@ -1,5 +1,5 @@
 /** TensorFlow.js as training uses it: an engine, its gradients, and the program's operations. */
-import { createTfjsOps, openTfjs, type Tfjs } from "@ppt-vit/backend-tfjs";
+import { createTfjsOps, openTfjs, type Tfjs, type TfjsDevice } from "@ppt-vit/backend-tfjs";
 import { PptError } from "@ppt-vit/core";
 import type { Ops, Tensor } from "@ppt-vit/core/backend";
 import type * as core from "@tensorflow/tfjs-core";
@@ -10,7 +10,7 @@ export type TfTensor = core.Tensor;
 export type ProgramTensor = TfTensor & Tensor;
 
 /** The devices of `@ppt-vit/backend-tfjs`. */
-export type Device = NonNullable<Parameters<typeof openTfjs>[0]>["device"];
+export type Device = TfjsDevice | undefined;
 
 export interface TrainingEngine {
   readonly tf: Tf;

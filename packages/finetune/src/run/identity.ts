@@ -1,7 +1,7 @@
 /** Everything that the numbers of a run depend on, to tell whether a saved state belongs to it. */
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { completeReduction, type ReductionConfig, writtenReduction } from "@ppt-vit/core";
+import { completeReduction, writtenReduction } from "@ppt-vit/core";
 import type { TrainingPicture } from "../data/picture.js";
 import type { ParsedOptions } from "../options.js";
 import type { RunModels } from "./models.js";
@@ -19,7 +19,7 @@ function digest(pictures: readonly TrainingPicture[]): string {
 
 export function identityOf(parsed: ParsedOptions, { engine }: RunModels, model: string): RunIdentity {
   const { given, settings } = parsed;
-  const reduction = given.reduction as ReductionConfig | undefined;
+  const reduction = given.reduction;
   return {
     model,
     reduction: reduction ? writtenReduction(completeReduction(reduction)) : null,

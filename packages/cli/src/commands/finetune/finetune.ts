@@ -78,7 +78,13 @@ export async function finetuneCommand(flags: FinetuneFlags): Promise<0 | 1 | 130
   const { pictures, evaluation, notes } = await picturesOf(flags, checkpoint);
   say(...notes);
   const reduction = resolveReduction(checkpoint, reductionOf(flags));
-  const { finetune, finetunePage } = await import("@ppt-vit/finetune");
+  const { finetune, finetunePage } = await import("@ppt-vit/finetune").catch((cause: unknown) => {
+    throw (cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND"
+      ? new PptError("BACKEND_UNAVAILABLE", "training needs @ppt-vit/finetune: npm install @ppt-vit/finetune", {
+          cause,
+        })
+      : cause;
+  });
   const device = flags.device === "auto" ? fastestDevice() : flags.device;
   const abort = new AbortController();
   // A second signal ends the process at once.
