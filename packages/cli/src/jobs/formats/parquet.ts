@@ -1,4 +1,4 @@
-/** Parquet, by hyparquet-writer. Vectors are lists; the metadata tells readers of Arrow that all have one length. */
+/** Parquet, by hyparquet-writer. Vectors are lists, all of one length: Parquet has no type of its own for that. */
 import { fstatSync, readSync } from "node:fs";
 import { toFloat16 } from "@ppt-vit/backend-onnx";
 import { PptError, reasonOf } from "@ppt-vit/core";
