@@ -84,6 +84,8 @@ export interface CalibrateOptions<Input> extends LoadOptions, DecodeOptions {
   readonly measure?: CostMeasure | undefined;
   /** Tables that were measured before. The one that fits model, backend, precision, batch and device is used again. */
   readonly latencies?: readonly LatencyTable[] | undefined;
+  /** Called with a new table before the search begins, so that it can be kept: a search that goes on needs the same one. */
+  readonly onLatencies?: ((table: LatencyTable) => void) | undefined;
   /** Policies to try at the same budgets, by name or of your own; `true` for all of this package. Default false. */
   readonly compare?: boolean | readonly (PolicyName | ReductionPolicy)[] | undefined;
   /** Pictures per run of the model. Default 8. */
@@ -158,6 +160,7 @@ const optionChecks: Omit<Checks<CalibrateOptions<unknown>>, "images"> = {
   compare: check("true, false or an array of policies", (value) => flag.holds(value) || Array.isArray(value)),
   onTrial: callback,
   onProgress: callback,
+  onLatencies: callback,
   memory: callback,
   latencies: check(
     `an array, each ${latencyTableCheck.expected}`,
@@ -280,12 +283,14 @@ async function latenciesOf(
   checkpoint: Checkpoint,
   backend: Backend,
   what: Pick<Parameters<typeof measureLatencies>[2], "identity" | "quantize">,
-  { latencies = [], signal, onProgress }: CalibrateOptions<unknown>,
+  { latencies = [], signal, onProgress, onLatencies }: CalibrateOptions<unknown>,
 ): Promise<LatencyTable> {
   const known = latencies.find((table) => isFor(table, what.identity));
   if (known) return known;
   const onModel = (done: number, about: number) => onProgress?.({ doing: "latencies", done, about });
-  return measureLatencies(checkpoint, backend, { ...what, signal, onModel });
+  const table = await measureLatencies(checkpoint, backend, { ...what, signal, onModel });
+  onLatencies?.(table);
+  return table;
 }
 
 /** The pictures, preprocessed. @throws PptError INVALID_INPUT if none can be read */

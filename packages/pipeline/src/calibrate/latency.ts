@@ -179,7 +179,7 @@ function planOf(config: VisionModelConfig) {
   const number = Math.min(mostCounts, N - least);
   const counts = Array.from({ length: number }, (_, i) => Math.round(N - ((i + 1) * (N - least)) / number));
   const kinds = new Map(stepsOf(config, 1).map((step) => [kindOf(step), step]));
-  return { counts, late: Math.max(1, config.layers >> 1), kinds: kinds.size > 0 ? [...kinds.values()] : [pooling] };
+  return { counts, late: config.layers >> 1, kinds: kinds.size > 0 ? [...kinds.values()] : [pooling] };
 }
 
 interface Measured {
@@ -208,7 +208,7 @@ export function tableOf(config: VisionModelConfig, given: Measured): LatencyTabl
   const N = tokenCount(config);
   const ms = (share: number) => share * unreducedMs;
   // A block with fewer tokens is never slower. What noise says otherwise is drawn to its neighbours.
-  const saved = ascending(counts.map((_, i) => Math.max(0, ms(late[i]! - early[i]!) / lateLayer)));
+  const saved = ascending(counts.map((_, i) => Math.max(0, ms(late[i]! - early[i]!) / Math.max(1, lateLayer))));
   const blocks = [{ tokens: N, savedMs: 0 }, ...counts.map((tokens, i) => ({ tokens, savedMs: saved[i]! }))];
   const table: LatencyTable = { version: 1, ...identity, unreducedMs, blocks, steps: [] };
   const share = mlpShare(config);

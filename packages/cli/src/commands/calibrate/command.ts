@@ -143,6 +143,9 @@ async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
         calibrate(model, {
           ...loading,
           ...{ images, backend, dtype, target, objective, measure, latencies, compare, batch },
+          ...(flags.latencies !== undefined && {
+            onLatencies: (table) => keepLatencies(flags.latencies!, latencies, table),
+          }),
           onProgress: ({ done, about }) => progress.expect(done, about),
           ...(kept !== undefined && {
             memory: (identity) => {
@@ -168,7 +171,6 @@ async function calibrateCommand(flags: CalibrateFlags): Promise<0 | 1> {
   // Only an interrupted search needs it.
   if (kept !== undefined) rmSync(kept, { force: true });
   if (flags.plot !== undefined) writeFileWhole(flags.plot, `${calibrationPlot(calibration, chosen)}\n`, "--plot");
-  if (flags.latencies !== undefined) keepLatencies(flags.latencies, latencies, calibration.latencies!);
   if (flags.report !== undefined) writeFileWhole(flags.report, calibrationPage(calibration, chosen), "--report");
   if (flags.json) printJson(report(calibration, settings), 2);
   else print(...summary(calibration, chosen, flags));

@@ -24,8 +24,7 @@ export function readLatencies(path: string): LatencyTable[] {
   return tables as LatencyTable[];
 }
 
-/** Adds a table to a file unless it is there. */
+/** Adds a table to those of a file. */
 export function keepLatencies(path: string, known: readonly LatencyTable[], table: LatencyTable): void {
-  if (known.includes(table)) return;
   writeFileWhole(path, `${JSON.stringify({ format, tables: [...known, table] }, null, 1)}\n`, "--latencies");
 }

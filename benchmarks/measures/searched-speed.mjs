@@ -1,0 +1,73 @@
+/**
+ * How much less time settings take than the unreduced model, on one thread of native ONNX Runtime, of the wasm backend and of ONNX
+ * Runtime's wasm.
+ * `pnpm bench --benchmark benchmarks/measures/searched-speed.mjs --set reductions=A.json,B.json [--set rounds=15] [--set batches=1,8]`.
+ * The models take turns. Processor time is measured beside the time of the clock, because on a busy machine the latter also tells what
+ * others do.
+ */
+import { createOnnxBackend } from "@ppt-vit/backend-onnx";
+import { createWasmBackend } from "@ppt-vit/backend-wasm";
+import { createVisionModel, modelCost, modelFingerprint, stackImages, verificationInput } from "@ppt-vit/core";
+import { readCheckpoint, readReduction } from "@ppt-vit/pipeline";
+
+const backends = {
+  "onnx-cpu": () => createOnnxBackend({ device: "cpu", threads: 1 }),
+  wasm: () => createWasmBackend({ threads: 1 }),
+  "onnx-wasm": () => createOnnxBackend({ device: "wasm", threads: 1 }),
+};
+
+const sorted = (values) => [...values].sort((a, b) => a - b);
+const quantile = (values, q) => sorted(values)[Math.min(values.length - 1, Math.floor(q * values.length))];
+const summary = (ratios) => ({
+  median: quantile(ratios, 0.5),
+  quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
+});
+
+export async function measure({ settings: { reductions, rounds = "15", batches = "1,8" }, tell }) {
+  const { config, weights } = await readCheckpoint("demo");
+  const columns = reductions.split(",").map((name) => ({ name, reduction: readReduction(name) }));
+  const measurements = [];
+  for (const [name, open] of Object.entries(backends)) {
+    const backend = await open();
+    const models = [];
+    for (const { reduction } of [{}, ...columns])
+      models.push(await createVisionModel({ config, weights, backend, reduction }));
+    for (const batch of batches.split(",").map(Number)) {
+      tell(`${name}, batch ${batch}`);
+      const pixelValues = stackImages(Array.from({ length: batch }, (_, i) => verificationInput(config, i)));
+      const turn = async (model) => {
+        await model.run({ pixelValues, batch });
+        const before = process.cpuUsage();
+        const start = performance.now();
+        const runs = batch === 1 ? 4 : 1;
+        for (let i = 0; i < runs; i++) await model.run({ pixelValues, batch });
+        const ms = (performance.now() - start) / runs;
+        const { user, system } = process.cpuUsage(before);
+        return { ms, processorMs: (user + system) / 1000 / runs };
+      };
+      const turns = models.map(() => []);
+      for (let round = 0; round < Number(rounds); round++)
+        for (const [i, model] of models.entries()) turns[i].push(await turn(model));
+      const ratios = (i, field) => summary(turns[i].map((one, round) => turns[0][round][field] / one[field]));
+      for (const [k, column] of columns.entries())
+        measurements.push({
+          name: `${column.name} on ${name}, batch ${batch}`,
+          facts: {
+            ...{ backend: name, batch, threads: 1, reduction: column.reduction },
+            gmacs: { unreduced: modelCost(config).gmacs, reduced: modelCost(config, column.reduction).gmacs },
+            unreducedProcessorMs: quantile(
+              turns[0].map((one) => one.processorMs),
+              0.5,
+            ),
+            speedup: { clock: ratios(k + 1, "ms"), processor: ratios(k + 1, "processorMs") },
+          },
+        });
+    }
+    for (const model of models) await model.dispose();
+    await backend.dispose();
+  }
+  return {
+    settings: { model: { name: "demo", fingerprint: modelFingerprint(config, weights) }, rounds: Number(rounds) },
+    measurements,
+  };
+}
