@@ -3,6 +3,7 @@ import type { Activation, AttentionOptions, Overrides } from "@ppt-vit/core/back
 import { erf } from "./kernels/erf.js";
 import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";
 import { mapOverrides } from "./maps.js";
+import { selectionOverrides } from "./selection.js";
 import type { TensorStore } from "./store.js";
 import type { CpuTensor } from "./tensor.js";
 
@@ -27,9 +28,6 @@ function softmaxRow(data: Float32Array, start: number, length: number): void {
   }
   for (let i = start; i < end; i++) data[i]! /= sum;
 }
-
-/** What leading elements count as in a ranking: the greatest float. */
-const greatest = (2 - 2 ** -23) * 2 ** 127;
 
 export function cpuOverrides<T extends CpuTensor>(store: TensorStore<T>): Overrides<T> {
   const { take } = store;
@@ -63,6 +61,7 @@ export function cpuOverrides<T extends CpuTensor>(store: TensorStore<T>): Overri
 
   return () => ({
     ...mapOverrides(store),
+    ...selectionOverrides(store),
 
     linear(x, weight, bias) {
       const [O, I] = weight.shape as [number, number];
@@ -76,19 +75,6 @@ export function cpuOverrides<T extends CpuTensor>(store: TensorStore<T>): Overri
         I,
         bias?.data,
       );
-      return out;
-    },
-
-    /** Copies rows. The default multiplies by a 0/1 matrix instead. */
-    gatherRows(x, rows) {
-      const [B, N, F] = x.shape as [number, number, number];
-      const M = rows.shape[1]!;
-      const out = take([B, M, F]);
-      for (const [i, row] of rows.data.entries()) {
-        const from = (Math.floor(i / M) * N + row) * F;
-        if (row >= 0 && row < N) out.data.set(x.data.subarray(from, from + F), i * F);
-        else out.data.fill(0, i * F, (i + 1) * F);
-      }
       return out;
     },
 
@@ -129,39 +115,6 @@ export function cpuOverrides<T extends CpuTensor>(store: TensorStore<T>): Overri
           const target = { data: out.data, offset: image * M * C + head * d, stride: C };
           multiplyTransposed({ data: weights, offset: 0, stride: N }, values, target, M, d, N);
         }
-      return out;
-    },
-
-    /** Compares each pair once. The default has a matrix of them. */
-    rankDescending(given, leading = 0) {
-      const [B, N] = given.shape as [number, number];
-      const out = take(given.shape);
-      const ranks = out.data;
-      for (let image = 0; image < B; image++) {
-        const x = given.data.slice(image * N, (image + 1) * N).fill(greatest, 0, leading);
-        for (let j = 0; j < N; j++) {
-          // An earlier one is before j unless x_j is greater. NaN is not, so elements stay behind it.
-          let rank = j;
-          for (let i = 0; i < j; i++) if (x[j]! > x[i]!) rank--;
-          for (let i = j + 1; i < N; i++) if (x[i]! > x[j]!) rank++;
-          ranks[image * N + j] = rank;
-        }
-      }
-      return out;
-    },
-
-    argMax(x) {
-      const N = x.shape.at(-1)!;
-      const out = take(x.shape.slice(0, -1));
-      const [from, to] = [x.data, out.data];
-      for (let row = 0; row < to.length; row++) {
-        let max = Number.NEGATIVE_INFINITY;
-        for (let i = row * N; i < (row + 1) * N; i++) max = Math.max(max, from[i]!);
-        // As in the default, it is N if NaN is among the elements, because nothing equals the maximum then.
-        let first = 0;
-        while (first < N && from[row * N + first] !== max) first++;
-        to[row] = first;
-      }
       return out;
     },
 

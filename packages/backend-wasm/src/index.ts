@@ -15,12 +15,13 @@ import {
 import { check, checkOptions, count } from "@ppt-vit/core/options";
 import { name as packageName, version } from "../package.json";
 import { devices } from "./devices.js";
-import { Engine } from "./engine.js";
+import type { Engine } from "./engine.js";
 import { mostThreads } from "./kernels.js";
 import { chooseKernels, type Instructions, instructionSets, knowsSharedMemory } from "./modules.js";
 import { wasmOverrides } from "./overrides.js";
 import { Parameters } from "./parameters.js";
 import { wasmPrimitives } from "./primitives.js";
+import { startEngine } from "./start.js";
 import { WasmStore } from "./store.js";
 import type { WasmTensor } from "./tensor.js";
 import { Threads } from "./threads.js";
@@ -85,7 +86,7 @@ export function createWasmBackend(options: WasmBackendOptions = {}): Backend {
       executables.requireLive();
       checkProgram(program, options);
       const bytes = Object.values(options.params).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-      const engine = await Engine.start(source, threads, bytes);
+      const engine = await startEngine(source, threads, bytes);
       try {
         const executable = compileOn(engine, program, options);
         const { notices } = threads;

@@ -1,5 +1,5 @@
 /** Composites in WebAssembly. Measurements: docs/decisions/0022-wasm-engine.md. */
-import { cpuOverrides } from "@ppt-vit/backend-cpu/eager";
+import { mapOverrides, selectionOverrides } from "@ppt-vit/backend-cpu/eager";
 import { type Overrides, type SlidingWindow, sameShape, sizeOf } from "@ppt-vit/core/backend";
 import { convolutionOverride } from "./convolution.js";
 import type { Engine } from "./engine.js";
@@ -91,11 +91,11 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
     return out;
   }
 
-  return (ops, defaults) => {
-    const onCpu = onPlaced(cpuOverrides(store)(ops, defaults));
+  return (_, defaults) => {
+    const onCpu = onPlaced({ ...mapOverrides(store), ...selectionOverrides(store) });
     return {
       ...onCpu,
-      unfold: (x, window) => patches(x, window) ?? onCpu.unfold!(x, window),
+      unfold: (x, window) => patches(x, window) ?? onCpu.unfold(x, window),
       ...onPlaced({ convolution: convolutionOverride(engine, store) }),
       ...onPlaced(observationOverrides(engine, store, lpNormalize)),
       lpNormalize,

@@ -1,7 +1,6 @@
 /** How many threads a backend has, and why not more. */
 import { firstLineOf } from "@ppt-vit/core";
-import { hardwareThreads, obstacleToThreads } from "./host-threads.js";
-import { ThreadPool } from "./pool.js";
+import { hardwareThreads, obstacleToThreads } from "./host.js";
 
 /** Beyond four, hyper-threads share what the kernels need, and pages have other work. */
 function usualThreads(): number {
@@ -42,26 +41,19 @@ export class Threads {
     return [`backend 'wasm' computes on one thread: ${this.#reason}`];
   }
 
-  /**
-   * A pool for a program with this many bytes of parameters, if it should have one. Each program has its own, which ends with it:
-   * threads that sleep collect no garbage, and would keep the memory of the program.
-   */
-  poolFor(parameterBytes: number): ThreadPool | undefined {
-    if (this.#count < 2 || (!this.#isWanted && parameterBytes < worthwhileBytes)) return undefined;
-    try {
-      return new ThreadPool(this.#count - 1, {
-        refused: (reason) => this.refuse(reason),
-        lost: (reason) => this.#fall(reason),
-      });
-    } catch (error) {
-      this.refuse(error);
-      return undefined;
-    }
+  /** How many threads beside the calling one a program with this many bytes of parameters should have. */
+  othersFor(parameterBytes: number): number {
+    return this.#isWanted || parameterBytes >= worthwhileBytes ? this.#count - 1 : 0;
   }
 
   /** Goes on with one thread, because the host gives no more. */
   refuse(error: unknown): void {
     this.#fall(`threads cannot be started: ${firstLineOf(error)}`);
+  }
+
+  /** Goes on with one thread, because others ended in mid-work. */
+  lose(reason: string): void {
+    this.#fall(reason);
   }
 
   #fall(reason: string): void {
