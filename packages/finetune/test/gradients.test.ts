@@ -41,7 +41,6 @@ async function gradientsOf(name: string, device: "cpu" | "wasm", recompute: bool
 it.each([
   ["adaptive", "wasm", false],
   ["adaptive", "wasm", true],
-  ["adaptive", "cpu", false],
   ["prune-only", "wasm", false],
   ["pool-only", "wasm", true],
   ["all-layers", "wasm", false],
