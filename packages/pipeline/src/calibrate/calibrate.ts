@@ -252,6 +252,11 @@ export async function calibrateCheckpoint<Input>(
     };
     const spreads = await evaluator.spreads();
     const trials = await searchSettings({ costs, budgets, objective, spreads, screen, decide, expect });
+    if (trials.length === 0)
+      throw new PptError(
+        "INVALID_OPTION",
+        `calibrate: no settings reach any of the budgets${byTime ? ": by the table of latencies, reducing tokens saves too little time here" : ""}`,
+      );
     const comparisons: Trial[] = [];
     for (const reduction of comparable) comparisons.push(await decide(reduction));
     return {
