@@ -125,7 +125,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     // The teaching page has an address, and shows the same picture.
     await page.click("#tab-learn");
     expect(page.url()).toContain("tab=learn");
-    expect(await page.locator("#learn-stages svg").count()).toBe(4);
+    await expect.poll(() => page.locator("#learn-stages svg").count()).toBe(4);
     expect(await messages(page)).toEqual([]);
     await page.close();
   });

@@ -131,12 +131,12 @@ test("every policy, on a geometry and on a local model, against transformers.js"
   }
 });
 
-test("the larger geometries, half precision and 8-bit weights", { timeout: 240_000 }, async () => {
+test("a larger geometry, half precision and 8-bit weights", { timeout: 240_000 }, async () => {
   const { results, failures } = await measure(
-    ...["--models", "deit-s,deit-b", "--batches", "1", "--policies", "prune", "--backends", "onnx-cpu"],
+    ...["--models", "deit-s", "--batches", "1", "--policies", "prune", "--backends", "onnx-cpu"],
   );
   expect(failures).toEqual([]);
-  expect(results.map(({ model, gmacs }) => `${model} ${gmacs.toFixed(2)}`)).toEqual(["deit-s 2.94", "deit-b 11.26"]);
+  expect(results.map(({ model, gmacs }) => `${model} ${gmacs.toFixed(2)}`)).toEqual(["deit-s 2.94"]);
   // Without the unreduced model beside them there is no speedup.
   for (const { speedup } of results) expect(speedup).toBeNull();
 

@@ -11,7 +11,7 @@ const evaluate = (...args: string[]) => runPptVit(home, ["eval", ...args]);
 const read = (file: string) => JSON.parse(readFileSync(join(home, file), "utf8"));
 
 test("pictures without labels are compared with the unreduced model, in shards as in one run", async () => {
-  const args = ["-m", "demo", "-b", "cpu", "--no-labels", "--limit", "4", "--batch", "1"];
+  const args = ["-m", "demo", "-b", "onnx-cpu", "--no-labels", "--limit", "4", "--batch", "1"];
   const whole = await evaluate(samples, ...args, "-o", "whole.json");
   expect(whole.code, whole.stderr).toBe(0);
   expect(whole.stdout).toMatch(/same answer as unreduced +100\.00 %/);

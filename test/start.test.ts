@@ -1,5 +1,6 @@
 /** Tests the one file that `npm start` builds, from the sources, and that it needs no more than `npm start` installs. */
 import { readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root, run } from "../scripts/workspace.mjs";
@@ -25,8 +26,8 @@ test("npm start installs what the file imports, but for optional runtimes", () =
   const { dependencies } = JSON.parse(readFileSync(join(app, "package.json"), "utf8"));
   const text = readFileSync(join(app, "dist", "main.js"), "utf8");
   const imported = [...text.matchAll(/^import .* from "([^"]+)";$|\bimport\("([^"]+)"\)/gm)].map((m) => m[1] ?? m[2]!);
-  const optional = /^(node:|onnxruntime-web(\/|$)|@tensorflow\/|@huggingface\/|@ppt-vit\/backend-(tfjs|wasm)$)/;
-  const needed = new Set(imported.filter((name) => !optional.test(name)));
+  const optional = /^(onnxruntime-web(\/|$)|@tensorflow\/|@huggingface\/|@ppt-vit\/(backend-(tfjs|wasm)|finetune)$)/;
+  const needed = new Set(imported.filter((name) => !isBuiltin(name) && !optional.test(name)));
   expect([...needed].sort()).toEqual(["onnxruntime-node", "sharp"]);
   for (const name of needed) expect(Object.keys(dependencies)).toContain(name);
 });

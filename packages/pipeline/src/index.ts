@@ -27,6 +27,7 @@ export {
   chooseSettings,
   disagreementInterval,
   type Objective,
+  type Priced as CalibrationCost,
   paretoFront,
   type Trial,
 } from "./calibrate/trial.js";
