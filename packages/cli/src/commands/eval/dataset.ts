@@ -91,7 +91,7 @@ async function listTree(root: string): Promise<{ root: string; files: LabelledFi
     throw new PptError(
       "INVALID_INPUT",
       stray > 0
-        ? `${root}: ${counted(stray, "picture")}, but no folders: put the pictures of each class into a folder of its name, or give a labels file`
+        ? `${root}: ${counted(stray, "picture")}, but no folders: put the pictures of each class into a folder of its name, give a labels file, or compare with the unreduced model by --no-labels`
         : `${root}: an empty dataset: expected a folder of pictures for each class, or a labels file`,
     );
   // `sort` compares code units, which gives the same order on every machine.
