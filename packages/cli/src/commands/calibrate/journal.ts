@@ -2,7 +2,6 @@
  * The journal of a calibration: one line per trial, so that a search that was interrupted goes on. The same search makes the same
  * trials in the same order; those that are here need not run again.
  */
-import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
 import type { SearchIdentity, TrialMemory } from "@ppt-vit/pipeline";
 import * as v from "valibot";
@@ -11,7 +10,7 @@ import { cut } from "../../documents/quoted.js";
 import { readText } from "../../documents/read.js";
 import { reductionSchema } from "../../documents/reduction.js";
 import { amount, checked, complainer, list, name, record, text, whole } from "../../documents/schema.js";
-import { plainStat } from "../../files/write-file.js";
+import { openJournalFile } from "../../files/journal-file.js";
 
 const mostBytes = 2 ** 28;
 const remedy = ": choose another --out, or remove the file";
@@ -54,42 +53,20 @@ export interface CalibrationJournal extends TrialMemory {
  * @throws PptError INVALID_OPTION if the journal is of another search; INVALID_INPUT for what is no journal; WRITE_FAILED
  */
 export function openJournal(path: string, identity: SearchIdentity): CalibrationJournal {
-  const writing = <R>(action: () => R): R => {
-    try {
-      return action();
-    } catch (cause) {
-      throw new PptError("WRITE_FAILED", `${path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, {
-        cause,
-      });
-    }
-  };
-  const found = writing(() => statSync(path, { ...plainStat, throwIfNoEntry: false }));
-  if (found && !found.isFile()) complainer(path)("", `is no file${remedy}`);
-  const { trials, bytes } = found
-    ? parseJournal(readText(path, mostBytes), path, identity)
-    : { trials: new Map(), bytes: 0 };
-  const file = writing(() => openSync(path, "a"));
-  const append = (line: unknown) =>
-    writing(() => {
-      writeSync(file, `${JSON.stringify(line)}\n`);
-      fsyncSync(file);
-    });
-  try {
-    if (found && Number(found.size) > bytes) writing(() => ftruncateSync(file, bytes));
-    if (bytes === 0) append({ journal: "ppt-vit calibrate", version: 1, identity });
-  } catch (error) {
-    closeSync(file);
-    throw error;
-  }
-  const earlier = trials.size;
+  const { found, append, close } = openJournalFile(path, {
+    header: { journal: "ppt-vit calibrate", version: 1, identity },
+    remedy,
+    read: () => parseJournal(readText(path, mostBytes), path, identity),
+  });
+  const trials: Map<string, Remembered> = found?.trials ?? new Map();
   return {
-    earlier,
+    earlier: trials.size,
     get: (key) => trials.get(key),
     set(key, trial) {
       trials.set(key, trial);
       append({ key, trial });
     },
-    close: () => closeSync(file),
+    close,
   };
 }
 

@@ -2,13 +2,14 @@
  * The journal of an evaluation: one line per batch, written to the disk before the next batch begins. An evaluation that was
  * interrupted at any point goes on from it.
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
+import { statSync } from "node:fs";
 import { PptError } from "@ppt-vit/core";
 import { differences } from "../../documents/differences.js";
 import { parseJson } from "../../documents/json.js";
 import { cut, quoted } from "../../documents/quoted.js";
 import { decodeText, readChunks } from "../../documents/read.js";
 import { checked, complainer } from "../../documents/schema.js";
+import { openJournalFile } from "../../files/journal-file.js";
 import type { Lock } from "../../files/lock.js";
 import { plainStat } from "../../files/write-file.js";
 import { requireRecord } from "./consistency.js";
@@ -43,38 +44,13 @@ const remedy = ": choose another --out, or remove the file";
  * file stays as it was); WRITE_FAILED
  */
 export function openJournal(path: string, expected: ExpectedJournal, lock: Pick<Lock, "require">): Journal {
-  const writing = <R>(action: () => R): R => {
-    try {
-      return action();
-    } catch (cause) {
-      throw new PptError("WRITE_FAILED", `${path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, {
-        cause,
-      });
-    }
-  };
-  // Checked before opening: opening a pipe would wait, and reading a device would not end.
-  const found = writing(() => statSync(path, { ...plainStat, throwIfNoEntry: false }));
-  if (found && !found.isFile()) complainer(path)("", `is no file${remedy}`);
-  const { started, done, bytes } = found
-    ? parseJournal(readChunks(path, Number.POSITIVE_INFINITY), path, expected)
-    : { started: false, done: [], bytes: 0 };
-  lock.require();
-  const file = writing(() => openSync(path, "a"));
-  const append = (line: unknown) => {
-    lock.require();
-    writing(() => {
-      writeSync(file, `${JSON.stringify(line)}\n`);
-      fsyncSync(file);
-    });
-  };
-  try {
-    if (fstatSync(file).size > bytes) writing(() => ftruncateSync(file, bytes));
-    if (!started) append(expected.header);
-    return { done, append, close: () => closeSync(file) };
-  } catch (error) {
-    closeSync(file);
-    throw error;
-  }
+  const { found, append, close } = openJournalFile(path, {
+    header: expected.header,
+    remedy,
+    read: () => parseJournal(readChunks(path, Number.POSITIVE_INFINITY), path, expected),
+    requireOwner: () => lock.require(),
+  });
+  return { done: found?.done ?? [], append, close };
 }
 
 /** The longest line: the records of a batch, each with a path and perhaps a message, in which every character may be escaped. */
