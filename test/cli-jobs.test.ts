@@ -128,7 +128,7 @@ describe("a job", () => {
       /killed: \d of 7 parts are not done \([\d, -]+\): run the command again/,
     );
     const again = await embed("in", ...cpu, "-o", "killed");
-    expect(again.stderr).toMatch(/going on with killed: \d of 7 parts are done/);
+    expect(again.stderr).toMatch(/going on with killed: \d of 7 parts done/);
     expect(await merged("killed")).toBe(whole);
 
     // Two workers of the second shard do not disturb each other.
@@ -239,7 +239,7 @@ test("check names what is missing and damaged, and lets it be computed again", a
   const good = await runPptVit(home, ["check", "hurt"]);
   expect(good).toMatchObject({
     code: 0,
-    stdout: "hurt: embed to jsonl: 7 of 7 parts are done, 60 of 60 rows, 1 with errors\n",
+    stdout: "hurt: embed to jsonl: 7 of 7 parts done, 60 of 60 rows, 1 with errors\n",
   });
   const file = inHome("hurt/part-000002.jsonl");
   writeFileSync(file, readFileSync(file, "utf8").replace("0.1", "0.2"));

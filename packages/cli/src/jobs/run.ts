@@ -117,7 +117,7 @@ async function work(
   const rows = (parts: readonly number[]) => parts.reduce((sum, part) => sum + rowsOf(job, part), 0);
   let waiting = own.filter((part) => !folder.isDone(part));
   if (waiting.length < own.length)
-    say(`going on with ${flags.out}: ${own.length - waiting.length} of ${counted(own.length, "part")} are done`);
+    say(`going on with ${flags.out}: ${own.length - waiting.length} of ${counted(own.length, "part")} done`);
   let modelMs = 0;
   const times = startTimes();
   const status = startStatus(rows(own), () => times(modelMs));

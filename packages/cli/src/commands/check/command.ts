@@ -53,7 +53,7 @@ const failedIn = ({ done }: JobState): number => done.reduce((sum, { failed }) =
 function lines(path: string, job: Job, state: JobState, claimed: readonly number[]): string[] {
   const { done, missing, damaged, strange } = state;
   const rows = done.reduce((sum, record) => sum + record.rows, 0);
-  const facts = `${done.length} of ${counted(partsOf(job), "part")} are done, ${rows} of ${counted(job.pictures.count, "row")}, ${failedIn(state)} with errors`;
+  const facts = `${done.length} of ${counted(partsOf(job), "part")} done, ${rows} of ${counted(job.pictures.count, "row")}, ${failedIn(state)} with errors`;
   const texts = [`${path}: ${job.command} to ${formatOf(job).name}: ${facts}`];
   if (missing.length > 0)
     texts.push(`not done: parts ${ranges(missing)}: run ppt-vit ${job.command} again with the same options`);
