@@ -28,7 +28,7 @@ export interface StepSettings {
   readonly optimizer: Optimizer;
   readonly learningRate: number;
   readonly weightDecay: number;
-  /** Longest gradient, all parameters together. 0: any length. */
+  /** Longest gradient, all parameters together; 0 for no limit. */
   readonly clip: number;
   readonly ema: number;
   /** From 1. */
