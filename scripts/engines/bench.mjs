@@ -59,17 +59,30 @@ export async function makeBench(home, { pictures, model }) {
     JSON.parse(run("ppt-vit", ["merge", folder, "--json", "-o", `${folder}.parquet`]))
       .files.map(({ sha256 }) => sha256)
       .join();
+  const start = performance.now();
   run("ppt-vit", ["embed", "pictures", "--out", "whole", ...options]);
+  const wholeSeconds = (performance.now() - start) / 1000;
   const whole = hashOf("whole");
+  const parts = Math.ceil(pictures / partSize);
+  /** How many parts of a job are done. */
+  const done = (folder) => namesIn(join(home, folder, "_job")).filter((name) => /^part-\d+\.json$/.test(name)).length;
   return {
-    ...{ home, env, options, pictures, run, parts: Math.ceil(pictures / partSize) },
+    ...{ home, env, options, pictures, run, parts, done, wholeSeconds, sha256: whole },
     /** @throws if a job has other rows than that of one uninterrupted worker */
     requireSame(folder) {
       run("ppt-vit", ["check", folder]);
       if (hashOf(folder) !== whole) throw new Error(`${folder}: other rows than those of one uninterrupted run`);
     },
-    /** How many parts of a job are done. */
-    done: (folder) => namesIn(join(home, folder, "_job")).filter((name) => /^part-\d+\.json$/.test(name)).length,
+    /** Waits until a random number of parts is done, between two shares of all, and then for a random share of a part's time. */
+    async moment(folder, from, to) {
+      const least = Math.max(1, Math.round(parts * (from + (to - from) * Math.random())));
+      const begin = performance.now();
+      const before = done(folder);
+      await until(`${least} parts`, () => done(folder) >= least, 1800);
+      const each = (performance.now() - begin) / Math.max(1, done(folder) - before);
+      await pause(Math.min(each, 5000) * Math.random());
+      return { partsDone: done(folder) };
+    },
     /** The ids of the processes that hold claims of a job. */
     workers: (folder) =>
       namesIn(join(home, folder, "_job"))

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { examples, missing, programOf, serve, until } from "./bench.mjs";
+import { examples, missing, programOf, serve } from "./bench.mjs";
 
 const freePort = () =>
   new Promise((resolve) => {
@@ -30,24 +30,27 @@ export const bullmq = {
     const options = { cwd: bench.home, env: { ...bench.env, REDIS_URL: `redis://127.0.0.1:${port}` } };
     const node = (script, ...more) => serve(process.execPath, [join(home, script), ...more], options);
     const shards = 8;
+    let facts;
     const workers = [node("work.mjs"), node("work.mjs")];
     const queue = node("queue.mjs", "pictures", "by-bullmq", String(shards), ...bench.options);
     try {
-      await until("some parts", () => bench.done("by-bullmq") >= bench.parts / 8, 600);
+      const killed = await bench.moment("by-bullmq", 0.1, 0.3);
       // The worker and what it started, as when a machine is lost.
       const children = bench.run("ps", ["-o", "pid=", "--ppid", String(workers[0].child.pid)]).trim();
       workers[0].child.kill("SIGKILL");
       for (const id of children.split(/\s+/).filter(Boolean)) process.kill(Number(id), "SIGKILL");
-      await until("more parts", () => bench.done("by-bullmq") >= bench.parts / 3, 600);
+      const redisKilled = await bench.moment("by-bullmq", 0.35, 0.6);
       await redis.stop("SIGKILL");
       await pause(2000);
       redis = startRedis();
       const [code] = await queue.closed;
       if (code !== 0) throw new Error(`the queue ended with code ${code}: ${queue.output()}\n${workers[1].output()}`);
+      facts = { killed: [killed], redisKilled };
     } finally {
       for (const server of [queue, ...workers]) await server.stop("SIGKILL");
       await redis.stop();
     }
     bench.requireSame("by-bullmq");
+    return facts;
   },
 };
