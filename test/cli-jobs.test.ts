@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
+import { thisHolder } from "../packages/cli/src/files/holder.js";
 import { root, run } from "../scripts/workspace.mjs";
 import { main, runPptVit, temporaryFolder } from "./built.js";
 
@@ -27,7 +28,7 @@ beforeAll(async () => {
   writeFileSync(inHome("poison.mjs"), poison);
 });
 
-/** A backend like `cpu` that ends the process when it sees a white picture, and takes its time. */
+/** A backend like `cpu` that ends the process when it sees a white picture, and hangs when it sees a grey one. */
 const poison = `
 import { createCpuBackend } from ${JSON.stringify(pathToFileURL(join(root, "packages/backend-cpu/dist/index.js")).href)};
 const cpu = createCpuBackend();
@@ -43,7 +44,9 @@ export default {
           const size = data.length / shape[0];
           for (let i = 0; i < data.length; i += size) {
             const picture = data.subarray(i, i + size);
-            if (picture.every((value) => value === picture[0]) && picture[0] > 0) process.kill(process.pid, "SIGKILL");
+            if (picture.some((value) => value !== picture[0])) continue;
+            if (picture[0] > 0) process.kill(process.pid, "SIGKILL");
+            while (picture[0] > -0.5);
           }
         }
         return executable.run(feeds);
@@ -143,21 +146,24 @@ describe("a job", () => {
     expect(await merged("claimed")).toBe(whole);
   });
 
-  test("is stopped once by a picture that ends the process, which becomes a row with an error", async () => {
+  test("is stopped once by a picture that ends the process or hangs it, which becomes a row with an error", async () => {
     cpSync(inHome("in"), inHome("poisoned"), { recursive: true });
-    await sharp({ create: { width: 40, height: 40, channels: 3, background: "#fff" } }).toFile(
-      inHome("poisoned/030.png"),
-    );
-    const args = ["poisoned", ...settings, "-b", "./poison.mjs", "-o", "sick"];
+    for (const [name, background] of Object.entries({ "030": "#fff", "050": "#646464" }))
+      await sharp({ create: { width: 40, height: 40, channels: 3, background } }).toFile(
+        inHome(`poisoned/${name}.png`),
+      );
+    const args = ["poisoned", ...settings, "-b", "./poison.mjs", "-o", "sick", "--stall", "2"];
     expect((await embed(...args)).code).not.toBe(0);
+    const left = (name: string) => `poisoned/${name}.png: left out, because the process in which it was decoded ended`;
+    const hung = await embed(...args);
+    expect(hung.code).not.toBe(0);
+    expect(hung.stderr).toContain(left("030"));
+    expect(hung.stderr).toContain("no picture got done for 2 s (--stall): this process ends itself");
     const { code, stderr } = await embed(...args);
-    expect({ code, stderr }).toMatchObject({
-      code: 0,
-      stderr: expect.stringContaining("poisoned/030.png: left out, because it ended the process"),
-    });
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining(left("050")) });
     const [rows, expected] = [rowsOf(await merged("sick")), rowsOf(whole)];
     const failed = rows.flatMap(({ error }, i) => (error === null ? [] : [i]));
-    expect(failed).toEqual([7, 30]);
+    expect(failed).toEqual([7, 30, 50]);
     // The others of its batch have the numbers that they have without it.
     for (const [i, { embedding }] of rows.entries())
       if (!failed.includes(i)) expect(embedding).toEqual(expected[i].embedding);
@@ -167,13 +173,19 @@ describe("a job", () => {
     mkdirSync(inHome("silent/_job"), { recursive: true });
     const holder = { pid: 1, host: "elsewhere", started: null, since: "2099-01-01T00:00:00.000Z", token: "t" };
     writeFileSync(inHome("silent/_job/part-000003.claim"), JSON.stringify(holder));
-    const alone = await embed("in", ...cpu, "-o", "silent");
-    expect(alone.code).toBe(2);
-    expect(alone.stderr).toContain(
-      "silent is being written by process 1 on elsewhere since 2099-01-01T00:00:00.000Z: wait for its end, or let both share the work with --claim",
-    );
-    expect((await embed("in", ...cpu, "-o", "silent", "--claim", "--lease", "1")).code).toBe(0);
+    expect((await embed("in", ...cpu, "-o", "silent", "--lease", "1")).code).toBe(0);
     expect(await merged("silent")).toBe(whole);
+  });
+
+  test("is refused while another process writes its folder, unless both share", async () => {
+    mkdirSync(inHome("busy/_job"), { recursive: true });
+    const holder = { ...thisHolder(), since: "2099-01-01T00:00:00.000Z" };
+    writeFileSync(inHome("busy/_job/part-000003.claim"), JSON.stringify(holder));
+    const { code, stderr } = await embed("in", ...cpu, "-o", "busy");
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      `busy is being written by process ${process.pid} on ${holder.host} since 2099-01-01T00:00:00.000Z: wait for its end, or let both share the work with --claim`,
+    );
   });
 });
 

@@ -9,10 +9,10 @@ import type { Row, Table, VectorType } from "../src/jobs/columns.js";
 import type { Format } from "../src/jobs/formats/format.js";
 import { formats } from "../src/jobs/formats/index.js";
 import { listPictures } from "../src/jobs/inputs/index.js";
-import { readItem } from "../src/jobs/inputs/item.js";
+import { type Root, readItem, rootAt, Stop } from "../src/jobs/inputs/item.js";
 import { ranges } from "../src/jobs/state.js";
 import { duration } from "../src/jobs/status.js";
-import { parseWorkLog } from "../src/jobs/work-log.js";
+import { openWorkLog, parseWorkLog } from "../src/jobs/work-log.js";
 
 const home = mkdtempSync(join(tmpdir(), "ppt-vit-jobs-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -259,8 +259,13 @@ describe("inputs", () => {
 
   test("what is gone with its folder stops the work, and a missing picture is only its own error", async () => {
     const missing = { name: "x.jpg", file: inHome("in/x.jpg") };
-    await expect(readItem(missing, [inHome("in")], {})).rejects.toMatchObject({ code: "NOT_FOUND" });
-    await expect(readItem(missing, [inHome("unmounted")], {})).rejects.toThrow("unmounted is not there any more");
+    const read = (root: Root) => readItem(missing, [root], {});
+    const root = rootAt(inHome("in"));
+    await expect(read(root)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    // A mount point stays, as another folder.
+    await expect(read({ ...root, path: home })).rejects.toThrow(`${home} is not there any more`);
+    await expect(read({ ...root, path: inHome("gone") })).rejects.toThrow("gone is not there any more");
+    await expect(read({ ...root, path: inHome("gone") })).rejects.toBeInstanceOf(Stop);
   });
 });
 
@@ -279,6 +284,12 @@ describe("the log of what was in work", () => {
     const found = parseWorkLog(log);
     expect({ suspects: found.suspects, guilty: [...found.guilty] }).toEqual({ suspects, guilty });
   });
+});
+
+test("a log that cannot be written stops the work, and is no error of a picture", () => {
+  const log = openWorkLog(inHome("part.work"));
+  log.close();
+  expect(() => log.begin(3)).toThrow(Stop);
 });
 
 test("numbers of parts and times are short", () => {

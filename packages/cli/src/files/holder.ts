@@ -91,6 +91,23 @@ export function hasEnded({ pid, host, started, space }: Holder): boolean {
 }
 
 /**
+ * Whether this machine certainly knows the holder's process: two machines may have one name, and number their processes alike. Where
+ * processes do not tell when they started, the name has to do.
+ */
+export const isOfThisMachine = ({ started, host, space }: Holder): boolean =>
+  host === hostname() &&
+  (space === undefined || space === spaceOfProcesses()) &&
+  (started === null || started.split(" ")[1] === thisBoot());
+
+function thisBoot(): string | undefined {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * When a process started: ticks since the machine booted, and the id of that boot. Null on other systems than Linux. "ended" if
  * the process has ended and its parent has not noticed yet.
  */
@@ -100,7 +117,8 @@ function startOf(pid: number): string | null {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return "ended";
-    return `${fields[19]} ${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()}`;
+    const boot = thisBoot();
+    return boot === undefined ? null : `${fields[19]} ${boot}`;
   } catch {
     return null;
   }

@@ -4,11 +4,10 @@
  * clocks of different machines are never compared.
  */
 import { closeSync, fstatSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { Worker } from "node:worker_threads";
 import { PptError } from "@ppt-vit/core";
 import { codeOf, writeError } from "../files/errors.js";
-import { contentOf, type Holder, hasEnded, linked, parseHolder, thisHolder } from "../files/holder.js";
-import { type Beat, beatMemory, withBeat } from "./beat.js";
+import { contentOf, type Holder, hasEnded, isOfThisMachine, linked, parseHolder, thisHolder } from "../files/holder.js";
+import type { Pulse } from "./pulse.js";
 
 export interface Claim {
   /** Differs from claim to claim. */
@@ -20,37 +19,39 @@ export interface Claim {
   release(): void;
 }
 
+/** The claim of another worker. */
+export interface Foreign {
+  /** Unknown while it is being written. */
+  readonly holder: Holder | undefined;
+  /** Whether the worker was seen to run. If not, it may still do so elsewhere. */
+  readonly runs: boolean;
+}
+
 export interface Claims {
-  /** The claim, or who else holds it. The holder is unknown while a claim is being written. */
-  take(path: string): Claim | { readonly holder: Holder | undefined };
-  close(): void;
+  take(path: string): Claim | Foreign;
 }
 
 export const isClaim = (taken: ReturnType<Claims["take"]>): taken is Claim => "release" in taken;
 
 /** @param leaseMs how long an unchanged claim of a worker elsewhere is believed */
-export function openClaims(leaseMs: number): Claims {
-  const beat: Beat = { memory: beatMemory(), everyMs: Math.max(50, leaseMs / 5) };
-  let thread: Worker | undefined;
+export function openClaims(leaseMs: number, pulse: Pulse, now = () => performance.now()): Claims {
   /** For each claim of others: what it looked like, and since when. */
-  const seen = new Map<string, { readonly mark: string; readonly since: number }>();
+  const seen = new Map<string, Look & { readonly since: number }>();
 
-  /** Whether the owner has ended, or was silent for a lease. */
-  function isDead(path: string, { content, mark }: Look): boolean {
-    const holder = parseHolder(content);
-    if (holder && hasEnded(holder)) return true;
+  /** "ended" also if the owner was silent for a lease; "unknown" if it may run elsewhere. */
+  function stateOf(path: string, look: Look): "ended" | "runs" | "unknown" {
+    const holder = parseHolder(look.content);
+    // Two machines may have one name, and number their processes alike.
+    if (holder && isOfThisMachine(holder)) return hasEnded(holder) ? "ended" : "runs";
     const known = seen.get(path);
-    if (known?.mark === mark) return performance.now() - known.since >= leaseMs;
-    seen.set(path, { mark, since: performance.now() });
-    return false;
+    if (known?.mark === look.mark) return now() - known.since >= leaseMs ? "ended" : "unknown";
+    seen.set(path, { ...look, since: now() });
+    return known?.content === look.content ? "runs" : "unknown";
   }
 
   function own(path: string, holder: Holder, content: string): Claim {
     const file = openSync(path, "r+");
-    thread ??= startHeartbeat(beat);
-    withBeat(beat.memory, (state) => {
-      state[1] = file;
-    });
+    pulse.hold(file);
     const isOwn = () => contentOf(path) === content;
     return {
       token: holder.token,
@@ -63,9 +64,7 @@ export function openClaims(leaseMs: number): Claims {
           );
       },
       release() {
-        withBeat(beat.memory, (state) => {
-          state[1] = -1;
-        });
+        pulse.drop();
         closeSync(file);
         if (isOwn()) rmSync(path, { force: true });
       },
@@ -84,7 +83,8 @@ export function openClaims(leaseMs: number): Claims {
           if (linked(draft, path)) return own(path, holder, content);
           const found = lookAt(path);
           if (!found) continue;
-          if (!isDead(path, found)) return { holder: parseHolder(found.content) };
+          const state = stateOf(path, found);
+          if (state !== "ended") return { holder: parseHolder(found.content), runs: state === "runs" };
           moveAway(path, found.content, `${draft}.old`);
         }
       } catch (cause) {
@@ -93,14 +93,7 @@ export function openClaims(leaseMs: number): Claims {
         rmSync(draft, { force: true });
       }
     },
-    close: () => void thread?.terminate(),
   };
-}
-
-function startHeartbeat(workerData: Beat): Worker {
-  const thread = new Worker(new URL("./heartbeat.js", import.meta.url), { workerData });
-  thread.unref();
-  return thread;
 }
 
 /** A claim as it was seen. */

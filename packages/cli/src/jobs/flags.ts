@@ -15,6 +15,7 @@ export interface JobFlags {
   readonly shard?: Shard;
   readonly claim: boolean;
   readonly lease: number;
+  readonly stall: number;
   readonly limit?: number;
   readonly null: boolean;
 }
@@ -55,12 +56,18 @@ export function addSharingOptions(command: Command): Command {
       positive,
       90,
     )
+    .option(
+      "--stall <seconds>",
+      "how long no picture may get done before a worker counts as hung, and ends itself",
+      positive,
+      1800,
+    )
     .option("--limit <n>", "take only the first pictures", count(1))
     .option("--null", "names in lists end with NUL, as find -print0 writes them", false);
 }
 
 /** Options that are of no use where nothing is written in parts, as Commander names them. */
-const sharing = ["partSize", "shard", "claim", "lease", "limit", "null"] as const;
+const sharing = ["partSize", "shard", "claim", "lease", "stall", "limit", "null"] as const;
 
 /** @throws PptError INVALID_OPTION for options that do nothing, or contradict each other */
 export function refuseUselessJobFlags(flags: JobFlags, command: Command): void {

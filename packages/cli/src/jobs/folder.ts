@@ -2,7 +2,7 @@
  * The folder of a job: parts as files, and beside them `_job` with what workers tell each other. Names that begin with `_` are skipped
  * by readers of folders of Parquet files.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PptError } from "@ppt-vit/core";
@@ -27,6 +27,7 @@ import { writeError } from "../files/errors.js";
 import { linked } from "../files/holder.js";
 import { writeFilesWhole } from "../files/whole-files.js";
 import { plainStat } from "../files/write-file.js";
+import type { Claim } from "./claims.js";
 import { vectorTypes } from "./columns.js";
 import { copyBytes } from "./formats/copy.js";
 import type { Format, Sink } from "./formats/format.js";
@@ -78,6 +79,9 @@ export const partsOf = ({ pictures, partSize }: Pick<Job, "pictures" | "partSize
 export const rowsOf = ({ pictures, partSize }: Pick<Job, "pictures" | "partSize">, part: number): number =>
   Math.min(partSize, pictures.count - part * partSize);
 
+/** What keeps a worker from writing that has lost its claim. */
+export type Fence = Pick<Claim, "token" | "require">;
+
 export interface JobFolder {
   readonly path: string;
   /** The document of the job; undefined if none has begun here. @throws PptError INVALID_INPUT */
@@ -92,21 +96,25 @@ export interface JobFolder {
   isDone(part: number): boolean;
   /** The paths of a part's files. */
   filesOf(part: number, format: Format): string[];
-  /** Writes the files of a part. @returns their names, sizes and hashes */
+  /**
+   * Writes the files of a part.
+   * @param claim must hold when they get their names. Who takes it over removes the drafts first, so a late worker cannot name them.
+   * @returns their names, sizes and hashes
+   */
   writePart(
     part: number,
     format: Format,
-    token: string,
+    claim: Fence,
     write: (sinks: readonly Sink[]) => void | Promise<void>,
   ): Promise<PartRecord["files"]>;
-  /** Records that a part is done. */
-  finish(record: PartRecord, token: string): Promise<void>;
+  /** Records that a part is done. @param claim must hold, as in `writePart` */
+  finish(record: PartRecord, claim: Fence): Promise<void>;
   /** Makes a part count as not done. */
   forget(part: number): void;
   /** What its workers use while they compute a part. */
   claimOf(part: number): string;
   workOf(part: number): string;
-  /** Removes drafts of a part, which killed workers left. The caller holds the claim. */
+  /** Removes drafts of a part, which killed or late workers left. The caller holds the claim, and then looks whether the part is done. */
   clean(part: number): void;
   /** Of a file of the folder; undefined if it is not there. */
   sizeOf(name: string): number | undefined;
@@ -141,7 +149,8 @@ export function jobFolder(path: string): JobFolder {
     isDone: (part) => statSync(own(part, ".json"), { ...plainStat, throwIfNoEntry: false }) !== undefined,
 
     begin(job) {
-      const draft = `${document}.${process.pid}.draft`;
+      // In containers on several machines all processes may have one id.
+      const draft = `${document}.${randomBytes(8).toString("hex")}.draft`;
       try {
         makeFolder(inside);
         for (;;) {
@@ -163,19 +172,20 @@ export function jobFolder(path: string): JobFolder {
       return checked(partSchema, parseJson(readText(file, mostDocumentBytes), file), complainer(file));
     },
 
-    async writePart(part, format, token, write) {
+    async writePart(part, format, claim, write) {
       const hashes = format.endings.map(() => createHash("sha256"));
       const bytes = format.endings.map(() => 0);
-      const names = filesOf(part, format).map((path, i) => ({ path, draft: own(part, `.${i}.${token}.draft`) }));
-      await writeFilesWhole(names, (sinks) =>
-        write(
+      const names = filesOf(part, format).map((path, i) => ({ path, draft: own(part, `.${i}.${claim.token}.draft`) }));
+      await writeFilesWhole(names, async (sinks) => {
+        await write(
           sinks.map((sink, i) => (piece) => {
             hashes[i]!.update(piece);
             bytes[i]! += piece.length;
             sink(piece);
           }),
-        ),
-      );
+        );
+        claim.require();
+      });
       return format.endings.map((ending, i) => ({
         name: `${nameOf(part)}${ending}`,
         bytes: bytes[i]!,
@@ -183,17 +193,22 @@ export function jobFolder(path: string): JobFolder {
       }));
     },
 
-    async finish(record, token) {
-      const names = [{ path: own(record.part, ".json"), draft: own(record.part, `.json.${token}.draft`) }];
-      await writeFilesWhole(names, ([sink]) => sink!(Buffer.from(`${JSON.stringify(record, null, 1)}\n`)));
+    async finish(record, claim) {
+      const names = [{ path: own(record.part, ".json"), draft: own(record.part, `.json.${claim.token}.draft`) }];
+      await writeFilesWhole(names, ([sink]) => {
+        sink!(Buffer.from(`${JSON.stringify(record, null, 1)}\n`));
+        claim.require();
+      });
     },
 
     forget: (part) => rmSync(own(part, ".json"), { force: true }),
 
     clean(part) {
       const prefix = `${nameOf(part)}.`;
+      // A draft of a claim is another worker's, which is looking at this part at this moment.
       for (const name of readdirSync(inside))
-        if (name.startsWith(prefix) && name.endsWith(".draft")) rmSync(join(inside, name), { force: true });
+        if (name.startsWith(prefix) && name.endsWith(".draft") && !name.startsWith(`${prefix}claim.`))
+          rmSync(join(inside, name), { force: true });
     },
 
     sizeOf(name) {

@@ -16,6 +16,7 @@ import { formatOf, type Job, type JobFolder, jobFolder, type PartRecord, partsOf
 import { formats } from "./formats/index.js";
 import { type Listing, listPictures } from "./inputs/index.js";
 import { type Item, readItem, Stop } from "./inputs/item.js";
+import { type Pulse, startPulse } from "./pulse.js";
 import { duration, type JobStatus, percent, rate, startStatus, startTimes } from "./status.js";
 import type { OpenTask, Task } from "./task.js";
 import { answerTrials, isTrial, trialBackend, trySuspects } from "./trial.js";
@@ -38,7 +39,7 @@ interface Worker {
   readonly listing: Listing;
   readonly task: OpenTask;
   readonly decoding: DecodeOptions;
-  readonly status: JobStatus;
+  readonly pulse: Pulse;
 }
 
 /**
@@ -53,9 +54,10 @@ export async function runJob(
   flags: JobOptions,
   decoding: DecodeOptions,
 ): Promise<0> {
+  const pulse = startPulse(flags.lease * 1000, flags.stall * 1000);
   if (isTrial()) {
     const open = await task.open(trialBackend() ?? flags.backend);
-    await answerTrials(open, (item) => ({ name: item.name, read: () => readItem(item, [], decoding) }));
+    await answerTrials(open, pulse, (item) => readItem(item, [], decoding));
     return 0;
   }
   const folder = jobFolder(flags.out);
@@ -73,9 +75,10 @@ export async function runJob(
     const taken = backend === defaultBackend ? open.backend : backend;
     const settings = { model, backend: taken, ...open.settings };
     const job = folder.begin(jobOf(task.command, columns, settings, listing, flags));
-    await work(job, folder, listing, open, flags, decoding);
+    await work({ job, folder, listing, task: open, decoding, pulse }, flags);
     return 0;
   } finally {
+    pulse.close();
     await open.dispose();
   }
 }
@@ -102,14 +105,8 @@ function jobOf(
   return { job: "ppt-vit", version: 1, command, settings, pictures, partSize, format, vectors, columns };
 }
 
-async function work(
-  job: Job,
-  folder: JobFolder,
-  listing: Listing,
-  task: OpenTask,
-  flags: JobOptions,
-  decoding: DecodeOptions,
-): Promise<void> {
+async function work(worker: Worker, flags: JobOptions): Promise<void> {
+  const { job, folder, pulse } = worker;
   const { shard } = flags;
   const own = Array.from({ length: partsOf(job) }, (_, part) => part).filter(
     (part) => !shard || part % shard.count === shard.index - 1,
@@ -122,7 +119,7 @@ async function work(
   const times = startTimes();
   const status = startStatus(rows(own), () => times(modelMs));
   status.left(rows(waiting));
-  const claims = openClaims(flags.lease * 1000);
+  const claims = openClaims(flags.lease * 1000, pulse);
   const records: PartRecord[] = [];
   try {
     while (waiting.length > 0) {
@@ -131,24 +128,24 @@ async function work(
         if (folder.isDone(part)) continue;
         const claim = claims.take(folder.claimOf(part));
         if (!isClaim(claim)) {
-          if (!flags.claim && !shard && claim.holder) refuseBusy(flags.out, claim.holder);
-          status.tell(`waiting for ${waiting.length} parts that other workers hold`);
+          if (!flags.claim && !shard && claim.holder && claim.runs) refuseBusy(flags.out, claim.holder);
+          status.tell(`waiting for ${counted(waiting.length, "part")} that other workers hold`);
           continue;
         }
         const log = openWorkLog(folder.workOf(part));
         const stop = onEnding(() => {
-          log.end();
+          endQuietly(log);
           claim.release();
         });
         try {
-          // Another worker may have done it between the two looks.
+          // In this order: after the drafts are gone, a late worker cannot finish the part any more.
+          folder.clean(part);
           if (folder.isDone(part)) {
             log.remove();
             continue;
           }
           took = true;
-          folder.clean(part);
-          const record = await computePart({ job, folder, listing, task, decoding, status }, part, log, claim);
+          const record = await computePart(worker, { part, log, claim, status, stallMs: flags.stall * 1000 });
           records.push(record);
           modelMs += record.seconds.model * 1000;
           log.remove();
@@ -156,7 +153,9 @@ async function work(
           // The log is that of the worker which took the part over.
           if (!isLost(claim)) endQuietly(log);
           else if (!(error instanceof Stop)) {
-            say(`part ${part} is left to another worker: ${(error as Error).message}`);
+            say(
+              `part ${part} is left to another worker: this one was silent for too long, or somebody removed its claim`,
+            );
             continue;
           }
           throw blameDisk(error, flags.out, part);
@@ -174,7 +173,6 @@ async function work(
       if (!took && waiting.length > 0) await pause(lookAgainMs);
     }
   } finally {
-    claims.close();
     status.stop();
   }
   summarise(job, records, times(modelMs), own.length);
@@ -207,24 +205,32 @@ function endQuietly(log: WorkLog): void {
 
 function blameDisk(error: unknown, out: string, part: number): unknown {
   const again = `part ${part} of ${out} is not done, and all before it are safe: run the same command again`;
-  if (error instanceof Stop) return new PptError("NOT_FOUND", `${error.message}: ${again}`, { cause: error });
+  if (error instanceof Stop) return new PptError(error.code, `${error.message}: ${again}`, { cause: error });
   if (isPptError(error) && error.code === "WRITE_FAILED")
     return new PptError("WRITE_FAILED", `${error.message}. ${again}`, { cause: error });
   return error;
+}
+
+/** A part that a worker has claimed. */
+interface Claimed {
+  readonly part: number;
+  readonly log: WorkLog;
+  readonly claim: Claim;
+  readonly status: JobStatus;
+  readonly stallMs: number;
 }
 
 /** How many pictures pass between two looks at the claim. */
 const picturesPerLook = 256;
 
 async function computePart(
-  { job, folder, listing, task, decoding, status }: Worker,
-  part: number,
-  log: WorkLog,
-  claim: Claim,
+  { job, folder, listing, task, decoding, pulse }: Worker,
+  { part, log, claim, status, stallMs }: Claimed,
 ): Promise<PartRecord> {
   const first = part * job.partSize;
   const items = listing.items.slice(first, first + rowsOf(job, part));
-  if (log.suspects.length > 0) await trySuspects(items, log, job.settings.backend as string);
+  if (log.suspects.length > 0)
+    await trySuspects(log, { items, backend: job.settings.backend as string, pulse, stallMs });
   const times = startTimes();
   const read: { size: number; sha256: string }[] = [];
   const sourceOf = (item: Item, i: number): PictureSource => ({
@@ -233,47 +239,46 @@ async function computePart(
       if (log.guilty.has(i))
         throw new PptError(
           "INVALID_IMAGE",
-          `${JSON.stringify(item.name).slice(1, -1)}: left out, because it ended the process in which it was decoded`,
+          `${JSON.stringify(item.name).slice(1, -1)}: left out, because the process in which it was decoded ended or hung`,
         );
       log.begin(i);
       const bytes = await readItem(item, listing.roots, decoding);
       read[i] = { size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+      pulse.step();
       return bytes;
     },
   });
-  const rows: Row[] = [];
-  let [failed, modelMs] = [0, 0];
-  for await (const result of task.run(items.map(sourceOf), first)) {
-    const i = rows.length;
-    const common = { path: items[i]!.name, size: read[i]?.size ?? null, sha256: read[i]?.sha256 ?? null };
-    const problem = "error" in result ? result.error : outsideHalf(result.values, job, items[i]!);
-    if (problem) {
-      failed++;
-      rows.push({ ...common, error: `${problem.message} [${problem.code}]` });
-      status.interrupt(() => complain(problem));
-    } else if ("values" in result) {
-      modelMs += result.latencyMs;
-      rows.push({ ...common, error: null, ...result.values });
-    }
-    if (!log.guilty.has(i)) log.done(i);
-    status.advance(1, problem ? 1 : 0);
-    if (rows.length % picturesPerLook === 0) claim.require();
-  }
-  claim.require();
   const format = formatOf(job);
-  const files = await folder.writePart(part, format, claim.token, (sinks) => {
-    const writer = format.write({ columns: job.columns, vectors: job.vectors, rows: rows.length }, sinks);
-    for (const row of rows) writer.add(row);
+  let [done, failed, modelMs] = [0, 0, 0];
+  // Rows go to the files as they come, so memory does not grow with the size of parts.
+  const files = await folder.writePart(part, format, claim, async (sinks) => {
+    const writer = format.write({ columns: job.columns, vectors: job.vectors, rows: items.length }, sinks);
+    for await (const result of task.run(items.map(sourceOf), first)) {
+      const i = done++;
+      const common = { path: items[i]!.name, size: read[i]?.size ?? null, sha256: read[i]?.sha256 ?? null };
+      const problem = "error" in result ? result.error : outsideHalf(result.values, job, items[i]!);
+      if (problem) {
+        failed++;
+        writer.add({ ...common, error: `${problem.message} [${problem.code}]` });
+        status.interrupt(() => complain(problem));
+      } else if ("values" in result) {
+        modelMs += result.latencyMs;
+        writer.add({ ...common, error: null, ...result.values });
+      }
+      if (!log.guilty.has(i)) log.done(i);
+      pulse.step();
+      status.advance(1, problem ? 1 : 0);
+      if (done % picturesPerLook === 0) claim.require();
+    }
     writer.end();
   });
   const { total, model, waiting } = times(modelMs);
   const record: PartRecord = {
-    ...{ part, rows: rows.length, failed, files },
+    ...{ part, rows: done, failed, files },
     seconds: { total: total / 1000, model: model / 1000, waiting: waiting / 1000 },
     ...{ host: hostname(), finished: new Date().toISOString() },
   };
-  claim.require();
-  await folder.finish(record, claim.token);
+  await folder.finish(record, claim);
   return record;
 }
 

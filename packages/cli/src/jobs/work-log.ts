@@ -5,7 +5,9 @@
  * that may also be a kill from outside, a picture is guilty only if it happens during two of its trials.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { isPptError } from "@ppt-vit/core";
 import { writeError } from "../files/errors.js";
+import { Stop } from "./inputs/item.js";
 
 /** `b`egun and `d`one; `t`ried alone, `p`assed, `g`uilty; `e`nd of a worker that nobody killed. */
 const line = /^(?:([bdtpg])(\d+)|(e))$/;
@@ -14,6 +16,7 @@ export interface WorkLog {
   /** The pictures that were in work when the last worker was killed, by their place in the part. */
   readonly suspects: readonly number[];
   readonly guilty: Set<number>;
+  /** @throws Stop if the disk is full: any other error would become that of a picture */
   begin(index: number): void;
   done(index: number): void;
   try(index: number): void;
@@ -74,7 +77,13 @@ export function openWorkLog(path: string): WorkLog {
   return {
     suspects,
     guilty,
-    begin: (index) => note(`b${index}`),
+    begin(index) {
+      try {
+        note(`b${index}`);
+      } catch (error) {
+        throw isPptError(error) ? new Stop(error.message, "WRITE_FAILED") : error;
+      }
+    },
     done: (index) => note(`d${index}`),
     try: (index) => note(`t${index}`),
     passed: (index) => note(`p${index}`),

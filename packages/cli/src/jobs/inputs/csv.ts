@@ -13,7 +13,7 @@ const names = ["path", "file"];
 export const csv: InputKind = {
   name: "CSV",
   description: "a table with a column path or file (.csv, .tsv)",
-  root: false,
+  root: dirname,
   takes: (argument) => /\.[ct]sv$/i.test(argument),
   *items(argument) {
     const refuse = (problem: string, cause?: unknown): never => {

@@ -7,7 +7,7 @@ import type { InputKind } from "./kind.js";
 export const folder: InputKind = {
   name: "folder",
   description: "a folder, which is searched for pictures",
-  root: true,
+  root: (argument) => argument,
   takes: (_argument, isFolder) => isFolder,
   async *items(argument) {
     const { pictures, failures } = await picturesBelow(argument);

@@ -7,7 +7,7 @@ import { counted } from "@ppt-vit/core/options";
 import { plainStat } from "../../files/write-file.js";
 import { csv } from "./csv.js";
 import { folder } from "./folder.js";
-import type { Item } from "./item.js";
+import { type Item, type Root, rootAt } from "./item.js";
 import type { InputKind, ListingOptions } from "./kind.js";
 import { list, standardInput } from "./list.js";
 import { picture } from "./picture.js";
@@ -18,8 +18,8 @@ export const inputKinds: readonly InputKind[] = [standardInput, folder, tar, csv
 
 export interface Listing {
   readonly items: readonly Item[];
-  /** Arguments that hold pictures. If one is gone, its pictures are not to blame. */
-  readonly roots: readonly string[];
+  /** What holds pictures. If one is gone, its pictures are not to blame. */
+  readonly roots: readonly Root[];
   /** SHA-256 over the names and places of the pictures, in order. */
   readonly fingerprint: string;
   /** Messages about what was left out. */
@@ -36,14 +36,15 @@ export async function listPictures(
   { limit = Number.POSITIVE_INFINITY, ...options }: ListingOptions & { readonly limit?: number | undefined },
 ): Promise<Listing> {
   const items: Item[] = [];
-  const roots: string[] = [];
+  const roots: Root[] = [];
   const seen = new Set<string>();
   const hash = createHash("sha256");
   let twice = 0;
   for (const argument of inputs) {
     const isFolder = statSync(argument, { ...plainStat, throwIfNoEntry: false })?.isDirectory() ?? false;
     const kind = inputKinds.find((kind) => kind.takes(argument, isFolder))!;
-    if (kind.root) roots.push(argument);
+    const root = kind.root(argument);
+    if (root !== undefined) roots.push(rootAt(root));
     for await (const item of kind.items(argument, options)) {
       const place = `${item.file.startsWith("file:") ? item.file : resolve(item.file)} ${item.range?.join() ?? item.problem ?? ""}`;
       if (seen.has(place)) {

@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { PptError } from "@ppt-vit/core";
 import { type DecodeOptions, readPictureBytes } from "@ppt-vit/pipeline";
 import { codeOf } from "../../files/errors.js";
-import { plainStat } from "../../files/write-file.js";
 
 export interface Item {
   /** What the column `path` holds. */
@@ -34,13 +33,34 @@ const gone: readonly unknown[] = [
 ];
 
 /** The work must stop: what was found is not about one picture. */
-export class Stop extends Error {}
+export class Stop extends Error {
+  constructor(
+    message: string,
+    readonly code: "NOT_FOUND" | "WRITE_FAILED" = "NOT_FOUND",
+  ) {
+    super(message);
+  }
+}
+
+/** A folder or an archive that holds pictures, as it was when they were listed. */
+export interface Root {
+  readonly path: string;
+  /** Its device and its number there. A mount point stays when its disk is gone, and is another folder then. */
+  readonly id: string | undefined;
+}
+
+export const rootAt = (path: string): Root => ({ path, id: idOf(path) });
+
+function idOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev} ${found.ino}`;
+}
 
 /**
  * @param roots the folders and archives that were given: if one of them is gone, so is what it held
  * @throws PptError about this picture; Stop if the disk is gone
  */
-export async function readItem(item: Item, roots: readonly string[], options: DecodeOptions): Promise<Uint8Array> {
+export async function readItem(item: Item, roots: readonly Root[], options: DecodeOptions): Promise<Uint8Array> {
   const { name, file, range, problem } = item;
   if (problem !== undefined) throw new PptError("INVALID_INPUT", `${JSON.stringify(name).slice(1, -1)}: ${problem}`);
   try {
@@ -48,9 +68,8 @@ export async function readItem(item: Item, roots: readonly string[], options: De
     return await readPictureBytes(file.startsWith("file:") ? new URL(file) : file, options);
   } catch (error) {
     const code = codeOf(error instanceof PptError ? error.cause : error);
-    const lost =
-      code === "ENOENT" ? roots.find((root) => !statSync(root, { ...plainStat, throwIfNoEntry: false })) : undefined;
-    if (lost !== undefined) throw new Stop(`${lost} is not there any more (${code})`);
+    const lost = code === "ENOENT" ? roots.find(({ path, id }) => id !== undefined && idOf(path) !== id) : undefined;
+    if (lost !== undefined) throw new Stop(`${lost.path} is not there any more (${code})`);
     if (gone.includes(code)) throw new Stop(`${file} cannot be read (${code})`);
     throw error;
   }

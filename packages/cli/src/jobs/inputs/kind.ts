@@ -17,6 +17,6 @@ export interface InputKind {
    * @throws PptError NOT_FOUND, INVALID_INPUT if the whole argument is of no use
    */
   items(argument: string, options: ListingOptions): Iterable<Item> | AsyncIterable<Item>;
-  /** Whether the argument itself must stay there while its pictures are read. */
-  readonly root: boolean;
+  /** What must stay there while the pictures are read; undefined if nothing is known. */
+  root(argument: string): string | undefined;
 }

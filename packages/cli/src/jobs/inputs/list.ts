@@ -45,7 +45,7 @@ const isRooted = (path: Uint8Array): boolean => path[0] === 0x2f;
 export const list: InputKind = {
   name: "list",
   description: "a text file of paths, one a line (.txt, .lst)",
-  root: false,
+  root: dirname,
   takes: (argument) => /\.(txt|lst)$/i.test(argument),
   items: (argument, options) =>
     itemsOf(Buffer.concat([...readChunks(argument, mostListBytes)]), argument, dirname(argument), options),
@@ -54,7 +54,7 @@ export const list: InputKind = {
 export const standardInput: InputKind = {
   name: "standard input",
   description: "- for paths on standard input",
-  root: false,
+  root: () => ".",
   takes: (argument) => argument === "-",
   items(_argument, options) {
     if (isatty(0)) throw new PptError("INVALID_INPUT", "standard input: a terminal; pipe a list of paths into it");

@@ -4,7 +4,7 @@ import type { InputKind } from "./kind.js";
 export const picture: InputKind = {
   name: "picture",
   description: "a picture file",
-  root: false,
+  root: () => undefined,
   takes: () => true,
   items: (argument) => [{ name: argument, file: argument }],
 };

@@ -21,7 +21,7 @@ const files: readonly string[] = ["File", "OldFile", "ContiguousFile"];
 export const tar: InputKind = {
   name: "tar",
   description: "a tar archive, as WebDataset has them (.tar)",
-  root: true,
+  root: (argument) => argument,
   takes: (argument) => /\.(tar|tgz|tar\.\w+)$/i.test(argument),
   *items(argument) {
     if (!/\.tar$/i.test(argument))
