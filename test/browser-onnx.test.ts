@@ -57,10 +57,11 @@ describe.skipIf(!browserPath)("the ONNX backend in a browser", () => {
     ).toBe(true);
   });
 
-  test("wasm passes the whole suite", { timeout: 300_000 }, async () => {
-    const { passed, failures } = await page.evaluate(() => window.runConformance("wasm", [""]));
+  // Node's tests run the other cases on the same WebAssembly.
+  test("wasm passes the golden cases", { timeout: 300_000 }, async () => {
+    const { passed, failures } = await page.evaluate(() => window.runConformance("wasm", ["golden"]));
     expect(failures).toEqual([]);
-    expect(passed).toBeGreaterThan(150);
+    expect(passed).toBeGreaterThan(40);
   });
 
   test("WebGPU passes the whole suite", { timeout: 600_000 }, async () => {

@@ -5,8 +5,16 @@ import { conformanceCases, goldenUrl } from "@ppt-vit/conformance";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { keepDevice } from "./keep-device.js";
 
-/** Registers the conformance suite for one configuration of the backend. `more` registers what runs after it on the same device. */
-export function describeConformance(name: string, options: OnnxBackendOptions, more?: () => void): void {
+/**
+ * Registers the conformance suite for one configuration of the backend. `more` registers what runs after it on the same device. Default: all
+ * cases, else those whose names have these prefixes.
+ */
+export function describeConformance(
+  name: string,
+  options: OnnxBackendOptions,
+  more?: () => void,
+  startingWith = [""],
+): void {
   describe(name, async () => {
     if (options.device === "webgpu") {
       let kept: OnnxBackend;
@@ -20,7 +28,8 @@ export function describeConformance(name: string, options: OnnxBackendOptions, m
       reference: () => createCpuBackend(),
       readGolden: (file) => readFile(new URL(file, goldenUrl)),
     });
-    for (const { name, skip, run } of cases) it.skipIf(skip)(skip ? `${name} (needs ${skip})` : name, run);
+    const chosen = cases.filter((one) => startingWith.some((start) => one.name.startsWith(start)));
+    for (const { name, skip, run } of chosen) it.skipIf(skip)(skip ? `${name} (needs ${skip})` : name, run);
     more?.();
   });
 }
