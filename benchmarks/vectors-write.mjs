@@ -2,7 +2,7 @@
  * Writes generated vectors as `ppt-vit embed --out` writes them, in parts, and joins the parts as `ppt-vit merge` does. Prints a line of
  * JSON with times and the peak memory of the process.
  *
- *   node benchmarks/vectors.mjs FOLDER [ROWS [LENGTH [FORMAT [TYPE]]]]     default: 1000000 rows of 384 values, parquet, float32
+ *   node benchmarks/vectors-write.mjs FOLDER [ROWS [LENGTH [FORMAT [TYPE]]]]     default: 1000000 rows of 384 values, parquet, float32
  */
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
