@@ -1,4 +1,4 @@
-"""Draws the pictures that measures/accuracy.mjs measures on: scenes of the demo model's recipe from fresh seeds.
+"""Draws the pictures that measures/accuracy.mjs and measures/fine-tuned.mjs measure on: scenes of the demo model's recipe from fresh seeds.
 
 First the artwork, in an empty folder:
     npm i --ignore-scripts sharp@0.35.5 @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 @iconify-json/openmoji@1.2.29
@@ -23,6 +23,8 @@ BATCH = 50
 SETS = {  # name: (vendors, seed, pictures)
     "test": (TRAIN_VENDORS, 920_001, 2000),
     "held-out": (HELD_OUT_VENDORS, 920_002, 500),
+    "training": (TRAIN_VENDORS, 920_003, 1000),
+    "validation": (TRAIN_VENDORS, 920_004, 1000),
     **{f"calibration-{k}": (TRAIN_VENDORS, 921_000 + k, 64) for k in range(10)},
 }
 

@@ -15,6 +15,7 @@ import { answersTo } from "./run/answers.js";
 import { evaluationOf } from "./run/evaluate.js";
 import { openRunFolder, writeModel } from "./run/folder.js";
 import { identityOf } from "./run/identity.js";
+import { keptReader } from "./run/kept.js";
 import { explained } from "./run/memory.js";
 import { openModels, type RunModels } from "./run/models.js";
 import { trainingOrder } from "./run/order.js";
@@ -120,10 +121,16 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
     identity,
   });
 
+  const studied = models.before
+    ? await keptReader(models.before, answers.places, reading, (done) =>
+        onProgress?.({ kind: "kept", done, total: answers.places.length }),
+      )
+    : reader;
+
   async function evaluate(): Promise<void> {
     if (evaluated.length === 0) return;
     student.put(weights.average);
-    const given = await answersTo(student, evaluated, reading);
+    const given = await answersTo(student, evaluated, { ...reading, reader: studied });
     if (weights.average !== weights.values) student.put(weights.values);
     const compared = evaluated.flatMap((place, i) => {
       const [own, wanted] = [given.get(place), answers.evaluated.get(i)];
@@ -231,7 +238,7 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
   const lists = function* () {
     for (let step = first; step < order.steps; step++) yield* order.batchesOf(step);
   };
-  const batches = readBatches(reader, lists(), onFailure);
+  const batches = readBatches(studied, lists(), onFailure);
   let stoppedEarly = isOver();
   try {
     while (state.step < order.steps && !stoppedEarly) {

@@ -10,16 +10,15 @@ export interface TrainerOptions {
   readonly params: Tensors<HostTensor>;
   /** Names of those that are trained. */
   readonly trained: readonly string[];
-  /** Height and width of a picture. */
-  readonly imageSize: readonly [number, number];
-  readonly channels: number;
+  /** Of what the program takes for one picture: its pixels [3, H, W], or what another program made of them. */
+  readonly inputShape: readonly number[];
   /** Whether activations of a block are computed again for its gradient, instead of being kept. */
   readonly recompute: boolean;
 }
 
 /** A batch with the loss that is made of the answers [B, N] to it. */
 export interface TrainingBatch {
-  /** [B, 3, H, W] */
+  /** [B, ...inputShape] */
   readonly pixels: Float32Array;
   readonly batch: number;
   lossOf(answers: TfTensor): TfTensor;
@@ -47,7 +46,7 @@ export function createTrainer(
   options: TrainerOptions,
   shared: Tensors<TfTensor> = {},
 ): Trainer & { device: Tensors<TfTensor> } {
-  const { engine, program, params, trained, imageSize, channels, recompute } = options;
+  const { engine, program, params, trained, inputShape, recompute } = options;
   const { tf, ops } = engine;
   const own = new Set<string>();
   const upload = ({ shape, data }: HostTensor) => tf.tensor(data.slice(), [...shape], "float32");
@@ -62,7 +61,7 @@ export function createTrainer(
   });
   let current = { ...device } as Tensors<ProgramTensor>;
   const input = (pixels: Float32Array, batch: number) =>
-    tf.tensor(pixels, [batch, channels, ...imageSize], "float32") as ProgramTensor;
+    tf.tensor(pixels, [batch, ...inputShape], "float32") as ProgramTensor;
 
   return {
     device,

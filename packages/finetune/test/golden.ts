@@ -42,8 +42,8 @@ export async function trainerOf(
   options: { device: "cpu" | "wasm"; recompute?: boolean; trained?: readonly string[] },
 ): Promise<{ engine: TrainingEngine; trainer: Trainer }> {
   const engine = await openTraining({ device: options.device });
-  const { channels, imageSize } = config;
+  const inputShape = [config.channels, ...config.imageSize];
   const trained = options.trained ?? Object.keys(params);
   const recompute = options.recompute ?? false;
-  return { engine, trainer: createTrainer({ engine, program, params, trained, imageSize, channels, recompute }) };
+  return { engine, trainer: createTrainer({ engine, program, params, trained, inputShape, recompute }) };
 }

@@ -1,4 +1,5 @@
 /** Batches of pictures, read ahead of their use. */
+import { setImmediate } from "node:timers/promises";
 import { isPptError, type PptError } from "@ppt-vit/core";
 import type { Version } from "./picture.js";
 import type { PictureReader } from "./reader.js";
@@ -39,6 +40,8 @@ export async function* readBatches(
   for (let batch = started.shift(); batch !== undefined; batch = started.shift()) {
     const ready = await batch;
     start();
+    // Node may deliver a thousand messages of threads in one turn, with all that awaits them: signals and timers would wait for minutes.
+    await setImmediate();
     yield ready;
   }
 }

@@ -32,6 +32,12 @@ export type FinetuneProgress =
       readonly done: number;
       readonly total: number;
     }
+  | {
+      readonly kind: "kept";
+      /** Pictures that were brought to the part that is trained so far, and all of them. */
+      readonly done: number;
+      readonly total: number;
+    }
   | ({
       readonly kind: "step";
       readonly steps: number;
@@ -43,8 +49,11 @@ export type FinetuneProgress =
   | { readonly kind: "saved"; readonly step: number }
   | { readonly kind: "resumed"; readonly step: number };
 
-/** Whether `a` is a better model than `b`: more right answers, else more of the teacher's; of equal ones the nearer to the teacher. */
+/**
+ * Whether `a` is a better model than `b`: more right answers, and without labels or with as many the nearer to the teacher. The share of
+ * equal answers is too coarse for that: on a few hundred pictures, models of different quality share it.
+ */
 export function isBetter(a: Evaluation, b: Evaluation): boolean {
-  const [x, y] = [a.accuracy ?? a.agreement ?? 0, b.accuracy ?? b.agreement ?? 0];
+  const [x, y] = [a.accuracy ?? 0, b.accuracy ?? 0];
   return x !== y ? x > y : a.divergence < b.divergence;
 }

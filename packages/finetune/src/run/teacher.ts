@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { parseSafetensors } from "@ppt-vit/core";
 import type { HostTensor } from "@ppt-vit/core/backend";
 import type { Augmentation } from "../augmentations/augmentation.js";
+import { augmentations } from "../augmentations/index.js";
 import { type Batch, inBatches, type Place } from "../data/batches.js";
+import { named } from "../named.js";
 import type { ParsedOptions } from "../options.js";
 import { writeSafetensors } from "../output/safetensors.js";
 import { writeWhole } from "../output/write-file.js";
@@ -30,22 +32,33 @@ export interface Teaching extends ParsedOptions {
 export interface TeacherAnswers {
   /** By the number of the picture. */
   readonly evaluated: ReadonlyMap<number, Float32Array>;
+  /** All pictures in all their versions, without those that could not be read. Without training pictures if these have too many versions. */
+  readonly places: readonly Place[];
   /** [B, N] for a batch as the model sees it. */
   of(batch: Batch): Promise<Float32Array>;
 }
 
-export async function knownAnswers(teaching: Teaching): Promise<TeacherAnswers> {
-  const { given, settings, loss, classes, teacher, augmentation, evaluated, reading, path } = teaching;
-  const { versions } = augmentation;
+/** How many versions of a picture there are, if all of them can be answered before training. */
+export function countedVersions({ given, settings, classes }: ParsedOptions): number | undefined {
+  const { versions } = named(augmentations, settings.augmentation, "augmentation");
   const mixes = settings.mixup > 0 || settings.cutmix > 0;
-  const width = classes || teaching.given.checkpoint.config.hiddenSize;
+  const width = classes || given.checkpoint.config.hiddenSize;
   const few = versions !== undefined && 4 * versions * width * given.pictures.length <= mostBytes;
-  const counted = loss.needsTeacher && !mixes && few;
-  const wanted = new Map<string, Place>(evaluated.map((place) => [`evaluation/${place.index}`, place]));
-  if (counted)
-    for (const [index, { file }] of given.pictures.entries())
-      for (let version = 0; version < versions; version++)
-        wanted.set(keyOf({ index, version }), { index, file, augmentation: augmentation.name, version });
+  return few && !mixes ? versions : undefined;
+}
+
+export async function knownAnswers(teaching: Teaching): Promise<TeacherAnswers> {
+  const { given, settings, loss, teacher, augmentation, evaluated, reading, path } = teaching;
+  const versions = countedVersions(teaching);
+  const counted = loss.needsTeacher && versions !== undefined;
+  const held = evaluated.map((place) => [`evaluation/${place.index}`, place] as const);
+  const trained = given.pictures.flatMap(({ file }, index) =>
+    Array.from({ length: versions ?? 0 }, (_, version) => {
+      const place: Place = { index, file, augmentation: augmentation.name, version };
+      return [keyOf(place), place] as const;
+    }),
+  );
+  const wanted = new Map<string, Place>(counted ? [...held, ...trained] : held);
 
   const identity = JSON.stringify(teaching.identity);
   const known = loadAnswers(path, identity) ?? new Map<string, Float32Array>();
@@ -81,6 +94,7 @@ export async function knownAnswers(teaching: Teaching): Promise<TeacherAnswers> 
         return answer ? [[index, answer] as const] : [];
       }),
     ),
+    places: [...held, ...trained].flatMap(([key, place]) => (wanted.has(key) && !known.has(key) ? [] : [place])),
     async of({ places, pixels }) {
       if (!counted) return teacher.answers(pixels, places.length);
       const rows = places.map((place) => known.get(keyOf(place)));

@@ -5,6 +5,8 @@ export interface SubsetSettings {
   readonly config: VisionModelConfig;
   /** How many blocks at the end. */
   readonly blocks: number;
+  /** The first block that removes tokens. Undefined without a reduction. */
+  readonly firstStage: number | undefined;
 }
 
 export interface Subset {
