@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { takeLock } from "../packages/cli/src/files/lock.js";
 import { makeModel, makePictures } from "../packages/finetune/test/tiny.js";
 import { main, runPptVit, temporaryFolder } from "./built.js";
 
@@ -52,11 +53,14 @@ describe("a long run", () => {
     expect(readFileSync(join(home, "curves.html"), "utf8")).toContain("accuracy");
 
     expect(await endedBy("SIGKILL", "parts", ...long)).toBe(null);
+    // The lock of the killed run does not keep the next one out.
+    expect(existsSync(join(home, "parts.lock"))).toBe(true);
     expect(await endedBy("SIGINT", "parts", ...long, "--resume")).toBe(130);
     expect(existsSync(join(home, "parts", "training", "state.safetensors"))).toBe(true);
     const rest = await train("parts", ...long, "--resume", "--json");
     expect(rest.stderr).toMatch(/going on after step [1-9]/);
     expect((JSON.parse(rest.stdout) as { fingerprint: string }).fingerprint).toBe(document.fingerprint);
+    expect(existsSync(join(home, "parts.lock"))).toBe(false);
     expect(weightsOf("parts").equals(weightsOf("whole"))).toBe(true);
     const told = await runPptVit(home, ["classify", "--model", "./parts", "--backend", "cpu", "./flat/0.png"]);
     expect(told.code).toBe(0);
@@ -64,6 +68,14 @@ describe("a long run", () => {
 });
 
 describe("bad calls", () => {
+  test("refuses a folder that another run writes, and says which", async () => {
+    const lock = takeLock(join(home, "held.lock"), "held");
+    const { code, stderr } = await train("held");
+    lock.release();
+    expect(stderr).toMatch(new RegExp(`held is being written by process ${process.pid} .*choose another --out`));
+    expect(code).toBe(2);
+  });
+
   test.each<[string, string[], RegExp]>([
     ["labels that match nothing", ["--labels", "--images", "./flat"], /INVALID_INPUT/],
     ["a device that is not installed", ["--device", "node-gpu"], /BACKEND_UNAVAILABLE/],

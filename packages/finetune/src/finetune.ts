@@ -196,18 +196,15 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
   });
   /** Writes the model with these weights. */
   const finish = (values: ReadonlyMap<string, Float32Array>, stoppedEarly: boolean): FinetuneResult => {
-    const write = (record: object) =>
-      writeModel(given.out, {
-        checkpoint,
-        folder: given.folder,
-        reduction: given.reduction,
-        values: new Map([...values].map(([name, data]) => [name, { shape: params[name]!.shape, data }])),
-        record,
-      });
-    // Twice, because the record tells the fingerprint of the weights.
-    const done = result(stoppedEarly, write({}));
-    write(done);
-    return done;
+    let done: FinetuneResult;
+    writeModel(given.out, {
+      checkpoint,
+      folder: given.folder,
+      reduction: given.reduction,
+      values: new Map([...values].map(([name, data]) => [name, { shape: params[name]!.shape, data }])),
+      record: (fingerprint) => (done = result(stoppedEarly, fingerprint)),
+    });
+    return done!;
   };
   let good = copyOf(weights.average);
   const stop = (what: string): never => {

@@ -89,4 +89,3 @@ export function splitProgram({ tf }: TrainingEngine, program: Program, layer: nu
   }
   return { before: before as Program, after: after as Program };
 }
-

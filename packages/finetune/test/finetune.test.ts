@@ -6,6 +6,7 @@ import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createVisionModel, modelFingerprint, PptError, parseReduction, processImage } from "@ppt-vit/core";
 import { decodeImage, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readBatches } from "../src/data/batches.js";
 import {
   type FinetuneOptions,
   type FinetuneProgress,
@@ -13,6 +14,7 @@ import {
   finetunePage,
   type TrainingPicture,
 } from "../src/index.js";
+import { explained } from "../src/run/memory.js";
 import { common, makeModel, makePictures, readWeights, reduction } from "./tiny.js";
 
 const home = mkdtempSync(join(tmpdir(), "ppt-vit-finetune-"));
@@ -99,6 +101,10 @@ describe("what is learnt", () => {
 
   it.each([
     ["norms", /norm|bias|classifier/],
+    [
+      "reduced",
+      /classifier|^(encoder\.)?layernorm|^norm|layer\.[12]\.|layer\.0\..*(layernorm_after|norm2|mlp|intermediate|output\.dense)/,
+    ],
     ["last-blocks", /norm|bias|classifier|layer\.2\./],
     ["all", /./],
   ] as const)("%s changes nothing else", async (name, trained) => {
@@ -180,7 +186,40 @@ describe("the same bits", () => {
   });
 });
 
+it("lets signals and timers in between two batches", async () => {
+  const place = { index: 0, file: "a.png", augmentation: "none", version: 0 };
+  // What threads have sent arrives in one turn of the event loop, as promises that are already kept.
+  const reader = { read: async () => new Float32Array(3), close: async () => {} };
+  const batches = readBatches(reader, [[place], [place]], () => {});
+  let turns = 0;
+  setImmediate(() => turns++);
+  await batches.next();
+  expect(turns).toBe(1);
+});
+
 describe("what goes wrong", () => {
+  it("names an operation without a gradient before anything is written", async () => {
+    const out = join(home, "no-gradient");
+    const { getGradient, registerGradient, unregisterGradient } = await import("@tensorflow/tfjs-core");
+    await import("../src/register-gradients.js");
+    const reshape = getGradient("Reshape")!;
+    unregisterGradient("Reshape");
+    const said = await codeOf(train({ out })).finally(() => registerGradient(reshape));
+    expect(said).toMatch(/^BACKEND_UNAVAILABLE: .*no gradient for the operation 'Reshape' on 'wasm'/);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it.each([
+    [16, 2, /^a batch of 16 does not fit .*take batch 8 with accumulate 4, which trains the same, or let blocks/],
+    [1, 1, /^a batch of 1 does not fit .*take a smaller model/],
+  ])("suggests another batch than %s where memory runs out", (batch, accumulate, message) => {
+    const cause = new Error("Aborted(Cannot enlarge memory arrays)");
+    const error = explained(cause, batch, accumulate, false) as PptError;
+    expect(error.code).toBe("OUT_OF_MEMORY");
+    expect(error.message).toMatch(message);
+    expect(explained(new Error("other"), batch, accumulate, false)).not.toBeInstanceOf(PptError);
+  });
+
   it("stops where the loss is no number, and keeps the last good weights", async () => {
     const out = join(home, "nan");
     const said = await codeOf(

@@ -12,7 +12,9 @@ it.each([false, true])("gives the same gradients, blocks recomputed: %s", async 
   const engine = await openTraining({ device: "wasm" });
   const { tf } = engine;
   const { before, after } = splitProgram(engine, program, layer);
-  const trained = Object.keys(params).filter((name) => new RegExp(`^(blocks\\.${layer}\\.fc|blocks\\.${layer + 1}|head)`).test(name));
+  const trained = Object.keys(params).filter((name) =>
+    new RegExp(`^(blocks\\.${layer}\\.fc|blocks\\.${layer + 1}|head)`).test(name),
+  );
   const pixelShape = [config.channels, ...config.imageSize];
   const open = (each: typeof program, names: readonly string[], inputShape: readonly number[]) =>
     createTrainer({ engine, program: each, params, trained: names, inputShape, recompute });

@@ -16,9 +16,10 @@ export interface Lock {
 /**
  * Takes the lock file `path`. A lock of a process on this machine that has ended is taken over.
  * @param subject what is locked, for the message
+ * @param signals `end` releases it when a signal ends the process; `wait` keeps it, for work that a signal asks to come to an end
  * @throws PptError INVALID_OPTION if another process holds it, with its id; WRITE_FAILED
  */
-export function takeLock(path: string, subject: string): Lock {
+export function takeLock(path: string, subject: string, signals: "end" | "wait" = "end"): Lock {
   const own = thisHolder();
   const content = `${JSON.stringify(own)}\n`;
   // Written under another name first, so that nobody reads an incomplete lock.
@@ -40,7 +41,7 @@ export function takeLock(path: string, subject: string): Lock {
     process.off("exit", release);
     if (isOwn()) rmSync(path, { force: true });
   };
-  const stopListening = onEnding(release);
+  const stopListening = signals === "end" ? onEnding(release) : () => {};
   process.on("exit", release);
   return {
     release,

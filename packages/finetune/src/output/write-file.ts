@@ -20,9 +20,13 @@ export function writeWhole(path: string, data: string | Uint8Array): void {
     renameSync(part, path);
   } catch (cause) {
     rmSync(part, { force: true });
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    throw new PptError("WRITE_FAILED", `${path}: cannot be written (${writeProblem(code) ?? code ?? String(cause)})`, {
-      cause,
-    });
+    throw writeFailure(path, cause);
   }
+}
+
+/** A WRITE_FAILED for an error of the file system. */
+export function writeFailure(path: string, cause: unknown): PptError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const what = writeProblem(code) ?? code ?? String(cause);
+  return new PptError("WRITE_FAILED", `${path}: cannot be written (${what})`, { cause });
 }

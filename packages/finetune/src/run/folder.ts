@@ -1,5 +1,5 @@
 /** The folder of a run: the trained model at its top, and what the run needs to go on in `training`. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import {
   modelFingerprint,
@@ -16,7 +16,7 @@ import type { HostTensor } from "@ppt-vit/core/backend";
 import type { Checkpoint } from "@ppt-vit/pipeline";
 import { makeFolder } from "@ppt-vit/pipeline";
 import { writeSafetensors } from "../output/safetensors.js";
-import { writeWhole } from "../output/write-file.js";
+import { writeFailure, writeWhole } from "../output/write-file.js";
 
 export interface RunFolder {
   readonly state: string;
@@ -56,8 +56,11 @@ export function openRunFolder(out: string, options: { readonly resume: boolean; 
       refuse("exists and is not empty: go on with its run (resume), replace it (force), or choose another folder");
     for (const name of entries) rmSync(join(out, name), { recursive: true, force: true });
   }
-  makeFolder(training);
-  mkdirSync(training, { recursive: true });
+  try {
+    makeFolder(training);
+  } catch (cause) {
+    throw writeFailure(training, cause);
+  }
   return { state: join(training, "state.safetensors"), teacher: join(training, "teacher.safetensors") };
 }
 
@@ -69,12 +72,12 @@ export interface TrainedModel {
   readonly reduction: ReductionConfig | undefined;
   /** Trained parameters by the program's names. */
   readonly values: ReadonlyMap<string, HostTensor>;
-  /** What `finetune.json` holds. */
-  readonly record: object;
+  /** What `finetune.json` holds, from the fingerprint of the weights. */
+  record(fingerprint: string): object;
 }
 
-/** Writes a folder that every command takes as a model. Its config.json comes last. @returns the fingerprint of the weights */
-export function writeModel(out: string, { checkpoint, folder, reduction, values, record }: TrainedModel): string {
+/** Writes a folder that every command takes as a model. Its config.json comes last. */
+export function writeModel(out: string, { checkpoint, folder, reduction, values, record }: TrainedModel): void {
   const { config, weights } = checkpoint;
   const tensors = trainedTensors(config, weights, values);
   const fingerprint = modelFingerprint(config, weightsFrom(tensors));
@@ -86,12 +89,11 @@ export function writeModel(out: string, { checkpoint, folder, reduction, values,
     const settings = { version: reductionVersion, ...writtenReduction(reduction), model: { name, fingerprint } };
     put("reduction.json", `${JSON.stringify(settings, null, 2)}\n`);
   } else rmSync(join(out, "reduction.json"), { force: true });
-  put("finetune.json", `${JSON.stringify(record, null, 2)}\n`);
+  put("finetune.json", `${JSON.stringify(record(fingerprint), null, 2)}\n`);
   for (const name of [...copied].reverse()) {
     const source = join(folder, name);
     if (existsSync(source)) put(name, readFileSync(source));
   }
-  return fingerprint;
 }
 
 /** All tensors of the checkpoint, with those that were trained. */

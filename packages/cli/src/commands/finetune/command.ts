@@ -8,7 +8,7 @@ import { type FinetuneFlags, finetuneCommand } from "./finetune.js";
 /** Those of `@ppt-vit/finetune`, listed here so that the package is only loaded where it is used. */
 const names = {
   loss: ["distillation", "cross-entropy", "mixed", "cosine"],
-  train: ["norms", "last-blocks", "all"],
+  train: ["norms", "reduced", "last-blocks", "all"],
   optimizer: ["adamw", "sgd"],
   augmentation: ["none", "flip", "crop"],
   device: ["auto", "wasm", "cpu", "node", "node-gpu", "webgpu"],
@@ -56,7 +56,11 @@ export function addFinetuneCommand(program: Command): void {
     .option("--epochs <n>", "how often every picture is seen (default: 10)", count(1))
     .option("--batch <b>", "pictures in memory at once (default: 16)", count(1))
     .option("--accumulate <n>", "batches whose gradients make one step (default: 1)", count(1))
-    .option("--learning-rate <x>", "default: by --train, 1e-3 for norms, 1e-4 for last-blocks, 5e-5 for all", positive)
+    .option(
+      "--learning-rate <x>",
+      "default: by --train, 1e-3 for norms, 2e-4 for reduced, 1e-4 for last-blocks, 5e-5 for all",
+      positive,
+    )
     .option("--weight-decay <x>", "not applied to norms and biases (default: 0.05)", notNegative)
     .option("--warm-up <share>", "share of the steps in which the learning rate rises (default: 5%)", share)
     .option("--clip <x>", "longest gradient, 0 for any (default: 1)", notNegative)

@@ -1,11 +1,13 @@
 /** `ppt-vit finetune`: trains a model on pictures, shows how it goes, and can be interrupted. */
 import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { describeReduction, PptError } from "@ppt-vit/core";
 import { counted } from "@ppt-vit/core/options";
 import type { Evaluation, FinetuneOptions, FinetuneProgress, FinetuneResult, TrainingPicture } from "@ppt-vit/finetune";
-import { type Checkpoint, checkpointFolder, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
+import { type Checkpoint, checkpointFolder, makeFolder, readCheckpoint, resolveReduction } from "@ppt-vit/pipeline";
 import { onEnding } from "../../files/ending.js";
+import { writeError } from "../../files/errors.js";
+import { takeLock } from "../../files/lock.js";
 import { requireOutputs } from "../../files/outputs.js";
 import { writeFileWhole } from "../../files/write-file.js";
 import { type ModelFlags, withDownloads } from "../../flags/model-options.js";
@@ -65,12 +67,28 @@ export interface FinetuneFlags
 /** Ends a run that was interrupted: the state is saved. */
 const interrupted = new PptError("DISPOSED", "interrupted");
 
-/** @returns the exit code */
+/** One run at a time writes a folder: two would write each other's state. @returns the exit code */
 export async function finetuneCommand(flags: FinetuneFlags): Promise<0 | 1 | 130> {
   const { model, out, report } = flags;
   requireOutputs({ "--report": report }, []);
-  if (resolve(out) === resolve(model))
+  const folder = resolve(out);
+  if (folder === resolve(model))
     throw new PptError("INVALID_OPTION", `--out ${out} is the model that is trained: choose another folder`);
+  try {
+    makeFolder(dirname(folder));
+  } catch (cause) {
+    throw writeError(dirname(folder), cause);
+  }
+  const lock = takeLock(`${folder}.lock`, out, "wait");
+  try {
+    return await train(flags);
+  } finally {
+    lock.release();
+  }
+}
+
+async function train(flags: FinetuneFlags): Promise<0 | 1 | 130> {
+  const { model, out, report } = flags;
   const { checkpoint, folder } = await withDownloads(model, flags, async (loading) => ({
     checkpoint: await readCheckpoint(model, loading),
     folder: await checkpointFolder(model, loading),
@@ -208,6 +226,9 @@ function showProgress(progress: FinetuneProgress, tell: (text: string) => void):
   switch (progress.kind) {
     case "teacher":
       tell(`answers of the unreduced model: ${progress.done} of ${progress.total}`);
+      break;
+    case "kept":
+      tell(`what pictures are after the first removal of tokens: ${progress.done} of ${progress.total}`);
       break;
     case "step": {
       const { step, steps, epoch, epochs, loss, secondsLeft } = progress;
