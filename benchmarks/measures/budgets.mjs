@@ -26,7 +26,7 @@ const isRecorded = (policy, budget) =>
   ["ppt-published", "ppt-pool", "tome", "top-k", "evit"].includes(policy);
 
 /** What is known already, by key. Lines that were cut off are computed again. */
-function openJournal(file) {
+export function openJournal(file) {
   const known = new Map();
   for (const line of existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : []) {
     const { key, value } = JSON.parse(line);

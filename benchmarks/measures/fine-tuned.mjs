@@ -1,7 +1,8 @@
 /**
  * What fine-tuning wins back on the demo model.
- * `pnpm bench --benchmark benchmarks/measures/fine-tuned.mjs --set pictures=DIR --set runs=FOLDER[,FOLDER...]`, with pictures that
- * accuracy-pictures.py draws and folders that `ppt-vit finetune` wrote. No run may have seen the pictures of the test.
+ * `pnpm bench --benchmark benchmarks/measures/fine-tuned.mjs --set pictures=DIR --set runs=FOLDER[,FOLDER...] --set journal=FILE`, with
+ * pictures that accuracy-pictures.py draws and folders that `ppt-vit finetune` wrote, from its sets `training` and `validation`. No run
+ * may have seen the pictures of the test. FILE keeps what is known, and the same call goes on with it.
  *
  * The untrained weights and the trained ones run with the same reduction, on the same pictures. The interval of their difference is
  * that of paired pictures: won and lost ones, in percentage points, 95 %.
@@ -13,6 +14,7 @@ import { modelCost, modelFingerprint } from "@ppt-vit/core";
 import { readCheckpoint } from "@ppt-vit/pipeline";
 import { loadPictures, predict } from "../pictures.mjs";
 import { agreementOf } from "./accuracy.mjs";
+import { openJournal } from "./budgets.mjs";
 
 /** The difference of two shares of right answers to the same pictures, and its interval by the variance of won minus lost. */
 function pairedDifference({ lost, won }, pictures) {
@@ -22,12 +24,17 @@ function pairedDifference({ lost, won }, pictures) {
   return { points: points(mean), interval: [points(mean - 1.96 * deviation), points(mean + 1.96 * deviation)] };
 }
 
-export async function measure({ settings: { pictures: folder, runs }, tell }) {
+export async function measure({ settings: { pictures: folder, runs, journal }, tell }) {
   const demo = await readCheckpoint("demo");
   const backend = await createOnnxBackend({ device: "cpu", threads: 1 });
   const pictures = await loadPictures(join(folder, "test"), demo);
+  const once = openJournal(journal);
+  const answersOf = (checkpoint, reduction) =>
+    once([modelFingerprint(checkpoint.config, checkpoint.weights), reduction ?? null, pictures.length], () =>
+      predict(checkpoint, backend, reduction, pictures),
+    );
   tell("unreduced");
-  const unreduced = await predict(demo, backend, undefined, pictures);
+  const unreduced = await answersOf(demo);
   const test = (reference, predictions) => {
     const agreement = agreementOf(pictures, reference, predictions);
     return { ...agreement, difference: pairedDifference(agreement, pictures.length) };
@@ -52,8 +59,8 @@ export async function measure({ settings: { pictures: folder, runs }, tell }) {
     const name = `${gmacs.toFixed(2)} GMACs, seed ${settings.seed}`;
     tell(name);
     const { model: _, ...same } = reduction;
-    const before = await predict(demo, backend, same, pictures);
-    const after = await predict(tuned, backend, same, pictures);
+    const before = await answersOf(demo, same);
+    const after = await answersOf(tuned, same);
     measurements.push({
       name,
       facts: {
@@ -63,7 +70,7 @@ export async function measure({ settings: { pictures: folder, runs }, tell }) {
         after: test(unreduced, after),
         gained: pairedDifference(agreementOf(pictures, before, after), pictures.length),
         training: {
-          ...{ settings, engine, pictures: trainedOn, evaluations, chosen, secondsOfLastProcess: seconds, peakBytes },
+          ...{ settings, engine, pictures: trainedOn, evaluations, chosen, seconds, peakBytes },
           losses: steps.map(({ loss }) => Number(loss.toPrecision(4))),
         },
       },

@@ -43,7 +43,7 @@ export interface FinetuneResult {
   readonly chosen: Evaluation | undefined;
   /** Whether the run ended before its last step because evaluations did not improve. */
   readonly stoppedEarly: boolean;
-  /** Of this process, which may have gone on with an earlier one's work. */
+  /** Of all processes that worked on the run, up to what each saved last. */
   readonly seconds: number;
   readonly peakBytes: number;
 }
@@ -82,7 +82,7 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
   const { checkpoint, pictures, evaluation = [], signal, onProgress } = given;
   const { engine, student, teacher, params, trained } = models;
   const { tf } = engine;
-  const began = performance.now();
+  let counted = performance.now();
   const optimizer = named(optimizers, settings.optimizer, "optimizer");
   const augmentation = named(augmentations, settings.augmentation, "augmentation");
   const order = trainingOrder(pictures, augmentation, settings);
@@ -92,6 +92,7 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
 
   const state: RunState = {
     step: 0,
+    seconds: 0,
     steps: [],
     evaluations: [],
     best: undefined,
@@ -114,7 +115,7 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
   const answers = await knownAnswers({
     ...parsed,
     teacher,
-    augmentation,
+    order,
     evaluated,
     reading,
     path: folder.teacher,
@@ -176,6 +177,13 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
     });
   }
 
+  function secondsUpToNow(): number {
+    const now = performance.now();
+    state.seconds += (now - counted) / 1000;
+    counted = now;
+    return state.seconds;
+  }
+
   const result = (stoppedEarly: boolean, written: string): FinetuneResult => ({
     model: { name: checkpoint.name, fingerprint },
     fingerprint: written,
@@ -191,7 +199,7 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
     evaluations: state.evaluations,
     chosen: state.best?.evaluation,
     stoppedEarly,
-    seconds: (performance.now() - began) / 1000,
+    seconds: secondsUpToNow(),
     peakBytes: process.resourceUsage().maxRSS * 1024,
   });
   /** Writes the model with these weights. */
@@ -215,6 +223,7 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
     );
   };
   const save = () => {
+    secondsUpToNow();
     saveState(folder.state, identity, state);
     onProgress?.({ kind: "saved", step: state.step });
   };

@@ -36,7 +36,7 @@ export interface TrainingSettings {
   readonly labelShare?: number | undefined;
   /** Share of a label that is spread over all classes. Default 0.1. */
   readonly labelSmoothing?: number | undefined;
-  /** `norms`, `last-blocks` or `all`. Default `norms`. */
+  /** `norms`, `reduced`, `last-blocks` or `all`. Default `norms`. */
   readonly train?: string | undefined;
   /** How many blocks `last-blocks` trains. Default 2. */
   readonly blocks?: number | undefined;

@@ -7,7 +7,7 @@ const [leastArea, mostArea] = [0.08, 1];
 const [narrowest, widest] = [3 / 4, 4 / 3];
 const attempts = 10;
 
-interface Box {
+export interface Box {
   readonly left: number;
   readonly top: number;
   readonly width: number;
@@ -34,7 +34,8 @@ export function randomBox({ width, height }: Pick<RgbImage, "width" | "height">,
   return { left: Math.floor((width - w) / 2), top: Math.floor((height - h) / 2), width: w, height: h };
 }
 
-function cut(image: RgbImage, { left, top, width, height }: Box): RgbImage {
+/** A part of a picture. */
+export function cut(image: RgbImage, { left, top, width, height }: Box): RgbImage {
   const data = new Uint8Array(3 * width * height);
   for (let y = 0; y < height; y++) {
     const start = 3 * ((top + y) * image.width + left);

@@ -92,7 +92,7 @@ export function finetunePage(result: FinetuneResult): string {
     ["pictures", `${pictures}, ${evaluations[0]?.pictures ?? 0} more held back`],
     ["trained", `${settings.train}: ${values.trained} of ${values.all} values`],
     ["engine", engine],
-    ["this process", `${Math.round(seconds)} s, at most ${(peakBytes / 2 ** 30).toFixed(2)} GiB`],
+    ["time and memory", `${Math.round(seconds)} s, at most ${(peakBytes / 2 ** 30).toFixed(2)} GiB`],
     ...Object.entries(settings).map(([name, value]): [string, string] => [name, String(value)]),
   ];
   return `<!doctype html>

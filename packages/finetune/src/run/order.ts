@@ -16,6 +16,8 @@ export interface Order {
   readonly steps: number;
   /** The batches of a step, from 0. */
   batchesOf(step: number): Place[][];
+  /** Every version of a picture that the run sees, once. */
+  places(): Place[];
 }
 
 export function trainingOrder(
@@ -31,12 +33,19 @@ export function trainingOrder(
       known = { epoch, order: shuffled(pictures.length, randomNumbers(seedOf(seed, "order", epoch))) };
     return known.order;
   };
-  const placeOf = (index: number, epoch: number): Place => {
-    const drawn = seedOf(seed, "version", epoch, index);
+  /** A picture goes through all its versions before one comes again. */
+  const versionOf = (index: number, epoch: number): number => {
     const { versions } = augmentation;
-    const version = versions === undefined ? drawn : Math.floor(randomNumbers(drawn)() * versions);
-    return { index, file: pictures[index]!.file, augmentation: augmentation.name, version };
+    if (versions === undefined) return seedOf(seed, "version", epoch, index);
+    const round = Math.floor(epoch / versions);
+    return shuffled(versions, randomNumbers(seedOf(seed, "versions", round, index)))[epoch % versions]!;
   };
+  const placeOf = (index: number, epoch: number): Place => ({
+    index,
+    file: pictures[index]!.file,
+    augmentation: augmentation.name,
+    version: versionOf(index, epoch),
+  });
   return {
     stepsInEpoch,
     steps: stepsInEpoch * epochs,
@@ -48,6 +57,10 @@ export function trainingOrder(
         indices.map((index) => placeOf(index, epoch)),
         batch,
       );
+    },
+    places() {
+      const rounds = Math.min(epochs, augmentation.versions ?? epochs);
+      return pictures.flatMap((_, index) => Array.from({ length: rounds }, (_, epoch) => placeOf(index, epoch)));
     },
   };
 }

@@ -13,6 +13,8 @@ export type RunIdentity = Readonly<Record<string, unknown>>;
 export interface RunState {
   /** Steps that are done. */
   step: number;
+  /** Seconds that all processes of the run have worked. */
+  seconds: number;
   readonly steps: StepRecord[];
   readonly evaluations: Evaluation[];
   /** The best evaluation so far, and the weights that it is of. Undefined without pictures to evaluate on. */
@@ -21,13 +23,13 @@ export interface RunState {
 }
 
 const format = "ppt-vit finetune";
-const version = 1;
+const version = 2;
 
 const flat = (data: Float32Array): HostTensor => ({ shape: [data.length], data });
 
 /** Writes the state of a run. @throws PptError WRITE_FAILED */
 export function saveState(path: string, identity: RunIdentity, state: RunState): void {
-  const { step, steps, evaluations, best, weights } = state;
+  const { step, seconds, steps, evaluations, best, weights } = state;
   const tensors: Record<string, HostTensor> = {};
   for (const [name, data] of weights.values) tensors[`value/${name}`] = flat(data);
   for (const [name, slots] of weights.slots)
@@ -35,7 +37,7 @@ export function saveState(path: string, identity: RunIdentity, state: RunState):
   if (weights.average !== weights.values)
     for (const [name, data] of weights.average) tensors[`average/${name}`] = flat(data);
   if (best) for (const [name, data] of best.values) tensors[`best/${name}`] = flat(data);
-  const record = { format, version, identity, step, steps, evaluations, best: best?.evaluation ?? null };
+  const record = { format, version, identity, step, seconds, steps, evaluations, best: best?.evaluation ?? null };
   writeWhole(path, writeSafetensors(tensors, { state: JSON.stringify(record) }));
 }
 
@@ -83,6 +85,7 @@ export function loadState(path: string, identity: RunIdentity, state: RunState):
       state.best = { evaluation: record.best, values };
     }
     state.step = record.step;
+    state.seconds = record.seconds;
     state.steps.push(...record.steps);
     state.evaluations.push(...record.evaluations);
   } catch (cause) {

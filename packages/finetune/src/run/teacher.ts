@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseSafetensors } from "@ppt-vit/core";
 import type { HostTensor } from "@ppt-vit/core/backend";
-import type { Augmentation } from "../augmentations/augmentation.js";
 import { augmentations } from "../augmentations/index.js";
 import { type Batch, inBatches, type Place } from "../data/batches.js";
 import { named } from "../named.js";
@@ -11,6 +10,7 @@ import { writeSafetensors } from "../output/safetensors.js";
 import { writeWhole } from "../output/write-file.js";
 import type { Trainer } from "../trainer.js";
 import { type AnswerOptions, answersTo } from "./answers.js";
+import type { Order } from "./order.js";
 import type { RunIdentity } from "./state.js";
 
 /** More answers than this are not kept. */
@@ -20,7 +20,7 @@ const batchesAtOnce = 8;
 
 export interface Teaching extends ParsedOptions {
   readonly teacher: Trainer;
-  readonly augmentation: Augmentation;
+  readonly order: Order;
   /** The pictures that are held back. */
   readonly evaluated: readonly Place[];
   readonly reading: AnswerOptions;
@@ -48,16 +48,11 @@ export function countedVersions({ given, settings, classes }: ParsedOptions): nu
 }
 
 export async function knownAnswers(teaching: Teaching): Promise<TeacherAnswers> {
-  const { given, settings, loss, teacher, augmentation, evaluated, reading, path } = teaching;
+  const { given, settings, loss, teacher, order, evaluated, reading, path } = teaching;
   const versions = countedVersions(teaching);
   const counted = loss.needsTeacher && versions !== undefined;
   const held = evaluated.map((place) => [`evaluation/${place.index}`, place] as const);
-  const trained = given.pictures.flatMap(({ file }, index) =>
-    Array.from({ length: versions ?? 0 }, (_, version) => {
-      const place: Place = { index, file, augmentation: augmentation.name, version };
-      return [keyOf(place), place] as const;
-    }),
-  );
+  const trained = versions === undefined ? [] : order.places().map((place) => [keyOf(place), place] as const);
   const wanted = new Map<string, Place>(counted ? [...held, ...trained] : held);
 
   const identity = JSON.stringify(teaching.identity);

@@ -13,6 +13,6 @@ export function isAfterRemoval(name: string, firstStage: number): boolean {
 export const reduced: Subset = {
   name: "reduced",
   description: "what the reduction changes: all that comes after the first removal of tokens",
-  learningRate: 2e-4,
+  learningRate: 1e-4,
   trains: (name, { firstStage }) => firstStage !== undefined && isAfterRemoval(name, firstStage),
 };

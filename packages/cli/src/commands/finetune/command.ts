@@ -58,7 +58,7 @@ export function addFinetuneCommand(program: Command): void {
     .option("--accumulate <n>", "batches whose gradients make one step (default: 1)", count(1))
     .option(
       "--learning-rate <x>",
-      "default: by --train, 1e-3 for norms, 2e-4 for reduced, 1e-4 for last-blocks, 5e-5 for all",
+      "default: by --train, 1e-3 for norms, 1e-4 for reduced and last-blocks, 5e-5 for all",
       positive,
     )
     .option("--weight-decay <x>", "not applied to norms and biases (default: 0.05)", notNegative)

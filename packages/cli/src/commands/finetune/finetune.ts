@@ -69,8 +69,8 @@ const interrupted = new PptError("DISPOSED", "interrupted");
 
 /** One run at a time writes a folder: two would write each other's state. @returns the exit code */
 export async function finetuneCommand(flags: FinetuneFlags): Promise<0 | 1 | 130> {
-  const { model, out, report } = flags;
-  requireOutputs({ "--report": report }, []);
+  const { model, out, report, images, evaluation, classes } = flags;
+  requireOutputs({ "--report": report }, [images, evaluation, classes]);
   const folder = resolve(out);
   if (folder === resolve(model))
     throw new PptError("INVALID_OPTION", `--out ${out} is the model that is trained: choose another folder`);
@@ -141,8 +141,10 @@ async function train(flags: FinetuneFlags): Promise<0 | 1 | 130> {
 /** Calls `stop` for the first signal only; the next one has its usual effect. */
 function onInterruption(stop: () => void): () => void {
   const listening = onEnding(() => {
-    process.on("SIGINT", kept).on("SIGTERM", kept);
-    setImmediate(() => process.off("SIGINT", kept).off("SIGTERM", kept));
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, kept);
+    setImmediate(() => {
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.off(signal, kept);
+    });
     stop();
   });
   const kept = () => {};
