@@ -30,6 +30,6 @@ export async function tune(out, pictures = 8) {
     learningRate: 5e-5,
     epochs: 3,
     batch: 4,
-    onProgress: (progress) => progress.kind === "evaluation" && console.log(progress.step, progress.divergence),
+    onProgress: (progress) => progress.kind === "evaluation" && console.log(progress.step, progress.distance),
   });
 }

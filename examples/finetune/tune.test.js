@@ -14,7 +14,7 @@ it("comes nearer to the unreduced model, and writes a model that is used as any 
   try {
     const { steps, evaluations, chosen } = await tune(out);
     assert.equal(steps.length, 6);
-    assert.ok(chosen.divergence < evaluations[0].divergence);
+    assert.ok(chosen.distance < evaluations[0].distance);
     const classifier = await fromPretrained(out, { backend: "tfjs-wasm" });
     assert.deepEqual(classifier.tokens, [197, 17]);
     const { labels } = await classifier.classify(new URL("000_dog.png", demoSamplesUrl));

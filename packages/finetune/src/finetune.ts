@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { modelFingerprint, PptError, type ReductionConfig } from "@ppt-vit/core";
+import { answerKindOf } from "@ppt-vit/pipeline";
 import { augmentations } from "./augmentations/index.js";
 import { type Batch, type Place, readBatches } from "./data/batches.js";
 import { mixBatch } from "./data/mixing.js";
@@ -139,10 +140,10 @@ async function run(parsed: ParsedOptions, models: RunModels, reader: ReturnType<
     });
     if (compared.length === 0)
       throw new PptError("INVALID_INPUT", "finetune: none of the pictures to evaluate on could be read");
-    const result = evaluationOf(state.step, compared, classes > 0);
+    const result = evaluationOf(state.step, compared, answerKindOf(checkpoint.name, checkpoint.config));
     state.evaluations.push(result);
     // Comparisons with NaN are false, so a model without numbers is never the best.
-    const best = Number.isFinite(result.divergence) && (!state.best || isBetter(result, state.best.evaluation));
+    const best = Number.isFinite(result.distance) && (!state.best || isBetter(result, state.best.evaluation));
     if (best) state.best = { evaluation: result, values: copyOf(weights.average) };
     onProgress?.({ kind: "evaluation", best, ...result });
   }

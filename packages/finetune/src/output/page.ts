@@ -74,18 +74,18 @@ export function finetunePage(result: FinetuneResult): string {
     last,
     short,
   );
-  const pointsOf = (name: "accuracy" | "agreement" | "divergence"): [number, number][] =>
+  const pointsOf = (name: "accuracy" | "agreement" | "distance"): [number, number][] =>
     evaluations.flatMap((each) => (each[name] === undefined ? [] : [[each.step, each[name]] as [number, number]]));
   const shares = [
     { name: "agreement with unreduced", colour: "#009e73", points: pointsOf("agreement") },
     { name: "accuracy", colour: "#d55e00", points: pointsOf("accuracy") },
   ].filter(({ points }) => points.length > 0);
-  const distance = { name: "divergence", colour: "#cc79a7", points: pointsOf("divergence") };
+  const distance = { name: "distance from unreduced", colour: "#cc79a7", points: pointsOf("distance") };
   const cell = (text: string | number | undefined) =>
     `<td>${text === undefined ? "" : escapeMarkup(String(text))}</td>`;
   const rows = evaluations.map(
     (each) =>
-      `<tr${each.step === chosen?.step ? ' class="chosen"' : ""}>${cell(each.step)}${cell(each.agreement === undefined ? undefined : percent(each.agreement))}${cell(each.accuracy === undefined ? undefined : percent(each.accuracy))}${cell(short(each.divergence))}</tr>`,
+      `<tr${each.step === chosen?.step ? ' class="chosen"' : ""}>${cell(each.step)}${cell(each.agreement === undefined ? undefined : percent(each.agreement))}${cell(each.accuracy === undefined ? undefined : percent(each.accuracy))}${cell(short(each.distance))}</tr>`,
   );
   const facts: readonly [string, string][] = [
     ["reduction", reduction ? describeReduction(reduction) : "none"],
@@ -102,9 +102,9 @@ export function finetunePage(result: FinetuneResult): string {
 <body><h1>${escapeMarkup(`${model.name}, fine-tuned`)}</h1>
 ${loss}
 ${plot("Answers", shares, last, percent)}
-${plot("Divergence", [distance], last, short)}
+${plot("Distance", [distance], last, short)}
 ${rates}
-<table><tr><th>step</th><th>agreement</th><th>accuracy</th><th>divergence</th></tr>${rows.join("")}</table>
+<table><tr><th>step</th><th>agreement</th><th>accuracy</th><th>distance</th></tr>${rows.join("")}</table>
 <table>${facts.map(([name, value]) => `<tr><th>${escapeMarkup(name)}</th>${cell(value)}</tr>`).join("")}</table>
 </body></html>
 `;

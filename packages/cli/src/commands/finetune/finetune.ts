@@ -252,11 +252,11 @@ function showProgress(progress: FinetuneProgress, tell: (text: string) => void):
 }
 
 function evaluationLine(evaluation: Evaluation & { readonly best: boolean }): string {
-  const { step, agreement, accuracy, divergence, best } = evaluation;
+  const { step, agreement, accuracy, distance, best } = evaluation;
   const parts = [
     ...(agreement === undefined ? [] : [`${percent(agreement)} answers as unreduced`]),
     ...(accuracy === undefined ? [] : [`${percent(accuracy)} right`]),
-    `divergence ${divergence.toPrecision(3)}`,
+    `distance ${distance.toPrecision(3)}`,
     ...(best && step > 0 ? ["the best so far"] : []),
   ];
   return `step ${step}: ${parts.join(", ")}`;
@@ -279,7 +279,7 @@ function summary(
     ...shown("agreement", "same answer as unreduced"),
     ...shown("accuracy", "right answers"),
     ...(first && chosen
-      ? [`  divergence: ${first.divergence.toPrecision(3)} before, ${chosen.divergence.toPrecision(3)} now`]
+      ? [`  distance from unreduced: ${first.distance.toPrecision(3)} before, ${chosen.distance.toPrecision(3)} now`]
       : ["  no pictures were held back, so the last weights were taken"]),
     ...(chosen?.step === 0 ? ["  no step made the model better: the weights are as they were"] : []),
     `wrote ${out}${report ? ` and ${report}` : ""}; use it with --model ${/[/\\]/.test(out) ? out : `./${out}`}`,
