@@ -58,7 +58,7 @@ export interface TrainingSettings {
   readonly batch?: number | undefined;
   /** Batches whose gradients are added up for one step. Default 1. */
   readonly accumulate?: number | undefined;
-  /** `none`, `flip` or `crop`. Default `flip`; with labels `crop`. */
+  /** `none`, `flip`, `corners` or `crop`. Default `flip`; with labels `crop`. */
   readonly augmentation?: string | undefined;
   /** Parameter of mixup's beta distribution. 0: none. Default 0. */
   readonly mixup?: number | undefined;

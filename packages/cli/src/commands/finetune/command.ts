@@ -10,7 +10,7 @@ const names = {
   loss: ["distillation", "cross-entropy", "mixed", "cosine"],
   train: ["norms", "reduced", "last-blocks", "all"],
   optimizer: ["adamw", "sgd"],
-  augmentation: ["none", "flip", "crop"],
+  augmentation: ["none", "flip", "corners", "crop"],
   device: ["auto", "wasm", "cpu", "node", "node-gpu", "webgpu"],
 } as const;
 
