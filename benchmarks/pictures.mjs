@@ -26,22 +26,23 @@ export async function loadPictures(folder, { config, preprocessing }) {
   return pictures;
 }
 
-/** The predicted class of every picture. */
-export async function predict({ config, weights, preprocessing }, backend, reduction, pictures) {
+/** The logits of every picture. */
+export async function logitsOf({ config, weights, preprocessing }, backend, reduction, pictures) {
   const model = await createVisionModel({ config, weights, backend, reduction });
   const length = config.channels * config.imageSize[0] * config.imageSize[1];
   const labels = config.labels.length;
-  const predictions = [];
+  const answers = [];
   for (let start = 0; start < pictures.length; start += batch) {
     const part = pictures.slice(start, start + batch);
     const pixelValues = new Float32Array(part.length * length);
     part.forEach(({ image }, i) => void processImageInto(image, preprocessing, pixelValues, i * length));
     const { data } = (await model.run({ pixelValues, batch: part.length })).logits;
-    for (let i = 0; i < part.length; i++) {
-      const logits = data.subarray(i * labels, (i + 1) * labels);
-      predictions.push(logits.indexOf(Math.max(...logits)));
-    }
+    for (let i = 0; i < part.length; i++) answers.push(data.slice(i * labels, (i + 1) * labels));
   }
   await model.dispose();
-  return predictions;
+  return answers;
 }
+
+/** The predicted class of every picture. */
+export const predict = async (...given) =>
+  (await logitsOf(...given)).map((logits) => logits.indexOf(Math.max(...logits)));

@@ -8,11 +8,11 @@
  * measured; each of them holds all classes alike. The sets of calibration and test share no picture, and nothing is chosen on the
  * pictures that are measured.
  */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
 import { modelCost, modelFingerprint } from "@ppt-vit/core";
 import { calibrate, chooseSettings, readCheckpoint } from "@ppt-vit/pipeline";
+import { openJournal } from "../journal.mjs";
 import { filesOf, loadPictures, predict } from "../pictures.mjs";
 import { agreementOf, policiesOf, scheduleFor } from "./accuracy.mjs";
 
@@ -24,23 +24,6 @@ const quarters = 4;
 const isRecorded = (policy, budget) =>
   [1.1, 0.95, 0.8, 0.7, 0.66].includes(budget) &&
   ["ppt-published", "ppt-pool", "tome", "top-k", "evit"].includes(policy);
-
-/** What is known already, by key. Lines that were cut off are computed again. */
-export function openJournal(file) {
-  const known = new Map();
-  for (const line of existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : []) {
-    const { key, value } = JSON.parse(line);
-    known.set(key, value);
-  }
-  return async (parts, compute) => {
-    const key = JSON.stringify(parts);
-    if (!known.has(key)) {
-      known.set(key, await compute());
-      appendFileSync(file, `${JSON.stringify({ key, value: known.get(key) })}\n`);
-    }
-    return known.get(key);
-  };
-}
 
 export async function measure({ settings: { pictures: folder, journal, sets = "5", parts = "4", ...more }, tell }) {
   const checkpoint = await readCheckpoint("demo");

@@ -14,7 +14,7 @@ import { modelCost, modelFingerprint } from "@ppt-vit/core";
 import { readCheckpoint } from "@ppt-vit/pipeline";
 import { loadPictures, predict } from "../pictures.mjs";
 import { agreementOf } from "./accuracy.mjs";
-import { openJournal } from "./budgets.mjs";
+import { openJournal } from "../journal.mjs";
 
 /** The difference of two shares of right answers to the same pictures, and its interval by the variance of won minus lost. */
 function pairedDifference({ lost, won }, pictures) {

@@ -9,19 +9,13 @@ import { createOnnxBackend } from "@ppt-vit/backend-onnx";
 import { createWasmBackend } from "@ppt-vit/backend-wasm";
 import { createVisionModel, modelCost, modelFingerprint, stackImages, verificationInput } from "@ppt-vit/core";
 import { readCheckpoint, readReduction } from "@ppt-vit/pipeline";
+import { quantile, ratiosOf, takeTurns } from "../turns.mjs";
 
 const backends = {
   "onnx-cpu": () => createOnnxBackend({ device: "cpu", threads: 1 }),
   wasm: () => createWasmBackend({ threads: 1 }),
   "onnx-wasm": () => createOnnxBackend({ device: "wasm", threads: 1 }),
 };
-
-const sorted = (values) => [...values].sort((a, b) => a - b);
-const quantile = (values, q) => sorted(values)[Math.min(values.length - 1, Math.floor(q * values.length))];
-const summary = (ratios) => ({
-  median: quantile(ratios, 0.5),
-  quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
-});
 
 export async function measure({ settings: { reductions, rounds = "15", batches = "1,8" }, tell }) {
   const { config, weights } = await readCheckpoint("demo");
@@ -35,20 +29,7 @@ export async function measure({ settings: { reductions, rounds = "15", batches =
     for (const batch of batches.split(",").map(Number)) {
       tell(`${name}, batch ${batch}`);
       const pixelValues = stackImages(Array.from({ length: batch }, (_, i) => verificationInput(config, i)));
-      const turn = async (model) => {
-        await model.run({ pixelValues, batch });
-        const before = process.cpuUsage();
-        const start = performance.now();
-        const runs = batch === 1 ? 4 : 1;
-        for (let i = 0; i < runs; i++) await model.run({ pixelValues, batch });
-        const ms = (performance.now() - start) / runs;
-        const { user, system } = process.cpuUsage(before);
-        return { ms, processorMs: (user + system) / 1000 / runs };
-      };
-      const turns = models.map(() => []);
-      for (let round = 0; round < Number(rounds); round++)
-        for (const [i, model] of models.entries()) turns[i].push(await turn(model));
-      const ratios = (i, field) => summary(turns[i].map((one, round) => turns[0][round][field] / one[field]));
+      const turns = await takeTurns(models, { pixelValues, batch }, Number(rounds));
       for (const [k, column] of columns.entries())
         measurements.push({
           name: `${column.name} on ${name}, batch ${batch}`,
@@ -59,7 +40,7 @@ export async function measure({ settings: { reductions, rounds = "15", batches =
               turns[0].map((one) => one.processorMs),
               0.5,
             ),
-            speedup: { clock: ratios(k + 1, "ms"), processor: ratios(k + 1, "processorMs") },
+            speedup: ratiosOf(turns[0], turns[k + 1]),
           },
         });
     }

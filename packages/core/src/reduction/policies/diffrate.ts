@@ -35,29 +35,24 @@ const pruneShare: PolicySetting<number> = {
 const prunedOf = ({ removed, settings }: ReductionStage<DiffRateSettings>): number =>
   Math.floor(settings.pruneShare * removed + 1e-9);
 
-/** Below every cosine. */
-const noCosine = -4;
-
 function destinations(stage: ReductionStage<DiffRateSettings>) {
-  const { tokensIn: N, tokensOut, protectedTokens } = stage;
+  const { tokensIn: N, tokensOut, protectedTokens: P } = stage;
   const firstPruned = N - prunedOf(stage);
-  // Added to the ranks, this puts protected tokens behind all that stay, so that nothing merges into them.
-  const behind = hostTensor([N], (j) => (j < protectedTokens ? N : 0));
+  // The ranks of the tokens that others may merge into: those that stay and are not protected.
+  const partnerRanks = hostTensor([tokensOut - P, 1], (i) => P + i);
   return <T extends Tensor>(ops: Ops<T>, { classAttention, keys }: PolicyInput<T>): Destinations<T> => {
     // The attention summed over heads ranks as its mean does.
-    const rank = ops.scope("rank", () => ops.rankDescending(classAttention, protectedTokens));
+    const rank = ops.scope("rank", () => ops.rankDescending(classAttention, P));
     // A pruned token has a rank beyond the last row.
     if (firstPruned === tokensOut) return { destination: rank };
     const row = ops.scope("match", () => {
       const B = rank.shape[0]!;
       const metric = ops.lpNormalize(keys, 2);
-      const cosines = ops.matMul(metric, ops.transpose(metric, [0, 2, 1]));
-      const isPartner = ops.greater(tokensOut, ops.add(rank, ops.constant(behind)));
-      const partners = ops.where(ops.reshape(isPartner, [B, 1, N]), cosines, noCosine);
-      // The row of a pick is its rank. Of equal cosines the most attended counts, which has the largest negated rank.
-      const isPick = ops.equal(partners, ops.max(partners, 2));
-      const negated = ops.where(isPick, ops.reshape(ops.mul(rank, -1), [B, 1, N]), -N);
-      return ops.mul(ops.reshape(ops.max(negated, 2), [B, N]), -1);
+      // Partners by rank, which is their output row. Of equal cosines the first counts, which is the most attended.
+      const isPartner = ops.equal(ops.constant(partnerRanks), ops.reshape(rank, [B, 1, N]));
+      const partners = ops.matMul(ops.cast(isPartner, "float32"), metric);
+      const cosines = ops.matMul(metric, ops.transpose(partners, [0, 2, 1]));
+      return ops.add(ops.argMax(cosines), P);
     });
     return {
       destination: ops.scope("merge", () => {
