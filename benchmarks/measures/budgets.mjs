@@ -2,7 +2,8 @@
  * How many answers of the demo model are right under settings that `calibrate` found on several sets of pictures, and under every fixed
  * policy, at the same budgets.
  * `pnpm bench --benchmark benchmarks/measures/budgets.mjs --set pictures=DIR --set journal=FILE [--set sets=5] [--set parts=4]
- * [--set held-out=no] [--set fixed=all]`, with pictures that accuracy-pictures.py draws.
+ * [--set held-out=no] [--set fixed=all] [--set policies=tome,pitome]`, with pictures that accuracy-pictures.py draws. `policies` names the
+ * fixed ones that are measured; by default all of them.
  *
  * It is long work: FILE keeps what is known, and the same call goes on with it. `parts` says how many quarters of the test pictures are
  * measured; each of them holds all classes alike. The sets of calibration and test share no picture, and nothing is chosen on the
@@ -58,6 +59,7 @@ export async function measure({ settings: { pictures: folder, journal, sets = "5
   for (const budget of budgets)
     for (const [policy, settings] of Object.entries(policiesOf(config))) {
       if (more.fixed !== "all" && isRecorded(policy, budget)) continue;
+      if (more.policies !== undefined && !more.policies.split(",").includes(policy)) continue;
       const reduction = scheduleFor(config, settings, budget);
       if (reduction) everybody.push({ name: `${policy}, ${budget} GMACs`, facts: { policy, budget }, reduction });
     }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { classes } from "../src/calibrate/answers/classes.js";
 import { embeddings } from "../src/calibrate/answers/embeddings.js";
+import { withoutCopies } from "../src/calibrate/copies.js";
 import { noticesAbout } from "../src/calibrate/notices.js";
 
 const labels = Array.from({ length: 10 }, (_, i) => `class ${i}`);
@@ -14,7 +15,7 @@ const about = (count: number, labelOf: (i: number) => number, meanOf: (i: number
   noticesAbout({
     pictures: Array.from({ length: count }, (_, i) => picture(meanOf(i), i)),
     answers: Array.from({ length: count }, (_, i) => answer(labelOf(i))),
-    ...{ kind, labels },
+    ...{ copies: 0, kind, labels },
   });
 const spread = (i: number) => ((i % 8) - 3.5) / 10;
 
@@ -35,7 +36,7 @@ describe("pictures", () => {
     expect(about(64, () => 3, spread, embeddings)).toEqual([]);
   });
 
-  it("that are dark, or all alike, or copies, are told", () => {
+  it("that are dark, or all alike, are told", () => {
     expect(
       about(
         64,
@@ -50,12 +51,18 @@ describe("pictures", () => {
         () => 0,
       ),
     ).toEqual([expect.stringContaining("equally bright")]);
-    const same = picture(0.1, 1);
+  });
+
+  it("that are copies are left out, and told", () => {
+    const [one, other] = [picture(0.1, 1), picture(0.1, 2)];
+    // Equal where the fingerprint looks.
+    const near = one.map((value, i) => (i === 1 ? value + 1 : value));
+    expect(withoutCopies([one, other, one.slice(), near, other.slice()])).toEqual([one, other, near]);
     const notices = noticesAbout({
-      pictures: Array.from({ length: 40 }, (_, i) => (i < 3 ? same : picture(spread(i), i))),
+      pictures: Array.from({ length: 40 }, (_, i) => picture(spread(i), i)),
       answers: Array.from({ length: 40 }, (_, i) => answer(i % 10)),
-      ...{ kind: classes, labels },
+      ...{ copies: 2, kind: classes, labels },
     });
-    expect(notices).toEqual(["2 pictures are copies of others"]);
+    expect(notices).toEqual(["2 pictures are copies of others, and were left out"]);
   });
 });

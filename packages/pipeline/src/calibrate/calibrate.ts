@@ -42,10 +42,11 @@ import { backendChoice, dtypeCheck } from "../tasks/options.js";
 import type { PictureFailure } from "../tasks/result.js";
 import { answerKindOf } from "./answers/index.js";
 import { budgetsFor } from "./budgets.js";
+import { fingerprintOf, withoutCopies } from "./copies.js";
 import { gmacsOf, latencyCosts } from "./costs.js";
 import { type BlockSpread, createEvaluator, type Evaluator, type TrialMemory } from "./evaluate.js";
 import { isFor, type LatencyTable, latencyTableCheck, measureLatencies } from "./latency.js";
-import { fingerprintOf, noticesAbout } from "./notices.js";
+import { noticesAbout } from "./notices.js";
 import { fitPattern, patternsFor } from "./schedules.js";
 import { searchSettings } from "./search.js";
 import {
@@ -123,6 +124,7 @@ export interface Calibration<Input> extends Choices {
   readonly model: ModelIdentity;
   readonly backend: string;
   readonly dtype: WeightDtypeName;
+  /** Pictures that were compared on. Copies of others are left out. */
   readonly pictures: number;
   /** What was compared: `classes`, or `embeddings` for a model without classes. */
   readonly answers: string;
@@ -202,7 +204,7 @@ export async function calibrateCheckpoint<Input>(
   const byTime = measure === "latency" && !options.gmacs && !("gmacs" in target);
   const { gmacs } = options;
   const known = byTime ? undefined : budgetsFor(gmacsOf(config), { gmacs, target, measure: "gmacs" });
-  const { pictures, failures } = await readPictures(checkpoint, options, decode);
+  const { pictures, copies, failures } = await readPictures(checkpoint, options, decode);
 
   const backend =
     typeof wanted === "string" ? await openBackend(wanted, { progress_callback: options.progress_callback }) : wanted;
@@ -273,7 +275,7 @@ export async function calibrateCheckpoint<Input>(
       screened: screenings.length,
       screenings,
       comparisons,
-      notices: noticesAbout({ pictures, answers: evaluator.answers, kind: answers, labels: config.labels }),
+      notices: noticesAbout({ pictures, copies, answers: evaluator.answers, kind: answers, labels: config.labels }),
       ...(latencies && { latencies }),
       measure,
       objective,
@@ -298,7 +300,7 @@ async function latenciesOf(
   return table;
 }
 
-/** The pictures, preprocessed. @throws PptError INVALID_INPUT if none can be read */
+/** The pictures, preprocessed, each once. @throws PptError INVALID_INPUT if none can be read */
 async function readPictures<Input>(
   { name, preprocessing }: Checkpoint,
   options: CalibrateOptions<Input>,
@@ -320,7 +322,8 @@ async function readPictures<Input>(
       "INVALID_INPUT",
       `${name}: calibration needs pictures, and none of ${options.images.length} could be read${failures[0] ? ` (${failures[0].error.message})` : ""}`,
     );
-  return { pictures, failures };
+  const distinct = withoutCopies(pictures);
+  return { pictures: distinct, copies: pictures.length - distinct.length, failures };
 }
 
 /**
