@@ -6,6 +6,11 @@
  *   E_i = 1/n sum over the n unprotected j of f(cos(key_i, key_j)),   f(x) = x if x >= m, else exp(x - m) - 1
  * To remove r tokens, the 2 r of the highest energy are sorted by it and take turns: the first, third, ... form set A, the others set B.
  * Every token of A merges into argmax over B of cos(key_a, key_b). Rows: protected tokens, then B, then the rest, by descending energy.
+ *
+ * Checked against the authors' published code (hchautran/PiToMe, algo/pitome/merge.py): the mean over cosines, the 2 r of the highest
+ * energy, their turns and their partners agree. It differs from the paper, and so from this file, in three points: its f(x) is x - m
+ * above the margin, which joins the other branch without a jump; its margin falls to 0.1 and not to 0; and by default it compares
+ * tokens and not keys. The mean here leaves out protected tokens, as there. The text of the paper was not at hand for this check.
  */
 import { hostTensor } from "../../composites.js";
 import type { Ops, Tensor } from "../../seam.js";
