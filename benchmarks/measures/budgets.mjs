@@ -2,8 +2,8 @@
  * How many answers of the demo model are right under settings that `calibrate` found on several sets of pictures, and under every fixed
  * policy, at the same budgets.
  * `pnpm bench --benchmark benchmarks/measures/budgets.mjs --set pictures=DIR --set journal=FILE [--set sets=5] [--set parts=4]
- * [--set held-out=no] [--set fixed=all] [--set policies=tome,pitome]`, with pictures that accuracy-pictures.py draws. `policies` names the
- * fixed ones that are measured; by default all of them.
+ * [--set held-out=no] [--set fixed=all] [--set policies=tome,pitome] [--set budgets=0.57]`, with pictures that accuracy-pictures.py draws.
+ * `policies` names the fixed ones that are measured; by default all of them.
  *
  * It is long work: FILE keeps what is known, and the same call goes on with it. `parts` says how many quarters of the test pictures are
  * measured; each of them holds all classes alike. The sets of calibration and test share no picture, and nothing is chosen on the
@@ -18,7 +18,7 @@ import { filesOf, loadPictures, predict } from "../pictures.mjs";
 import { agreementOf, policiesOf, scheduleFor } from "./accuracy.mjs";
 
 /** GMACs of one image. The first is searched most. */
-const budgets = [0.57, 0.5, 0.45, 0.66, 0.7, 0.8, 0.95, 1.1];
+const usualBudgets = "0.57,0.5,0.45,0.66,0.7,0.8,0.95,1.1";
 const quarters = 4;
 
 /** What accuracy.ndjson holds of the same pictures is not measured again, unless `fixed=all` asks for it. */
@@ -27,6 +27,7 @@ const isRecorded = (policy, budget) =>
   ["ppt-published", "ppt-pool", "tome", "top-k", "evit"].includes(policy);
 
 export async function measure({ settings: { pictures: folder, journal, sets = "5", parts = "4", ...more }, tell }) {
+  const budgets = (more.budgets ?? usualBudgets).split(",").map(Number);
   const checkpoint = await readCheckpoint("demo");
   const { config, weights } = checkpoint;
   const fingerprint = modelFingerprint(config, weights);
