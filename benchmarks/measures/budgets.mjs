@@ -42,7 +42,12 @@ export async function measure({ settings: { pictures: folder, journal, sets = "5
     const images = await filesOf(join(folder, name));
     const found = await once(["calibrate", fingerprint, name, images.length, budgets], async () => {
       const begun = process.cpuUsage();
-      const calibration = await calibrate("demo", { images, backend, gmacs: budgets });
+      const keyOf = ({ pictures }, key) => ["trial", fingerprint, pictures, key];
+      const memory = (identity) => ({
+        get: (key) => once.get(keyOf(identity, key)),
+        set: (key, trial) => void once.keep(keyOf(identity, key), trial),
+      });
+      const calibration = await calibrate("demo", { images, backend, gmacs: budgets, memory });
       const { user, system } = process.cpuUsage(begun);
       return {
         reductions: budgets.map((budget) => chooseSettings(calibration, { gmacs: budget }).reduction),

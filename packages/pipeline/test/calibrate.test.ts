@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { divergenceInterval, runnerUp } from "../src/calibrate/comparison.js";
 import { gmacsOf } from "../src/calibrate/costs.js";
-import { changesOf, costOfPlan, fitPlan } from "../src/calibrate/plans.js";
+import { changesOf, costOfPlan, fitPlan, tokensMoved } from "../src/calibrate/plans.js";
 import { calibrationPage } from "../src/calibrate/report.js";
 import { cheapest, costOf, countsOf, fitPattern, patternsFor, type Schedule } from "../src/calibrate/schedules.js";
 import { defaultBudgets, searchSettings } from "../src/calibrate/search.js";
@@ -218,6 +218,16 @@ describe("plans", () => {
     expect(fitPlan(costs, [], 0.5)).toBe(undefined);
   });
 
+  it("differ by the tokens that leave in other blocks or by other steps", () => {
+    const one = [few(2, 60), few(6, 40)];
+    expect(tokensMoved(one, one)).toBe(0);
+    expect(tokensMoved(one, [few(2, 60), few(7, 40)])).toBeCloseTo(0.4, 12);
+    expect(tokensMoved(one, [few(2, 50), few(6, 50)])).toBeCloseTo(0.1, 12);
+    expect(tokensMoved(one, [few(2, 60, { policy: "diffrate", score: "mean" }), few(6, 40)])).toBeCloseTo(0.6, 12);
+    expect(tokensMoved(one, [few(2, 60), few(6, 20)])).toBeCloseTo(0.2, 12);
+    expect(tokensMoved(one, [few(4, 100)])).toBe(1);
+  });
+
   it("have no step by the class token where there is none", () => {
     const scores = (classToken: boolean) => stepsOf({ ...config, classToken }, 70).map(({ score }) => score);
     expect(scores(true)).toContain("class");
@@ -275,6 +285,18 @@ describe("the search", () => {
           ({ reduction, gmacs }) => reduction.layers.join() === "3,6,9" && gmacs <= budget && gmacs > 0.97 * budget,
         ),
       ).toBe(true);
+  });
+
+  it("lets the pictures held back decide between plans that differ", async () => {
+    const { attempt } = fakeModel();
+    // What looks best to the search turns out to be fragile. The published blocks do not reach this budget.
+    const decide = async (reduction: ReductionConfig): Promise<Trial> => {
+      const trial = await attempt(reduction);
+      return reduction.layers.join() === "2,5" ? { ...trial, loss: trial.loss + 10 } : trial;
+    };
+    const trials = await searchSettings({ ...searching, budgets: [0.57], screen: attempt, decide });
+    expect(trials[0]!.reduction.layers).toEqual([2, 5]);
+    expect(chooseSettings(choices(trials), { gmacs: 0.57 }).reduction.layers).not.toEqual([2, 5]);
   });
 
   it("goes on where the first budget is out of reach of every plan", async () => {

@@ -87,3 +87,20 @@ export function changesOf(
   });
   return changed.map((one) => fitPlan(costs, one, budget)).filter((one) => one !== undefined);
 }
+
+/** The share of the removed tokens that two plans remove in other blocks or by other steps, from 0 to 1. Thresholds do not count. */
+export function tokensMoved(a: Plan, b: Plan): number {
+  const counts = new Map<string, [number, number]>();
+  for (const [which, plan] of [a, b].entries())
+    for (const { layer, removed, step } of plan) {
+      // Pooling reads no score.
+      const key = `${layer} ${step.policy} ${step.threshold === "pool" ? "" : step.score}`;
+      const pair = counts.get(key) ?? [0, 0];
+      pair[which]! += removed;
+      counts.set(key, pair);
+    }
+  const pairs = [...counts.values()];
+  const total = (which: 0 | 1) => pairs.reduce((sum, pair) => sum + pair[which], 0);
+  const common = pairs.reduce((sum, [one, other]) => sum + Math.min(one, other), 0);
+  return 1 - common / Math.max(total(0), total(1));
+}

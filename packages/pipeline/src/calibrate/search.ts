@@ -1,13 +1,13 @@
 /**
  * Searches settings at budgets of cost. Each block is tried alone first. Plans of few blocks are ordered by the sum of those losses, and
  * the best of them are tried, together with the published blocks. Then the best plans are changed one stage at a time. All this
- * compares the search's pictures. The last few plans of each budget are tried on all pictures, and those held back decide.
+ * compares the search's pictures. A few plans of each budget that differ are tried on all pictures, and those held back decide.
  */
 import type { ReductionConfig } from "@ppt-vit/core";
 import { quantile } from "../statistics.js";
 import type { Costs } from "./costs.js";
 import type { BlockSpread } from "./evaluate.js";
-import { changesOf, costOfPlan, evenPlan, fitPlan } from "./plans.js";
+import { changesOf, costOfPlan, evenPlan, fitPlan, tokensMoved } from "./plans.js";
 import { patternsFor } from "./schedules.js";
 import { measuredLayers, measureSensitivity, type Sensitivity } from "./sensitivity.js";
 import { type Plan, pooling, reductionOf, type Step, stepsOf } from "./steps.js";
@@ -30,12 +30,14 @@ export interface SearchOptions {
 }
 
 /** Numbers of trials: starts by estimate, changes at the first budget and at each other one, and plans that are decided on. */
-const effort = { starts: 5, changes: 40, otherChanges: 10, finalists: 4 };
+const effort = { starts: 5, changes: 40, otherChanges: 10, finalists: 6 };
 /** About how many plans the first budget starts from. */
 const startsAbout = 18;
 /** About how many trials so many budgets take, the first of which is searched more unless that was done. */
 const effortFor = (budgets: number, begun = false): number =>
   budgets * (effort.otherChanges + effort.finalists + 4) + (begun ? 0 : effort.changes - effort.otherChanges);
+/** Plans differ if they remove at least this share of the tokens in other blocks or by other steps. */
+const different = 0.25;
 /** Plans of up to this many blocks are estimated. */
 const mostTogether = 3;
 /** First, middle and last of three blocks as shares of the depth. */
@@ -108,8 +110,13 @@ export async function searchSettings(options: SearchOptions): Promise<Trial[]> {
       const cost = costOfPlan(costs, plan);
       return cost <= budget && cost > 0.94 * budget;
     });
-    const finalists = within.sort(byLoss).slice(0, effort.finalists);
-    for (const plan of [...finalists.map((one) => one.plan), ...publishedPlans(costs, limits, budget)]) {
+    // Plans that are nearly the same would leave the pictures held back nothing to decide.
+    const finalists: Plan[] = [];
+    for (const { plan } of within.sort(byLoss)) {
+      if (finalists.length === effort.finalists) break;
+      if (finalists.every((one) => tokensMoved(one, plan) >= different)) finalists.push(plan);
+    }
+    for (const plan of [...finalists, ...publishedPlans(costs, limits, budget)]) {
       if (!decided.has(keyOf(plan))) decided.set(keyOf(plan), await decide(reductionOf(plan)));
     }
   }
