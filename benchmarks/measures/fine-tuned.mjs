@@ -12,9 +12,9 @@ import { join } from "node:path";
 import { createOnnxBackend } from "@ppt-vit/backend-onnx";
 import { modelCost, modelFingerprint } from "@ppt-vit/core";
 import { readCheckpoint } from "@ppt-vit/pipeline";
+import { openJournal } from "../journal.mjs";
 import { loadPictures, predict } from "../pictures.mjs";
 import { agreementOf } from "./accuracy.mjs";
-import { openJournal } from "../journal.mjs";
 
 /** The difference of two shares of right answers to the same pictures, and its interval by the variance of won minus lost. */
 function pairedDifference({ lost, won }, pictures) {
