@@ -48,12 +48,12 @@ async function unpacked(file: Uint8Array): Promise<Uint8Array> {
 
 async function load(golden: GoldenCase, read: ReadGolden): Promise<LoadedCase> {
   const [config, weights, expected] = await Promise.all(
-    [`${golden.model}.model.json`, `${golden.model}.model.safetensors.gz`, `${golden.case}.safetensors`].map(read),
+    [`${golden.model}.model.json`, `${golden.model}.model.safetensors.gz`, `${golden.case}.safetensors.gz`].map(read),
   );
   return {
     config: parseModelConfig(JSON.parse(new TextDecoder().decode(config))),
     weights: parseSafetensors(await unpacked(weights!), golden.model),
-    expected: parseSafetensors(expected!, golden.case),
+    expected: parseSafetensors(await unpacked(expected!), golden.case),
     ...(golden.layers.length > 0 && {
       reduction: {
         layers: golden.layers,

@@ -31,7 +31,7 @@ export function openGolden(name: string) {
   const weights = parseSafetensors(gunzipSync(golden(`${model}.model.safetensors.gz`)));
   const config = parseModelConfig(JSON.parse(golden(`${model}.model.json`).toString()), weights);
   const reduction: ReductionConfig = { layers, tokensRemoved: r, threshold };
-  const pixels = parseSafetensors(golden(`${name}.safetensors`))
+  const pixels = parseSafetensors(gunzipSync(golden(`${name}.safetensors.gz`)))
     .read("pixel_values")
     .data.slice();
   return { weights, reduction, batch, pixels, ...prepareVisionProgram({ config, weights, reduction }) };
