@@ -83,8 +83,11 @@ const dropping: Step = { policy: "top-k" };
 
 /** About how many numbers of tokens are measured. */
 const mostCounts = 12;
-/** Turns of each model, after one run that is not counted. */
-const turns = 5;
+/**
+ * Turns of each model, after one run that is not counted: as many as fit into the time. A step takes a hundredth of a run or two, which the
+ * median of few turns does not tell from noise.
+ */
+const turns = { least: 5, most: 25, withinMs: 1500 };
 
 export interface LatencyOptions {
   readonly quantize: QuantizedDtypeName | undefined;
@@ -120,7 +123,9 @@ export async function measureLatencies(
     try {
       await time(model);
       const shares: number[] = [];
-      for (let turn = 0; turn < turns; turn++) {
+      const begun = performance.now();
+      const isOver = (turn: number) => turn >= turns.least && performance.now() - begun > turns.withinMs;
+      for (let turn = 0; turn < turns.most && !isOver(turn); turn++) {
         const whole = await time(unreduced);
         unreducedTimes.push(whole);
         shares.push((await time(model)) / whole);
