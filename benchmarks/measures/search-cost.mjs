@@ -1,7 +1,7 @@
 /**
  * What a search of `calibrate` at one budget costs: its trials, and its processor time on one thread of native ONNX Runtime.
- * `pnpm bench --benchmark benchmarks/measures/search-cost.mjs --set pictures=DIR [--set models=demo,deit-s] [--set share=0.455]`, with
- * pictures that accuracy-pictures.py draws. `share` is the budget as a share of the unreduced multiply-accumulates: by default 0.57
+ * `pnpm bench --benchmark benchmarks/measures/search-cost.mjs --set pictures=DIR [--set models=demo,deit-s] [--set share=0.455]
+ * [--set number=64]`, with pictures that accuracy-pictures.py draws, of which it takes `number`. `share` is the budget as a share of the unreduced multiply-accumulates: by default 0.57
  * GMACs for the demo model. Other models than `demo` are geometries with random weights: the number of trials depends on the weights a
  * little, the time of a trial does not.
  */
@@ -17,8 +17,12 @@ import { filesOf } from "../pictures.mjs";
 
 const cell = fileURLToPath(new URL("../load-cell.mjs", import.meta.url));
 
-export async function measure({ settings: { pictures, models = "demo,deit-s", share = "0.455" }, tell, geometry }) {
-  const images = await filesOf(join(pictures, "calibration-0"));
+export async function measure({
+  settings: { pictures, models = "demo,deit-s", share = "0.455", number = "64" },
+  tell,
+  geometry,
+}) {
+  const images = (await filesOf(join(pictures, "calibration-0"))).slice(0, Number(number));
   const backend = await createOnnxBackend({ device: "cpu", threads: 1 });
   const measurements = [];
   for (const name of models.split(",")) {
