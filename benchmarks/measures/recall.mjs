@@ -1,10 +1,11 @@
 /**
  * How well reduced embeddings find what unreduced ones find, on folders of pictures with a subfolder for each class.
  * `pnpm bench --benchmark benchmarks/measures/recall.mjs --set pictures=DIR[,DIR] [--set model=demo] [--set backend=onnx-cpu]
- * [--set contenders=ppt,ppt-q8,q8] [--set count=10]`
+ * [--set contenders=ppt,ppt-q8,q8] [--set count=10] [--set work=DIR]`
  *
  * `recall` is the share of the `count` pictures nearest to each picture by cosine that is the same with unreduced vectors in fp32. `ofClass` is
  * the share of them that has its class, and `unreducedOfClass` the same of the unreduced vectors. Chance is `count` of all pictures.
+ * `work` keeps the jobs, so that the same call goes on after an interruption.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -28,7 +29,7 @@ export async function measure({ settings, tell }) {
     count = "10",
   } = settings;
   if (pictures === undefined) throw new Error("pictures: name folders with --set pictures=DIR[,DIR]");
-  const home = mkdtempSync(join(tmpdir(), "ppt-vit-recall-"));
+  const home = settings.work ?? mkdtempSync(join(tmpdir(), "ppt-vit-recall-"));
   const measurements = [];
   const sets = {};
   try {
@@ -40,6 +41,7 @@ export async function measure({ settings, tell }) {
         const args = ["embed", resolve(folder), "--out", out, "--format", "jsonl", "--normalize", "--batch", "8"];
         const call = [main, ...args, "--model", model, "--backend", backend, ...options];
         execFileSync(process.execPath, call, { stdio: "ignore" });
+        rmSync(`${out}.jsonl`, { force: true });
         execFileSync(process.execPath, [main, "merge", out, "-o", `${out}.jsonl`], { stdio: "ignore" });
         return readFileSync(`${out}.jsonl`, "utf8")
           .trimEnd()
@@ -58,7 +60,7 @@ export async function measure({ settings, tell }) {
       }
     }
   } finally {
-    rmSync(home, { recursive: true, force: true });
+    if (settings.work === undefined) rmSync(home, { recursive: true, force: true });
   }
   return { settings: { model, backend, count: Number(count), pictures: sets }, measurements };
 }
