@@ -87,7 +87,7 @@ const mostCounts = 12;
  * Turns of each model, after one run that is not counted: as many as fit into the time. A step takes a hundredth of a run or two, which the
  * median of few turns does not tell from noise.
  */
-const turns = { least: 5, most: 25, withinMs: 1500 };
+const turns = { least: 5, most: 12, withinMs: 1500 };
 
 export interface LatencyOptions {
   readonly quantize: QuantizedDtypeName | undefined;
