@@ -50,8 +50,8 @@ export function segmentGradients(
   const add = (x: TfTensor, gradient: TfTensor | undefined) => {
     if (!gradient) return;
     const before = gradientOf.get(x.id);
+    // None is freed here: the gradient of a sum is one tensor for all its terms. `engine.run` frees them.
     gradientOf.set(x.id, before ? tf.add(before, gradient) : gradient);
-    before?.dispose();
   };
   /** Adds the gradients of `f` with respect to the parameters and to what the first `before` segments handed over. */
   const descend = (f: () => TfTensor, before: number): TfTensor => {
@@ -73,7 +73,6 @@ export function segmentGradients(
       const products = again.flatMap((y, k) => (wanted[k] ? [tf.sum(tf.mul(y, wanted[k]))] : []));
       return products.reduce((sum, product) => tf.add(sum, product));
     }, i).dispose();
-    for (const gradient of wanted) gradient?.dispose();
   }
   return { value, gradients: xs.map((x) => gradientOf.get(x.id)) };
 }
