@@ -1,4 +1,6 @@
 /** `@ppt-vit/core/backend`: everything that a backend package needs. */
+
+export { meanToken } from "./attention-composites.js";
 export {
   type BackendDescription,
   type BackendDescriptor,
@@ -6,8 +8,10 @@ export {
   packagesOn,
 } from "./backend-descriptor.js";
 export { type BilinearTap, bilinearTaps } from "./bilinear.js";
-export { defaultComposites, meanToken, type Overrides, resolveOps } from "./composites.js";
+export { completeOps, type OwnComposites } from "./complete-ops.js";
+export { type Overrides, resolveOps } from "./composites.js";
 export { namingViolations, requireWebAssembly } from "./content-security.js";
+export { defaultComposites } from "./default-composites.js";
 export { collectTensors, compileEager, type EagerSession } from "./eager.js";
 export {
   callProgram,

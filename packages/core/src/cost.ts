@@ -4,9 +4,8 @@ import { answerOf, optionalAmount } from "./reduction/answers.js";
 import type { ResolvedReduction, ResolvedStage } from "./reduction/schedule.js";
 import type { ReductionConfig } from "./reduction/settings.js";
 import { sizeOf } from "./shape.js";
-import { poolMacs } from "./vit/attention-pool.js";
 import { patchCount, tokenCount, type VisionModelConfig } from "./vit/config.js";
-import { depthMacs } from "./vit/depth/layers.js";
+import { otherModels } from "./vit/model-code.js";
 import { resolveFor } from "./vit/plan.js";
 import { patchEmbeddingShape, stemMacs } from "./vit/stem.js";
 
@@ -38,11 +37,7 @@ export interface ModelCost {
   readonly gmacs: number;
 }
 
-/**
- * Cost of one image. PPT acts between attention and MLP (section 3.1), so the MLP of a reducing block already sees
- * fewer tokens.
- * @throws PptError INVALID_REDUCTION, INVALID_INPUT
- */
+/** `modelCost`, for models whose code is here: see at-once.ts. */
 export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig | ResolvedReduction): ModelCost {
   requireConfig("modelCost", config);
   const { hiddenSize: C, intermediateSize, heads, layers } = config;
@@ -66,8 +61,8 @@ export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig
   const embeddingMacs = stemMacs(config) + patchCount(config) * sizeOf(patchEmbeddingShape(config, "flat"));
   const headMacs =
     costOfHead(config, stages.length === 0) +
-    depthMacs(config) +
-    (config.pooling === "attention" ? poolMacs(config, tokens) : 0);
+    (config.depth ? otherModels().depthMacs(config) : 0) +
+    (config.pooling === "attention" ? otherModels().poolMacs(config, tokens) : 0);
   const totalMacs = blocks.reduce((sum, block) => sum + block.attentionMacs + block.mlpMacs, embeddingMacs + headMacs);
   return { blocks, embeddingMacs, headMacs, totalMacs, gmacs: totalMacs / 1e9 };
 }

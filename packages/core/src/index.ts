@@ -1,9 +1,16 @@
 /** `@ppt-vit/core`: reads checkpoints and pictures, and runs models with reductions on any backend. */
+export {
+  describeReduction,
+  findVerificationRecord,
+  recordVerification,
+  verificationInput,
+  verifyModel,
+} from "./apart.js";
 export type { BackendDescription, BackendDescriptor, BackendPlatform } from "./backend-descriptor.js";
-export { hostTensor } from "./composites.js";
-export { type BlockCost, type ModelCost, modelCost } from "./cost.js";
+export type { BlockCost, ModelCost } from "./cost.js";
 export { firstLineOf, isPptError, PptError, type PptErrorCode, reasonOf } from "./errors.js";
 export { modelFingerprint } from "./fingerprint.js";
+export { hostTensor } from "./host-tensor.js";
 export {
   processedSize,
   processImage,
@@ -27,7 +34,6 @@ export {
 } from "./io/safetensors.js";
 export { joinShards, parseSafetensorsIndex, type SafetensorsIndex, type ShardedWeights } from "./io/sharded.js";
 export { quantizeBlocks, quantizeRows } from "./quantize.js";
-export { describeReduction } from "./reduction/describe.js";
 export type { DiffRateSettings } from "./reduction/policies/diffrate.js";
 export type { Threshold } from "./reduction/policies/ppt.js";
 export type { Action, ReductionPolicy, ReductionStage } from "./reduction/policy.js";
@@ -52,6 +58,17 @@ export {
 export type * from "./seam.js";
 export { sizeOf } from "./shape.js";
 export {
+  headsFit,
+  isKnownToTransformersJs,
+  modelCost,
+  prepareVisionProgram,
+  randomWeights,
+  readParameters,
+  storedParameters,
+  weightBytes,
+  weightShapes,
+} from "./vit/at-once.js";
+export {
   type BlockLayer,
   type PositionInterpolation,
   type Problem,
@@ -68,11 +85,9 @@ export {
 } from "./vit/config.js";
 export type { DepthHead } from "./vit/depth/config.js";
 export { type ExportOutput, embeddingPoolingOf, exportOutputsOf } from "./vit/export-outputs.js";
-export { isKnownToTransformersJs } from "./vit/find-family.js";
 export { type ConfigReader, loadConfigReader } from "./vit/load-family.js";
 export {
   createVisionModel,
-  prepareVisionProgram,
   type StageReport,
   type VisionInput,
   type VisionModel,
@@ -82,24 +97,19 @@ export {
 } from "./vit/model.js";
 export { parseModelConfig } from "./vit/parse-config.js";
 export { defaultReduction } from "./vit/plan.js";
-export { parseProcessorFiles, preprocessingInConfig as timmImageProcessor } from "./vit/preprocessing.js";
-export type { OutputOptions } from "./vit/program.js";
-export { randomWeights, weightShapes } from "./vit/random-weights.js";
-export type { ParseOptions } from "./vit/read-config.js";
-export { type ProcessorFiles, type ProcessorSurroundings, parseImageProcessorConfig } from "./vit/read-processor.js";
-export { type WeightSource, weightsFrom } from "./vit/stored-names.js";
-export { isStoredParameter, storedParameters } from "./vit/stored-parameters.js";
 export {
-  findVerificationRecord,
-  parseVerificationRecords,
-  recordVerification,
-  type Verification,
-  type VerificationRecord,
-  verificationInput,
-  verifyModel,
-} from "./vit/verification.js";
-export { weightBytes } from "./vit/weight-bytes.js";
-export { headsFit, type ReadOptions, readParameters } from "./vit/weights.js";
+  parseImageProcessorConfig,
+  parseProcessorFiles,
+  preprocessingInConfig as timmImageProcessor,
+} from "./vit/preprocessing.js";
+export type { OutputOptions } from "./vit/program.js";
+export type { ParseOptions } from "./vit/read-config.js";
+export type { ProcessorFiles, ProcessorSurroundings } from "./vit/read-processor.js";
+export { type WeightSource, weightsFrom } from "./vit/stored-names.js";
+export { isStoredParameter } from "./vit/stored-parameters.js";
+export type { Verification } from "./vit/verification.js";
+export { parseVerificationRecords, type VerificationRecord } from "./vit/verification-records.js";
+export type { ReadOptions } from "./vit/weights.js";
 export {
   defaultDtype,
   type QuantizedDtypeName,

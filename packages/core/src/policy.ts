@@ -3,7 +3,7 @@
  * and the reference implementations that the conformance suite compares them with.
  */
 
-export { hostTensor } from "./composites.js";
+export { hostTensor } from "./host-tensor.js";
 export { bipartiteMatching, matchingMacs, mostMergeable } from "./reduction/matching.js";
 export type {
   Action,

@@ -1,6 +1,6 @@
 /** Tests which of SigLIP's files are refused. Its answers are golden cases of the conformance suite. */
 import { describe, expect, it } from "vitest";
-import { hostTensor } from "../src/composites.js";
+import { hostTensor } from "../src/host-tensor.js";
 import { namesOf } from "../src/vit/find-names.js";
 import { towerNames } from "../src/vit/names.js";
 import { parseModelConfig } from "../src/vit/parse-config.js";

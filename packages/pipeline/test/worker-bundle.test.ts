@@ -12,6 +12,8 @@ async function sourcesOf(entry: string): Promise<string[]> {
     alias: {
       "@ppt-vit/core": pathOf("../../core/src/index.ts"),
       "@ppt-vit/core/backend": pathOf("../../core/src/backend.ts"),
+      "@ppt-vit/core/loading": pathOf("../../core/src/loading.ts"),
+      "@ppt-vit/core/on-demand": pathOf("../../core/src/on-demand.ts"),
       "@ppt-vit/core/options": pathOf("../../core/src/options.ts"),
     },
     external: ["@ppt-vit/backend-*"],

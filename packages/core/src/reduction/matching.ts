@@ -1,6 +1,6 @@
 /** Bipartite soft matching, which pools similar tokens (section 3.3; Bolya et al., arXiv 2210.09461). */
 
-import { hostTensor } from "../composites.js";
+import { hostTensor } from "../host-tensor.js";
 import type { Ops, Picks, Tensor } from "../seam.js";
 import type { ReductionStage } from "./policy.js";
 

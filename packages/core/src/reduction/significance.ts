@@ -1,6 +1,6 @@
 /** Significance scores, and their variance, which decides between pruning and pooling (paper, sections 3.2 and 3.3). */
 
-import { hostTensor } from "../composites.js";
+import { hostTensor } from "../host-tensor.js";
 import type { Observation, Ops, Tensor } from "../seam.js";
 import type { ReductionStage, Significance } from "./policy.js";
 

@@ -2,7 +2,7 @@
 import { PptError } from "../errors.js";
 import { show } from "../show.js";
 import type { VisionModelConfig } from "./config.js";
-import { families } from "./families/index.js";
+import { ofFamilies } from "./model-code.js";
 import { blockPlace, fusedNames, type NameSet, type Names, tensorName } from "./names.js";
 import { stemNames } from "./stem.js";
 import type { UnwrappedWeights } from "./stored-names.js";
@@ -13,12 +13,15 @@ const shown = 4;
 /** If the first block has these parts under a set of names, the checkpoint uses that set. */
 const recognised = ["query", "norm1", "fc1"] as const;
 
+const sets = ofFamilies((families) => families.flatMap(({ names }) => names));
+const titledSets = ofFamilies((families) => families.map(({ title, names }) => ({ title, names })));
+
 /**
  * The names that a checkpoint uses. Its class token and its first block tell.
  * @throws PptError INVALID_WEIGHTS if no family has such names
  */
 export function namesIn(weights: UnwrappedWeights, config: VisionModelConfig): Names {
-  const all = families.flatMap(({ names }) => names).map((set) => namesOf(set, config, weights));
+  const all = sets().map((set) => namesOf(set, config, weights));
   const candidates = all.filter((names) => weights.has(firstTensor(names, config)));
   const complete = candidates.find((names) =>
     recognised.every((part) => weights.has(`${tensorName(blockPlace(names, 0, part) ?? "")}.weight`)),
@@ -51,7 +54,7 @@ const firstTensor = ({ classToken, patchEmbedding }: Names, config: VisionModelC
 /** All first tensors, each with the families that have it, as an error shows them. */
 function firstTensors(config: VisionModelConfig): string {
   const titles = new Map<string, Set<string>>();
-  for (const { title, names } of families)
+  for (const { title, names } of titledSets())
     for (const set of names) {
       const first = firstTensor(namesOf(set, config), config);
       titles.set(first, (titles.get(first) ?? new Set()).add(title));

@@ -1,9 +1,9 @@
 /** A Vision Transformer that is ready to run: its weights are on a backend, and its reduction is built in. */
 
 import { configCheck, imageSizeCheck, weightsCheck } from "../arguments.js";
-import { hostTensor } from "../composites.js";
 import { counted } from "../counted.js";
 import { PptError } from "../errors.js";
+import { hostTensor } from "../host-tensor.js";
 import {
   backendCheck,
   type Checks,
@@ -22,6 +22,7 @@ import type { ReductionConfig } from "../reduction/settings.js";
 import type { Backend, CompileOptions, HostTensor, Program, Tensors } from "../seam.js";
 import { type QuantizedDtypeName, quantizedDtypeNames } from "../weight-dtypes/index.js";
 import { tokenCount, type VisionModelConfig, withImageSize } from "./config.js";
+import { arePlainNames, isPlainConfig, loadOtherModels } from "./model-code.js";
 import { resolveFor } from "./plan.js";
 import { type OutputOptions, visionProgram } from "./program.js";
 import type { WeightSource } from "./stored-names.js";
@@ -168,10 +169,7 @@ const inputCheck = shaped("{ pixelValues: Float32Array, batch }", {
   pixelValues: (value) => value instanceof Float32Array,
 });
 
-/**
- * Builds a model's program, and checks all settings and weights.
- * @throws PptError INVALID_OPTION, INVALID_REDUCTION, INVALID_WEIGHTS; INVALID_CONFIG if the image size does not fit
- */
+/** `prepareVisionProgram`, for models whose code is here: see at-once.ts. */
 export function prepareVisionProgram(options: Omit<VisionModelOptions, "backend">): VisionProgram {
   return prepare("prepareVisionProgram", options);
 }
@@ -219,6 +217,7 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
     },
   );
   const { outputs = {} } = given;
+  if (!isPlainConfig(given.config) || given.imageSize || !arePlainNames(given.weights.names)) await loadOtherModels();
   const { config, program, plan, ...compileOptions } = prepare(where, given);
   const executable = await backend.compile(program, compileOptions);
   checkArgument(`backend '${backend.name}'`, "what compile() gave", executable, executableCheck, "INVALID_OPTION");

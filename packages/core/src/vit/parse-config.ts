@@ -1,5 +1,7 @@
 /** Reads the `config.json` of any supported family. */
 import type { VisionModelConfig } from "./config.js";
+import { knowOtherModels } from "./model-code.js";
+import * as otherModels from "./other-models.js";
 import { type ParseOptions, readModelConfig } from "./read-config.js";
 import { readerOf } from "./readers.js";
 import type { WeightSource } from "./stored-names.js";
@@ -11,5 +13,7 @@ import type { WeightSource } from "./stored-names.js";
  * wrong in many published checkpoints.
  * @throws PptError INVALID_CONFIG; INVALID_WEIGHTS if two tensors of `weights` have the same name once prefixes are removed
  */
-export const parseModelConfig = (json: unknown, weights?: WeightSource, options?: ParseOptions): VisionModelConfig =>
-  readModelConfig(readerOf, json, weights, options);
+export function parseModelConfig(json: unknown, weights?: WeightSource, options?: ParseOptions): VisionModelConfig {
+  knowOtherModels(otherModels);
+  return readModelConfig(readerOf, json, weights, options);
+}

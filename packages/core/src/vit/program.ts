@@ -1,15 +1,14 @@
 /** The Vision Transformer as a program, with token reduction between attention and MLP (paper, figure 2). */
 
-import { hostTensor } from "../composites.js";
+import { hostTensor } from "../host-tensor.js";
 import { reductionStage } from "../reduction/compress.js";
 import { type Traced, traced, valuesOf } from "../reduction/restore.js";
 import type { ResolvedReduction } from "../reduction/schedule.js";
 import type { Ops, Program, Rotation, Tensor, Tensors } from "../seam.js";
-import { gatherByProbe } from "./attention-pool.js";
 import { attentionScaleOf, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
-import { predictDepth, type StageFeatures } from "./depth/head.js";
+import type { StageFeatures } from "./depth/head.js";
+import { otherModels } from "./model-code.js";
 import { parametersOf } from "./parameters.js";
-import { coordinatesOf, rotationAnywhere, rotationAtFirst } from "./rotary.js";
 import { embedPatches } from "./stem.js";
 
 /**
@@ -74,9 +73,9 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     wanted.source && plan.stages.length > 0 ? hostTensor([1, N0, N0], (i) => (i % (N0 + 1) === 0 ? 1 : 0)) : undefined;
 
   const { rotary } = config;
-  const coordinates = rotary && plan.stages.length > 0 ? coordinatesOf(config, rotary) : undefined;
-  const firstRotation = rotary && rotationAtFirst(config, rotary);
-  const rotationOf = rotary && rotationAnywhere(config, rotary);
+  const coordinates = rotary && plan.stages.length > 0 ? otherModels().coordinatesOf(config, rotary) : undefined;
+  const firstRotation = rotary && otherModels().rotationAtFirst(config, rotary);
+  const rotationOf = rotary && otherModels().rotationAnywhere(config, rotary);
 
   // A classifier reads only the first rows after the last block, so the last block computes no others. The result is exact.
   const headRows = config.distillationHead || config.pooling === "distilled" ? 2 : 1;
@@ -170,7 +169,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
     const p = parametersOf(params, "attentionPool.");
     const patches = <X extends T | undefined>(x: X): X | T =>
       x && special > 0 ? ops.slice(x, 1, special, x.shape[1]!) : x;
-    return mlp(ops, p, gatherByProbe(ops, config, p, patches(tokens), logSizeOf(ops, patches(size))));
+    return mlp(ops, p, otherModels().gatherByProbe(ops, config, p, patches(tokens), logSizeOf(ops, patches(size))));
   }
 
   /** [B, N], the logarithm of sizes [B, N, 1] for proportional attention. Undefined where all tokens count the same. */
@@ -236,7 +235,7 @@ export function visionProgram(config: VisionModelConfig, plan: ResolvedReduction
       ...features(ops, params, state, tokens),
       attention_token: wanted.pooled && config.pooling === "attention" ? withoutMiddle(ops, read) : undefined,
     };
-    if (config.depth) return { predicted_depth: predictDepth(ops, config, params, stages), ...more };
+    if (config.depth) return { predicted_depth: otherModels().predictDepth(ops, config, params, stages), ...more };
     if (config.labels.length === 0) {
       const embedding = config.projection ? classify(read, "projection") : read;
       return { embedding: withoutMiddle(ops, embedding), ...more };

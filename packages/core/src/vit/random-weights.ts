@@ -1,6 +1,6 @@
 /** Seeded random weights, for tests and benchmarks. The speed of a model does not depend on what it has learnt. */
 import { requireConfig } from "../arguments.js";
-import { hostTensor } from "../composites.js";
+import { hostTensor } from "../host-tensor.js";
 import { checkArgument, seedCheck } from "../options.js";
 import type { HostTensor, Shape } from "../seam.js";
 import { sizeOf } from "../shape.js";
@@ -23,7 +23,7 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Every tensor of a model with its shape. The names are those of timm; those of a stem are its authors'. */
+/** `weightShapes`, for models whose code is here: see at-once.ts. */
 export function weightShapes(config: VisionModelConfig): Record<string, Shape> {
   requireConfig("weightShapes", config);
   return shapesUnder(namesOfRandomWeights(config), config);
@@ -77,7 +77,7 @@ function shapesUnder(names: Names, config: VisionModelConfig): Record<string, Sh
   return Object.assign(shapes, depthShapes(config));
 }
 
-/** Random weights under the names of `weightShapes`, large enough that attention is far from uniform. */
+/** `randomWeights`, for models whose code is here: see at-once.ts. */
 export function randomWeights(config: VisionModelConfig, seed: number): Record<string, HostTensor> {
   requireConfig("randomWeights", config);
   checkArgument("randomWeights", "seed", seed, seedCheck, "INVALID_OPTION");

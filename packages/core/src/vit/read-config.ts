@@ -2,11 +2,11 @@
 import { requireWeights } from "../arguments.js";
 import { requireReadable } from "../options.js";
 import type { VisionModelConfig } from "./config.js";
-import { families } from "./families/index.js";
 import type { AnyFamily, FamilyReader } from "./family.js";
 import { fieldsOf, type Held, invalid, readArchitecture } from "./fields.js";
 import { familyOf } from "./find-family.js";
 import { refuseQuantizedConfig, refuseQuantizedTensors } from "./foreign-quantization.js";
+import { ofFamilies } from "./model-code.js";
 import { unwrapped, type WeightSource } from "./stored-names.js";
 
 /** Options of `parseModelConfig`. */
@@ -36,15 +36,15 @@ export function readModelConfig(
 }
 
 /** The weights of classifiers in all families, because fine-tuned checkpoints mix their names. */
-const classifiers = families.flatMap(({ classifiers }) => classifiers);
+const classifiers = ofFamilies((families) => families.flatMap(({ classifiers }) => classifiers));
 
 /** What the tensors tell. If `heads` is false, classifiers count as absent, and all other tensors as present where unknown. */
 function heldBy(weights: WeightSource | undefined, heads: boolean): Held {
   const stored = weights && unwrapped(weights);
   if (!stored && heads) return undefined;
   return {
-    has: (name) => (heads || !classifiers.includes(name)) && (stored?.has(name) ?? true),
+    has: (name) => (heads || !classifiers().includes(name)) && (stored?.has(name) ?? true),
     ...(stored && { read: stored.read, names: stored.names }),
-    classifier: heads && classifiers.some((name) => stored!.has(name)),
+    classifier: heads && classifiers().some((name) => stored!.has(name)),
   };
 }

@@ -15,16 +15,8 @@ export interface ProcessorSurroundings {
   readonly modelType?: unknown;
 }
 
-/**
- * Reads a `preprocessor_config.json`, or the `image_processor` of a `processor_config.json`. Fields that are missing or null
- * have the defaults of the processor that the file names. If it names none, they have those of the model's type, and if that
- * is unknown too, those of a ViT. A step (`do_resize`, ...) that is null is off.
- * @throws PptError INVALID_CONFIG, also for unknown processors and for fields that change pixels in an unknown way
- */
-export function parseImageProcessorConfig(
-  json: unknown,
-  { type, modelType }: ProcessorSurroundings = {},
-): ImageProcessorConfig {
+/** `parseImageProcessorConfig` with the families whose code is here. */
+export function readProcessor(json: unknown, { type, modelType }: ProcessorSurroundings = {}): ImageProcessorConfig {
   requireReadable("parseImageProcessorConfig", json, "INVALID_CONFIG");
   return readImageProcessor(json, type, preprocessingOfType(modelType));
 }
@@ -54,7 +46,7 @@ export function readProcessorFiles(
   if (inConfig) return inConfig;
   const found = fieldOf(processor, "image_processor") ?? preprocessor ?? undefined;
   if (found === undefined) return readerFor(readerOf, config)?.preprocessingWithoutFile?.();
-  return parseImageProcessorConfig(found, {
+  return readProcessor(found, {
     type: fieldOf(config, "image_processor_type"),
     modelType: fieldOf(config, "model_type"),
   });

@@ -2,7 +2,7 @@
  * Rotary positions: each patch has coordinates (y, x), and angles made of them turn its queries and keys (Su et al., arXiv
  * 2104.09864). Coordinates travel through token reduction as tokens do (docs/decisions/0030-rotary-positions.md).
  */
-import { hostTensor } from "../composites.js";
+import { hostTensor } from "../host-tensor.js";
 import type { HostTensor, Ops, Rotation, Tensor } from "../seam.js";
 import { patchGrid, type RotaryPositions, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
 

@@ -5,10 +5,8 @@ import type { HostTensor, Ops, Shape, Tensor, Tensors } from "../seam.js";
 import { sizeOf } from "../shape.js";
 import { show } from "../show.js";
 import { patchGrid, type Stem, type VisionModelConfig } from "./config.js";
-import { families } from "./families/index.js";
 import type { StemKind } from "./family.js";
-
-const kinds = families.flatMap(({ stem }) => stem ?? []);
+import { otherModels } from "./model-code.js";
 
 /**
  * The stem of a config with its settings. Undefined if patches go straight into the linear layer.
@@ -16,6 +14,7 @@ const kinds = families.flatMap(({ stem }) => stem ?? []);
  */
 function stemOf({ stem: settings }: VisionModelConfig): { kind: StemKind; settings: Stem } | undefined {
   if (settings === undefined) return undefined;
+  const kinds = otherModels().families.flatMap(({ stem }) => stem ?? []);
   const kind = kinds.find(({ kind }) => kind === settings.kind);
   if (kind) return { kind, settings };
   throw new PptError(

@@ -2,7 +2,7 @@
 import { requireTensors } from "../arguments.js";
 import { PptError } from "../errors.js";
 import type { HostTensor, Tensors } from "../seam.js";
-import { families } from "./families/index.js";
+import { ofFamilies } from "./model-code.js";
 
 /** Named tensors of a checkpoint; `SafetensorsFile` is one. */
 export interface WeightSource {
@@ -44,12 +44,12 @@ export interface UnwrappedWeights extends WeightSource {
  * and libraries name a model inside a larger one. Each name loses its own prefixes, because in some published files only a
  * part of the names has one.
  */
-const wrappers = [
+const wrappers = ofFamilies((families) => [
   ...["module", "model", "base_model", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "backbone"],
   ...families.flatMap(({ prefixes = [] }) => prefixes),
-];
+]);
 
-const renamed = families.flatMap(({ renamed = [] }) => renamed);
+const renamed = ofFamilies((families) => families.flatMap(({ renamed = [] }) => renamed));
 
 /**
  * The same tensors without the prefix that all names share, and without the known words in front.
@@ -91,11 +91,11 @@ function prefixNear(name: string, stored: ReadonlyMap<string, string>): string |
 function ownName(name: string): string {
   let own = name;
   for (;;) {
-    const wrapper = wrappers.find((word) => own.startsWith(`${word}.`) && own.length > word.length + 1);
+    const wrapper = wrappers().find((word) => own.startsWith(`${word}.`) && own.length > word.length + 1);
     if (wrapper === undefined) break;
     own = own.slice(wrapper.length + 1);
   }
-  return renamed.reduce((known, [old, now]) => known.replace(old, now), own);
+  return renamed().reduce((known, [old, now]) => known.replace(old, now), own);
 }
 
 /** What all names begin with, up to and including a dot. */
@@ -109,10 +109,12 @@ function commonPrefix(names: readonly string[]): string {
   return others.length === 0 ? "" : first.slice(0, end);
 }
 
-const ignored = families.flatMap(({ ignored = [] }) => ignored);
+const ignored = ofFamilies((families) => families.flatMap(({ ignored = [] }) => ignored));
 
 /** Embeddings, blocks and norms begin with these words. */
-const structure = new RegExp(`^(${families.flatMap(({ roots }) => roots).join("|")})(\\.|$|_)`);
+const structure = ofFamilies(
+  (families) => new RegExp(`^(${families.flatMap(({ roots }) => roots).join("|")})(\\.|$|_)`),
+);
 
 /** Heads, which turn tokens into answers, have such names. */
 const heads = /^(\w*head|head\w*|\w*classifier\w*|\w*projection|proj|fc)(\.|$)/;
@@ -127,7 +129,7 @@ export function unreadTensors(
   answers: boolean,
 ): string[] {
   return names
-    .filter((name) => !read.has(name) && !ignored.some((pattern) => pattern.test(name)))
-    .filter((name) => structure.test(name) || (answers && heads.test(name)))
+    .filter((name) => !read.has(name) && !ignored().some((pattern) => pattern.test(name)))
+    .filter((name) => structure().test(name) || (answers && heads.test(name)))
     .map(storedName);
 }

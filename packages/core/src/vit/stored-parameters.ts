@@ -29,12 +29,7 @@ export function isStoredParameter(name: string, config: VisionModelConfig): bool
   return wholeNames.includes(name) || blockName.test(name) || poolName.test(name);
 }
 
-/**
- * The tensors of the checkpoint, by their stored names, with new values for parameters of the program. Only tensors in which a
- * parameter lies are returned. `readParameters` of a checkpoint with these tensors gives the parameters again. Layer scale stays
- * as it is stored: x + s (W y + b) has W = (s W) / s. Rows whose factor is 0 keep their stored values, which have no effect.
- * @throws PptError INVALID_WEIGHTS; INVALID_INPUT for a parameter without a place
- */
+/** `storedParameters`, for models whose code is here: see at-once.ts. */
 export function storedParameters(
   weights: WeightSource,
   config: VisionModelConfig,

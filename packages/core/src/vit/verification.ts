@@ -1,24 +1,14 @@
 /** Checks that a model computes the same on two backends, with a fixed input and the logits that one of them gave. */
 import { requireConfig } from "../arguments.js";
 import { PptError, reasonOf } from "../errors.js";
-import { arrayOf, checkArgument, isPlain, positive, requireReadable, seedCheck, shaped } from "../options.js";
+import { arrayOf, checkArgument, isPlain, positive, seedCheck, shaped } from "../options.js";
 import { describeReduction } from "../reduction/describe.js";
 import type { ResolvedReduction, ResolvedStage } from "../reduction/schedule.js";
-import { parseReduction, type ReductionConfig } from "../reduction/settings.js";
-import { show } from "../show.js";
+import type { ReductionConfig } from "../reduction/settings.js";
 import type { VisionModelConfig } from "./config.js";
 import type { VisionModel, VisionOutput } from "./model.js";
 import { resolveFor } from "./plan.js";
-
-/** A known input of a model, and the logits recorded for it. */
-export interface VerificationRecord {
-  /** The seed of the input, for `verificationInput`. */
-  readonly seed: number;
-  /** The reduction settings. `null` for the unreduced model. */
-  readonly reduction: ReductionConfig | null;
-  /** The logits, the embedding if the model has no classifier, or values of the depth map, evenly spread. */
-  readonly logits: readonly number[];
-}
+import type { VerificationRecord } from "./verification-records.js";
 
 /** A depth map has a value for each pixel, and a record lies beside the checkpoint, so it holds no more than this many. */
 const longestAnswer = 1024;
@@ -180,26 +170,4 @@ export async function verifyModel(
       `the logits of a known input are ${difference.toExponential(1)} of the largest away from the recorded ones, at most ${tolerance} is allowed: this device or its driver computes wrongly, choose another backend; or the record belongs to other weights`,
     );
   return { difference, tolerance };
-}
-
-/** Checks the `verification.json` of a checkpoint: one record for each reduction. @throws PptError INVALID_CONFIG */
-export function parseVerificationRecords(json: unknown): readonly VerificationRecord[] {
-  const fail = (what: string): never => {
-    throw new PptError("INVALID_CONFIG", `verification records: ${what}`);
-  };
-  requireReadable("parseVerificationRecords", json, "INVALID_CONFIG");
-  if (!Array.isArray(json)) return fail(`expected a list, got ${show(json)}`);
-  return json.map((entry: unknown) => {
-    if (typeof entry !== "object" || entry === null) return fail(`expected an object, got ${show(entry)}`);
-    const { seed, reduction, logits } = entry as Record<string, unknown>;
-    if (typeof seed !== "number" || !Number.isInteger(seed))
-      return fail(`seed is ${show(seed)}, expected a whole number`);
-    if (!Array.isArray(logits) || logits.length === 0 || !logits.every(Number.isFinite))
-      return fail(`logits are ${show(logits)}, expected a list of finite numbers`);
-    return {
-      seed,
-      logits: logits as number[],
-      reduction: reduction === null ? null : parseReduction(reduction),
-    };
-  });
 }

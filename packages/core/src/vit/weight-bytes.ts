@@ -13,11 +13,7 @@ import { weightShapes } from "./random-weights.js";
 
 const bytesOfFloat = 4;
 
-/**
- * Bytes of all weights, biases and tables in this precision. A backend without kernels for integers holds their floats
- * instead, as many as `fp32` has.
- * @throws PptError INVALID_INPUT, INVALID_OPTION
- */
+/** `weightBytes`, for models whose code is here: see at-once.ts. */
 export function weightBytes(config: VisionModelConfig, dtype: WeightDtypeName): number {
   requireConfig("weightBytes", config);
   checkArgument("weightBytes", "dtype", dtype, oneOf(weightDtypeNames), "INVALID_OPTION");

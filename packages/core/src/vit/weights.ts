@@ -6,13 +6,12 @@ import type { HostTensor, Shape } from "../seam.js";
 import { sameShape, showShape, sizeOf } from "../shape.js";
 import { type QuantizedDtypeName, quantizerOf } from "../weight-dtypes/index.js";
 import type { LinearPlace } from "../weight-dtypes/weight-dtype.js";
-import { pooledLayers, poolNames, poolTensor, probeQuery } from "./attention-pool.js";
 import { type BlockLayer, hasBias, patchGrid, specialTokens, tokenCount, type VisionModelConfig } from "./config.js";
-import { depthParameters } from "./depth/layers.js";
 import { namesIn } from "./find-names.js";
 import { refuseQuantizedTensors } from "./foreign-quantization.js";
+import { otherModels } from "./model-code.js";
 import { type AttentionPoolNames, type BlockPart, blockPath, blockPlace, type Names, type Place } from "./names.js";
-import { type Grid, interpolatePositions, sinusoids } from "./positions.js";
+import type { Grid } from "./positions.js";
 import { patchEmbeddingShape, stemParameters } from "./stem.js";
 import { type UnwrappedWeights, unreadTensors, unwrapped, type WeightSource } from "./stored-names.js";
 
@@ -28,15 +27,7 @@ export interface ReadOptions {
 /** Reads tensors, each of them checked against the shape that the config asks for. */
 type ReadTensor = (name: string, shape: Shape) => HostTensor;
 
-/**
- * All parameters of the program, by its own names: `stem.*`, `patchEmbedding.{weight,bias}`, `positions [N, C]` with the
- * special tokens already added to their rows, `inputNorm.*`,
- * `blocks.i.{norm1,query,key,value,output,norm2,gate,fc1,mlpNorm,fc2}.{weight,bias}`, `norm.*`, `head.*`, `distillationHead.*`,
- * `denseHead.*`, `projection.weight`, `attentionPool.query` [1, 1, C] (the probe's query) and
- * `attentionPool.{key,value,output,norm2,fc1,fc2}.{weight,bias}`. `depth.*` are those of depth/layers.ts. Parts that the model lacks are left out. Layer scale and the divisor of residuals are
- * folded into `output` and `fc2`: x + s (W y + b) = x + (s W) y + s b.
- * @throws PptError INVALID_WEIGHTS, naming the tensor that is missing, has another shape, is not finite or is left unread
- */
+/** `readParameters`, for models whose code is here: see at-once.ts. */
 export function readParameters(
   weights: WeightSource,
   config: VisionModelConfig,
@@ -92,6 +83,7 @@ export function readParameters(
 
   /** Of the query's layer only what it makes of the probe is kept. */
   const attentionPool = ({ probe, ...places }: AttentionPoolNames) => {
+    const { pooledLayers, poolTensor, probeQuery } = otherModels();
     if (!stored.names.some((name) => poolTensor(names).test(name)))
       throw new PptError(
         "INVALID_WEIGHTS",
@@ -148,7 +140,7 @@ export function readParameters(
   }
 
   norm("norm", names.norm);
-  if (config.pooling === "attention") attentionPool(poolNames(names));
+  if (config.pooling === "attention") attentionPool(otherModels().poolNames(names));
   const labels = config.labels.length;
   const features = config.pooling === "class+mean" ? 2 * C : C;
   if (labels > 0) head("head", names.head, labels, features);
@@ -156,10 +148,12 @@ export function readParameters(
   if (config.denseHead && labels > 0) head("denseHead", names.denseHead, labels, C);
   // The config leaves this head out on purpose, so its tensors are no error.
   if (config.denseHead === false) for (const suffix of ["weight", "bias"]) reads.add(`${names.denseHead}.${suffix}`);
-  if (config.attentionPool === false)
-    for (const name of stored.names) if (poolTensor(names).test(name)) reads.add(name);
+  if (config.attentionPool === false) {
+    const pool = otherModels().poolTensor(names);
+    for (const name of stored.names) if (pool.test(name)) reads.add(name);
+  }
   if (config.projection) head("projection", names.projection, config.projection, C, false);
-  Object.assign(parameters, depthParameters(config, read));
+  if (config.depth) Object.assign(parameters, otherModels().depthParameters(config, read));
   refuseUnread(stored, reads, names, config);
   return parameters;
 }
@@ -176,7 +170,7 @@ function placeOf(names: Names, layer: number, part: BlockPart): Place {
   );
 }
 
-/** Whether the weights hold the classifier that the config describes. True if the config describes none. */
+/** `headsFit`, for models whose code is here: see at-once.ts. */
 export function headsFit(weights: WeightSource, config: VisionModelConfig): boolean {
   const stored = unwrapped(weights);
   const { head, distillationHead, denseHead } = namesIn(stored, config);
@@ -310,6 +304,7 @@ function resized(table: Float32Array, stored: Grid, config: VisionModelConfig, p
   const grid = patchGrid(config);
   if (grid[0] === stored[0] && grid[1] === stored[1]) return table;
   const { hiddenSize: C, positionInterpolation = "bicubic" } = config;
+  const { interpolatePositions, sinusoids } = otherModels();
   if (positionInterpolation === "sinusoid")
     return sinusoids(positioned + grid[0] * grid[1], C).data.subarray(positioned * C);
   return interpolatePositions(table, stored, grid, positionInterpolation);

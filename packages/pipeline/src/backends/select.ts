@@ -1,17 +1,18 @@
 /** Chooses a backend: by platform, by what is installed, by whether it computes correctly, and by measurement. */
+
 import {
   type Backend,
-  createVisionModel,
   isPptError,
   PptError,
   type QuantizedDtypeName,
   quantizationOf,
   type ReductionConfig,
   reasonOf,
-  verificationInput,
   type WeightDtypeName,
   weightDtypeNames,
 } from "@ppt-vit/core";
+import { createVisionModel } from "@ppt-vit/core/loading";
+import { verificationInput } from "@ppt-vit/core/on-demand";
 import { arrayOf, type Checks, callback, checkOptions, flag, object, oneOf, shaped, text } from "@ppt-vit/core/options";
 import { type Checkpoint, checkpointCheck } from "../checkpoint/checkpoint.js";
 import { type FasterBackend, fasterThan } from "./faster.js";

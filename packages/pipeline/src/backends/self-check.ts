@@ -1,18 +1,16 @@
 /** A small known model that a backend must compute correctly before it is chosen. */
+
 import {
   type Backend,
-  createVisionModel,
   isPptError,
-  loadConfigReader,
   PptError,
   type QuantizedDtypeName,
   type ReductionConfig,
-  randomWeights,
-  recordVerification,
   type Verification,
-  verifyModel,
   weightsFrom,
 } from "@ppt-vit/core";
+import { createVisionModel, loadConfigReader } from "@ppt-vit/core/loading";
+import { randomWeights, recordVerification, verifyModel } from "@ppt-vit/core/on-demand";
 import { tolerances } from "./tolerances.js";
 
 /** 48 x 48 pixels, 37 tokens: small enough to compile its shaders quickly, and every step of a reduction occurs in it. */

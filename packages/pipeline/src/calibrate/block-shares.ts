@@ -1,5 +1,7 @@
 /** How the work of a block divides. */
-import { modelCost, type VisionModelConfig } from "@ppt-vit/core";
+
+import type { VisionModelConfig } from "@ppt-vit/core";
+import { modelCost } from "@ppt-vit/core/loading";
 
 /** The share of a block's multiply-accumulates that its MLP has. */
 export function mlpShare(config: VisionModelConfig): number {

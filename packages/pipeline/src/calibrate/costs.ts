@@ -1,5 +1,7 @@
 /** What a reduction costs: multiply-accumulates, or a time that is added up from a table of this device. */
-import { modelCost, type ReductionConfig, type VisionModelConfig } from "@ppt-vit/core";
+
+import type { ReductionConfig, VisionModelConfig } from "@ppt-vit/core";
+import { modelCost } from "@ppt-vit/core/loading";
 import { lastBlock, mlpShare } from "./block-shares.js";
 import { kindOf, type LatencyTable, savedAt, stepAt } from "./latency.js";
 import { stagesOf } from "./steps.js";

@@ -1,14 +1,14 @@
 /** Tries settings on a backend. The unreduced model runs once; then each trial compiles a model of its own. */
+
 import {
   type Backend,
-  createVisionModel,
-  modelCost,
   type QuantizedDtypeName,
   type ReductionConfig,
   specialTokens,
   stackImages,
   type VisionModel,
 } from "@ppt-vit/core";
+import { createVisionModel, modelCost } from "@ppt-vit/core/loading";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { mean, median } from "../statistics.js";
 import type { AnswerKind } from "./answers/answer-kind.js";

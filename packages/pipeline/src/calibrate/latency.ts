@@ -3,15 +3,16 @@
  * the time of each step of a stage. The model itself is measured, with one stage in it, in turns with the unreduced one, so that a busy
  * machine slows both alike.
  */
+
 import {
   type Backend,
-  createVisionModel,
   type QuantizedDtypeName,
   type ReductionConfig,
   specialTokens,
   tokenCount,
   type VisionModelConfig,
 } from "@ppt-vit/core";
+import { createVisionModel } from "@ppt-vit/core/loading";
 import { check, object, positive } from "@ppt-vit/core/options";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { median } from "../statistics.js";

@@ -1,5 +1,7 @@
 /** Plans at a budget: fitted to it, and changed step by step. */
-import { modelCost, type VisionModelConfig } from "@ppt-vit/core";
+
+import type { VisionModelConfig } from "@ppt-vit/core";
+import { modelCost } from "@ppt-vit/core/loading";
 import type { Costs } from "./costs.js";
 import { type Plan, type PlannedStage, reductionOf, type Step, sameStep } from "./steps.js";
 import { weakest } from "./weakest.js";

@@ -1,5 +1,7 @@
 /** The search as a figure and as a page: all trials, the Pareto front, the chosen settings, and the spreads. */
-import { defaultPolicy, describeReduction, policiesOf, type ReductionConfig } from "@ppt-vit/core";
+
+import { defaultPolicy, policiesOf, type ReductionConfig } from "@ppt-vit/core";
+import { describeReduction } from "@ppt-vit/core/on-demand";
 import { counted } from "@ppt-vit/core/options";
 import { quantile } from "../statistics.js";
 import { escapeMarkup } from "../text/markup.js";

@@ -1,5 +1,7 @@
 /** The schedules to try: the blocks that reduce, in which proportion, and how many tokens they remove at a budget. */
-import { modelCost, type ReductionConfig, type TokensRemoved, type VisionModelConfig } from "@ppt-vit/core";
+
+import type { ReductionConfig, TokensRemoved, VisionModelConfig } from "@ppt-vit/core";
+import { modelCost } from "@ppt-vit/core/loading";
 import { weakest } from "./weakest.js";
 
 /** The blocks that reduce, and how their counts relate. */

@@ -1,5 +1,7 @@
 /** How much each block loses by each step if it reduces alone. From that the loss of a whole plan is estimated, to order trials. */
-import { modelCost, type VisionModelConfig } from "@ppt-vit/core";
+
+import type { VisionModelConfig } from "@ppt-vit/core";
+import { modelCost } from "@ppt-vit/core/loading";
 import { type Plan, pooling, reductionOf, type Step, sameStep } from "./steps.js";
 import type { Trial } from "./trial.js";
 

@@ -1,6 +1,7 @@
 /** Settings that were tried, their Pareto front, and the choice for a target. */
 
-import { describeReduction, PptError, type ReductionConfig } from "@ppt-vit/core";
+import { PptError, type ReductionConfig } from "@ppt-vit/core";
+import { describeReduction } from "@ppt-vit/core/on-demand";
 import { check, checkArgument, object, positive, shaped } from "@ppt-vit/core/options";
 import { type Interval, shareInterval } from "./statistics.js";
 

@@ -1,5 +1,7 @@
 /** Errors about missing files: what the folder holds instead of a checkpoint, and what to do. */
-import { isPptError, loadConfigReader, PptError } from "@ppt-vit/core";
+
+import { isPptError, PptError } from "@ppt-vit/core";
+import { loadConfigReader } from "@ppt-vit/core/loading";
 import { requireModelId } from "../hub/reference.js";
 import { quoted } from "../text/quoted.js";
 import type { CheckpointFiles, FoundFiles } from "./files.js";

@@ -1,10 +1,8 @@
 /** Reads and checks the files of a checkpoint in the Hugging Face layout, wherever they come from. */
 import {
   type ConfigReader,
-  headsFit,
   isPptError,
   joinShards,
-  loadConfigReader,
   openSafetensors,
   PptError,
   type PptErrorCode,
@@ -20,6 +18,7 @@ import {
   type WeightSource,
 } from "@ppt-vit/core";
 import { loadedCode } from "@ppt-vit/core/backend";
+import { headsFit, loadConfigReader } from "@ppt-vit/core/loading";
 import type { Checkpoint } from "./checkpoint.js";
 import type { CheckpointFiles, ReadFileOptions } from "./files.js";
 import type { LoadOptions } from "./options.js";
@@ -51,10 +50,10 @@ export async function parseCheckpoint(
     );
   const asItIs = (json: unknown) => json;
 
-  const [{ reader, declared }, processor, preprocessor, reduction, verification] = await Promise.all([
+  const [{ json, reader, declared }, processor, preprocessor, reduction, verification] = await Promise.all([
     parsing("config.json", "INVALID_CONFIG", async (json) => {
-      const reader = await loadConfigReader(json);
-      return { reader, declared: reader.parseModelConfig(undefined, { heads }) };
+      const reader = await loadConfigReader(json, []);
+      return { json, reader, declared: reader.parseModelConfig(undefined, { heads }) };
     }),
     parsingOptional(processorFiles.processor, "INVALID_CONFIG", asItIs),
     parsingOptional(processorFiles.preprocessor, "INVALID_CONFIG", asItIs),
@@ -72,7 +71,9 @@ export async function parseCheckpoint(
   const texts = textComparisonOf(declared) ? await readReporting(files, textEmbeddingsFile, true, options) : undefined;
   const weights = await readWeights(files, options);
   // The tensors decide which heads there are: many a config.json names no class, or a wrong one.
-  const { config, whole } = await naming(folder, "INVALID_CONFIG", () => configOf(reader, weights, heads));
+  const { config, whole } = await naming(folder, "INVALID_CONFIG", async () =>
+    configOf(await loadConfigReader(json, weights.names), weights, heads),
+  );
   const missingClassifier = heads && declared.labels.length > config.labels.length;
   return {
     name: files.name,

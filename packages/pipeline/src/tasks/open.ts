@@ -1,26 +1,8 @@
 /** A checkpoint on a backend, as a model of a task. */
-import {
-  type Backend,
-  createVisionModel,
-  defaultDtype,
-  isPptError,
-  modelCost,
-  type OutputOptions,
-  PptError,
-  patchGrid,
-  prepareVisionProgram,
-  type QuantizedDtypeName,
-  quantizationOf,
-  type ReductionConfig,
-  readParameters,
-  tokenCount,
-  type VisionModel,
-  type VisionModelConfig,
-  weightBytes,
-} from "@ppt-vit/core";
+import { defaultDtype, patchGrid, quantizationOf } from "@ppt-vit/core";
 import { loadedCode } from "@ppt-vit/core/backend";
+import { modelCost } from "@ppt-vit/core/loading";
 import { openBackend } from "../backends/create.js";
-import { announceNotices } from "../backends/notice.js";
 import { automatic } from "../backends/registry.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../checkpoint/options.js";
@@ -29,13 +11,13 @@ import { resolveReduction } from "../checkpoint/reduction.js";
 import { atImageSize, checkPreprocessing, sizeVaries } from "../checkpoint/resolution.js";
 import type { Fetched, Pictures } from "../pictures/look-ahead.js";
 import { runInBatches } from "./batches.js";
+import { compileVerified, type Opened, type Wanted } from "./compile.js";
 import { assembleModel } from "./model.js";
 import type { ModelOptions } from "./options.js";
 import { type ModelOf, type OptionsOf, type TaskName, taskNamed } from "./registry.js";
-import { manySizes, oneSize, type SizedModels } from "./sized-models.js";
+import { oneSize } from "./sized-models.js";
 import { requireSuited } from "./suited.js";
 import type { AnyTask, ModelFacts } from "./task.js";
-import type { ModelVerification } from "./verify.js";
 
 /** Reads a checkpoint from its source. */
 export type ReadCheckpoint = (options: LoadOptions, needs: CheckpointNeeds) => Promise<Checkpoint>;
@@ -86,10 +68,10 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     const varies = sizeVaries(checkpoint);
     checkPreprocessing(checkpoint, varies);
     requireSuited(task, settings);
-    const prepared = prepareTask(task, checkpoint, settings, options);
+    const prepared = await prepareTask(task, checkpoint, settings, options);
     options.signal?.throwIfAborted();
     const outputs = { ...task.outputs(options), ...(trace && { source: "stages" as const, scores: true }) };
-    const open = varies ? openMany : openOne;
+    const open = varies ? (await loadedCode(import(/* lazy */ "./open-many.js"))).openMany : openOne;
     const wanted = { checkpoint, backend, quantize, reduction, outputs };
     const { models, tokens, verification } = await open(wanted, options);
     options.progress_callback?.({ status: "ready", task: task.name, model: checkpoint.name });
@@ -118,81 +100,18 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
  * What the task prepares. If it lacks something that the user would have to make, such as text embeddings, the weights are checked
  * first: with a tensor missing that work would be in vain.
  */
-function prepareTask(task: AnyTask, { name, config, weights }: Checkpoint, settings: object, options: ModelOptions) {
+async function prepareTask(task: AnyTask, checkpoint: Checkpoint, settings: object, options: ModelOptions) {
   try {
     return task.prepare(settings as Parameters<AnyTask["prepare"]>[0], options);
   } catch (error) {
-    try {
-      readParameters(weights, config);
-    } catch (cause) {
-      throw isPptError(cause) ? new PptError(cause.code, `${name}: ${cause.message}`, { cause }) : cause;
-    }
+    const { requireWholeWeights } = await loadedCode(import(/* lazy */ "./whole-weights.js"));
+    requireWholeWeights(checkpoint);
     throw error;
   }
-}
-
-interface Wanted {
-  readonly checkpoint: Checkpoint;
-  readonly backend: Backend;
-  readonly quantize: QuantizedDtypeName | undefined;
-  readonly reduction: ReductionConfig | undefined;
-  readonly outputs: OutputOptions;
-}
-
-interface Opened {
-  readonly models: SizedModels;
-  /** As in `ModelFacts`. */
-  readonly tokens: readonly number[];
-  readonly verification?: ModelVerification | undefined;
 }
 
 /** The model of a checkpoint whose pictures all have one size. */
 async function openOne(wanted: Wanted, options: ModelOptions): Promise<Opened> {
   const { model, verification } = await compileVerified(wanted, options);
   return { models: oneSize(model), tokens: model.tokens, verification };
-}
-
-/** The models of a checkpoint whose pictures have sizes of their own. They keep hold of the weights. */
-async function openMany(wanted: Wanted, options: ModelOptions): Promise<Opened> {
-  const { checkpoint, backend: _, ...settings } = wanted;
-  const { config, weights } = checkpoint;
-  // The first model is compiled when the first picture comes. What is wrong with the weights is found now.
-  const { plan } = prepareVisionProgram({ config, weights, ...settings });
-  const first = options.verify ? await compileVerified(wanted, options) : undefined;
-  const bytes = weightBytes(config, options.dtype ?? defaultDtype);
-  return {
-    models: manySizes(config, bytes, (sized) => compile(atSize(wanted, sized, options), sized, options), first?.model),
-    tokens: [tokenCount(config), ...plan.stages.map(({ tokensOut }) => tokensOut)],
-    verification: first?.verification,
-  };
-}
-
-/** The same with the reduction for pictures of another size: a default depends on the number of patches. */
-const atSize = (wanted: Wanted, config: VisionModelConfig, { reduction }: ModelOptions): Wanted => ({
-  ...wanted,
-  reduction: resolveReduction({ ...wanted.checkpoint, config }, reduction),
-});
-
-async function compile(
-  { checkpoint, backend, ...settings }: Wanted,
-  config: VisionModelConfig,
-  { progress_callback: report }: ModelOptions,
-): Promise<VisionModel> {
-  const model = await createVisionModel({ config, weights: checkpoint.weights, backend, ...settings });
-  announceNotices(backend.name, model.notices, report);
-  return model;
-}
-
-/** A model of the checkpoint's own size, verified if the options ask for it. */
-async function compileVerified(wanted: Wanted, options: ModelOptions) {
-  const model = await compile(wanted, wanted.checkpoint.config, options);
-  try {
-    if (!options.verify) return { model, verification: undefined };
-    const { verifyCheckpoint } = await loadedCode(import(/* lazy */ "./verify.js"));
-    return { model, verification: await verifyCheckpoint(model, wanted) };
-  } catch (error) {
-    // Nobody else can dispose it.
-    await model.dispose();
-    throw error;
-  }
 }

@@ -1,18 +1,17 @@
 /** Checks a loaded model against logits that are known to be right. */
+
 import {
   type Backend,
-  createVisionModel,
-  findVerificationRecord,
   isPptError,
   PptError,
   type QuantizedDtypeName,
   type ReductionConfig,
-  recordVerification,
   type Verification,
   type VerificationRecord,
   type VisionModel,
-  verifyModel,
 } from "@ppt-vit/core";
+import { createVisionModel } from "@ppt-vit/core/loading";
+import { findVerificationRecord, recordVerification, verifyModel } from "@ppt-vit/core/on-demand";
 import { openNamed } from "../backends/registry.js";
 import { tolerances } from "../backends/tolerances.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";

@@ -10,7 +10,7 @@
  * Rows: protected tokens, then the others by descending class attention, each with the tokens that merged into it. The paper finds both
  * rates by training. Here they are settings: `tokensRemoved` and `pruneShare`. Similarity is that of the keys, as in ToMe.
  */
-import { hostTensor } from "../../composites.js";
+import { hostTensor } from "../../host-tensor.js";
 import type { Ops, Tensor } from "../../seam.js";
 import { matchingMacs } from "../matching.js";
 import type { Destinations, PolicyInput, PolicySetting, ReductionPolicy, ReductionStage } from "../policy.js";

@@ -12,7 +12,7 @@
  * above the margin, which joins the other branch without a jump; its margin falls to 0.1 and not to 0; and by default it compares
  * tokens and not keys. The mean here leaves out protected tokens, as there. The text of the paper was not at hand for this check.
  */
-import { hostTensor } from "../../composites.js";
+import { hostTensor } from "../../host-tensor.js";
 import type { Ops, Tensor } from "../../seam.js";
 import { matchingMacs } from "../matching.js";
 import type { Destinations, PolicyInput, ReductionPolicy, ReductionStage } from "../policy.js";

@@ -3,7 +3,7 @@
  * section 3.3).
  */
 
-import { hostTensor } from "../../composites.js";
+import { hostTensor } from "../../host-tensor.js";
 import type { Ops, Tensor } from "../../seam.js";
 import { bipartiteMatching, matchingMacs, mostMergeable } from "../matching.js";
 import type { Destinations, PolicyInput, PolicySetting, ReductionPolicy, ReductionStage } from "../policy.js";
