@@ -11,7 +11,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@ppt-vit\/core\/([a-z-]+)$/, replacement: fromRoot("packages/core/src/$1.ts") },
-      { find: /^@ppt-vit\/([a-z-]+)\/(devices|eager)$/, replacement: fromRoot("packages/$1/src/$2.ts") },
+      { find: /^@ppt-vit\/([a-z-]+)\/(devices|eager|maps)$/, replacement: fromRoot("packages/$1/src/$2.ts") },
       { find: /^@ppt-vit\/([a-z-]+)$/, replacement: fromRoot("packages/$1/src/index.ts") },
     ],
   },

@@ -17,7 +17,7 @@ import { name as packageName, version } from "../package.json";
 import { Arena } from "./arena.js";
 import { devices } from "./devices.js";
 import { cpuOverrides } from "./overrides.js";
-import { cpuPrimitives } from "./primitives.js";
+import { cpuPrimitives } from "./products.js";
 import { arrayStore } from "./store.js";
 import { type CpuTensor, cpuTensor } from "./tensor.js";
 

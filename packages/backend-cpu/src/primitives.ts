@@ -1,15 +1,6 @@
 /** The primitives on tensors whose elements are a Float32Array. Sums are accumulated in float64, in a fixed order. */
-import {
-  broadcastShapes,
-  matMulShape,
-  type Operand,
-  type Primitives,
-  sizeOf,
-  stridesOf,
-  withLength,
-} from "@ppt-vit/core/backend";
+import { broadcastShapes, type Operand, type Primitives, sizeOf, stridesOf, withLength } from "@ppt-vit/core/backend";
 import { erf } from "./kernels/erf.js";
-import { multiplyTransposed, transposeInto } from "./kernels/gemm.js";
 import { broadcastStrides, rowLoop } from "./kernels/strided.js";
 import type { TensorStore } from "./store.js";
 import { type CpuTensor, cpuTensor } from "./tensor.js";
@@ -17,7 +8,8 @@ import { type CpuTensor, cpuTensor } from "./tensor.js";
 type Arithmetic = "add" | "sub" | "mul" | "div";
 type Comparison = "greater" | "equal";
 
-export function cpuPrimitives<T extends CpuTensor>(store: TensorStore<T>): Primitives<T> {
+/** All primitives but the product of matrices. */
+export function plainPrimitives<T extends CpuTensor>(store: TensorStore<T>): Omit<Primitives<T>, "matMul"> {
   const { take } = store;
 
   const asTensor = (x: Operand<T>): CpuTensor => (typeof x === "number" ? cpuTensor([], Float32Array.of(x)) : x);
@@ -166,28 +158,6 @@ export function cpuPrimitives<T extends CpuTensor>(store: TensorStore<T>): Primi
 
     sum: (x, axis) => reduce("sum", x, axis),
     max: (x, axis) => reduce("max", x, axis),
-
-    matMul(a, b) {
-      const out = take(matMulShape(a.shape, b.shape));
-      const [M, K] = a.shape.slice(-2) as [number, number];
-      const N = b.shape.at(-1)!;
-      const leading = out.shape.slice(0, -2);
-      const rows = rowLoop(leading, [
-        broadcastStrides(a.shape.slice(0, -2), leading),
-        broadcastStrides(b.shape.slice(0, -2), leading),
-      ]);
-      const transposed = { data: take([N, K]).data, offset: 0, stride: K };
-      rows.forEach((o, [matrixA, matrixB]) => {
-        for (let i = 0; i < rows.length; i++) {
-          const offsetB = (matrixB! + i * rows.steps[1]!) * K * N;
-          transposeInto({ data: b.data, offset: offsetB, stride: N }, transposed, K, N);
-          const offsetA = (matrixA! + i * rows.steps[0]!) * M * K;
-          const target = { data: out.data, offset: (o + i) * M * N, stride: N };
-          multiplyTransposed({ data: a.data, offset: offsetA, stride: K }, transposed, target, M, N, K);
-        }
-      });
-      return out;
-    },
 
     scope: (_name, body) => store.scope(body),
   };

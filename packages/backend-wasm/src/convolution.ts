@@ -1,5 +1,5 @@
 /** Convolution as a product of the filters and the pixels under their windows, strip by strip. */
-import { addToChannels, positionsOn, rowsOfStrip } from "@ppt-vit/backend-cpu/eager";
+import { addToChannels, positionsOn, rowsOfStrip } from "@ppt-vit/backend-cpu/maps";
 import { type Composites, type SlidingWindow, sizeOf } from "@ppt-vit/core/backend";
 import type { Engine } from "./engine.js";
 import type { WasmStore } from "./store.js";

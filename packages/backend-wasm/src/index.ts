@@ -5,11 +5,11 @@ import {
   type CompileOptions,
   checkProgram,
   compileEager,
+  completeOps,
   type EagerSession,
   type Executable,
   ownExecutables,
   type Program,
-  resolveOps,
   sizeOf,
 } from "@ppt-vit/core/backend";
 import { check, checkOptions, count } from "@ppt-vit/core/options";
@@ -18,9 +18,10 @@ import { devices } from "./devices.js";
 import type { Engine } from "./engine.js";
 import { mostThreads } from "./kernels.js";
 import { chooseKernels, type Instructions, instructionSets, knowsSharedMemory } from "./modules.js";
-import { wasmOverrides } from "./overrides.js";
+import { wasmComposites } from "./overrides.js";
 import { Parameters } from "./parameters.js";
 import { wasmPrimitives } from "./primitives.js";
+import { startingAgain } from "./rarely.js";
 import { startEngine } from "./start.js";
 import { WasmStore } from "./store.js";
 import type { WasmTensor } from "./tensor.js";
@@ -107,14 +108,14 @@ function compileOn(engine: Engine, program: Program, options: CompileOptions): E
   const parameters = new Parameters(engine.memory, engine.multipliesBytes);
   let compiled = false;
   const session: EagerSession<WasmTensor> = {
-    ops: resolveOps(wasmPrimitives(engine, store), wasmOverrides(engine, store, parameters)),
+    ops: completeOps(wasmPrimitives(engine, store), wasmComposites(engine, store, parameters)),
     // Parameters are uploaded before the first run, and inputs in every run.
     upload: (host) => (compiled ? store.constant(host) : parameters.upload(host)),
     download: async (x) => ({ shape: x.shape, data: x.data.slice() }),
     endRun: () => store.endRun(),
     dispose: () => engine.dispose(),
   };
-  const executable = compileEager(session, program, options);
+  const executable = startingAgain(compileEager(session, program, options));
   compiled = true;
   return executable;
 }

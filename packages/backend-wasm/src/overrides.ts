@@ -1,11 +1,11 @@
 /** Composites in WebAssembly. Measurements: docs/decisions/0022-wasm-engine.md. */
-import { mapOverrides, selectionOverrides } from "@ppt-vit/backend-cpu/eager";
-import { type Overrides, type SlidingWindow, sameShape, sizeOf } from "@ppt-vit/core/backend";
-import { convolutionOverride } from "./convolution.js";
+import { selectionOverrides } from "@ppt-vit/backend-cpu/eager";
+import { type OwnComposites, type Primitives, type SlidingWindow, sameShape, sizeOf } from "@ppt-vit/core/backend";
 import type { Engine } from "./engine.js";
 import { activationNumbers } from "./kernels.js";
 import { observationOverrides } from "./observation.js";
 import type { Packed, Parameters } from "./parameters.js";
+import { rarely } from "./rarely.js";
 import { Remembered, type WasmStore } from "./store.js";
 import { type Elements, onPlaced, type WasmTensor } from "./tensor.js";
 import { groupedBytes, largestActivation, leastGrouped, packedBytes, paddedLength } from "./weights.js";
@@ -13,7 +13,12 @@ import { groupedBytes, largestActivation, leastGrouped, packedBytes, paddedLengt
 /** The address of a tensor, or 0 for none. */
 const addressOf = (x: WasmTensor | undefined): number => x?.address ?? 0;
 
-export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Parameters): Overrides<WasmTensor> {
+/** Makes all composites but those that are made of others. */
+export function wasmComposites(
+  engine: Engine,
+  store: WasmStore,
+  parameters: Parameters,
+): (ops: Primitives<WasmTensor>) => OwnComposites<WasmTensor> {
   const { take } = store;
   const activations = new Remembered(store);
   const bytes = Number(engine.multipliesBytes);
@@ -73,6 +78,8 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
     return out;
   }
 
+  const softmaxOfRows = (x: WasmTensor) => alongRows(x, (...rows) => engine.kernels.softmax(...rows));
+
   const lpNormalize = (x: WasmTensor, p: 1 | 2) =>
     alongRows(x, (from, to, rows, n) => engine.kernels.lpNormalize(from, to, rows, n, p));
 
@@ -91,12 +98,12 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
     return out;
   }
 
-  return (_, defaults) => {
-    const onCpu = onPlaced({ ...mapOverrides(store), ...selectionOverrides(store) });
+  return (ops) => {
+    const rare = rarely(engine, store);
     return {
-      ...onCpu,
-      unfold: (x, window) => patches(x, window) ?? onCpu.unfold(x, window),
-      ...onPlaced({ convolution: convolutionOverride(engine, store) }),
+      ...rare,
+      ...onPlaced(selectionOverrides(store)),
+      unfold: (x, window) => patches(x, window) ?? rare.unfold(x, window),
       ...onPlaced(observationOverrides(engine, store, lpNormalize)),
       lpNormalize,
 
@@ -115,8 +122,10 @@ export function wasmOverrides(engine: Engine, store: WasmStore, parameters: Para
       },
 
       softmax(x, axis = -1) {
-        if (axis !== -1 && axis !== x.shape.length - 1) return defaults.softmax(x, axis);
-        return alongRows(x, (...rows) => engine.kernels.softmax(...rows));
+        const last = x.shape.length - 1;
+        if (axis === -1 || axis === last) return softmaxOfRows(x);
+        const swapped = x.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
+        return ops.transpose(softmaxOfRows(ops.transpose(x, swapped)), swapped);
       },
 
       layerNorm: (x, weight, bias, epsilon) =>

@@ -1,5 +1,5 @@
 /** The primitives: those of the CPU backend over this memory, but products and sums of equal shapes in WebAssembly. */
-import { cpuPrimitives } from "@ppt-vit/backend-cpu/eager";
+import { plainPrimitives } from "@ppt-vit/backend-cpu/eager";
 import { matMulShape, type Primitives, type Shape, sameShape, sizeOf } from "@ppt-vit/core/backend";
 import type { Engine } from "./engine.js";
 import type { WasmStore } from "./store.js";
@@ -34,7 +34,7 @@ const withoutLeadingOnes = (shape: Shape): Shape =>
 
 export function wasmPrimitives(engine: Engine, store: WasmStore): Primitives<WasmTensor> {
   const { take } = store;
-  const shared = onPlaced(cpuPrimitives(store));
+  const shared = onPlaced(plainPrimitives(store));
   return {
     ...shared,
 
