@@ -210,7 +210,7 @@ test("engine, core and pipeline are as small as they have been, kernels included
     const classifier = await fromPretrained("/model/", { backend: createWasmBackend() });
     document.title = (await classifier.classify("/photo.png")).labels[0].label;`;
   // Of what is loaded on demand, a first label needs the kernels of one set of instructions.
-  expect(await downloadOf(page, /\/relaxed-simd-\w+\.js$/)).toBeLessThan(100);
+  expect(await downloadOf(page, /\/relaxed-simd-\w+\.js$/)).toBeLessThan(86);
 });
 
 describe("a peer that cannot be loaded", () => {
