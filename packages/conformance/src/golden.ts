@@ -41,7 +41,7 @@ interface LoadedCase {
 }
 
 /** The content of a gzipped file, in Node and in browsers. */
-async function unpacked(file: Uint8Array): Promise<Uint8Array> {
+export async function unpacked(file: Uint8Array): Promise<Uint8Array> {
   const stream = new Blob([Uint8Array.from(file)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -14,7 +14,7 @@ import {
 } from "@ppt-vit/core";
 import type { Backend, HostTensor } from "@ppt-vit/core/backend";
 import listed from "../golden/modern/cases.json" with { type: "json" };
-import type { ReadGolden } from "./golden.js";
+import { type ReadGolden, unpacked } from "./golden.js";
 import { type ConformanceCase, type CreateBackend, expectClose, tolerancesOf, withBackend } from "./harness.js";
 import { expectDecisions, expectTokens, expectVariances, runModel } from "./whole-model.js";
 
@@ -71,18 +71,18 @@ interface Loaded {
 
 async function load({ model, file, input, batch }: ModernRun, read: ReadGolden): Promise<Loaded> {
   const [config, weights, pictures, expected] = await Promise.all(
-    ["config.json", "model.safetensors", `${input}.safetensors`, `${file}.safetensors`].map((name) =>
+    ["config.json", "model.safetensors", `${input}.safetensors.gz`, `${file}.safetensors.gz`].map((name) =>
       read(`modern/${model}/${name}`),
     ),
   );
   const tensors = parseSafetensors(weights!, model);
-  const all = parseSafetensors(pictures!, input).read("pixel_values");
+  const all = parseSafetensors(await unpacked(pictures!), input).read("pixel_values");
   const [stored, ...shape] = all.shape as [number, ...number[]];
   return {
     config: parseModelConfig(JSON.parse(new TextDecoder().decode(config)), tensors),
     weights: tensors,
     pixels: { shape: [batch, ...shape], data: all.data.subarray(0, (all.data.length / stored) * batch) },
-    expected: parseSafetensors(expected!, file),
+    expected: parseSafetensors(await unpacked(expected!), file),
   };
 }
 
