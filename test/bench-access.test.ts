@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { contrastProblems, unlabelledControls } from "./browser/bench-access.js";
+import { contrastProblems, movements, unlabelledControls } from "./browser/bench-access.js";
 import { open, shots, statusOf, testNothingComplained, tiny, useBenchPage } from "./browser/bench-page.js";
 import { browserPath } from "./browser/serve.js";
 
@@ -41,8 +41,8 @@ describe.skipIf(!browserPath)("access to the benchmark page", () => {
     await page.click("#bench-start");
     await statusOf(page, "bench-status", /^Done: 4/);
     // Both schemes of colours, and every part of the page, at one of the sizes at least.
-    const dark = name === "wide" ? ["bench", "learn"] : ["tokens"];
-    for (const tab of ["bench", "learn", "tokens"]) {
+    const dark = name === "wide" ? ["bench", "learn"] : ["tokens", "policies"];
+    for (const tab of ["bench", "learn", "policies", "camera", "tokens"]) {
       const colorScheme = dark.includes(tab) ? "dark" : "light";
       await page.emulateMedia({ colorScheme });
       await page.click(`#tab-${tab}`);
@@ -56,6 +56,18 @@ describe.skipIf(!browserPath)("access to the benchmark page", () => {
       expect(await axeViolations(page)).toEqual([]);
     }
     expect(await page.evaluate(unlabelledControls)).toEqual([]);
+    // A zoom of 200 % halves the page, as its style sheets see it. Nothing may need scrolling to the side.
+    if (name === "wide")
+      for (const tab of ["bench", "learn", "policies", "camera", "tokens"]) {
+        await page.setViewportSize({ width: width / 2, height: height / 2 });
+        await page.click(`#tab-${tab}`);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), tab).toBe(width / 2);
+      }
+    // With less motion wanted, nothing moves: a message only passes, and no transition is left.
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    expect(await page.evaluate(movements)).toEqual([]);
+    await page.emulateMedia({ reducedMotion: "no-preference" });
+    expect(await page.evaluate(movements)).not.toEqual([]);
 
     // The checks do find faults.
     await page.evaluate(() => {

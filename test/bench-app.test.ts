@@ -6,12 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeBackends } from "../packages/pipeline/src/backends/registry.js";
 import { makeDepthFolder } from "../packages/pipeline/test/depth-folder.js";
 import { type FakeHub, startHub } from "../packages/pipeline/test/fake-hub.js";
+import { clipFolder } from "../packages/pipeline/test/fixtures.js";
 import {
   browser,
   dist,
   drop,
   messages,
   open,
+  passMessages,
   picture,
   served,
   statusOf,
@@ -126,6 +128,15 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     await page.click("#tab-learn");
     expect(page.url()).toContain("tab=learn");
     await expect.poll(() => page.locator("#learn-stages svg").count()).toBe(4);
+    await page.click("#tab-tokens");
+
+    // For a photograph the demo model's answer is a guess. The page says so, and what a real model costs, and asks nobody yet.
+    await page.getByRole("button", { name: "chelsea" }).click();
+    await statusOf(page, "view-status", /^chelsea: \w+, [\d.]+ % unreduced/);
+    expect(page.url()).toContain("picture=chelsea");
+    expect(await page.locator("#headline .hint").textContent()).toMatch(
+      /knows 48 emoji only.*Load DeiT-Ti, 1000 classes.*about 23 MB from huggingface\.co$/,
+    );
     expect(await messages(page)).toEqual([]);
     await page.close();
   });
@@ -134,6 +145,20 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     const page = await open("?backend=cpu");
     await page.locator("#folder").setInputFiles(tiny);
     await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
+    // All policies on the picture, one after another, and each stays until its next result is there.
+    await page.click("#tab-policies");
+    await statusOf(page, "policies-status", /^8 policies are compared on dog$/);
+    const cards = page.locator(".policy-card:not(.stale)");
+    expect(await cards.count()).toBe(8);
+    for (const text of await cards.allTextContents())
+      expect(text).toMatch(/Tokens\d+ of 65GMACs[\d.e−]+Time[\d.e−]+ ms.*Same answer(yes|no)/);
+    expect(await cards.locator("svg .merged, svg .pruned").count()).toBeGreaterThanOrEqual(8);
+    await page.locator("#kept").fill("30");
+    await page.waitForFunction(() => document.querySelectorAll(".policy-card.stale svg").length > 0);
+    await statusOf(page, "policies-status", /^8 policies are compared on dog$/);
+    await page.getByRole("button", { name: "Use ToMe" }).click();
+    await statusOf(page, "view-status", /^dog: .* with ToMe$/);
+    expect(page.url()).toMatch(/policy=tome&removed=\d+$/);
     // Emulated GPUs are measured only on request.
     await page.click("#tab-bench");
     expect(await page.locator("#bench-backends input:checked").count()).toBe(2);
@@ -151,6 +176,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     await page.click("#camera-start");
     await page.locator("#messages .message p", { hasText: /^No camera: .*denied/i }).waitFor();
     await page.locator("#messages button").click();
+    expect(await page.locator("#camera-complaint").textContent()).toMatch(/^No camera: /);
     await page.context().grantPermissions(["camera"]);
     await page.click("#camera-start");
     // Both models see the same frames, and tell how many a second they can see.
@@ -171,6 +197,9 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     await page.locator("#folder").setInputFiles(tiny);
     await statusOf(page, "view-status", /^dog: \w+, [\d.]+ % unreduced/);
     expect(await messages(page)).toEqual([expect.stringContaining("runs in the address: “many”")]);
+    // Messages pass by themselves. What they say of a part of the page stays there.
+    await passMessages(page);
+    await page.locator("#messages .message").waitFor({ state: "detached" });
     const dismiss = async () => {
       for (const button of await page.locator("#messages button").all()) await button.click();
     };
@@ -178,7 +207,6 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
       await page.locator("#messages .message p", { hasText: pattern }).waitFor();
       await dismiss();
     };
-    await dismiss();
 
     // A picture that cannot be read leaves the list, and the page returns to one that can.
     const goesOn = async () => {
@@ -188,6 +216,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     await drop(page, [{ name: "note.png", type: "image/png", bytes: Buffer.from("no picture") }]);
     await said(/^note\.png: not a readable picture/);
     await goesOn();
+    expect(await page.locator("#picture-complaint").textContent()).toMatch(/^note\.png: not a readable picture/);
     const side = { width: 10_000, height: 10_000, channels: 3, background: "teal" } as const;
     writeFileSync(join(tiny, "huge.png"), await sharp({ create: side }).png().toBuffer());
     await page.locator("#files").setInputFiles(join(tiny, "huge.png"));
@@ -196,6 +225,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
 
     await drop(page, [{ name: "config.json", type: "application/json", bytes: Buffer.from("{}") }]);
     await said(/^dropped files on cpu: dropped files\/\w+\.\w+: /);
+    expect(await page.locator("#model-complaint").textContent()).toMatch(/^dropped files on cpu: /);
     const bare = join(tiny, "bare");
     mkdirSync(bare);
     for (const name of ["config.json", "preprocessor_config.json"]) copyFileSync(join(tiny, name), join(bare, name));
@@ -203,6 +233,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     await said(/^bare on cpu: bare\/model\.safetensors\S* is not among the 2 files/);
     await page.locator("#folder").setInputFiles(tiny);
     await goesOn();
+    expect(await page.locator("#model-complaint").textContent()).toBe("");
     await page.fill("#hub", "deit");
     await page.click("#hub-load");
     expect(await page.locator("#hub-complaint").textContent()).toMatch(/“deit” is no id of the Hub/);
@@ -248,6 +279,12 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     );
     expect(page.url()).toContain("task=image-feature-extraction");
     expect(await page.locator("#answer .similar li img").count()).toBe(10);
+
+    // A model of pictures and texts gives zero-shot labels.
+    await page.selectOption("#task", "image-classification");
+    await page.locator("#folder").setInputFiles(clipFolder);
+    await statusOf(page, "view-status", /^dog: a (cat|dog|teapot), [\d.]+ %$/);
+    expect(await page.locator("#labels li .label").allTextContents()).toHaveLength(3);
 
     // A model that the default schedule does not fit is shown unreduced, and the reason stands beside the reduction.
     await page.locator("#folder").setInputFiles(makeDepthFolder(join(tiny, "depth")));
@@ -334,9 +371,10 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     });
   });
 
-  test("a host that sends no headers gives one thread, and all else", async () => {
-    const plain = await host({ "": dist }, {}, {});
-    const page = await open("?backend=wasm-1&backends=wasm,onnx-wasm,tfjs-wasm&runs=1&warmup=0", { url: plain.url });
+  test("a host that sends no headers, with the page below /ppt/, gives one thread, and all else", async () => {
+    const plain = await host({ ppt: dist }, {}, {});
+    const url = `${plain.url}ppt/`;
+    const page = await open("?backend=wasm-1&backends=wasm,onnx-wasm,tfjs-wasm&runs=1&warmup=0", { url });
     await page.locator("#messages .message p", { hasText: /^Backend wasm-1 cannot be used: there is none/ }).waitFor();
     await statusOf(page, "view-status", /^dog: dog, .* unreduced/);
     expect(await page.locator("#backend-note").textContent()).toBe("backend wasm (auto)");
@@ -350,7 +388,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     await page.click("#tab-tokens");
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
     await new Promise((done) => plain.server.close(done));
-    await page.goto(`${plain.url}?policy=pool`);
+    await page.goto(`${url}?policy=pool`);
     await statusOf(page, "view-status", /^dog: dog, .* with Pool only$/);
     expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(true);
     expect(await page.locator("#machine").textContent()).toMatch(/ · WebAssembly threads$/);

@@ -7,9 +7,9 @@ import { headers } from "./headers.js";
 /** Parts of runtimes that are larger than this are kept only when a visitor uses them. */
 const mostBytes = 300_000;
 
-/** What the first screen needs: the page and its scripts, the demo model and the samples. */
+/** What the first screen needs: the page and its scripts, the demo model and the pictures. */
 const isNeeded = (name: string, bytes: number): boolean =>
-  /^(samples|demo)\//.test(name) || (name.startsWith("assets/") && bytes < mostBytes);
+  /^(samples|photographs|demo)\//.test(name) || (name.startsWith("assets/") && bytes < mostBytes);
 
 export function offline(): Plugin {
   let isBuild = false;

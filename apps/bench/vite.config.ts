@@ -14,12 +14,15 @@ const ort = folderOf("onnxruntime-web");
 const tfjsWasm = folderOf("@tensorflow/tfjs-backend-wasm");
 
 const samples = readdirSync(join(demo, "samples")).sort();
+const photographs = fileURLToPath(new URL("photographs", import.meta.url));
+const pictures = readdirSync(photographs).filter((name) => name.endsWith(".webp"));
 
-/** Files that are copied unchanged: the demo model, its pictures, and the runtimes' WebAssembly with its loaders. */
+/** Files that are copied unchanged: the demo model, pictures, and the runtimes' WebAssembly with its loaders. */
 const files: Readonly<Record<string, string | (() => string)>> = {
   _headers: () => headersFile,
   "samples/index.json": () => JSON.stringify(samples),
   ...under("samples", join(demo, "samples"), samples),
+  ...under("photographs", photographs, pictures),
   ...under("demo", join(demo, "model"), readdirSync(join(demo, "model"))),
   // Loading a model requests this file first, as transformers 5 does. An empty one avoids an error in the console.
   "demo/processor_config.json": () => "{}",
@@ -44,6 +47,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".mjs": "text/javascript",
   ".png": "image/png",
   ".wasm": "application/wasm",
+  ".webp": "image/webp",
 };
 
 /** Copies `files` from the installed packages into a build, and serves them in development. */
@@ -105,7 +109,8 @@ export default defineConfig({
       },
     ],
   },
-  build: { target: "es2022", chunkSizeWarningLimit: 1500, reportCompressedSize: false },
+  // The page's security policy allows no data: addresses.
+  build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 1500, reportCompressedSize: false },
   worker: { format: "es" },
   server: { headers: developmentHeaders },
   preview: { headers },

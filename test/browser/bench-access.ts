@@ -64,3 +64,18 @@ export function unlabelledControls(): string[] {
   }
   return problems;
 }
+
+/** What moves on the page: animations and transitions of anything but the opacity, for messages, too. */
+export function movements(): string[] {
+  const message = document.createElement("div");
+  message.className = "message";
+  document.getElementById("messages")!.append(message);
+  const found = document.getAnimations().flatMap((animation) => {
+    const { target } = animation.effect as KeyframeEffect;
+    const properties = (animation.effect as KeyframeEffect).getKeyframes().flatMap((frame) => Object.keys(frame));
+    const moves = properties.filter((name) => !/^(opacity|offset|computedOffset|easing|composite)$/.test(name));
+    return moves.length > 0 ? [`${target?.className}: ${moves.join(", ")}`] : [];
+  });
+  message.remove();
+  return found;
+}

@@ -72,10 +72,25 @@ export async function open(
     const asked = request.url();
     if (!asked.startsWith(url) && !/^(blob|data):/.test(asked)) problems.push(`asked ${asked}`);
   });
+  await page.addInitScript(keepMessages);
   await prepare?.(page);
   await page.goto(`${url}${query}`);
   return page;
 }
+
+/** Messages of the page pass by themselves. Here they wait, so that none escapes a test. */
+function keepMessages(): void {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(".message { animation-play-state: paused !important }");
+  addEventListener("DOMContentLoaded", () => document.adoptedStyleSheets.push(sheet));
+}
+
+/** Lets the time pass that a message is shown for. */
+export const passMessages = (page: Page) =>
+  page.evaluate(() => {
+    for (const message of document.querySelectorAll(".message"))
+      for (const animation of message.getAnimations()) animation.finish();
+  });
 
 export const statusOf = (page: Page, id: string, pattern: RegExp) =>
   page.waitForFunction(

@@ -35,7 +35,7 @@ export async function host(
   };
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    const path = pathname === "/" ? "/index.html" : pathname;
+    const path = pathname.replace(/\/$/, "/index.html");
     const body = await read(path);
     if (body === undefined) missing.push(path);
     else sent.push({ path, bytes: Buffer.byteLength(body) });

@@ -4,8 +4,8 @@ import type { BackendChoice, Machine } from "./machine.js";
 import { demoModel, type ModelChoice } from "./models.js";
 import type { Estimate } from "./paired.js";
 import type { Gallery, Picture } from "./picture.js";
-import type { Outcome, Session } from "./session.js";
-import { formatSettings, type Settings } from "./settings.js";
+import type { Alternative, Outcome, RefusedAlternative, Session } from "./session.js";
+import { formatSettings, type PolicyChoice, type Settings } from "./settings.js";
 
 /** A change of some settings. `undefined` takes an optional one away. */
 export type Changes = { readonly [Key in keyof Settings]?: Settings[Key] | undefined };
@@ -34,6 +34,8 @@ export interface App {
   readonly outcome: Signal<Outcome | undefined>;
   /** How much faster the reduced model of `outcome` is here. Undefined while too little is measured. */
   readonly speed: Signal<Estimate | undefined>;
+  /** The policies that are compared on the picture, each with the last that is known of it. */
+  readonly alternatives: Signal<ReadonlyMap<PolicyChoice, Alternative | RefusedAlternative>>;
   readonly status: Signal<Status>;
   /** Whether the page has been at rest: its first answer is there, and measured. */
   readonly rested: Signal<boolean>;
@@ -69,6 +71,7 @@ export function createState(machine: Machine, choices: readonly BackendChoice[],
     gallery: signal(undefined),
     outcome: signal(undefined),
     speed: signal(undefined),
+    alternatives: signal(new Map()),
     status: signal({ text: "Starting", working: true }),
     rested: signal(false),
     chosen: signal(""),

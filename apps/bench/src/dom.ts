@@ -36,17 +36,38 @@ function filled<E extends Element>(made: E, attributes: Attributes, children: re
 
 const messages = () => byId("messages", "div");
 
-/** Shows an error message until the user dismisses it. A message that is already shown is not repeated. */
-export function complain(text: string): void {
+/** Parts of the page that have a place for complaints. */
+export type Place = "picture" | "model" | "camera" | "bench";
+
+/** The place for complaints about a part of the page. It is empty while there are none. */
+export const complaintOf = (place: Place) => element("p", { id: `${place}-complaint`, class: "complaint" });
+
+const placeOf = (place: Place) => document.getElementById(`${place}-complaint`);
+
+/**
+ * Says what went wrong in a message that passes by itself, and beside what it concerns, where it stays until `settle` is called. A message
+ * that is already shown is not repeated.
+ */
+export function complain(text: string, place?: Place): void {
+  const beside = place && placeOf(place);
+  if (beside) beside.textContent = text;
   const said = [...messages().children].some((child) => child.querySelector("p")?.textContent === text);
   if (said) return;
   const close = element("button", { type: "button", class: "quiet", "aria-label": "Dismiss this message" }, "×");
   const message = element("div", { class: "message" }, element("p", {}, text), close);
   close.addEventListener("click", () => message.remove());
+  // The style sheet says how long it stays, and that it waits while somebody points at it.
+  message.addEventListener("animationend", ({ animationName }) => {
+    if (animationName === "pass") message.remove();
+  });
   messages().append(message);
 }
 
-export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
+/** What was complained about is mended, or somebody tries something else. */
+export function settle(place: Place): void {
+  const beside = placeOf(place);
+  if (beside) beside.textContent = "";
+}
 
 /** A number with about three significant digits: 1234 -> 1234, 12.34 -> 12.3, 0.001234 -> 1.2e−3. */
 export function threeDigits(value: number): string {

@@ -13,6 +13,8 @@ export interface Machine {
   readonly adapter?: string;
   /** Whether that adapter is emulated on the CPU. */
   readonly softwareAdapter?: boolean;
+  /** Whether it computes in 16 bits. */
+  readonly halfPrecision?: boolean;
   /** The name of WebGL's renderer, if there is one. */
   readonly renderer?: string;
 }
@@ -23,11 +25,14 @@ export interface BackendChoice {
   readonly detail: string;
   /** Whether its GPU is emulated on the CPU. Such a backend is not selected by default. */
   readonly emulated?: boolean;
+  /** Whether it computes in 16 bits, if it is asked to. */
+  readonly halfPrecision?: boolean;
   /** Why this browser cannot run it. */
   readonly unavailable?: string;
 }
 
 interface GpuAdapter {
+  readonly features: ReadonlySet<string>;
   readonly info?: { vendor: string; architecture: string; description: string; isFallbackAdapter?: boolean };
 }
 
@@ -58,7 +63,7 @@ export async function describeMachine(): Promise<Machine> {
     cores: navigator.hardwareConcurrency,
     ...(here().deviceMemory !== undefined && { memoryGiB: here().deviceMemory }),
     threads: crossOriginIsolated,
-    ...(adapter && { adapter: adapter.name, softwareAdapter: adapter.software }),
+    ...(adapter && { adapter: adapter.name, softwareAdapter: adapter.software, halfPrecision: adapter.half }),
     ...(renderer && { renderer }),
   };
 }
@@ -82,6 +87,9 @@ const limited: Readonly<Record<string, string>> = {
   "tfjs-wasm": "SIMD, one thread: threads would need blob: scripts, which this page forbids",
 };
 
+/** The backends that `worker.ts` also opens in half precision, where the adapter has it. */
+export const inHalfPrecision: readonly string[] = ["onnx-webgpu"];
+
 /** The registered backends that have a rank in browsers, best first. */
 export function backendChoices(machine: Machine): BackendChoice[] {
   return describeBackends()
@@ -93,7 +101,8 @@ export function backendChoices(machine: Machine): BackendChoice[] {
     .sort((a, b) => a.rank - b.rank)
     .flatMap(({ choice }) => {
       const { name, title, detail } = choice;
-      const own = { ...choice, detail: limited[name] ?? detail };
+      const halfPrecision = inHalfPrecision.includes(name) && machine.halfPrecision === true;
+      const own = { ...choice, detail: limited[name] ?? detail, halfPrecision };
       return name === oneThread.of && machine.threads
         ? [own, { name: oneThread.name, title: `${title}, one thread`, detail: "SIMD" }]
         : [own];
@@ -123,14 +132,18 @@ function offered(needs: BackendNeeds, machine: Machine): Pick<BackendChoice, "de
 
 type BackendNeeds = ReturnType<typeof describeBackends>[number]["needs"];
 
-async function webgpuAdapter(): Promise<{ name: string; software: boolean } | undefined> {
+async function webgpuAdapter(): Promise<{ name: string; software: boolean; half: boolean } | undefined> {
   const adapter = await here()
     .gpu?.requestAdapter()
     .catch(() => null);
   if (!adapter) return undefined;
   const { vendor = "", architecture = "", description = "", isFallbackAdapter = false } = adapter.info ?? {};
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
-  return { name, software: isFallbackAdapter || isSoftwareGpu(`${name} ${architecture}`) };
+  return {
+    name,
+    software: isFallbackAdapter || isSoftwareGpu(`${name} ${architecture}`),
+    half: adapter.features.has("shader-f16"),
+  };
 }
 
 function webglRenderer(): string | undefined {

@@ -4,7 +4,7 @@ import { reasonOf } from "@ppt-vit/core";
 import { computed, effect } from "@preact/signals-core";
 import { type App, createState, type State } from "./app.js";
 import { controls } from "./controls/index.js";
-import { byId, complain, element } from "./dom.js";
+import { byId, complain, element, settle } from "./dom.js";
 import { backendChoices, describeMachine, machineLine } from "./machine.js";
 import { codeOf, createSession, messageFor, type Outcome, type Request, type Session } from "./session.js";
 import { automatic, otherPolicies, parseSettings } from "./settings.js";
@@ -27,9 +27,8 @@ async function start(): Promise<void> {
   const usable = (name: string) => choices.find((choice) => choice.name === name);
   let { backend, backends, tab } = settings;
   if (backend !== automatic && (!usable(backend) || usable(backend)!.unavailable)) {
-    complain(
-      `Backend ${backend} cannot be used: ${usable(backend)?.unavailable ?? "there is none of that name"}. The page chooses one.`,
-    );
+    const reason = usable(backend)?.unavailable ?? "there is none of that name";
+    complain(`Backend ${backend} cannot be used: ${reason}. The page chooses one.`);
     backend = automatic;
   }
   // An emulated GPU takes seconds per picture, so it is selected only if the address names it.
@@ -73,11 +72,15 @@ function sessionFor(app: State): Session {
     },
     onOutcome(outcome) {
       if (outcome.request !== instead) app.refused.value = undefined;
+      settle("model");
       app.outcome.value = outcome;
       app.status.value = { text: sentence(outcome), working: false };
     },
     onSpeed(speed) {
       app.speed.value = speed;
+    },
+    onAlternative(alternative) {
+      app.alternatives.value = new Map(app.alternatives.value).set(alternative.policy, alternative);
     },
     onFailure(error, request) {
       app.status.value = { text: app.outcome.value ? "The last result stays." : "Nothing to show.", working: false };
@@ -90,7 +93,7 @@ function sessionFor(app: State): Session {
         queueMicrotask(() => session.show(instead!));
         return;
       }
-      complain(messageFor(error, request));
+      complain(messageFor(error, request), codeOf(error) === "INVALID_IMAGE" ? "picture" : "model");
       if (codeOf(error) === "INVALID_IMAGE") app.gallery.value?.remove(request.picture);
       else if (app.outcome.value?.request.model !== request.model) app.outcome.value = undefined;
     },
@@ -109,6 +112,8 @@ function sentence({ answer, unreduced, reduced, request: { picture } }: Outcome)
     : `${picture.name}: ${whole}`;
 }
 
+const policiesOf = (name: string) => tabs.find((tab) => tab.name === name)?.policies;
+
 /** Shows the chosen picture with the current settings whenever one of them changes, unless the machine is busy. */
 function look(app: App): void {
   // Only these settings make another result. Similar pictures are looked for among all that there are.
@@ -116,7 +121,8 @@ function look(app: App): void {
     const { backend, policy, preset, layers, tokensRemoved, threshold, task } = app.settings.value;
     const amongAll = app.outcome.value?.answer.task === "image-feature-extraction";
     const number = amongAll ? app.pictures.value.length : 0;
-    return JSON.stringify([backend, policy, preset, layers, tokensRemoved, threshold, task, number]);
+    const compared = policiesOf(app.settings.value.tab) !== undefined;
+    return JSON.stringify([backend, policy, preset, layers, tokensRemoved, threshold, task, number, compared]);
   });
   let backend = app.settings.peek().backend;
   effect(() => {
@@ -125,7 +131,9 @@ function look(app: App): void {
     const settings = app.settings.peek();
     if (settings.backend !== backend) app.chosen.value = "";
     backend = settings.backend;
-    if (picture && !busy) app.session.show({ model, picture, others: app.pictures.peek(), settings });
+    if (!picture || busy) return;
+    const policies = policiesOf(settings.tab);
+    app.session.show({ model, picture, others: app.pictures.peek(), settings, ...(policies && { policies }) });
   });
 }
 

@@ -23,10 +23,11 @@ export const demoModel = (): ModelChoice => ({
 export const hubModel = (id: string): ModelChoice => ({ title: id, source: id });
 
 /** Models of the Hub that the page offers. What loading one costs is told before it is asked for. */
-export const suggestions: readonly { readonly id: string; readonly about: string }[] = [
+export const suggestions: readonly { readonly id: string; readonly title: string; readonly about: string }[] = [
   {
     id: "facebook/deit-tiny-patch16-224",
-    about: "1000 classes of photographs, about 23 MB from huggingface.co",
+    title: "DeiT-Ti, 1000 classes",
+    about: "for photographs: about 23 MB from huggingface.co",
   },
 ];
 

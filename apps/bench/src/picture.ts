@@ -8,6 +8,8 @@ export interface Seen {
 
 export interface Picture extends Seen {
   readonly blob: Blob;
+  /** A photograph among the samples. The demo model knows none. */
+  readonly isPhotograph?: boolean;
 }
 
 /** The list of pictures, for other parts of the page. */

@@ -1,8 +1,9 @@
 /** The pictures to choose from: samples, and files that the user picks, drops or pastes. */
 import { reasonOf } from "@ppt-vit/core";
 import { effect } from "@preact/signals-core";
+import photographs from "../photographs/index.json";
 import type { App } from "./app.js";
-import { byId, complain, element } from "./dom.js";
+import { byId, complain, element, settle } from "./dom.js";
 import type { Picture } from "./picture.js";
 
 /** A limit that keeps the list short. */
@@ -25,7 +26,10 @@ export function setUpPictures(app: App): void {
     image.addEventListener("load", () => URL.revokeObjectURL(address));
     // The file is no picture. Remove it, so that the list and the benchmark do without it; viewing it shows the reason.
     image.addEventListener("error", () => forget(picture));
-    button.addEventListener("click", () => select(picture, button));
+    button.addEventListener("click", () => {
+      settle("picture");
+      select(picture, button);
+    });
     list.append(element("li", {}, button));
     thumbs.set(picture, button);
     return button;
@@ -51,8 +55,10 @@ export function setUpPictures(app: App): void {
   }
 
   function add(blobs: readonly Picture[]): void {
+    settle("picture");
     const taken = blobs.slice(0, mostOwn - own.length);
-    if (taken.length < blobs.length) complain(`The list holds ${mostOwn} pictures: reload the page to choose others.`);
+    if (taken.length < blobs.length)
+      complain(`The list holds ${mostOwn} pictures: reload the page to choose others.`, "picture");
     own.push(...taken);
     tell();
     const [first] = taken.map((picture) => [picture, show(ownList, picture)] as const);
@@ -86,30 +92,59 @@ export function setUpPictures(app: App): void {
 
   /** The first sample, or the one that the address names, comes before the others, which wait until it has its answer. */
   async function loadSamples(): Promise<void> {
-    const names: string[] = await (await fetch("samples/index.json")).json();
-    const titleOf = (file: string) => file.replace(/^\d+_(.*)\.png$/, "$1");
+    const all = await listSamples();
     const wanted = app.settings.value.picture;
-    firstSample = titleOf(names[0]!);
-    const first = names.find((file) => titleOf(file) === wanted) ?? names[0]!;
-    const read = async (file: string) => ({ name: titleOf(file), blob: await (await fetch(`samples/${file}`)).blob() });
+    firstSample = all[0]!.name;
+    const first = all.find(({ name }) => name === wanted) ?? all[0]!;
     const chosen = await read(first);
     samples.push(chosen);
-    const list = byId("samples", "ul");
-    const button = show(list, chosen);
+    const button = show(listOf(chosen), chosen);
     if (own.length === 0) select(chosen, button);
     await answered(app);
-    const others = await Promise.all(names.filter((file) => file !== first).map(read));
+    const others = await Promise.all(all.filter((one) => one !== first).map(read));
     samples.push(...others);
-    const sorted = names.map((file) => samples.find(({ name }) => name === titleOf(file))!);
+    const sorted = all.map((one) => samples.find(({ name }) => name === one.name)!);
     samples.splice(0, samples.length, ...sorted);
-    for (const picture of others) show(list, picture);
-    for (const picture of sorted) list.append(thumbs.get(picture)!.parentElement!);
+    for (const picture of others) show(listOf(picture), picture);
+    for (const picture of sorted) listOf(picture).append(thumbs.get(picture)!.parentElement!);
     tell();
   }
   loadSamples().catch((error: unknown) =>
-    complain(`The sample pictures could not be loaded (${reasonOf(error)}): choose a picture of your own.`),
+    complain(`The sample pictures could not be loaded (${reasonOf(error)}): choose a picture of your own.`, "picture"),
   );
 }
+
+/** A picture of the page itself, before it is read. */
+interface Sample {
+  readonly name: string;
+  readonly address: string;
+  readonly isPhotograph: boolean;
+}
+
+/** What the demo model knows comes first, photographs for real models come after it. */
+async function listSamples(): Promise<Sample[]> {
+  const emoji: string[] = await (await fetch("samples/index.json")).json();
+  return [
+    ...emoji.map((file) => ({
+      name: file.replace(/^\d+_(.*)\.png$/, "$1"),
+      address: `samples/${file}`,
+      isPhotograph: false,
+    })),
+    ...photographs.map(({ file }) => ({
+      name: file.replace(/\.\w+$/, ""),
+      address: `photographs/${file}`,
+      isPhotograph: true,
+    })),
+  ];
+}
+
+const read = async ({ name, address, isPhotograph }: Sample): Promise<Picture> => ({
+  name,
+  blob: await (await fetch(address)).blob(),
+  isPhotograph,
+});
+
+const listOf = ({ isPhotograph }: Picture) => byId(isPhotograph ? "photographs" : "samples", "ul");
 
 /** Resolves when the page has its first answer, or found out that there is none. */
 function answered(app: App): Promise<void> {
@@ -144,7 +179,7 @@ function setUpDropping(onFiles: (files: readonly File[], folder?: string) => voi
       if (folder) onFiles(await filesIn(folder), folder.name);
       else if (files.length > 0) onFiles(files);
     } catch (error) {
-      complain(`The folder could not be read (${reasonOf(error)}).`);
+      complain(`The folder could not be read (${reasonOf(error)}).`, "model");
     }
   });
 }

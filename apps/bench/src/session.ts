@@ -1,12 +1,18 @@
 /** The page's worker: it keeps one checkpoint, answers for the chosen picture, and then measures how fast both models are. */
 import { reasonOf } from "@ppt-vit/core";
-import type { CheckpointFacts, CheckpointSource, ClassifierWorker, PictureRun } from "@ppt-vit/pipeline/browser";
-import type { AnswerKind, LoadedModel, Side } from "./answers/answer.js";
+import {
+  type CheckpointFacts,
+  type CheckpointSource,
+  type ClassifierWorker,
+  median,
+  type PictureRun,
+} from "@ppt-vit/pipeline/browser";
+import type { AnswerKind, Comparison, LoadedModel, Side } from "./answers/answer.js";
 import { answersOf } from "./answers/index.js";
 import { loadingShare, type ModelChoice, startWorker } from "./models.js";
 import { type Estimate, leastPairs, pairedEstimate } from "./paired.js";
 import type { Picture, Seen } from "./picture.js";
-import { policyTitles, reductionOf, type Settings, titleOfReduced } from "./settings.js";
+import { type PolicyChoice, policyTitles, reductionOf, type Settings, titleOfReduced } from "./settings.js";
 
 /** A request whose picture may also be a frame of the camera. */
 type AnyRequest = Omit<Request, "picture"> & { readonly picture: Seen };
@@ -17,6 +23,8 @@ export interface Request {
   /** The pictures that the user could choose. */
   readonly others: readonly Picture[];
   readonly settings: Settings;
+  /** Policies to compare on the picture after the answer, in the place of measuring the one of the settings. */
+  readonly policies?: readonly PolicyChoice[];
 }
 
 /** What both models gave for a picture. */
@@ -28,6 +36,22 @@ export interface Outcome {
   readonly reduced?: Side;
 }
 
+/** What a policy gave for the picture of a request, beside the unreduced model. */
+export interface Alternative {
+  readonly policy: PolicyChoice;
+  readonly side: Side;
+  readonly comparison: Comparison;
+  /** Of the unreduced model and of this one, which took turns. */
+  readonly medianMs: readonly [unreduced: number, reduced: number];
+  readonly speed: Estimate | undefined;
+}
+
+/** A policy that the model refuses. */
+export interface RefusedAlternative {
+  readonly policy: PolicyChoice;
+  readonly reason: string;
+}
+
 export interface SessionOptions {
   /** What the session does at the moment; `share` is that of a download. */
   readonly onStatus: (text: string, share?: number) => void;
@@ -36,6 +60,8 @@ export interface SessionOptions {
   readonly onOutcome: (outcome: Outcome) => void;
   /** Called as pairs of runs are measured for an outcome, at first with undefined. */
   readonly onSpeed: (speed: Estimate | undefined) => void;
+  /** Called for each of the request's policies, as soon as it is known. */
+  readonly onAlternative: (alternative: Alternative | RefusedAlternative) => void;
   readonly onFailure: (error: unknown, request: Request) => void;
   /** Called when there is nothing more to do. */
   readonly onRest: () => void;
@@ -50,6 +76,8 @@ export interface Session {
   pair(request: AnyRequest): Promise<Pick<Outcome, "unreduced" | "reduced" | "answer">>;
   /** The answer that a model gives with these settings. */
   answerFor(model: ModelChoice, settings: Settings): Promise<AnswerKind>;
+  /** Loads a model on the session's worker, which has read and parsed the checkpoint. The caller disposes it. */
+  load(model: ModelChoice, answer: AnswerKind, backend: string, settings: Settings): Promise<LoadedModel>;
   /** The files of the model, from the worker's memory, for workers that measure. */
   files(model: ModelChoice): Promise<CheckpointSource>;
 }
@@ -64,7 +92,7 @@ interface Held {
 const [mostPairs, mostMs] = [15, 2500];
 
 export function createSession(options: SessionOptions): Session {
-  const { onStatus, onChosen, onOutcome, onSpeed, onFailure, onRest } = options;
+  const { onStatus, onChosen, onOutcome, onSpeed, onAlternative, onFailure, onRest } = options;
   let worker: ClassifierWorker | undefined;
   let model: ModelChoice | undefined;
   let files: Promise<CheckpointSource> | undefined;
@@ -159,16 +187,18 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /** Runs both models in turns, in changing order. Decoding is not in the times. */
-  async function measure({ request, answer, unreduced, reduced }: Outcome): Promise<void> {
-    if (!reduced) return;
+  async function takeTurns(
+    { request, answer, unreduced }: Outcome,
+    reduced: Side,
+    goesOn: (turn: number) => boolean,
+    onTurn: (firstMs: readonly number[], secondMs: readonly number[]) => void,
+  ): Promise<void> {
     const { picture, others } = request;
     const latencyOf = async ({ model }: Side) =>
       ((await answer.run(model, picture, others)) satisfies PictureRun).latencyMs;
     const [first, second]: [number[], number[]] = [[], []];
-    const start = performance.now();
     // The first turn warms up.
-    for (let turn = 0; turn <= mostPairs; turn++) {
-      if (wanted !== request || (turn > leastPairs && performance.now() - start > mostMs)) return;
+    for (let turn = 0; wanted === request && goesOn(turn); turn++) {
       const swapped = turn % 2 === 1;
       const [one, other] = swapped ? [reduced, unreduced] : [unreduced, reduced];
       const [oneMs, otherMs] = [await latencyOf(one), await latencyOf(other)];
@@ -176,8 +206,54 @@ export function createSession(options: SessionOptions): Session {
       if (turn === 0) continue;
       first.push(swapped ? otherMs : oneMs);
       second.push(swapped ? oneMs : otherMs);
-      onSpeed(pairedEstimate(first, second));
+      onTurn(first, second);
     }
+  }
+
+  async function measure(outcome: Outcome): Promise<void> {
+    const start = performance.now();
+    const goesOn = (turn: number) => turn <= mostPairs && (turn <= leastPairs || performance.now() - start <= mostMs);
+    if (outcome.reduced)
+      await takeTurns(outcome, outcome.reduced, goesOn, (first, second) => onSpeed(pairedEstimate(first, second)));
+  }
+
+  /** Each policy on the picture of an outcome, one after another, so that two models at most are in memory. */
+  async function compare(outcome: Outcome): Promise<void> {
+    const { request, answer, unreduced } = outcome;
+    for (const policy of request.policies ?? []) {
+      if (wanted !== request) return;
+      const settings = { ...request.settings, policy };
+      const title = policyTitles[policy];
+      try {
+        const model = await modelFor("reduced", answer, { ...request, settings });
+        onStatus(`Comparing: ${title}`);
+        const result = await answer.run(model, request.picture, request.others);
+        const side = { policy, title, model, result };
+        let times: readonly (readonly number[])[] = [[], []];
+        await takeTurns(
+          outcome,
+          side,
+          (turn) => turn <= leastPairs,
+          (first, second) => {
+            times = [first, second];
+          },
+        );
+        if (wanted !== request) return;
+        const [whole, reduced] = times as [readonly number[], readonly number[]];
+        onAlternative({
+          policy,
+          side,
+          comparison: answer.compare(unreduced.result, result),
+          medianMs: [median(whole), median(reduced)],
+          speed: pairedEstimate(whole, reduced),
+        });
+      } catch (error) {
+        if (wanted !== request) return;
+        if (isFatal(error)) throw error;
+        onAlternative({ policy, reason: reasonOf(error) });
+      }
+    }
+    if (request.policies) onStatus(`${request.policies.length} policies are compared on ${request.picture.name}`);
   }
 
   async function work(): Promise<void> {
@@ -187,7 +263,7 @@ export function createSession(options: SessionOptions): Session {
         if (wanted !== request) continue;
         onOutcome(outcome);
         onSpeed(undefined);
-        await measure(outcome);
+        await (request.policies ? compare(outcome) : measure(outcome));
       } catch (error) {
         // A request that a newer one replaced also fails when its worker ends. That failure is ignored.
         if (wanted !== request) continue;
@@ -212,6 +288,12 @@ export function createSession(options: SessionOptions): Session {
     },
     pair,
     answerFor: async (choice, settings) => answerOf(await factsOf(choice), settings),
+    load: (choice, answer, backend, settings) =>
+      workerFor(choice).fromPretrained(choice.source, {
+        task: answer.task as "image-classification",
+        backend,
+        reduction: reductionOf(settings.policy, settings),
+      }),
     files(choice) {
       files ??= workerFor(choice).files(choice.source);
       files.catch(() => {

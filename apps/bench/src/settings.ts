@@ -1,13 +1,6 @@
 /** The user's settings, and how the page's address holds them. */
-import {
-  defaultDtype,
-  defaultPolicy,
-  type PolicyName,
-  reasonOf,
-  policies as registered,
-  type WeightDtypeName,
-  weightDtypeNames,
-} from "@ppt-vit/core";
+import { defaultDtype, defaultPolicy, type PolicyName, reasonOf, policies as registered } from "@ppt-vit/core";
+import { type PrecisionName, precisionNames } from "./precisions.js";
 import { presets } from "./presets/index.js";
 
 /** The registered policies other than PPT, for comparison. */
@@ -31,6 +24,14 @@ export const policyTitles = Object.fromEntries([
   ...registered.map(({ name, title }) => [name, title]),
 ]) as Readonly<Record<PolicyChoice, string>>;
 
+/** What the policies do, as a sentence without its subject and its full stop. */
+export const policyAbouts = Object.fromEntries([
+  ["unreduced", "removes nothing"],
+  ["prune", "prunes in every stage, whatever the scores"],
+  ["pool", "pools in every stage, whatever the scores"],
+  ...registered.map(({ name, description }) => [name, description]),
+]) as Readonly<Record<PolicyChoice, string>>;
+
 export interface Settings {
   /** The part of the page that is shown. */
   readonly tab: string;
@@ -52,11 +53,12 @@ export interface Settings {
   /** The backends that the benchmark compares. */
   readonly backends: readonly string[];
   readonly policies: readonly PolicyChoice[];
-  /** The precisions of weights that it compares. */
-  readonly dtypes: readonly WeightDtypeName[];
+  /** The precisions that it compares. */
+  readonly dtypes: readonly PrecisionName[];
   readonly runs: number;
   readonly warmup: number;
-  readonly batch: number;
+  /** The numbers of pictures in a run that it compares, ascending. */
+  readonly batches: readonly number[];
   /** Whether the benchmark starts by itself. */
   readonly autorun: boolean;
 }
@@ -73,11 +75,14 @@ export const defaultSettings: Settings = {
   dtypes: [defaultDtype],
   runs: 10,
   warmup: 2,
-  batch: 1,
+  batches: [1],
   autorun: false,
 };
 
 export const limits = { runs: [1, 1000], warmup: [0, 100], batch: [1, 64] } as const;
+
+/** Each of them is a row of the table for every policy and precision. */
+const mostBatches = 8;
 
 /** The preset of that name. @throws Error if there is none */
 export function presetNamed(name: string) {
@@ -88,7 +93,7 @@ export function presetNamed(name: string) {
 
 /** What the page calls the reduced model of these settings. */
 export const titleOfReduced = ({ preset, policy }: Settings): string =>
-  preset === undefined ? policyTitles[policy] : presetNamed(preset).title;
+  preset === undefined || policy !== "ppt" ? policyTitles[policy] : presetNamed(preset).title;
 
 const isPolicy = (text: string): text is PolicyChoice => policies.some((policy) => policy === text);
 
@@ -122,7 +127,15 @@ export const readers = {
   },
   runs: (text: string) => wholeNumber(text, "runs", ...limits.runs),
   warmup: (text: string) => wholeNumber(text, "warm-up runs", ...limits.warmup),
-  batch: (text: string) => wholeNumber(text, "pictures per run", ...limits.batch),
+  batches: (text: string): readonly number[] => {
+    const numbers = text
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map((one) => wholeNumber(one, "pictures per run", ...limits.batch));
+    if (numbers.length === 0 || numbers.length > mostBatches)
+      throw new Error(`“${text}”: write from one to ${mostBatches} numbers, like 1, 2, 4, 8`);
+    return [...new Set(numbers)].sort((a, b) => a - b);
+  },
 };
 
 function wholeNumber(text: string, what: string, least: number, most: number): number {
@@ -151,9 +164,9 @@ export function parseSettings(search: string): { settings: Settings; problems: s
     if (!isPolicy(text)) throw new Error(`“${text}” is none of ${policies.join(", ")}`);
     return text;
   };
-  const dtypeOf = (text: string): WeightDtypeName => {
-    const found = weightDtypeNames.find((name) => name === text);
-    if (!found) throw new Error(`“${text}” is none of ${weightDtypeNames.join(", ")}`);
+  const dtypeOf = (text: string): PrecisionName => {
+    const found = precisionNames.find((name) => name === text);
+    if (!found) throw new Error(`“${text}” is none of ${precisionNames.join(", ")}`);
     return found;
   };
   const given = {
@@ -172,7 +185,7 @@ export function parseSettings(search: string): { settings: Settings; problems: s
     dtypes: read("dtypes", (text) => list(text).map(dtypeOf)),
     runs: read("runs", readers.runs),
     warmup: read("warmup", readers.warmup),
-    batch: read("batch", readers.batch),
+    batches: read("batch", readers.batches),
     autorun: read("autorun", (text) => text !== "0" && text !== "false"),
   };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
@@ -197,7 +210,7 @@ export function formatSettings(settings: Settings): string {
     ["dtypes", "dtypes"],
     ["runs", "runs"],
     ["warmup", "warmup"],
-    ["batch", "batch"],
+    ["batch", "batches"],
   ];
   const query = names.flatMap(([name, key]) => {
     const value = settings[key];
@@ -207,11 +220,17 @@ export function formatSettings(settings: Settings): string {
   return query.length > 0 ? `?${query.join("&")}` : "";
 }
 
-/** The option `reduction` of `fromPretrained` for a policy with these settings. */
+/** The option `reduction` of `fromPretrained` for a policy with these settings. A preset gives its schedule to every policy. */
 export function reductionOf(policy: PolicyChoice, { preset, layers, tokensRemoved, threshold }: Settings) {
   if (policy === "unreduced") return false;
-  if (preset !== undefined && policy === "ppt") return presetNamed(preset).reduction;
-  const schedule = { ...(layers && { layers }), ...(tokensRemoved !== undefined && { tokensRemoved }) };
+  const given = preset === undefined ? undefined : presetNamed(preset).reduction;
+  if (given && policy === "ppt") return given;
+  const schedule = given
+    ? {
+        ...(given.layers && { layers: given.layers }),
+        ...(given.tokensRemoved && { tokensRemoved: given.tokensRemoved }),
+      }
+    : { ...(layers && { layers }), ...(tokensRemoved !== undefined && { tokensRemoved }) };
   if (policy === "ppt" || policy === "prune" || policy === "pool") {
     const limit = policy === "ppt" ? threshold : policy;
     return { ...schedule, ...(limit !== undefined && { threshold: limit }) };

@@ -5,6 +5,7 @@ import type { TfjsDevice } from "@ppt-vit/backend-tfjs";
 import { devices as tfjsDevices } from "@ppt-vit/backend-tfjs/devices";
 import { serveClassifiers } from "@ppt-vit/pipeline/browser";
 import { oneThread } from "./one-thread.js";
+import { half, inHalf } from "./precisions.js";
 
 /** The settings of ONNX Runtime that must be set before its first session. */
 type ConfigurableRuntime = OnnxRuntime & { env: { wasm: { numThreads: number }; logLevel: string } };
@@ -15,14 +16,14 @@ const served = (path: string) => new URL(`../${path}`, self.location.href).href;
 /** Threads need shared memory. Large models use at most about 8 threads well; more would only wait for each other. */
 const threads = self.crossOriginIsolated ? Math.min(8, navigator.hardwareConcurrency) : 1;
 
-async function onnx(device: OnnxDevice) {
+async function onnx(device: OnnxDevice, dtype: "fp32" | "fp16" = "fp32") {
   const [runtime, { createOnnxBackend }] = await Promise.all([
     import(/* @vite-ignore */ served(`ort/ort.${device}.min.mjs`)) as Promise<ConfigurableRuntime>,
     import("@ppt-vit/backend-onnx"),
   ]);
   runtime.env.wasm.numThreads = device === "wasm" ? threads : 1;
   runtime.env.logLevel = "error";
-  return createOnnxBackend({ device, ort: runtime });
+  return createOnnxBackend({ device, dtype, ort: runtime });
 }
 
 async function tfjs(device: TfjsDevice) {
@@ -48,7 +49,10 @@ serveClassifiers({
   // A change of settings then costs a compile, and neither a download nor a parse.
   keepCheckpoint: true,
   backends: Object.fromEntries([
-    ...onnxDevices.map(({ name, device }) => [name, () => onnx(device)]),
+    ...onnxDevices.flatMap(({ name, device }) => [
+      [name, () => onnx(device)],
+      [inHalf(name), () => onnx(device, half)],
+    ]),
     ...tfjsDevices.map(({ name, device }) => [name, () => tfjs(device)]),
     [oneThread.name, wasmOnOneThread],
   ]),

@@ -1,9 +1,11 @@
 /** Plots of a benchmark as SVG: one row of marks per backend and policy, drawn at the width of the page. */
 
 import { duration, svg, threeDigits } from "../dom.js";
-import { type PolicyChoice, policyTitles } from "../settings.js";
-import type { Cell } from "./benchmark.js";
+import type { PolicyChoice } from "../settings.js";
+import { type Cell, isReference, namesOf } from "./cells.js";
+import { curvesOf } from "./curve.js";
 import { speedupOf } from "./report.js";
+import { logDomain, ticksOf } from "./scale.js";
 
 interface Mark {
   readonly kind: "dot" | "bar" | "tick" | "run";
@@ -12,7 +14,7 @@ interface Mark {
 
 interface Row {
   readonly policy: PolicyChoice;
-  readonly dtype: string;
+  readonly name: string;
   readonly marks: readonly Mark[];
   /** Written at the end of the row. */
   readonly value: string;
@@ -24,10 +26,10 @@ interface Plot {
   readonly groups: readonly { readonly caption: string; readonly rows: readonly Row[] }[];
 }
 
-const nameOf = ({ policy, dtype }: Row): string =>
-  dtype === "fp32" ? policyTitles[policy] : `${policyTitles[policy]} ${dtype}`;
+const size = { caption: 32, row: 24, axis: 26, values: 84 };
 
-const size = { caption: 32, row: 24, axis: 26, gutter: 108, values: 84 };
+/** Room for the names of rows, whose letters are about this wide. */
+const gutterOf = (rows: readonly Row[]): number => 20 + 7.2 * Math.max(...rows.map(({ name }) => name.length));
 
 /** The plots of a result. `width` is in pixels. */
 export function plotsOf(
@@ -36,13 +38,14 @@ export function plotsOf(
   width: { readonly half: number; readonly full: number },
 ): SVGSVGElement[] {
   const backends = [...new Set(cells.map((cell) => cell.backend))];
-  const grouped = (rowOf: (cell: Cell) => Omit<Row, "policy" | "dtype"> | undefined) =>
+  const nameOf = namesOf(cells);
+  const grouped = (rowOf: (cell: Cell) => Omit<Row, "policy" | "name"> | undefined) =>
     backends
       .map((backend) => ({
         caption: titleOf(backend),
         rows: cells.flatMap((cell) => {
           const row = cell.backend === backend ? rowOf(cell) : undefined;
-          return row ? [{ policy: cell.policy, dtype: cell.dtype, ...row }] : [];
+          return row ? [{ policy: cell.policy, name: nameOf(cell), ...row }] : [];
         }),
       }))
       .filter(({ rows }) => rows.length > 0);
@@ -59,9 +62,9 @@ export function plotsOf(
     title: "Speedup over unreduced on the same backend",
     logarithmic: false,
     groups: grouped((cell) => {
-      const { speedup: times, policy, dtype } = cell;
+      const { speedup: times } = cell;
       // A figure that the runs do not give has no bar either.
-      if (times === undefined || (policy === "unreduced" && dtype === "fp32")) return undefined;
+      if (times === undefined || isReference(cell)) return undefined;
       const isTold = cell.estimate !== undefined && cell.estimate.verdict !== "noisy";
       return { marks: !isTold ? [] : [{ kind: "bar", at: times }], value: speedupOf(cell) };
     }),
@@ -78,9 +81,15 @@ export function plotsOf(
       value: duration(medianMs),
     })),
   };
-  return [throughput, speedup, latency]
-    .filter(({ groups }) => groups.length > 0)
-    .map((plot) => draw(plot, plot === latency ? width.full : width.half));
+  const hasSizes = new Set(cells.map(({ batch }) => batch)).size > 1;
+  const rates = hasSizes ? curvesOf(cells, titleOf, width.half) : [throughput];
+  return [...rates, speedup, latency].flatMap((plot) =>
+    !("groups" in plot)
+      ? [plot]
+      : plot.groups.length > 0
+        ? [draw(plot, plot === latency ? width.full : width.half)]
+        : [],
+  );
 }
 
 function draw({ title, logarithmic, groups }: Plot, width: number): SVGSVGElement {
@@ -89,13 +98,13 @@ function draw({ title, logarithmic, groups }: Plot, width: number): SVGSVGElemen
   const [from, to] = logarithmic ? logDomain(values) : [0, Math.max(1, ...values) * 1.05];
   const share = (value: number) =>
     logarithmic ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from);
-  const left = size.gutter;
+  const left = gutterOf(rows);
   const right = width - size.values;
   const x = (value: number) => left + share(value) * (right - left);
   const height = groups.length * size.caption + rows.length * size.row + size.axis;
 
   const summary = groups.map(
-    ({ caption, rows }) => `${caption}: ${rows.map((row) => `${nameOf(row)} ${row.value}`).join(", ")}`,
+    ({ caption, rows }) => `${caption}: ${rows.map((row) => `${row.name} ${row.value}`).join(", ")}`,
   );
   const chart = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", class: "plot" });
   chart.append(svg("title", {}, `${title}. ${summary.join(". ")}`));
@@ -111,10 +120,10 @@ function draw({ title, logarithmic, groups }: Plot, width: number): SVGSVGElemen
     chart.append(svg("text", { class: "caption", x: 0, y: y + 22 }, caption));
     y += size.caption;
     for (const row of rows) {
-      const { policy, marks, value } = row;
+      const { policy, name, marks, value } = row;
       const middle = y + size.row / 2;
       const group = svg("g", { class: `policy-${policy}` });
-      group.append(svg("text", { class: "name", x: 8, y: middle + 4 }, nameOf(row)));
+      group.append(svg("text", { class: "name", x: 8, y: middle + 4 }, name));
       for (const mark of marks) group.append(drawMark(mark, x(mark.at), middle, left, logarithmic));
       group.append(svg("text", { class: "value", x: width, y: middle + 4, "text-anchor": "end" }, value));
       chart.append(group);
@@ -132,28 +141,4 @@ function drawMark({ kind }: Mark, at: number, middle: number, left: number, loga
   return logarithmic
     ? svg("line", { class: "median", x1: at, x2: at, y1: middle - 8, y2: middle + 8 })
     : svg("rect", { class: "bar", x: left, y: middle - 7, width: Math.max(1, at - left), height: 14, rx: 3 });
-}
-
-/** The bounds of a logarithmic axis: with room on both sides, and at least a factor of 2 apart. */
-function logDomain(values: readonly number[]): [number, number] {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  const room = Math.max(1.15, Math.sqrt(2 / (most / least)));
-  return [least / room, most * room];
-}
-
-/** Round numbers between the bounds, as many as fit into `pixels`. */
-function ticksOf(from: number, to: number, logarithmic: boolean, pixels: number): number[] {
-  const most = Math.max(2, Math.floor(pixels / 56));
-  if (!logarithmic) {
-    const step = [0.1, 0.2, 0.25, 0.5, 1, 2, 5, 10, 20, 50].find((one) => (to - from) / one <= most) ?? 100;
-    return Array.from({ length: Math.floor(to / step) + 1 }, (_, i) => Number((i * step).toPrecision(3)));
-  }
-  for (const digits of [[1, 1.5, 2, 3, 4, 5, 6, 8], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]]) {
-    const ticks: number[] = [];
-    for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++)
-      for (const digit of digits) ticks.push(Number((digit * 10 ** power).toPrecision(3)));
-    const within = ticks.filter((tick) => tick >= from && tick <= to);
-    if (within.length <= most && within.length > 0) return within;
-  }
-  return [];
 }

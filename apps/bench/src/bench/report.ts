@@ -4,7 +4,8 @@ import type { Machine } from "../machine.js";
 import { machineLine } from "../machine.js";
 import { leastPairs, times } from "../paired.js";
 import { policyTitles, type Settings } from "../settings.js";
-import type { BenchmarkResult, Cell } from "./benchmark.js";
+import type { BenchmarkResult } from "./benchmark.js";
+import { type Agreement, type Cell, isReference } from "./cells.js";
 
 export const format = "ppt-vit-bench/2";
 
@@ -28,7 +29,7 @@ export interface Report extends BenchmarkResult {
     | "dtypes"
     | "runs"
     | "warmup"
-    | "batch"
+    | "batches"
   >;
   readonly pictures: readonly string[];
 }
@@ -61,21 +62,28 @@ export function parseReport(text: string): SharedReport {
   if (!isObject(machine) || typeof machine.browser !== "string" || typeof machine.cores !== "number")
     throw new Error("it does not describe its machine");
   if (typeof model !== "string" || typeof date !== "string") throw new Error("it names no model or no date");
-  return json as unknown as SharedReport;
+  // Results of before there were several sizes hold the one of all cells among the settings.
+  const batch = isObject(json.settings) && typeof json.settings.batch === "number" ? json.settings.batch : 1;
+  return { ...json, cells: cells.map((cell) => ({ batch, ...cell })) } as unknown as SharedReport;
 }
 
 /** A table for issues and READMEs. */
 export function markdownOf({ cells, model, machine, date }: Report, titleOf: (backend: string) => string): string {
-  const head = ["Backend", "Policy", "Weights", "Images/s", "Speedup", "95 % interval", "Median ms", "GMACs", "Off by"];
+  const head = [
+    ...["Backend", "Policy", "Precision", "Pictures per run", "Images/s", "Speedup", "95 % interval"],
+    ...["Median ms", "GMACs", "Same answer", "Off by"],
+  ];
   const rows = cells.map((cell) => [
     titleOf(cell.backend),
     policyTitles[cell.policy],
     cell.dtype,
+    String(cell.batch),
     threeDigits(cell.imagesPerSecond),
     speedupOf(cell),
     cell.estimate ? `${cell.estimate.low.toFixed(2)} to ${cell.estimate.high.toFixed(2)}` : "–",
     threeDigits(cell.medianMs),
     giga(cell.gmacs),
+    agreementInWords(cell.agreement),
     cell.difference === undefined ? "–" : threeDigits(cell.difference),
   ]);
   const line = (values: readonly string[]) => `| ${values.map((value) => value.replaceAll("|", "\\|")).join(" | ")} |`;
@@ -83,10 +91,15 @@ export function markdownOf({ cells, model, machine, date }: Report, titleOf: (ba
   return `${[line(head), rule, ...rows.map(line)].join("\n")}\n\n${model}, ${date.slice(0, 10)}, ${machineLine(machine)}\n`;
 }
 
+/** `8 of 8` */
+export const agreementInWords = (agreement: Agreement | undefined): string =>
+  agreement ? `${agreement.same} of ${agreement.of}` : "–";
+
 /** `1.42×`; or that the runs are too few, or scatter too much, for a figure. */
-export function speedupOf({ policy, dtype, speedup, estimate }: SharedCell): string {
+export function speedupOf(cell: SharedCell): string {
+  const { speedup, estimate } = cell;
   if (speedup === undefined) return "–";
-  if (policy === "unreduced" && dtype === "fp32") return times(1);
+  if (isReference(cell)) return times(1);
   if (!estimate) return `from ${leastPairs} runs on`;
   return estimate.verdict === "noisy" ? "too noisy" : times(speedup);
 }

@@ -2,10 +2,9 @@
 import { byId, duration, element, giga, threeDigits } from "../dom.js";
 import { machineLine } from "../machine.js";
 import { inWords, times } from "../paired.js";
-import { policyTitles } from "../settings.js";
-import type { Cell } from "./benchmark.js";
+import { type Cell, namesOf } from "./cells.js";
 import { plotsOf } from "./chart.js";
-import { type Report, type SharedCell, type SharedReport, speedupOf } from "./report.js";
+import { agreementInWords, type Report, type SharedCell, type SharedReport, speedupOf } from "./report.js";
 
 type TitleOf = (backend: string) => string;
 
@@ -18,15 +17,14 @@ export const columns: readonly string[] = [
   "First run",
   "Load",
   "GMACs",
+  "Same answer",
   "Off by",
   "Answer",
   "Theirs, images/s",
 ];
 
-const nameOf = ({ policy, dtype }: SharedCell) =>
-  dtype === "fp32" ? policyTitles[policy] : `${policyTitles[policy]}, ${dtype}`;
 const isSame = (one: SharedCell, other: SharedCell) =>
-  one.backend === other.backend && one.policy === other.policy && one.dtype === other.dtype;
+  (["backend", "policy", "dtype", "batch"] as const).every((key) => one[key] === other[key]);
 
 let drawn: (() => void) | undefined;
 let watched: ResizeObserver | undefined;
@@ -43,8 +41,11 @@ export function showReport(report: Report | undefined, theirs: SharedReport | un
   ];
   byId("bench-facts", "p").textContent = facts.filter(Boolean).join(" — ");
   byId("bench-notes", "ul").replaceChildren(...notesOf(report, titleOf).map((note) => element("li", {}, note)));
-  const rowOf = (cell: SharedCell, own: boolean) =>
-    tableRow(cell, own, theirs && (own ? theirs.cells.find((their) => isSame(cell, their)) : cell), titleOf);
+  const nameOf = namesOf([...cells, ...alone]);
+  const rowOf = (cell: SharedCell, own: boolean) => {
+    const their = theirs && (own ? theirs.cells.find((other) => isSame(cell, other)) : cell);
+    return tableRow(cell, own, their, titleOf(cell.backend), nameOf(cell));
+  };
   byId("bench-rows", "tbody").replaceChildren(
     ...cells.map((cell) => rowOf(cell, true)),
     ...alone.map((cell) => rowOf(cell, false)),
@@ -63,11 +64,9 @@ export function showReport(report: Report | undefined, theirs: SharedReport | un
 function notesOf(report: Report | undefined, titleOf: TitleOf): string[] {
   if (!report) return [];
   const { failures, hiddenRuns, unfinished } = report;
+  const nameOf = namesOf(report.cells);
   return [
-    ...failures.map(
-      ({ backend, policy, dtype, message }) =>
-        `${titleOf(backend)}, ${policyTitles[policy]}${dtype === "fp32" ? "" : `, ${dtype}`}: ${message}`,
-    ),
+    ...failures.map((failure) => `${titleOf(failure.backend)}, ${nameOf(failure)}: ${failure.message}`),
     ...unfinished.map((backend) => `${titleOf(backend)} was not finished: its figures are of fewer runs, or missing.`),
     ...(hiddenRuns > 0 ? [`The tab was hidden during ${hiddenRuns} runs; browsers slow hidden tabs down.`] : []),
   ];
@@ -78,17 +77,18 @@ function fastest(cells: readonly Cell[], titleOf: TitleOf): string {
   const [best] = cells.toSorted((a, b) => b.imagesPerSecond - a.imagesPerSecond);
   if (!best) return "Nothing is measured yet.";
   const { backend, imagesPerSecond, estimate } = best;
+  const name = namesOf(cells)(best);
   const gain =
     estimate?.verdict === "noisy"
       ? "; this machine is too noisy to tell its speedup"
       : estimate
         ? `, ${inWords(estimate).replace(" on this machine", " as the unreduced model here")}`
         : "";
-  return `Fastest here: ${titleOf(backend)}, ${nameOf(best)}: ${threeDigits(imagesPerSecond)} images/s${gain}.`;
+  return `Fastest here: ${titleOf(backend)}, ${name}: ${threeDigits(imagesPerSecond)} images/s${gain}.`;
 }
 
-function tableRow(cell: SharedCell, own: boolean, their: SharedCell | undefined, titleOf: TitleOf) {
-  const { backend, policy, estimate, loadMs, firstRunMs, medianMs, p90Ms, imagesPerSecond, gmacs, difference } = cell;
+function tableRow(cell: SharedCell, own: boolean, their: SharedCell | undefined, title: string, name: string) {
+  const { policy, estimate, loadMs, firstRunMs, medianMs, p90Ms, imagesPerSecond, gmacs, difference } = cell;
   const mine = (text: string) => (own ? text : "–");
   const ratio = own && their ? ` (here ${times(imagesPerSecond / their.imagesPerSecond)})` : "";
   const values = [
@@ -99,6 +99,7 @@ function tableRow(cell: SharedCell, own: boolean, their: SharedCell | undefined,
     mine(duration(firstRunMs)),
     mine(duration(loadMs)),
     giga(gmacs),
+    mine(agreementInWords(cell.agreement)),
     mine(difference === undefined ? "–" : threeDigits(difference)),
     cell.label,
     their ? `${threeDigits(their.imagesPerSecond)}${ratio}` : "–",
@@ -106,7 +107,7 @@ function tableRow(cell: SharedCell, own: boolean, their: SharedCell | undefined,
   return element(
     "tr",
     { class: `policy-${policy}` },
-    element("th", { scope: "row" }, titleOf(backend), " ", element("span", { class: "badge" }, nameOf(cell))),
+    element("th", { scope: "row" }, title, " ", element("span", { class: "badge" }, name)),
     ...values.map((value, i) =>
       element(
         "td",

@@ -3,12 +3,13 @@
 import { reasonOf } from "@ppt-vit/core";
 import { effect } from "@preact/signals-core";
 import type { App } from "../app.js";
-import { byId, complain, duration } from "../dom.js";
+import { byId, complain, duration, settle } from "../dom.js";
 import type { Picture } from "../picture.js";
-import { policyTitles } from "../settings.js";
-import { save } from "../tokens/export.js";
-import { type BenchmarkResult, runBenchmark } from "./benchmark.js";
-import { format, markdownOf, packReport, parseReport, type Report, type SharedReport, unpackReport } from "./report.js";
+import { hasPrecision } from "../precisions.js";
+import { type BenchmarkResult, oracle, runBenchmark } from "./benchmark.js";
+import { namesOf } from "./cells.js";
+import { format, parseReport, type Report, type SharedReport, unpackReport } from "./report.js";
+import { shareButtons } from "./share.js";
 import { showReport } from "./table.js";
 
 /** The versions of this project and of the runtimes, which the build puts in. */
@@ -33,18 +34,21 @@ export function setUpBench(app: App): void {
     );
     if (backends.length === 0 || settings.policies.length === 0 || settings.dtypes.length === 0)
       return complain(
-        "Choose at least one backend that works in this browser, at least one policy, and at least one kind of weights.",
+        "Choose at least one backend that works in this browser, at least one policy, and at least one precision.",
+        "bench",
       );
-    if (pictures.length === 0) return complain("The benchmark needs a picture: choose one.");
+    if (pictures.length === 0) return complain("The benchmark needs a picture: choose one.", "bench");
+    settle("bench");
 
     controller = new AbortController();
     const { signal } = controller;
     app.busy.value = "benchmark";
     working(true);
     let saidBackend = "";
+    const nameOf = namesOf([]);
     const began = performance.now();
     const describe = (result: BenchmarkResult): Report => {
-      const { preset, layers, tokensRemoved, threshold, policies, dtypes, runs, warmup, batch } = settings;
+      const { preset, layers, tokensRemoved, threshold, policies, dtypes, runs, warmup, batches } = settings;
       return {
         format,
         date: new Date().toISOString(),
@@ -58,13 +62,13 @@ export function setUpBench(app: App): void {
           dtypes,
           runs,
           warmup,
-          batch,
+          batches,
           ...(preset && { preset }),
           ...(layers && { layers }),
           ...(tokensRemoved !== undefined && { tokensRemoved }),
           ...(threshold !== undefined && { threshold }),
         },
-        pictures: pictures.slice(0, batch).map(({ name }) => name),
+        pictures: pictures.slice(0, batches.at(-1)).map(({ name }) => name),
         ...result,
       };
     };
@@ -74,11 +78,15 @@ export function setUpBench(app: App): void {
     };
     try {
       await app.session.pause();
+      const answer = await app.session.answerFor(model, settings);
       const result = await runBenchmark({
         source: await app.session.files(model),
-        answer: await app.session.answerFor(model, settings),
+        answer,
         pictures: pictures.map(({ blob }) => blob),
         settings: { ...settings, backends },
+        has: (backend, precision) =>
+          choices.some((choice) => choice.name === backend && hasPrecision(choice, precision)),
+        loadOracle: (policy) => app.session.load(model, answer, oracle, { ...settings, policy }),
         signal,
         onBackend(skipThis) {
           skip!.onclick = skipThis;
@@ -87,7 +95,7 @@ export function setUpBench(app: App): void {
           bar.value = done / total;
           const left = done > 0 ? ((performance.now() - began) / done) * (total - done) : undefined;
           const time = left === undefined ? "" : `, about ${duration(Math.max(1000, left))} left`;
-          now.textContent = `${titleOf(backend)}, ${policyTitles[policy]}${dtype === "fp32" ? "" : `, ${dtype}`}: ${step}${time}`;
+          now.textContent = `${titleOf(backend)}, ${nameOf({ policy, dtype })}: ${step}${time}`;
           // Screen readers announce the status. It changes once per backend, because an announcement per run is too much.
           if (backend !== saidBackend) status.textContent = `Measuring ${titleOf(backend)}`;
           saidBackend = backend;
@@ -101,7 +109,7 @@ export function setUpBench(app: App): void {
       status.textContent = `${ended}: ${cells.length} measured, ${failures.length} failed${rest}.`;
     } catch (error) {
       status.textContent = "The benchmark ended early.";
-      complain(`Benchmark: ${reasonOf(error)}`);
+      complain(`Benchmark: ${reasonOf(error)}`, "bench");
     } finally {
       controller = undefined;
       working(false);
@@ -120,36 +128,20 @@ export function setUpBench(app: App): void {
     (on ? cancel : start)!.focus();
   }
 
-  /** Gives a text to the clipboard, and says what it was. */
-  async function copy(what: string, text: string): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(text);
-      status.textContent = `${what} is in the clipboard.`;
-    } catch (error) {
-      complain(`${what} could not be copied (${reasonOf(error)}): download the JSON instead.`);
-    }
-  }
-  const onClick = (id: string, act: (report: Report) => unknown) =>
-    byId(id, "button").addEventListener("click", () => report && act(report));
   start!.addEventListener("click", () => void run());
   cancel!.addEventListener("click", () => controller?.abort());
-  onClick("bench-copy", (report) => copy("The JSON", JSON.stringify(report, undefined, 2)));
-  onClick("bench-markdown", (report) => copy("The table", markdownOf(report, titleOf)));
-  onClick("bench-link", async (report) => copy("The link", `${report.address}#${await packReport(report)}`));
-  onClick("bench-download", (report) => {
-    const text = `${JSON.stringify(report, undefined, 2)}\n`;
-    save(new Blob([text], { type: "application/json" }), `ppt-vit-bench-${report.date}.json`);
-  });
+  shareButtons(app, status, () => report, titleOf);
 
   function compare(read: () => Promise<SharedReport | undefined>, from: string): void {
     read().then(
       (found) => {
         if (!found) return;
         theirs = found;
+        settle("bench");
         show();
         status.textContent = `${from} is beside your own results: run the benchmark to compare.`;
       },
-      (error: unknown) => complain(`${from} cannot be shown: ${reasonOf(error)}.`),
+      (error: unknown) => complain(`${from} cannot be shown: ${reasonOf(error)}.`, "bench"),
     );
   }
   const input = byId("bench-import", "input");

@@ -1,7 +1,8 @@
 /** The choice of the model, of what it is used for, and of the backend. */
 import { effect } from "@preact/signals-core";
 import { answersOf } from "../answers/index.js";
-import { element } from "../dom.js";
+import type { App } from "../app.js";
+import { complaintOf, element } from "../dom.js";
 import { select, textField } from "../fields.js";
 import { demoModel, hubModel, suggestions } from "../models.js";
 import { automatic, readers } from "../settings.js";
@@ -21,12 +22,6 @@ export const model: Control = {
     });
     const demo = element("button", { type: "button", id: "model-demo" }, "Use demo");
     demo.addEventListener("click", () => app.choose(demoModel()));
-    const offers = suggestions.map(({ id, about }) => {
-      const button = element("button", { type: "button", class: "offer" }, `Load ${id}`);
-      button.append(element("span", { class: "fine" }, about));
-      button.addEventListener("click", () => app.choose(hubModel(id), id));
-      return button;
-    });
     const task = element("select", { id: "task" });
     const taskField = element("label", { class: "wide", hidden: true }, "Show ", task);
     task.addEventListener("change", () => app.change({ task: task.value }));
@@ -39,6 +34,7 @@ export const model: Control = {
     const backendNote = element("p", { id: "backend-note", class: "fine" });
     section.append(
       title,
+      complaintOf("model"),
       element("div", { class: "fields" }, taskField),
       element(
         "div",
@@ -58,7 +54,7 @@ export const model: Control = {
         element("code", {}, "model.safetensors"),
         ".",
       ),
-      ...offers,
+      ...offersOf(app),
       hubForm(app),
       element("div", { class: "fields" }, element("label", { class: "wide" }, "Backend ", backend)),
       backendNote,
@@ -81,8 +77,17 @@ export const model: Control = {
   },
 };
 
+/** A button for each model that the page offers. It says what loading costs, and from where, before it is pressed. */
+export const offersOf = (app: App): HTMLButtonElement[] =>
+  suggestions.map(({ id, title, about }) => {
+    const button = element("button", { type: "button", class: "offer" }, `Load ${title}`);
+    button.append(element("span", { class: "fine" }, about));
+    button.addEventListener("click", () => app.choose(hubModel(id), id));
+    return button;
+  });
+
 /** Loads a model of the Hub only when the user asks for it. An address alone must not make the page contact another host. */
-function hubForm(app: Parameters<Control["mount"]>[0]): HTMLElement {
+function hubForm(app: App): HTMLElement {
   const { input, complaint, read } = textField("hub", "", {
     "aria-label": "Model of the Hugging Face Hub",
     inputmode: "url",

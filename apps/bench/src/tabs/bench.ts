@@ -1,18 +1,21 @@
 /** The benchmark's tab: its form and its results. */
 
-import { weightDtypeNames } from "@ppt-vit/core";
 import { columns } from "../bench/table.js";
 import { setUpBench } from "../bench/view.js";
-import { element } from "../dom.js";
+import { complaintOf, element } from "../dom.js";
 import { boxes, settingField } from "../fields.js";
+import { hasPrecision, precisionNames } from "../precisions.js";
 import { policies, policyTitles, readers } from "../settings.js";
 import type { Tab } from "./tab.js";
 
 const dtypeDetails: Readonly<Record<string, string>> = {
-  fp32: "as they are stored",
+  fp32: "weights as they are stored",
+  fp16: "half precision, activations too: WebGPU only",
   q8: "8-bit integers",
   q4: "mostly 4-bit integers",
 };
+
+const withoutHalf = "no adapter here computes in 16 bits";
 
 export const bench: Tab = {
   name: "bench",
@@ -20,7 +23,7 @@ export const bench: Tab = {
   controls: false,
   mount(app, panel) {
     const { backends, policies: chosen, dtypes } = app.settings.peek();
-    const field = (id: "runs" | "warmup" | "batch", label: string) =>
+    const field = (id: "runs" | "warmup" | "batches", label: string) =>
       settingField(app, id, label, id, readers[id]).field;
     panel.classList.add("bench");
     panel.append(
@@ -53,10 +56,15 @@ export const bench: Tab = {
         element(
           "fieldset",
           {},
-          element("legend", {}, "Weights"),
+          element("legend", {}, "Precisions"),
           boxes(
             "bench-dtypes",
-            weightDtypeNames.map((value) => ({ value, title: value, detail: dtypeDetails[value] })),
+            precisionNames.map((value) => ({
+              value,
+              title: value,
+              detail: dtypeDetails[value],
+              unavailable: app.choices.some((choice) => hasPrecision(choice, value)) ? undefined : withoutHalf,
+            })),
             dtypes,
             (dtypes) => app.change({ dtypes }),
           ),
@@ -70,12 +78,12 @@ export const bench: Tab = {
             { class: "fields" },
             field("runs", "Runs"),
             field("warmup", "Warm-up runs"),
-            field("batch", "Pictures per run"),
+            field("batches", "Pictures per run"),
           ),
           element(
             "p",
             { class: "fine" },
-            "Each backend runs in its own worker, where the policies take turns. Times include reading the result back, and exclude decoding.",
+            "Each backend runs in its own worker, where the policies take turns. Times include reading the result back, and exclude decoding. Several numbers of pictures, like 1, 2, 4, 8, give a curve.",
           ),
         ),
       ),
@@ -90,6 +98,7 @@ export const bench: Tab = {
       ),
       element("progress", { id: "bench-progress", max: 1, "aria-label": "Benchmark", hidden: true }),
       element("p", { id: "bench-status", role: "status" }),
+      complaintOf("bench"),
       element("p", { id: "bench-now", class: "fine" }),
       element(
         "div",
@@ -120,7 +129,7 @@ export const bench: Tab = {
         element(
           "p",
           { class: "fine" },
-          "Speedup: median of the ratios to the unreduced fp32 model of the same turns. Off by: greatest difference from the numbers of the plain CPU backend in fp32.",
+          "Speedup: median of the ratios to the unreduced fp32 model of the same turns. Same answer: for how many pictures the answer is that of the unreduced fp32 model. Off by: greatest difference from the numbers of the plain CPU backend in fp32.",
         ),
         element(
           "div",
@@ -129,6 +138,24 @@ export const bench: Tab = {
           element("button", { type: "button", id: "bench-download" }, "Download JSON"),
           element("button", { type: "button", id: "bench-markdown" }, "Copy as Markdown"),
           element("button", { type: "button", id: "bench-link" }, "Copy a link to it"),
+          element("button", { type: "button", id: "bench-card" }, "Save a picture card"),
+        ),
+        element(
+          "p",
+          { id: "bench-submit", class: "fine" },
+          "To show your machine's result to all, add the downloaded file to ",
+          element("code", {}, "benchmarks/submitted"),
+          " by a ",
+          element(
+            "a",
+            {
+              href: "https://github.com/ppt-vit/ppt-vit/upload/main/benchmarks/submitted",
+              target: "_blank",
+              rel: "noopener",
+            },
+            "pull request",
+          ),
+          ". The documentation lists all of them.",
         ),
       ),
     );

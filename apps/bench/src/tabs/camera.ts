@@ -4,7 +4,7 @@ import { reasonOf } from "@ppt-vit/core";
 import { median } from "@ppt-vit/pipeline/browser";
 import { effect } from "@preact/signals-core";
 import type { Side } from "../answers/answer.js";
-import { complain, element, threeDigits } from "../dom.js";
+import { complain, complaintOf, element, settle, threeDigits } from "../dom.js";
 import { drawStage, fileOf } from "../tokens/drawing.js";
 import type { Tab } from "./tab.js";
 
@@ -26,6 +26,7 @@ export const camera: Tab = {
       element("h2", {}, "Camera, side by side"),
       element("p", { class: "fine" }, "Both models see the same frames. Nothing leaves this device."),
       element("div", { class: "row" }, start, still),
+      complaintOf("camera"),
       status,
       video,
       element("div", { class: "camera-sides", hidden: true }, ...sides.map(({ element }) => element)),
@@ -35,16 +36,17 @@ export const camera: Tab = {
     start.addEventListener("click", async () => {
       if (stop) return stop();
       try {
+        settle("camera");
         await run();
       } catch (error) {
-        complain(`No camera: ${reasonOf(error)}.`);
+        complain(`No camera: ${reasonOf(error)}.`, "camera");
       }
     });
     still.addEventListener("click", async () => {
       const canvas = element("canvas", { width: video.videoWidth, height: video.videoHeight });
       canvas.getContext("2d")!.drawImage(video, 0, 0);
       const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve));
-      if (!blob) return complain("The camera has not started yet: try again in a moment.");
+      if (!blob) return complain("The camera has not started yet: try again in a moment.", "camera");
       app.gallery.value?.add(blob, "camera");
       app.change({ tab: "tokens" });
     });

@@ -2,7 +2,8 @@
 import { bench } from "./bench.js";
 import { camera } from "./camera.js";
 import { learn } from "./learn.js";
+import { policies } from "./policies.js";
 import type { Tab } from "./tab.js";
 import { tokens } from "./tokens.js";
 
-export const tabs: readonly Tab[] = [tokens, camera, bench, learn];
+export const tabs: readonly Tab[] = [tokens, policies, camera, bench, learn];

@@ -1,9 +1,11 @@
 /** The first screen: what token reduction did to the picture, what it saved here, and the tokens stage by stage. */
 import { effect } from "@preact/signals-core";
 import type { App } from "../app.js";
+import { offersOf } from "../controls/model.js";
 import { element } from "../dom.js";
 import { headlineOf } from "../headline.js";
 import type { Outcome } from "../session.js";
+import { statusLine } from "../status.js";
 import { fileOf } from "../tokens/drawing.js";
 import { createPlayer, type Player } from "../tokens/player.js";
 import type { Tab } from "./tab.js";
@@ -17,11 +19,11 @@ export const tokens: Tab = {
     const player = createPlayer();
     const answer = element("div", { id: "answer" });
     const result = element("div", { id: "view-result", class: "result", hidden: true }, player.element, answer);
-    panel.append(headline, statusLine(app), result);
+    panel.append(headline, statusLine(app, "view"), result);
     effect(() => {
       const outcome = app.outcome.value;
       result.hidden = !outcome;
-      headline.replaceChildren(...(outcome ? headlineOf(outcome, app.speed.value) : []));
+      headline.replaceChildren(...(outcome ? [...headlineOf(outcome, app.speed.value), ...hintOf(app, outcome)] : []));
     });
     effect(() => {
       const outcome = app.outcome.value;
@@ -33,6 +35,14 @@ export const tokens: Tab = {
   },
 };
 
+/** What to know of an answer that means nothing: the demo model knows no photographs. */
+function hintOf(app: App, { request: { model, picture } }: Outcome): HTMLElement[] {
+  if (!model.demo || !picture.isPhotograph) return [];
+  const text =
+    "The demo model knows 48 emoji only, so its answer for a photograph is a guess. A photograph wants a real model:";
+  return [element("div", { class: "hint" }, element("p", {}, text), ...offersOf(app))];
+}
+
 /** Shows the tokens of an outcome in a player, unless another outcome has come meanwhile. */
 export async function followTokens(app: App, player: Player, outcome: Outcome): Promise<void> {
   const { unreduced, reduced, facts, request } = outcome;
@@ -41,21 +51,4 @@ export async function followTokens(app: App, player: Player, outcome: Outcome): 
   if (app.outcome.peek() !== outcome) return URL.revokeObjectURL(file.href);
   const stages = reduced?.result.stages ?? [];
   player.show({ image: image!, ...file, patches: patches ?? facts.patches, stages }, request.picture.name);
-}
-
-/** What the page does at the moment, for eyes and screen readers. */
-function statusLine(app: App): HTMLElement {
-  const text = element("p", { id: "view-status", role: "status" });
-  const bar = element("progress", { id: "view-progress", "aria-label": "Loading the model", max: 1 });
-  const line = element("div", { class: "status" }, text, bar);
-  effect(() => {
-    const { text: said, working, share } = app.status.value;
-    line.classList.toggle("resting", !working && app.outcome.value !== undefined);
-    // Screen readers announce the status. It is set only if it changes, so that nothing is announced twice.
-    if (text.textContent !== said) text.textContent = said;
-    bar.hidden = !working;
-    if (share === undefined) bar.removeAttribute("value");
-    else bar.value = share;
-  });
-  return line;
 }

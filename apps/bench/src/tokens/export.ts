@@ -25,15 +25,19 @@ export async function sheetPixels(traced: Traced, name: string): Promise<Blob> {
     const canvas = element("canvas", { width: 2 * image.naturalWidth, height: 2 * image.naturalHeight });
     const context = canvas.getContext("2d")!;
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
-    return await new Promise((resolve, reject) =>
-      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser made no picture of it")))),
-    );
+    return await pixelsOf(canvas);
   } finally {
     URL.revokeObjectURL(address);
   }
 }
 
-const dataAddress = (blob: Blob) =>
+/** A canvas as a PNG file. */
+export const pixelsOf = (canvas: HTMLCanvasElement): Promise<Blob> =>
+  new Promise((resolve, reject) =>
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser made no picture of it")))),
+  );
+
+export const dataAddress = (blob: Blob): Promise<string> =>
   new Promise<string>((resolve, reject) => {
     const reader = new FileReader();
     reader.addEventListener("load", () => resolve(String(reader.result)));
