@@ -43,6 +43,7 @@ const kinds = {
   migration: "migrate/pytorch.html",
   compatibility: "compatibility.html",
   benchmarks: "benchmarks.html",
+  submitted: "submitted.html",
   accuracy: "accuracy.html",
   command: "cli/classify.html",
   troubleshooting: "troubleshooting.html",

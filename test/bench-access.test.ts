@@ -46,6 +46,7 @@ describe.skipIf(!browserPath)("access to the benchmark page", () => {
       const colorScheme = dark.includes(tab) ? "dark" : "light";
       await page.emulateMedia({ colorScheme });
       await page.click(`#tab-${tab}`);
+      if (tab === "policies") await page.locator(".policy-card:not(.stale)").first().waitFor();
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
       // The window shows the whole page, because parts out of sight may not be painted yet.
       await page.setViewportSize({ width, height: await page.evaluate(() => document.documentElement.scrollHeight) });
@@ -114,8 +115,7 @@ describe.skipIf(!browserPath)("access to the benchmark page", () => {
     await page.keyboard.press("ArrowDown");
     await statusOf(page, "view-status", /^cat: .* with Prune only/);
     await page.focus("#tab-tokens");
-    await page.keyboard.press("ArrowRight");
-    await page.keyboard.press("ArrowRight");
+    for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
     expect(await page.evaluate(() => document.activeElement!.id)).toBe("tab-bench");
     await page.focus("#bench-backends-onnx-wasm");
     await page.keyboard.press("Space");

@@ -1,11 +1,47 @@
-/** Tests what the benchmark page computes itself: settings in its address, groups of patches, names of machines. */
+/** Tests what the benchmark page computes itself: settings in its address, groups of patches, results to share, names of machines. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { policyNames } from "@ppt-vit/core";
 import { describe, expect, test } from "vitest";
+import { wordsOf } from "../apps/bench/src/bench/card.js";
+import type { Cell } from "../apps/bench/src/bench/cells.js";
+import { format, markdownOf, parseReport, type Report } from "../apps/bench/src/bench/report.js";
 import { tokensKept } from "../apps/bench/src/controls/reduction.js";
 import { fromUserAgent, shortRenderer } from "../apps/bench/src/machine.js";
 import { pairedEstimate } from "../apps/bench/src/paired.js";
 import { defaultSettings, formatSettings, parseSettings, policies, reductionOf } from "../apps/bench/src/settings.js";
 import { countsOf, mapAfter } from "../apps/bench/src/tokens/drawing.js";
+import { median } from "../packages/pipeline/src/public.js";
+import { root } from "../scripts/workspace.mjs";
+
+const submitted = join(root, "benchmarks/submitted");
+
+const estimate = { ratio: 1.5, low: 1.45, high: 1.55, pairs: 10, verdict: "faster" } as const;
+const times = { loadMs: 9, firstRunMs: 70, p90Ms: 80, label: "dog" };
+const cells = [
+  { ...times, ...{ backend: "wasm", policy: "unreduced", dtype: "fp32", batch: 4, tokens: [197], gmacs: 1.25 } },
+  { ...times, ...{ backend: "wasm", policy: "ppt", dtype: "q8", batch: 4, tokens: [197, 147, 97, 49], gmacs: 0.8 } },
+].map((cell, i) => ({
+  ...(cell as Pick<Cell, "backend" | "policy" | "dtype" | "batch" | "tokens" | "gmacs"> & typeof times),
+  ...[
+    { latenciesMs: [75], medianMs: 75, imagesPerSecond: 1000 / 75, speedup: 1 },
+    { latenciesMs: [50], medianMs: 50, imagesPerSecond: 20, speedup: 1.5, estimate, agreement: { same: 7, of: 8 } },
+  ][i]!,
+}));
+const report: Report = {
+  format,
+  date: "2026-11-29T12:00:00.000Z",
+  address: "https://example.org/",
+  model: "Demo",
+  machine: { browser: "Firefox 140.0", system: "Linux", cores: 2, threads: true },
+  versions: {},
+  settings: { ...defaultSettings, batches: [4] },
+  pictures: ["dog"],
+  failures: [],
+  unfinished: [],
+  hiddenRuns: 0,
+  cells,
+};
 
 describe("the app's own arithmetic", () => {
   test("settings survive the address, and what is wrong in it is named", () => {
@@ -27,15 +63,16 @@ describe("the app's own arithmetic", () => {
     expect(parseSettings(formatSettings(settings))).toEqual({ settings, problems: [] });
     expect(formatSettings(defaultSettings)).toBe("");
     const { settings: fallen, problems } = parseSettings(
-      "?runs=0&policy=magic&preset=none&layers=5,2&threshold=-1&batch=2&model=deit",
+      "?runs=0&policy=magic&preset=none&layers=5,2&threshold=-1&batch=4,2&dtypes=fp8&model=deit",
     );
-    expect(fallen).toEqual({ ...defaultSettings, batch: 2 });
+    expect(fallen).toEqual({ ...defaultSettings, batches: [2, 4] });
     expect(problems.map((problem) => problem.split(" ")[0])).toEqual([
       "model",
       "policy",
       "preset",
       "layers",
       "threshold",
+      "dtypes",
       "runs",
     ]);
   });
@@ -43,10 +80,16 @@ describe("the app's own arithmetic", () => {
   test("a policy becomes a reduction; what is not set is left to the model", () => {
     expect(reductionOf("unreduced", defaultSettings)).toBe(false);
     expect(reductionOf("ppt", defaultSettings)).toEqual({});
-    // A preset takes the place of the settings of PPT, and leaves other policies alone.
+    // A preset takes the place of the settings, and gives its schedule to every policy.
     const strong = { ...defaultSettings, preset: "strong", layers: [3] };
     expect(reductionOf("ppt", strong)).toEqual({ tokensRemoved: { share: 0.5 } });
     expect(reductionOf("unreduced", strong)).toBe(false);
+    expect(reductionOf("tome", strong)).toEqual({ policy: "tome", tokensRemoved: { share: 0.5 } });
+    expect(reductionOf("prune", { ...strong, preset: "searched" })).toEqual({
+      layers: [2, 6],
+      tokensRemoved: [111, 33],
+      threshold: "prune",
+    });
     expect(reductionOf("prune", { ...defaultSettings, layers: [3], threshold: 1 })).toEqual({
       layers: [3],
       threshold: "prune",
@@ -95,6 +138,54 @@ describe("the app's own arithmetic", () => {
     expect(verdictOf([0.97, 1.02, 1, 1.01, 0.99, 1.03])).toBe("same");
     expect(verdictOf([1.2, 2.9, 1.4, 1.9, 1.3, 1.5])).toBe("noisy");
     expect(verdictOf(Array(1000).fill(1.2))).toBe("faster");
+  });
+
+  test("a result is read as it was written, of the first format, too, and what is none is refused", () => {
+    const cell = { ...cells[0]!, batch: undefined };
+    const old = { ...report, settings: { batch: 4 }, cells: [cell] };
+    expect(parseReport(JSON.stringify(old)).cells[0]!.batch).toBe(4);
+    expect(parseReport(JSON.stringify(report)).cells).toEqual(cells);
+    expect(() => parseReport(JSON.stringify({ ...report, cells: [{ ...cell, medianMs: -1 }] }))).toThrow(/its cells/);
+    expect(() => parseReport("{}")).toThrow(/its format is undefined/);
+    const table = markdownOf(report, (name) => name.toUpperCase());
+    expect(table).toContain("| WASM | PPT | q8 | 4 | 20.0 | 1.50× | 1.45 to 1.55 | 50.0 | 0.80 | 7 of 8 | – |");
+  });
+
+  test("a picture card tells of the fastest reduced model, and of no speed where runs scatter", () => {
+    const wordsWith = (verdict: "faster" | "noisy") =>
+      wordsOf(
+        { model: "Demo", cells: [cells[0]!, { ...cells[1]!, estimate: { ...estimate, verdict } }] },
+        () => "ours",
+      );
+    expect(wordsWith("faster")).toEqual({
+      headline: "49 of 197 tokens, 1.5× as fast on this machine",
+      details: [
+        "PPT, q8 on ours: 20.0 images/s",
+        "Same answer for 7 of 8 pictures",
+        "95 % interval 1.45 to 1.55, 10 pairs of runs that took turns",
+        "Demo",
+      ],
+    });
+    expect(wordsWith("noisy").headline).toBe("49 of 197 tokens, too noisy here to tell its speed");
+    expect(() => wordsOf({ model: "Demo", cells: [] }, () => "ours")).toThrow(/run the benchmark/);
+  });
+
+  test("submitted results are those of the app", () => {
+    const names = readdirSync(submitted).filter((name) => name !== "README.md");
+    expect(names.length).toBeGreaterThan(0);
+    for (const name of names) {
+      expect(name).toMatch(/^[a-z0-9-]+\.json$/);
+      const text = readFileSync(join(submitted, name), "utf8");
+      expect(text.length, name).toBeLessThan(40_000);
+      const { cells, versions } = parseReport(text);
+      expect(cells.length, name).toBeGreaterThan(0);
+      expect(versions, name).toHaveProperty("@ppt-vit/pipeline");
+      // Its figures are those of its runs.
+      for (const { latenciesMs, medianMs, imagesPerSecond } of cells) {
+        expect(median(latenciesMs!), name).toBeCloseTo(medianMs, 6);
+        expect(1000 / medianMs, name).toBeCloseTo(imagesPerSecond, 6);
+      }
+    }
   });
 
   test("machines have short names", () => {

@@ -5,10 +5,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Browser, Page, Worker } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { headers, metaPolicy } from "../apps/bench/headers.js";
+import { assetHeaders, headers, metaPolicy } from "../apps/bench/headers.js";
 import viteConfig from "../apps/bench/vite.config.js";
 import { root } from "../scripts/workspace.mjs";
-import { type Host, host, parseHeadersFile } from "./browser/bench-serve.js";
+import { followHeadersFile, type Host, host, parseHeadersFile } from "./browser/bench-serve.js";
 import { browserPath, launchBrowser } from "./browser/serve.js";
 
 const dist = join(root, "apps/bench/dist");
@@ -28,20 +28,24 @@ describe("every recipe has the headers of headers.ts", () => {
     expect(pairs(block("http"), /^([\w-]+): (.*)$/gm)).toEqual(headers);
   });
   test("Vercel", () => {
-    const [{ source, headers: list }] = JSON.parse(block("json")).headers;
-    expect(source).toBe("/(.*)");
-    expect(Object.fromEntries(list.map(({ key, value }: Record<string, string>) => [key, value]))).toEqual(headers);
+    const rules: { source: string; headers: { key: string; value: string }[] }[] = JSON.parse(block("json")).headers;
+    const given = rules.map(({ source, headers }) => [
+      source,
+      Object.fromEntries(headers.map(({ key, value }) => [key, value])),
+    ]);
+    expect(Object.fromEntries(given)).toEqual({ "/(.*)": headers, "/assets/(.*)": assetHeaders });
   });
   test("nginx", () => {
     expect(pairs(block("nginx"), /^ *add_header ([\w-]+) "([^"]*)" always;$/gm)).toEqual(headers);
   });
   test("Apache", () => {
     expect(pairs(block("apache"), /^ *Header always set ([\w-]+) "([^"]*)"$/gm)).toEqual(headers);
+    expect(pairs(block("apache"), /^ *Header set ([\w-]+) "([^"]*)"$/gm)).toEqual(assetHeaders);
   });
   test("the build's _headers, for all addresses", () => {
     const file = readFileSync(join(dist, "_headers"), "utf8");
     expect(file).toMatch(/^\/\*\n {2}/);
-    expect(parseHeadersFile(file)).toEqual(headers);
+    expect(parseHeadersFile(file)).toEqual({ "/*": headers, "/assets/*": assetHeaders });
   });
   test("vite preview and, but for the styles that it puts into pages, the development server", () => {
     const { preview, server } = viteConfig;
@@ -108,7 +112,7 @@ describe.skipIf(!browserPath)("the app's worker", () => {
     ["without headers can: the page's <meta> does not hold for it", false],
   ])("%s", async (_, sent) => {
     asked = [];
-    const recipe = parseHeadersFile(readFileSync(join(dist, "_headers"), "utf8"));
+    const recipe = followHeadersFile(readFileSync(join(dist, "_headers"), "utf8"));
     const served = await host({ "": dist }, {}, sent ? recipe : {});
     const page = await browser.newPage();
     try {

@@ -45,7 +45,12 @@ export const metaPolicy: string = policyOf(
   Object.fromEntries(Object.entries(directives).filter(([name]) => name !== "frame-ancestors")),
 );
 
+/** Names below `assets/` hold a digest of the content, so a browser need not ask for such a file twice. */
+export const assetHeaders: Readonly<Record<string, string>> = {
+  "Cache-Control": "public, max-age=31536000, immutable",
+};
+
 /** The `_headers` file for Netlify and Cloudflare Pages. */
-export const headersFile: string = `/*\n${Object.entries(headers)
-  .map(([name, value]) => `  ${name}: ${value}\n`)
-  .join("")}`;
+export const headersFile: string = Object.entries({ "/*": headers, "/assets/*": assetHeaders })
+  .map(([path, given]) => [path, ...Object.entries(given).map(([name, value]) => `  ${name}: ${value}`), ""].join("\n"))
+  .join("");

@@ -31,7 +31,7 @@ export function offline(): Plugin {
         }
         const source = readFileSync(new URL("service-worker.js", import.meta.url), "utf8")
           .replace("HEADERS", JSON.stringify(headers))
-          .replace("FILES", JSON.stringify(["./", "./icon.svg", ...files]))
+          .replace("FILES", JSON.stringify(["./", ...files]))
           .replace("VERSION", JSON.stringify(digest.digest("hex").slice(0, 12)));
         this.emitFile({ type: "asset", fileName: "service-worker.js", source });
       },

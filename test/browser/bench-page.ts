@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { root } from "../../scripts/workspace.mjs";
 import { samples } from "../built.js";
 import { writeTinyModel } from "./bench-model.js";
-import { type Host, host, parseHeadersFile } from "./bench-serve.js";
+import { followHeadersFile, type Host, host } from "./bench-serve.js";
 import { launchBrowser } from "./serve.js";
 
 /** Time for GPUs that a busy processor emulates. Compiling a model's shaders may take a minute. */
@@ -24,7 +24,9 @@ interface OpenOptions {
 
 export const dist = join(root, "apps/bench/dist");
 /** The headers for hosts, as the build writes them for two of them. */
-const recipe = existsSync(join(dist, "_headers")) ? parseHeadersFile(readFileSync(join(dist, "_headers"), "utf8")) : {};
+const recipe = followHeadersFile(
+  existsSync(join(dist, "_headers")) ? readFileSync(join(dist, "_headers"), "utf8") : "",
+);
 /** Screenshots for people to look at. git ignores them. */
 export const shots = join(root, "test-artifacts/bench");
 

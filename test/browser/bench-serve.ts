@@ -16,6 +16,8 @@ export interface Host {
   readonly sent: readonly { readonly path: string; readonly bytes: number }[];
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 /**
  * Serves `folders` by the first part of the address ("" for all others), and `files` by their whole address. Every answer has
  * the `headers`.
@@ -23,8 +25,9 @@ export interface Host {
 export async function host(
   folders: Readonly<Record<string, string>>,
   files: Readonly<Record<string, string | Uint8Array>> = {},
-  headers: Readonly<Record<string, string>> = strictHeaders,
+  headers: Headers | ((path: string) => Headers) = strictHeaders,
 ): Promise<Host> {
+  const headersOf = typeof headers === "function" ? headers : () => headers;
   const missing: string[] = [];
   const sent: { path: string; bytes: number }[] = [];
   const read = (path: string): Promise<Uint8Array | string | undefined> | string | Uint8Array => {
@@ -39,7 +42,7 @@ export async function host(
     const body = await read(path);
     if (body === undefined) missing.push(path);
     else sent.push({ path, bytes: Buffer.byteLength(body) });
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(headersOf(path))) response.setHeader(name, value);
     response.setHeader("content-type", contentTypeOf(path));
     response.writeHead(body === undefined ? 404 : 200).end(body);
   });
@@ -69,6 +72,22 @@ export async function bundle(entry: string): Promise<{ script: string; inputs: s
   return { script: outputFiles[0]!.text, inputs: Object.keys(metafile.inputs) };
 }
 
-/** The headers that a `_headers` file sets for all addresses. */
-export const parseHeadersFile = (text: string): Record<string, string> =>
-  Object.fromEntries([...text.matchAll(/^ {2}([\w-]+): (.*)$/gm)].map(([, name, value]) => [name, value!]));
+/** The headers of a `_headers` file, by the pattern of the addresses that it sets them for. */
+export function parseHeadersFile(text: string): Record<string, Record<string, string>> {
+  const blocks = [...text.matchAll(/^(\/\S*)\n((?: {2}.*\n)+)/gm)];
+  const linesOf = (block: string) => [...block.matchAll(/^ {2}([\w-]+): (.*)$/gm)];
+  return Object.fromEntries(
+    blocks.map(([, path, block]) => [
+      path!,
+      Object.fromEntries(linesOf(block!).map(([, name, value]) => [name!, value!])),
+    ]),
+  );
+}
+
+/** What a host sends that follows a `_headers` file. */
+export const followHeadersFile = (text: string) => (path: string) =>
+  Object.fromEntries(
+    Object.entries(parseHeadersFile(text)).flatMap(([pattern, headers]) =>
+      path.startsWith(pattern.replace(/\*$/, "")) ? Object.entries(headers) : [],
+    ),
+  );

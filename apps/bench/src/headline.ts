@@ -3,6 +3,20 @@ import { element, giga } from "./dom.js";
 import { type Estimate, intervalInWords, inWords, times } from "./paired.js";
 import type { Outcome } from "./session.js";
 
+/** What a visitor reads while the first answer is computed. */
+export const introduction = (): HTMLElement[] => [
+  element("h2", {}, "How much of a picture does a model have to look at?"),
+  explanation("Here one looks at this picture twice: at all of its patches, and at fewer and fewer of them."),
+];
+
+const explanation = (more: string) =>
+  element(
+    "p",
+    { class: "explanation" },
+    "A Vision Transformer cuts a picture into patches and makes a token of each. PPT leaves out tokens that matter little, and merges tokens that are alike. ",
+    more,
+  );
+
 export function headlineOf({ answer, unreduced, reduced }: Outcome, speed: Estimate | undefined): HTMLElement[] {
   if (!reduced)
     return [
@@ -25,6 +39,7 @@ export function headlineOf({ answer, unreduced, reduced }: Outcome, speed: Estim
       { id: "headline-text", class: same ? "same" : "different" },
       `${text} with ${kept} of ${all} tokens${fast}`,
     ),
+    explanation("Below is what is left of the picture, stage by stage."),
     element(
       "dl",
       { class: "facts" },

@@ -96,6 +96,7 @@ export const guides: Item[] = [
     items: pages("", [
       ["compatibility", "Compatibility"],
       ["benchmarks", "Benchmarks"],
+      ["submitted", "Results of your machines"],
       ["accuracy", "Accuracy and correctness"],
       ["troubleshooting", "Troubleshooting"],
       ["changelog", "Changelog"],

@@ -11,12 +11,14 @@ import { writeChangelog } from "./changelog.mjs";
 import { writeCompatibility } from "./compatibility.mjs";
 import { docs, generated } from "./paths.mjs";
 import { writeReference } from "./reference.mjs";
+import { writeSubmitted } from "./submitted.mjs";
 import { writeTokens } from "./tokens.mjs";
 
 const quick = process.argv.includes("--quick");
 mkdirSync(generated, { recursive: true });
 await writeCompatibility();
 await writeBenchmarks();
+writeSubmitted();
 writeChangelog();
 if (!quick || !existsSync(join(generated, "tokens.json"))) await writeTokens();
 const reference = join(docs, "api");

@@ -26,7 +26,7 @@ interface Plot {
   readonly groups: readonly { readonly caption: string; readonly rows: readonly Row[] }[];
 }
 
-const size = { caption: 32, row: 24, axis: 26, values: 84 };
+const size = { caption: 32, row: 24, name: 16, axis: 26, values: 84 };
 
 /** Room for the names of rows, whose letters are about this wide. */
 const gutterOf = (rows: readonly Row[]): number => 20 + 7.2 * Math.max(...rows.map(({ name }) => name.length));
@@ -98,10 +98,13 @@ function draw({ title, logarithmic, groups }: Plot, width: number): SVGSVGElemen
   const [from, to] = logarithmic ? logDomain(values) : [0, Math.max(1, ...values) * 1.05];
   const share = (value: number) =>
     logarithmic ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from);
-  const left = gutterOf(rows);
+  // On a phone long names stand above their marks.
+  const isNarrow = gutterOf(rows) > width * 0.36;
+  const left = isNarrow ? 8 : gutterOf(rows);
+  const row = isNarrow ? size.row + size.name : size.row;
   const right = width - size.values;
   const x = (value: number) => left + share(value) * (right - left);
-  const height = groups.length * size.caption + rows.length * size.row + size.axis;
+  const height = groups.length * size.caption + rows.length * row + size.axis;
 
   const summary = groups.map(
     ({ caption, rows }) => `${caption}: ${rows.map((row) => `${row.name} ${row.value}`).join(", ")}`,
@@ -119,15 +122,14 @@ function draw({ title, logarithmic, groups }: Plot, width: number): SVGSVGElemen
   for (const { caption, rows } of groups) {
     chart.append(svg("text", { class: "caption", x: 0, y: y + 22 }, caption));
     y += size.caption;
-    for (const row of rows) {
-      const { policy, name, marks, value } = row;
-      const middle = y + size.row / 2;
+    for (const { policy, name, marks, value } of rows) {
+      const middle = y + row - size.row / 2;
       const group = svg("g", { class: `policy-${policy}` });
-      group.append(svg("text", { class: "name", x: 8, y: middle + 4 }, name));
+      group.append(svg("text", { class: "name", x: 8, y: isNarrow ? middle - 14 : middle + 4 }, name));
       for (const mark of marks) group.append(drawMark(mark, x(mark.at), middle, left, logarithmic));
       group.append(svg("text", { class: "value", x: width, y: middle + 4, "text-anchor": "end" }, value));
       chart.append(group);
-      y += size.row;
+      y += row;
     }
   }
   return chart;

@@ -130,6 +130,9 @@ function figuresOf(cells: readonly Cell[], titleOf: TitleOf, width: number): HTM
   const half = Math.floor(width >= 900 ? (width - gap) / 2 : width);
   return plotsOf(cells, titleOf, { half, full: width }).map((plot) => {
     const [title] = plot.querySelector("title")!.textContent!.split(". ");
-    return element("figure", { class: "plot-figure" }, element("figcaption", {}, title!), plot);
+    const figure = element("figure", { class: "plot-figure" }, element("figcaption", {}, title!), plot);
+    // A long title must not make it wider than its plot.
+    figure.style.width = `${plot.getAttribute("width")}px`;
+    return figure;
   });
 }

@@ -3,7 +3,7 @@ import { effect } from "@preact/signals-core";
 import type { App } from "../app.js";
 import { offersOf } from "../controls/model.js";
 import { element } from "../dom.js";
-import { headlineOf } from "../headline.js";
+import { headlineOf, introduction } from "../headline.js";
 import type { Outcome } from "../session.js";
 import { statusLine } from "../status.js";
 import { fileOf } from "../tokens/drawing.js";
@@ -19,15 +19,26 @@ export const tokens: Tab = {
     const player = createPlayer();
     const answer = element("div", { id: "answer" });
     const result = element("div", { id: "view-result", class: "result", hidden: true }, player.element, answer);
-    panel.append(headline, statusLine(app, "view"), result);
+    const first = element("img", { class: "first-look", alt: "The picture", width: 400, height: 400, hidden: true });
+    const hint = element("div", { id: "hint" });
+    panel.append(headline, hint, statusLine(app, "view"), first, result);
     effect(() => {
       const outcome = app.outcome.value;
       result.hidden = !outcome;
-      headline.replaceChildren(...(outcome ? [...headlineOf(outcome, app.speed.value), ...hintOf(app, outcome)] : []));
+      headline.replaceChildren(...(outcome ? headlineOf(outcome, app.speed.value) : introduction()));
+    });
+    // Until the first answer is there, the picture is.
+    effect(() => {
+      const [outcome, picture] = [app.outcome.value, app.picture.value];
+      first.hidden = outcome !== undefined || !picture;
+      if (first.src) URL.revokeObjectURL(first.src);
+      if (first.hidden) first.removeAttribute("src");
+      else first.src = URL.createObjectURL(picture!.blob);
     });
     effect(() => {
       const outcome = app.outcome.value;
       if (!outcome) return;
+      hint.replaceChildren(...hintOf(app, outcome));
       const { answer: kind, unreduced, reduced } = outcome;
       answer.replaceChildren(...kind.show(reduced ? [unreduced, reduced] : [unreduced]));
       void followTokens(app, player, outcome);

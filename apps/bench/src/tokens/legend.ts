@@ -16,7 +16,7 @@ export function legendOf(traced: Traced, stage: number, mode: Mode): HTMLElement
       ? [
           entry(
             "merged",
-            `${counted(mergedPatches, "patch", "patches")} merged into ${counted(merged, "token")}: one outline and one colour each`,
+            `${counted(mergedPatches, "patch", "patches")} merged (pooled) into ${counted(merged, "token")}: one outline and one colour each`,
           ),
         ]
       : []),

@@ -177,7 +177,7 @@ export function createPlayer(prefix = ""): Player {
       strip.replaceChildren(
         ...Array.from({ length: next.stages.length + 1 }, (_, i) => {
           const button = element("button", { type: "button", class: "stage" });
-          const figure = element("span", { class: "stage-caption" }, ...captionOf(next, i));
+          const figure = element("span", { class: "stage-caption" }, ...captionOf(next, i).slice(0, 2));
           button.append(drawStage(next, i, "tokens", labelOf(next, i)), figure);
           button.addEventListener("click", () => {
             stop();
