@@ -150,7 +150,7 @@ describe.skipIf(!browserPath)("pictures and models on the benchmark page", () =>
     await page.click("#tab-policies");
     await statusOf(page, "policies-status", /^8 policies are compared on dog$/);
     const cards = page.locator(".policy-card:not(.stale)");
-    expect(await cards.count()).toBe(8);
+    await expect.poll(() => cards.count()).toBe(8);
     for (const text of await cards.allTextContents())
       expect(text).toMatch(/Tokens\d+ of 65GMACs[\d.e−]+Time[\d.e−]+ ms.*Same answer(yes|no)/);
     expect(await cards.locator("svg .merged, svg .pruned").count()).toBeGreaterThanOrEqual(8);
