@@ -86,7 +86,12 @@ function sessionFor(app: State): Session {
       app.status.value = { text: app.outcome.value ? "The last result stays." : "Nothing to show.", working: false };
       if (codeOf(error) === "INVALID_REDUCTION") {
         app.refused.value = reasonOf(error);
-        if (app.outcome.value?.request.model === request.model) return;
+        const shown = app.outcome.value;
+        if (shown?.request.model === request.model && shown.request.picture === request.picture) {
+          // Another kind of answer asks for the same picture again. What is shown is still the answer.
+          if (shown.request === instead) app.status.value = { text: sentence(shown), working: false };
+          return;
+        }
         const { preset: _, ...settings } = request.settings;
         instead = { ...request, settings: { ...settings, policy: "unreduced" } };
         // Not from within: the session is still at this request.
