@@ -20,6 +20,7 @@ export default defineConfig({
     // Shared machines may be several times slower, and may emulate GPUs.
     testTimeout: 240_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
     maxWorkers: 2,
     // Tests neither see nor change what the automatic choice of a backend remembers on this machine.
     env: { PPT_VIT_CACHE_DIR: "" },

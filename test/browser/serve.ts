@@ -44,12 +44,17 @@ async function bundle(entry: string): Promise<string> {
     external: ["onnxruntime-node", "onnxruntime-web"],
     alias: {
       ...Object.fromEntries(
-        ["backend", "options", "policy", "testing"].map((door) => [
+        ["backend", "loading", "on-demand", "options", "policy", "testing"].map((door) => [
           `@ppt-vit/core/${door}`,
           join(root, `packages/core/dist/${door}.js`),
         ]),
       ),
-      "@ppt-vit/backend-cpu/eager": join(root, "packages/backend-cpu/dist/eager.js"),
+      ...Object.fromEntries(
+        ["eager", "maps"].map((door) => [
+          `@ppt-vit/backend-cpu/${door}`,
+          join(root, `packages/backend-cpu/dist/${door}.js`),
+        ]),
+      ),
       ...Object.fromEntries(names.map((name) => [`@ppt-vit/${name}`, dist(name)])),
     },
   });
