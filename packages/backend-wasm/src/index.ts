@@ -115,7 +115,7 @@ function compileOn(engine: Engine, program: Program, options: CompileOptions): E
     endRun: () => store.endRun(),
     dispose: () => engine.dispose(),
   };
-  const executable = startingAgain(compileEager(session, program, options));
+  const executable = startingAgain(compileEager(session, program, options), options.inputs);
   compiled = true;
   return executable;
 }
