@@ -8,12 +8,7 @@ import { readParameters } from "./vit/weights.js";
 /** Number of values read from each parameter, spread evenly over it. Remainders may add some. */
 const samples = 256;
 
-/**
- * Sixteen hexadecimal digits that tell checkpoints apart. They do not protect against forgery. They are an FNV-1a hash of the
- * shapes and a sample of the values of all parameters. Positions are left out, because they depend on the resolution. The
- * same weights in another precision have another fingerprint.
- * @throws PptError INVALID_WEIGHTS, INVALID_INPUT
- */
+/** `modelFingerprint`, for models whose code is here: see at-once.ts. */
 export function modelFingerprint(config: VisionModelConfig, weights: WeightSource): string {
   requireConfig("modelFingerprint", config);
   requireWeights("modelFingerprint", weights);

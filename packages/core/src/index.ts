@@ -9,7 +9,6 @@ export {
 export type { BackendDescription, BackendDescriptor, BackendPlatform } from "./backend-descriptor.js";
 export type { BlockCost, ModelCost } from "./cost.js";
 export { firstLineOf, isPptError, PptError, type PptErrorCode, reasonOf } from "./errors.js";
-export { modelFingerprint } from "./fingerprint.js";
 export { hostTensor } from "./host-tensor.js";
 export {
   processedSize,
@@ -61,6 +60,7 @@ export {
   headsFit,
   isKnownToTransformersJs,
   modelCost,
+  modelFingerprint,
   prepareVisionProgram,
   randomWeights,
   readParameters,

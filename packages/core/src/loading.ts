@@ -3,6 +3,8 @@
  * the main entry answer for any configuration and so bring the code of every model; these bring that of plain ViTs.
  */
 export { modelCost } from "./cost.js";
+export { modelFingerprint } from "./fingerprint.js";
 export { loadConfigReader } from "./vit/load-family.js";
 export { createVisionModel } from "./vit/model.js";
+export { loadModelCode } from "./vit/model-code.js";
 export { headsFit } from "./vit/weights.js";

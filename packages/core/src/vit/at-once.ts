@@ -1,5 +1,6 @@
 /** Functions that answer at once for any model, and so bring the code of all: of each, what it is and does where that code is here. */
 import * as costs from "../cost.js";
+import * as fingerprint from "../fingerprint.js";
 import type { ResolvedReduction } from "../reduction/schedule.js";
 import type { ReductionConfig } from "../reduction/settings.js";
 import type { HostTensor, Shape, Tensors } from "../seam.js";
@@ -23,6 +24,17 @@ import * as parameters from "./weights.js";
 export function modelCost(config: VisionModelConfig, reduction?: ReductionConfig | ResolvedReduction): costs.ModelCost {
   knowOtherModels(otherModels);
   return costs.modelCost(config, reduction);
+}
+
+/**
+ * Sixteen hexadecimal digits that tell checkpoints apart. They do not protect against forgery. They are an FNV-1a hash of the
+ * shapes and a sample of the values of all parameters. Positions are left out, because they depend on the resolution. The
+ * same weights in another precision have another fingerprint.
+ * @throws PptError INVALID_WEIGHTS, INVALID_INPUT
+ */
+export function modelFingerprint(config: VisionModelConfig, weights: WeightSource): string {
+  knowOtherModels(otherModels);
+  return fingerprint.modelFingerprint(config, weights);
 }
 
 /**

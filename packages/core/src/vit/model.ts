@@ -22,7 +22,7 @@ import type { ReductionConfig } from "../reduction/settings.js";
 import type { Backend, CompileOptions, HostTensor, Program, Tensors } from "../seam.js";
 import { type QuantizedDtypeName, quantizedDtypeNames } from "../weight-dtypes/index.js";
 import { tokenCount, type VisionModelConfig, withImageSize } from "./config.js";
-import { arePlainNames, isPlainConfig, loadOtherModels } from "./model-code.js";
+import { loadModelCode, loadOtherModels } from "./model-code.js";
 import { resolveFor } from "./plan.js";
 import { type OutputOptions, visionProgram } from "./program.js";
 import type { WeightSource } from "./stored-names.js";
@@ -217,7 +217,8 @@ export async function createVisionModel(options: VisionModelOptions): Promise<Vi
     },
   );
   const { outputs = {} } = given;
-  if (!isPlainConfig(given.config) || given.imageSize || !arePlainNames(given.weights.names)) await loadOtherModels();
+  if (given.imageSize) await loadOtherModels();
+  else await loadModelCode(given.config, given.weights);
   const { config, program, plan, ...compileOptions } = prepare(where, given);
   const executable = await backend.compile(program, compileOptions);
   checkArgument(`backend '${backend.name}'`, "what compile() gave", executable, executableCheck, "INVALID_OPTION");

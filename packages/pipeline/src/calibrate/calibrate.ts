@@ -8,7 +8,6 @@ import {
   defaultPolicy,
   isPptError,
   type ModelIdentity,
-  modelFingerprint,
   type PolicyName,
   PptError,
   policies,
@@ -20,6 +19,7 @@ import {
   type RgbImage,
   type WeightDtypeName,
 } from "@ppt-vit/core";
+import { loadModelCode, modelFingerprint } from "@ppt-vit/core/loading";
 import {
   type Check,
   type Checks,
@@ -197,6 +197,7 @@ export async function calibrateCheckpoint<Input>(
   const checkpoint = atOneSize(given);
   checkPreprocessing(checkpoint);
   const { config, weights } = checkpoint;
+  await loadModelCode(config, weights);
   const answers = answerKindOf(checkpoint.name, config);
   const target = options.target ?? answers.usualTarget;
   if (!answers.same && ("maxDisagreement" in target || objective === "disagreement")) refuseDisagreement();

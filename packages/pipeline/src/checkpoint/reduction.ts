@@ -2,12 +2,12 @@
 import {
   defaultReduction,
   mergeReduction,
-  modelFingerprint,
   PptError,
   publishedReduction,
   type ReductionConfig,
   reductionPreset,
 } from "@ppt-vit/core";
+import { modelFingerprint } from "@ppt-vit/core/loading";
 import { type Checkpoint, requireCheckpoint } from "./checkpoint.js";
 
 /**

@@ -1,7 +1,7 @@
 /** A checkpoint on a backend, as a model of a task. */
 import { defaultDtype, patchGrid, quantizationOf } from "@ppt-vit/core";
 import { loadedCode } from "@ppt-vit/core/backend";
-import { modelCost } from "@ppt-vit/core/loading";
+import { loadModelCode, modelCost } from "@ppt-vit/core/loading";
 import { openBackend } from "../backends/create.js";
 import { automatic } from "../backends/registry.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
@@ -64,6 +64,7 @@ async function load(task: AnyTask, read: ReadCheckpoint, options: ModelOptions) 
     // The weights are not kept: the backend has a copy of what it needs.
     const { weights, ...settings } = checkpoint;
     const { config, preprocessing } = settings;
+    await loadModelCode(config, weights);
     const reduction = resolveReduction(checkpoint, options.reduction);
     const varies = sizeVaries(checkpoint);
     checkPreprocessing(checkpoint, varies);
