@@ -5,6 +5,6 @@
 export { modelCost } from "./cost.js";
 export { modelFingerprint } from "./fingerprint.js";
 export { loadConfigReader } from "./vit/load-family.js";
+export { loadModelCode } from "./vit/load-model-code.js";
 export { createVisionModel } from "./vit/model.js";
-export { loadModelCode } from "./vit/model-code.js";
 export { headsFit } from "./vit/weights.js";

@@ -2,13 +2,11 @@
  * The code of models, as far as it is here. That of a plain ViT always is. All others share `other-models.ts`, which is loaded with the
  * first checkpoint that needs it: a page that names pictures by a ViT does without it.
  */
-import { requireConfig, requireWeights } from "../arguments.js";
 import { PptError } from "../errors.js";
 import { loadedCode } from "../lazy-code.js";
 import type { VisionModelConfig } from "./config.js";
 import { vit } from "./families/vit.js";
 import type { AnyFamily } from "./family.js";
-import type { WeightSource } from "./stored-names.js";
 
 type OtherModels = typeof import("./other-models.js");
 
@@ -23,16 +21,6 @@ export function knowOtherModels(code: OtherModels): void {
 /** @throws PptError DOWNLOAD_FAILED if the code cannot be loaded */
 export async function loadOtherModels(): Promise<void> {
   if (!others) knowOtherModels(await loadedCode(import(/* lazy */ "./other-models.js")));
-}
-
-/**
- * Loads what a model needs beyond the code of plain ViTs, so that functions which answer at once find it.
- * @throws PptError INVALID_INPUT; DOWNLOAD_FAILED if the code cannot be loaded
- */
-export async function loadModelCode(config: VisionModelConfig, weights: WeightSource): Promise<void> {
-  requireConfig("loadModelCode", config);
-  requireWeights("loadModelCode", weights);
-  if (!isPlainConfig(config) || !arePlainNames(weights.names)) await loadOtherModels();
 }
 
 /** What plain ViTs do without. @throws PptError INVALID_CONFIG if nothing has loaded it */
