@@ -9,7 +9,8 @@ export function writeSubmitted() {
   const files = readdirSync(folder).filter((name) => name.endsWith(".json"));
   const results = files.map((name) => ({ name, report: JSON.parse(readFileSync(join(folder, name), "utf8")) }));
   results.sort((a, b) => b.report.date.localeCompare(a.report.date));
-  const head = "| Machine | Model | Backend and policy | Images/s | Unreduced | Speedup | 95 % interval | Date | |";
+  const head =
+    "| Machine | Model | Backend and policy | Images/s | Unreduced | Speedup | 95 % interval | Date | In the app |";
   const rule = "|---|---|---|--:|--:|--:|--:|---|---|";
   writeFileSync(join(generated, "submitted.md"), `${[head, rule, ...results.map(row)].join("\n")}\n`);
 }
