@@ -2,6 +2,7 @@
 import { createCpuBackend } from "@ppt-vit/backend-cpu";
 import { createVisionModel, headsFit, loadConfigReader, modelCost } from "@ppt-vit/core/loading";
 import { expect, it } from "vitest";
+import { vit } from "../src/vit/families/vit.js";
 import { namesOf } from "../src/vit/find-names.js";
 import { arePlainNames } from "../src/vit/model-code.js";
 import { fusedNames, vitNames } from "../src/vit/names.js";
@@ -9,15 +10,7 @@ import { randomWeightsUnder } from "../src/vit/random-weights.js";
 import { weightsFrom } from "../src/vit/stored-names.js";
 import { readParameters } from "../src/vit/weights.js";
 
-const json = {
-  model_type: "vit",
-  image_size: 32,
-  patch_size: 8,
-  hidden_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 3,
-  num_labels: 5,
-};
+const json = vit.examples[0]!;
 const config = (await loadConfigReader(json, [])).parseModelConfig();
 const tensorsUnder = (names: (typeof vitNames)[number]) => randomWeightsUnder(namesOf(names, config), config, 1);
 const plain = weightsFrom(tensorsUnder(vitNames[0]!));
